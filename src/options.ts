@@ -1,0 +1,170 @@
+// What the daemon was told: command line over environment over defaults, checked. Pure; main.ts prints and exits.
+// convict holds the values; it neither sees the command line (its parser knows no Go flags) nor empty variables.
+import convict from 'convict'
+import { OperatorError, messageOf, show } from './errors.ts'
+import { type GoFlags, parseGoFlags, unexpectedWord } from './options/go-flags.ts'
+import { suggestion } from './nearest.ts'
+import { type NamedRow, PREFIX, ROWS, TABLE, variableOf } from './options/table.ts'
+import type { Options } from './options/type.ts'
+import { VERBS, type Verb, usage } from './options/usage.ts'
+
+export { UsageError } from './options/go-flags.ts'
+export type { Options } from './options/type.ts'
+export { usage } from './options/usage.ts'
+
+/** The environment, as process.env. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a command line asks for. A verb's arguments are undecoded, flags that stood before it among them. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly options: Options; readonly warnings: readonly string[] }
+  | { readonly kind: 'verb'; readonly verb: Verb; readonly args: readonly string[] }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' }
+
+const KINDS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
+  ...ROWS.map((row): [string, 'boolean' | 'value'] => [
+    row.flag,
+    row.format.argument === undefined ? 'boolean' : 'value',
+  ]),
+  ['help', 'boolean'],
+  ['h', 'boolean'],
+  ['version', 'boolean'],
+])
+
+/**
+ * Reads the command line (without program name) and the environment. Throws UsageError for a command line that is no
+ * such thing (print usage() with it) and OperatorError for a bad value, naming the flag or variable it came from.
+ */
+export function parseOptions(argv: readonly string[], env: Environment): Invocation {
+  const flags = parseGoFlags(argv, KINDS)
+  if (asked(flags, 'help') || asked(flags, 'h')) return { kind: 'help', text: usage() }
+  if (asked(flags, 'version')) return { kind: 'version' }
+  const [word, ...rest] = flags.rest
+  if (word !== undefined) {
+    const verb = VERBS.find((known) => known === word)
+    const before = argv.slice(0, flags.consumed)
+    if (verb === undefined) throw unexpectedWord(word, before.at(-1), VERBS)
+    return { kind: 'verb', verb, args: [...before, ...rest] }
+  }
+  const options = readOptions(flags, env)
+  return { kind: 'run', options, warnings: [...unusedOptions(options), ...unknownVariables(env)] }
+}
+
+/** A text that broke its rule; kept as the value until it is known where it came from. */
+class Malformed {
+  readonly text: string
+  readonly rule: string
+
+  constructor(text: string, rule: string) {
+    this.text = text
+    this.rule = rule
+  }
+}
+
+function readOptions(flags: GoFlags, env: Environment): Options {
+  const variables = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name.startsWith(PREFIX) && value !== ''),
+  )
+  const config = convict<Record<string, unknown>>(schema(), { args: [], env: variables })
+  for (const row of ROWS) {
+    const given = flags.values.get(row.flag)
+    const last = given?.at(-1)
+    if (given === undefined || last === undefined) continue
+    config.set(row.name, row.repeatable === true ? readAll(row, given) : readOne(row, last))
+  }
+  const origin = (row: NamedRow): string =>
+    !flags.values.has(row.flag) && variables[variableOf(row.flag)] !== undefined ? variableOf(row.flag) : `-${row.flag}`
+  const values: Record<string, unknown> = {}
+  for (const row of ROWS) {
+    const value: unknown = config.get(row.name)
+    if (value instanceof Malformed) throw new OperatorError(`${origin(row)}: ${shown(row, value)}: ${value.rule}`)
+    if (row.unsupported === 'refused' && value !== row.default) {
+      throw new OperatorError(
+        `${origin(row)}: ${shown(row, value)}: Kubernetes is not supported yet: leases are kept in etcd`,
+      )
+    }
+    values[row.name] = value
+  }
+  // Every name of Options has a row (TABLE's type), and every value came through its row's reader.
+  const options = values as unknown as Options
+  requirePair(options, origin, 'etcdCertfile', 'etcdKeyfile')
+  requirePair(options, origin, 'etcdUsername', 'etcdPassword')
+  return options
+}
+
+/** The table as a convict schema: convict reads variables and defaults, our formats do the decoding. */
+function schema(): convict.Schema<Record<string, unknown>> {
+  for (const row of ROWS) {
+    convict.addFormat({
+      name: row.format.name,
+      coerce: (text: string) => readOne(row, text),
+      validate: () => undefined,
+    })
+  }
+  return Object.fromEntries(
+    ROWS.map((row) => [
+      row.name,
+      {
+        doc: row.doc,
+        default: row.default,
+        format: row.format.name,
+        env: variableOf(row.flag),
+        sensitive: row.sensitive === true,
+      },
+    ]),
+  )
+}
+
+function readOne(row: NamedRow, text: string): unknown {
+  try {
+    return row.format.read(text)
+  } catch (error) {
+    return new Malformed(text, messageOf(error))
+  }
+}
+
+/** The lists of a repeatable flag, joined. */
+function readAll(row: NamedRow, texts: readonly string[]): unknown {
+  const read = texts.map((text) => readOne(row, text))
+  return read.find((value) => value instanceof Malformed) ?? read.flat()
+}
+
+/** Two options of which one makes no sense without the other. */
+function requirePair(options: Options, origin: (row: NamedRow) => string, a: keyof Options, b: keyof Options): void {
+  for (const [given, missing] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (options[given] === undefined || options[missing] !== undefined) continue
+    throw new OperatorError(`${origin({ ...TABLE[given], name: given })}: needs -${TABLE[missing].flag} beside it`)
+  }
+}
+
+function unusedOptions(options: Options): readonly string[] {
+  const ignored = ROWS.filter((row) => row.unsupported === 'ignored' && options[row.name] !== undefined)
+  const tls = (['etcdCafile', 'etcdCertfile'] as const).filter((name) => options[name] !== undefined)
+  const plain = options.etcdEndpoints.some((endpoint) => endpoint.startsWith('http:'))
+  return [
+    ...ignored.map((row) => `-${row.flag}: accepted, but has no effect here`),
+    ...(plain ? tls.map((name) => `-${TABLE[name].flag}: has no effect: the endpoints are http://, not https://`) : []),
+  ]
+}
+
+function unknownVariables(env: Environment): readonly string[] {
+  const known = ROWS.map((row) => variableOf(row.flag).slice(PREFIX.length))
+  return Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name.slice(PREFIX.length)))
+    .map((name) => `${name}: names no option${suggestion(name.slice(PREFIX.length), known, PREFIX)}`)
+}
+
+/** A text that may be a URL with a password in it is shown as nothing at all: who knows where it begins. */
+function shown(row: NamedRow, value: unknown): string {
+  const text = value instanceof Malformed ? value.text : value
+  const secret = row.sensitive === true || (typeof text === 'string' && text.includes('@'))
+  return secret ? '(hidden)' : show(text)
+}
+
+function asked(flags: GoFlags, name: string): boolean {
+  return flags.values.get(name)?.at(-1) === 'true'
+}

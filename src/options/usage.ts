@@ -1,0 +1,42 @@
+// The text of -help, made from the option table in the layout of Go's flag package.
+import { type NamedRow, ROWS } from './table.ts'
+
+/** Words that may stand in place of running the daemon. */
+export const VERBS = ['cleanup', 'docker-network', 'docker-opts', 'status'] as const
+
+/** One of VERBS. */
+export type Verb = (typeof VERBS)[number]
+
+/** The whole usage text, ending in a newline. */
+export function usage(): string {
+  const lines = [
+    'Usage: flanneld [OPTION]...',
+    `       flanneld ${VERBS.join('|')} [OPTION]...`,
+    '',
+    'Every option can also be given by environment: -etcd-prefix as FLANNELD_ETCD_PREFIX. A flag beats its variable.',
+    '',
+  ]
+  for (const row of ROWS) lines.push(...describe(row))
+  lines.push('  -version', '    \tprint the version and exit', '  -help', '    \tprint this text and exit')
+  return `${lines.join('\n')}\n`
+}
+
+function describe(row: NamedRow): readonly string[] {
+  const unsupported =
+    row.unsupported === undefined
+      ? ''
+      : row.unsupported === 'refused'
+        ? ' (not supported yet)'
+        : ' (accepted, without effect)'
+  return [
+    `  -${row.flag}${row.format.argument === undefined ? '' : ` ${row.format.argument}`}`,
+    `    \t${row.doc}${defaultOf(row.default)}${unsupported}`,
+  ]
+}
+
+/** ` (default X)`; nothing, as in Go, for a value that is none: false, 0, an empty list. */
+function defaultOf(value: unknown): string {
+  if (value === undefined || value === false || value === 0) return ''
+  const text = Array.isArray(value) ? value.join(',') : typeof value === 'string' ? value : JSON.stringify(value)
+  return text === '' ? '' : ` (default ${text})`
+}
