@@ -1,0 +1,103 @@
+// The network config, as stored in etcd under <prefix>/config: JSON text to a checked value, or a ConfigError with path,
+// value and rule. Defaults and rules are those of Go's flanneld; what differs is said where it does.
+import type { ConfigSection, JsonObject } from './backend.ts'
+import { createSection, keyWarnings } from './network-config/section.ts'
+import { ConfigError } from './errors.ts'
+import { findJsonFault } from './network-config/json-text.ts'
+import { type FamilyRange, RANGE_KEYS, parseRange } from './network-config/range.ts'
+
+export { createSection, keyWarnings } from './network-config/section.ts'
+export type { FamilyRange } from './network-config/range.ts'
+
+/** The `Backend` object. */
+export interface BackendSection {
+  /** Its Type in lower case; whether there is such a backend is not known here. */
+  readonly type: string
+  /** For backend.parseConfig. */
+  readonly section: ConfigSection
+  /** As stored; for keyWarnings against backend.configKeys. */
+  readonly raw: JsonObject
+}
+
+/** A checked network config. At least one family has a range. */
+export interface NetworkConfig {
+  readonly ipv4: FamilyRange | undefined
+  readonly ipv6: FamilyRange | undefined
+  readonly enableNFTables: boolean
+  readonly backend: BackendSection
+}
+
+/** A config with what the operator should be told about it. */
+export interface ParsedNetworkConfig {
+  readonly config: NetworkConfig
+  /** One line each, complete. */
+  readonly warnings: readonly string[]
+}
+
+const KEYS: readonly string[] = [
+  ...([4, 6] as const).flatMap((family) => {
+    const keys = RANGE_KEYS[family]
+    return [keys.network, keys.subnetLen, keys.subnetMin, keys.subnetMax]
+  }),
+  'EnableIPv4',
+  'EnableIPv6',
+  'EnableNFTables',
+  'Backend',
+]
+
+/** Reads the text of the config key. Throws ConfigError. */
+export function parseNetworkConfig(text: string): ParsedNetworkConfig {
+  const raw = parseJson(text)
+  if (!isObject(raw)) throw new ConfigError('(whole)', raw, 'must be an object, such as {"Network": "10.2.0.0/16"}')
+  const section = createSection(raw, '', KEYS)
+  const warnings = [...keyWarnings(raw, '', KEYS)]
+  const warn = (line: string): void => void warnings.push(line)
+  const enabled4 = section.boolean('EnableIPv4', true)
+  const enabled6 = section.boolean('EnableIPv6', false)
+  if (!enabled4 && !enabled6) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
+  if (!enabled4 && section.value('Network') !== undefined)
+    warn('network config: Network: no effect: EnableIPv4 is false')
+  if (!enabled6 && section.value('IPv6Network') !== undefined) {
+    warn('network config: IPv6Network: no effect: EnableIPv6 is not true')
+  }
+  const config: NetworkConfig = {
+    ipv4: enabled4 ? parseRange(section, 4, warn) : undefined,
+    ipv6: enabled6 ? parseRange(section, 6, warn) : undefined,
+    enableNFTables: section.boolean('EnableNFTables', false),
+    backend: parseBackend(section.value('Backend'), warn),
+  }
+  return { config, warnings }
+}
+
+/** Lines about keys of the Backend object that its backend does not read. */
+export function backendKeyWarnings(backend: BackendSection, configKeys: readonly string[]): readonly string[] {
+  return keyWarnings(backend.raw, 'Backend', ['Type', ...configKeys])
+}
+
+function parseBackend(value: unknown, warn: (line: string) => void): BackendSection {
+  if (value === undefined) {
+    // Go's code falls back to udp, against its own documentation.
+    warn('network config: Backend: not given, taking vxlan')
+    return { type: 'vxlan', section: createSection({}, 'Backend'), raw: {} }
+  }
+  if (!isObject(value)) throw new ConfigError('Backend', value, 'must be an object, such as {"Type": "vxlan"}')
+  const section = createSection(value, 'Backend')
+  const type = section.text('Type')?.toLowerCase()
+  if (type === undefined || type === '') throw section.error('Type', 'must name a backend, such as "vxlan"')
+  return { type, section, raw: value }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    const fault = findJsonFault(text)
+    const where = fault === undefined ? '(whole)' : `line ${fault.line}, column ${fault.column}`
+    const rule = `must be JSON${fault === undefined ? '' : `: expected ${fault.expected}`}`
+    throw new ConfigError(where, fault?.found ?? text, fault?.found === '' ? `${rule}, but the text ends` : rule)
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,73 @@
+// One JSON object of the network config, read the way Go reads it: keys in any case, null like absent, types strict.
+import type { ConfigSection, JsonObject } from '../backend.ts'
+import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+
+/** A section that can also be asked for texts and for whether a key is there. */
+export interface Section extends ConfigSection {
+  /** The value as JSON holds it; undefined when absent or null. */
+  value(key: string): unknown
+  /** The checked text of a key, undefined when absent. Throws ConfigError. */
+  text(key: string): string | undefined
+  /** A ConfigError about this section's key, with the value it has. */
+  error(key: string, rule: string): ConfigError
+}
+
+/**
+ * A section over a parsed object. `path` is its place in the config, `Backend` or '' for the top. With `configKeys`, asking
+ * for a key that is not among them is a programming error: it would be warned about as unknown, yet have an effect.
+ */
+export function createSection(raw: JsonObject, path: string, configKeys?: readonly string[]): Section {
+  const values = new Map<string, unknown>()
+  // Of keys that differ in case alone the last one counts, as in Go.
+  for (const [key, value] of Object.entries(raw)) values.set(key.toLowerCase(), value)
+  const known = configKeys && new Set(configKeys.map((key) => key.toLowerCase()))
+  const find = (key: string): unknown => {
+    if (known?.has(key.toLowerCase()) === false) throw new TypeError(`config key ${key} is not declared`)
+    return values.get(key.toLowerCase()) ?? undefined
+  }
+  const error = (key: string, rule: string): ConfigError => new ConfigError(pathOf(path, key), find(key), rule)
+  return {
+    value: find,
+    error,
+    integer(key, fallback, min, max) {
+      const value = find(key)
+      if (value === undefined) return fallback
+      if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+      throw error(key, `must be an integer from ${min} to ${max}`)
+    },
+    boolean(key, fallback) {
+      const value = find(key)
+      if (value === undefined) return fallback
+      if (typeof value === 'boolean') return value
+      throw error(key, 'must be true or false')
+    },
+    text(key) {
+      const value = find(key)
+      if (value === undefined || typeof value === 'string') return value
+      throw error(key, 'must be a text in double quotes')
+    },
+  }
+}
+
+/** A line for each key nobody reads, with the nearest known one, and for each key given twice. */
+export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly string[]): readonly string[] {
+  const warnings: string[] = []
+  const seen = new Map<string, string>()
+  for (const key of Object.keys(raw)) {
+    const name = `network config: ${pathOf(path, key)}`
+    const folded = key.toLowerCase()
+    const earlier = seen.get(folded)
+    seen.set(folded, key)
+    if (!knownKeys.some((known) => known.toLowerCase() === folded)) {
+      warnings.push(`${name}: unknown key, ignored${suggestion(key, knownKeys)}`)
+    } else if (earlier !== undefined) {
+      warnings.push(`${name}: the same key as ${earlier}: the last one counts`)
+    }
+  }
+  return warnings
+}
+
+function pathOf(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}
