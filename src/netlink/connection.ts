@@ -1,0 +1,223 @@
+// A conversation with the kernel over rtnetlink: requests, dumps, batches.
+// Invariant: one exchange at a time, callers queue; every call ends, by an answer or by a deadline. The kernel works
+// inside send(2), so the answer is waiting when send returns; what takes long is sent and read in portions with a turn of the
+// event loop between.
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Message } from './attribute.ts'
+import * as nl from './constants.ts'
+import { ERRNO, type Refusal, kernelError } from './errno.ts'
+import { type Encode, HEADER, MessageWriter } from './message.ts'
+import { RouteSocket } from './socket.ts'
+
+/** A lost answer is given up after this long. */
+const DEADLINE_MS = 5000
+/** Answers of a portion (256 refusals at about 1 KiB each) fit many times. */
+const RECEIVE_BUFFER = 8 * 1024 * 1024
+/** The event loop is kept for about this long at a time. */
+const TURN_MS = 8
+const PORTION_MIN = 8
+const PORTION_MAX = 512
+/** A dump that saw changes while it was made is made again, so many times. */
+const DUMP_ATTEMPTS = 10
+
+/** What tests make small. */
+export interface ConnectionLimits {
+  /** Socket receive buffer. */
+  readonly bufferBytes?: number
+  /** How long a lost answer is waited for. */
+  readonly deadlineMs?: number
+}
+
+/** How an exchange ended: answered; or something was dropped or changed, so we cannot know; or no answer came. */
+type Ending = { readonly refusal: Refusal | undefined } | 'unsure' | 'silent'
+
+const LOST: Refusal = { errno: ERRNO.ENOBUFS, detail: 'answer lost' }
+const SILENT: Refusal = { errno: ERRNO.ETIMEDOUT, detail: 'no answer' }
+
+/** An open connection to the kernel of one network namespace. */
+export class Connection {
+  /** Path of the namespace, undefined for the process's own. */
+  readonly netns: string | undefined
+  readonly #bufferBytes: number
+  readonly #deadlineMs: number
+  #socket: RouteSocket
+  readonly #writer = new MessageWriter()
+  #queue: Promise<unknown> = Promise.resolve()
+  #sequence = 0
+  #portion = 128
+  #closed = false
+
+  /** Opens it in `netns` (a path such as /var/run/netns/x; the process's own by default). Throws KernelError. */
+  constructor(netns?: string, { bufferBytes = RECEIVE_BUFFER, deadlineMs = DEADLINE_MS }: ConnectionLimits = {}) {
+    this.netns = netns
+    this.#bufferBytes = bufferBytes
+    this.#deadlineMs = deadlineMs
+    this.#socket = new RouteSocket(netns, bufferBytes)
+  }
+
+  /** The port id that notifications of our own doings carry. */
+  get port(): number {
+    return this.#socket.port
+  }
+
+  /** Sends one message and waits for its ack; `visit` sees what is answered before it. Throws KernelError, headed `what`. */
+  async request(what: string, encode: Encode, visit: (message: Message) => void = ignore): Promise<void> {
+    const refusal = await this.#exclusively(async () => {
+      const sequence = this.#begin()
+      this.#writer.message(encode, sequence, nl.NLM_F_ACK)
+      this.#socket.send(this.#writer.buffer, this.#writer.length)
+      const ending = await this.#answers(sequence, sequence, visit, ignore)
+      return refusalIn(ending)
+    })
+    if (refusal !== undefined) throw kernelError(what, refusal)
+  }
+
+  /**
+   * Reads all objects a request names, message by message. A dump during which things changed is made again: `begin` is
+   * called for each attempt, has to forget what came before, and gives the visitor. Throws KernelError, headed `what`.
+   */
+  async dump(what: string, encode: Encode, begin: () => (message: Message) => void): Promise<void> {
+    const refusal = await this.#exclusively(async () => {
+      for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+        const sequence = this.#begin()
+        this.#writer.message(encode, sequence, nl.NLM_F_DUMP)
+        this.#socket.send(this.#writer.buffer, this.#writer.length)
+        const ending = await this.#answers(sequence, sequence, begin(), ignore)
+        if (ending !== 'unsure') return refusalIn(ending)
+      }
+      return { errno: ERRNO.EINTR, detail: `changed while being read, ${DUMP_ATTEMPTS} times` }
+    })
+    if (refusal !== undefined) throw kernelError(what, refusal)
+  }
+
+  /**
+   * Sends many messages; the kernel goes on past one it refuses. Resolves with the refused ones by their index.
+   * `portionDone` is called after each portion. Throws KernelError only when the socket itself fails.
+   */
+  async batch(messages: readonly Encode[], portionDone: () => void = ignore): Promise<ReadonlyMap<number, Refusal>> {
+    const refused = new Map<number, Refusal>()
+    await this.#exclusively(async () => {
+      for (let at = 0; at < messages.length;) {
+        const start = performance.now()
+        const count = Math.min(this.#portion, messages.length - at)
+        await this.#sendPortion(messages, at, count, refused)
+        portionDone()
+        at += count
+        // Some writes cost more the more objects there are (plain routes with a gateway), so size follows time.
+        const fits = Math.floor((count * TURN_MS) / Math.max(performance.now() - start, 0.1))
+        if (count === this.#portion) this.#portion = Math.min(PORTION_MAX, Math.max(PORTION_MIN, fits))
+        if (at < messages.length) await turn()
+      }
+    })
+    return refused
+  }
+
+  /** Closes the socket once the calls under way are answered; later ones are rejected. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#queue = this.#queue.finally(() => this.#socket.close())
+  }
+
+  async #sendPortion(
+    messages: readonly Encode[],
+    from: number,
+    count: number,
+    refused: Map<number, Refusal>,
+  ): Promise<void> {
+    const first = this.#begin(count)
+    for (let i = 0; i < count; i++) {
+      const encode = messages[from + i]
+      // Refusals are answered in any case, so an ack of the last one says that all have been worked off.
+      if (encode !== undefined) this.#writer.message(encode, (first + i) >>> 0, i === count - 1 ? nl.NLM_F_ACK : 0)
+    }
+    this.#socket.send(this.#writer.buffer, this.#writer.length)
+    const ending = await this.#answers(first, (first + count - 1) >>> 0, ignore, (sequence, refusal) =>
+      refused.set(from + ((sequence - first) >>> 0), refusal),
+    )
+    // Refusals may be among what was lost: say of each that we do not know.
+    const lost = typeof ending === 'string' ? refusalIn(ending) : undefined
+    for (let i = from; lost !== undefined && i < from + count; i++) if (!refused.has(i)) refused.set(i, lost)
+  }
+
+  /** Starts a fresh send buffer and takes `count` sequence numbers; the first of them. */
+  #begin(count = 1): number {
+    this.#writer.clear()
+    const first = (this.#sequence + 1) >>> 0
+    this.#sequence = (this.#sequence + count) >>> 0
+    return first
+  }
+
+  /** Reads until message `last` is answered. Whatever is numbered outside first..last is left from an earlier exchange. */
+  async #answers(
+    first: number,
+    last: number,
+    visit: (message: Message) => void,
+    refuse: (sequence: number, refusal: Refusal) => void,
+  ): Promise<Ending> {
+    let done: Ending | undefined
+    let interrupted = false
+    let thrown: { readonly error: unknown } | undefined
+    const take = (message: Message): void => {
+      if ((message.sequence - first) >>> 0 > (last - first) >>> 0) return
+      if ((message.flags & nl.NLM_F_DUMP_INTR) !== 0) interrupted = true
+      if (message.type !== nl.NLMSG_ERROR && message.type !== nl.NLMSG_DONE) {
+        try {
+          if (thrown === undefined) visit(message)
+        } catch (error) {
+          thrown = { error } // the rest of a dump has to be read all the same
+        }
+        return
+      }
+      const refusal = refusalOf(message)
+      if (refusal !== undefined) refuse(message.sequence, refusal)
+      if (message.sequence === last) done = { refusal }
+    }
+    for (let turnAt = performance.now() + TURN_MS; done === undefined;) {
+      const received = this.#socket.receive(take)
+      if (received === 'overrun') interrupted = true
+      // What was lost may have been the last answer: having read all there is, ask no longer.
+      if (received === 'empty' && (interrupted || !(await this.#socket.readable(this.#deadlineMs)))) {
+        this.#reopen()
+        return interrupted ? 'unsure' : 'silent'
+      }
+      if (performance.now() > turnAt) {
+        await turn()
+        turnAt = performance.now() + TURN_MS
+      }
+    }
+    if (thrown !== undefined) throw thrown.error
+    return interrupted ? 'unsure' : done
+  }
+
+  /** A new socket after an answer that never came: a dump left half read would refuse the next one (EBUSY). */
+  #reopen(): void {
+    this.#socket.close()
+    this.#socket = new RouteSocket(this.netns, this.#bufferBytes)
+  }
+
+  #exclusively<T>(exchange: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(kernelError('netlink', { errno: ERRNO.EBADF, detail: 'closed' }))
+    const result = this.#queue.then(exchange)
+    this.#queue = result.catch(ignore)
+    return result
+  }
+}
+
+function refusalIn(ending: Ending): Refusal | undefined {
+  return ending === 'unsure' ? LOST : ending === 'silent' ? SILENT : ending.refusal
+}
+
+function ignore(): void {
+  // nothing to see, nothing to count
+}
+
+/** NLMSG_ERROR and NLMSG_DONE: i32 of 0 or a negative errno; extended ack after the echoed header (netlink.h). */
+function refusalOf(message: Message): Refusal | undefined {
+  const errno = -message.i32(0)
+  if (errno <= 0) return undefined
+  if ((message.flags & nl.NLM_F_ACK_TLVS) === 0) return { errno, detail: '' }
+  const echoed = (message.flags & nl.NLM_F_CAPPED) !== 0 ? HEADER : (message.u32(4) + 3) & ~3
+  const fixed = message.type === nl.NLMSG_DONE ? 4 : 4 + echoed
+  return { errno, detail: message.parse(fixed).text(nl.NLMSGERR_ATTR_MSG) }
+}
