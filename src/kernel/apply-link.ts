@@ -1,0 +1,94 @@
+// Making, changing and deleting a VXLAN device: a few requests one after another.
+// Invariant: only VXLAN devices are changed or deleted, whatever has the wanted name.
+import { KernelError } from '../errors.ts'
+import { constants } from 'node:fs'
+import { addon } from '../netlink/addon.ts'
+import type { Connection } from '../netlink/connection.ts'
+import { ERRNO, kernelError } from '../netlink/errno.ts'
+import { type LinkRecord, changeLink, changeVxlan, createVxlan, deleteLink, withoutLinkLocal } from '../netlink/link.ts'
+import type { Devices } from './devices.ts'
+import type { Change } from './kernel.ts'
+import type { VxlanLink } from './state.ts'
+
+const NO_VXLAN = 'this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw'
+
+/** Least MTU of IPv6 (RFC 8200); below it the kernel forgets a device's IPv6 settings, and begins anew above it. */
+const IPV6_MTU = 1280
+
+/** Applies a change of a device. Throws KernelError. */
+export async function applyLink(
+  connection: Connection,
+  devices: Devices,
+  verb: Change['verb'],
+  wanted: VxlanLink,
+): Promise<void> {
+  const found = await devices.read(wanted.name)
+  if (found !== undefined && verb !== 'add' && found.vxlan === undefined)
+    throw kernelError('rtnetlink', { errno: ERRNO.EEXIST, detail: `a device of kind ${found.type || 'hardware'}` })
+  if (found !== undefined && (verb === 'delete' || verb === 'recreate')) await remove(connection, devices, found)
+  if (verb === 'delete') return
+  if (verb === 'replace' && found !== undefined) await change(connection, devices, wanted, found)
+  else await create(connection, devices, wanted)
+  await devices.read(wanted.name)
+}
+
+async function remove(connection: Connection, devices: Devices, found: LinkRecord): Promise<void> {
+  try {
+    await connection.request('rtnetlink', deleteLink(found.index))
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.errno !== ERRNO.ENODEV) throw error
+  }
+  devices.delete(found.index)
+}
+
+async function create(connection: Connection, devices: Devices, wanted: VxlanLink): Promise<void> {
+  const { name, mtu, mac, local, learning, vni, port, gbp } = wanted
+  const settings = { mtu, mac, local, learning, underlay: await underlayOf(devices, wanted) }
+  try {
+    await connection.request('rtnetlink', createVxlan(name, { vni, port, gbp }, settings))
+  } catch (error) {
+    // "Unknown device type": the kernel tried to load the module itself, and there is none.
+    if (!(error instanceof KernelError) || error.errno !== ERRNO.EOPNOTSUPP) throw error
+    throw kernelError('rtnetlink', { errno: error.errno, detail: NO_VXLAN })
+  }
+  const made = await devices.read(name)
+  if (made === undefined) throw kernelError('rtnetlink', { errno: ERRNO.ENODEV, detail: `${name} is gone again` })
+  await withoutAutomaticIPv6(connection, made)
+  if (wanted.up) await connection.request('rtnetlink', changeLink(made.index, { up: true }))
+}
+
+/** Keeps IPv6 from configuring the device by itself. Where there is no IPv6 both fail, and are not needed. */
+async function withoutAutomaticIPv6(connection: Connection, { index, name }: LinkRecord): Promise<void> {
+  await connection.request('rtnetlink', withoutLinkLocal(index)).catch(() => undefined)
+  const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`
+  const fd = addon().open(path, constants.O_WRONLY, connection.netns)
+  if (fd < 0) return
+  addon().write(fd, Buffer.from('0'))
+  addon().close(fd)
+}
+
+async function change(connection: Connection, devices: Devices, wanted: VxlanLink, found: LinkRecord): Promise<void> {
+  const { vxlan } = found
+  const underlay = await underlayOf(devices, wanted)
+  const inside = {
+    ...(wanted.local === vxlan?.local ? {} : { local: wanted.local }),
+    ...(underlay === vxlan?.underlay ? {} : { underlay }),
+    ...(wanted.learning === vxlan?.learning ? {} : { learning: wanted.learning }),
+  }
+  const outside = {
+    ...(wanted.mac === found.mac ? {} : { mac: wanted.mac }),
+    ...(wanted.up === found.up ? {} : { up: wanted.up }),
+  }
+  if (Object.keys(inside).length > 0) await connection.request('rtnetlink', changeVxlan(found.index, inside))
+  if (Object.keys(outside).length > 0) await connection.request('rtnetlink', changeLink(found.index, outside))
+  // Last and alone: more than the underlay carries is refused, which must not keep the rest from being mended.
+  if (wanted.mtu !== found.mtu) await connection.request('rtnetlink', changeLink(found.index, { mtu: wanted.mtu }))
+  if (found.mtu < IPV6_MTU) await withoutAutomaticIPv6(connection, found)
+}
+
+async function underlayOf(devices: Devices, wanted: VxlanLink): Promise<number> {
+  const underlay = await devices.read(wanted.underlay)
+  if (underlay === undefined)
+    throw kernelError('rtnetlink', { errno: ERRNO.ENODEV, detail: `no device ${wanted.underlay}` })
+  return underlay.index
+}

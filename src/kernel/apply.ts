@@ -1,0 +1,131 @@
+// Writing to the kernel: changes in the order given, many in one send, each with a result of its own.
+// Invariant: 'add' overwrites nothing that somebody set; 'delete' names all that is known of an object; deleting what is
+// absent is success.
+import { KernelError } from '../errors.ts'
+import type { Connection } from '../netlink/connection.ts'
+import { ERRNO, type Refusal, kernelError } from '../netlink/errno.ts'
+import type { Encode } from '../netlink/message.ts'
+import type { Write } from '../netlink/neighbor.ts'
+import { applyLink } from './apply-link.ts'
+import type { Devices } from './devices.ts'
+import { type Entry, encodeEntry, saysAbsent } from './encode.ts'
+import type { Change, Failure } from './kernel.ts'
+import { observe } from './observe.ts'
+import type { OwnWrites } from './own-writes.ts'
+import { keyOf } from './state.ts'
+
+/** A change of anything but a device. */
+interface EntryChange extends Change {
+  readonly object: Entry
+}
+
+/** One message of a batch. */
+interface Step {
+  readonly change: EntryChange
+  readonly write: Write
+  readonly encode: Encode
+}
+
+const NO_DEVICE: Refusal = { errno: ERRNO.ENODEV, detail: 'no such device' }
+
+/** Applies changes over one connection. */
+export class Applier {
+  readonly #connection: Connection
+  readonly #devices: Devices
+  readonly #ownWrites: OwnWrites
+
+  constructor(connection: Connection, devices: Devices, ownWrites: OwnWrites) {
+    this.#connection = connection
+    this.#devices = devices
+    this.#ownWrites = ownWrites
+  }
+
+  /** As Kernel.apply says. Throws KernelError only when the socket itself fails. */
+  async apply(changes: readonly Change[]): Promise<readonly Failure[]> {
+    const failures: Failure[] = []
+    let entries: EntryChange[] = []
+    for (const change of changes) {
+      const { object } = change
+      if (object.kind !== 'link') {
+        entries.push({ ...change, object })
+        continue
+      }
+      // A device that is made or deleted changes what the entries after it mean.
+      failures.push(...(await this.#applyEntries(entries)))
+      entries = []
+      this.#ownWrites.expect(change.verb === 'delete' ? 'delete' : 'replace', object)
+      try {
+        await applyLink(this.#connection, this.#devices, change.verb, object)
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error
+        failures.push({ change, error })
+      } finally {
+        this.#ownWrites.settle()
+      }
+    }
+    failures.push(...(await this.#applyEntries(entries)))
+    return failures
+  }
+
+  /** A second try is for changes that met a device number grown old, or an entry nobody set. */
+  async #applyEntries(changes: readonly EntryChange[]): Promise<readonly Failure[]> {
+    if (changes.length === 0) return []
+    const first = await this.#send(changes)
+    if (first.size === 0) return []
+    if ([...first.values()].some(({ errno }) => errno === ERRNO.ENODEV)) await this.#devices.refresh()
+    const again = await this.#worthAnotherTry(first)
+    const second = again.length === 0 ? new Map<EntryChange, Refusal>() : await this.#send(again)
+    const retried = new Set(again.map(({ object }) => object))
+    const failures = [...second, ...[...first].filter(([change]) => !retried.has(change.object))]
+    return failures.map(([change, refusal]) => ({ change, error: kernelError('rtnetlink', refusal) }))
+  }
+
+  async #worthAnotherTry(refused: ReadonlyMap<EntryChange, Refusal>): Promise<readonly EntryChange[]> {
+    const again: EntryChange[] = []
+    const permanent = new Map<string, ReadonlySet<string>>()
+    for (const [change, { errno }] of refused) {
+      const { verb, object } = change
+      if (errno === ERRNO.ENODEV) again.push(change)
+      if (errno !== ERRNO.EEXIST || verb !== 'add' || (object.kind !== 'neighbor' && object.kind !== 'fdb')) continue
+      // What was learned or is being resolved gives way; what somebody set does not.
+      const table = `${object.kind} ${object.device}`
+      let keys = permanent.get(table)
+      if (keys === undefined) {
+        const state = await observe(this.#connection, this.#devices, object.kind, [object.device])
+        permanent.set(table, (keys = new Set(state.keys())))
+      }
+      if (!keys.has(keyOf(object))) again.push({ verb: 'replace', object })
+    }
+    return again
+  }
+
+  async #send(changes: readonly EntryChange[]): Promise<Map<EntryChange, Refusal>> {
+    const refused = new Map<EntryChange, Refusal>()
+    const steps: Step[] = []
+    for (const change of changes) {
+      for (const write of writesOf(change)) {
+        const encode = encodeEntry(write, change.object, (name) => this.#devices.indexOf(name))
+        if (encode !== undefined) steps.push({ change, write, encode })
+        else if (write !== 'delete') refused.set(change, NO_DEVICE)
+      }
+    }
+    for (const { write, change } of steps) this.#ownWrites.expect(write, change.object)
+    const answers = await this.#connection.batch(
+      steps.map(({ encode }) => encode),
+      () => this.#ownWrites.drain(),
+    )
+    this.#ownWrites.settle()
+    for (const [at, refusal] of answers) {
+      const step = steps[at]
+      if (step === undefined || (step.write === 'delete' && saysAbsent(step.change.object, refusal))) continue
+      refused.set(step.change, refusal)
+    }
+    return refused
+  }
+}
+
+/** The messages of a change. An address has nothing in it that could be replaced. */
+function writesOf({ verb, object }: EntryChange): readonly Write[] {
+  if (verb === 'recreate' || (verb === 'replace' && object.kind === 'address')) return ['delete', 'add']
+  return [verb]
+}

@@ -1,0 +1,36 @@
+// The kernel as the reconciler sees it: read a kind, apply changes, be told of changes made by others.
+// kernel/observe.ts, apply.ts and monitor.ts implement it over netlink; tests of the reconciler use test/fake/kernel.ts.
+import type { KernelError } from '../errors.ts'
+import type { KernelObject, KernelState, Kind } from './state.ts'
+
+/** One write. `replace` swaps an object of ours in place; `recreate` deletes and adds (what the kernel cannot change). */
+export interface Change {
+  readonly verb: 'add' | 'replace' | 'delete' | 'recreate'
+  readonly object: KernelObject
+}
+
+/** A change the kernel refused. */
+export interface Failure {
+  readonly change: Change
+  readonly error: KernelError
+}
+
+/** What the monitor saw: something of this kind is not as we left it, or (overrun) we cannot know. */
+export type Drift =
+  { readonly type: 'drift'; readonly kind: Kind; readonly what: string } | { readonly type: 'overrun' }
+
+/** Access to the kernel of one network namespace. */
+export interface Kernel {
+  /**
+   * All objects of a kind that could concern us: every VXLAN device, and every device that has a wanted name; permanent
+   * entries and addresses on `devices`; routes of the main table and nexthops. Keys as in keyOf.
+   */
+  observe(kind: Kind, devices: readonly string[]): Promise<KernelState>
+  /**
+   * A digest of what `observe` would read, at a fraction of the cost: equal digests, equal objects. Devices are those of
+   * the last observation of links. Undefined where there is none: observe then.
+   */
+  fingerprint(kind: Kind, devices: readonly string[]): Promise<string | undefined>
+  /** Applies changes in the order given, in batches; resolves with those refused. Deleting what is absent is no failure. */
+  apply(changes: readonly Change[]): Promise<readonly Failure[]>
+}

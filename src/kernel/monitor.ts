@@ -1,0 +1,203 @@
+// Being told by the kernel that something is no longer as we left it (rtnetlink(7) multicast), on a socket of its own.
+// Invariant: what we write ourselves is no drift; everything else that concerns us is, at once. A socket that had to drop
+// notifications is reported as overrun, and goes on.
+import type { Mac } from '../ip/mac.ts'
+import { fromNumber } from '../ip/address.ts'
+import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import { readAddress } from '../netlink/address.ts'
+import type { Message } from '../netlink/attribute.ts'
+import * as nl from '../netlink/constants.ts'
+import { readLink } from '../netlink/link.ts'
+import { readNeighbor } from '../netlink/neighbor.ts'
+import { readNexthop } from '../netlink/nexthop.ts'
+import { readRoute } from '../netlink/route.ts'
+import { RouteSocket } from '../netlink/socket.ts'
+import { Devices } from './devices.ts'
+import type { Drift } from './kernel.ts'
+import type { LiveKernel } from './live.ts'
+import { UNSPECIFIED, addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
+
+/** What concerns us, asked anew for each notification; and whom to tell. */
+export interface MonitorOptions {
+  /** Whether a device is one of ours, such as flannel.1. */
+  isOurDevice(name: string): boolean
+  /** Whether a device is the external interface, or might become it. */
+  isExternalDevice(name: string): boolean
+  /** Whether we want an object, by its key (keyOf). */
+  isWanted(key: string): boolean
+  /** Whether a destination lies in a network of ours. */
+  isOurNetwork(destination: Prefix): boolean
+  /** Something that concerns us was changed by others, or (overrun) may have been. */
+  onDrift(drift: Drift): void
+  /** An external device, an address on it or a default route changed; `what` names it. */
+  onExternalChange(what: string): void
+}
+
+/** 60,000 notifications take about 60 MB of socket buffer (measured: none lost at 128 MB). */
+const RECEIVE_BUFFER = 128 * 1024 * 1024
+
+/** Others may flush 60,000 routes at once: so many notifications, then a turn of the event loop. */
+const AT_ONCE = 2000
+
+const GROUPS = [
+  nl.RTNLGRP_LINK,
+  nl.RTNLGRP_NEIGH,
+  nl.RTNLGRP_IPV4_IFADDR,
+  nl.RTNLGRP_IPV4_ROUTE,
+  nl.RTNLGRP_IPV6_IFADDR,
+  nl.RTNLGRP_IPV6_ROUTE,
+  nl.RTNLGRP_NEXTHOP,
+]
+
+/** Protocol number of routes the kernel makes by itself (RTPROT_KERNEL): they follow devices and addresses. */
+const KERNEL_PROTOCOL = 2
+
+const ZERO_MAC = '00:00:00:00:00:00' as Mac
+
+/** Watches until the signal aborts. Resolves when watching, so that whatever changes from then on is reported. Throws KernelError. */
+export async function startMonitor(
+  kernel: LiveKernel,
+  options: MonitorOptions,
+  signal: AbortSignal,
+  bufferBytes: number = RECEIVE_BUFFER,
+): Promise<void> {
+  const socket = new RouteSocket(kernel.connection.netns, bufferBytes)
+  for (const group of GROUPS) socket.join(group) // a kernel without nexthop objects has no group for them
+  const devices = new Devices(kernel.connection)
+  try {
+    await devices.refresh()
+    signal.throwIfAborted()
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+  const monitor = new Monitor(kernel, socket, devices, options)
+  kernel.ownWrites.drain = () => monitor.drain()
+  socket.watch(() => monitor.drain(AT_ONCE))
+  signal.addEventListener('abort', () => {
+    kernel.ownWrites.drain = () => undefined
+    socket.close()
+  })
+  monitor.drain()
+}
+
+class Monitor {
+  readonly #kernel: LiveKernel
+  readonly #socket: RouteSocket
+  readonly #devices: Devices
+  readonly #options: MonitorOptions
+  readonly #nameOf = (index: number): string => this.#devices.nameOf(index)
+
+  constructor(kernel: LiveKernel, socket: RouteSocket, devices: Devices, options: MonitorOptions) {
+    this.#kernel = kernel
+    this.#socket = socket
+    this.#devices = devices
+    this.#options = options
+  }
+
+  /** Takes the notifications that are there. */
+  drain(atMost = Infinity): void {
+    for (let i = 0; i < atMost; i++) {
+      const received = this.#socket.receive((message) => this.#take(message))
+      if (received === 'empty') return
+      if (received === 'overrun') {
+        // A device may have come among what was lost; until its name is known its entries look foreign.
+        this.#devices.refresh().catch(() => undefined)
+        this.#options.onDrift({ type: 'overrun' })
+      }
+    }
+  }
+
+  #take(message: Message): void {
+    switch (message.type) {
+      case nl.RTM_NEWLINK:
+      case nl.RTM_DELLINK:
+        return this.#link(message)
+      case nl.RTM_NEWADDR:
+      case nl.RTM_DELADDR:
+        return this.#address(message)
+      case nl.RTM_NEWNEIGH:
+      case nl.RTM_DELNEIGH:
+        return this.#neighbor(message)
+      case nl.RTM_NEWROUTE:
+      case nl.RTM_DELROUTE:
+        return this.#route(message)
+      case nl.RTM_NEWNEXTHOP:
+      case nl.RTM_DELNEXTHOP:
+        return this.#nexthop(message)
+    }
+  }
+
+  #link(message: Message): void {
+    const record = readLink(message)
+    // A bridge tells of its ports in messages that look the same (family AF_BRIDGE) and say nothing of the device.
+    if (message.u8(0) !== nl.AF_UNSPEC) return
+    const before = this.#nameOf(record.index)
+    if (message.type === nl.RTM_DELLINK) this.#devices.delete(record.index)
+    else this.#devices.set(record)
+    for (const name of new Set([record.name, before])) {
+      if (this.#options.isOurDevice(name)) this.#drift('link', message, linkOf({ ...record, name }, this.#nameOf))
+      if (this.#options.isExternalDevice(name)) this.#options.onExternalChange(`link ${name}`)
+    }
+  }
+
+  #address(message: Message): void {
+    const record = readAddress(message)
+    if (record === undefined) return
+    const device = this.#nameOf(record.index)
+    if (this.#options.isExternalDevice(device))
+      this.#options.onExternalChange(`address ${device} ${record.address}/${record.length}`)
+    const object = addressOf({ ...record, permanent: true }, this.#nameOf)
+    if (object === undefined || !this.#options.isOurDevice(device)) return
+    // There is nothing about an address to be wrong but its absence; IPv6 announces ours late and with port 0.
+    const harmless = message.type === nl.RTM_NEWADDR && this.#options.isWanted(keyOf(object))
+    if (!harmless) this.#drift('address', message, object)
+  }
+
+  #neighbor(message: Message): void {
+    const record = readNeighbor(message)
+    if (!this.#options.isOurDevice(this.#nameOf(record.index))) return
+    // One of ours may come back as no longer permanent, and a deleted one without its MAC.
+    const mac = record.mac ?? ZERO_MAC
+    const object = neighborOf({ ...record, mac, permanent: true }, this.#nameOf)
+    if (object === undefined) return
+    if (record.permanent || this.#options.isWanted(keyOf(object))) this.#drift(object.kind, message, object)
+  }
+
+  #route(message: Message): void {
+    const record = readRoute(message)
+    if (record === undefined) return
+    const object = routeOf(record, this.#nameOf)
+    if (record.destination === '0.0.0.0/0' || record.destination === '::/0')
+      this.#options.onExternalChange('default route')
+    // Another daemon on this host, for another network, has our protocol number as well.
+    const ours =
+      this.#options.isWanted(keyOf(object)) ||
+      (record.protocol !== KERNEL_PROTOCOL &&
+        (this.#options.isOurNetwork(record.destination) || this.#isOnOurDevice(object)))
+    if (ours) this.#drift('route', message, object)
+  }
+
+  #nexthop(message: Message): void {
+    const record = readNexthop(message)
+    const object = nexthopOf({ ...record, gateway: record.gateway ?? UNSPECIFIED }, this.#nameOf)
+    if (object === undefined) return
+    const inNetwork = this.#options.isOurNetwork(prefixOf(fromNumber(object.id), 32))
+    if (this.#isOnOurDevice(object) || inNetwork || this.#options.isWanted(keyOf(object)))
+      this.#drift('nexthop', message, object)
+  }
+
+  #isOnOurDevice(object: Nexthop | Route): boolean {
+    const on = object.kind === 'route' ? object.target : object
+    return 'device' in on && this.#options.isOurDevice(on.device)
+  }
+
+  #drift(kind: Kind, message: Message, object: KernelObject): void {
+    if (message.port === this.#kernel.connection.port) return
+    // Deletions have the odd numbers (rtnetlink.h).
+    const deleted = (message.type & 1) === 1
+    if (message.port === 0 && this.#kernel.ownWrites.has(deleted, object)) return
+    this.#options.onDrift({ type: 'drift', kind, what: `${keyOf(object)} ${deleted ? 'deleted' : 'changed'}` })
+  }
+}

@@ -1,0 +1,69 @@
+// From what netlink shows to our objects: pure, normalised so that what was written reads back equal.
+// Invariant: an object that our types cannot say is shown with something no plan contains (the unspecified address, VNI
+// -1), so that it differs from what we want and is mended instead of overlooked.
+import type { Address } from '../ip/address.ts'
+import type { Mac } from '../ip/mac.ts'
+import type { AddressRecord } from '../netlink/address.ts'
+import type { LinkRecord } from '../netlink/link.ts'
+import type { NeighborRecord } from '../netlink/neighbor.ts'
+import type { NexthopRecord } from '../netlink/nexthop.ts'
+import type { RouteRecord } from '../netlink/route.ts'
+import type { FdbEntry, InterfaceAddress, Neighbor, Nexthop, Route, RouteTarget, VxlanLink } from './state.ts'
+
+/** Finds a device's name; empty when it has none. */
+export type NameOf = (index: number) => string
+
+/** Stands for a place that cannot be said; no plan has it. */
+export const UNSPECIFIED = '0.0.0.0' as Address
+
+/** A device. One that is no VXLAN device (or one for all VNIs) gets VNI -1. */
+export function linkOf(record: LinkRecord, nameOf: NameOf): VxlanLink {
+  const { vxlan } = record
+  return {
+    kind: 'link',
+    name: record.name,
+    vni: vxlan === undefined || vxlan.external ? -1 : vxlan.vni,
+    port: vxlan?.port ?? 0,
+    local: vxlan?.local ?? UNSPECIFIED,
+    underlay: nameOf(vxlan?.underlay ?? 0),
+    mtu: record.mtu,
+    mac: record.mac ?? ('00:00:00:00:00:00' as Mac),
+    learning: vxlan?.learning ?? false,
+    gbp: vxlan?.gbp ?? false,
+    up: record.up,
+  }
+}
+
+/** An address, if somebody set it; those from router advertisements and DHCP have a lifetime. */
+export function addressOf(record: AddressRecord, nameOf: NameOf): InterfaceAddress | undefined {
+  if (!record.permanent) return undefined
+  return { kind: 'address', device: nameOf(record.index), address: record.address, length: record.length }
+}
+
+/** A permanent neighbour or forwarding entry. */
+export function neighborOf(record: NeighborRecord, nameOf: NameOf): Neighbor | FdbEntry | undefined {
+  const { mac, address } = record
+  if (!record.permanent || mac === undefined) return undefined
+  const device = nameOf(record.index)
+  if (record.fdb) return { kind: 'fdb', device, mac, destination: address ?? UNSPECIFIED }
+  return address === undefined ? undefined : { kind: 'neighbor', device, address, mac }
+}
+
+/** A nexthop with a gateway. Groups and blackholes are not for us; a gateway that is not onlink is shown as none. */
+export function nexthopOf(record: NexthopRecord, nameOf: NameOf): Nexthop | undefined {
+  if (record.gateway === undefined) return undefined
+  const gateway = record.onlink ? record.gateway : UNSPECIFIED
+  return { kind: 'nexthop', id: record.id, gateway, device: nameOf(record.index), protocol: record.protocol }
+}
+
+/** A route. */
+export function routeOf(record: RouteRecord, nameOf: NameOf): Route {
+  const { destination, metric, protocol } = record
+  return { kind: 'route', destination, metric, target: targetOf(record.hop, nameOf), protocol }
+}
+
+function targetOf(hop: RouteRecord['hop'], nameOf: NameOf): RouteTarget {
+  if (hop.type === 'gateway')
+    return { type: 'gateway', gateway: hop.gateway, device: nameOf(hop.index), onlink: hop.onlink }
+  return hop.type === 'device' ? { type: 'device', device: nameOf(hop.index) } : hop
+}

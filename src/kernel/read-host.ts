@@ -1,0 +1,89 @@
+// A host's links, addresses and unicast routes, as the choice of the external interface wants them.
+import type { HostAddress, HostLink, HostNetwork, HostRoute } from '../external-interface/host.ts'
+import type { Family } from '../ip/address.ts'
+import { askAddresses, readAddress } from '../netlink/address.ts'
+import type { Message } from '../netlink/attribute.ts'
+import type { Connection } from '../netlink/connection.ts'
+import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
+import { askLinks, readLink } from '../netlink/link.ts'
+import type { Encode } from '../netlink/message.ts'
+import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
+import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
+import { isNothingThere } from './observe.ts'
+import { FLANNEL_PROTOCOL } from './state.ts'
+
+/** Reads a host's network. Throws KernelError. */
+export async function readHost(connection: Connection): Promise<HostNetwork> {
+  const links: HostLink[] = []
+  const addresses: HostAddress[] = []
+  await connection.dump('read devices', askLinks, () => {
+    links.length = 0
+    return (message) => {
+      const { index, name, mtu, mac, up, lowerUp: carrier, loopback } = readLink(message)
+      links.push({ index, name, mtu, mac, up, carrier, loopback })
+    }
+  })
+  await connection.dump('read addresses', askAddresses(0), () => {
+    addresses.length = 0
+    return (message) => {
+      const record = readAddress(message)
+      if (record === undefined) return
+      const { index, address, length, scope } = record
+      addresses.push({ index, address, length, scope: scopeName(scope) })
+    }
+  })
+  const nexthops = await readNexthops(connection)
+  const routes = [...(await readRoutes(connection, 4, nexthops)), ...(await readRoutes(connection, 6, nexthops))]
+  return { links, addresses, routes }
+}
+
+async function readRoutes(connection: Connection, family: Family, nexthops: Nexthops): Promise<readonly HostRoute[]> {
+  const routes: HostRoute[] = []
+  await dumpIfAny(connection, askRoutes(family), () => {
+    routes.length = 0
+    return (message) => {
+      if (message.u8(5) === FLANNEL_PROTOCOL) return // ours lead into the overlay, and there may be thousands
+      const record = readRoute(message)
+      const route = record === undefined ? undefined : hostRoute(record, nexthops)
+      if (route !== undefined) routes.push(route)
+    }
+  })
+  return routes
+}
+
+/** Nexthop objects by number: routing daemons may lead even the default route through one. */
+type Nexthops = ReadonlyMap<number, NexthopRecord>
+
+async function readNexthops(connection: Connection): Promise<Nexthops> {
+  const nexthops = new Map<number, NexthopRecord>()
+  await dumpIfAny(connection, askNexthops, () => {
+    nexthops.clear()
+    return (message) => {
+      if (message.u8(2) === FLANNEL_PROTOCOL) return
+      const record = readNexthop(message)
+      nexthops.set(record.id, record)
+    }
+  })
+  return nexthops
+}
+
+async function dumpIfAny(connection: Connection, ask: Encode, begin: () => (message: Message) => void): Promise<void> {
+  try {
+    await connection.dump('read host', ask, begin)
+  } catch (error) {
+    if (!isNothingThere(error)) throw error
+  }
+}
+
+function hostRoute({ destination, metric, hop }: RouteRecord, nexthops: Nexthops): HostRoute | undefined {
+  if (hop.type === 'gateway') return { destination, metric, index: hop.index, gateway: hop.gateway }
+  if (hop.type === 'device') return { destination, metric, index: hop.index, gateway: undefined }
+  const nexthop = hop.type === 'nexthop' ? nexthops.get(hop.id) : undefined
+  if (nexthop === undefined || nexthop.index === 0) return undefined // groups, blackholes, what we have no word for
+  return { destination, metric, index: nexthop.index, gateway: nexthop.gateway }
+}
+
+/** rtnetlink(7): what is neither site nor universe nor link is of the host alone. */
+function scopeName(scope: number): HostAddress['scope'] {
+  return scope < RT_SCOPE_LINK && scope >= RT_SCOPE_UNIVERSE ? 'global' : scope === RT_SCOPE_LINK ? 'link' : 'host'
+}

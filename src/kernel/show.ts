@@ -1,0 +1,52 @@
+// An object in iproute2's words, for log lines: what `ip` or `bridge` would print of it, or take to make it.
+import type { KernelObject, RouteTarget } from './state.ts'
+
+/** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */
+export function show(object: KernelObject): string {
+  switch (object.kind) {
+    case 'link': {
+      const { name, vni, local, underlay, port, mtu, mac, learning, gbp, up } = object
+      const words = `${name} mtu ${mtu} state ${up ? 'UP' : 'DOWN'} link/ether ${mac} vxlan id ${vni} local ${local}`
+      return `${words} dev ${underlay} dstport ${port}${learning ? '' : ' nolearning'}${gbp ? ' gbp' : ''}`
+    }
+    case 'address':
+      return `${object.address}/${object.length} dev ${object.device}`
+    case 'fdb':
+      return `${object.mac} dev ${object.device} dst ${object.destination} self permanent`
+    case 'neighbor':
+      return `${object.address} dev ${object.device} lladdr ${object.mac} PERMANENT`
+    case 'nexthop':
+      return `id ${object.id} via ${object.gateway} dev ${object.device} proto ${protocol(object.protocol)} onlink`
+    case 'route': {
+      const metric = object.metric === 0 ? '' : ` metric ${object.metric}`
+      const [before, after] = wordsOf(object.target)
+      const destination = object.destination.replace(/^(0\.0\.0\.0|::)\/0$/, 'default')
+      return `${before}${destination}${after} proto ${protocol(object.protocol)}${metric}${onlink(object.target)}`
+    }
+  }
+}
+
+/** Words before and after the destination. */
+function wordsOf(target: RouteTarget): readonly [string, string] {
+  switch (target.type) {
+    case 'gateway':
+      return ['', ` via ${target.gateway} dev ${target.device}`]
+    case 'device':
+      return ['', ` dev ${target.device}`]
+    case 'nexthop':
+      return ['', ` nhid ${target.id}`]
+    case 'blackhole':
+      return ['blackhole ', '']
+    case 'other':
+      return [`${target.text} `, '']
+  }
+}
+
+function onlink(target: RouteTarget): string {
+  return target.type === 'gateway' && target.onlink ? ' onlink' : ''
+}
+
+/** iproute2's names of the numbers that are common (rt_protos). */
+function protocol(number: number): string {
+  return { 2: 'kernel', 3: 'boot', 4: 'static', 9: 'ra', 16: 'dhcp', 186: 'bgp', 188: 'ospf' }[number] ?? String(number)
+}

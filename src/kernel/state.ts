@@ -1,0 +1,158 @@
+// What we want of the kernel, and what we read from it: plain values, one type per kind of object.
+// Invariant: a field here is one we manage; the key is the kernel's own identity of the object, so that two objects
+// with one key cannot exist side by side. Values are normalised on reading: what was written reads back equal.
+import type { Address } from '../ip/address.ts'
+import type { Mac } from '../ip/mac.ts'
+import type { Prefix } from '../ip/prefix.ts'
+
+/** A VXLAN device (ip-link(8), RFC 7348). VNI, port and GBP cannot be changed on a living device. */
+export interface VxlanLink {
+  readonly kind: 'link'
+  readonly name: string
+  readonly vni: number
+  /** UDP destination port. */
+  readonly port: number
+  /** Outer source address. */
+  readonly local: Address
+  /** Name of the device the outer packets leave by. */
+  readonly underlay: string
+  /** Bytes of an inner IP packet. */
+  readonly mtu: number
+  readonly mac: Mac
+  readonly learning: boolean
+  /** Group Based Policy extension (draft-smith-vxlan-group-policy). */
+  readonly gbp: boolean
+  readonly up: boolean
+}
+
+/** An address on a device, with the length it has there ("10.2.3.0/32": host bits kept). */
+export interface InterfaceAddress {
+  readonly kind: 'address'
+  readonly device: string
+  readonly address: Address
+  readonly length: number
+}
+
+/** A permanent VXLAN forwarding entry: frames to `mac` leave in UDP to `destination`. Unicast: one per MAC. */
+export interface FdbEntry {
+  readonly kind: 'fdb'
+  readonly device: string
+  readonly mac: Mac
+  readonly destination: Address
+}
+
+/** A permanent neighbour (ARP or ND) entry. */
+export interface Neighbor {
+  readonly kind: 'neighbor'
+  readonly device: string
+  readonly address: Address
+  readonly mac: Mac
+}
+
+/** A nexthop object (kernel 5.3+): routes that name it share one fib_info. Always onlink. */
+export interface Nexthop {
+  readonly kind: 'nexthop'
+  /** 32 bits, ours to choose. */
+  readonly id: number
+  readonly gateway: Address
+  readonly device: string
+  /** rtnetlink(7) protocol number of who made it. */
+  readonly protocol: number
+}
+
+/** Where a route leads. `other` is what we never write but may find (multipath, unreachable, ...). */
+export type RouteTarget =
+  | { readonly type: 'gateway'; readonly gateway: Address; readonly device: string; readonly onlink: boolean }
+  | { readonly type: 'nexthop'; readonly id: number }
+  | { readonly type: 'device'; readonly device: string }
+  | { readonly type: 'blackhole' }
+  | { readonly type: 'other'; readonly text: string }
+
+/** A route in the main table; TOS 0. */
+export interface Route {
+  readonly kind: 'route'
+  readonly destination: Prefix
+  /** Priority; IPv6 routes without one read back as 1024, so planners of IPv6 say 1024. */
+  readonly metric: number
+  readonly target: RouteTarget
+  /** rtnetlink(7) protocol number of who made it: FLANNEL_PROTOCOL on ours. */
+  readonly protocol: number
+}
+
+/** Anything we manage in the kernel. */
+export type KernelObject = VxlanLink | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Route
+
+/** The kinds, in the order they are added; they are deleted in the opposite order. */
+export const KINDS = ['link', 'address', 'fdb', 'neighbor', 'nexthop', 'route'] as const
+
+/** The name of one kind. */
+export type Kind = (typeof KINDS)[number]
+
+/** Objects by key. Desired state never holds two objects with one key. */
+export type KernelState = ReadonlyMap<string, KernelObject>
+
+/** The number our routes and nexthops carry in their protocol field (rtnetlink(7): 5..255 are free for daemons). */
+export const FLANNEL_PROTOCOL = 142
+
+/** What `ip route add` and Go's flanneld leave in the protocol field (RTPROT_BOOT, linux/rtnetlink.h). */
+export const BOOT_PROTOCOL = 3
+
+/** The kernel's identity of an object, unique over all kinds. */
+export function keyOf(object: KernelObject): string {
+  switch (object.kind) {
+    case 'link':
+      return `link ${object.name}`
+    case 'address':
+      return `address ${object.device} ${object.address}/${object.length}`
+    case 'fdb':
+      return `fdb ${object.device} ${object.mac}`
+    case 'neighbor':
+      return `neighbor ${object.device} ${object.address}`
+    case 'nexthop':
+      return `nexthop ${object.id}`
+    case 'route':
+      return `route ${object.destination} ${object.metric}`
+  }
+}
+
+/** Whether two objects of one key are the same in every managed field. Flat on purpose: it runs once per object and audit. */
+export function equal(a: KernelObject, b: KernelObject): boolean {
+  switch (a.kind) {
+    case 'link':
+      return b.kind === 'link' && sameFields(a, b)
+    case 'address':
+      return b.kind === 'address' && keyOf(a) === keyOf(b)
+    case 'fdb':
+      return b.kind === 'fdb' && a.device === b.device && a.mac === b.mac && a.destination === b.destination
+    case 'neighbor':
+      return b.kind === 'neighbor' && a.device === b.device && a.address === b.address && a.mac === b.mac
+    case 'nexthop':
+      return (
+        b.kind === 'nexthop' &&
+        a.id === b.id &&
+        a.gateway === b.gateway &&
+        a.device === b.device &&
+        a.protocol === b.protocol
+      )
+    case 'route':
+      return (
+        b.kind === 'route' &&
+        a.destination === b.destination &&
+        a.metric === b.metric &&
+        a.protocol === b.protocol &&
+        sameTarget(a.target, b.target)
+      )
+  }
+}
+
+/** Whether two routes lead to the same place, whoever made them. */
+export function sameTarget(a: RouteTarget, b: RouteTarget): boolean {
+  return a.type === b.type && sameFields(a, b)
+}
+
+/** Compares objects whose fields are all primitive. */
+function sameFields(a: object, b: object): boolean {
+  const other = b as Record<string, unknown>
+  const fields = Object.entries(a)
+  return fields.length === Object.keys(b).length && fields.every(([name, value]) => other[name] === value)
+}
