@@ -1,0 +1,212 @@
+// The one implementation of Store, over etcd3.
+// Invariant: every call ends within its deadline, with a value or an EtcdError; nothing is retried but a listing
+// overtaken by compaction and a call whose token expired.
+import type { Interceptor } from '@grpc/grpc-js'
+import type { Etcd3, ICompare, IKeyValue, IRangeResponse, IRequestOp } from 'etcd3'
+import { type EtcdError, messageOf } from '../errors.ts'
+import { Connection, requireLeader } from './connection.ts'
+import type { StoreOptions } from './endpoints.ts'
+import type { Entry, Guard, Snapshot, Store, WatchStep, Write } from './store.ts'
+import type { PastEntry } from './position.ts'
+import { endStream, watch, type WatchSource, type WatchStream } from './watch.ts'
+
+/** Keys a listing asks for at a time: decoding a page keeps the event loop from turning for about 10 ms. */
+const PAGE = 1_000
+/** Operations etcd takes in one transaction (--max-txn-ops). */
+const MOST_OPERATIONS = 128
+
+/** Opens a store; connects with the first call. Throws OperatorError for wrong endpoints and TLS files. */
+export function openStore(options: StoreOptions): Store {
+  return new EtcdStore(options)
+}
+
+class EtcdStore implements Store, WatchSource {
+  readonly #connection: Connection
+
+  constructor(options: StoreOptions) {
+    this.#connection = new Connection(options)
+  }
+
+  async get(key: string): Promise<{ readonly revision: string; readonly entry: Entry | undefined }> {
+    const reply = await this.#connection.call((client) => client.kv.range({ key: Buffer.from(key) }))
+    const kv = reply.kvs[0]
+    return { revision: reply.header.revision, entry: kv && entryOf(kv) }
+  }
+
+  async range(prefix: string): Promise<Snapshot> {
+    return (await this.list(prefix)).snapshot
+  }
+
+  async list(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#listOnce(prefix)
+      } catch (error) {
+        if (attempt === 3 || !messageOf(error).includes('has been compacted')) throw error
+      }
+    }
+  }
+
+  async #listOnce(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
+    const entries: Entry[] = []
+    let key = Buffer.from(prefix)
+    let first: IRangeResponse | undefined
+    for (;;) {
+      const revision = first?.header.revision ?? '0'
+      const page = await this.#connection.call((client) =>
+        client.kv.range({ key, range_end: endOf(prefix), limit: PAGE, revision }),
+      )
+      first ??= page
+      for (const kv of page.kvs) entries.push(entryOf(kv))
+      const last = page.kvs.at(-1)
+      if (!page.more || last === undefined) {
+        return { snapshot: { revision: first.header.revision, entries }, cluster: first.header.cluster_id }
+      }
+      key = Buffer.concat([last.key, Buffer.from([0])])
+    }
+  }
+
+  async commit(guards: readonly Guard[], writes: readonly Write[]): Promise<string | undefined> {
+    if (guards.length > MOST_OPERATIONS || writes.length > MOST_OPERATIONS) {
+      throw new RangeError(
+        `a transaction has at most ${MOST_OPERATIONS} operations, not ${Math.max(guards.length, writes.length)}`,
+      )
+    }
+    const compare = guards.map(compareOf)
+    const success = writes.map(operationOf)
+    const reply = await this.#connection.call((client) => client.kv.txn({ compare, success, failure: [] }))
+    return reply.succeeded ? reply.header.revision : undefined
+  }
+
+  async grant(ttl: number): Promise<string> {
+    return (await this.#connection.call((client) => client.leaseClient.leaseGrant({ TTL: ttl }))).ID
+  }
+
+  async timeToLive(lease: string): Promise<{ readonly remaining: number; readonly granted: number } | undefined> {
+    const reply = await this.#connection.call((client) =>
+      client.leaseClient.leaseTimeToLive({ ID: lease, keys: false }),
+    )
+    const remaining = Number(reply.TTL)
+    return remaining < 0 ? undefined : { remaining, granted: Number(reply.grantedTTL) }
+  }
+
+  async keepAlive(lease: string): Promise<number | undefined> {
+    const once = (): Promise<number> => this.#connection.call((client) => this.#keepAliveOnce(client, lease), 'one')
+    const ttl = await this.#connection.elsewhere(once)
+    return ttl > 0 ? ttl : undefined
+  }
+
+  async #keepAliveOnce(client: Etcd3, lease: string): Promise<number> {
+    const stream = await client.leaseClient.leaseKeepAlive({ deadline: this.#connection.deadline() })
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        stream.on('data', (reply) => resolve(Number(reply.TTL)))
+        stream.on('error', reject)
+        stream.on('end', () => reject(new Error('connection closed by etcd')))
+        stream.write({ ID: lease })
+      })
+    } finally {
+      endStream(stream)
+    }
+  }
+
+  async revoke(lease: string): Promise<void> {
+    await this.#connection
+      .call((client) => client.leaseClient.leaseRevoke({ ID: lease }))
+      .catch((error: unknown) => {
+        // Gone already is what was wanted.
+        if (!messageOf(error).includes('requested lease not found')) throw error
+      })
+  }
+
+  watch(prefix: string, signal: AbortSignal): AsyncIterableIterator<WatchStep> {
+    return watch(this, prefix, signal)
+  }
+
+  async at(key: string, revision: string): Promise<PastEntry | undefined> {
+    try {
+      const reply = await this.#connection.call((client) =>
+        client.kv.range({ key: Buffer.from(key), revision, keys_only: true }),
+      )
+      return {
+        cluster: reply.header.cluster_id,
+        revision: reply.header.revision,
+        modRevision: reply.kvs[0]?.mod_revision,
+      }
+    } catch (error) {
+      if (/has been compacted|is a future revision/.test(messageOf(error))) return undefined
+      throw error
+    }
+  }
+
+  async open(): Promise<WatchStream> {
+    const interceptors = (): Interceptor[] => [requireLeader, ...this.#connection.interceptors()]
+    const stream = await this.#connection.call(
+      (client) => client.watchClient.watch({ interceptors: interceptors() }),
+      'one',
+    )
+    return stream as WatchStream
+  }
+
+  request(prefix: string, from: string): Parameters<WatchStream['write']>[0] {
+    // progress_notify moves the position on in quiet times, so that compaction does not overtake it.
+    const create = {
+      key: Buffer.from(prefix),
+      range_end: endOf(prefix),
+      start_revision: from,
+      progress_notify: true,
+      fragment: true,
+    }
+    return { create_request: create }
+  }
+
+  entry(kv: IKeyValue): Entry {
+    return entryOf(kv)
+  }
+
+  failure(thrown: unknown): EtcdError {
+    return this.#connection.failure(thrown)
+  }
+
+  reconnect(): void {
+    this.#connection.reconnect()
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+}
+
+function entryOf(kv: IKeyValue): Entry {
+  return {
+    key: kv.key.toString(),
+    value: kv.value,
+    createRevision: kv.create_revision,
+    modRevision: kv.mod_revision,
+    lease: kv.lease,
+  }
+}
+
+function compareOf(guard: Guard): ICompare {
+  return { key: Buffer.from(guard.key), target: 'Mod', result: 'Equal', mod_revision: guard.modRevision }
+}
+
+function operationOf(write: Write): IRequestOp {
+  const key = Buffer.from(write.key)
+  return write.type === 'put'
+    ? { request_put: { key, value: Buffer.from(write.value), lease: write.lease } }
+    : { request_delete_range: { key } }
+}
+
+/** The key after all keys that start with `prefix` (etcd's range_end). */
+function endOf(prefix: string): Buffer {
+  const end = Buffer.from(prefix)
+  for (let i = end.length - 1; i >= 0; i--) {
+    const byte = end[i] ?? 0
+    if (byte < 0xff) {
+      end[i] = byte + 1
+      return end.subarray(0, i + 1)
+    }
+  }
+  return Buffer.from([0])
+}

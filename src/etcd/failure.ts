@@ -1,0 +1,77 @@
+// What a failed call says, as one of the few causes a person can act on.
+// etcd3 loses the gRPC status code, so its error classes and the message are what there is to go by.
+import {
+  castGrpcError,
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdPermissionDeniedError,
+  GRPCDeadlineExceededError,
+  GRPCUnauthenticatedError,
+  GRPCUnavailableError,
+} from 'etcd3'
+import { EtcdError, type EtcdCause, messageOf } from '../errors.ts'
+
+const TLS = /certificate|SSL routines|TLS|EPROTO|altnames|self.signed|unable to verify|wrong version number/i
+const AUTH = /etcdserver: (user name|authentication|invalid auth|auth|permission|root|revision of auth)/i
+
+/** What to do about a cause that etcd, OpenSSL and Node name in their own words only. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^(Failed to connect|Protocol error)/, 'closed at once; is this etcd, and is it plain http?'],
+  [/disconnected before secure TLS|wrong version number/, 'is this etcd, and does it speak https?'],
+  [/unable to (verify|get)|self.signed/i, 'name the authority that signed it with -etcd-cafile'],
+  [/certificate required|bad certificate/i, 'show etcd a certificate it knows with -etcd-certfile and -etcd-keyfile'],
+  [/invalid user ID or password/, 'check -etcd-username and -etcd-password'],
+  [/user name is empty/, 'give -etcd-username and -etcd-password'],
+  [/authentication is not enabled/, 'leave out -etcd-username, or enable authentication in etcd'],
+  [/permission denied/, 'give the role of -etcd-username read and write access to -etcd-prefix'],
+]
+
+/** Anything a call threw, as an EtcdError. `note` is added when given (say, why new TLS files are not in use). */
+export function toEtcdError(thrown: unknown, endpoint: string, note?: string): EtcdError {
+  if (thrown instanceof EtcdError) return thrown
+  const text = detailOf(messageOf(thrown))
+  // Errors of streams are gRPC's own, those of calls are etcd3's.
+  const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text)
+  const detail = why === 'deadline' ? 'no answer in time' : text
+  return new EtcdError(why, endpoint, note === undefined ? detail : `${detail} (${note})`)
+}
+
+/** The gRPC message without its wrapping: `connect ECONNREFUSED 10.0.0.1:2379`. */
+function detailOf(message: string): string {
+  const text = message
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/ ?Resolution note: ?$/s, '')
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/[0-9A-F]{16}:error:[0-9A-F]+:(SSL routines:[^:]*:[^:]*):[^\s]*/, '$1')
+    .replace(/\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
+    .replace(/\s+/g, ' ')
+    .replace(/[\s.]+$/, '')
+  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
+  if (advice !== undefined) return `${text}: ${advice}`
+  return text === '' ? 'no reason given' : text
+}
+
+function causeOf(thrown: unknown, text: string): EtcdCause {
+  if (thrown instanceof GRPCDeadlineExceededError) return 'deadline'
+  if (
+    thrown instanceof EtcdAuthenticationFailedError ||
+    thrown instanceof EtcdInvalidAuthTokenError ||
+    thrown instanceof EtcdPermissionDeniedError ||
+    thrown instanceof GRPCUnauthenticatedError ||
+    AUTH.test(text)
+  ) {
+    return 'auth'
+  }
+  if (
+    /etcdserver: (no leader|leader changed|request timed out|server stopped|too many requests|not capable)/.test(text)
+  ) {
+    return 'unavailable'
+  }
+  if (/etcdserver: /.test(text)) return 'refused'
+  if (TLS.test(text)) return 'tls'
+  if (thrown instanceof GRPCUnavailableError) return 'unreachable'
+  // A reset stream, a cancelled call, an open breaker: the connection went away under us.
+  return /CANCELLED|INTERNAL|circuit|reset|closed|dropped|ECONN|EPIPE/i.test(messageOf(thrown))
+    ? 'unreachable'
+    : 'refused'
+}

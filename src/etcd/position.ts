@@ -1,0 +1,70 @@
+// Where a watch is in etcd's history, and whether that history is still the one it saw.
+// Invariant: a position moves only with whole events received or progress told; a history that cannot be recognised
+// counts as another one. A restored or emptied etcd may have grown past our position with other events than ours.
+import type { Change, Entry, Snapshot } from './store.ts'
+
+/** One key as it was at a past revision, beside the cluster's id and its revision now. */
+export interface PastEntry {
+  readonly cluster: string
+  readonly revision: string
+  readonly modRevision: string | undefined
+}
+
+/** A look back into etcd's history; undefined when that revision is compacted or does not exist yet. */
+export interface History {
+  at(key: string, revision: string): Promise<PastEntry | undefined>
+}
+
+/** Changes with the revision they lead to; without changes, progress up to that revision. */
+export interface Batch {
+  readonly revision: string
+  readonly changes: readonly Change[]
+}
+
+/** Where we are in the history; the witness is the last event seen, by which the history is recognised. */
+export interface Position {
+  readonly next: bigint
+  readonly cluster: string
+  readonly witness: { readonly key: string; readonly revision: string; readonly present: boolean } | undefined
+}
+
+/** The position right after a listing. */
+export function positionOf(snapshot: Snapshot, cluster: string): Position {
+  let last: Entry | undefined
+  for (const entry of snapshot.entries) {
+    if (last === undefined || BigInt(entry.modRevision) > BigInt(last.modRevision)) last = entry
+  }
+  const witness = last && { key: last.key, revision: last.modRevision, present: true }
+  return { next: BigInt(snapshot.revision) + 1n, cluster, witness }
+}
+
+/** The position after a batch. */
+export function advance(position: Position, batch: Batch): Position {
+  const last = batch.changes.at(-1)
+  const witness =
+    last === undefined
+      ? position.witness
+      : {
+          key: last.type === 'put' ? last.entry.key : last.key,
+          revision: revisionOf(last),
+          present: last.type === 'put',
+        }
+  const next = BigInt(batch.revision) + 1n
+  return { next: next > position.next ? next : position.next, cluster: position.cluster, witness }
+}
+
+/** Whether etcd's history up to the position is still the one we saw; when that cannot be told, it is not. */
+export async function continues(source: History, { next, cluster, witness }: Position): Promise<boolean> {
+  if (witness === undefined) return false
+  const now = await source.at(witness.key, witness.revision)
+  if (now === undefined || now.cluster !== cluster || BigInt(now.revision) < next - 1n) return false
+  if (witness.present) return now.modRevision === witness.revision
+  if (now.modRevision !== undefined) return false
+  const before = await source.at(witness.key, (BigInt(witness.revision) - 1n).toString())
+  return before?.modRevision !== undefined
+}
+
+/** The revision of a change. */
+export function revisionOf(change: Change): string {
+  return change.type === 'put' ? change.entry.modRevision : change.modRevision
+}

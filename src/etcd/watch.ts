@@ -1,0 +1,194 @@
+// The watch of a prefix as one endless sequence: a snapshot, then changes; a snapshot again when continuity is lost.
+// Invariant: every event after a snapshot is given once and in order, whatever happens to the connection.
+// etcd3's own Watcher resumes at header.revision + 1 and dies on compaction, hence the raw stream.
+import type { IDuplexStream, IRequestStream, IWatchRequest, IWatchResponse } from 'etcd3'
+import type { EtcdError } from '../errors.ts'
+import { advance, type Batch, continues, type History, type Position, positionOf, revisionOf } from './position.ts'
+import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
+import { Backoff, pause, unlessAborted } from './wait.ts'
+
+/** The raw stream; it is a Node stream, so it can be paused. */
+export type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & { pause(): unknown; resume(): unknown }
+
+/** What the watch needs of the client. */
+export interface WatchSource extends History {
+  list(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }>
+  open(): Promise<WatchStream>
+  /** The request that watches `prefix` from a revision on. */
+  request(prefix: string, from: string): IWatchRequest
+  entry(kv: IWatchResponse['events'][number]['kv']): Entry
+  failure(thrown: unknown): EtcdError
+}
+
+/** Milliseconds etcd may take to confirm a watch. */
+const CREATED_WITHIN = 5_000
+/** Milliseconds after which a connection counts as one that holds. */
+const STEADY = 5_000
+/** Changes waiting for the consumer from which on the stream is paused. */
+const ENOUGH = 4_000
+
+/** Thrown inside: the position is no longer in etcd's history. */
+class Compacted extends Error {}
+
+/** Steps until `signal` aborts. An empty `changes` step says that the connection is back and nothing was missed. */
+export async function* watch(
+  source: WatchSource,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncIterableIterator<WatchStep> {
+  const backoff = new Backoff(100, 2_000)
+  let position: Position | undefined
+  const said = new Set<string>()
+  while (!signal.aborted) {
+    let feed: Feed | undefined
+    let up = Infinity
+    try {
+      const same = position !== undefined && (await unlessAborted(continues(source, position), signal))
+      if (!same) {
+        const box = [await unlessAborted(source.list(prefix), signal)]
+        const listing = positionIn(box)
+        if (listing === undefined) return
+        position = listing
+        yield takeSnapshot(box)
+      }
+      if (position === undefined) return
+      feed = new Feed(source, await source.open())
+      await unlessAborted(feed.start(source.request(prefix, position.next.toString())), signal)
+      said.clear()
+      up = performance.now()
+      if (same) yield { type: 'changes', revision: (position.next - 1n).toString(), changes: [] }
+      while (!signal.aborted) {
+        const step = await unlessAborted(feed.next(), signal)
+        if (step === undefined) return
+        backoff.reset()
+        position = advance(position, step)
+        if (step.changes.length > 0) yield { type: 'changes', revision: step.revision, changes: step.changes }
+      }
+    } catch (thrown) {
+      if (signal.aborted) return
+      if (thrown instanceof Compacted) {
+        position = undefined
+        continue
+      }
+      // A connection that held for a while was a good one, events or not.
+      if (performance.now() - up > STEADY) backoff.reset()
+      const error = source.failure(thrown)
+      // Endpoints take turns in failing: addresses and times make no other failure of it.
+      const kind = error.message.replace(/\d+/g, '')
+      if (!said.has(kind)) yield { type: 'disconnected', error }
+      said.add(kind)
+      await pause(backoff.next(), signal)
+    } finally {
+      feed?.stop()
+    }
+  }
+}
+
+/** The responses of one stream, gathered until the consumer asks. */
+class Feed {
+  readonly #source: WatchSource
+  readonly #stream: WatchStream
+  #changes: Change[] = []
+  /** Changes of a fragmented response that is not complete: lost with the stream, given again after a resume. */
+  #partial: Change[] = []
+  #revision: string | undefined
+  #failure: Error | undefined
+  #created = false
+  #wake: () => void = () => undefined
+
+  constructor(source: WatchSource, stream: WatchStream) {
+    this.#source = source
+    this.#stream = stream
+    stream.on('data', (response) => this.#receive(response))
+    stream.on('error', (error) => this.#fail(error))
+    stream.on('end', () => this.#fail(new Error('connection closed by etcd')))
+  }
+
+  /** Asks for the watch; resolves when etcd confirmed it. */
+  async start(request: IWatchRequest): Promise<void> {
+    this.#stream.write(request)
+    const late = setTimeout(() => this.#fail(new Error('watch not confirmed: connection dropped')), CREATED_WITHIN)
+    try {
+      while (!this.#created) await this.#progress()
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  /** What has arrived since the last call, at least one response; rejects when the stream failed and all was given. */
+  async next(): Promise<Batch> {
+    while (this.#revision === undefined) await this.#progress()
+    const batch = { revision: this.#revision, changes: this.#changes }
+    this.#revision = undefined
+    this.#changes = []
+    this.#stream.resume()
+    return batch
+  }
+
+  stop(): void {
+    this.#fail(new Error('stopped'))
+    endStream(this.#stream)
+  }
+
+  async #progress(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  #receive(response: IWatchResponse): void {
+    if (this.#failure !== undefined) return
+    if (response.canceled) {
+      this.#fail(
+        response.compact_revision === '0' ? new Error(response.cancel_reason || 'watch cancelled') : new Compacted(),
+      )
+      return
+    }
+    if (response.created) {
+      this.#created = true
+    } else {
+      for (const event of response.events) this.#partial.push(changeOf(this.#source, event))
+      if (response.fragment) return
+      const last = this.#partial.at(-1)
+      this.#revision = last === undefined ? response.header.revision : revisionOf(last)
+      for (const change of this.#partial) this.#changes.push(change)
+      this.#partial = []
+      if (this.#changes.length > ENOUGH) this.#stream.pause()
+    }
+    this.#wake()
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#wake()
+  }
+}
+
+function changeOf(source: WatchSource, event: IWatchResponse['events'][number]): Change {
+  const entry = source.entry(event.kv)
+  // Enums arrive as text (proto-loader's `enums: String`), whatever the declared type says.
+  return String(event.type).toUpperCase() === 'DELETE'
+    ? { type: 'delete', key: entry.key, modRevision: entry.modRevision }
+    : { type: 'put', entry }
+}
+
+/** A listing on its way to the consumer. A generator at rest keeps its variables, and a listing can be very large. */
+type Box = (Awaited<ReturnType<WatchSource['list']>> | undefined)[]
+
+function positionIn([listed]: Box): Position | undefined {
+  return listed && positionOf(listed.snapshot, listed.cluster)
+}
+
+/** Empties the box. */
+function takeSnapshot(box: Box): WatchStep {
+  const listed = box.pop()
+  if (listed === undefined) throw new TypeError('a listing is given once')
+  return { type: 'snapshot', snapshot: listed.snapshot }
+}
+
+/** Ends a stream we are done with. Not by cancel() alone: etcd3 takes that for a failure of the whole endpoint. */
+export function endStream(stream: IRequestStream<unknown>): void {
+  stream.end()
+  stream.cancel()
+}
