@@ -1,0 +1,218 @@
+// The pure decision which subnet we claim, given all leases there are.
+// Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed.
+import type { Entry } from '../etcd/store.ts'
+import type { Address } from '../ip/address.ts'
+import { lengthOf, overlaps, type Prefix } from '../ip/prefix.ts'
+import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
+import { decodeKey, decodeValue, encodeValue } from './codec.ts'
+import type { LeaseKey, LeaseValue } from './lease.ts'
+
+/** What we want: who we are, where a subnet may lie, what its lease shall say. */
+export interface Claim {
+  readonly hostId: string
+  readonly publicAddress: Address
+  readonly ranges: { readonly ipv4: SubnetRange; readonly ipv6: SubnetRange | undefined }
+  /** Subnets we had before (FLANNEL_SUBNET of subnet.env): asked for again when free. */
+  readonly previousSubnet: Prefix | undefined
+  readonly previousSubnet6: Prefix | undefined
+  /** While another host has `previousSubnet`, wait for it rather than claim another. */
+  readonly insists?: boolean
+  /** The lease's whole value, with our host id and public addresses. */
+  readonly value: (key: LeaseKey) => LeaseValue
+}
+
+/** Our lease as it stands in etcd. */
+export interface OwnLease extends LeaseKey {
+  /** The whole etcd key. */
+  readonly key: string
+  /** Revision of our last write, decimal. */
+  readonly modRevision: string
+  /** "0" for a reservation, which never expires. */
+  readonly etcdLease: string
+  readonly value: LeaseValue
+}
+
+/** A lease as found; `value` is undefined when it cannot be read, its subnet is taken all the same. */
+export interface Found extends LeaseKey {
+  readonly key: string
+  readonly text: string
+  readonly value: LeaseValue | undefined
+  readonly modRevision: string
+  readonly etcdLease: string
+}
+
+/** What to do next. */
+export type Decision =
+  /** It is ours and says what it shall: nothing to write. */
+  | { readonly type: 'keep'; readonly lease: Found }
+  /**
+   * Write our value under `key` if it still has this revision ("0": is absent), and delete `release` with it. `etcdLease`
+   * is one of ours to go on with: "0" keeps a reservation, undefined asks for a new one.
+   */
+  | {
+      readonly type: 'claim'
+      readonly subnets: LeaseKey
+      readonly modRevision: string
+      readonly etcdLease: string | undefined
+      readonly release: readonly Found[]
+    }
+  /** Find out whether the host that wrote this lease lives, then decide again. */
+  | { readonly type: 'probe'; readonly lease: Found }
+  /** A living host has our public address. */
+  | { readonly type: 'duplicate'; readonly lease: Found }
+  /** Another host has the subnet we insist on. */
+  | { readonly type: 'conflict'; readonly lease: Found }
+  | { readonly type: 'exhausted'; readonly range: SubnetRange; readonly size: bigint }
+
+/** The leases among raw entries; malformed keys name no subnet and are left out. */
+export function findLeases(prefix: string, entries: readonly Entry[]): readonly Found[] {
+  return entries.flatMap((entry) => {
+    const key = decodeKey(prefix, entry.key)
+    if (!key.ok) return []
+    const value = decodeValue(entry.value)
+    const { subnet, subnet6 } = key.value
+    const { modRevision, lease } = entry
+    const text = value.ok ? entry.value.toString() : ''
+    return [
+      {
+        key: entry.key,
+        subnet,
+        subnet6,
+        text,
+        value: value.ok ? value.value : undefined,
+        modRevision,
+        etcdLease: lease,
+      },
+    ]
+  })
+}
+
+/** How a lease relates to us, best first: ours beyond doubt, ours as in Go by its address, or a dead host's. */
+type Tie = 'ours' | 'ours-by-address' | 'of-dead-host' | 'duplicate' | 'unknown' | 'other'
+const CLAIMABLE: readonly Tie[] = ['ours', 'ours-by-address', 'of-dead-host']
+
+/**
+ * Decides. `held` is the lease this very process holds; `alive` says of probed keys whether their host lives; `random` as
+ * Math.random.
+ */
+export function decide(
+  leases: readonly Found[],
+  claim: Claim,
+  held: OwnLease | undefined,
+  alive: ReadonlyMap<string, boolean>,
+  random: () => number,
+): Decision {
+  const ties = new Map<Found, Tie>()
+  for (const lease of leases) {
+    const tie = tieOf(lease, claim, held, alive)
+    if (tie !== 'other') ties.set(lease, tie)
+  }
+  const tied = (tie: Tie): readonly Found[] => leases.filter((lease) => ties.get(lease) === tie)
+
+  const firm = tied('ours')
+  const unknown = tied('unknown')[0]
+  const chosen = best(
+    firm.filter((lease) => suits(lease, claim)),
+    claim,
+  )
+  if (chosen === undefined && unknown !== undefined) return { type: 'probe', lease: unknown }
+  const duplicate = tied('duplicate')[0]
+  if (chosen === undefined && duplicate !== undefined) return { type: 'duplicate', lease: duplicate }
+
+  const candidates = CLAIMABLE.flatMap((tie) => [...tied(tie)])
+  const existing =
+    chosen ??
+    best(
+      candidates.filter((lease) => suits(lease, claim)),
+      claim,
+    )
+  const stale = existing === undefined ? candidates : firm
+  // A reservation is the operator's: never deleted.
+  const release = stale.filter((lease) => lease !== existing && lease.etcdLease !== '0').slice(0, 16)
+
+  if (existing !== undefined) {
+    if (existing.text === encodeValue(claim.value(existing)) && release.length === 0)
+      return { type: 'keep', lease: existing }
+    const etcdLease =
+      ties.get(existing) === 'of-dead-host' && existing.etcdLease !== '0' ? undefined : existing.etcdLease
+    return { type: 'claim', subnets: subnetsOf(existing), modRevision: existing.modRevision, etcdLease, release }
+  }
+  return fresh(leases, release, claim, held, random)
+}
+
+/** A claim of a key that does not exist: the previous subnet when it is free, else any free one. */
+function fresh(
+  leases: readonly Found[],
+  release: readonly Found[],
+  claim: Claim,
+  held: OwnLease | undefined,
+  random: () => number,
+): Decision {
+  const { ipv4, ipv6 } = claim.ranges
+  // A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not keep all out.
+  const widest = lengthOf(ipv4.network) + 2
+  const taken = leases.filter((lease) => !release.includes(lease) && lengthOf(lease.subnet) >= widest)
+  const holder = claim.insists === true ? holderOf(claim.previousSubnet, ipv4, taken) : undefined
+  if (holder !== undefined) return { type: 'conflict', lease: holder }
+  const subnet = pick(ipv4, taken.map((lease) => lease.subnet), claim.previousSubnet, random) // prettier-ignore
+  if (subnet === undefined) return { type: 'exhausted', range: ipv4, size: sizeOf(ipv4) }
+  const taken6 = taken.flatMap((lease) => lease.subnet6 ?? [])
+  const subnet6 = ipv6 && pick(ipv6, taken6, claim.previousSubnet6, random)
+  if (ipv6 !== undefined && subnet6 === undefined) return { type: 'exhausted', range: ipv6, size: sizeOf(ipv6) }
+  const ours = release.find(
+    (lease) => lease.value?.hostId === claim.hostId || lease.value?.hostId === undefined,
+  )?.etcdLease
+  const usable = [held?.etcdLease, ours].find((lease) => lease !== undefined && lease !== '0')
+  return { type: 'claim', subnets: { subnet, subnet6 }, modRevision: '0', etcdLease: usable, release }
+}
+
+function pick(
+  range: SubnetRange,
+  taken: readonly Prefix[],
+  previous: Prefix | undefined,
+  random: () => number,
+): Prefix | undefined {
+  if (previous !== undefined && fits(range, previous) && !taken.some((prefix) => overlaps(prefix, previous)))
+    return previous
+  return chooseSubnet(range, taken, random)
+}
+
+/** Who has a subnet that we had and could have again. */
+function holderOf(previous: Prefix | undefined, range: SubnetRange, taken: readonly Found[]): Found | undefined {
+  if (previous === undefined || !fits(range, previous)) return undefined
+  return taken.find((lease) => overlaps(lease.subnet, previous))
+}
+
+function tieOf(lease: Found, claim: Claim, held: OwnLease | undefined, alive: ReadonlyMap<string, boolean>): Tie {
+  if (lease.value === undefined) return 'other'
+  const { hostId, publicAddress } = lease.value
+  const sameAddress = publicAddress === claim.publicAddress
+  if (hostId === claim.hostId) {
+    const reserved = lease.etcdLease === '0'
+    if (sameAddress || reserved || (held?.key === lease.key && held.etcdLease === lease.etcdLease)) return 'ours'
+    // Our id at another address: ourselves before a move, or a clone of this machine that lives.
+    const lives = alive.get(lease.key)
+    return lives === undefined ? 'unknown' : lives ? 'other' : 'ours'
+  }
+  if (!sameAddress) return 'other'
+  if (hostId === undefined) return 'ours-by-address'
+  // Of a reservation's host nobody can tell whether it lives.
+  if (lease.etcdLease === '0') return 'duplicate'
+  const lives = alive.get(lease.key)
+  return lives === undefined ? 'unknown' : lives ? 'duplicate' : 'of-dead-host'
+}
+
+/** Whether a lease's subnets are what the config asks for. */
+function suits(lease: LeaseKey, claim: Claim): boolean {
+  const { ipv4, ipv6 } = claim.ranges
+  if (!fits(ipv4, lease.subnet)) return false
+  return ipv6 === undefined ? lease.subnet6 === undefined : lease.subnet6 !== undefined && fits(ipv6, lease.subnet6)
+}
+
+function best(leases: readonly Found[], claim: Claim): Found | undefined {
+  return leases.find((lease) => lease.subnet === claim.previousSubnet) ?? leases[0]
+}
+
+function subnetsOf({ subnet, subnet6 }: LeaseKey): LeaseKey {
+  return { subnet, subnet6 }
+}

@@ -1,0 +1,110 @@
+// Keys and values of leases as Go's flanneld writes and reads them (pkg/subnet/subnet.go, pkg/lease/lease.go).
+// Invariant: decoding is total, whatever is in etcd; what we encode decodes to the same.
+import type { Checked, Refused } from '../backend.ts'
+import { show } from '../errors.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
+import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
+import type { LeaseKey, LeaseValue } from './lease.ts'
+
+/** The largest value that is looked at, in bytes; real ones have some 200. */
+export const MOST_VALUE_BYTES = 16 * 1024
+
+/** Where the leases of a network lie: `<prefix>/subnets/`. */
+export function subnetsFolder(prefix: string): string {
+  return `${prefix.replace(/\/+$/, '')}/subnets/`
+}
+
+/** The etcd key of a lease: `<prefix>/subnets/10.5.52.0-24`, dual stack `.../10.5.52.0-24&fc00::-64`. */
+export function encodeKey(prefix: string, key: LeaseKey): string {
+  return (
+    subnetsFolder(prefix) + [key.subnet, key.subnet6].flatMap((subnet) => (subnet ? [dashed(subnet)] : [])).join('&')
+  )
+}
+
+/** The subnets an etcd key names. Refused with 'key' for anything but what encodeKey makes. */
+export function decodeKey(prefix: string, key: string): Checked<LeaseKey> {
+  const folder = subnetsFolder(prefix)
+  if (!key.startsWith(folder)) return refuse('key', key)
+  const [first = '', second, ...more] = key.slice(folder.length).split('&')
+  const subnet = undashed(first)
+  if (subnet === undefined || prefixFamily(subnet) !== 4 || lengthOf(subnet) === 0 || more.length > 0)
+    return refuse('key', key)
+  if (second === undefined) return { ok: true, value: { subnet, subnet6: undefined } }
+  const subnet6 = undashed(second)
+  if (subnet6 === undefined || prefixFamily(subnet6) !== 6 || lengthOf(subnet6) === 0) return refuse('key', key)
+  return { ok: true, value: { subnet, subnet6 } }
+}
+
+/** The JSON text of a lease, keys in Go's order; HostID, which Go ignores, comes last. */
+export function encodeValue(value: LeaseValue): string {
+  return JSON.stringify({
+    PublicIP: value.publicAddress,
+    PublicIPv6: value.publicAddress6 ?? null,
+    BackendType: value.backendType,
+    BackendData: value.backendData,
+    BackendV6Data: value.backendV6Data,
+    HostID: value.hostId,
+  })
+}
+
+/** The value of a lease. Refused with 'oversized', 'json', 'public-ip' or 'backend-type'. */
+export function decodeValue(value: Buffer): Checked<LeaseValue> {
+  if (value.length > MOST_VALUE_BYTES) return refuse('oversized', `${value.length} bytes`)
+  const text = value.toString()
+  const fields = parseFields(text)
+  if (fields === undefined) return refuse('json', text)
+  const publicAddress = addressIn(fields.get('publicip'))
+  if (publicAddress === undefined || publicAddress.includes(':')) return refuse('public-ip', fields.get('publicip'))
+  const given6 = fields.get('publicipv6')
+  const publicAddress6 = addressIn(given6)
+  if (given6 !== undefined && (publicAddress6 === undefined || !publicAddress6.includes(':')))
+    return refuse('public-ip', given6)
+  const backendType = fields.get('backendtype')
+  if (typeof backendType !== 'string' || backendType === '') return refuse('backend-type', backendType)
+  const hostId = fields.get('hostid')
+  return {
+    ok: true,
+    value: {
+      publicAddress,
+      publicAddress6,
+      backendType,
+      backendData: fields.get('backenddata'),
+      backendV6Data: fields.get('backendv6data'),
+      hostId: typeof hostId === 'string' && hostId !== '' ? hostId : undefined,
+    },
+  }
+}
+
+/** The fields of a JSON object by lower-case name, null left out: Go matches names in any case, the last one wins. */
+function parseFields(text: string): ReadonlyMap<string, unknown> | undefined {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined
+  const fields = new Map<string, unknown>()
+  // A null leaves a Go field as it was.
+  for (const [name, value] of Object.entries(json)) if (value !== null) fields.set(name.toLowerCase(), value)
+  return fields
+}
+
+function addressIn(value: unknown): Address | undefined {
+  return typeof value === 'string' ? parseAddress(value) : undefined
+}
+
+function dashed(subnet: Prefix): string {
+  return `${addressOf(subnet)}-${lengthOf(subnet)}`
+}
+
+function undashed(text: string): Prefix | undefined {
+  const dash = text.lastIndexOf('-')
+  const subnet = dash < 0 ? undefined : parsePrefix(`${text.slice(0, dash)}/${text.slice(dash + 1)}`)
+  // One spelling only, or one subnet could be leased under two keys.
+  return subnet !== undefined && dashed(subnet) === text ? subnet : undefined
+}
+
+function refuse(reason: string, detail: unknown): Refused {
+  return { ok: false, reason, detail: show(detail) }
+}

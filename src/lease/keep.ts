@@ -1,0 +1,201 @@
+// Keeping our lease: renews its etcd lease, looks after its key, and brings both back when they are gone.
+// Invariant: this loop writes nothing itself. Whatever looks wrong leads to acquireLease, which checks before it writes,
+// so a process that slept past its TTL finds out first who owns the subnet now.
+import type { Store, WatchStep } from '../etcd/store.ts'
+import { Backoff, pause, unlessAborted } from '../etcd/wait.ts'
+import { EtcdError, messageOf } from '../errors.ts'
+import { acquireLease, type AcquireOptions } from './own.ts'
+import type { Claim, OwnLease } from './claim.ts'
+
+/** What the daemon is told. */
+export interface LeaseEvents {
+  /** The lease is another than before: renewed under a new etcd lease, with a new value, or another subnet. */
+  readonly onChanged: (own: OwnLease, why: string) => void
+  /** Our key is not as we left it: it is being brought back, which may have to wait for others. */
+  readonly onLost?: (why: string) => void
+  /** We have our lease, beyond doubt. */
+  readonly onHeld?: () => void
+  /** Renewed; `expires` in Date.now()'s milliseconds, undefined for a reservation. */
+  readonly onRenewed?: (expires: number | undefined) => void
+}
+
+/** A lease being kept. */
+export interface LeaseKeeper {
+  /** Our lease as last known. */
+  own(): OwnLease
+  /** Claims something else from now on (public address, backend data, ranges); written when it differs. */
+  publish(claim: Claim): void
+  /** Takes a step of a watch on the folder of subnets and looks whether our key is as we left it. */
+  observe(step: WatchStep): void
+  /** Resolves when the signal has aborted and nothing is under way; never rejects. */
+  readonly done: Promise<void>
+}
+
+/** Options of acquireLease, and how often to renew: milliseconds, 10,000 when absent, varied by a tenth. */
+export interface KeepOptions extends AcquireOptions {
+  readonly interval?: number
+}
+
+/** Keeps `own` until the signal aborts. The lease itself stays in etcd, for the next start. */
+export function keepLease(
+  store: Store,
+  prefix: string,
+  claim: Claim,
+  own: OwnLease,
+  events: LeaseEvents,
+  options: KeepOptions,
+): LeaseKeeper {
+  const keeper = new Keeper(store, prefix, claim, own, events, options)
+  return {
+    own: () => keeper.own,
+    publish: (next) => keeper.publish(next),
+    observe: (step) => keeper.observe(step),
+    done: keeper.run(),
+  }
+}
+
+/** Why an acquisition ends that another claim replaced. */
+class Superseded extends Error {}
+
+class Keeper {
+  own: OwnLease
+  #claim: Claim
+  readonly #store: Store
+  readonly #prefix: string
+  readonly #events: LeaseEvents
+  readonly #options: KeepOptions
+  /** Why the lease has to be looked at, undefined when all seems well. */
+  #doubt: string | undefined
+  /** Ends the pause between two renewals. */
+  #nap = new AbortController()
+  /** Ends the acquisition under way. */
+  #attempt = new AbortController()
+  #trouble: string | undefined
+
+  constructor(store: Store, prefix: string, claim: Claim, own: OwnLease, events: LeaseEvents, options: KeepOptions) {
+    this.#store = store
+    this.#prefix = prefix
+    this.#claim = claim
+    this.own = own
+    this.#events = events
+    this.#options = options
+    const stop = (): void => {
+      this.#nap.abort()
+      this.#attempt.abort(options.signal.reason)
+    }
+    options.signal.addEventListener('abort', stop, { once: true })
+  }
+
+  publish(claim: Claim): void {
+    this.#claim = claim
+    this.#attempt.abort(new Superseded())
+    this.#look('new values to publish')
+  }
+
+  observe(step: WatchStep): void {
+    const doubt = doubtIn(step, this.own)
+    if (doubt !== undefined) this.#question(doubt)
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#options
+    const backoff = new Backoff(500, this.#interval())
+    let wait = this.#interval()
+    while (!signal.aborted) {
+      await pause(wait, this.#nap.signal)
+      if (signal.aborted) return
+      this.#nap = new AbortController()
+      try {
+        if (this.#doubt === undefined) await this.#renew()
+        if (this.#doubt !== undefined) await this.#settle()
+        this.#events.onHeld?.()
+        this.#recovered()
+        backoff.reset()
+        wait = this.#interval()
+      } catch (error) {
+        if (signal.aborted) return
+        if (error instanceof Superseded) continue
+        this.#failed(error)
+        wait = backoff.next()
+      }
+    }
+  }
+
+  /** Renews the etcd lease and reads the key; what is not as it should be becomes a doubt. */
+  async #renew(): Promise<void> {
+    const { key, etcdLease, modRevision } = this.own
+    const ttl = etcdLease === '0' ? undefined : await this.#abortable(this.#store.keepAlive(etcdLease))
+    if (etcdLease !== '0' && ttl === undefined) return this.#question('etcd lease expired')
+    const { entry } = await this.#abortable(this.#store.get(key))
+    if (entry === undefined) return this.#question('key deleted')
+    if (entry.modRevision !== modRevision) return this.#question('key changed')
+    this.#events.onRenewed?.(ttl === undefined ? undefined : Date.now() + ttl * 1_000)
+  }
+
+  /** Clears up a doubt: afterwards we have a lease, the same one whenever that is possible. */
+  async #settle(): Promise<void> {
+    const why = this.#doubt ?? ''
+    const before = this.own
+    this.#doubt = undefined
+    this.#attempt = new AbortController()
+    const claim = { ...this.#claim, previousSubnet: before.subnet, previousSubnet6: before.subnet6 }
+    const options = { ...this.#options, held: before, signal: this.#attempt.signal }
+    try {
+      this.own = await acquireLease(this.#store, this.#prefix, claim, options)
+    } catch (error) {
+      this.#doubt = why
+      throw error
+    }
+    const { own } = this
+    if (own.key === before.key && own.modRevision === before.modRevision && own.etcdLease === before.etcdLease) return
+    if (own.key !== before.key) this.#options.log.warn(`lease moved from ${before.subnet} to ${own.subnet}: ${why}`)
+    else this.#options.log.info(`lease of ${own.subnet} written anew: ${why}`)
+    this.#events.onChanged(own, why)
+  }
+
+  #question(why: string): void {
+    this.#events.onLost?.(why)
+    this.#look(why)
+  }
+
+  /** Ends the pause, for something to settle. */
+  #look(why: string): void {
+    this.#doubt ??= why
+    this.#nap.abort()
+  }
+
+  #failed(error: unknown): void {
+    const text = error instanceof EtcdError ? error.message : `bug: ${messageOf(error)}`
+    if (this.#trouble === undefined) this.#options.log.warn(`lease of ${this.own.subnet} not renewed: ${text}`)
+    this.#trouble = text
+  }
+
+  #recovered(): void {
+    if (this.#trouble !== undefined) this.#options.log.info(`lease of ${this.own.subnet} renewed again`)
+    this.#trouble = undefined
+  }
+
+  #interval(): number {
+    return (this.#options.interval ?? 10_000) * (0.9 + Math.random() / 5)
+  }
+
+  async #abortable<T>(work: Promise<T>): Promise<T> {
+    const value = await unlessAborted(work, this.#options.signal)
+    this.#options.signal.throwIfAborted()
+    return value as T
+  }
+}
+
+/** What a step shows to be wrong with our key, if anything. */
+function doubtIn(step: WatchStep, { key, modRevision }: OwnLease): string | undefined {
+  if (step.type === 'snapshot') {
+    const entry = step.snapshot.entries.find((candidate) => candidate.key === key)
+    return entry === undefined ? 'key deleted' : entry.modRevision === modRevision ? undefined : 'key changed'
+  }
+  if (step.type !== 'changes') return undefined
+  const last = step.changes.findLast((change) => (change.type === 'put' ? change.entry.key : change.key) === key)
+  const seen = last?.type === 'put' ? last.entry.modRevision : last?.modRevision
+  // Our own writes, and what was before them, tell nothing.
+  if (last === undefined || BigInt(seen ?? '0') <= BigInt(modRevision)) return undefined
+  return last.type === 'delete' ? 'key deleted' : 'key changed'
+}

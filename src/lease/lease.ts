@@ -1,0 +1,32 @@
+// The lease of a subnet as it stands in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
+// read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
+// Unknown JSON keys are ignored by Go, so HostID may stand beside the known ones.
+import type { Address } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
+
+/** Subnets named by a lease's key. */
+export interface LeaseKey {
+  readonly subnet: Prefix
+  readonly subnet6: Prefix | undefined
+}
+
+/** The JSON value of a lease. */
+export interface LeaseValue {
+  readonly publicAddress: Address
+  readonly publicAddress6: Address | undefined
+  readonly backendType: string
+  readonly backendData: unknown
+  readonly backendV6Data: unknown
+  /** Host id of whoever wrote it; undefined when Go did. */
+  readonly hostId: string | undefined
+}
+
+/** A lease read from etcd. */
+export interface Lease extends LeaseKey, LeaseValue {
+  /** The whole etcd key. */
+  readonly key: string
+  /** Revision of the last change of the key, decimal (int64). */
+  readonly modRevision: string
+  /** The etcd lease it is attached to, decimal; "0" for a reservation, which never expires. */
+  readonly etcdLease: string
+}

@@ -1,0 +1,66 @@
+// One lease as a peer, or why it is none: every rule of D7 that can be held against a lease by itself. Pure and total.
+import type { Checked, Peer, Refused } from '../backend.ts'
+import type { Entry } from '../etcd/store.ts'
+import { type Address, isUnicast } from '../ip/address.ts'
+import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
+import { decodeKey, decodeValue } from './codec.ts'
+
+/** What a lease is held against. */
+export interface PeerRules {
+  readonly network: Prefix
+  /** Length of every host's subnet, in bits. */
+  readonly subnetLen: number
+  /** Our own lease; undefined before we have one. */
+  readonly own: { readonly key: string; readonly subnet: Prefix } | undefined
+  readonly publicAddress: Address
+  /** Prefixes of the external interface: their broadcast addresses are no host's. */
+  readonly onlink: readonly Prefix[]
+  /** The backend's part, by `BackendType`; refuses unknown types with 'backend-type'. */
+  readonly parseData: (type: string, data: unknown) => Checked<unknown>
+  /** What carries packets to a peer, or why nothing can (host-gw across a router, say). */
+  readonly needs: (peer: Peer) => Checked<unknown>
+  /** What no two hosts may share, as Backend.exclusive says; depends on nothing but its arguments. */
+  readonly exclusive: (type: string, data: unknown) => string | undefined
+}
+
+/** A lease as a peer, or why it is none. What other leases there are does not matter here. */
+export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
+  const key = decodeKey(prefix, entry.key)
+  if (!key.ok) return key
+  const { subnet } = key.value
+  if (!contains(rules.network, subnet)) return refuse('outside-network', `${subnet} is not in ${rules.network}`)
+  if (rules.own !== undefined && overlaps(rules.own.subnet, subnet)) return refuse('own-subnet', subnet)
+  if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)
+  const value = decodeValue(entry.value)
+  if (!value.ok) return value
+  const { publicAddress, backendType, backendData } = value.value
+  if (publicAddress === rules.publicAddress) return refuse('public-ip-ours', publicAddress)
+  if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
+  const data = rules.parseData(backendType, backendData)
+  if (!data.ok) return data
+  const peer = { subnet, publicAddress, type: backendType, data: data.value }
+  const needs = rules.needs(peer)
+  return needs.ok ? { ok: true, value: peer } : needs
+}
+
+/** Whether two peers need the same of us. */
+export function samePeer(a: Peer, b: Peer): boolean {
+  return a.publicAddress === b.publicAddress && a.type === b.type && JSON.stringify(a.data) === JSON.stringify(b.data)
+}
+
+/** Whether outer packets may be sent to an address; one inside the overlay would lead them in a circle. */
+function mayBeHost(address: Address, { network, onlink }: PeerRules): boolean {
+  if (!isUnicast(address) || contains(network, address)) return false
+  return !onlink.some((prefix) => contains(prefix, address) && isEdge(prefix, address))
+}
+
+/** Whether an address is the network or broadcast address of an IPv4 prefix; /31 and /32 have none (RFC 3021). */
+function isEdge(prefix: Prefix, address: Address): boolean {
+  const length = lengthOf(prefix)
+  if (address.includes(':') || length > 30) return false
+  return address === addressOf(prefix) || address === nth(prefix, 2 ** (32 - length) - 1)
+}
+
+function refuse(reason: string, detail: string): Refused {
+  return { ok: false, reason, detail }
+}

@@ -1,0 +1,56 @@
+// What one step of the peer table comes to: the peers that differ from before it and the leases newly refused.
+// Invariant: what was undone within a step is not told.
+import type { Peer } from '../backend.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { samePeer } from './peer-check.ts'
+
+/** One peer before and after a step; undefined where there is none. */
+export interface PeerChange {
+  readonly subnet: Prefix
+  readonly before: Peer | undefined
+  readonly after: Peer | undefined
+}
+
+/** A lease that is skipped: `reason` is a short stable word, `detail` the offending value. */
+export interface RefusedLease {
+  readonly key: string
+  readonly reason: string
+  readonly detail: string
+}
+
+/** What a step changed. */
+export interface PeerStep {
+  readonly changes: readonly PeerChange[]
+  /** Refused now and not before, or for another reason. */
+  readonly refused: readonly RefusedLease[]
+}
+
+/** Notes taken during a step. */
+export class StepNotes {
+  #before = new Map<Prefix, Peer | undefined>()
+  #refusals = new Map<string, RefusedLease>()
+
+  /** What a subnet is before it is changed; the first note of a step counts. */
+  touch(subnet: Prefix, peer: Peer | undefined): void {
+    if (!this.#before.has(subnet)) this.#before.set(subnet, peer)
+  }
+
+  /** A lease is refused, for a reason it was not refused for before. */
+  refuse(refusal: RefusedLease): void {
+    this.#refusals.set(refusal.key, refusal)
+  }
+
+  /** Ends the step. */
+  finish(peers: ReadonlyMap<Prefix, Peer>, refused: ReadonlyMap<string, string>): PeerStep {
+    const changes: PeerChange[] = []
+    for (const [subnet, before] of this.#before) {
+      const after = peers.get(subnet)
+      const same = before === undefined || after === undefined ? before === after : samePeer(before, after)
+      if (!same) changes.push({ subnet, before, after })
+    }
+    const told = [...this.#refusals.values()].filter(({ key, reason }) => refused.get(key) === reason)
+    this.#before = new Map()
+    this.#refusals = new Map()
+    return { changes, refused: told }
+  }
+}

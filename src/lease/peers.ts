@@ -1,0 +1,250 @@
+// The peers: every lease in etcd that is not ours and that we may believe, and the reason for each one we may not.
+// Invariants: no two peers share a subnet, none lies outside the network or on our own subnet, no two hosts share what a
+// backend holds exclusive; the peers depend on the leases there are, not on the order they came in; a step tells exactly
+// the peers that differ from before it, so that renewals and repeated listings tell nothing.
+// Pure: entries in, differences out. Raw JSON is not kept; a change of the rules therefore needs a new listing.
+import type { Peer } from '../backend.ts'
+import type { Change, Entry } from '../etcd/store.ts'
+import type { Address } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { inPortions } from '../portions.ts'
+import { decodeKey, encodeKey } from './codec.ts'
+import { type Claimant, Contest, type Prize, winner } from './contest.ts'
+import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
+import { type PeerStep, StepNotes } from './peer-step.ts'
+
+export type { PeerRules } from './peer-check.ts'
+export type { PeerChange, PeerStep, RefusedLease } from './peer-step.ts'
+
+/** A lease that is good by itself. */
+interface Candidate {
+  readonly key: string
+  readonly peer: Peer
+  /** Revision at which its key was created. */
+  readonly created: number
+}
+
+/** The peers of one network. */
+export class PeerTable {
+  readonly #prefix: string
+  #rules: PeerRules
+  readonly #peers = new Map<Prefix, Peer>()
+  /** Holders of subnets that lost a contest: good but for another host with the same MAC, say. */
+  readonly #losers = new Map<Prefix, Peer>()
+  /** When the holder of a subnet was created. */
+  readonly #created = new Map<Prefix, number>()
+  /** The key of a holder where it is not the plain one of its subnet (dual stack). */
+  readonly #oddKeys = new Map<Prefix, string>()
+  /** Good leases of a subnet that an older key holds, by subnet and key: they follow when that one goes. */
+  readonly #waiting = new Map<Prefix, Map<string, Candidate>>()
+  readonly #contest = new Contest()
+  readonly #refused = new Map<string, string>()
+  readonly #notes = new StepNotes()
+
+  /** `prefix` is the etcd prefix of the network. */
+  constructor(prefix: string, rules: PeerRules) {
+    this.#prefix = prefix
+    this.#rules = rules
+  }
+
+  /** Accepted peers by subnet. */
+  get peers(): ReadonlyMap<Prefix, Peer> {
+    return this.#peers
+  }
+
+  /** The reason by key of every refused lease. */
+  get refused(): ReadonlyMap<string, string> {
+    return this.#refused
+  }
+
+  /** Takes the first leases, in portions: nobody may read the table before this resolves. */
+  async first(entries: readonly Entry[], rules: PeerRules): Promise<PeerStep> {
+    this.#rules = rules
+    for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
+    for await (const portion of inPortions(this.#contest.takeUnsettled())) portion.forEach((it) => this.#settle(it))
+    return this.#finish()
+  }
+
+  /** Takes all leases there are, under new rules when given; those that are absent go, unless they are to be kept. */
+  snapshot(entries: readonly Entry[], rules: PeerRules = this.#rules, absent: 'delete' | 'keep' = 'delete'): PeerStep {
+    this.#rules = rules
+    const present = new Set<string>()
+    for (const entry of entries) {
+      present.add(entry.key)
+      this.#put(entry)
+    }
+    for (const subnet of absent === 'keep' ? [] : [...this.#created.keys()]) {
+      // Deleting one lets a waiting one follow, which may be gone as well.
+      while (this.#created.has(subnet) && !present.has(this.#keyOf(subnet))) this.#delete(this.#keyOf(subnet))
+    }
+    for (const key of [...this.#refused.keys()]) if (!present.has(key)) this.#delete(key)
+    return this.#finish()
+  }
+
+  /** Takes changes in their order. */
+  change(changes: readonly Change[]): PeerStep {
+    for (const change of changes) {
+      if (change.type === 'put') this.#put(change.entry)
+      else this.#delete(change.key)
+    }
+    return this.#finish()
+  }
+
+  /** Public addresses that more than one subnet is leased to, as Go's flanneld leaves them when a host changes subnet. */
+  sharedAddresses(): ReadonlyMap<Address, readonly Prefix[]> {
+    const subnets = new Map<Address, Prefix[]>()
+    for (const { publicAddress, subnet } of this.#peers.values()) {
+      subnets.set(publicAddress, [...(subnets.get(publicAddress) ?? []), subnet])
+    }
+    for (const [address, list] of subnets) if (list.length === 1) subnets.delete(address)
+    return subnets
+  }
+
+  #put(entry: Entry): void {
+    const { key } = entry
+    if (key === this.#rules.own?.key) return this.#delete(key)
+    const read = readPeer(this.#prefix, entry, this.#rules)
+    if (!read.ok) {
+      const known = this.#refused.get(key)
+      this.#delete(key)
+      return this.#refuse(key, read.reason, read.detail, known)
+    }
+    const candidate = { key, peer: read.value, created: Number(entry.createRevision) }
+    const { subnet } = read.value
+    const holder = this.#created.has(subnet) ? this.#keyOf(subnet) : key
+    // Several keys may name this subnet: the oldest has it, the others wait.
+    const rival = holder === key ? this.#oldestWaiting(subnet) : this.#candidateOf(subnet)
+    if (rival === undefined || byAge(candidate, rival) < 0) {
+      this.#unwait(subnet, key)
+      this.#hold(candidate)
+      if (rival !== undefined && holder !== key) this.#wait(rival, key)
+    } else {
+      this.#wait(candidate, rival.key)
+      if (holder === key) this.#promote(rival)
+    }
+  }
+
+  #delete(key: string): void {
+    this.#refused.delete(key)
+    const decoded = decodeKey(this.#prefix, key)
+    if (!decoded.ok) return
+    const { subnet } = decoded.value
+    this.#unwait(subnet, key)
+    if (!this.#created.has(subnet) || this.#keyOf(subnet) !== key) return
+    const next = this.#oldestWaiting(subnet)
+    if (next === undefined) this.#letGo(subnet)
+    else this.#promote(next)
+  }
+
+  /** Gives a subnet to a lease. */
+  #hold({ key, peer, created }: Candidate): void {
+    const { subnet } = peer
+    const before = this.#created.has(subnet) ? this.#prizeOf(this.#holderOf(subnet)) : undefined
+    const prize = this.#prizeOf(peer)
+    this.#created.set(subnet, created)
+    if (key === encodeKey(this.#prefix, { subnet, subnet6: undefined })) this.#oddKeys.delete(subnet)
+    else this.#oddKeys.set(subnet, key)
+    if (before !== undefined && (before.what !== prize?.what || before.type !== prize.type)) {
+      this.#contest.leave(before, subnet)
+    }
+    if (prize !== undefined) this.#contest.enter(prize, subnet)
+    if (prize === undefined || !this.#losers.has(subnet)) return this.#accept(subnet, peer)
+    this.#losers.set(subnet, peer)
+    this.#contest.unsettle(prize)
+  }
+
+  /** A subnet is nobody's any more. */
+  #letGo(subnet: Prefix): void {
+    const prize = this.#prizeOf(this.#holderOf(subnet))
+    this.#notes.touch(subnet, this.#peers.get(subnet))
+    for (const map of [this.#peers, this.#losers, this.#created, this.#oddKeys]) map.delete(subnet)
+    if (prize !== undefined) this.#contest.leave(prize, subnet)
+  }
+
+  #finish(): PeerStep {
+    for (const prize of this.#contest.takeUnsettled()) this.#settle(prize)
+    return this.#notes.finish(this.#peers, this.#refused)
+  }
+
+  #settle(prize: Prize): void {
+    const subnets = this.#contest.claimants(prize)
+    const winning = winner(subnets.map((subnet) => this.#claimantOf(subnet)))
+    for (const [subnet, peer] of subnets.map((subnet) => [subnet, this.#holderOf(subnet)] as const)) {
+      if (peer.publicAddress === winning) this.#accept(subnet, peer)
+      else this.#lose(subnet, peer, `${prize.what} is ${winning ?? ''}'s`)
+    }
+  }
+
+  #accept(subnet: Prefix, peer: Peer): void {
+    this.#losers.delete(subnet)
+    this.#refused.delete(this.#keyOf(subnet))
+    const known = this.#peers.get(subnet)
+    if (known !== undefined && samePeer(known, peer)) return
+    this.#notes.touch(subnet, this.#peers.get(subnet))
+    this.#peers.set(subnet, peer)
+  }
+
+  #lose(subnet: Prefix, peer: Peer, detail: string): void {
+    this.#notes.touch(subnet, this.#peers.get(subnet))
+    this.#peers.delete(subnet)
+    this.#losers.set(subnet, peer)
+    this.#refuse(this.#keyOf(subnet), 'duplicate-mac', detail)
+  }
+
+  #wait(candidate: Candidate, holder: string): void {
+    const { subnet } = candidate.peer
+    const waiting = this.#waiting.get(subnet) ?? new Map<string, Candidate>()
+    this.#waiting.set(subnet, waiting.set(candidate.key, candidate))
+    this.#refuse(candidate.key, 'overlap', `${subnet} is ${holder}'s`)
+  }
+
+  #promote(candidate: Candidate): void {
+    this.#unwait(candidate.peer.subnet, candidate.key)
+    this.#hold(candidate)
+  }
+
+  #oldestWaiting(subnet: Prefix): Candidate | undefined {
+    let oldest: Candidate | undefined
+    for (const candidate of this.#waiting.get(subnet)?.values() ?? []) {
+      if (oldest === undefined || byAge(candidate, oldest) < 0) oldest = candidate
+    }
+    return oldest
+  }
+
+  #unwait(subnet: Prefix, key: string): void {
+    const waiting = this.#waiting.get(subnet)
+    if (waiting?.delete(key) === true && waiting.size === 0) this.#waiting.delete(subnet)
+  }
+
+  #refuse(key: string, reason: string, detail: string, known = this.#refused.get(key)): void {
+    if (known !== reason) this.#notes.refuse({ key, reason, detail })
+    this.#refused.set(key, reason)
+  }
+
+  #holderOf(subnet: Prefix): Peer {
+    const holder = this.#peers.get(subnet) ?? this.#losers.get(subnet)
+    if (holder === undefined) throw new Error(`bug: nobody holds ${subnet}`)
+    return holder
+  }
+
+  #candidateOf(subnet: Prefix): Candidate {
+    return { key: this.#keyOf(subnet), peer: this.#holderOf(subnet), created: this.#created.get(subnet) ?? 0 }
+  }
+
+  #claimantOf(subnet: Prefix): Claimant {
+    return { publicAddress: this.#holderOf(subnet).publicAddress, created: this.#created.get(subnet) ?? 0 }
+  }
+
+  #prizeOf({ type, data }: Peer): Prize | undefined {
+    const what = this.#rules.exclusive(type, data)
+    return what === undefined ? undefined : { type, what }
+  }
+
+  #keyOf(subnet: Prefix): string {
+    return this.#oddKeys.get(subnet) ?? encodeKey(this.#prefix, { subnet, subnet6: undefined })
+  }
+}
+
+function byAge(a: { key: string; created: number }, b: { key: string; created: number }): number {
+  return a.created - b.created || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+}
