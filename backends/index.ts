@@ -1,0 +1,7 @@
+// The list of backends: one line each. The contract suite and the daemon take them from here.
+import type { AnyBackend } from '../src/backend.ts'
+import { alloc } from './alloc/index.ts'
+import { hostGw } from './host-gw/index.ts'
+import { vxlan } from './vxlan/index.ts'
+
+export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, alloc]

@@ -1,0 +1,18 @@
+// vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). README.md here follows one packet.
+import type { Backend } from '../../src/backend.ts'
+import { type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
+import { base, forPeer, mtu, vtepMac } from './plan.ts'
+
+export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
+  type: 'vxlan',
+  configKeys: ['VNI', 'Port', 'MTU', 'DirectRouting', 'Learning', 'GBP'],
+  parseConfig,
+  refuses: () => undefined,
+  mtu,
+  receivesDirectly: (config) => config.directRouting,
+  leaseData: (self) => ({ VNI: self.config.vni, VtepMAC: vtepMac(self) }),
+  parsePeerData: parsePeer,
+  exclusive: (data) => data.mac,
+  base,
+  forPeer: (self, peer) => ({ ok: true, value: forPeer(self, peer) }),
+}

@@ -1,0 +1,102 @@
+// The Backend contract: types and promises only. A backend turns "our host" and "a peer's lease" into kernel objects.
+//
+// Promises of every backend (the contract suite in test/contract holds all of them to it):
+// - pure and synchronous: no I/O, no clock, no randomness; the same input gives the same output;
+// - total: a malformed peer comes back as a refusal, nothing is thrown after parseConfig;
+// - one peer at a time: what a peer needs depends on that peer and on our host alone, so the order of peers cannot
+//   matter, one bad peer cannot hold up another, and a change of one peer costs one peer's work;
+// - no two peers with different subnets and data claim one kernel object.
+import type { Address } from './ip/address.ts'
+import type { Mac } from './ip/mac.ts'
+import type { Prefix } from './ip/prefix.ts'
+import type { KernelObject } from './kernel/state.ts'
+
+/** A JSON object as parsed. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** The interface the outer packets use, as netlink shows it. */
+export interface ExternalInterface {
+  readonly name: string
+  readonly index: number
+  readonly mtu: number
+  readonly mac: Mac | undefined
+  /** Our address on it: source of outer packets. */
+  readonly address: Address
+  readonly address6: Address | undefined
+  /** What other hosts reach us by; differs from `address` behind a NAT. */
+  readonly publicAddress: Address
+  readonly publicAddress6: Address | undefined
+  /** Prefixes reached on it without a gateway. */
+  readonly onlink: readonly Prefix[]
+}
+
+/** Our own host, as far as a plan depends on it. */
+export interface Self<Config> {
+  readonly config: Config
+  /** The cluster's network, e.g. 10.2.0.0/16. */
+  readonly network: Prefix
+  /** Our leased subnet, e.g. 10.2.21.0/24. */
+  readonly subnet: Prefix
+  readonly external: ExternalInterface
+  /** Identity of this host, stable over restarts: the seed of made-up MACs. */
+  readonly hostId: string
+  /** MACs that devices of ours already have, by device name: kept, so that peers need not learn a new one. */
+  readonly keptMacs: ReadonlyMap<string, Mac>
+  /** Whether peers' routes go through nexthop objects (large clusters, kernel 5.3+) or carry their gateway themselves. */
+  readonly nexthops: boolean
+}
+
+/** A peer's lease, checked against the network, with the backend's own part decoded. */
+export interface Peer<Data = unknown> {
+  readonly subnet: Prefix
+  readonly publicAddress: Address
+  /** `BackendType` of its lease: how it wants to receive. */
+  readonly type: string
+  readonly data: Data
+}
+
+/** A value, or why there is none; `reason` is a short stable word for counting, `detail` the offending value. */
+export type Checked<T> = { readonly ok: true; readonly value: T } | Refused
+
+/** Why something was refused. */
+export interface Refused {
+  readonly ok: false
+  readonly reason: string
+  readonly detail: string
+}
+
+/** The `Backend` section of the network config as a backend reads it: keys are found in any case. */
+export interface ConfigSection {
+  /** The checked value of a key, or `fallback` when absent. Throws ConfigError with path, value and rule. */
+  integer(key: string, fallback: number, min: number, max: number): number
+  boolean(key: string, fallback: boolean): boolean
+}
+
+/** One way of getting packets to a peer. */
+export interface Backend<Config, Data> {
+  /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
+  readonly type: string
+  /** Keys the config section may have; others are warned about. */
+  readonly configKeys: readonly string[]
+  /** Reads the backend's part of the network config. Throws ConfigError. */
+  parseConfig(section: ConfigSection): Config
+  /** Why this backend cannot run on this host (say, host-gw behind a NAT), or undefined. */
+  refuses(external: ExternalInterface): string | undefined
+  /** The MTU containers get, in bytes. */
+  mtu(self: Self<Config>): number
+  /** Whether packets from peers may arrive unwrapped on the external interface. */
+  receivesDirectly(config: Config): boolean
+  /** What our lease says under BackendData; undefined for nothing. */
+  leaseData(self: Self<Config>): JsonObject | undefined
+  /** Decodes and checks a peer's BackendData. */
+  parsePeerData(data: unknown, config: Config): Checked<Data>
+  /** What no two peers may share (for vxlan the VTEP MAC: the FDB has one place per MAC), or undefined. */
+  exclusive(data: Data): string | undefined
+  /** Objects our host needs while this backend is ours or any peer receives by it. */
+  base(self: Self<Config>): readonly KernelObject[]
+  /** Objects that carry packets to one peer. */
+  forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
+}
+
+/** A backend whose config and peer data are its own business. */
+export type AnyBackend = Backend<unknown, unknown>
