@@ -1,0 +1,13 @@
+// Working off many things without keeping the event loop: after each portion it takes a turn.
+import { setImmediate as turn } from 'node:timers/promises'
+
+/** So many leases take some 5 ms to read. */
+const PORTION = 250
+
+/** Walks through `items` in portions. What must not change meanwhile is the caller's to see to. */
+export async function* inPortions<T>(items: readonly T[]): AsyncGenerator<readonly T[], void> {
+  for (let at = 0; at < items.length; at += PORTION) {
+    yield items.slice(at, at + PORTION)
+    await turn()
+  }
+}

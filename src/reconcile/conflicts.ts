@@ -1,0 +1,41 @@
+// The foreign objects that stand where we need ours: left alone, said once, forgotten when they are gone.
+import type { Conflict } from '../kernel/diff.ts'
+import type { KernelObject, Kind } from '../kernel/state.ts'
+import type { Report } from './report.ts'
+
+export class Conflicts {
+  readonly #byKey = new Map<string, Conflict>()
+  readonly #report: Report
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  get all(): readonly Conflict[] {
+    return [...this.#byKey.values()]
+  }
+
+  has(key: string): boolean {
+    return this.#byKey.has(key)
+  }
+
+  /** Takes what a comparison of a whole kind found. */
+  found(kind: Kind, conflicts: readonly Conflict[]): void {
+    const now = new Set(conflicts.map((conflict) => conflict.key))
+    for (const [key, conflict] of this.#byKey) {
+      if (conflict.wanted.kind !== kind || now.has(key)) continue
+      this.#byKey.delete(key)
+      this.#report.conflictGone(conflict)
+    }
+    for (const conflict of conflicts) {
+      if (!this.#byKey.has(conflict.key)) this.#report.conflictFound(conflict)
+      this.#byKey.set(conflict.key, conflict)
+    }
+  }
+
+  /** What we believe the kernel has of some peers, with the foreign objects in their true places. */
+  within(kind: Kind, held: Map<string, KernelObject>): Map<string, KernelObject> {
+    for (const [key, { found }] of this.#byKey) if (found.kind === kind) held.set(key, found)
+    return held
+  }
+}

@@ -1,0 +1,62 @@
+// What we want of the kernel, as a function of our host and the peers: pure. Several backends may be at work at once,
+// since traffic to a peer goes the way the peer's own lease says it receives.
+import type { AnyBackend, Checked, Peer, Self } from '../backend.ts'
+import type { Mac } from '../ip/mac.ts'
+import type { Domain } from '../kernel/ownership.ts'
+import { FLANNEL_PROTOCOL, type KernelObject, type Route } from '../kernel/state.ts'
+
+/** One backend with the config it runs under. */
+export interface Configured {
+  readonly backend: AnyBackend
+  readonly config: unknown
+}
+
+/** Everything a plan depends on, peers aside. */
+export interface Intent {
+  /** Our own backend first; then those by which some peer receives, or lately received. */
+  readonly active: readonly Configured[]
+  readonly self: Omit<Self<unknown>, 'config'>
+  /** Whether our own subnet has a blackhole beneath the bridge's route. */
+  readonly blackhole: boolean
+  /** Devices of ours found at the start that no active backend may want any more. */
+  readonly leftovers: readonly string[]
+}
+
+/** Lowest priority there is, so that the bridge's connected route to our subnet always wins (D12). */
+const LAST_METRIC = 0xffff_ffff
+
+/** What our host needs, whoever the peers are. */
+export function hostObjects(intent: Intent): readonly KernelObject[] {
+  const base = intent.active.flatMap(({ backend, config }) => backend.base({ ...intent.self, config }))
+  return intent.blackhole ? [...base, blackholeOf(intent)] : base
+}
+
+function blackholeOf({ self }: Intent): Route {
+  return {
+    kind: 'route',
+    destination: self.subnet,
+    metric: LAST_METRIC,
+    target: { type: 'blackhole' },
+    protocol: FLANNEL_PROTOCOL,
+  }
+}
+
+/** What carries packets to one peer, by the backend its lease names. */
+export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
+  const way = intent.active.find(({ backend }) => backend.type === peer.type)
+  if (way === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
+  return way.backend.forPeer({ ...intent.self, config: way.config }, peer)
+}
+
+/** What is ours under this intent. */
+export function domainOf(intent: Intent): Domain {
+  const devices = new Set(intent.leftovers)
+  for (const object of hostObjects(intent)) if (object.kind === 'link') devices.add(object.name)
+  return { devices, networks: [intent.self.network] }
+}
+
+/** The MACs of the devices an intent wants: to be kept from now on. */
+export function wantedMacs(intent: Intent): ReadonlyMap<string, Mac> {
+  const links = hostObjects(intent).flatMap((object) => (object.kind === 'link' ? [object] : []))
+  return new Map(links.map((link) => [link.name, link.mac]))
+}

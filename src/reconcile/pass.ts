@@ -1,0 +1,216 @@
+// One pass: what we want compared with the kernel, and the kernel made so. A kind that is stale is read and compared with
+// all we want; of the others only the peers that changed are compared, with what they needed before standing for the
+// kernel's state. Invariants: adds before deletions; peers are worked off in portions, so that neither memory nor the
+// event loop feels how many there are; peers are those of the moment the pass began.
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Peer } from '../backend.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { Comparison } from '../kernel/diff.ts'
+import type { Change, Failure, Kernel } from '../kernel/kernel.ts'
+import type { Domain } from '../kernel/ownership.ts'
+import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
+import type { Conflicts } from './conflicts.ts'
+import { type Intent, hostObjects, peerObjects } from './intent.ts'
+import type { Staleness, Work } from './report.ts'
+
+/** Peers by subnet. */
+export type Peers = ReadonlyMap<Prefix, Peer>
+
+/** What a pass starts from. */
+export interface PassInput {
+  readonly kernel: Kernel
+  readonly intent: Intent
+  readonly domain: Domain
+  readonly peers: Peers
+  readonly stale: ReadonlyMap<Kind, Staleness>
+  /** Peers as they were when last programmed, by subnet; undefined: not there. */
+  readonly dirty: ReadonlyMap<Prefix, Peer | undefined>
+  /** Whether the peers are complete; nothing is deleted before. */
+  readonly complete: boolean
+  readonly conflicts: Conflicts
+  /** Keys of what the last pass could not add: something foreign may be in its place. */
+  readonly refused: ReadonlySet<string>
+  /** Digests of kinds that were found as wanted and not written to since; kept up to date. */
+  readonly sound: Map<Kind, string>
+}
+
+/** What a pass did. */
+export interface PassResult {
+  readonly failures: readonly Failure[]
+  readonly deleted: readonly KernelObject[]
+  readonly work: ReadonlyMap<Kind, Work>
+}
+
+/** Peers between two turns of the event loop. */
+const PORTION = 128
+
+/** Makes one pass. Rejects when the kernel cannot be read. */
+export async function makePass(input: PassInput): Promise<PassResult> {
+  const pass = new Pass(input)
+  await pass.devices()
+  await pass.entries()
+  return pass.finish()
+}
+
+class Pass {
+  readonly #input: PassInput
+  /** All of them, if anything may have to be compared whole. */
+  readonly #peers: readonly Peer[]
+  readonly #changed: readonly Peer[]
+  readonly #host: readonly KernelObject[]
+  readonly #stale: Map<Kind, Staleness>
+  readonly #open = new Map<Kind, { readonly comparison: Comparison; readonly why: Staleness | undefined }>()
+  readonly #digests = new Map<Kind, string>()
+  readonly #work = new Map<Kind, { -readonly [K in keyof Work]: Work[K] }>()
+  /** Keys of what changed peers need now or needed before. */
+  readonly #expected: ReadonlySet<string>
+  readonly #failures: Failure[] = []
+
+  constructor(input: PassInput) {
+    this.#input = input
+    this.#stale = new Map(input.stale)
+    this.#host = hostObjects(input.intent)
+    this.#expected = [...input.stale.values()].some(isRepair) ? keysOf(input) : new Set()
+    this.#peers = input.stale.size > 0 ? [...input.peers.values()] : []
+    this.#changed = [...present(input.dirty.keys(), input.peers)]
+  }
+
+  /** Links and their addresses: what everything else hangs on. */
+  async devices(): Promise<void> {
+    for (const kind of ['link', 'address'] as const) {
+      await this.#read(kind)
+      const changes = this.#compare(
+        this.#host.filter((object) => object.kind === kind),
+        undefined,
+      )
+      await this.#apply(changes)
+      // A device made anew or set up starts without what hung on it.
+      if (kind === 'link' && changes.length > 0) {
+        for (const other of KINDS) this.#stale.set(other, this.#stale.get(kind) ?? 'intent')
+      }
+    }
+  }
+
+  /** Everything else: the host's own, then peer by peer. */
+  async entries(): Promise<void> {
+    const kinds = ['fdb', 'neighbor', 'nexthop', 'route'] as const
+    for (const kind of kinds) await this.#read(kind)
+    const open = kinds.flatMap((kind) => this.#open.get(kind) ?? [])
+    if (open.length === 0) return
+    const { intent } = this.#input
+    const peers = open.some(({ why }) => why !== undefined) ? this.#peers : this.#changed
+    const rest = this.#host.filter(({ kind }) => kind !== 'link' && kind !== 'address')
+    await this.#apply(this.#compare(rest, undefined))
+    for (let at = 0; at < peers.length; at += PORTION) {
+      const changes: Change[] = []
+      for (const peer of peers.slice(at, at + PORTION)) {
+        const needs = peerObjects(intent, peer)
+        if (needs.ok) changes.push(...this.#compare(needs.value, peer.subnet))
+      }
+      await this.#apply(changes)
+      await turn()
+    }
+  }
+
+  /** Deletions, in the opposite order of the adds. */
+  async finish(): Promise<PassResult> {
+    const deletions: Change[] = []
+    for (const [kind, { comparison, why }] of this.#open) {
+      if (why !== undefined) this.#input.conflicts.found(kind, comparison.conflicts)
+      if (this.#input.complete) deletions.unshift(...comparison.rest())
+    }
+    await this.#apply(deletions)
+    for (const [kind, digest] of this.#digests) if (!this.#work.has(kind)) this.#input.sound.set(kind, digest)
+    return { failures: this.#failures, deleted: deletions.map(({ object }) => object), work: this.#work }
+  }
+
+  /** Opens the comparison of a kind, if there is something to compare. */
+  async #read(kind: Kind): Promise<void> {
+    const { kernel, domain, dirty, intent, complete, conflicts, refused, sound } = this.#input
+    const why = this.#stale.get(kind)
+    const devices = [...domain.devices]
+    const digest = why === 'audit' ? await kernel.fingerprint(kind, devices) : undefined
+    const known = why === undefined || (digest !== undefined && digest === sound.get(kind))
+    if (known && dirty.size === 0) return
+    if (digest !== undefined && !known) this.#digests.set(kind, digest)
+    const actual = known
+      ? conflicts.within(kind, objectsBefore(intent, dirty, kind))
+      : new Map(await kernel.observe(kind, devices))
+    // What was foreign before we first wanted its place is a conflict; what took the place of ours is damage.
+    const held = (wanted: KernelObject): boolean =>
+      complete &&
+      !conflicts.has(keyOf(wanted)) &&
+      !refused.has(keyOf(wanted)) &&
+      !(wanted.kind === 'route' && isNew(dirty, wanted.destination))
+    this.#open.set(kind, { comparison: new Comparison(actual, domain, held), why: known ? undefined : why })
+  }
+
+  /** The changes that objects need whose kind is open; `subnet` names their peer. */
+  #compare(objects: readonly KernelObject[], subnet: Prefix | undefined): Change[] {
+    const changes: Change[] = []
+    for (const object of objects) {
+      const open = this.#open.get(object.kind)
+      if (open === undefined) continue
+      if (open.why === undefined && (subnet === undefined || !this.#input.dirty.has(subnet))) continue
+      const change = open.comparison.want(object)
+      if (change !== undefined) changes.push(change)
+    }
+    return changes
+  }
+
+  async #apply(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return
+    for (const change of changes) {
+      const { kind } = change.object
+      const why = this.#open.get(kind)?.why
+      const work = this.#work.get(kind) ?? { why, changes: 0, repairs: 0, first: undefined }
+      work.changes++
+      if (isRepair(why) && !this.#expected.has(keyOf(change.object))) {
+        work.repairs++
+        work.first ??= change
+      }
+      this.#work.set(kind, work)
+      this.#input.sound.delete(kind)
+    }
+    // Portions hold several peers; what a route hangs on has to be there before it.
+    const order = (change: Change): number => KINDS.indexOf(change.object.kind)
+    const sorted = changes[0]?.verb === 'delete' ? changes : changes.toSorted((a, b) => order(a) - order(b))
+    this.#failures.push(...(await this.#input.kernel.apply(sorted)))
+  }
+}
+
+/** What the changed peers needed when they were last programmed, which is what the kernel has of them. */
+function objectsBefore(intent: Intent, dirty: PassInput['dirty'], kind: Kind): Map<string, KernelObject> {
+  const objects = new Map<string, KernelObject>()
+  for (const before of dirty.values()) {
+    const needed = before === undefined ? undefined : peerObjects(intent, before)
+    if (needed?.ok !== true) continue
+    for (const object of needed.value) if (object.kind === kind) objects.set(keyOf(object), object)
+  }
+  return objects
+}
+
+function* present(subnets: Iterable<Prefix>, peers: Peers): Generator<Peer> {
+  for (const subnet of subnets) {
+    const peer = peers.get(subnet)
+    if (peer !== undefined) yield peer
+  }
+}
+
+function isNew(dirty: PassInput['dirty'], subnet: Prefix): boolean {
+  return dirty.has(subnet) && dirty.get(subnet) === undefined
+}
+
+function isRepair(why: Staleness | undefined): boolean {
+  return why === 'drift' || why === 'audit'
+}
+
+function keysOf({ intent, dirty, peers }: PassInput): ReadonlySet<string> {
+  const changed = [...[...dirty.values()].filter((peer) => peer !== undefined), ...present(dirty.keys(), peers)]
+  return new Set(
+    changed.flatMap((peer) => {
+      const needs = peerObjects(intent, peer)
+      return needs.ok ? needs.value.map(keyOf) : []
+    }),
+  )
+}

@@ -1,0 +1,243 @@
+// The one loop that writes links, addresses, neighbours, FDB entries, nexthops and routes. Triggers only say what may
+// be out of date; a pass compares and mends. Invariants: one pass at a time, everything pending goes into the next one;
+// nothing is deleted before the peers are known completely; one refused change never holds up the others.
+import type { Peer } from '../backend.ts'
+import { messageOf } from '../errors.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { Conflict } from '../kernel/diff.ts'
+import type { Drift, Failure, Kernel } from '../kernel/kernel.ts'
+import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
+import type { Log } from '../log.ts'
+import { Backoff, pause } from '../etcd/wait.ts'
+import { type Intent, domainOf } from './intent.ts'
+import { type Peers, makePass } from './pass.ts'
+import { Conflicts } from './conflicts.ts'
+import { Report, type Staleness } from './report.ts'
+
+/** Somebody who waits for a pass. */
+interface Waiter {
+  readonly revision: number
+  readonly resolve: () => void
+}
+
+/** The kinds, as they are audited one after the other. */
+const TURNS: readonly (readonly Kind[])[] = [['link', 'address'], ['fdb'], ['neighbor'], ['nexthop'], ['route']]
+
+/** Milliseconds that drift may gather before it is mended: a flush of 1,000 routes is one pass. */
+const GATHER_MS = 20
+
+/**
+ * What may be gone without a word when the kernel tells of one kind: a device set down, or without its last address, loses
+ * its routes and neighbours, a nexthop its routes. When a device is deleted, its entries are told of first.
+ */
+const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
+  link: KINDS,
+  address: KINDS,
+  fdb: ['link', 'fdb'],
+  neighbor: ['link', 'neighbor'],
+  nexthop: ['link', 'nexthop', 'route'],
+  route: ['link', 'nexthop', 'route'],
+}
+
+export class Reconciler {
+  readonly report: Report
+  readonly #kernel: Kernel
+  readonly #passed: (failing: number) => void
+  readonly #backoff = new Backoff(250, 30_000)
+  /** Names of every device we wanted so far and have not yet seen deleted. */
+  readonly #devices = new Set<string>()
+  /** Digests of kinds that were found as wanted and not written to since. */
+  readonly #sound = new Map<Kind, string>()
+  readonly #conflicts: Conflicts
+  #intent: Intent | undefined
+  #peers: Peers = new Map()
+  #complete = false
+  #stale = new Map<Kind, Staleness>()
+  #passBegan: number | undefined
+  #dirty = new Map<Prefix, Peer | undefined>()
+  #requested = 0
+  #done = 0
+  #wake: () => void = () => undefined
+  #tried = 0
+  #failures: readonly Failure[] = []
+  #waiters: Waiter[] = []
+  #tries: Waiter[] = []
+
+  /** `passed` hears after each pass how many changes the kernel refuses. */
+  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined) {
+    this.#kernel = kernel
+    this.#passed = passed
+    this.report = new Report(log)
+    this.#conflicts = new Conflicts(this.report)
+  }
+
+  /** Sets what we want. */
+  want(intent: Intent): number {
+    this.#intent = intent
+    for (const name of domainOf(intent).devices) this.#devices.add(name)
+    return this.#mark('intent', KINDS)
+  }
+
+  /** From now on deletions are allowed: the peers are those of a complete snapshot. */
+  peersComplete(): number {
+    if (this.#complete) return this.#requested
+    this.#complete = true
+    return this.#mark('intent', KINDS)
+  }
+
+  /** Tells of peers that came, changed or went; `before` is what they were. `peers` are all, read again at each pass. */
+  peersChanged(
+    peers: Peers,
+    changes: Iterable<{ readonly subnet: Prefix; readonly before: Peer | undefined }>,
+  ): number {
+    this.#peers = peers
+    for (const { subnet, before } of changes) if (!this.#dirty.has(subnet)) this.#dirty.set(subnet, before)
+    return this.#trigger()
+  }
+
+  /** Tells that somebody else touched what is ours, or that we lost sight. */
+  drift(drift: Drift): number {
+    return this.#mark('drift', drift.type === 'overrun' ? KINDS : TAKEN_ALONG[drift.kind])
+  }
+
+  /** Reads everything again, to catch what notifications missed. */
+  audit(kinds: readonly Kind[] = KINDS): number {
+    return this.#mark('audit', kinds)
+  }
+
+  /** Audits kind by kind: what changes meanwhile waits for the reading of one kind at most. */
+  async auditInTurns(): Promise<void> {
+    for (const kinds of TURNS) await this.attempted(this.audit(kinds))
+    this.report.audited()
+  }
+
+  /** Resolves when everything asked for up to `revision` (default: up to now) went through a pass without a failure. */
+  settled(revision = this.#requested): Promise<void> {
+    if (this.#done >= revision) return Promise.resolve()
+    return new Promise((resolve) => this.#waiters.push({ revision, resolve }))
+  }
+
+  /** Resolves when everything asked for up to `revision` went through a pass, with what the kernel refused of it. */
+  attempted(revision = this.#requested): Promise<readonly Failure[]> {
+    if (this.#tried >= revision) return Promise.resolve(this.#failures)
+    return new Promise((resolve) => this.#tries.push({ revision, resolve: () => resolve(this.#failures) }))
+  }
+
+  /** For how long the pass at hand has been running, in milliseconds; 0 between passes. */
+  get busyFor(): number {
+    return this.#passBegan === undefined ? 0 : performance.now() - this.#passBegan
+  }
+
+  /** Whether a device is ours, one on its way out included. */
+  isOurDevice(name: string): boolean {
+    return this.#devices.has(name)
+  }
+
+  /** The foreign objects in our way. */
+  get conflicts(): readonly Conflict[] {
+    return this.#conflicts.all
+  }
+
+  /** Runs until the signal aborts; the kernel stays as it is then. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#wake()
+    signal.addEventListener('abort', stop)
+    try {
+      while (!signal.aborted) {
+        if (this.#done === this.#requested) await new Promise<void>((resolve) => (this.#wake = resolve))
+        if (signal.aborted) break
+        if ([...this.#stale.values()].includes('drift')) await pause(GATHER_MS, signal)
+        await this.#turn(signal)
+      }
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const revision = this.#requested
+    this.#passBegan = performance.now()
+    const outcome = await this.#attempt()
+    this.#passBegan = undefined
+    this.#passed(this.report.failing)
+    if (outcome !== 'broken off') {
+      this.#tried = revision
+      this.#tries = release(this.#tries, revision)
+    }
+    if (outcome === 'whole') {
+      this.#backoff.reset()
+      this.#done = revision
+      this.#waiters = release(this.#waiters, revision)
+    } else {
+      // A new trigger cuts the wait short: the cause may just have been mended.
+      const wait = this.#backoff.next()
+      await Promise.race([pause(wait, signal), new Promise<void>((resolve) => (this.#wake = resolve))])
+    }
+  }
+
+  /** One pass; how much of it was applied. */
+  async #attempt(): Promise<'whole' | 'in part' | 'broken off'> {
+    const intent = this.#intent
+    if (intent === undefined) return 'whole'
+    const stale = this.#stale
+    const dirty = this.#dirty
+    this.#stale = new Map()
+    this.#dirty = new Map()
+    try {
+      const began = performance.now()
+      const { failures, deleted, work } = await makePass({
+        kernel: this.#kernel,
+        intent,
+        domain: { ...domainOf(intent), devices: this.#devices },
+        peers: this.#peers,
+        stale,
+        dirty,
+        complete: this.#complete,
+        conflicts: this.#conflicts,
+        refused: new Set(this.#failures.map(({ change }) => (change.verb === 'add' ? keyOf(change.object) : ''))),
+        sound: this.#sound,
+      })
+      for (const [kind, done] of work) this.report.wrote(kind, done)
+      if (stale.size === KINDS.length) this.report.audited()
+      this.report.passed(performance.now() - began)
+      this.report.failed(failures)
+      this.#forgetDevices(intent, deleted, failures)
+      this.#failures = failures
+      // What is refused may be so because of the device it hangs on.
+      for (const { change } of failures)
+        for (const kind of ['link', change.object.kind] as const) this.#stale.set(kind, 'retry')
+      return failures.length === 0 ? 'whole' : 'in part'
+    } catch (error) {
+      this.report.brokenOff(messageOf(error))
+      for (const kind of KINDS) this.#stale.set(kind, 'retry')
+      this.#dirty = new Map([...this.#dirty, ...dirty])
+      return 'broken off'
+    }
+  }
+
+  #forgetDevices(intent: Intent, deleted: readonly KernelObject[], failures: readonly Failure[]): void {
+    const wanted = domainOf({ ...intent, leftovers: [] }).devices
+    for (const object of deleted) {
+      const failed = failures.some((failure) => failure.change.object === object)
+      if (object.kind === 'link' && !failed && !wanted.has(object.name)) this.#devices.delete(object.name)
+    }
+  }
+
+  #mark(why: Staleness, kinds: readonly Kind[]): number {
+    // What another intent changes is no repair, whatever happens beside it.
+    for (const kind of kinds) if (this.#stale.get(kind) !== 'intent') this.#stale.set(kind, why)
+    return this.#trigger()
+  }
+
+  #trigger(): number {
+    this.#requested++
+    this.#wake()
+    return this.#requested
+  }
+}
+
+/** Lets those go who waited for a revision up to this one; the others. */
+function release(waiters: readonly Waiter[], revision: number): Waiter[] {
+  for (const waiter of waiters) if (waiter.revision <= revision) waiter.resolve()
+  return waiters.filter((waiter) => waiter.revision > revision)
+}
