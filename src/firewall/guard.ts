@@ -1,0 +1,97 @@
+// The VXLAN guard (BEHAVIOURS D11): a VXLAN socket takes frames from anybody who knows the VNI, so only peers'
+// public addresses are let to its port.
+// Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
+import type { Address } from '../ip/address.ts'
+import type { Log } from '../log.ts'
+import { GUARD_PREFIX, type GuardedPort, changePeers, guardTable, replaceGuard } from './guard-ruleset.ts'
+import { type TableKind, keepTable, listTables, removeTables } from './owned-table.ts'
+import { type Runner, run } from './run.ts'
+
+/** What createGuard needs. */
+export interface GuardOptions {
+  readonly log: Log
+  /** How often lost notifications are looked for, in seconds. */
+  readonly resyncSeconds: number
+  /** Path of another network namespace to work in (tests); `prefix` are the words that start a program there. */
+  readonly netns?: string
+  readonly prefix?: readonly string[]
+  /** VNIs of devices that earlier runs left: their guards go, unless wanted again. */
+  readonly previous?: readonly number[]
+}
+
+/** What is to be guarded: the public addresses of all peers that may send to a VXLAN device of ours. */
+export interface GuardWish extends GuardedPort {
+  readonly peers: Iterable<Address>
+}
+
+/** The daemon's handle. A joining peer is let in by want and settled, before its routes are programmed. */
+export interface Guard {
+  /** Wants this guard, or (undefined) none. */
+  want(wish: GuardWish | undefined): void
+  /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
+  settled(): Promise<void>
+  /** Packets of unknown senders dropped since the table was made; 0 without a guard. */
+  dropped(): Promise<bigint>
+  /** Why there is no guard although one is wanted. */
+  error(): string | undefined
+  /** Ends the loop; the guard stays as it is. */
+  stop(): void
+  /** Ends the loop and removes the guard of the last wish. */
+  cleanup(): Promise<void>
+}
+
+interface Wanted extends GuardedPort {
+  readonly peers: ReadonlySet<Address>
+}
+
+const KIND: TableKind<Wanted> = {
+  what: 'guard',
+  consequence: 'whoever knows the VNI can send into the overlay',
+  family: 'inet',
+  names: ({ vni }) => [guardTable(vni)],
+  difference(actual, next) {
+    if (actual?.port !== next.port) return replaceGuard(next, next.peers)
+    const { peers } = actual
+    const added = [...next.peers].filter((peer) => !peers.has(peer))
+    const removed = [...peers].filter((peer) => !next.peers.has(peer))
+    return added.length + removed.length === 0 ? '' : changePeers(next.vni, added, removed)
+  },
+}
+
+/** A guard that does nothing until want is called. */
+export function createGuard(options: GuardOptions): Guard {
+  const runner: Runner = { prefix: options.prefix ?? [] }
+  const { log, resyncSeconds, netns } = options
+  const previous = (options.previous ?? []).map(guardTable)
+  const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous })
+  let vni: number | undefined
+
+  return {
+    want(wish) {
+      vni = wish?.vni ?? vni
+      table.want(wish && { port: wish.port, vni: wish.vni, peers: new Set(wish.peers) })
+    },
+    settled: () => table.settled(),
+    async dropped() {
+      if (vni === undefined) return 0n
+      const { status, stdout } = await run(runner, 'nft', ['list', 'counter', 'inet', guardTable(vni), 'dropped'])
+      return status === 0 ? BigInt(/packets (\d+)/.exec(stdout)?.[1] ?? 0) : 0n
+    },
+    error: () => table.error(),
+    stop: () => void table.stop(),
+    async cleanup() {
+      await table.stop()
+      await removeGuards(runner, (one) => one === vni)
+    },
+  }
+}
+
+/** Removes the guards of VNIs chosen by `ours`. Throws OperatorError. */
+export async function removeGuards(runner: Runner, ours: (vni: number) => boolean): Promise<void> {
+  const start = `${KIND.family} ${GUARD_PREFIX}`
+  const tables = await listTables(runner)
+  await removeTables(
+    runner,
+    tables.filter((table) => table.startsWith(start) && ours(Number(table.slice(start.length)))),
+  )
+}

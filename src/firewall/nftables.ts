@@ -1,0 +1,82 @@
+// EnableNFTables: forwarding and masquerading by nftables tables of our own, as Go's flanneld names them. Pure.
+// Invariant: one transaction replaces the whole table. An accept here does not overrule a drop in iptables or in
+// another table, so beside Docker the iptables rules of rules.ts stay as well (desiredChains).
+import { type Prefix, overlaps, parsePrefix } from '../ip/prefix.ts'
+import type { TableKind } from './owned-table.ts'
+import type { FirewallInput } from './rules.ts'
+
+/** Go's names. */
+export const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
+const FAMILY = { 4: 'ip', 6: 'ip6' } as const
+const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
+const MULTICASTS: ReadonlySet<string> = new Set(Object.values(MULTICAST))
+
+/** The table of one family. `mine` gives the networks that are ours or were; tables of others' networks stay. */
+export function nftablesKind(family: 4 | 6, mine: () => readonly Prefix[]): TableKind<FirewallInput> {
+  return {
+    what: `nftables: IPv${family}`,
+    consequence: 'no rules for forwarding and masquerading',
+    family: FAMILY[family],
+    names: ({ network }) => tableNames(family, network),
+    isAnothers: (listing) => isAnothersTable(listing, mine()),
+    difference(actual, wanted, name) {
+      const text = nftablesTable(wanted, name)
+      return actual !== undefined && nftablesTable(actual, name) === text ? '' : text
+    },
+  }
+}
+
+/** Go's name; and one for the second daemon of a host, whose network it tells. */
+export function tableNames(family: 4 | 6, network: Prefix): readonly [string, string] {
+  const name = NFTABLES_NAME[family]
+  return [name, `${name}-${network.replaceAll(':', '_')}`]
+}
+
+/** Whether a table of ours by its name is another daemon's: it names networks, none of which has to do with `mine`. */
+export function isAnothersTable(listing: string, mine: readonly Prefix[]): boolean {
+  const named = Array.from(listing.matchAll(/[\da-f.:]+\/\d+/g), ([text]) => parsePrefix(text)).filter(
+    (prefix) => prefix !== undefined && !MULTICASTS.has(prefix),
+  )
+  return named.length > 0 && !named.some((prefix) => prefix && mine.some((own) => overlaps(prefix, own)))
+}
+
+/** Makes the table hold exactly what is wanted, whatever was in it. */
+export function nftablesTable(input: FirewallInput, name: string): string {
+  const { family, network, subnet } = input
+  const ip = FAMILY[family]
+  const table = `${ip} ${name}`
+  const forward = input.forward
+    ? chain('forward', 'type filter hook forward priority 0', forwardRules(ip, network))
+    : []
+  const masquerade = `masquerade${input.randomFully ? ' fully-random' : ''}`
+  const rules = masqueradeRules(ip, network, subnet, MULTICAST[family], masquerade)
+  const postrtg = input.masquerade ? chain('postrtg', 'type nat hook postrouting priority 100', rules) : []
+  const lines = [`table ${table} {`, ...forward, ...postrtg, '}']
+  return `add table ${table}\ndelete table ${table}\n${lines.join('\n')}\n`
+}
+
+function chain(name: string, type: string, rules: readonly string[]): readonly string[] {
+  return [`chain ${name} {`, `${type}; policy accept;`, ...rules, '}']
+}
+
+function forwardRules(ip: string, network: Prefix): readonly string[] {
+  return [`${ip} saddr ${network} accept`, `${ip} daddr ${network} accept`]
+}
+
+/** The rules of FLANNEL-POSTRTG, in its order. */
+function masqueradeRules(
+  ip: string,
+  network: Prefix,
+  subnet: Prefix,
+  multicast: string,
+  masquerade: string,
+): readonly string[] {
+  return [
+    'meta mark & 0x4000 == 0x4000 return',
+    `${ip} saddr ${subnet} ${ip} daddr ${network} return`,
+    `${ip} saddr ${network} ${ip} daddr ${subnet} return`,
+    `${ip} saddr != ${network} ${ip} daddr ${subnet} return`,
+    `${ip} saddr ${network} ${ip} daddr != ${multicast} ${masquerade}`,
+    `${ip} saddr != ${network} ${ip} daddr ${network} ${masquerade}`,
+  ]
+}

@@ -1,0 +1,147 @@
+// Which firewall chains we want: a pure function of the network, our subnet, the flags, and whether Docker is here.
+// Invariant: rules are written in the very words iptables-save prints, so that what was written reads back equal; only
+// what a chain holds depends on the network, where it is jumped to from (JUMPS) never does, so two daemons can share it.
+//
+// FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), rule for rule. The
+// other chains are for Docker and exist only where Docker's do:
+// - FLANNEL-OVERLAY, in raw ahead of the drops Docker 28 adds per container, and at the end of the operator's own
+//   DOCKER-USER: lets in what comes from the network by a device of the overlay. A neighbour on the LAN stays out.
+// - FLANNEL-USER: as our accepts come ahead of everything in FORWARD, the operator's DOCKER-USER rules are asked first.
+// - FLANNEL-NOMASQ: Docker masquerades what leaves its bridge; what stays in the network keeps its own address.
+import type { Family } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
+
+/** What the rules of one address family depend on. */
+export interface FirewallInput {
+  readonly family: Family
+  /** The cluster's network. */
+  readonly network: Prefix
+  /** Our leased subnet. */
+  readonly subnet: Prefix
+  /** -ip-masq */
+  readonly masquerade: boolean
+  /** Not -ip-masq-fully-random-disable. */
+  readonly randomFully: boolean
+  /** -iptables-forward-rules */
+  readonly forward: boolean
+  /** EnableNFTables: forwarding and masquerading are nftables.ts's; only what Docker makes necessary is left here. */
+  readonly nftables?: boolean
+  /** Devices peers' containers are heard on: flannel.1; the external interface with host-gw and DirectRouting. */
+  readonly overlay: readonly OverlayDevice[]
+}
+
+/** A device overlay packets arrive on. */
+export interface OverlayDevice {
+  readonly name: string
+  /**
+   * Shared with hosts that are no peers (a LAN interface). There an inner source address is all there is to go by:
+   * a neighbour without an address of the network stays out, one that forges a peer's container's gets no answer.
+   */
+  readonly shared: boolean
+}
+
+/** Which of Docker's chains exist. */
+export interface DockerChains {
+  /** DOCKER-USER in filter: made by every engine since 17.06, at its start. */
+  readonly user: boolean
+  /** DOCKER in nat. */
+  readonly nat: boolean
+}
+
+/** The tables we have rules in. */
+export const TABLES = ['raw', 'filter', 'nat'] as const
+export type Table = (typeof TABLES)[number]
+
+/** The rules of our chains, by "table chain". A chain that is not there is not wanted. */
+export type DesiredChains = ReadonlyMap<string, readonly string[]>
+
+/** How one of our chains is reached. Jumps to be first in the same chain are first in this order. */
+export interface Jump {
+  readonly table: Table
+  readonly from: string
+  readonly to: string
+  /** `last` is ahead of an unconditional RETURN, which is how DOCKER-USER of older engines ends. */
+  readonly place: 'first' | 'last'
+  readonly rule: string
+}
+
+const FORWARD_COMMENT = '-m comment --comment "flanneld forward"'
+const MASQ_COMMENT = '-m comment --comment "flanneld masq"'
+/** What kube-proxy marks for its own masquerading; returned early, as Go's flanneld does. */
+const KUBE_MARK = '-m mark --mark 0x4000/0x4000'
+const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
+
+const jump = (table: Table, from: string, to: string, place: Jump['place'] = 'first'): Jump => ({
+  table,
+  from,
+  to,
+  place,
+  rule: `${table === 'nat' ? MASQ_COMMENT : FORWARD_COMMENT} -j ${to}`,
+})
+
+/** Every chain of ours and the one rule that leads to it. */
+export const JUMPS: readonly Jump[] = [
+  jump('raw', 'PREROUTING', 'FLANNEL-OVERLAY'),
+  jump('filter', 'FORWARD', 'FLANNEL-USER'),
+  jump('filter', 'FORWARD', 'FLANNEL-FWD'),
+  jump('filter', 'DOCKER-USER', 'FLANNEL-OVERLAY', 'last'),
+  jump('nat', 'POSTROUTING', 'FLANNEL-NOMASQ'),
+  jump('nat', 'POSTROUTING', 'FLANNEL-POSTRTG'),
+]
+
+/** The chains wanted for one family. */
+export function desiredChains(input: FirewallInput, docker: DockerChains): DesiredChains {
+  const chains = new Map<string, readonly string[]>()
+  if (input.forward && docker.user) {
+    const overlay = overlayRules(input)
+    chains.set('raw FLANNEL-OVERLAY', overlay)
+    chains.set('filter FLANNEL-USER', userRules(input))
+    chains.set('filter FLANNEL-OVERLAY', overlay)
+  }
+  if (input.forward && (docker.user || input.nftables !== true)) chains.set('filter FLANNEL-FWD', forwardRules(input))
+  if (docker.nat) chains.set('nat FLANNEL-NOMASQ', keepAddressRules(input))
+  if (input.masquerade && input.nftables !== true) chains.set('nat FLANNEL-POSTRTG', masqueradeRules(input))
+  return chains
+}
+
+function forwardRules({ network }: FirewallInput): readonly string[] {
+  return [`-s ${network} ${FORWARD_COMMENT} -j ACCEPT`, `-d ${network} ${FORWARD_COMMENT} -j ACCEPT`]
+}
+
+/** Each packet that FLANNEL-FWD would accept passes DOCKER-USER exactly once. */
+function userRules({ network }: FirewallInput): readonly string[] {
+  return [
+    `-s ${network} ${FORWARD_COMMENT} -j DOCKER-USER`,
+    `! -s ${network} -d ${network} ${FORWARD_COMMENT} -j DOCKER-USER`,
+  ]
+}
+
+function overlayRules({ network, subnet, overlay }: FirewallInput): readonly string[] {
+  return overlay.flatMap(({ name, shared }) => [
+    // Nobody outside has an address of our own subnet.
+    ...(shared ? [`-s ${subnet} -i ${name} ${FORWARD_COMMENT} -j RETURN`] : []),
+    `-s ${network} -i ${name} ${FORWARD_COMMENT} -j ACCEPT`,
+  ])
+}
+
+function keepAddressRules({ network, subnet }: FirewallInput): readonly string[] {
+  return [
+    `${KUBE_MARK} ${MASQ_COMMENT} -j RETURN`,
+    // A container that calls its own published port has to be masqueraded by Docker.
+    `-s ${subnet} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
+    `-s ${subnet} -d ${network} ${MASQ_COMMENT} -j ACCEPT`,
+  ]
+}
+
+function masqueradeRules({ family, network, subnet, randomFully }: FirewallInput): readonly string[] {
+  const masquerade = `${MASQ_COMMENT} -j MASQUERADE${randomFully ? ' --random-fully' : ''}`
+  return [
+    `${KUBE_MARK} ${MASQ_COMMENT} -j RETURN`,
+    `-s ${subnet} -d ${network} ${MASQ_COMMENT} -j RETURN`,
+    `-s ${network} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
+    // From outside to a container of ours: it shall see who calls.
+    `! -s ${network} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
+    `-s ${network} ! -d ${MULTICAST[family]} ${masquerade}`,
+    `! -s ${network} -d ${network} ${masquerade}`,
+  ]
+}
