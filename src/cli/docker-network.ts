@@ -1,0 +1,71 @@
+// `flanneld docker-network [NAME]`: a user-defined bridge network for the leased subnet, without restarting dockerd.
+// Invariant: a network that exists is never changed nor removed: its containers are on it. Running twice is calm.
+import { OperatorError } from '../errors.ts'
+import { parseGoFlags } from '../options/go-flags.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { type Engine, dockerSocket, field, openEngine } from './docker-engine.ts'
+import { type NetworkRequest, differences, networkFor, refuseOverlap } from './docker-network-plan.ts'
+import { SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
+
+/** What `flanneld docker-network -help` prints. */
+export const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [NAME]
+
+Creates the user-defined bridge network NAME (default flannel) for the leased subnet, with its gateway, MTU and
+masquerading, or checks the one there is: status 0 when it is right, 1 with a line for each difference when not.
+
+  -subnet-file FILE    subnet.env (default ${SUBNET_FILE})
+  -docker-socket PATH  the engine's socket (default: of DOCKER_HOST, else /var/run/docker.sock)
+`
+
+const FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
+  ['subnet-file', 'value'],
+  ['docker-socket', 'value'],
+  ['help', 'boolean'],
+  ['h', 'boolean'],
+])
+
+/** The environment, as process.env. */
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Runs the verb. Throws OperatorError. */
+export async function dockerNetwork(
+  args: readonly string[],
+  env: Environment,
+  print: (text: string) => void,
+): Promise<void> {
+  const before = parseGoFlags(args, FLAGS)
+  const [name = 'flannel', ...further] = before.rest
+  const after = parseGoFlags(further, FLAGS)
+  const values = new Map([...before.values, ...after.values])
+  const [surplus] = after.rest
+  if (values.has('help') || values.has('h')) return print(DOCKER_NETWORK_USAGE)
+  if (surplus !== undefined) throw new OperatorError(`docker-network: ${JSON.stringify(surplus)}: one name at a time`)
+  if (!/^[a-zA-Z0-9][\w.-]*$/.test(name) || /^(bridge|host|none)$/.test(name))
+    throw new OperatorError(`docker-network: ${JSON.stringify(name)}: not a name for a network`)
+  const lease = await readLeasedSubnet(values.get('subnet-file')?.at(-1) ?? env['FLANNELD_SUBNET_FILE'] ?? SUBNET_FILE)
+  const engine = await openEngine(values.get('docker-socket')?.at(-1) ?? dockerSocket(env['DOCKER_HOST']))
+  const wanted = networkFor(name, lease)
+  const { Subnet, Gateway } = wanted.IPAM.Config[0]
+  const made = await ensure(engine, wanted, lease.subnet)
+  print(`docker network ${name}: ${made}: subnet ${Subnet}, gateway ${Gateway}, mtu ${lease.mtu}\n`)
+}
+
+async function ensure(engine: Engine, wanted: NetworkRequest, subnet: Prefix): Promise<'created' | 'right'> {
+  const listed = await engine.get('/networks')
+  const networks: readonly unknown[] = Array.isArray(listed) ? listed : []
+  const found = networks.find((network) => field(network, 'Name') === wanted.Name)
+  if (found === undefined) {
+    refuseOverlap(networks, wanted.Name, subnet)
+    await engine.post('/networks/create', wanted)
+    return 'created'
+  }
+  const wrong = differences(found, wanted)
+  if (wrong.length === 0) return 'right'
+  const id = field(found, 'Id')
+  const attached = field(await engine.get(`/networks/${String(id)}`), 'Containers')
+  const count = typeof attached === 'object' && attached !== null ? Object.keys(attached).length : 0
+  throw new OperatorError(
+    `docker network ${wanted.Name}: differs: ${wrong.join('; ')}: ` +
+      `${count > 0 ? `disconnect its ${count} containers, ` : ''}run "docker network rm ${wanted.Name}" and this again`,
+  )
+}

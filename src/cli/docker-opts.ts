@@ -1,0 +1,100 @@
+// `flanneld docker-opts`: the options dockerd has to be started with, as Go flannel's mk-docker-opts.sh writes them.
+// Invariant: the file is written whole or left as it was; nothing that a file says is ever executed.
+import { OperatorError } from '../errors.ts'
+import { firstUsable } from '../subnet-env.ts'
+import { writeWhole } from '../whole-file.ts'
+import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
+
+/** What `flanneld docker-opts -h` prints. */
+export const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY]
+
+Writes the options dockerd has to be started with on this host, from the lease in subnet.env. Fails, and leaves the
+file as it was, when there is no whole lease.
+
+  -f FILE  subnet.env (default ${SUBNET_FILE})
+  -d FILE  file to write (default /run/docker_opts.env)
+  -i       each option as a variable of its own, DOCKER_OPT_BIP and so on
+  -c       all options in one variable; without -i and -c there are both
+  -m       leave --ip-masq out
+  -k KEY   name of the variable with all options (default DOCKER_OPTS)
+`
+
+/** The command line, decoded. */
+export interface DockerOptsFlags {
+  readonly subnetFile: string
+  readonly dockerFile: string
+  readonly single: boolean
+  readonly combined: boolean
+  readonly ipMasq: boolean
+  readonly key: string
+}
+
+/** The environment, as process.env. */
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads flags as getopts(1) does: one letter each, several behind one dash. Throws OperatorError. */
+export function parseDockerOptsFlags(args: readonly string[]): DockerOptsFlags | 'help' {
+  const values = new Map<string, string>()
+  const given = new Set<string>()
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] ?? ''
+    if (word === '-help' || word === '--help') return 'help'
+    if (!/^-./.test(word)) throw new OperatorError(`docker-opts: ${JSON.stringify(word)}: ${HINT}`)
+    for (let i = 1; i < word.length; i++) {
+      const letter = word[i] ?? ''
+      if (letter === 'h') return 'help'
+      if ('icm'.includes(letter)) {
+        given.add(letter)
+      } else if ('fdk'.includes(letter)) {
+        const value = i + 1 < word.length ? word.slice(i + 1) : args[++at]
+        if (value === undefined || value === '') throw new OperatorError(`docker-opts: -${letter}: needs a value`)
+        values.set(letter, value)
+        break
+      } else {
+        throw new OperatorError(`docker-opts: -${letter}: ${HINT}`)
+      }
+    }
+  }
+  const both = !given.has('i') && !given.has('c')
+  const key = values.get('k') ?? 'DOCKER_OPTS'
+  if (!/^[A-Za-z_]\w*$/.test(key)) throw new OperatorError(`docker-opts: -k: ${JSON.stringify(key)}: not a variable`)
+  return {
+    subnetFile: values.get('f') ?? SUBNET_FILE,
+    dockerFile: values.get('d') ?? '/run/docker_opts.env',
+    single: both || given.has('i'),
+    combined: both || given.has('c'),
+    ipMasq: !given.has('m'),
+    key,
+  }
+}
+
+const HINT = 'unknown; flanneld docker-opts -h lists the flags'
+
+/** The file's text. Options the operator already has in the variable of `key` come first. */
+export function renderDockerOpts(lease: LeasedSubnet, flags: DockerOptsFlags, env: Environment): string {
+  const options = [
+    { name: 'DOCKER_OPT_BIP', value: `--bip=${firstUsable(lease.subnet)}` },
+    // Two that masquerade would hide a container's address from its peers.
+    ...(flags.ipMasq ? [{ name: 'DOCKER_OPT_IPMASQ', value: `--ip-masq=${!lease.ipMasq}` }] : []),
+    { name: 'DOCKER_OPT_MTU', value: `--mtu=${lease.mtu}` },
+  ]
+  const lines = flags.single ? options.map(({ name, value }) => `${name}="${value}"`) : []
+  const before = env[flags.key] ?? ''
+  // The blanks are as in Go's script.
+  const all = [before === '' ? '' : `${before} `, ...options.map(({ value }) => value)].join(' ')
+  if (flags.combined) lines.push(`${flags.key}="${all}"`)
+  return `${lines.join('\n')}\n`
+}
+
+/** Runs the verb. Throws OperatorError. */
+export async function dockerOpts(
+  args: readonly string[],
+  env: Environment,
+  print: (text: string) => void,
+): Promise<void> {
+  const flags = parseDockerOptsFlags(args)
+  if (flags === 'help') return print(DOCKER_OPTS_USAGE)
+  const lease = await readLeasedSubnet(flags.subnetFile)
+  const file = { path: flags.dockerFile, what: 'docker options', flag: '-d' }
+  await writeWhole(file, renderDockerOpts(lease, flags, env))
+}
