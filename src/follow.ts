@@ -1,0 +1,239 @@
+// Follows etcd: one watch over our prefix gives the network config, the peers' leases and our own.
+// Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
+import type { AnyBackend } from './backend.ts'
+import { type Configuration, readConfiguration, refusesChange } from './configuration.ts'
+import { messageOf } from './errors.ts'
+import { selfOf } from './host-plan.ts'
+import type { Change, Entry, Store, WatchStep } from './etcd/store.ts'
+import { subnetsFolder } from './lease/codec.ts'
+import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
+import type { LeaseKeeper } from './lease/keep.ts'
+import { type PeerRules, type PeerStep, PeerTable } from './lease/peers.ts'
+import type { Log } from './log.ts'
+import type { Options } from './options/type.ts'
+import type { Overlay } from './overlay.ts'
+import type { Readiness } from './readiness.ts'
+import type { Reconciler } from './reconcile/reconciler.ts'
+
+/** What following works with. */
+export interface FollowParts {
+  readonly store: Store
+  readonly options: Options
+  readonly backends: readonly AnyBackend[]
+  readonly overlay: Overlay
+  readonly reconciler: Reconciler
+  readonly readiness: Readiness
+  readonly keeper: LeaseKeeper
+  /** Why this host cannot run another config. */
+  readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** Peers missing after etcd lost its data have so long to register again. Milliseconds, five minutes when absent. */
+  readonly holdMs?: number | undefined
+}
+
+/** Long enough for every host to notice and register, however many they are. */
+const HOLD_MS = 300_000
+/** At most so many peers get a line of their own in one step. */
+const LINES = 10
+/** And so many refused leases: each is a fault somebody has to find. */
+const REFUSALS = 100
+
+/** Follows until the signal aborts. */
+export async function follow(parts: FollowParts): Promise<void> {
+  const follower = new Follower(parts)
+  while (!parts.signal.aborted) await follower.round()
+}
+
+class Follower {
+  readonly #parts: FollowParts
+  readonly #log: Log
+  readonly #table: PeerTable
+  readonly #configKey: string
+  readonly #folder: string
+  #revision = 0n
+  #fresh = true
+  /** The config that was refused last, null for its absence; said once. */
+  #refusedConfig: string | null | undefined
+  #holdUntil = 0
+  #connected = true
+  /** Whether the first listing was taken over. */
+  #complete = false
+  /** rulesText of the last listing. */
+  #readBy = ''
+
+  constructor(parts: FollowParts) {
+    this.#parts = parts
+    this.#log = parts.log.part('etcd')
+    this.#configKey = `${parts.options.etcdPrefix}/config`
+    this.#folder = subnetsFolder(parts.options.etcdPrefix)
+    this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
+  }
+
+  /** One listing and what follows, until the rules for reading leases change or a hold is over. */
+  async round(): Promise<void> {
+    const { store, options, signal, overlay } = this.#parts
+    const again = new AbortController()
+    const hold = this.#holdUntil - performance.now()
+    const timer = hold > 0 ? setTimeout(() => again.abort(), hold + 100) : undefined
+    const changed = (): void => {
+      if (this.#readBy !== this.#rulesText()) again.abort()
+    }
+    overlay.onChange(changed)
+    const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]))
+    while (await this.#take(steps.next())) continue
+    await steps.return?.()
+    overlay.offChange(changed)
+    clearTimeout(timer)
+  }
+
+  /**
+   * Takes one step; false when it was the last, or the leases have to be listed again. The step lives in here alone: a
+   * `for await` would keep the first one, with every lease in it, until the next arrives.
+   */
+  async #take(next: Promise<IteratorResult<WatchStep>>): Promise<boolean> {
+    const result = await next
+    if (result.done === true) return false
+    const step = result.value
+    this.#noteConnection(step)
+    if (step.type === 'disconnected') return true
+    this.#parts.keeper.observe(step)
+    if (await this.#config(step)) return false
+    const held = this.#holdUntil
+    await this.#peers(step)
+    return held === this.#holdUntil
+  }
+
+  /** Takes the network config of a step; whether another one is in force now. */
+  async #config(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
+    const text = configIn(step, this.#configKey)
+    if (text === undefined) return false
+    const { overlay, backends } = this.#parts
+    const running = overlay.inputs.configuration
+    if (text === this.#refusedConfig) return false
+    if (text === running.text) {
+      if (this.#refusedConfig !== undefined) this.#log.info('network config: it says again what is running')
+      this.#refusedConfig = undefined
+      return false
+    }
+    try {
+      if (text === null) throw new Error(`network config: ${this.#configKey}: deleted`)
+      const next = readConfiguration(text, backends)
+      const why = refusesChange(running, next, overlay.inputs.subnet) ?? (await this.#parts.obstacleTo(next))
+      if (why !== undefined) throw new Error(why)
+      for (const warning of next.warnings) this.#log.warn(warning)
+      this.#log.info(`network config changed: ${text.replaceAll(/\s+/g, ' ')}`)
+      await overlay.update({ configuration: next })
+      this.#refusedConfig = undefined
+      return true
+    } catch (error) {
+      this.#refusedConfig = text
+      this.#log.error(`${messageOf(error)}; keeping the running config`)
+      return false
+    }
+  }
+
+  async #peers(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<void> {
+    const { overlay, reconciler, readiness, keeper } = this.#parts
+    const loss = lossIn(step, { ownKey: keeper.own().key, folder: this.#folder, revision: this.#revision })
+    this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
+    if (loss !== undefined) this.#hold(loss)
+    const told =
+      step.type === 'snapshot'
+        ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
+        : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
+    this.#say(told)
+    overlay.peersChanged(this.#table.peers, told.changes)
+    if (this.#complete) return
+    this.#complete = true
+    void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
+    this.#log.info(`${this.#table.peers.size} peers at revision ${this.#revision}`)
+  }
+
+  /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */
+  async #listing(leases: readonly Entry[]): Promise<PeerStep> {
+    const rules = this.#rules()
+    this.#readBy = this.#rulesText()
+    const fresh = this.#fresh
+    this.#fresh = false
+    if (fresh) return this.#table.first(leases, rules)
+    return this.#table.snapshot(leases, rules, performance.now() < this.#holdUntil ? 'keep' : 'delete')
+  }
+
+  #hold(loss: EtcdLoss): void {
+    if (performance.now() < this.#holdUntil) return
+    const { holdMs = HOLD_MS } = this.#parts
+    this.#holdUntil = performance.now() + holdMs
+    const { size } = this.#table.peers
+    this.#log.error(`etcd lost data (${loss}): keeping ${size} peers for ${holdMs / 60_000} min, registering again`)
+  }
+
+  #noteConnection(step: WatchStep): void {
+    const connected = step.type !== 'disconnected'
+    if (connected === this.#connected) return
+    this.#connected = connected
+    if (step.type === 'disconnected') this.#log.warn(`${step.error.message}; forwarding goes on as it is`)
+    else this.#log.info('etcd is back')
+  }
+
+  #say({ changes, refused }: PeerStep): void {
+    for (const { key, reason, detail } of refused.slice(0, REFUSALS)) {
+      this.#log.warn(`lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`)
+    }
+    if (refused.length > REFUSALS) this.#log.warn(`lease refused: and ${refused.length - REFUSALS} more`)
+    for (const { subnet, before, after } of changes.slice(0, LINES)) {
+      const what = before === undefined ? 'joined' : after === undefined ? 'left' : 'changed'
+      const peer = after ?? before
+      this.#log.info(`peer ${subnet} ${what}: ${peer?.type ?? ''} ${peer?.publicAddress ?? ''}`)
+    }
+    if (changes.length > LINES) this.#log.info(`and ${changes.length - LINES} more peers changed`)
+  }
+
+  /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */
+  #rulesText(): string {
+    const { overlay, keeper } = this.#parts
+    const { configuration, external } = overlay.inputs
+    const { address, publicAddress, onlink } = external
+    return JSON.stringify([configuration.text, address, publicAddress, onlink, keeper.own().key])
+  }
+
+  #rules(): PeerRules {
+    const { overlay, keeper } = this.#parts
+    const { configuration, external } = overlay.inputs
+    const { key, subnet } = keeper.own()
+    return {
+      network: configuration.range.network,
+      subnetLen: configuration.range.subnetLen,
+      own: { key, subnet },
+      publicAddress: external.publicAddress,
+      onlink: external.onlink,
+      parseData: (type, data) => {
+        const way = overlay.configured(type)
+        if (way !== undefined) return way.backend.parsePeerData(data, way.config)
+        return { ok: false, reason: 'backend-type', detail: type }
+      },
+      needs: (peer) => {
+        const way = overlay.configured(peer.type)
+        const self = { ...selfOf(overlay.inputs), config: way?.config }
+        return way?.backend.forPeer(self, peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
+      },
+      exclusive: (type, data) => overlay.configured(type)?.backend.exclusive(data),
+    }
+  }
+}
+
+/** The config text in a step: null when it was deleted, undefined when the step says nothing of it. */
+function configIn(step: Exclude<WatchStep, { type: 'disconnected' }>, key: string): string | null | undefined {
+  if (step.type === 'snapshot')
+    return step.snapshot.entries.find((entry) => entry.key === key)?.value.toString() ?? null
+  const last = step.changes.findLast((change) => (change.type === 'put' ? change.entry.key : change.key) === key)
+  return last && (last.type === 'put' ? last.entry.value.toString() : null)
+}
+
+function leasesIn(entries: readonly Entry[], folder: string): readonly Entry[] {
+  return entries.filter((entry) => entry.key.startsWith(folder))
+}
+
+function leasesOf(changes: readonly Change[], folder: string): readonly Change[] {
+  return changes.filter((change) => (change.type === 'put' ? change.entry.key : change.key).startsWith(folder))
+}

@@ -1,0 +1,113 @@
+// Everything that follows from the daemon's inputs, in one place and pure: what we want of the kernel, what our lease
+// says, what subnet.env says, which firewall rules hold.
+import type { ExternalInterface, Peer, Self } from './backend.ts'
+import type { Configuration } from './configuration.ts'
+import type { GuardWish } from './firewall/guard.ts'
+import type { FirewallInput } from './firewall/rules.ts'
+import type { Mac } from './ip/mac.ts'
+import type { Prefix } from './ip/prefix.ts'
+import type { LeaseValue } from './lease/lease.ts'
+import type { Options } from './options/type.ts'
+import { type Configured, type Intent, hostObjects } from './reconcile/intent.ts'
+import type { SubnetEnv } from './subnet-env.ts'
+
+/** What a host's plan depends on. */
+export interface Inputs {
+  readonly options: Options
+  readonly configuration: Configuration
+  readonly external: ExternalInterface
+  readonly hostId: string
+  readonly subnet: Prefix
+  /** Backends other than our own by which peers receive, or lately did. */
+  readonly others: readonly Configured[]
+  readonly keptMacs: ReadonlyMap<string, Mac>
+  readonly leftovers: readonly string[]
+  readonly nexthops: boolean
+}
+
+/** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
+const NEXTHOPS_FROM = 500
+
+/** Whether to use nexthop objects; half the size keeps what is in use, so that one peer more or less never rewrites all. */
+export function useNexthops(option: Options['nexthopObjects'], known: boolean, peers: number, now: boolean): boolean {
+  if (!known || option === 'never') return false
+  return option === 'always' || peers >= (now ? NEXTHOPS_FROM / 2 : NEXTHOPS_FROM)
+}
+
+export function selfOf(inputs: Inputs): Omit<Self<unknown>, 'config'> {
+  const { configuration, subnet, external, hostId, keptMacs, nexthops } = inputs
+  return { network: configuration.range.network, subnet, external, hostId, keptMacs, nexthops }
+}
+
+/** Our own backend's view of our host. */
+export function ownSelf(inputs: Inputs): Self<unknown> {
+  return { ...selfOf(inputs), config: inputs.configuration.own.config }
+}
+
+export function intentOf(inputs: Inputs): Intent {
+  return {
+    active: [inputs.configuration.own, ...inputs.others],
+    self: selfOf(inputs),
+    blackhole: inputs.options.ipBlackholeRoute,
+    leftovers: inputs.leftovers,
+  }
+}
+
+/** What our lease says in etcd. */
+export function leaseValueOf(inputs: Inputs): LeaseValue {
+  const { external, hostId } = inputs
+  const { backend } = inputs.configuration.own
+  return {
+    publicAddress: external.publicAddress,
+    publicAddress6: external.publicAddress6,
+    backendType: backend.type,
+    backendData: backend.leaseData(ownSelf(inputs)),
+    backendV6Data: undefined,
+    hostId,
+  }
+}
+
+export function subnetEnvOf(inputs: Inputs): SubnetEnv {
+  return {
+    network: inputs.configuration.range.network,
+    subnet: inputs.subnet,
+    network6: undefined,
+    subnet6: undefined,
+    mtu: inputs.configuration.own.backend.mtu(ownSelf(inputs)),
+    ipMasq: inputs.options.ipMasq,
+  }
+}
+
+export function firewallOf(inputs: Inputs): readonly FirewallInput[] {
+  const { options, configuration, subnet, external } = inputs
+  if (!options.iptablesForwardRules && !options.ipMasq) return []
+  const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
+  return [
+    {
+      family: 4,
+      network: configuration.range.network,
+      subnet,
+      masquerade: options.ipMasq,
+      randomFully: !options.ipMasqFullyRandomDisable,
+      forward: options.iptablesForwardRules,
+      nftables: configuration.network.enableNFTables,
+      overlay: [
+        ...tunnels.map((name) => ({ name, shared: false })),
+        ...(receivesDirectly(inputs) ? [{ name: external.name, shared: true }] : []),
+      ],
+    },
+  ]
+}
+
+/** Whether peers' packets may arrive unwrapped on the external interface: some backend at work routes over it. */
+function receivesDirectly({ configuration, others }: Inputs): boolean {
+  return [configuration.own, ...others].some(({ backend, config }) => backend.receivesDirectly(config))
+}
+
+/** The VXLAN port to guard and who may send to it; undefined when there is none, or nobody wants a guard. */
+export function guardOf(inputs: Inputs, peers: Iterable<Peer>): GuardWish | undefined {
+  if (!inputs.options.vxlanGuard) return undefined
+  const link = hostObjects(intentOf(inputs)).find((object) => object.kind === 'link')
+  if (link?.kind !== 'link') return undefined
+  return { port: link.port, vni: link.vni, peers: [...peers].map((peer) => peer.publicAddress) }
+}

@@ -1,0 +1,243 @@
+// The running overlay of this host: holds the daemon's inputs and keeps kernel, lease, subnet.env, firewall and guard in
+// line with them. Invariant: level-triggered; any input may change at any time, the outcome depends on the last ones only.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { AnyBackend, Peer } from './backend.ts'
+import { coalesce } from './coalesce.ts'
+import { messageOf } from './errors.ts'
+import type { Firewall } from './firewall/firewall.ts'
+import type { Guard } from './firewall/guard.ts'
+import { type Inputs, firewallOf, guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops } from './host-plan.ts'
+import type { Address } from './ip/address.ts'
+import { type Prefix, addressOf, prefixOf } from './ip/prefix.ts'
+import type { LeaseValue } from './lease/lease.ts'
+import type { PeerChange } from './lease/peers.ts'
+import type { Log } from './log.ts'
+import type { Readiness } from './readiness.ts'
+import { type Configured, type Intent, wantedMacs } from './reconcile/intent.ts'
+import type { Reconciler } from './reconcile/reconciler.ts'
+import { writeSubnetEnv } from './subnet-env.ts'
+
+/** What an overlay works with. */
+export interface OverlayParts {
+  readonly reconciler: Reconciler
+  readonly firewall: Firewall
+  readonly guard: Guard
+  readonly readiness: Readiness
+  readonly log: Log
+  readonly backends: readonly AnyBackend[]
+  readonly nexthopsKnown: boolean
+  /** Makes our lease say this, in its own time. */
+  publish(value: LeaseValue): void
+}
+
+/** A backend that peers no longer use is kept so long: packets under way still arrive by it. Milliseconds. */
+const LINGER_MS = 10_000
+/** After a failure that no event will tell the end of, such as a full disk. Milliseconds. */
+const RETRY_MS = 2000
+/** Between two changes of the guard: so many times what the first took, in milliseconds at most. */
+const GUARD_PAUSE = { times: 4, most: 200 }
+
+export class Overlay {
+  readonly #parts: OverlayParts
+  #inputs: Inputs
+  #peers: ReadonlyMap<Prefix, Peer> = new Map()
+  /** How many peers receive by each backend. */
+  readonly #users = new Map<string, number>()
+  /** Backends that nobody uses any more, until when they are kept (performance.now). */
+  readonly #lingering = new Map<string, number>()
+  /** The last config of each backend: its devices are torn down with the options they were made with. */
+  readonly #configs = new Map<string, Configured>()
+  /** What the reconciler and the firewall were last told, as text. */
+  #intent = ''
+  #rules = ''
+  #complete = false
+  readonly #listeners = new Set<() => void>()
+  #retry: NodeJS.Timeout | undefined
+  #said = ''
+  #stopped = false
+  readonly #refresh: () => Promise<void>
+  readonly #guard: () => Promise<void>
+
+  constructor(parts: OverlayParts, inputs: Inputs) {
+    this.#parts = parts
+    this.#inputs = inputs
+    this.#refresh = coalesce(
+      () => this.#apply(),
+      (error) => this.#later(messageOf(error)),
+    )
+    this.#guard = coalesce(
+      () => this.#guardPeers(),
+      (error) => parts.log.error(`guard: ${messageOf(error)}`),
+    )
+  }
+
+  get inputs(): Inputs {
+    return this.#inputs
+  }
+
+  /** Calls `listener` after each change of inputs. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Ends that. */
+  offChange(listener: () => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  /** Changes inputs; resolves when their outcome was tried. */
+  update(change: Partial<Inputs>): Promise<void> {
+    const before = this.#inputs.configuration.own
+    this.#inputs = { ...this.#inputs, ...change }
+    if (before.backend !== this.#inputs.configuration.own.backend) this.#linger(before.backend.type)
+    for (const listener of this.#listeners) listener()
+    return this.#refresh()
+  }
+
+  /** Takes over peers that changed; `peers` are all of them, read again whenever needed. */
+  peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
+    this.#peers = peers
+    for (const { before, after } of changes) {
+      if (before !== undefined) this.#count(before.type, -1)
+      if (after !== undefined) this.#count(after.type, 1)
+    }
+    if (changes.length === 0 && this.#complete) return
+    this.#complete = true
+    void this.#guard()
+    this.#parts.reconciler.peersChanged(peers, changes)
+    if (this.#signature() !== this.#intent) void this.#refresh()
+  }
+
+  get peerCount(): number {
+    return this.#peers.size
+  }
+
+  /** Whether an address is a peer's VTEP address. */
+  isPeer(address: Address): boolean {
+    const peer = this.#peers.get(prefixOf(address, this.#inputs.configuration.range.subnetLen))
+    return peer !== undefined && addressOf(peer.subnet) === address
+  }
+
+  /** How a peer's data is read: by the backend its lease names, under the config we have for that. */
+  configured(type: string): Configured | undefined {
+    const { own } = this.#inputs.configuration
+    if (own.backend.type === type) return own
+    const known = this.#configs.get(type)
+    if (known !== undefined) return known
+    const backend = this.#parts.backends.find((other) => other.type === type)
+    if (backend === undefined) return undefined
+    try {
+      return { backend, config: backend.parseConfig(this.#inputs.configuration.network.backend.section) }
+    } catch {
+      // The section is written for our own backend: what it says may make no sense to this one.
+      return undefined
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#retry)
+  }
+
+  async #apply(): Promise<void> {
+    const { reconciler, firewall, readiness } = this.#parts
+    const { own } = this.#inputs.configuration
+    this.#configs.set(own.backend.type, own)
+    this.#inputs = { ...this.#inputs, others: this.#others(), nexthops: this.#nexthops() }
+    const inputs = this.#inputs
+    const intent = intentOf(inputs)
+    this.#inputs = { ...this.#inputs, keptMacs: new Map([...inputs.keptMacs, ...wantedMacs(intent)]) }
+    const rules = firewallOf(inputs)
+    if (JSON.stringify(rules) !== this.#rules) firewall.want(rules)
+    this.#rules = JSON.stringify(rules)
+    const failures = await reconciler.attempted(this.#want(intent))
+    // Peers must not send to a device that is not there; the reconciler goes on trying.
+    const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
+    if (missing !== undefined) {
+      readiness.bad('backend', missing.error.message)
+      return this.#later('')
+    }
+    readiness.good('backend')
+    this.#parts.publish(leaseValueOf(inputs))
+    if (await writeSubnetEnv(inputs.options.subnetFile, subnetEnvOf(inputs))) {
+      const { subnet, mtu } = subnetEnvOf(inputs)
+      this.#parts.log.info(`wrote ${inputs.options.subnetFile}: subnet ${subnet ?? ''}, mtu ${mtu}`)
+    }
+    readiness.good('subnet.env')
+    this.#said = ''
+  }
+
+  /** Gives the reconciler a new intent only when it differs: another one makes it read the whole kernel. */
+  #want(intent: Intent): number | undefined {
+    const signature = this.#signature()
+    if (signature === this.#intent) return undefined
+    this.#intent = signature
+    void this.#guard()
+    return this.#parts.reconciler.want(intent)
+  }
+
+  #signature(): string {
+    const { active, self, blackhole, leftovers } = intentOf({
+      ...this.#inputs,
+      others: this.#others(),
+      nexthops: this.#nexthops(),
+    })
+    const backends = active.map(({ backend, config }) => [backend.type, config])
+    return JSON.stringify([backends, { ...self, keptMacs: [...self.keptMacs] }, blackhole, leftovers])
+  }
+
+  #nexthops(): boolean {
+    const { options, nexthops } = this.#inputs
+    return useNexthops(options.nexthopObjects, this.#parts.nexthopsKnown, this.#peers.size, nexthops)
+  }
+
+  /** Backends beside our own that peers use, or used a moment ago. */
+  #others(): readonly Configured[] {
+    const now = performance.now()
+    const own = this.#inputs.configuration.own.backend.type
+    const types = new Set(this.#users.keys())
+    for (const [type, until] of this.#lingering) {
+      if (until > now) types.add(type)
+      else this.#lingering.delete(type)
+    }
+    types.delete(own)
+    return [...types].toSorted().flatMap((type) => this.configured(type) ?? [])
+  }
+
+  #count(type: string, by: 1 | -1): void {
+    const users = (this.#users.get(type) ?? 0) + by
+    if (users > 0) {
+      this.#users.set(type, users)
+    } else {
+      this.#users.delete(type)
+      this.#linger(type)
+    }
+  }
+
+  #linger(type: string): void {
+    this.#lingering.set(type, performance.now() + LINGER_MS)
+    setTimeout(() => !this.#stopped && void this.#refresh(), LINGER_MS + 50).unref()
+  }
+
+  /**
+   * Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. A single peer
+   * is let in at once; but as each change looks at all peers, a burst of them is followed in steps.
+   */
+  async #guardPeers(): Promise<void> {
+    if (!this.#complete) return
+    const { guard } = this.#parts
+    const began = performance.now()
+    guard.want(guardOf(this.#inputs, this.#peers.values()))
+    await guard.settled()
+    await pause(Math.min(GUARD_PAUSE.most, (performance.now() - began) * GUARD_PAUSE.times), undefined, { ref: false })
+  }
+
+  #later(why: string): void {
+    if (this.#stopped) return
+    if (why !== '' && why !== this.#said) this.#parts.log.error(`${why}; trying again`)
+    if (why !== '') this.#parts.readiness.bad('subnet.env', why)
+    this.#said = why
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => void this.#refresh(), RETRY_MS)
+  }
+}

@@ -1,0 +1,132 @@
+// Everything the daemon learns before it touches the machine: what this host is, what the network wants, which subnet is
+// ours. Invariant: nothing here changes the kernel, a file or the firewall; what can come later is waited for.
+import type { AnyBackend, ExternalInterface } from './backend.ts'
+import { requireNetAdmin } from './capabilities.ts'
+import { type Configuration, overlapWith, readConfiguration } from './configuration.ts'
+import { OperatorError, messageOf } from './errors.ts'
+import type { Store } from './etcd/store.ts'
+import { Backoff, pause } from './etcd/wait.ts'
+import { chooseExternalInterface } from './external-interface.ts'
+import { hostId, readMachineId } from './host-id.ts'
+import type { Mac } from './ip/mac.ts'
+import { type Prefix, contains } from './ip/prefix.ts'
+import type { Kernel } from './kernel/kernel.ts'
+import type { LiveKernel } from './kernel/live.ts'
+import type { Log } from './log.ts'
+import type { Options } from './options/type.ts'
+
+/** This host, as found. */
+export interface Host {
+  readonly external: ExternalInterface
+  readonly hostId: string
+}
+
+/** Devices of earlier runs, ours or Go's. */
+export interface FoundDevices {
+  /** MACs of all flannel.N devices, by name. */
+  readonly macs: ReadonlyMap<string, Mac>
+  /** Those that carry an address of the network: left by a run with another VNI. */
+  readonly names: readonly string[]
+}
+
+/** An operator who looks at the log hears within 2 s what we wait for (E1); a call may take longer. Milliseconds. */
+const SILENCE_MS = 1500
+/** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
+const CONFIG_RETRY_MS = 10_000
+
+/** Reads the host and chooses its interface. Rejects with OperatorError. */
+export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {
+  await requireNetAdmin()
+  const network = await kernel.readHost()
+  const external = chooseExternalInterface(network, options, 4)
+  if (external instanceof OperatorError) throw external
+  const behind = external.publicAddress === external.address ? '' : `, reached by ${external.publicAddress}`
+  log.info(`interface ${external.name}: ${external.address}, mtu ${external.mtu}${behind}`)
+  return { external, hostId: hostId(await readMachineId(), external.mac, external.address) }
+}
+
+/** Looks for VXLAN devices named as ours are. */
+export async function findDevices(kernel: Kernel, network: Prefix): Promise<FoundDevices> {
+  const macs = new Map<string, Mac>()
+  for (const link of (await kernel.observe('link', [])).values()) {
+    if (link.kind === 'link' && /^flannel\.\d+$/.test(link.name)) macs.set(link.name, link.mac)
+  }
+  const names = new Set<string>()
+  for (const found of (await kernel.observe('address', [...macs.keys()])).values()) {
+    if (found.kind === 'address' && contains(network, found.address)) names.add(found.device)
+  }
+  return { macs, names: [...names] }
+}
+
+/** What awaitConfiguration works with. */
+export interface ConfigurationParts {
+  readonly store: Store
+  readonly kernel: LiveKernel
+  readonly external: ExternalInterface
+  readonly options: Options
+  readonly backends: readonly AnyBackend[]
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** Waits for a network config that this host can run. Ends with undefined when the signal aborts. */
+export async function awaitConfiguration(parts: ConfigurationParts): Promise<Configuration | undefined> {
+  const { store, options, log, signal } = parts
+  const key = `${options.etcdPrefix}/config`
+  const backoff = new Backoff(500, 5000)
+  let said = ''
+  const say = (text: string): void => {
+    if (text !== said && !signal.aborted) log.error(`${text}; waiting`)
+    said = text
+  }
+  while (!signal.aborted) {
+    const silence = setTimeout(() => say(`etcd: ${options.etcdEndpoints.join(',')}: no answer`), SILENCE_MS)
+    let read: string | undefined
+    try {
+      const { entry } = await store.get(key)
+      read = entry?.modRevision ?? '0'
+      if (entry === undefined) throw new OperatorError(missing(key))
+      const configuration = readConfiguration(entry.value.toString(), parts.backends)
+      const obstacle = await obstacleTo(configuration, parts)
+      if (obstacle !== undefined) throw new OperatorError(obstacle)
+      for (const warning of configuration.warnings) log.warn(warning)
+      return configuration
+    } catch (error) {
+      say(messageOf(error))
+    } finally {
+      clearTimeout(silence)
+    }
+    if (read === undefined) await pause(backoff.next(), signal)
+    else await untilWritten(store, key, read, signal)
+  }
+  return undefined
+}
+
+/** Waits until a key has another revision than `seen` ("0": absent), or for some time: the host may be what changes. */
+async function untilWritten(store: Store, key: string, seen: string, signal: AbortSignal): Promise<void> {
+  const enough = new AbortController()
+  const timer = setTimeout(() => enough.abort(), CONFIG_RETRY_MS)
+  for await (const step of store.watch(key, AbortSignal.any([signal, enough.signal]))) {
+    if (step.type === 'disconnected') break
+    if (step.type === 'snapshot') {
+      const found = step.snapshot.entries.find((entry) => entry.key === key)
+      if ((found?.modRevision ?? '0') !== seen) break
+    } else if (step.changes.length > 0) break
+  }
+  clearTimeout(timer)
+}
+
+function missing(key: string): string {
+  return `no network config: ${key}: not found in etcd v3: put one there, for example: etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}' (one stored through the v2 API is invisible: store it again with ETCDCTL_API=3)`
+}
+
+/** Why this host, as it is now, cannot run a config; undefined when it can. */
+export async function obstacleTo(
+  { range, own }: Configuration,
+  parts: Pick<ConfigurationParts, 'kernel' | 'external' | 'options'>,
+): Promise<string | undefined> {
+  const refusal = own.backend.refuses(parts.external)
+  if (refusal !== undefined || parts.options.forceNetworkOverlap) return refusal
+  const ours = (device: string): boolean => /^flannel\.\d+$/.test(device)
+  return overlapWith(range, await parts.kernel.readHost(), parts.external.index, ours)
+}
