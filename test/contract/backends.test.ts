@@ -1,0 +1,129 @@
+// What src/backend.ts promises of every backend, held against all that backends/index.ts lists.
+import test from 'ava'
+import fc from 'fast-check'
+import { BACKENDS } from '../../backends/index.ts'
+import type { AnyBackend, ExternalInterface, JsonObject, Peer, Self } from '../../src/backend.ts'
+import { fromNumber } from '../../src/ip/address.ts'
+import { prefixOf } from '../../src/ip/prefix.ts'
+import { KINDS, type KernelObject, keyOf } from '../../src/kernel/state.ts'
+import { Comparison } from '../../src/kernel/diff.ts'
+import { owns } from '../../src/kernel/ownership.ts'
+import { createSection } from '../../src/network-config.ts'
+import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
+import { FakeKernel } from '../fake/kernel.ts'
+import { ENP0S3, prefix, selfWith } from '../fake/world.ts'
+
+const NETWORK = 0x0a02_0000
+
+function configOf(backend: AnyBackend, raw: JsonObject = {}): unknown {
+  return backend.parseConfig(createSection({ Type: backend.type, ...raw }, 'Backend'))
+}
+
+/** A peer as this backend itself would publish it, from the host 192.168.19.<host>. */
+function peerOf(backend: AnyBackend, subnet: number, host: number): Peer {
+  const address = fromNumber(0xc0a8_1300 + host)
+  const external: ExternalInterface = { ...ENP0S3, address, publicAddress: address }
+  const self: Self<unknown> = selfWith(configOf(backend), {
+    subnet: prefixOf(fromNumber(NETWORK + subnet * 256), 24),
+    external,
+    hostId: `host ${host} ${subnet}`,
+  })
+  const parsed = backend.parsePeerData(JSON.parse(JSON.stringify(backend.leaseData(self) ?? null)), self.config)
+  if (!parsed.ok) throw new Error(`${backend.type} does not read what it writes: ${parsed.reason}`)
+  return { subnet: self.subnet, publicAddress: address, type: backend.type, data: parsed.value }
+}
+
+function intentOf(backend: AnyBackend, raw: JsonObject = {}, nexthops = false): Intent {
+  return {
+    active: [{ backend, config: configOf(backend, raw) }],
+    self: selfWith(undefined, { nexthops }),
+    blackhole: true,
+    leftovers: [],
+  }
+}
+
+function objectsOf(intent: Intent, peers: readonly Peer[]): KernelObject[] {
+  const each = peers.flatMap((peer) => {
+    const checked = peerObjects(intent, peer)
+    return checked.ok ? checked.value : []
+  })
+  return [...hostObjects(intent), ...each]
+}
+
+/** Distinct subnets (ours, number 21, apart) on distinct hosts. */
+const somePeers = fc.uniqueArray(
+  fc.integer({ min: 1, max: 200 }).filter((n) => n !== 21),
+  { maxLength: 30 },
+)
+
+for (const backend of BACKENDS) {
+  const { type } = backend
+
+  test(`${type}: reads back the lease data it publishes`, (t) => {
+    t.notThrows(() => peerOf(backend, 3, 122))
+  })
+
+  test(`${type}: decodes any peer data without throwing, to the same answer each time`, (t) => {
+    const config = configOf(backend)
+    fc.assert(
+      fc.property(fc.anything(), (data) => {
+        t.deepEqual(backend.parsePeerData(data, config), backend.parsePeerData(data, config))
+      }),
+    )
+  })
+
+  test(`${type}: an empty section is a config, an MTU for containers is that of the underlay at most`, (t) => {
+    const self = selfWith(configOf(backend))
+    t.true(backend.mtu(self) <= ENP0S3.mtu && backend.mtu(self) >= 1400)
+    t.is(backend.refuses(ENP0S3), undefined)
+  })
+
+  for (const raw of [{}, { DirectRouting: true }] as const) {
+    for (const nexthops of [false, true]) {
+      const variant = `${type}${raw === undefined || !('DirectRouting' in raw) ? '' : ' with DirectRouting'}${nexthops ? ' through nexthops' : ''}`
+
+      test(`${variant}: every object is claimed once and is ours, whatever the order of the peers`, (t) => {
+        const intent = intentOf(backend, raw, nexthops)
+        fc.assert(
+          fc.property(somePeers, (numbers) => {
+            const peers = numbers.map((n) => peerOf(backend, n, n))
+            const objects = objectsOf(intent, peers)
+            const keys = objects.map(keyOf)
+            t.is(new Set(keys).size, keys.length)
+            t.true(objects.every((object) => owns(domainOf(intent), object)))
+            t.deepEqual(keys.toSorted(), objectsOf(intent, peers.toReversed()).map(keyOf).toSorted())
+          }),
+        )
+      })
+
+      test(`${variant}: applied once, a second comparison finds nothing; without peers, nothing of them stays`, async (t) => {
+        const intent = intentOf(backend, raw, nexthops)
+        const peers = [3, 4, 99].map((n) => peerOf(backend, n, n))
+        const kernel = new FakeKernel()
+        const compare = async (wanted: readonly KernelObject[]): Promise<number> => {
+          let changes = 0
+          for (const kind of KINDS) {
+            const ofKind = wanted.filter((object) => object.kind === kind)
+            const found = new Comparison(new Map(await kernel.observe(kind)), domainOf(intent), () => false)
+            const writes = ofKind.flatMap((object) => found.want(object) ?? [])
+            await kernel.apply([...writes, ...found.rest()])
+            changes += writes.length + found.rest().length + found.conflicts.length
+          }
+          return changes
+        }
+        await compare(objectsOf(intent, peers))
+        t.is(await compare(objectsOf(intent, peers)), 0)
+        await compare(objectsOf(intent, []))
+        t.deepEqual([...kernel.objects.keys()].toSorted(), hostObjects(intent).map(keyOf).toSorted())
+      })
+    }
+  }
+
+  test(`${type}: a route leads to each reachable peer's subnet and nowhere else`, (t) => {
+    const intent = intentOf(backend)
+    const routes = objectsOf({ ...intent, blackhole: false }, [peerOf(backend, 3, 122), peerOf(backend, 4, 123)])
+      .filter((object) => object.kind === 'route')
+      .map((route) => route.destination)
+    t.deepEqual(routes, backend.type === 'alloc' ? [] : [prefix('10.2.3.0/24'), prefix('10.2.4.0/24')])
+  })
+}

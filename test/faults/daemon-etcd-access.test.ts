@@ -1,0 +1,108 @@
+// How a running daemon keeps its way in: tokens that expire or are forgotten, certificates replaced on disk.
+import test from 'ava'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { errors } from '../lab/complaints.ts'
+import { makeTls } from '../lab/etcd.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { PREFIX } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { argsFor, type Member, startMembers } from '../lab/members.ts'
+import { record } from '../lab/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const PASSWORD = 'correct-horse-battery'
+
+test.serial(
+  'E3 E6: tokens that expire and are forgotten are renewed; the password from env is in no log',
+  async (t) => {
+    const lan = await (await createLab(t)).lan()
+    const [members, host] = await Promise.all([startMembers(lan, { args: '--auth-token-ttl=3' }), lan.host(121)])
+    const plain = members[0] as Member
+    for (const command of [
+      'user add root:rootpw',
+      `user add flannel:${PASSWORD}`,
+      'role add net',
+      'user grant-role flannel net',
+      `role grant-permission net --prefix=true readwrite ${PREFIX}/`,
+      'user grant-role root root',
+      'auth enable',
+    ])
+      // prettier-ignore
+      await plain.etcdctl(command)
+    const etcd: Member = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
+
+    const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
+    const daemon = await startFlanneld(host, `${argsFor(members)} -etcd-username=flannel -v=10`, program)
+    const env = await ready(host, daemon)
+    t.teardown(() => t.passed || t.log(daemon.output()))
+    await daemon.line(/ ready: /)
+    await putPeer(etcd, 30)
+    await peerIs(host, 30, true)
+    const watched = await vigil(host, daemon)
+    const began = performance.now()
+
+    await waitFor('the token to expire', () => performance.now() - began > 6_000)
+    const key = `${PREFIX}/subnets/${(env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0-24')}`
+    await etcd.etcdctl(`del ${key}`)
+    await waitFor('our key', async () => (await etcd.etcdctl(`get --keys-only ${key}`)).includes(key))
+    await putPeer(etcd, 31)
+    await peerIs(host, 31, true)
+
+    // Tokens are not stored: a member that starts again knows none.
+    await plain.kill()
+    await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) > 0)
+    await plain.start()
+    await putPeer(etcd, 32)
+    const ms = await peerIs(host, 32, true)
+    for (const n of [31, 32]) t.is(times(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
+    t.is(times(watched.lines(), /peer 10\.2\.30/), 0)
+    t.false(daemon.output().includes(PASSWORD))
+    t.deepEqual(errors(daemon), [])
+    await record({ fault: 'auth tokens expired and forgotten', promise: 'renewed, nothing missed', ms, test: t.title })
+    watched.calm(t, 16)
+  },
+)
+
+test.serial(
+  'E6: every certificate replaced, by those of a new CA: used without a restart, nothing withdrawn',
+  async (t) => {
+    const [files, renewed] = [
+      mkdtempSync(join(tmpdir(), 'flanneld-tls-')),
+      mkdtempSync(join(tmpdir(), 'flanneld-tls-')),
+    ]
+    t.teardown(() => [files, renewed].forEach((folder) => rmSync(folder, { recursive: true })))
+    const tls = makeTls(files, '192.168.19.120')
+    makeTls(renewed, '192.168.19.120')
+    const lan = await (await createLab(t)).lan()
+    const setup = {
+      scheme: 'https',
+      args: `--cert-file=${tls.certificate} --key-file=${tls.key} --client-cert-auth --trusted-ca-file=${tls.ca}`,
+      access: `--cacert=${tls.ca} --cert=${tls.certificate} --key=${tls.key}`,
+    } as const
+    const [members, host] = await Promise.all([startMembers(lan, setup), lan.host(121)])
+    const etcd = members[0] as Member
+    const own = `-etcd-cafile=${tls.ca} -etcd-certfile=${tls.clientCertificate} -etcd-keyfile=${tls.clientKey}`
+    const daemon = await startFlanneld(host, `${argsFor(members)} ${own}`)
+    await ready(host, daemon)
+    await putPeer(etcd, 30)
+    await peerIs(host, 30, true)
+    const watched = await vigil(host, daemon)
+
+    await etcd.kill()
+    cpSync(renewed, files, { recursive: true })
+    await etcd.start()
+    const up = performance.now()
+    await putPeer(etcd, 31)
+    await peerIs(host, 31, true)
+    const ms = performance.now() - up
+    await waitFor('the return told', () => times(watched.lines(), /etcd is back/) === 1)
+    t.is(times(watched.lines(), /peer 10\.2\.31\.0\/24 joined/), 1)
+    t.is(times(watched.lines(), /peer /), 1)
+    t.deepEqual(errors(daemon), [])
+    await record({ fault: 'all certificates replaced', promise: 'used without a restart', ms, test: t.title })
+    watched.calm(t, 8)
+  },
+)

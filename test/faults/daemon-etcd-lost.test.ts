@@ -1,0 +1,146 @@
+// E5: etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
+import test, { type ExecutionContext } from 'ava'
+import { join } from 'node:path'
+import { type Node, nodeOn, reached } from '../lab/cluster.ts'
+import { ROOT, startFlanneld } from '../lab/flanneld.ts'
+import { PREFIX } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { kernelText } from '../lab/kernel-text.ts'
+import { CONFIG, argsFor, type Member, startMembers } from '../lab/members.ts'
+import { startPings } from '../lab/ping.ts'
+import { record } from '../lab/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const HOLD_MS = 8_000
+const closings: (() => Promise<void>)[] = []
+let etcd: Member
+let nodes: readonly [Node, Node]
+
+test.before(async () => {
+  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const members = await startMembers(lan)
+  etcd = members[0] as Member
+  // Older than every lease.
+  await etcd.etcdctl('snapshot save /run/snap')
+  const join = async (last: number): Promise<Node> => {
+    const host = await lan.host(last)
+    return nodeOn(host, await startFlanneld(host, argsFor(members)))
+  }
+  nodes = await Promise.all([join(121), join(122)])
+  await reached(...nodes)
+})
+test.after.always(async () => {
+  for (const close of closings) await close()
+})
+
+/** The keys of leases now. */
+async function leases(): Promise<readonly string[]> {
+  return (await etcd.etcdctl(`get --prefix --keys-only ${PREFIX}/subnets/`)).split('\n').filter((line) => line !== '')
+}
+
+/** Loses data while containers ping: both hosts register again and no packet is lost; a host that joins after is seen. */
+async function survives(t: ExecutionContext, fault: string, joins: number, lose: () => Promise<void>): Promise<void> {
+  const [one, two] = nodes
+  const subnets = nodes.map(({ subnet }) => `${PREFIX}/subnets/${subnet}.0-24`).toSorted()
+  const watched = await Promise.all(nodes.map(({ host, daemon }) => vigil(host, daemon)))
+  const pings = await startPings(one.container, two.container.address)
+  await waitFor('pings', () => pings.received() > 5)
+  await lose()
+  const lost = performance.now()
+  const registered = async (): Promise<boolean> => {
+    const keys = await leases()
+    return subnets.every((key) => keys.includes(key))
+  }
+  await waitFor('both registered', registered, 20_000)
+  const ms = performance.now() - lost
+  await putPeer(etcd, joins)
+  for (const { host } of nodes) await peerIs(host, joins, true)
+  for (const it of watched) {
+    t.is(
+      times(it.lines(), /etcd lost data \(.*\): keeping \d+ peers for 5 min, registering again/),
+      1,
+      it.lines().join('\n'),
+    )
+    await waitFor('all known to be well', () => times(it.lines(), /written anew|lease moved/) > 0)
+    t.is(times(it.lines(), /lease moved|peer .* left/), 0)
+    t.is(times(it.lines(), new RegExp(`peer 10\\.2\\.${joins}\\.0/24 joined`)), 1)
+    it.calm(t, 14)
+  }
+  const received = pings.received()
+  await waitFor('pings after it', () => pings.received() > received + 20)
+  t.is((await pings.stop()).lost, 0)
+  await record({ fault, promise: 'registered again, nothing withdrawn', ms, result: 'no packet lost', test: t.title })
+}
+
+test.serial('E5: all leases deleted at once: kept, registered again, no packet lost', (t) =>
+  survives(t, 'etcdctl del --prefix of all leases', 40, async () => {
+    await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
+  }),
+)
+
+// Daemons of their own, since a hold of five minutes is in force on those of the test before.
+test.serial('E5: etcd restored from an older snapshot: kept, registered again, no packet lost', async (t) => {
+  await restartDaemons()
+  for (const n of [50, 51, 52]) await putPeer(etcd, n)
+  for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
+  await survives(t, 'etcd restored from an older snapshot', 41, async () => {
+    await etcd.kill()
+    const cluster = `--name=host120 --initial-cluster=host120=http://${etcd.address}:2380`
+    await etcd.run(
+      `ETCDCTL_API=3 etcdctl snapshot restore /run/snap --data-dir=/run/restored ${cluster} --initial-advertise-peer-urls=http://${etcd.address}:2380`,
+    )
+    await etcd.start('/run/restored')
+  })
+  for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
+})
+
+test.serial('E5: etcd with a new, empty data folder: kept, registered again, no packet lost', async (t) => {
+  await restartDaemons()
+  await survives(t, 'etcd emptied', 42, async () => {
+    await etcd.kill()
+    await etcd.start('/run/empty')
+  })
+})
+
+test.serial(
+  'E5: a host that did not register again by the end of the hold is withdrawn, the others stay',
+  async (t) => {
+    const [{ host, daemon, subnet }, two] = nodes
+    await daemon.stop()
+    await etcd.etcdctl(`put ${PREFIX}/config`, JSON.stringify(CONFIG))
+    await putPeer(etcd, 70)
+    const impatient = await startFlanneld(
+      host,
+      `${HOLD_MS} ${argsFor([etcd])}`,
+      `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/impatient.ts')}`,
+    )
+    await impatient.line(/ ready: /)
+    await peerIs(host, 70, true)
+    const { ours } = await kernelText(host)
+    const lost = performance.now()
+    await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
+    await waitFor('the hold', () => times(impatient.output().split('\n'), /etcd lost data/) === 1)
+    t.is((await kernelText(host)).ours, ours)
+    await peerIs(host, 70, false, 20_000)
+    const ms = performance.now() - lost
+    t.true(ms >= HOLD_MS && ms < HOLD_MS + 3_000, `withdrawn after ${ms} ms`)
+    t.deepEqual(
+      (await leases()).toSorted(),
+      [subnet, two.subnet].map((it) => `${PREFIX}/subnets/${it}.0-24`).toSorted(),
+    )
+    t.true((await kernelText(host)).ours.includes(`${two.subnet}.0/24 `))
+    t.is(
+      times(impatient.output().split('\n'), /peer .* left/),
+      1 + times(impatient.output().split('\n'), /peer 10\.2\.4\d.* left/),
+    )
+  },
+)
+
+async function restartDaemons(): Promise<void> {
+  for (const node of nodes) {
+    await node.daemon.stop()
+    node.daemon = await startFlanneld(node.host, argsFor([etcd]))
+    await node.daemon.line(/ ready: /)
+  }
+}

@@ -1,0 +1,89 @@
+// The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
+import test from 'ava'
+import { execFileSync } from 'node:child_process'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { PREFIX } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { argsFor, type Member, startMembers } from '../lab/members.ts'
+import { record } from '../lab/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
+import { waitFor } from '../lab/wait.ts'
+
+/** faketime(1): gives a program another wall clock, which follows a file; the monotonic one stays the machine's. */
+function onClockOf(file: string): string {
+  const library = execFileSync('dpkg', ['-L', 'libfaketime'], { encoding: 'utf8' }).match(
+    /^.*libfaketimeMT\.so.*$/m,
+  )?.[0]
+  if (library === undefined) throw new Error('no libfaketime: scripts/setup-machine.sh installs it')
+  return `env LD_PRELOAD=${library} FAKETIME_TIMESTAMP_FILE=${file} FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1`
+}
+
+/** Seconds the daemon's etcd lease has left. */
+async function secondsLeft(etcd: Member): Promise<number> {
+  const id = /^\w{16}$/m.exec(await etcd.etcdctl('lease list'))?.[0] ?? ''
+  return Number(/remaining\((\d+)s\)/.exec(await etcd.etcdctl(`lease timetolive ${id}`))?.[1])
+}
+
+/** Waits until the daemon renews its etcd lease, as it does every 10 s. */
+async function renewed(etcd: Member): Promise<void> {
+  let least = Infinity
+  await waitFor(
+    'a renewal',
+    async () => {
+      const left = await secondsLeft(etcd)
+      least = Math.min(least, left)
+      return left > least
+    },
+    25_000,
+  )
+}
+
+test('the clock jumps a day ahead, and two back while etcd is down: renewed, followed, nothing withdrawn', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [members, host] = await Promise.all([startMembers(lan), lan.host(121)])
+  const etcd = members[0] as Member
+  const clock = (offset: string): Promise<string> => host.run('cat >/run/clock', `${offset}\n`)
+  await clock('+0')
+  // A second endpoint, where nobody listens: endpoints that fail are left alone for some time.
+  const args = argsFor(members).replace(' ', ',http://192.168.19.120:2399 ')
+  const daemon = await startFlanneld(host, args, `${onClockOf('/run/clock')} ${BUNDLE}`)
+  t.teardown(() => t.passed || t.log(daemon.output()))
+  await ready(host, daemon)
+  await daemon.line(/ ready: /)
+  const watched = await vigil(host, daemon)
+  const dayOf = async (n: number): Promise<string> =>
+    (await daemon.line(new RegExp(`10\\.2\\.${n}\\.0/24 joined`))).slice(1, 5)
+  await putPeer(etcd, 30)
+  await peerIs(host, 30, true)
+
+  await clock('+1d')
+  // The clock is read again once a second.
+  let n = 31
+  await waitFor('a line of the next day', async () => {
+    await putPeer(etcd, n)
+    await peerIs(host, n, true, 2_000)
+    return (await dayOf(n++)) !== (await dayOf(30))
+  })
+  await renewed(etcd)
+
+  await etcd.kill()
+  await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) === 1)
+  await waitFor('a failed renewal', () => times(watched.lines(), /not renewed/) === 1, 20_000)
+  await clock('-1d')
+  await etcd.start()
+  const began = performance.now()
+  await putPeer(etcd, 60)
+  await peerIs(host, 60, true, 15_000)
+  const ms = performance.now() - began
+  t.not(await dayOf(60), await dayOf(30))
+  await renewed(etcd)
+  t.is(times(watched.lines(), /peer .* (left|changed)/), 0)
+  t.is((await etcd.etcdctl(`get --prefix --keys-only ${PREFIX}/subnets/`)).trim().split(/\s+/).length, n - 30 + 2)
+  await record({
+    fault: 'clock jumps of a day',
+    promise: 'renewed and followed by the time that passes',
+    ms,
+    test: t.title,
+  })
+  watched.calm(t, n - 30 + 12)
+})

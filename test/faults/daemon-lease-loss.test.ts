@@ -1,0 +1,189 @@
+// A running daemon loses its lease: it has the same subnet again while that is free, and never takes it from a new owner.
+import test, { type ExecutionContext } from 'ava'
+import { type Node, nodeOn, reached } from '../lab/cluster.ts'
+import { errors } from '../lab/complaints.ts'
+import { startFlanneld, subnetEnv } from '../lab/flanneld.ts'
+import { PREFIX } from '../lab/founding.ts'
+import { health } from '../lab/health.ts'
+import { createLab } from '../lab/lab.ts'
+import { kernelText } from '../lab/kernel-text.ts'
+import { argsFor, type Member, startMembers } from '../lab/members.ts'
+import { startPings } from '../lab/ping.ts'
+import { record } from '../lab/reliability.ts'
+import { putPeer, times, vigil } from '../lab/steady.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const closings: (() => Promise<void>)[] = []
+let etcd: Member
+let own: Node
+let peer: Node
+
+test.before(async () => {
+  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const members = await startMembers(lan)
+  etcd = members[0] as Member
+  const join = async (last: number): Promise<Node> => {
+    const host = await lan.host(last)
+    return nodeOn(host, await startFlanneld(host, argsFor(members)))
+  }
+  ;[own, peer] = await Promise.all([join(121), join(122)])
+  await reached(own, peer)
+})
+test.after.always(async () => {
+  for (const close of closings) await close()
+})
+
+const keyOf = (subnet: string): string => `${PREFIX}/subnets/${subnet}.0-24`
+
+/** A key as etcd has it; undefined when it does not. */
+async function entry(key: string): Promise<{ lease: number; revision: number; value: string } | undefined> {
+  // etcd's lease ids need more than a double holds: as text.
+  const printed = await etcd.etcdctl(`get ${key} -w json`)
+  const [, revision] = /"mod_revision":(\d+)/.exec(printed) ?? []
+  const [, value] = /"value":"([^"]*)"/.exec(printed) ?? []
+  if (revision === undefined) return undefined
+  const lease = Number(/"lease":(\d+)/.exec(printed)?.[1] ?? 0)
+  return { lease, revision: Number(revision), value: Buffer.from(value ?? '', 'base64').toString() }
+}
+
+/** Makes the lease of a frozen host end as its TTL would. */
+async function expire(subnet: string): Promise<void> {
+  const printed = await etcd.etcdctl(`get ${keyOf(subnet)} -w json`)
+  const lease = BigInt(/"lease":(\d+)/.exec(printed)?.[1] ?? 0)
+  await etcd.etcdctl(`lease revoke ${lease.toString(16)}`)
+}
+
+const ready = async (): Promise<boolean> => (await health(own.host, '/readyz')).status === 200
+const subnetNow = async (): Promise<string> => (await subnetEnv(own.host))['FLANNEL_SUBNET'] ?? ''
+
+async function same(t: ExecutionContext, fault: string, lose: () => Promise<void>): Promise<void> {
+  const watched = await vigil(own.host, own.daemon)
+  const pings = await startPings(own.container, peer.container.address)
+  await waitFor('pings', () => pings.received() > 5)
+  await lose()
+  const lost = performance.now()
+  await waitFor('the key', () => entry(keyOf(own.subnet)), 20_000)
+  const ms = performance.now() - lost
+  await waitFor('the lease told', () => times(watched.lines(), /written anew/) === 1)
+  await waitFor('ready', ready)
+  t.is(
+    times(watched.lines(), /no longer ready: lease: (key deleted|etcd lease expired)/),
+    1,
+    watched.lines().join('\n'),
+  )
+  t.is(await subnetNow(), `${own.subnet}.1/24`)
+  t.is((await kernelText(own.host)).ours, watched.before)
+  t.not((await entry(keyOf(own.subnet)))?.lease, 0)
+  const received = pings.received()
+  await waitFor('pings after it', () => pings.received() > received + 20)
+  const { longestGap } = await pings.stop()
+  t.true(longestGap < 1_000, `no packet for ${longestGap} ms`)
+  await record({
+    fault,
+    promise: 'same subnet, own data path untouched',
+    ms,
+    result: `longest time without a packet ${longestGap} ms`,
+    test: t.title,
+  })
+  watched.calm(t, 8)
+}
+
+test.serial('L5: own key deleted: the same subnet again at once, the data path untouched', (t) =>
+  same(t, 'own lease deleted', async () => {
+    await etcd.etcdctl(`del ${keyOf(own.subnet)}`)
+  }),
+)
+
+test.serial('L5: expired while frozen, and still free: the same subnet again, the data path untouched', (t) =>
+  same(t, 'own lease expired while frozen', async () => {
+    own.daemon.kill('SIGSTOP')
+    try {
+      await expire(own.subnet)
+    } finally {
+      own.daemon.kill('SIGCONT')
+    }
+  }),
+)
+
+/** Freezes the daemon; meanwhile its lease ends and host .99 takes the subnet. */
+async function robbed(): Promise<number> {
+  own.daemon.kill('SIGSTOP')
+  try {
+    await expire(own.subnet)
+    await putPeer(etcd, 99, `${own.subnet}.0`)
+  } finally {
+    own.daemon.kill('SIGCONT')
+  }
+  return (await entry(keyOf(own.subnet)))?.revision ?? 0
+}
+
+test.serial(
+  'L2: told to wait while another host has our subnet: all stays, reported, ours again when it is free',
+  async (t) => {
+    await own.daemon.stop()
+    own.daemon = await startFlanneld(own.host, `${argsFor([etcd])} -on-subnet-conflict=wait`)
+    await own.daemon.line(/ ready: /)
+    const watched = await vigil(own.host, own.daemon)
+    const revision = await robbed()
+    await own.daemon.line(/lease lost: .* 192\.168\.19\.99's now: waiting until it is free again/)
+    await waitFor('not ready', async () => !(await ready()))
+    t.regex((await health(own.host, '/readyz')).text, /^lease: key (deleted|changed)$/)
+    t.is(await subnetNow(), `${own.subnet}.1/24`)
+    t.is((await kernelText(own.host)).ours, watched.before)
+    t.is((await entry(keyOf(own.subnet)))?.revision, revision, 'the new owner is not overwritten')
+    t.is((await etcd.etcdctl(`get --prefix --keys-only ${PREFIX}/subnets/`)).trim().split(/\s+/).length, 2)
+    await etcd.etcdctl(`del ${keyOf(own.subnet)}`)
+    const freed = performance.now()
+    await waitFor('ready', ready)
+    const ms = performance.now() - freed
+    t.regex((await entry(keyOf(own.subnet)))?.value ?? '', /192\.168\.19\.121/)
+    t.is((await kernelText(own.host)).ours, watched.before)
+    t.is(errors(own.daemon).length, 1)
+    await record({
+      fault: 'subnet taken by another host while frozen, told to wait',
+      promise: 'never overwritten; ours when free',
+      ms,
+      test: t.title,
+    })
+    watched.calm(t, 8)
+    await reached(peer, own)
+  },
+)
+
+test.serial('L2: another host has our subnet: never overwritten, another subnet, and all follows', async (t) => {
+  await own.daemon.stop()
+  own.daemon = await startFlanneld(own.host, argsFor([etcd]))
+  await own.daemon.line(/ ready: /)
+  const taken = own.subnet
+  const began = performance.now()
+  const revision = await robbed()
+  await own.daemon.line(/lease lost: .* 192\.168\.19\.99's now: taking another subnet/)
+  await own.daemon.line(/lease moved from/)
+  await waitFor('ready', ready)
+  const fresh = (await subnetNow()).replace('.1/24', '')
+  const ms = performance.now() - began
+  t.not(fresh, taken)
+  t.is((await entry(keyOf(taken)))?.revision, revision, 'the new owner is not overwritten')
+  const { ours } = await kernelText(own.host)
+  t.true(ours.includes(` ${fresh}.0/32 `), 'the device has the new address')
+  t.false(ours.includes(` ${taken}.0/32 `), 'and not the old one')
+  // Docker's bridge still has the subnet: its route is not ours to replace, and gives way when Docker takes the new one.
+  await own.host.run('ip link del docker0')
+  await waitFor(
+    'the new owner as a peer',
+    async () => (await kernelText(own.host)).ours.includes(`${taken}.0/24 `),
+    15_000,
+  )
+  const seen = async (): Promise<string> => (await kernelText(peer.host)).ours
+  await waitFor('the peer to follow', async () => (await seen()).includes(`${fresh}.0/24 `))
+  await waitFor('the peer to send the old one to its new owner', async () =>
+    (await seen()).includes(' dst 192.168.19.99 '),
+  )
+  t.is(times(errors(own.daemon), /lease/), 1, own.daemon.output())
+  await record({
+    fault: 'subnet taken by another host while frozen',
+    promise: 'never overwritten, another subnet, reported',
+    ms,
+    test: t.title,
+  })
+})

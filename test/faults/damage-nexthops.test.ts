@@ -1,0 +1,5 @@
+// The same where peers' routes lead through nexthop objects.
+import { damageTests } from '../lab/damage-tests.ts'
+import { DAMAGES } from '../lab/damage.ts'
+
+damageTests('vxlan, nexthop objects', { args: '-nexthop-objects=always' }, DAMAGES.nexthops)

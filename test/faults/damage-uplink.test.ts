@@ -1,0 +1,191 @@
+// The interface that the outer packets use changes under the daemon: its address, its MTU, its name's owner.
+import test from 'ava'
+import { type Cluster, type Node, createCluster, networkWith, reaches } from '../lab/cluster.ts'
+import { errors } from '../lab/complaints.ts'
+import { subnetEnv } from '../lab/flanneld.ts'
+import { PREFIX } from '../lab/founding.ts'
+import { kernelText } from '../lab/kernel-text.ts'
+import { startPings } from '../lab/ping.ts'
+import { record } from '../lab/reliability.ts'
+import { waitFor } from '../lab/wait.ts'
+
+/** Whether what a host prints matches. */
+async function shows({ host }: Node, command: string, pattern: RegExp): Promise<boolean> {
+  return pattern.test(await host.run(command))
+}
+
+/** What a node's lease says. */
+async function publicAddress({ etcd }: Cluster, { subnet }: Node): Promise<string | undefined> {
+  const value = await etcd.etcdctl(`get --print-value-only ${PREFIX}/subnets/${subnet}.0-24`)
+  return (JSON.parse(value) as { readonly PublicIP?: string }).PublicIP
+}
+
+for (const type of ['vxlan', 'host-gw']) {
+  test.serial(
+    `L7: the uplink's address changes: lease, device and peers follow within 1 s, the subnet stays (${type})`,
+    async (t) => {
+      const cluster = await createCluster(t, { backend: { Type: type } })
+      const [a, b] = cluster.nodes as [Node, Node]
+      const pings = await startPings(a.container, b.container.address)
+      await waitFor('pings', () => pings.received() > 5)
+      await a.host.run('ip addr flush dev enp0s3; ip addr add 192.168.19.131/24 brd + dev enp0s3')
+      const start = Date.now()
+      await waitFor('lease', async () => (await publicAddress(cluster, a)) === '192.168.19.131', 20_000).catch(
+        (error: unknown) => {
+          throw new Error(`${String(error)}\n${a.daemon.output()}`)
+        },
+      )
+      const flowing = pings.received()
+      await waitFor('pings after it', () => pings.received() > flowing)
+      const ms = Date.now() - start
+      t.true(ms < 1000, `pings flow after ${ms} ms`)
+      t.is((await cluster.etcd.leases()).length, 2)
+      t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+      if (type === 'vxlan') {
+        t.true(await shows(a, 'ip -d link show flannel.1', /local 192\.168\.19\.131 /))
+        t.true(await shows(b, 'bridge fdb show dev flannel.1', /dst 192\.168\.19\.131 self permanent/))
+        t.false(await shows(b, 'bridge fdb show dev flannel.1; ip route; nft list ruleset', /192\.168\.19\.121/))
+      } else {
+        t.false(await shows(b, 'ip route', /192\.168\.19\.121/))
+      }
+      const { longestGap } = await pings.stop()
+      const result = `longest time without a packet ${longestGap} ms`
+      await record({
+        fault: `uplink's address changed (${type})`,
+        promise: 'peers reach us within 1 s',
+        ms,
+        result,
+        test: t.title,
+      })
+    },
+  )
+}
+
+for (const type of ['vxlan', 'host-gw']) {
+  test.serial(`D2: the uplink is down for a while: whole within 1 s of its return (${type})`, async (t) => {
+    const { nodes } = await createCluster(t, { backend: { Type: type }, args: '-audit-interval=600' })
+    const [a, b] = nodes as [Node, Node]
+    const before = (await kernelText(a.host)).ours
+    const pings = await startPings(a.container, b.container.address)
+    await waitFor('pings', () => pings.received() > 5)
+    await a.host.run('ip link set enp0s3 down')
+    let last = { received: pings.received(), at: Date.now() }
+    // Two seconds without an answer: the daemon has tried in vain, more than once.
+    await waitFor('silence', () => {
+      if (pings.received() > last.received) last = { received: pings.received(), at: Date.now() }
+      return Date.now() - last.at > 2000
+    })
+    await a.host.run('ip link set enp0s3 up')
+    const start = Date.now()
+    await waitFor('whole', async () => (await kernelText(a.host)).ours === before)
+    const ms = Date.now() - start
+    t.true(ms <= 1000, `whole after ${ms} ms`)
+    await waitFor('pings after it', () => pings.received() > last.received + 5)
+    await pings.stop()
+    await record({ fault: `uplink down for 2 s, up (${type})`, promise: 'whole within 1 s', ms, test: t.title })
+  })
+}
+
+test.serial("D10: the uplink's MTU changes: device and subnet.env follow within 5 s, down and up", async (t) => {
+  const { nodes } = await createCluster(t)
+  const [a, b] = nodes as [Node, Node]
+  for (const mtu of [1400, 1500]) {
+    await a.host.run(`ip link set enp0s3 mtu ${mtu}`)
+    const start = Date.now()
+    await waitFor('device', () => shows(a, 'ip link show flannel.1', new RegExp(`mtu ${mtu - 50} `)), 5000)
+    await waitFor('subnet.env', async () => (await subnetEnv(a.host))['FLANNEL_MTU'] === String(mtu - 50), 5000)
+    const ms = Date.now() - start
+    t.true(ms <= 5000)
+    await record({
+      fault: `uplink's MTU changed to ${mtu}`,
+      promise: 'device and subnet.env follow within 5 s',
+      ms,
+      test: t.title,
+    })
+    t.true(await reaches(a, b))
+  }
+  t.deepEqual(errors(a.daemon), [])
+})
+
+test.serial('D10: Backend.MTU changes: devices and subnet.env follow within 5 s', async (t) => {
+  const { nodes, etcd } = await createCluster(t)
+  for (const mtu of [1300, 1450]) {
+    await etcd.configure(networkWith({ MTU: mtu }))
+    const start = Date.now()
+    for (const node of nodes) {
+      await waitFor('device', () => shows(node, 'ip link show flannel.1', new RegExp(`mtu ${mtu} `)), 5000)
+      await waitFor('subnet.env', async () => (await subnetEnv(node.host))['FLANNEL_MTU'] === String(mtu), 5000)
+    }
+    const ms = Date.now() - start
+    t.true(ms <= 5000)
+    await record({
+      fault: `Backend.MTU changed to ${mtu}`,
+      promise: 'devices and subnet.env follow within 5 s',
+      ms,
+      test: t.title,
+    })
+  }
+})
+
+test.serial(
+  'D2: a foreign route in our way is left alone and reported; when it goes ours comes within 1 s',
+  async (t) => {
+    const theirs = '10.2.77.0/24 via 192.168.19.120 dev enp0s3 proto static'
+    const prepare = (host: { run(script: string): Promise<string> }): Promise<string> =>
+      host.run(`ip route add ${theirs}`)
+    const { nodes, etcd } = await createCluster(t, { prepare, args: '-audit-interval=600' })
+    const [a] = nodes as [Node]
+    const value = {
+      PublicIP: '192.168.19.177',
+      BackendType: 'vxlan',
+      BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' },
+    }
+    await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24`, JSON.stringify(value))
+    await a.daemon.line(/conflict: 10\.2\.77\.0\/24 via 192\.168\.19\.120 .* is not ours/)
+    // The rest of the peer is programmed all the same.
+    await waitFor('its entries', () =>
+      shows(a, 'bridge fdb show dev flannel.1', /0a:00:00:00:00:77 dst 192\.168\.19\.177/),
+    )
+    t.is((await a.host.run('ip route show 10.2.77.0/24')).trim(), theirs)
+    await a.host.run(`ip route del 10.2.77.0/24`)
+    const start = Date.now()
+    await waitFor(
+      'our route',
+      () => shows(a, 'ip route show 10.2.77.0/24', /via 10\.2\.77\.0 dev flannel\.1 proto 142/),
+      5000,
+    )
+    const ms = Date.now() - start
+    t.true(ms <= 1000)
+    await a.daemon.line(/conflict over/)
+    t.is(errors(a.daemon).filter((line) => line.startsWith('conflict:')).length, 1, 'said once')
+    await record({ fault: 'foreign route in our way, removed', promise: 'ours in within 1 s', ms, test: t.title })
+  },
+)
+
+for (const [what, made, kept] of [
+  ['VNI', 'id 9 dstport 8472', false],
+  ['port', 'id 1 dstport 4789', true],
+  ['MAC', 'id 1 dstport 8472', true],
+] as const) {
+  test.serial(
+    `D9: a flannel.1 left with another ${what} is made right at the start${kept ? ', its MAC kept' : ''}`,
+    async (t) => {
+      const mac = '0e:00:00:00:00:09'
+      const { nodes } = await createCluster(t, {
+        prepare: async (host) => {
+          if (!host.address.endsWith('.121')) return
+          await host.run(`ip link add flannel.1 address ${mac} type vxlan ${made} local 192.168.19.121 dev enp0s3 nolearning
+          ip addr add 10.2.99.0/32 dev flannel.1; ip link set flannel.1 up`)
+        },
+      })
+      const [a, b] = nodes as [Node, Node]
+      const device = await a.host.run('ip -d addr show flannel.1')
+      t.regex(device, /vxlan id 1 local 192\.168\.19\.121 dev enp0s3 .*dstport 8472/)
+      t.regex(device, new RegExp(`inet ${a.subnet}\\.0/32`))
+      t.notRegex(device, /10\.2\.99\.0/)
+      t.regex(device, new RegExp(mac))
+      t.true(await shows(b, 'bridge fdb show dev flannel.1', new RegExp(mac)))
+      t.deepEqual(errors(a.daemon), [])
+    },
+  )
+}

@@ -1,0 +1,125 @@
+// Calls against a real etcd: causes of failure, deadlines, large listings.
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import test from 'ava'
+import { OperatorError } from '../../src/errors.ts'
+import { openStore } from '../../src/etcd/client.ts'
+import { freePort, startCluster } from '../lab/etcd.ts'
+import { waitFor } from '../lab/wait.ts'
+import { failure, open, start } from '../lab/store.ts'
+
+test('transactions, leases, listings: the calls of a Store', async (t) => {
+  const etcd = await start(t)
+  // A trailing slash, as in many a unit file.
+  const store = open(t, { endpoints: [`${etcd.endpoint}/`] })
+  t.is((await store.get('/s/a')).entry, undefined)
+  const lease = await store.grant(60)
+  const write = { type: 'put', key: '/s/a', value: 'one', lease } as const
+  const revision = await store.commit([{ key: '/s/a', modRevision: '0' }], [write])
+  t.is(await store.commit([{ key: '/s/a', modRevision: '0' }], [write]), undefined, 'exists already')
+  const { entry } = await store.get('/s/a')
+  t.like(entry, { key: '/s/a', modRevision: revision, createRevision: revision, lease })
+  t.is(entry?.value.toString(), 'one')
+  t.is(await store.keepAlive(lease), 60)
+  t.like(await store.timeToLive(lease), { granted: 60 })
+  await store.revoke(lease)
+  await store.revoke(lease)
+  t.is((await store.get('/s/a')).entry, undefined)
+  t.is(await store.keepAlive(lease), undefined)
+  t.is(await store.timeToLive(lease), undefined)
+  const unsure = await store.commit([{ key: '/s/a', modRevision: revision ?? '' }], [write])
+  t.is(unsure, undefined, 'gone is not unchanged')
+})
+
+test('L9: a listing of 12,000 keys and 14 MB is whole, of one revision, in few requests', async (t) => {
+  const etcd = await start(t)
+  const store = open(t, { endpoints: [etcd.endpoint] })
+  const value = 'x'.repeat(1_200)
+  for (let i = 0; i < 12_000; i += 120) {
+    const writes = Array.from(
+      { length: 120 },
+      (_, n) => ({ type: 'put', key: `/s/${i + n}`, value, lease: '0' }) as const,
+    )
+    await store.commit([], writes)
+  }
+  await store.commit([], [{ type: 'put', key: '/t', value: 'not under the prefix', lease: '0' }])
+  let busy = true
+  const writing = (async () => {
+    while (busy) await store.commit([], [{ type: 'put', key: `/s/new${Math.random()}`, value: '', lease: '0' }])
+  })()
+  const { entries, revision } = await store.range('/s/')
+  busy = false
+  await writing
+  t.is(new Set(entries.map((entry) => entry.key)).size, entries.length)
+  t.true(entries.length >= 12_000)
+  t.is(entries.filter((entry) => BigInt(entry.modRevision) > BigInt(revision)).length, 0)
+})
+
+test('E1: a refused connection is told within 2 s, with endpoint and cause', async (t) => {
+  const port = await freePort()
+  const begin = performance.now()
+  const error = await failure(open(t, { endpoints: [`http://127.0.0.1:${port}/`] }).get('/a'))
+  t.is(error.why, 'unreachable')
+  t.is(error.message, `etcd: http://127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`)
+  t.true(performance.now() - begin < 2_000)
+})
+
+test('E1 E2: a server that never answers: calls end in time, and connections do not pile up', async (t) => {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket.resume())
+    socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await waitFor('the server', () => server.listening)
+  const endpoints = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`]
+  const store = open(t, { endpoints, deadline: 300 })
+  const begin = performance.now()
+  const calls = [store.get('/a'), store.keepAlive('7'), store.grant(60), store.range('/')]
+  for (const error of await Promise.all(calls.map(failure))) t.is(error.why, 'deadline', error.message)
+  t.true(performance.now() - begin < 2_000)
+  for (let i = 0; i < 10; i++) await failure(store.get('/a'))
+  await waitFor('the connections to be given up', () => sockets.size === 0, 15_000)
+  const slow = await failure(open(t, { endpoints }).get('/a'))
+  t.is(slow.why, 'unreachable')
+  t.regex(slow.message, /no answer from 127.0.0.1:\d+ in 4 s/)
+})
+
+test('E1: what is no etcd is said to be none', async (t) => {
+  const server = createServer((socket) => socket.end('HTTP/1.1 400 no\r\n\r\n')).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await waitFor('the server', () => server.listening)
+  const error = await failure(open(t, { endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] }).get('/a'))
+  t.is(error.why, 'unreachable')
+  t.regex(error.message, /is this etcd/)
+})
+
+test('with one of three endpoints dead every call succeeds, and with all dead the reason is told', async (t) => {
+  const members = await startCluster()
+  for (const member of members) t.teardown(() => member.stop())
+  const store = open(t, { endpoints: [members.map((member) => member.endpoint).join(',')] })
+  await store.get('/a')
+  await members[0]?.kill()
+  await waitFor('a leader', () => store.get('/a').then(() => true))
+  for (let i = 0; i < 30; i++) {
+    await store.commit([], [{ type: 'put', key: '/a', value: String(i), lease: '0' }])
+    const lease = await store.grant(60)
+    await waitFor('a renewal', () => store.keepAlive(lease).then((ttl) => ttl === 60))
+  }
+  for (const member of members) await member.kill()
+  for (let i = 0; i < 5; i++) t.regex((await failure(store.get('/a'))).message, /ECONNREFUSED|dropped/)
+})
+
+for (const [what, endpoints] of [
+  ['none', []],
+  ['an empty one', ['']],
+  ['another scheme', ['ftp://10.0.0.1:2379']],
+  ['no port', ['http://10.0.0.1']],
+  ['port 0', ['http://10.0.0.1:0']],
+  ['a port out of range', ['http://10.0.0.1:70000']],
+  ['a path', ['http://10.0.0.1:2379/v2']],
+  ['http and https', ['http://10.0.0.1:2379,https://10.0.0.2:2379']],
+] as const) {
+  test(`endpoints: ${what}: refused, naming the flag`, (t) => {
+    t.regex(t.throws(() => openStore({ endpoints }), { instanceOf: OperatorError }).message, /^etcd-endpoints: /)
+  })
+}

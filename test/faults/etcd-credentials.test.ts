@@ -1,0 +1,172 @@
+// What etcd is reached with: TLS files, user names, tokens.
+import { writeFileSync, copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { OperatorError } from '../../src/errors.ts'
+import { openStore } from '../../src/etcd/client.ts'
+import { freePort, makeTls, type Etcd } from '../lab/etcd.ts'
+import { waitFor } from '../lab/wait.ts'
+import { PASSWORD, failure, folder, open, start } from '../lab/store.ts'
+
+test('E6: the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
+  const tls = makeTls(folder(t))
+  const etcd = await start(t, { tls })
+  const endpoints = [etcd.endpoint]
+  const store = open(t, { endpoints, caFile: tls.ca })
+  t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
+  t.is((await failure(open(t, { endpoints }).get('/a'))).why, 'tls')
+  const other = makeTls(folder(t))
+  const error = await failure(open(t, { endpoints, caFile: other.ca }).get('/a'))
+  t.is(error.why, 'tls')
+  t.true(error.message.includes(etcd.endpoint))
+  t.is((await failure(open(t, { endpoints: [etcd.endpoint.replace('https', 'http')] }).get('/a'))).why, 'unreachable')
+  const plain = await start(t)
+  t.is(
+    (await failure(open(t, { endpoints: [plain.endpoint.replace('http', 'https')], caFile: tls.ca }).get('/a'))).why,
+    'tls',
+  )
+})
+
+test('E6: a client certificate is shown; without one the cause is TLS', async (t) => {
+  const tls = makeTls(folder(t))
+  const etcd = await start(t, { tls: { ...tls, clients: true } })
+  const endpoints = [etcd.endpoint]
+  const files = { caFile: tls.ca, certificateFile: tls.clientCertificate, keyFile: tls.clientKey }
+  const store = open(t, { endpoints, ...files })
+  t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
+  t.is((await failure(open(t, { endpoints, caFile: tls.ca }).get('/a'))).why, 'tls')
+})
+
+test('E6: replaced files are used for the next connection; a broken one is named', async (t) => {
+  const first = makeTls(folder(t))
+  const second = makeTls(folder(t))
+  const caFile = join(folder(t), 'ca.pem')
+  copyFileSync(first.ca, caFile)
+  const port = await freePort()
+  const etcd = await start(t, { tls: first, port })
+  const store = open(t, { endpoints: [etcd.endpoint], caFile })
+  const abort = new AbortController()
+  t.teardown(() => abort.abort())
+  let steps = 0
+  void (async () => {
+    for await (const step of store.watch('/', abort.signal)) if (step.type !== 'disconnected') steps++
+  })()
+  await waitFor('the watch', () => steps === 1)
+  await etcd.kill()
+  await start(t, { tls: second, port })
+  t.is((await failure(store.get('/a'))).why, 'tls')
+  writeFileSync(caFile, 'half a file')
+  const error = await failure(store.get('/a'))
+  t.is(error.why, 'tls')
+  t.true(error.message.includes(`etcd-cafile: ${caFile}: not a certificate in PEM form`), error.message)
+  copyFileSync(second.ca, caFile)
+  await waitFor('the call', () => store.get('/a').then(() => true))
+  await waitFor('the watch', () => steps === 2)
+})
+
+for (const [what, files, line] of [
+  ['a missing CA', { caFile: '/nowhere/ca.pem' }, /^etcd-cafile: \/nowhere\/ca.pem: ENOENT/],
+  ['a CA that is none', { caFile: '/etc/hostname' }, /^etcd-cafile: \/etc\/hostname: not a certificate/],
+  ['a key without certificate', { keyFile: '/etc/hostname' }, /^etcd-certfile: not given/],
+  ['a certificate without key', { certificateFile: '/etc/hostname' }, /^etcd-keyfile: not given/],
+  [
+    'an unreadable folder for a key',
+    { certificateFile: '/proc/1/mem', keyFile: '/x' },
+    /^etcd-certfile: \/proc\/1\/mem: /,
+  ],
+] as const) {
+  test(`E6: ${what} is an error that names flag and file`, (t) => {
+    const error = t.throws(() => openStore({ endpoints: ['https://127.0.0.1:1'], ...files }), {
+      instanceOf: OperatorError,
+    })
+    t.regex(error.message, line)
+  })
+}
+
+test("E6: a key that is not the certificate's is named", (t) => {
+  const a = makeTls(folder(t))
+  const b = makeTls(folder(t))
+  const options = { endpoints: ['https://127.0.0.1:1'], certificateFile: a.clientCertificate, keyFile: b.clientKey }
+  const error = t.throws(() => openStore(options), { instanceOf: OperatorError })
+  t.is(error.message, `etcd-keyfile: ${b.clientKey}: not the key of the certificate in ${a.clientCertificate}`)
+})
+
+async function withUsers(t: ExecutionContext, ...args: string[]): Promise<Etcd> {
+  const etcd = await start(t, { args })
+  await etcd.ctl('user', 'add', `root:${PASSWORD}`)
+  await etcd.ctl('user', 'grant-role', 'root', 'root')
+  await etcd.ctl('role', 'add', 'flannel')
+  await etcd.ctl('role', 'grant-permission', 'flannel', 'readwrite', '--prefix=true', '/n/')
+  await etcd.ctl('user', 'add', `flannel:${PASSWORD}`)
+  await etcd.ctl('user', 'grant-role', 'flannel', 'flannel')
+  await etcd.ctl('auth', 'enable')
+  return etcd
+}
+
+test('E6: username and password; a wrong one, none, and a foreign prefix are told, the password never', async (t) => {
+  const etcd = await withUsers(t)
+  const endpoints = [etcd.endpoint]
+  const store = open(t, { endpoints, username: 'flannel', password: PASSWORD })
+  t.truthy(await store.commit([], [{ type: 'put', key: '/n/a', value: '', lease: await store.grant(60) }]))
+  t.is((await store.range('/n/')).entries.length, 1)
+  const wrong = `not-${PASSWORD}`
+  const errors = [
+    await failure(open(t, { endpoints, username: 'flannel', password: wrong }).get('/n/a')),
+    await failure(open(t, { endpoints, username: 'nobody', password: PASSWORD }).get('/n/a')),
+    await failure(open(t, { endpoints, username: 'flannel' }).get('/n/a')),
+    await failure(open(t, { endpoints }).get('/n/a')),
+    await failure(store.get('/elsewhere')),
+  ]
+  for (const error of errors) {
+    t.is(error.why, 'auth', error.message)
+    t.true(error.message.startsWith(`etcd: ${etcd.endpoint}: `))
+    t.false(`${error.message}${error.stack}${JSON.stringify(error)}`.includes(PASSWORD))
+  }
+  const url = etcd.endpoint.replace('//', `//flannel:${PASSWORD}@`)
+  const error = t.throws(() => openStore({ endpoints: [url] }), { instanceOf: OperatorError })
+  t.false(error.message.includes(PASSWORD))
+})
+
+test('E6: a user given to an etcd without users is no error, as in Go, and is used once there are users', async (t) => {
+  const etcd = await start(t)
+  const store = open(t, { endpoints: [etcd.endpoint], username: 'root', password: PASSWORD })
+  await store.get('/a')
+  await etcd.ctl('user', 'add', `root:${PASSWORD}`)
+  await etcd.ctl('user', 'grant-role', 'root', 'root')
+  await etcd.ctl('auth', 'enable')
+  t.is((await store.get('/a')).entry, undefined)
+  t.is(await store.keepAlive(await store.grant(60)), 60)
+})
+
+test('E3 E6: tokens that expire are renewed by calls, renewals and the watch', async (t) => {
+  const etcd = await withUsers(t, '--auth-token-ttl=1')
+  const store = open(t, { endpoints: [etcd.endpoint], username: 'flannel', password: PASSWORD })
+  const abort = new AbortController()
+  t.teardown(() => abort.abort())
+  const lease = await store.grant(60)
+  await store.commit([], [{ type: 'put', key: '/n/0', value: '', lease }])
+  const keys: string[] = []
+  const snapshots: string[] = []
+  void (async () => {
+    for await (const step of store.watch('/n/', abort.signal)) {
+      if (step.type === 'snapshot') snapshots.push(step.snapshot.revision)
+      if (step.type === 'changes')
+        for (const change of step.changes) if (change.type === 'put') keys.push(change.entry.key)
+    }
+  })()
+  await waitFor('the watch', () => snapshots.length === 1)
+  // A restart forgets every token, as expiry does, and cuts the watch besides.
+  for (let i = 1; i <= 3; i++) {
+    await etcd.restart()
+    await waitFor('a renewal', () => store.keepAlive(lease).then((ttl) => ttl === 60))
+    await waitFor('a write', () =>
+      store.commit([], [{ type: 'put', key: `/n/${i}`, value: '', lease }]).then(() => true),
+    )
+    await waitFor('the event', () => keys.includes(`/n/${i}`))
+  }
+  // And expiry itself: 50 calls at once with a token past its time.
+  const token = Date.now()
+  await waitFor('the token to expire', () => Date.now() > token + 2_500)
+  await Promise.all(Array.from({ length: 50 }, () => store.get('/n/0')))
+  t.is(snapshots.length, 1)
+})

@@ -1,0 +1,118 @@
+// The watch where etcd itself is another than before: restored, emptied, with other members.
+import { join } from 'node:path'
+import test from 'ava'
+import { openStore } from '../../src/etcd/client.ts'
+import { type Etcd, startCluster } from '../lab/etcd.ts'
+import { waitFor } from '../lab/wait.ts'
+import { agrees, etcdBehindProxy, put, record } from '../lab/watch-record.ts'
+
+test('E5: restored from an older snapshot: a new listing, not silence', async (t) => {
+  const { direct, store, etcd } = await etcdBehindProxy(t)
+  for (const key of ['/w/a', '/w/b']) await put(direct, key)
+  const backup = join(etcd.folder, 'backup.db')
+  await etcd.ctl('snapshot', 'save', backup)
+  const seen = record(t, store)
+  for (const key of ['/w/c', '/w/d', '/w/e']) await put(direct, key)
+  await agrees('the first state', seen, direct)
+  await etcd.kill()
+  const restored = await restore(etcd, backup)
+  await etcd.restart(restored)
+  await waitFor('the second listing', () => seen.count.snapshots === 2)
+  t.deepEqual([...seen.state.keys()].toSorted(), ['/w/a', '/w/b'])
+  await put(direct, '/w/f')
+  await agrees('the event after', seen, direct)
+})
+
+test('E5: restored, and grown past our revision before we are back: a new listing', async (t) => {
+  const { direct, store, etcd, proxy } = await etcdBehindProxy(t)
+  for (const key of ['/w/a', '/w/b']) await put(direct, key)
+  const backup = join(etcd.folder, 'backup.db')
+  await etcd.ctl('snapshot', 'save', backup)
+  const seen = record(t, store)
+  for (const key of ['/w/c', '/w/d']) await put(direct, key)
+  await agrees('the first state', seen, direct)
+  await proxy.refuse()
+  await etcd.kill()
+  await etcd.restart(await restore(etcd, backup))
+  await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
+  for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
+  await proxy.pass()
+  await agrees('the new history', seen, direct)
+  t.is(seen.count.snapshots, 2)
+})
+
+test('E5: emptied and filled by others past our revision: a new listing', async (t) => {
+  const { direct, store, etcd, proxy } = await etcdBehindProxy(t)
+  for (const key of ['/w/a', '/w/b']) await put(direct, key)
+  const seen = record(t, store)
+  const deleted = await direct.commit([], [{ type: 'delete', key: '/w/b' }])
+  t.truthy(deleted)
+  await agrees('the first state', seen, direct)
+  await proxy.refuse()
+  await etcd.kill()
+  await etcd.restart(join(etcd.folder, 'empty'))
+  await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
+  for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
+  await proxy.pass()
+  await agrees('the new history', seen, direct)
+  t.deepEqual([...seen.state.keys()], ['/w/new'])
+})
+
+test('E3: one of three members killed, then another frozen: nothing missed', async (t) => {
+  const members = await startCluster()
+  for (const member of members) t.teardown(() => member.stop())
+  const endpoints = members.map((member) => member.endpoint)
+  const store = openStore({ endpoints })
+  t.teardown(() => store.close())
+  const writer = openStore({ endpoints })
+  t.teardown(() => writer.close())
+  await put(writer, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  let n = 0
+  const write = async (): Promise<void> => {
+    const key = `/w/${n++}`
+    await waitFor('a write', () => put(writer, key).then(() => true, () => false), 30_000) // prettier-ignore
+  }
+  for (const member of members) {
+    await member.kill()
+    for (let i = 0; i < 5; i++) await write()
+    await agrees('the events with a member dead', seen, writer, 15_000)
+    await member.restart()
+    await write()
+    await agrees('the events with all members', seen, writer, 15_000)
+  }
+  for (const member of members) {
+    member.freeze()
+    for (let i = 0; i < 5; i++) await write()
+    await agrees('the events with a member frozen', seen, writer, 20_000)
+    member.thaw()
+  }
+  t.is(seen.count.snapshots, 1)
+  t.is(new Set(seen.events).size, seen.events.length, 'none doubled')
+})
+
+test('a watch ends within 100 ms of its signal: connected, refused, black-holed', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const connected = record(t, store)
+  await waitFor('the snapshot', () => connected.count.snapshots === 1)
+  t.true((await connected.stop()) < 100)
+  await proxy.refuse()
+  const refused = record(t, store)
+  await waitFor('the failure to be told', () => refused.count.disconnects === 1)
+  t.true((await refused.stop()) < 100)
+  await proxy.pass()
+  proxy.blackHole(true)
+  const held = record(t, openStore({ endpoints: [`http://127.0.0.1:${proxy.port}`] }))
+  const before = proxy.connections()
+  await waitFor('an attempt', () => proxy.connections() >= before)
+  t.true((await held.stop()) < 100)
+  t.is(held.count.snapshots, 0)
+})
+
+async function restore(etcd: Etcd, backup: string): Promise<string> {
+  const folder = join(etcd.folder, 'restored')
+  await etcd.ctl('snapshot', 'restore', backup, `--data-dir=${folder}`)
+  return folder
+}

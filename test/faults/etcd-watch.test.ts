@@ -1,0 +1,148 @@
+// The watch where the connection is bad: cut, black-holed, frozen, compacted meanwhile.
+import test from 'ava'
+import { waitFor } from '../lab/wait.ts'
+import { agrees, etcdBehindProxy, put, record } from '../lab/watch-record.ts'
+
+test('E3: 3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/first')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  const written: string[] = []
+  let busy = true
+  const cutting = (async () => {
+    for (let n = 0; busy; n++) {
+      const connected = proxy.connections()
+      await waitFor('a new connection', () => !busy || proxy.connections() > connected || n === 0)
+      // Cut at odd moments: right at the start of a replay, or some events later.
+      const events = seen.events.length
+      if (n % 2 === 0) await waitFor('some events', () => !busy || seen.events.length > events)
+      proxy.cut()
+    }
+  })()
+  for (let i = 0; i < 3_000; i++) {
+    const key = `/w/${i % 200}`
+    if (i % 7 === 6) {
+      const revision = await direct.commit([], [{ type: 'delete', key: `/w/${(i - 1) % 200}` }])
+      written.push(`delete /w/${(i - 1) % 200}@${revision ?? ''}`)
+    } else {
+      written.push(`put ${key}@${await put(direct, key, String(i))}`)
+    }
+  }
+  busy = false
+  await cutting
+  await agrees('all events', seen, direct)
+  t.deepEqual(seen.events, written)
+  t.is(seen.count.snapshots, 1, 'continuity was never lost')
+  t.true(seen.count.disconnects >= 3, `cut ${seen.count.disconnects} times`)
+})
+
+test('E3: back within a second of etcd, with what was written meanwhile', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  await proxy.refuse()
+  await waitFor('the loss to be told', () => seen.count.disconnects > 0)
+  const b = await put(direct, '/w/b')
+  await proxy.pass()
+  const begin = performance.now()
+  await waitFor('the event', () => seen.events.length === 1)
+  t.deepEqual(seen.events, [`put /w/b@${b}`])
+  t.true(performance.now() - begin < 2_500, `${performance.now() - begin} ms`)
+})
+
+test('E3: connected again without events is told by an empty step', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  proxy.cut()
+  await waitFor('the loss to be told', () => seen.count.disconnects === 1)
+  await waitFor('the return to be told', () => seen.count.steps === 3)
+  t.is(seen.count.snapshots, 1)
+  t.deepEqual(seen.events, [])
+})
+
+test('E3: compaction while cut off gives a new listing, and the watch goes on after it', async (t) => {
+  const { proxy, direct, store, etcd } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  await put(direct, '/w/b')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  await proxy.refuse()
+  await put(direct, '/w/a', 'changed')
+  await direct.commit([], [{ type: 'delete', key: '/w/b' }])
+  const last = await put(direct, '/w/c')
+  await etcd.ctl('compact', last)
+  await proxy.pass()
+  await waitFor('the second listing', () => seen.count.snapshots === 2)
+  await agrees('the listing', seen, direct)
+  const next = await put(direct, '/w/d')
+  await agrees('the event after', seen, direct)
+  t.deepEqual(seen.events, [`put /w/d@${next}`])
+})
+
+test('E3: large events, more than a message holds, arrive whole after a gap', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  await proxy.refuse()
+  const written: string[] = []
+  for (let i = 0; i < 60; i++) written.push(`put /w/${i}@${await put(direct, `/w/${i}`, 'x'.repeat(200_000))}`)
+  await proxy.pass()
+  await agrees('12 MB of events', seen, direct)
+  t.deepEqual(seen.events, written)
+})
+
+test('E4: a black-holed connection is noticed and replaced within 15 s', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  await put(direct, '/w/settled')
+  await waitFor('the watch to run', () => seen.events.length === 1)
+  proxy.blackHole()
+  const begin = performance.now()
+  const b = await put(direct, '/w/b')
+  await waitFor('the event', () => seen.events.length === 2, 15_000)
+  t.is(seen.events[1], `put /w/b@${b}`)
+  t.log(`replaced after ${Math.round(performance.now() - begin)} ms`)
+})
+
+test('E4: connections black-holed while they are made are replaced within 15 s of the way being free', async (t) => {
+  const { proxy, direct, store } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  proxy.cut()
+  proxy.blackHole(true)
+  const before = proxy.connections()
+  await waitFor('attempts', () => proxy.connections() > before + 1, 30_000)
+  const b = await put(direct, '/w/b')
+  // What was begun stays swallowed.
+  await proxy.pass()
+  const begin = performance.now()
+  await waitFor('the event', () => seen.events.includes(`put /w/b@${b}`), 15_000)
+  t.is(seen.count.snapshots, 1)
+  t.log(`replaced after ${Math.round(performance.now() - begin)} ms`)
+})
+
+test('E3 E4: a frozen etcd is noticed within 15 s and followed when it goes on', async (t) => {
+  const { direct, store, etcd } = await etcdBehindProxy(t)
+  await put(direct, '/w/a')
+  const seen = record(t, store)
+  await waitFor('the snapshot', () => seen.count.snapshots === 1)
+  await put(direct, '/w/settled')
+  await waitFor('the watch to run', () => seen.events.length === 1)
+  etcd.freeze()
+  const begin = performance.now()
+  await waitFor('the loss to be told', () => seen.count.disconnects > 0, 15_000)
+  t.log(`noticed after ${Math.round(performance.now() - begin)} ms`)
+  etcd.thaw()
+  const b = await waitFor('etcd to answer', () => put(direct, '/w/b').catch(() => false as const), 20_000)
+  await agrees('the event', seen, direct, 15_000)
+  t.true(seen.events.includes(`put /w/b@${b}`))
+  t.is(seen.count.snapshots, 1)
+})

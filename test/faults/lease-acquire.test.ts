@@ -1,0 +1,210 @@
+// Obtaining our lease, against a real etcd.
+import test from 'ava'
+import { openStore } from '../../src/etcd/client.ts'
+import type { Store } from '../../src/etcd/store.ts'
+import { type Address } from '../../src/ip/address.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import type { Claim } from '../../src/lease/claim.ts'
+import { acquireLease } from '../../src/lease/own.ts'
+import { waitFor } from '../lab/wait.ts'
+import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/claims.ts'
+
+test('L1: 100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
+  const { etcd, options } = await lab(t)
+  const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.endpoint] }))
+  t.teardown(() => stores.forEach((store) => store.close()))
+  const times: number[] = []
+  for (let round = 0; round < 10; round++) {
+    const begin = performance.now()
+    const owned = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => acquireLease(stores[n % 10] as Store, PREFIX, claimOf(n), options)),
+    )
+    times.push(Math.round(performance.now() - begin))
+    t.is(new Set(owned.map((own) => own.subnet)).size, 100)
+    t.is(await etcdLeases(etcd), 100)
+    for (const own of owned) await stores[0]?.revoke(own.etcdLease)
+  }
+  t.log(`all have a lease after ${times.join(', ')} ms`)
+})
+
+test('L1: on exactly as many subnets as hosts each gets one', async (t) => {
+  const { store, options, etcd } = await lab(t)
+  const ranges = { ipv4: range(40), ipv6: undefined }
+  const owned = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => acquireLease(store, PREFIX, claimOf(n, { ranges }), options)),
+  )
+  t.is(new Set(owned.map((own) => own.subnet)).size, 40)
+  t.is(await etcdLeases(etcd), 40)
+})
+
+test('a lease stands in etcd as Go writes it, with our host id, under an etcd lease of a day', async (t) => {
+  const { store, options } = await lab(t)
+  const own = await acquireLease(store, PREFIX, claimOf(1), options)
+  const found = await owner(store, own.subnet)
+  t.is(
+    found?.value,
+    '{"PublicIP":"192.168.19.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"},"HostID":"host-1"}',
+  )
+  t.is(found?.lease, own.etcdLease)
+  t.like(await store.timeToLive(own.etcdLease), { granted: 86_400 })
+})
+
+test('L4: a restart adopts subnet and etcd lease without a write', async (t) => {
+  const { store, options, etcd } = await lab(t)
+  const first = await acquireLease(store, PREFIX, claimOf(1), options)
+  for (let i = 0; i < 5; i++) t.deepEqual(await acquireLease(store, PREFIX, claimOf(1), options), first)
+  t.is(await etcdLeases(etcd), 1)
+})
+
+test("L4 L6: Go's lease with our address is adopted with its etcd lease and gets our host id", async (t) => {
+  const { store, options, etcd } = await lab(t)
+  const lease = await foreign(store, '10.2.77.0/24', '192.168.19.1')
+  const own = await acquireLease(store, PREFIX, claimOf(1), options)
+  t.is(own.subnet, '10.2.77.0/24' as Prefix)
+  t.is(own.etcdLease, lease)
+  t.regex((await owner(store, own.subnet))?.value ?? '', /"HostID":"host-1"}$/)
+  t.is(await etcdLeases(etcd), 1)
+})
+
+test('an etcd lease too short to be kept is not adopted', async (t) => {
+  const { store, options } = await lab(t)
+  const lease = await foreign(store, '10.2.77.0/24', '192.168.19.1', undefined, 8)
+  const own = await acquireLease(store, PREFIX, claimOf(1), options)
+  t.is(own.subnet, '10.2.77.0/24' as Prefix)
+  t.not(own.etcdLease, lease)
+  t.like(await store.timeToLive(own.etcdLease), { granted: 86_400 })
+})
+
+test('L3: a reservation stays one over starts and renewals', async (t) => {
+  const l = await lab(t)
+  await foreign(l.store, '10.2.77.0/24', '192.168.19.1', undefined, 0)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  t.like(own, { subnet: '10.2.77.0/24' as Prefix, etcdLease: '0' })
+  t.deepEqual(await acquireLease(l.store, PREFIX, claimOf(1), l.options), own)
+  const { renewals, changes } = keep(l, claimOf(1), own)
+  await waitFor('three renewals', () => renewals.length >= 3)
+  t.is((await owner(l.store, own.subnet))?.lease, '0')
+  t.is(await etcdLeases(l.etcd), 0)
+  t.deepEqual(changes, [])
+})
+
+test('the previous subnet is taken again when it is free, and not when another has it', async (t) => {
+  const { store, options } = await lab(t)
+  const previousSubnet = '10.2.99.0/24' as Prefix
+  t.is((await acquireLease(store, PREFIX, claimOf(1, { previousSubnet }), options)).subnet, previousSubnet)
+  t.not((await acquireLease(store, PREFIX, claimOf(2, { previousSubnet }), options)).subnet, previousSubnet)
+})
+
+test('a lease outside the config is given up with the new one, its etcd lease used on', async (t) => {
+  const { store, options, etcd, lines } = await lab(t)
+  const lease = await foreign(store, '10.2.200.0/24', '192.168.19.1', 'host-1')
+  const own = await acquireLease(store, PREFIX, claimOf(1), options)
+  t.is(own.etcdLease, lease)
+  t.is(await owner(store, '10.2.200.0/24'), undefined)
+  t.is(await etcdLeases(etcd), 1)
+  t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${own.subnet}`])
+})
+
+test('L6: our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {
+  const l = await lab(t)
+  const { store, lines } = l
+  const options = { ...l.options, liveFor: 2 }
+  const other = await acquireLease(store, PREFIX, claimOf(1), l.options)
+  const kept = new AbortController()
+  t.teardown(() => kept.abort())
+  keep(l, claimOf(1), other, { signal: kept.signal, interval: 500 })
+  const same = claimOf(2, { publicAddress: '192.168.19.1' as Address })
+  const acquiring = acquireLease(store, PREFIX, same, options)
+  await waitFor('the report', () => lines.some((line) => line.startsWith('E duplicate address: 192.168.19.1: ')))
+  const before = await owner(store, other.subnet)
+  t.regex(before?.value ?? '', /"HostID":"host-1"}$/)
+  t.is(before?.modRevision, other.modRevision)
+  kept.abort()
+  const own = await acquiring
+  t.is(own.subnet, other.subnet)
+  t.not(own.etcdLease, other.etcdLease)
+  t.is(lines.filter((line) => line.startsWith('E ')).length, 1, lines.join('\n'))
+})
+
+test('L6: a host id cloned to a second living host: each keeps a lease of its own', async (t) => {
+  const l = await lab(t)
+  const first = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { renewals } = keep(l, claimOf(1), first, { interval: 300 })
+  await waitFor('a renewal', () => renewals.length > 0)
+  const previousSubnet = first.subnet
+  const clone = claimOf(2, {
+    hostId: 'host-1',
+    value: () => valueOf('192.168.19.2' as Address, 'host-1'),
+    previousSubnet,
+  })
+  const second = await acquireLease(l.store, PREFIX, clone, { ...l.options, liveFor: 2 })
+  t.not(second.subnet, first.subnet)
+  t.is((await owner(l.store, first.subnet))?.modRevision, first.modRevision)
+  t.deepEqual(await acquireLease(l.store, PREFIX, clone, l.options), second, 'and after a restart, at once')
+})
+
+test('L6 L7: our host id at our former address is ours when nobody renews it', async (t) => {
+  const { store, options } = await lab(t)
+  const first = await acquireLease(store, PREFIX, claimOf(1), options)
+  const moved = claimOf(9, { hostId: 'host-1', value: () => valueOf('192.168.19.9' as Address, 'host-1') })
+  const second = await acquireLease(store, PREFIX, moved, { ...options, liveFor: 1 })
+  t.is(second.subnet, first.subnet)
+  t.is(second.etcdLease, first.etcdLease)
+  t.regex((await owner(store, first.subnet))?.value ?? '', /"PublicIP":"192.168.19.9"/)
+})
+
+test('L8: range exhausted: one line with range and count; a freed subnet is taken at once', async (t) => {
+  const { store, options, lines } = await lab(t)
+  const ranges = { ipv4: range(3), ipv6: undefined }
+  for (const n of [1, 2, 3]) await acquireLease(store, PREFIX, claimOf(n, { ranges }), options)
+  const acquiring = acquireLease(store, PREFIX, claimOf(4, { ranges }), options)
+  await waitFor('the line', () => lines.length > 0)
+  t.deepEqual(lines, ['E no free subnet: 10.2.1.0 to 10.2.3.0, /24: all 3 are taken; waiting for one to be freed'])
+  // Wait until it has tried in vain a second time, so that its pauses have grown.
+  const begin = performance.now()
+  await waitFor('some time', () => performance.now() - begin > 2_500)
+  const freed = performance.now()
+  await store.commit([], [{ type: 'delete', key: keyOf('10.2.2.0/24') }])
+  t.is((await acquiring).subnet, '10.2.2.0/24' as Prefix)
+  t.true(performance.now() - freed < 500, `${performance.now() - freed} ms`)
+  t.is(lines.length, 1)
+})
+
+test('E1: etcd down at start: told once, and the lease is had when etcd comes', async (t) => {
+  const { etcd, options, lines } = await lab(t)
+  await etcd.kill()
+  const store = openStore({ endpoints: [etcd.endpoint] })
+  t.teardown(() => store.close())
+  const begin = performance.now()
+  const acquiring = acquireLease(store, PREFIX, claimOf(1), options)
+  await waitFor('the line', () => lines.length > 0)
+  t.true(performance.now() - begin < 2_000)
+  t.regex(lines[0] ?? '', /^W no lease yet: etcd: http:\/\/127.0.0.1:\d+: connect ECONNREFUSED/)
+  await etcd.restart()
+  t.truthy((await acquiring).subnet)
+  t.is(lines.length, 1, lines.join('\n'))
+})
+
+test('an acquisition ends within 100 ms of its signal: etcd away, frozen, exhausted, waiting for a duplicate', async (t) => {
+  const l = await lab(t)
+  const ended = async (claim: Claim, ready: () => boolean | Promise<boolean>): Promise<number> => {
+    const abort = new AbortController()
+    const acquiring = acquireLease(l.store, PREFIX, claim, { ...l.options, signal: abort.signal })
+    await waitFor('the state', ready)
+    const begin = performance.now()
+    abort.abort(new Error('enough'))
+    await t.throwsAsync(acquiring, { message: 'enough' })
+    return performance.now() - begin
+  }
+  const ranges = { ipv4: range(1), ipv6: undefined }
+  await foreign(l.store, '10.2.1.0/24', '192.168.19.99', 'other')
+  t.true((await ended(claimOf(1, { ranges }), () => l.lines.some((line) => line.includes('no free subnet')))) < 100)
+  const duplicate = claimOf(1, { publicAddress: '192.168.19.99' as Address })
+  t.true((await ended(duplicate, () => l.lines.some((line) => line.includes('lately renewed')))) < 100)
+  l.etcd.freeze()
+  t.true((await ended(claimOf(3), () => true)) < 100)
+  l.etcd.thaw()
+  await waitFor('etcd', () => l.store.get('/x').then(() => true), 20_000)
+  await l.etcd.kill()
+  t.true((await ended(claimOf(4), () => l.lines.some((line) => line.includes('no lease yet')))) < 100)
+})

@@ -1,0 +1,151 @@
+// Keeping our lease, against a real etcd.
+import test from 'ava'
+import { openStore } from '../../src/etcd/client.ts'
+import { type Address } from '../../src/ip/address.ts'
+import { acquireLease } from '../../src/lease/own.ts'
+import { startProxy } from '../lab/proxy.ts'
+import { waitFor } from '../lab/wait.ts'
+import { claimOf, etcdLeases, foreign, keep, lab, owner, PREFIX, valueOf } from '../lab/claims.ts'
+
+test('L4: renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), { ...l.options, ttl: 2 })
+  const { renewals, changes } = keep(l, claimOf(1), own, { ttl: 2 })
+  const begin = performance.now()
+  await waitFor('twice the TTL', () => performance.now() - begin > 4_500)
+  t.is((await owner(l.store, own.subnet))?.modRevision, own.modRevision)
+  t.is(await etcdLeases(l.etcd), 1)
+  t.true(renewals.length > 10)
+  t.deepEqual(changes, [])
+  t.deepEqual(l.lines, [])
+})
+
+test('L5: own key deleted: the same subnet is taken again at once when the watch tells, under the same etcd lease', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { keeper, changes } = keep(l, claimOf(1), own, { interval: 60_000 })
+  void (async () => {
+    for await (const step of l.store.watch(`${PREFIX}/subnets/`, l.abort.signal)) keeper.observe(step)
+  })()
+  const begin = performance.now()
+  await l.store.commit([], [{ type: 'delete', key: own.key }])
+  await waitFor('the key', async () => (await owner(l.store, own.subnet)) !== undefined)
+  t.true(performance.now() - begin < 1_000)
+  await waitFor('the change to be told', () => changes.length === 1)
+  t.like(changes[0], { why: 'key deleted' })
+  t.like(keeper.own(), { subnet: own.subnet, etcdLease: own.etcdLease })
+  t.is(await etcdLeases(l.etcd), 1)
+})
+
+test('L5: own key deleted, without a watch: the next renewal sees it', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  keep(l, claimOf(1), own)
+  await l.store.commit([], [{ type: 'delete', key: own.key }])
+  await waitFor('the key', async () => (await owner(l.store, own.subnet)) !== undefined)
+  t.pass()
+})
+
+test('L5: etcd lease revoked: the same subnet under a new one', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { keeper, changes } = keep(l, claimOf(1), own)
+  await l.store.revoke(own.etcdLease)
+  await waitFor('the change', () => changes.length === 1)
+  t.is(keeper.own().subnet, own.subnet)
+  t.not(keeper.own().etcdLease, own.etcdLease)
+  t.is((await owner(l.store, own.subnet))?.lease, keeper.own().etcdLease)
+  t.is(await etcdLeases(l.etcd), 1)
+})
+
+test('L2: expired while cut off and taken by another: the new owner is never overwritten, another subnet is taken', async (t) => {
+  const l = await lab(t)
+  const proxy = await startProxy(l.etcd.port)
+  t.teardown(() => proxy.close())
+  const far = openStore({ endpoints: [`http://127.0.0.1:${proxy.port}`] })
+  t.teardown(() => far.close())
+  const own = await acquireLease(far, PREFIX, claimOf(1), { ...l.options, ttl: 2 })
+  const { keeper, changes } = keep(l, claimOf(1), own, { ttl: 2 }, far)
+  await proxy.refuse()
+  await waitFor('expiry', async () => (await owner(l.store, own.subnet)) === undefined, 15_000)
+  const taker = await acquireLease(l.store, PREFIX, claimOf(2, { previousSubnet: own.subnet }), l.options)
+  t.is(taker.subnet, own.subnet)
+  await proxy.pass()
+  await waitFor('another subnet', () => changes.length === 1)
+  t.not(keeper.own().subnet, own.subnet)
+  const now = await owner(l.store, own.subnet)
+  t.is(now?.modRevision, taker.modRevision, 'never written since')
+  t.true(
+    l.lines.some(
+      (line) => line === `E lease lost: ${own.subnet} is 192.168.19.2 (host id host-2)'s now: taking another subnet`,
+    ),
+    l.lines.join('\n'),
+  )
+  t.is(l.lines.filter((line) => line.includes('not renewed')).length, 1, 'one line for the whole outage')
+  t.is(await etcdLeases(l.etcd), 2)
+})
+
+test('L2: our key overwritten by another host: theirs stays, we move', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { keeper, changes } = keep(l, claimOf(1), own)
+  await foreign(l.store, own.subnet, '192.168.19.50', 'rude')
+  const theirs = await owner(l.store, own.subnet)
+  await waitFor('another subnet', () => changes.length === 1)
+  t.not(keeper.own().subnet, own.subnet)
+  t.is((await owner(l.store, own.subnet))?.modRevision, theirs?.modRevision)
+})
+
+test('L7: a new public address or backend data is published in place, and only when it differs', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { keeper, changes } = keep(l, claimOf(1), own, { interval: 60_000 })
+  const moved = claimOf(33, {
+    hostId: 'host-1',
+    value: () => valueOf('192.168.19.33' as Address, 'host-1', 'aa:bb:cc:dd:ee:00'),
+  })
+  const begin = performance.now()
+  keeper.publish(moved)
+  await waitFor('the change', () => changes.length === 1)
+  t.true(performance.now() - begin < 1_000)
+  t.like(keeper.own(), { subnet: own.subnet, etcdLease: own.etcdLease })
+  t.regex((await owner(l.store, own.subnet))?.value ?? '', /192.168.19.33.*aa:bb:cc:dd:ee:00/)
+  const { modRevision } = keeper.own()
+  keeper.publish(moved)
+  keeper.publish({ ...moved })
+  const last = claimOf(33, {
+    hostId: 'host-1',
+    value: () => valueOf('192.168.19.33' as Address, 'host-1', 'aa:bb:cc:dd:ee:01'),
+  })
+  keeper.publish(last)
+  await waitFor('the last change', async () => /ee:01/.test((await owner(l.store, own.subnet))?.value ?? ''))
+  t.is(BigInt((await owner(l.store, own.subnet))?.modRevision ?? '0') - BigInt(modRevision), 1n, 'one write')
+  t.is(await etcdLeases(l.etcd), 1)
+})
+
+test('E5: etcd emptied: the same subnet is registered again', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  const { keeper, changes } = keep(l, claimOf(1), own)
+  await l.etcd.restart(`${l.etcd.folder}/empty`)
+  await waitFor('the change', () => changes.length === 1, 20_000)
+  t.is(keeper.own().subnet, own.subnet)
+  t.is((await owner(l.store, own.subnet))?.lease, keeper.own().etcdLease)
+})
+
+test('keeping ends within 100 ms of its signal, and leaves the lease in etcd', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
+  for (const state of ['idle', 'frozen'] as const) {
+    const abort = new AbortController()
+    const { keeper, renewals } = keep(l, claimOf(1), own, { signal: abort.signal })
+    await waitFor('a renewal', () => renewals.length > 0)
+    if (state === 'frozen') l.etcd.freeze()
+    const begin = performance.now()
+    abort.abort()
+    await keeper.done
+    t.true(performance.now() - begin < 100)
+    if (state === 'frozen') l.etcd.thaw()
+  }
+  t.is((await owner(l.store, own.subnet))?.lease, own.etcdLease)
+})

@@ -1,0 +1,72 @@
+// What a service manager is told, on a real datagram socket: ready when the host is, alive while the loop turns.
+import test, { type ExecutionContext } from 'ava'
+import { BUNDLE, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
+import { health } from '../lab/health.ts'
+import { type Host, createLab } from '../lab/lab.ts'
+import { type NotifySocket, listenForNotifications } from '../lab/notify.ts'
+import type { Running } from '../lab/process.ts'
+import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const PING_MS = 100
+
+interface World {
+  readonly etcd: EtcdHost
+  readonly host: Host
+  readonly socket: NotifySocket
+  readonly daemon: Running
+}
+
+/** A host whose daemon waits for a config, and one peer. */
+async function world(t: ExecutionContext, name: string): Promise<World> {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])
+  const check = 'test -s /run/flannel/subnet.env && ip route | grep -q "^10.2.201.0/24 "'
+  const socket = await listenForNotifications(host, name, check)
+  const environment = `env NOTIFY_SOCKET=${name} WATCHDOG_USEC=${2 * PING_MS * 1000}`
+  const args = `${ARGS} -healthz-ip=127.0.0.1 -healthz-port=9000`
+  const daemon = await startFlanneld(host, args, `${environment} ${BUNDLE}`)
+  return { etcd, host, socket, daemon }
+}
+
+const count = ({ socket }: World, text: string): number => socket.received().filter((it) => it.text === text).length
+
+for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
+  test(`P1: READY=1 once subnet.env is written and peers are programmed, not before: ${name}`, async (t) => {
+    const it = await world(t, name)
+    await it.daemon.line(/no network config/)
+    const early = await health(it.host, '/readyz')
+    t.is(early.status, 503)
+    t.regex(early.text, /lease: not yet\nbackend: not yet\nsubnet\.env: not yet\npeers: not yet/)
+    t.is((await health(it.host, '/healthz')).status, 200)
+    // Waiting is being alive.
+    await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
+    t.is(count(it, 'READY=1 STATUS=ready'), 0)
+    await it.etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+    await waitFor('READY=1', () => count(it, 'READY=1 STATUS=ready') === 1)
+    t.true(it.socket.received().find(({ text }) => text.startsWith('READY=1'))?.held)
+    t.is((await health(it.host, '/readyz')).text, 'ready')
+    t.is((await it.daemon.stop()).code, 0)
+    await waitFor('STOPPING=1', () => count(it, 'STOPPING=1') === 1)
+  })
+}
+
+test('a blocked event loop: /healthz does not answer, the watchdog hears nothing; both are back when it turns', async (t) => {
+  const it = await world(t, '/run/notify.sock')
+  await it.etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await it.daemon.line(/ready: /)
+  t.is((await health(it.host, '/healthz')).status, 200)
+  await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
+  it.daemon.kill('SIGSTOP')
+  // The first of these waits is for what was under way; the second lasts twenty pings.
+  await t.throwsAsync(health(it.host, '/healthz'))
+  const before = count(it, 'WATCHDOG=1')
+  await t.throwsAsync(health(it.host, '/healthz'))
+  t.is(count(it, 'WATCHDOG=1'), before)
+  it.daemon.kill('SIGCONT')
+  await waitFor('pings', () => count(it, 'WATCHDOG=1') > before + 2)
+  t.is((await health(it.host, '/healthz')).status, 200)
+  t.is((await it.daemon.stop()).code, 0)
+})

@@ -1,0 +1,138 @@
+// Stopping: within 2 s in every state, with status 0, and forwarding stays as it is (P2, F5).
+import test, { type ExecutionContext } from 'ava'
+import { createCluster, networkWith, type Node } from '../lab/cluster.ts'
+import { startFlanneld, ready } from '../lab/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
+import { READ_KERNEL, READ_RULES, kernelText } from '../lab/kernel-text.ts'
+import { type Host, createLab } from '../lab/lab.ts'
+import { startPings } from '../lab/ping.ts'
+import type { Running } from '../lab/process.ts'
+import { vxlanValue } from '../lab/raw-leases.ts'
+import { record } from '../lab/reliability.ts'
+import { more } from '../lab/streams.ts'
+
+/** Sends SIGTERM and holds the daemon to two seconds and status 0. */
+async function stops(t: ExecutionContext, state: string, daemon: Running): Promise<void> {
+  const start = performance.now()
+  const { code, signal } = await daemon.stop('SIGTERM', 5000)
+  const ms = Math.round(performance.now() - start)
+  t.deepEqual({ code, signal }, { code: 0, signal: null }, daemon.output())
+  t.true(ms < 2000, `ended after ${ms} ms`)
+  await record({ fault: `SIGTERM ${state}`, promise: 'ends within 2 s, status 0', ms, test: t.title })
+}
+
+/** Puts 1,000 vxlan leases, 10.2.0.0-24 aside and from 10.1.0.0 on: the network of these tests is 10.0.0.0/12. */
+async function thousandPeers(etcd: EtcdHost): Promise<void> {
+  const puts = Array.from({ length: 1000 }, (_, n) => {
+    const [high, low] = [n >> 8, n & 255]
+    const hex = (byte: number): string => byte.toString(16).padStart(2, '0')
+    const value = vxlanValue(`192.168.${32 + high}.${low || 254}`, `0a:00:00:01:${hex(high)}:${hex(low)}`)
+    return `put ${PREFIX}/subnets/10.${4 + high}.${low}.0-24 ${JSON.stringify(value)}`
+  })
+  // etcdctl txn: comparisons, an empty line, what to do, an empty line, what to do otherwise.
+  for (let at = 0; at < puts.length; at += 100) {
+    await etcd.run('etcdctl txn', `\n${puts.slice(at, at + 100).join('\n')}\n\n\n`)
+  }
+}
+
+const WIDE = { Network: '10.0.0.0/12', SubnetLen: 24, SubnetMin: '10.1.0.0', SubnetMax: '10.1.255.0', Backend: { Type: 'vxlan' } } // prettier-ignore
+const ONE = { Network: '10.2.0.0/16', SubnetLen: 24, SubnetMin: '10.2.1.0', SubnetMax: '10.2.1.0', Backend: { Type: 'vxlan' } } // prettier-ignore
+
+interface State {
+  readonly name: string
+  readonly prepare: (etcd: EtcdHost) => Promise<unknown>
+  /** What the daemon says when it is there. */
+  readonly sign: RegExp
+}
+
+const STATES: readonly State[] = [
+  {
+    name: 'while etcd refuses connections',
+    prepare: (etcd) => etcd.run('iptables -A INPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset'),
+    sign: /etcd: .*; waiting/,
+  },
+  {
+    name: 'while etcd answers nothing',
+    prepare: (etcd) => etcd.run('iptables -A INPUT -p tcp --dport 2379 -j DROP'),
+    sign: /etcd: .*; waiting/,
+  },
+  { name: 'while there is no config', prepare: () => Promise.resolve(), sign: /no network config: .*; waiting/ },
+  {
+    name: 'while the range is exhausted',
+    prepare: async (etcd) => {
+      await etcd.configure(ONE)
+      await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.1.0-24`, vxlanValue('192.168.19.99', '0a:00:00:00:00:99'))
+    },
+    sign: /10\.2\.1\.0/,
+  },
+  {
+    name: 'while 1,000 peers are being programmed',
+    prepare: async (etcd) => {
+      await etcd.configure(WIDE)
+      await thousandPeers(etcd)
+    },
+    sign: /is ours/,
+  },
+  {
+    name: 'with 1,000 peers',
+    prepare: async (etcd) => {
+      await etcd.configure(WIDE)
+      await thousandPeers(etcd)
+    },
+    sign: /ready: /,
+  },
+]
+
+for (const { name, prepare, sign } of STATES) {
+  test.serial(`P2: SIGTERM ${name}: ends within 2 s with status 0`, async (t) => {
+    const lab = await createLab(t)
+    const lan = await lab.lan()
+    const etcd = await etcdHost(lan)
+    const host: Host = await lan.host(121)
+    await prepare(etcd)
+    const daemon = await startFlanneld(host, ARGS)
+    await daemon.line(sign, 30_000)
+    await stops(t, name, daemon)
+    if (name !== 'with 1,000 peers') return
+    const routes = await host.run('ip route show proto 142 | grep -c -v blackhole')
+    t.is(routes.trim(), '1000', 'all peers stay')
+  })
+}
+
+test.serial('P2: stopping leaves everything as it is: kernel, rules, subnet.env, lease, traffic', async (t) => {
+  const cluster = await createCluster(t, { args: '-ip-masq' })
+  const [a, b] = cluster.nodes as [Node, Node]
+  await a.daemon.line(/firewall: IPv4/)
+  const state = async (): Promise<unknown> => [
+    await kernelText(a.host, READ_KERNEL),
+    await kernelText(a.host, READ_RULES),
+    await a.host.run('cat /run/flannel/subnet.env'),
+    await cluster.etcd.leases(),
+  ]
+  const before = await state()
+  const pings = await startPings(a.container, b.container.address)
+  await more(pings, 20)
+  await stops(t, 'with a peer', a.daemon)
+  await more(pings, 50)
+  t.deepEqual(await state(), before)
+  await more(pings, 50)
+  t.is((await pings.stop()).lost, 0)
+})
+
+test.serial(
+  'L5: SubnetMin and SubnetMax that no longer hold our subnet: it is kept as long as it is ours',
+  async (t) => {
+    const cluster = await createCluster(t)
+    const [a, b] = cluster.nodes as [Node, Node]
+    const pings = await startPings(a.container, b.container.address)
+    await more(pings, 10)
+    const third = Number(a.subnet.split('.')[2])
+    const [low, high] = third < 128 ? [128, 255] : [1, 127]
+    await cluster.etcd.configure({ ...networkWith({}), SubnetMin: `10.2.${low}.0`, SubnetMax: `10.2.${high}.0` })
+    await a.daemon.line(/network config changed/)
+    await more(pings, 50)
+    t.is((await pings.stop()).lost, 0)
+    t.true((await cluster.etcd.leases()).includes(`${a.subnet}.0-24`))
+    t.is((await ready(a.host, a.daemon))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+  },
+)

@@ -1,0 +1,66 @@
+// One test per damage, all on the same two hosts; and at their end the proof that the daemon has come to rest.
+import test from 'ava'
+import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
+import { type Damage, FOREIGN, RULES_WITHIN, WITHIN, targetOf } from './damage.ts'
+import { READ_RULES, kernelText } from './kernel-text.ts'
+import { mend } from './mend.ts'
+import { startPings } from './ping.ts'
+import { record } from './reliability.ts'
+import { waitFor } from './wait.ts'
+
+/** Declares the tests of a file: `mode` names the kind of cluster in their titles. */
+export function damageTests(mode: string, options: ClusterOptions, damages: readonly Damage[]): void {
+  const closings: (() => Promise<void>)[] = []
+  let cluster: Cluster
+  let own: Node
+  let peer: Node
+
+  test.before(async () => {
+    const teardown = (close: () => Promise<void>): void => void closings.push(close)
+    const args = `-audit-interval=600 -ip-masq ${options.args ?? ''}`
+    const prepare = async (host: { address: string; run(script: string): Promise<string> }): Promise<unknown> =>
+      host.address.endsWith('.121') && host.run(FOREIGN)
+    cluster = await createCluster({ teardown }, { ...options, args, prepare })
+    ;[own, peer] = cluster.nodes as [Node, Node]
+  })
+  test.after.always(async () => {
+    for (const close of closings) await close()
+  })
+
+  for (const { behaviour, fault, script } of damages) {
+    test.serial(`${behaviour}: ${fault}: whole within 1 s (${mode})`, async (t) => {
+      const device = mode === 'host-gw' ? undefined : 'flannel.1'
+      const { ms, gap } = await mend(t, own, peer, script(await targetOf(own, peer, device)), { within: WITHIN })
+      const result = `longest time without a packet ${gap} ms`
+      await record({ fault: `${fault} (${mode})`, promise: 'whole within 1 s', ms, result, test: t.title })
+    })
+  }
+
+  for (const command of ['iptables -F', 'iptables -t nat -F', 'nft flush ruleset']) {
+    test.serial(`F2: ${command}: rules are back within 2 s (${mode})`, async (t) => {
+      const { ms } = await mend(t, own, peer, command, { within: RULES_WITHIN, read: READ_RULES })
+      await record({ fault: `${command} (${mode})`, promise: 'rules back within 2 s', ms, test: t.title })
+    })
+  }
+
+  test.serial(`D5: after all repairs nothing is written and nothing is said (${mode})`, async (t) => {
+    const before = await kernelText(own.host)
+    const pings = await startPings(own.container, peer.container.address)
+    const monitor = await own.host.spawn('ip monitor link address route nexthop neigh')
+    await waitFor('pings', () => pings.received() > 5)
+    const said = own.daemon.output()
+    const heard = monitor.stdout().length
+    // Some 3 s: the daemon is idle, its audits are far apart here (damage-audit has those).
+    await waitFor('400 pings', () => pings.received() > 400, 20_000)
+    const ours = monitor
+      .stdout()
+      .slice(heard)
+      .split('\n')
+      .filter((line) => /flannel|proto 142| 10\.2\.\d+\.0/.test(line))
+    t.deepEqual(ours, [], 'netlink tells of no change')
+    t.is(own.daemon.output(), said, 'no log line')
+    t.deepEqual(await kernelText(own.host), before)
+    t.is((await pings.stop()).lost, 0)
+    await monitor.stop()
+  })
+}

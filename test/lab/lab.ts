@@ -1,0 +1,106 @@
+// A lab: a world of its own with local networks, hosts on them and routers between them (LAN 192.168.19.0/24 and hosts
+// .120, .121, ... as in the founding tutorial). Addresses may be the same in every lab, since no packet leaves it.
+import { type Space, createSpace } from './space.ts'
+import { start } from './process.ts'
+
+/** A host on one local network. */
+export interface Host extends Space {
+  /** Its address there, on `enp0s3`. */
+  readonly address: string
+}
+
+/** A local network: a bridge. */
+export interface Lan {
+  /** Its first three bytes, "192.168.19"; a /24. */
+  readonly prefix: string
+  /** A new host whose address ends in `last`. */
+  host(last: number): Promise<Host>
+}
+
+/** Options of a local network. */
+export interface LanOptions {
+  readonly prefix?: string
+  readonly mtu?: number
+}
+
+/** Local networks, hosts and routers; `close` ends all that runs in them. */
+export interface Lab {
+  lan(options?: LanOptions): Promise<Lan>
+  /** Joins local networks by a host that forwards, .1 on each; it becomes the default route of hosts made later. */
+  router(...lans: readonly Lan[]): Promise<Space>
+  /** A space on no network. */
+  space(name: string): Promise<Space>
+  /** Called when the lab has been closed, for what a space cannot hold (a control group, say). */
+  afterwards(clean: () => void): void
+  close(): Promise<void>
+}
+
+/** What a test gives to have the lab closed at its end, failed or not (ava's `t`). */
+interface Owner {
+  teardown(close: () => Promise<void>): void
+}
+
+/** Makes an empty lab that is closed when `owner` ends. */
+export async function createLab(owner: Owner): Promise<Lab> {
+  const spaces: Space[] = []
+  const cleanings: (() => void)[] = []
+  const space = async (name: string): Promise<Space> => {
+    const made = await createSpace(name)
+    spaces.push(made)
+    return made
+  }
+  const close = async (): Promise<void> => {
+    await Promise.all(spaces.splice(0).map((it) => it.close()))
+    for (const clean of cleanings.splice(0)) clean()
+  }
+  owner.teardown(close)
+  const wires = await space('wires')
+  const routed = new Set<Lan>()
+  let ports = 0
+
+  /** Runs in a space's network alone: pids in the command are this machine's. */
+  const wire = async (command: string): Promise<void> => {
+    const running = await start(['nsenter', '-t', String(wires.pid), '-n', 'sh', '-ec', command], false)
+    if ((await running.exit).code !== 0) throw new Error(`${command}: ${running.output()}`)
+  }
+  const attach = async (lan: Lan, to: Space, device: string, last: number, mtu: number): Promise<void> => {
+    const port = `port${++ports}`
+    await wire(
+      `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
+       ip link set ${port} master ${bridgeOf(lan)} up`,
+    )
+    await to.run(`ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip link set ${device} up`)
+  }
+
+  return {
+    space,
+    close,
+    afterwards: (clean) => cleanings.push(clean),
+    async lan({ prefix = '192.168.19', mtu = 1500 } = {}) {
+      const lan: Lan = {
+        prefix,
+        async host(last) {
+          const made = await space(`host${last}`)
+          await attach(lan, made, 'enp0s3', last, mtu)
+          if (routed.has(lan)) await made.run(`ip route add default via ${prefix}.1`)
+          return { ...made, address: `${prefix}.${last}` }
+        },
+      }
+      await wire(`ip link add ${bridgeOf(lan)} mtu ${mtu} type bridge; ip link set ${bridgeOf(lan)} up`)
+      return lan
+    },
+    async router(...lans) {
+      const router = await space('router')
+      for (const [index, lan] of lans.entries()) {
+        await attach(lan, router, `eth${index}`, 1, 1500)
+        routed.add(lan)
+      }
+      return router
+    },
+  }
+}
+
+/** The bridge of a local network, within a device name's 15 bytes. */
+function bridgeOf(lan: Lan): string {
+  return `br${lan.prefix.replaceAll('.', '')}`
+}

@@ -1,0 +1,30 @@
+// Waiting in tests: for a condition, with a deadline, never for a time.
+
+/**
+ * Milliseconds after which a condition that should soon hold is given up: so many because the kernel may be busy with the
+ * networks of the test before (it takes down namespaces one by one, and nobody can change a device meanwhile).
+ */
+export const DEADLINE = 30_000
+
+/**
+ * Polls until `condition` gives something other than undefined or false, and returns that. What it throws counts as
+ * "not yet" and is told when the deadline (in milliseconds) passes.
+ */
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  deadline: number = DEADLINE,
+): Promise<T> {
+  const end = performance.now() + deadline
+  for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
+    let last = ''
+    try {
+      const value = await condition()
+      if (value !== undefined && value !== false) return value
+    } catch (error) {
+      last = `: ${error instanceof Error ? error.message : String(error)}`
+    }
+    if (performance.now() > end) throw new Error(`waited ${deadline} ms in vain for: ${what}${last}`)
+    await new Promise((resolve) => setTimeout(resolve, pause))
+  }
+}

@@ -1,0 +1,219 @@
+// Bad input in etcd, and no etcd at all: the daemon says in one line what is wrong and what to do, waits, and starts by
+// itself once that is done.
+import test, { type ExecutionContext } from 'ava'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { errors, strays } from '../lab/complaints.ts'
+import { makeTls } from '../lab/etcd.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
+import { type Host, createLab } from '../lab/lab.ts'
+import type { Running } from '../lab/process.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const GOOD = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
+
+async function world(t: ExecutionContext, args = ''): Promise<{ etcd: EtcdHost; host: Host }> {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = await Promise.all([etcdHost(lan, args), lan.host(121)])
+  return { etcd, host }
+}
+
+/** Waits for the daemon's `count`-th error line, which has all of `named` in it and says that it waits. */
+async function complains(t: ExecutionContext, daemon: Running, named: readonly string[], count = 1): Promise<string> {
+  const line = await waitFor(`error line ${count}`, () => errors(daemon)[count - 1], 20_000).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${daemon.output()}`)
+  })
+  for (const what of named) t.true(line.includes(what), `${what}: ${line}`)
+  t.regex(line, /; waiting$/)
+  return line
+}
+
+/** The daemon becomes ready, and said nothing but `lines` error lines until then. */
+async function starts(t: ExecutionContext, host: Host, daemon: Running, lines = 1): Promise<void> {
+  t.regex((await ready(host, daemon))['FLANNEL_SUBNET'] ?? '', /^10\.2\.\d+\.1\/24$/)
+  t.is(errors(daemon).length, lines, daemon.output())
+  t.deepEqual(strays(daemon), [])
+  t.deepEqual(await daemon.stop(), { code: 0, signal: null })
+}
+
+test.serial('E1: etcd refuses the connection: endpoint and cause within 2 s', async (t) => {
+  const { etcd, host } = await world(t)
+  await etcd.configure(GOOD)
+  const daemon = await startFlanneld(host, ARGS.replace(':2379', ':2479'))
+  await daemon.line(/flanneld \d/)
+  const began = performance.now()
+  await complains(t, daemon, ['http://192.168.19.120:2479', 'ECONNREFUSED'])
+  t.true(performance.now() - began < 2000)
+  await etcd.run('iptables -t nat -A PREROUTING -p tcp --dport 2479 -j REDIRECT --to-ports 2379')
+  await starts(t, host, daemon)
+})
+
+test.serial('E1: etcd in a black hole: a line within 2 s that there is no answer', async (t) => {
+  const { etcd, host } = await world(t)
+  await etcd.configure(GOOD)
+  await etcd.run('iptables -I INPUT -i enp0s3 -p tcp --dport 2379 -j DROP')
+  const daemon = await startFlanneld(host, ARGS)
+  await daemon.line(/flanneld \d/)
+  const began = performance.now()
+  await complains(t, daemon, ['http://192.168.19.120:2379', 'no answer'])
+  t.true(performance.now() - began < 2000)
+  // The call's own deadline adds what gRPC knows of it.
+  await complains(t, daemon, ['http://192.168.19.120:2379', 'no answer from'], 2)
+  await etcd.run('iptables -D INPUT -i enp0s3 -p tcp --dport 2379 -j DROP')
+  await starts(t, host, daemon, 2)
+})
+
+test.serial('no config: the line has the command that mends it, and mending it is enough', async (t) => {
+  const { etcd, host } = await world(t)
+  const daemon = await startFlanneld(host, ARGS)
+  const line = await complains(t, daemon, [`${PREFIX}/config`, 'not found'])
+  const [command = ''] = /etcdctl put \S+ '[^']*'/.exec(line) ?? []
+  await etcd.run(command)
+  const began = performance.now()
+  await starts(t, host, daemon)
+  t.true(performance.now() - began < 5_000, 'told by etcd, not by asking again')
+})
+
+test.serial('a config stored through the v2 API: the line says that v3 does not see it', async (t) => {
+  const { etcd, host } = await world(t, '--enable-v2')
+  const config = JSON.stringify(GOOD)
+  await etcd.run(`ETCDCTL_API=2 etcdctl set ${PREFIX}/config '${config}'`)
+  t.is((await etcd.run(`ETCDCTL_API=2 etcdctl get ${PREFIX}/config`)).trim(), config)
+  const daemon = await startFlanneld(host, ARGS)
+  await complains(t, daemon, [`${PREFIX}/config`, 'v2 API', 'ETCDCTL_API=3'])
+  await etcd.run(`ETCDCTL_API=3 etcdctl put ${PREFIX}/config '${config}'`)
+  await starts(t, host, daemon)
+})
+
+test.serial('C1: each bad config is refused with path, value and rule; a good one starts the daemon', async (t) => {
+  const { etcd, host } = await world(t)
+  const put = (text: string): Promise<string> => etcd.run(`etcdctl put ${PREFIX}/config`, text)
+  const bad: readonly (readonly [string, ...string[]])[] = [
+    ['{"Network": "10.2.0.0/16",}', 'line 1, column 27', '}', 'a key in double quotes'],
+    ['{"Network": "10.2.0.0/16"', 'line 1', 'the text ends'],
+    ['nonsense', 'line 1, column 1', 'nonsense', 'JSON'],
+    ['[]', '[]', 'must be an object', '"Network"'],
+    ['{}', 'Network: undefined', 'must be an IPv4 network', '10.2.0.0/16'],
+    ['{"Network":"10.2.0.0/33"}', 'Network', '10.2.0.0/33', 'must be an IPv4 network'],
+    ['{"Network":"10.2.0.0/29"}', 'Network', '10.2.0.0/29', '/28 or larger'],
+    ['{"Network":"127.0.0.0/16"}', 'Network', '127.0.0.0/16', 'loopback'],
+    ['{"Network":"10.2.0.0/16","SubnetLen":16}', 'SubnetLen', '16', 'from 18 to 30'],
+    ['{"Network":"10.2.0.0/16","SubnetLen":31}', 'SubnetLen', '31', 'from 18 to 30'],
+    ['{"Network":"10.2.0.0/16","SubnetMin":"10.3.0.0"}', 'SubnetMin', '10.3.0.0', 'inside 10.2.0.0/16'],
+    ['{"Network":"10.2.0.0/16","SubnetMin":"10.2.0.9"}', 'SubnetMin', '10.2.0.9', 'first address of a /24'],
+    ['{"Network":"10.2.0.0/16","SubnetMin":"10.2.9.0","SubnetMax":"10.2.8.0"}', 'SubnetMax', '10.2.8.0', '10.2.9.0'],
+    ['{"Network":"10.2.0.0/16","Backend":"vxlan"}', 'Backend', '"vxlan"', 'must be an object'],
+    ['{"Network":"10.2.0.0/16","Backend":{}}', 'Backend.Type', 'must name a backend'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlna"}}', 'Backend.Type', 'vxlna', 'did you mean vxlan?'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"udp"}}', 'Backend.Type', 'udp', 'vxlan, host-gw'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","Port":70000}}', 'Backend.Port', '70000', '65535'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":0}}', 'Backend.VNI', '0', 'from 1 to 16777215'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","DirectRouting":"yes"}}', 'DirectRouting', 'true or false'],
+    // C3
+    [
+      '{"Network":"192.168.0.0/16"}',
+      'Network',
+      '192.168.0.0/16',
+      '192.168.19.0/24',
+      'enp0s3',
+      '-force-network-overlap',
+    ],
+  ]
+  await put(bad[0]?.[0] ?? '')
+  const daemon = await startFlanneld(host, ARGS)
+  for (const [index, [text, ...named]] of bad.entries()) {
+    if (index > 0) await put(text)
+    await complains(t, daemon, ['network config: ', ...named], index + 1)
+  }
+  await etcd.configure(GOOD)
+  await starts(t, host, daemon, bad.length)
+})
+
+test.serial(
+  'C3: a Network that overlaps starts when forced, and when the host no longer has that network',
+  async (t) => {
+    const { etcd, host } = await world(t)
+    await etcd.configure(GOOD)
+    await host.run(
+      'ip link add eth7 type veth peer name eth8 && ip addr add 10.2.77.9/16 dev eth7 && ip link set eth7 up',
+    )
+    const daemon = await startFlanneld(host, ARGS)
+    await complains(t, daemon, ['10.2.0.0/16 overlaps 10.2.0.0/16 on eth7', '-force-network-overlap'])
+    const forced = await startFlanneld(host, `${ARGS} -force-network-overlap -subnet-file=/run/forced.env`)
+    await ready(host, forced, '/run/forced.env')
+    await forced.stop()
+    t.deepEqual(errors(forced), [])
+    await host.run('ip link del eth7')
+    await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'), 20_000)
+    await starts(t, host, daemon)
+  },
+)
+
+test.serial(
+  'a wrong password: a line that names the flags and not the password; right in etcd, it starts',
+  async (t) => {
+    const { etcd, host } = await world(t)
+    await etcd.configure(GOOD)
+    await etcd.run(`etcdctl user add root:root && etcdctl user grant-role root root
+    etcdctl user add flannel:other && etcdctl role add flannel && etcdctl user grant-role flannel flannel
+    etcdctl auth enable`)
+    const secret = 'geheim-4711'
+    const daemon = await startFlanneld(
+      host,
+      `${ARGS} -etcd-username=flannel`,
+      `env FLANNELD_ETCD_PASSWORD=${secret} ${BUNDLE}`,
+    )
+    await complains(t, daemon, ['authentication failed', '-etcd-username', '-etcd-password'])
+    await etcd.run(`etcdctl --user=root:root user passwd --interactive=false flannel`, `${secret}\n`)
+    // Known, but not allowed to read.
+    await complains(t, daemon, ['permission denied', '-etcd-prefix'], 2)
+    await etcd.run(`etcdctl --user=root:root role grant-permission --prefix flannel readwrite ${PREFIX}`)
+    await starts(t, host, daemon, 2)
+    t.false(daemon.output().includes(secret))
+  },
+)
+
+test.serial('no user where etcd asks for one: the line names the flags', async (t) => {
+  const { etcd, host } = await world(t)
+  await etcd.run('etcdctl user add root:root && etcdctl user grant-role root root && etcdctl auth enable')
+  const daemon = await startFlanneld(host, ARGS)
+  await complains(t, daemon, ['user name is empty', '-etcd-username', '-etcd-password'])
+})
+
+test.serial(
+  'E6: a wrong authority: a line that names -etcd-cafile; the right one in its place starts the daemon',
+  async (t) => {
+    const host = await (await (await createLab(t)).lan()).host(121)
+    const [folder, other] = [0, 1].map(() => mkdtempSync(join(tmpdir(), `flanneld-tls-${process.pid}-`))) as [
+      string,
+      string,
+    ]
+    t.teardown(() => [folder, other].forEach((it) => rmSync(it, { recursive: true })))
+    const tls = makeTls(folder)
+    const ca = makeTls(other).ca
+    await host.spawn(
+      `etcd --data-dir=/run/etcd --unsafe-no-fsync --log-level=warn --listen-peer-urls=http://127.0.0.1:2380
+    --cert-file=${tls.certificate} --key-file=${tls.key} --listen-client-urls=https://127.0.0.1:2379,http://127.0.0.1:2378
+    --advertise-client-urls=https://127.0.0.1:2379`.replaceAll(/\s+/g, ' '),
+    )
+    const config = JSON.stringify(GOOD)
+    await waitFor(
+      'etcd',
+      () => host.run(`etcdctl --endpoints=http://127.0.0.1:2378 put ${PREFIX}/config '${config}'`),
+      20_000,
+    )
+    const args = `-iface=enp0s3 -etcd-prefix=${PREFIX} -etcd-endpoints`
+    const plain = await startFlanneld(host, `${args}=https://127.0.0.1:2378 -etcd-cafile=${tls.ca}`)
+    await complains(t, plain, ['https://127.0.0.1:2378', 'https?'])
+    await plain.stop()
+    const http = await startFlanneld(host, `${args}=http://127.0.0.1:2379`)
+    await complains(t, http, ['http://127.0.0.1:2379', 'plain http?'])
+    await http.stop()
+    const daemon = await startFlanneld(host, `${args}=https://127.0.0.1:2379 -etcd-cafile=${ca}`)
+    await complains(t, daemon, ['https://127.0.0.1:2379', 'certificate', '-etcd-cafile'])
+    copyFileSync(tls.ca, ca)
+    await starts(t, host, daemon)
+  },
+)

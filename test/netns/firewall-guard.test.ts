@@ -1,0 +1,181 @@
+// The VXLAN guard between real hosts: who is let to the port, who is not, and what it costs.
+import test, { type ExecutionContext } from 'ava'
+import { type Address, fromNumber, parseAddress } from '../../src/ip/address.ts'
+import { createGuard, type Guard } from '../../src/firewall/guard.ts'
+import { createLog } from '../../src/log.ts'
+import { type Host, type Lab, createLab } from '../lab/lab.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const address = (text: string): Address => {
+  const parsed = parseAddress(text)
+  if (parsed === undefined) throw new Error(text)
+  return parsed
+}
+
+const PORT = { port: 8472, vni: 1 }
+const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
+
+interface Bench {
+  readonly lab: Lab
+  readonly host: Host
+  readonly peer: Host
+  readonly stranger: Host
+  readonly guard: Guard
+}
+
+/** A guarded host, a peer and a stranger; all three have flannel.1 and know where the others are. */
+async function bench(t: ExecutionContext): Promise<Bench> {
+  const lab = await createLab(t)
+  const lan = await lab.lan()
+  const [host, peer, stranger] = await Promise.all([lan.host(121), lan.host(122), lan.host(123)])
+  await Promise.all([
+    vxlan(host, INNER.guarded, [peer, stranger]),
+    vxlan(peer, INNER.peer, [host]),
+    vxlan(stranger, INNER.stranger, [host]),
+  ])
+  const netns = `/proc/${host.pid}/ns/net`
+  const log = createLog('test', 0, () => undefined)
+  const guard = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`] })
+  t.teardown(() => guard.stop())
+  return { lab, host, peer, stranger, guard }
+}
+
+async function vxlan(host: Host, inner: string, others: readonly Host[], vni = 1): Promise<void> {
+  const device = `flannel.${vni}`
+  await host.run(`ip link add ${device} type vxlan id ${vni} local ${host.address} dev enp0s3 dstport 8472 nolearning
+    ip addr add ${inner}/8 dev ${device} && ip link set ${device} up`)
+  for (const other of others) await host.run(`bridge fdb append 00:00:00:00:00:00 dev ${device} dst ${other.address}`)
+}
+
+async function reaches(from: Host, to: string, count = 1): Promise<boolean> {
+  return from.run(`ping -c ${count} -i 0.05 -W 1 ${to}`).then(
+    () => true,
+    () => false,
+  )
+}
+
+test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t) => {
+  const { host, peer, stranger, guard } = await bench(t)
+  t.true(await reaches(stranger, INNER.guarded), 'without a guard anybody gets in')
+  guard.want({ ...PORT, peers: [address(peer.address)] })
+  await guard.settled()
+  t.is(guard.error(), undefined)
+  t.true(await reaches(peer, INNER.guarded))
+  t.is(await guard.dropped(), 0n)
+  t.false(await reaches(stranger, INNER.guarded, 3))
+  t.true((await guard.dropped()) >= 3n)
+  // Elements alone change when a peer joins or leaves; the counter goes on.
+  const before = await guard.dropped()
+  guard.want({ ...PORT, peers: [address(stranger.address)] })
+  await guard.settled()
+  t.true(await reaches(stranger, INNER.guarded))
+  t.false(await reaches(peer, INNER.guarded))
+  t.true((await guard.dropped()) > before)
+  await guard.cleanup()
+  t.is(await host.run('nft list ruleset'), '')
+})
+
+test.serial('P4, D11: traffic of another VNI on the same port is not the guard’s business', async (t) => {
+  const { host, stranger, guard } = await bench(t)
+  await vxlan(host, '11.0.0.1', [stranger], 2)
+  await vxlan(stranger, '11.0.0.2', [host], 2)
+  guard.want({ ...PORT, peers: [] })
+  await guard.settled()
+  t.false(await reaches(stranger, INNER.guarded))
+  t.true(await reaches(stranger, '11.0.0.1'))
+})
+
+test.serial('D11: fragments of a stranger are dropped, fragments of a peer put together', async (t) => {
+  const { host, peer, stranger, guard } = await bench(t)
+  for (const one of [host, peer, stranger]) await one.run('ip link set flannel.1 mtu 1450; ip link set enp0s3 mtu 900')
+  guard.want({ ...PORT, peers: [address(peer.address)] })
+  await guard.settled()
+  t.true(await peer.run(`ping -c 1 -W 2 -s 1400 ${INNER.guarded}`).then(() => true))
+  await t.throwsAsync(stranger.run(`ping -c 1 -W 1 -s 1400 ${INNER.guarded}`))
+  t.true((await guard.dropped()) >= 1n)
+})
+
+test.serial('F2: a guard that was flushed, deleted or altered is back within two seconds', async (t) => {
+  const { host, peer, guard } = await bench(t)
+  guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200'), address('fd00::1')] })
+  await guard.settled()
+  const right = await host.run('nft -s list table inet flannel-guard-1')
+  for (const damage of [
+    'nft flush ruleset',
+    'nft delete table inet flannel-guard-1',
+    'nft flush chain inet flannel-guard-1 input',
+    'nft delete element inet flannel-guard-1 peers4 { 192.168.19.200 }',
+    'nft insert rule inet flannel-guard-1 input accept',
+  ]) {
+    await host.run(damage)
+    const start = performance.now()
+    await waitFor(damage, async () => (await host.run('nft -s list table inet flannel-guard-1')) === right, 2000)
+    t.log(`${damage}: ${Math.round(performance.now() - start)} ms`)
+  }
+  t.is(guard.error(), undefined)
+})
+
+test.serial('D11: -vxlan-guard=false at a restart: the guard of the earlier run goes', async (t) => {
+  const { host, guard } = await bench(t)
+  guard.want({ ...PORT, peers: [] })
+  await guard.settled()
+  guard.stop()
+  const netns = `/proc/${host.pid}/ns/net`
+  const log = createLog('test', 0, () => undefined)
+  const previous = [PORT.vni]
+  const next = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`], previous })
+  t.teardown(() => next.stop())
+  next.want(undefined)
+  await next.settled()
+  t.is(await host.run('nft list ruleset'), '')
+})
+
+test.serial('F3: a restarted daemon takes the table over; VNI and port change in place', async (t) => {
+  const { host, peer, guard } = await bench(t)
+  guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200')] })
+  await guard.settled()
+  guard.stop()
+  const netns = `/proc/${host.pid}/ns/net`
+  const log = createLog('test', 0, () => undefined)
+  const next = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`] })
+  t.teardown(() => next.stop())
+  next.want({ ...PORT, peers: [address(peer.address)] })
+  await next.settled()
+  t.notRegex(await host.run('nft list table inet flannel-guard-1'), /192\.168\.19\.200/)
+  next.want({ vni: 1, port: 4789, peers: [address(peer.address)] })
+  await next.settled()
+  t.notRegex(await host.run('nft list table inet flannel-guard-1'), /8472/)
+  next.want({ vni: 7, port: 4789, peers: [address(peer.address)] })
+  await next.settled()
+  t.is(await host.run('nft list tables'), 'table inet flannel-guard-7\n')
+  next.want(undefined)
+  await next.settled()
+  t.is(await host.run('nft list ruleset'), '')
+})
+
+test.serial('ten thousand peers are let in by one call, and one more costs little', async (t) => {
+  const { host, guard } = await bench(t)
+  const many = Array.from({ length: 10_000 }, (_, i) => fromNumber(0x0a000001 + i * 7))
+  let start = performance.now()
+  guard.want({ ...PORT, peers: many })
+  await guard.settled()
+  t.log(`10,000 peers: ${Math.round(performance.now() - start)} ms`)
+  start = performance.now()
+  guard.want({ ...PORT, peers: [...many, address('192.168.19.122')] })
+  await guard.settled()
+  t.log(`one more: ${Math.round(performance.now() - start)} ms`)
+  const listed = await host.run('nft list set inet flannel-guard-1 peers4')
+  t.is(listed.match(/\d+\.\d+\.\d+\.\d+/g)?.length, 10_001)
+})
+
+test.serial('without nft one warning says what that means', async (t) => {
+  const lines: string[] = []
+  const log = createLog('test', 0, (line) => lines.push(line))
+  const guard = createGuard({ log, resyncSeconds: 1, prefix: ['env', 'PATH=/nowhere'] })
+  t.teardown(() => guard.stop())
+  guard.want({ ...PORT, peers: [] })
+  await guard.settled()
+  t.regex(guard.error() ?? '', /nft: not installed/)
+  t.is(lines.length, 1)
+  t.regex(lines[0] ?? '', /whoever knows the VNI can send into the overlay/)
+})

@@ -1,0 +1,112 @@
+// The firewall on real tables: all that holds for nft-backed and for legacy iptables.
+import test from 'ava'
+import { BACK_WITHIN, DOCKER, INPUT, INPUT6, back, bench } from '../lab/firewall.ts'
+import { waitFor } from '../lab/wait.ts'
+
+for (const variant of ['nft', 'legacy'] as const) {
+  test.serial(`F3: rules are applied, and applied again nothing is written (${variant})`, async (t) => {
+    const on = await bench(t, variant)
+    on.firewall.want([INPUT, INPUT6])
+    await on.firewall.settled()
+    t.deepEqual([on.firewall.status().state, on.firewall.status().error], ['right', undefined])
+    t.is(on.firewall.status().passes.get(4)?.iptables.variant, variant)
+    const saved = await on.saved()
+    t.regex(saved, /-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD/)
+    t.regex(saved, /-A FLANNEL-POSTRTG ! -s 10.2.0.0\/16 -d 10.2.0.0\/16 .* -j MASQUERADE --random-fully/)
+    t.regex(await on.saved('6'), /-A FLANNEL-FWD -s fc00::\/48 /)
+    const { written, processes } = on.firewall.status()
+    t.is(written, 2)
+    on.firewall.want([INPUT, INPUT6])
+    await on.firewall.settled()
+    // One reading for each family.
+    t.like(on.firewall.status(), { written, processes: processes + 2 })
+  })
+
+  test.serial(`F2: wiped, reordered or altered rules are back within two seconds (${variant})`, async (t) => {
+    const on = await bench(t, variant, 1)
+    await on.run('iptables -A FORWARD -j REJECT')
+    on.firewall.want([INPUT])
+    await on.firewall.settled()
+    const right = await on.saved()
+    for (const damage of [
+      'iptables -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+      'iptables -F FLANNEL-FWD',
+      'iptables -R FLANNEL-FWD 1 -s 10.2.0.0/16 -m comment --comment "flanneld forward" -j DROP',
+      'iptables -t nat -F',
+      'iptables -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+    ]) {
+      await on.run(damage)
+      await back(t, on, right, damage)
+    }
+    await on.run('iptables -I FORWARD 1 -i nowhere -j DROP')
+    await back(t, on, right.replace(/(FLANNEL-FWD\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'), 'insert')
+    await on.run('iptables -F')
+    await back(t, on, right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''), 'iptables -F')
+  })
+
+  test.serial(`F2: the steady state starts no process (${variant})`, async (t) => {
+    const on = await bench(t, variant, 0.2)
+    on.firewall.want([INPUT])
+    await on.firewall.settled()
+    const { processes } = on.firewall.status()
+    // Ten comparisons, and a change of somebody else's table, later:
+    if (variant === 'nft') await on.run('nft add table inet other')
+    const until = performance.now() + 2000
+    await waitFor('two seconds', () => performance.now() > until)
+    t.is(on.firewall.status().processes, processes)
+    t.is(on.lines.length, 1, on.lines.join('\n'))
+  })
+
+  test.serial(`F1: when Docker starts later, ours is ahead; its own rules stay as they are (${variant})`, async (t) => {
+    const on = await bench(t, variant)
+    on.firewall.want([INPUT])
+    await on.firewall.settled()
+    await on.restore(DOCKER)
+    await waitFor('our chains', async () => (await on.saved()).includes(':FLANNEL-OVERLAY'), BACK_WITHIN)
+    await on.firewall.settled()
+    const saved = await on.saved()
+    t.deepEqual(saved.match(/^-A FORWARD .*/gm), [
+      '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-USER',
+      '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+      '-A FORWARD -j DOCKER-USER',
+      '-A FORWARD -o docker0 -j DOCKER',
+    ])
+    t.deepEqual(saved.match(/^-A DOCKER-USER .*/gm), [
+      '-A DOCKER-USER -m comment --comment "flanneld forward" -j FLANNEL-OVERLAY',
+      '-A DOCKER-USER -j RETURN',
+    ])
+    t.deepEqual(saved.match(/^-A POSTROUTING .*/gm), [
+      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-NOMASQ',
+      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
+      '-A POSTROUTING -s 10.2.21.0/24 ! -o docker0 -j MASQUERADE',
+    ])
+    // dockerd restarted: its jumps are first again, until we see it.
+    await on.run('iptables -D FORWARD -j DOCKER-USER; iptables -I FORWARD -j DOCKER-USER')
+    await back(t, on, saved, 'dockerd restart')
+  })
+
+  test.serial(`F5: cleanup leaves what was there before, byte for byte (${variant})`, async (t) => {
+    const on = await bench(t, variant)
+    await on.restore(DOCKER)
+    await on.run('iptables -A FORWARD -j REJECT; iptables -t raw -A PREROUTING -d 10.2.21.2/32 ! -i docker0 -j DROP')
+    const before = await on.saved()
+    const nft = variant === 'nft' ? await on.run('nft -s list ruleset') : ''
+    on.firewall.want([INPUT, INPUT6])
+    await on.firewall.settled()
+    t.not(await on.saved(), before)
+    await on.firewall.cleanup()
+    t.is(await on.saved(), before)
+    if (variant === 'nft') t.is(await on.run('nft -s list ruleset'), nft)
+    t.is((await on.saved('6')).match(/FLANNEL/), null)
+  })
+
+  test.serial(`F5: stop leaves the rules as they are (${variant})`, async (t) => {
+    const on = await bench(t, variant)
+    on.firewall.want([INPUT])
+    await on.firewall.settled()
+    const right = await on.saved()
+    on.firewall.stop()
+    t.is(await on.saved(), right)
+    t.is(on.firewall.status().state, 'idle')
+  })
+}

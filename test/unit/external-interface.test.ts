@@ -1,0 +1,190 @@
+import test from 'ava'
+import type { ExternalInterface } from '../../src/backend.ts'
+import { OperatorError } from '../../src/errors.ts'
+import { type HostNetwork, type InterfaceWish, chooseExternalInterface } from '../../src/external-interface.ts'
+import type { Family } from '../../src/ip/address.ts'
+import { parseMac } from '../../src/ip/mac.ts'
+import { parsePrefix } from '../../src/ip/prefix.ts'
+import { HOST, address, ip, known, link, route } from './external-interface-host.ts'
+
+const NOTHING: InterfaceWish = {
+  iface: [],
+  ifaceRegex: [],
+  ifaceCanReach: undefined,
+  publicIp: undefined,
+  publicIpv6: undefined,
+}
+
+function choose(wish: Partial<InterfaceWish>, host: HostNetwork = HOST, family: Family = 4): ExternalInterface {
+  const chosen = chooseExternalInterface(host, { ...NOTHING, ...wish }, family)
+  if (chosen instanceof OperatorError) throw chosen
+  return chosen
+}
+
+function refusal(wish: Partial<InterfaceWish>, host: HostNetwork = HOST, family: Family = 4): string {
+  const chosen = chooseExternalInterface(host, { ...NOTHING, ...wish }, family)
+  if (chosen instanceof OperatorError) return chosen.message
+  throw new TypeError(`chose ${chosen.name}`)
+}
+
+const pick = ({ name, address }: ExternalInterface): string => `${name} ${address}`
+
+const THIS_HOST =
+  'this host has lo, enp0s3 (192.168.19.121 192.168.19.200 169.254.3.4), enp0s8 (10.9.0.1 10.9.7.1), ' +
+  'br0 (172.16.0.1 down), empty0, tiny0 (172.17.0.1), flannel.1 (10.2.5.0)'
+
+test("with nothing asked for, the default route's interface of the lowest metric, its first global address", (t) => {
+  t.deepEqual(choose({}), {
+    name: 'enp0s3',
+    index: 2,
+    mtu: 1500,
+    mac: parseMac('02:00:00:00:00:02'),
+    address: ip('192.168.19.121'),
+    address6: ip('2001:db8:19::121'),
+    publicAddress: ip('192.168.19.121'),
+    publicAddress6: ip('2001:db8:19::121'),
+    onlink: [
+      known(parsePrefix('192.168.19.0/24')),
+      known(parsePrefix('169.254.0.0/16')),
+      known(parsePrefix('2001:db8:19::/64')),
+    ],
+  })
+})
+
+test('of default routes with one metric the first the kernel shows; a metric of 0 is the lowest', (t) => {
+  const routes = [route('0.0.0.0/0', 3, '10.9.0.254', 100), ...HOST.routes]
+  t.is(choose({}, { ...HOST, routes }).name, 'enp0s8')
+  t.is(choose({}, { ...HOST, routes: [...HOST.routes, route('0.0.0.0/0', 3)] }).name, 'enp0s8')
+})
+
+test('a default route whose interface cannot be used is passed over', (t) => {
+  const routes = [route('0.0.0.0/0', 5, '10.0.0.1'), route('0.0.0.0/0', 99, '10.0.0.1'), ...HOST.routes]
+  t.is(choose({}, { ...HOST, routes }).name, 'enp0s3')
+})
+
+test('-iface by name', (t) => {
+  t.is(pick(choose({ iface: ['enp0s8'] })), 'enp0s8 10.9.0.1')
+})
+
+test('-iface by address takes that address, even a secondary one', (t) => {
+  t.is(pick(choose({ iface: ['192.168.19.200'] })), 'enp0s3 192.168.19.200')
+  t.is(choose({ iface: ['192.168.19.200'] }).publicAddress, ip('192.168.19.200'))
+})
+
+test('-iface by an address of the other family names the interface and fixes that address', (t) => {
+  const chosen = choose({ iface: ['2001:db8:19::121'] })
+  t.deepEqual([pick(chosen), chosen.address6], ['enp0s3 192.168.19.121', ip('2001:db8:19::121')])
+})
+
+test('several -iface: the first that can be used, in the order given', (t) => {
+  t.is(choose({ iface: ['eth9', 'br0', '10.99.0.1', 'enp0s8', 'enp0s3'] }).name, 'enp0s8')
+})
+
+test('every -iface comes before any -iface-regex, and that before -iface-can-reach', (t) => {
+  t.is(choose({ iface: ['enp0s8'], ifaceRegex: ['enp0s3'] }).name, 'enp0s8')
+  t.is(choose({ iface: ['eth9'], ifaceRegex: ['enp0s3'], ifaceCanReach: ip('10.9.0.7') }).name, 'enp0s3')
+  t.is(choose({ iface: ['eth9'], ifaceRegex: ['^wlan'], ifaceCanReach: ip('10.9.0.7') }).name, 'enp0s8')
+})
+
+test('what was asked for and is not there is an error, never the default route', (t) => {
+  t.is(refusal({ iface: ['eth9'] }), `no interface "eth9": ${THIS_HOST}`)
+  t.is(refusal({ iface: ['10.1.1.1'] }), `no interface has the address 10.1.1.1: ${THIS_HOST}`)
+  t.is(refusal({ ifaceRegex: ['^wlan'] }), `no interface matches the expression "^wlan": ${THIS_HOST}`)
+  const both = refusal({ iface: ['eth9', 'br0'], ifaceCanReach: ip('2001:db8::1') }, { ...HOST, routes: [] })
+  t.is(both, `no interface "eth9"; interface "br0" is down; no route to 2001:db8::1: ${THIS_HOST}`)
+})
+
+test('-iface-regex is matched against addresses first, over all interfaces, then names, as in Go', (t) => {
+  t.is(pick(choose({ ifaceRegex: ['^10\\.9\\.7'] })), 'enp0s8 10.9.7.1')
+  t.is(pick(choose({ ifaceRegex: ['^enp0s8$|^192'] })), 'enp0s3 192.168.19.121')
+  t.is(pick(choose({ ifaceRegex: ['(?i)^ENP0S8$'] })), 'enp0s8 10.9.0.1')
+  t.is(choose({ ifaceRegex: ['^wlan', 's8'] }).name, 'enp0s8')
+})
+
+test('-iface-regex passes over what cannot be used, loopback and our own device', (t) => {
+  t.is(choose({ ifaceRegex: ['.*'] }).name, 'enp0s3')
+  t.is(choose({ ifaceRegex: ['^(br0|empty0|enp0s8)$'] }).name, 'enp0s8')
+  t.regex(
+    refusal({ ifaceRegex: ['^10\\.2\\.', '^127'] }),
+    /no interface matches the expression "\^10\\\.2\\\."; no interface/,
+  )
+})
+
+test('-iface-can-reach takes the longest prefix, then the lowest metric, then the address in the next hop', (t) => {
+  t.is(choose({ ifaceCanReach: ip('8.8.8.8') }).name, 'enp0s3')
+  t.is(choose({ ifaceCanReach: ip('10.50.2.1') }).name, 'enp0s8')
+  t.is(choose({ ifaceCanReach: ip('10.50.1.1') }).name, 'enp0s8')
+  const moved = HOST.addresses.map((own) => (own.address === ip('10.9.0.1') ? address(3, '172.30.0.1/24') : own))
+  const addresses = [...moved, address(3, '10.9.0.1/16')]
+  t.is(pick(choose({ ifaceCanReach: ip('10.50.2.1') }, { ...HOST, addresses })), 'enp0s8 10.9.0.1')
+})
+
+test('-iface-can-reach of an own address is its interface, not loopback', (t) => {
+  t.is(pick(choose({ ifaceCanReach: ip('10.9.7.1') })), 'enp0s8 10.9.7.1')
+})
+
+test('-public-ip is published, the interface keeps its own address as source', (t) => {
+  const chosen = choose({ iface: ['enp0s3'], publicIp: ip('203.0.113.7'), publicIpv6: ip('2001:db8:ff::7') })
+  t.deepEqual(
+    [chosen.address, chosen.publicAddress, chosen.publicAddress6],
+    [ip('192.168.19.121'), ip('203.0.113.7'), ip('2001:db8:ff::7')],
+  )
+})
+
+test('-public-ip alone picks the interface that has it, else the default route', (t) => {
+  t.is(pick(choose({ publicIp: ip('10.9.7.1') })), 'enp0s8 10.9.7.1')
+  const behindNat = choose({ publicIp: ip('203.0.113.7') })
+  t.deepEqual([behindNat.name, behindNat.publicAddress], ['enp0s3', ip('203.0.113.7')])
+})
+
+test('link-local IPv4 will do when there is nothing else, as in Go', (t) => {
+  const addresses = HOST.addresses.filter((own) => own.index !== 2 || own.scope === 'link')
+  t.is(pick(choose({}, { ...HOST, addresses })), 'enp0s3 169.254.3.4')
+})
+
+test('an interface that is down, without address, loopback only or with too small an MTU is refused', (t) => {
+  t.is(refusal({ iface: ['br0'] }), `interface "br0" is down: ${THIS_HOST}`)
+  t.is(refusal({ iface: ['empty0'] }), `interface "empty0" has no IPv4 address other hosts could reach: ${THIS_HOST}`)
+  t.is(refusal({ iface: ['lo'] }), `interface "lo" has no IPv4 address other hosts could reach: ${THIS_HOST}`)
+  t.is(refusal({ iface: ['127.0.0.1'] }), `interface "lo": 127.0.0.1 cannot be reached from other hosts: ${THIS_HOST}`)
+  t.is(refusal({ iface: ['tiny0'] }), `interface "tiny0": mtu 118 is too small: more than 118 is needed: ${THIS_HOST}`)
+  const grown = { ...HOST, links: HOST.links.map((each) => (each.name === 'tiny0' ? { ...each, mtu: 119 } : each)) }
+  t.is(choose({ iface: ['tiny0'] }, grown).mtu, 119)
+})
+
+test('a global address on loopback is one hosts may be reached by', (t) => {
+  const host = { ...HOST, addresses: [...HOST.addresses, address(1, '198.51.100.9/32')] }
+  t.is(pick(choose({ iface: ['lo'] }, host)), 'lo 198.51.100.9')
+})
+
+test('no default route: the error says how to do without', (t) => {
+  const routes = HOST.routes.filter(({ destination }) => !destination.endsWith('/0'))
+  const message = refusal({}, { ...HOST, routes })
+  t.is(message, `no default route for IPv4: name the interface between the hosts with -iface: ${THIS_HOST}`)
+  t.regex(refusal({}, { links: [], addresses: [], routes: [] }), /this host has no interfaces$/)
+})
+
+test('an error lists a dozen interfaces at most', (t) => {
+  const links = Array.from({ length: 300 }, (_, index) => link(index + 1, `veth${index}`))
+  const message = refusal({ iface: ['eth0'] }, { links, addresses: [], routes: [] })
+  t.true(message.endsWith('veth11 and 288 more'), message)
+})
+
+test('for IPv6 the address is an IPv6 one', (t) => {
+  const chosen = choose({}, HOST, 6)
+  t.deepEqual([pick(chosen), chosen.publicAddress], ['enp0s3 2001:db8:19::121', ip('2001:db8:19::121')])
+  t.regex(refusal({ iface: ['enp0s8'] }, HOST, 6), /has no IPv6 address other hosts could reach/)
+})
+
+test('onlink holds what the interface reaches without a gateway: no default, no other interface, nothing link-local', (t) => {
+  const routes = [
+    ...HOST.routes,
+    route('0.0.0.0/0', 3),
+    route('10.9.0.0/16', 3, undefined, 7),
+    route('10.77.0.0/24', 3),
+  ]
+  t.deepEqual(choose({ iface: ['enp0s8'] }, { ...HOST, routes }).onlink, [
+    known(parsePrefix('10.9.0.0/16')),
+    known(parsePrefix('10.77.0.0/24')),
+  ])
+})

@@ -1,0 +1,101 @@
+// EnableNFTables: the texts for nft, and what stays with iptables.
+import test from 'ava'
+import { parseAddress, type Address } from '../../src/ip/address.ts'
+import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
+import { changePeers, replaceGuard } from '../../src/firewall/guard-ruleset.ts'
+import { nftablesTable } from '../../src/firewall/nftables.ts'
+import { desiredChains } from '../../src/firewall/rules.ts'
+
+const prefix = (text: string): Prefix => {
+  const parsed = parsePrefix(text)
+  if (parsed === undefined) throw new Error(text)
+  return parsed
+}
+const addresses = (...texts: readonly string[]): Set<Address> =>
+  new Set(texts.flatMap((text) => parseAddress(text) ?? []))
+
+const input = {
+  family: 4,
+  network: prefix('10.2.0.0/16'),
+  subnet: prefix('10.2.21.0/24'),
+  masquerade: true,
+  randomFully: true,
+  forward: true,
+  nftables: true,
+  overlay: [],
+} as const
+
+test('the table is replaced whole, in one transaction', (t) => {
+  t.is(
+    nftablesTable(input, 'flannel-ipv4'),
+    `add table ip flannel-ipv4
+delete table ip flannel-ipv4
+table ip flannel-ipv4 {
+chain forward {
+type filter hook forward priority 0; policy accept;
+ip saddr 10.2.0.0/16 accept
+ip daddr 10.2.0.0/16 accept
+}
+chain postrtg {
+type nat hook postrouting priority 100; policy accept;
+meta mark & 0x4000 == 0x4000 return
+ip saddr 10.2.21.0/24 ip daddr 10.2.0.0/16 return
+ip saddr 10.2.0.0/16 ip daddr 10.2.21.0/24 return
+ip saddr != 10.2.0.0/16 ip daddr 10.2.21.0/24 return
+ip saddr 10.2.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random
+ip saddr != 10.2.0.0/16 ip daddr 10.2.0.0/16 masquerade fully-random
+}
+}
+`,
+  )
+})
+
+test('flags leave their chain out; IPv6 has a table of its own', (t) => {
+  t.notRegex(nftablesTable({ ...input, masquerade: false }, 'flannel-ipv4'), /postrtg/)
+  t.notRegex(nftablesTable({ ...input, forward: false }, 'flannel-ipv4'), /chain forward/)
+  const six = { ...input, family: 6, network: prefix('fc00::/48'), subnet: prefix('fc00:0:0:1::/64') } as const
+  t.regex(nftablesTable(six, 'flannel-ipv6'), /^table ip6 flannel-ipv6 {$/m)
+  t.regex(nftablesTable(six, 'flannel-ipv6'), /^ip6 saddr fc00::\/48 ip6 daddr != ff00::\/8 masquerade fully-random$/m)
+})
+
+test('beside Docker, iptables keeps what an nft accept cannot overrule, and no more', (t) => {
+  t.deepEqual([...desiredChains(input, { user: false, nat: false }).keys()], [])
+  t.deepEqual(
+    [...desiredChains(input, { user: true, nat: true }).keys()],
+    [
+      'raw FLANNEL-OVERLAY',
+      'filter FLANNEL-USER',
+      'filter FLANNEL-OVERLAY',
+      'filter FLANNEL-FWD',
+      'nat FLANNEL-NOMASQ',
+    ],
+  )
+})
+
+test('D11: the guard matches port and VNI, and has a set for each family', (t) => {
+  t.is(
+    replaceGuard({ port: 8472, vni: 1 }, addresses('192.168.19.122', 'fd00::1')),
+    `add table inet flannel-guard-1
+add counter inet flannel-guard-1 dropped
+add set inet flannel-guard-1 peers4 { type ipv4_addr; }
+add set inet flannel-guard-1 peers6 { type ipv6_addr; }
+add chain inet flannel-guard-1 input { type filter hook input priority -300; policy accept; }
+flush chain inet flannel-guard-1 input
+flush set inet flannel-guard-1 peers4
+flush set inet flannel-guard-1 peers6
+add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 counter name dropped drop
+add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 counter name dropped drop
+add element inet flannel-guard-1 peers4 { 192.168.19.122 }
+add element inet flannel-guard-1 peers6 { fd00::1 }
+`,
+  )
+})
+
+test('D11: a change of peers is a change of elements', (t) => {
+  t.is(
+    changePeers(1, addresses('192.168.19.122', '192.168.19.123'), addresses('192.168.19.124')),
+    `add element inet flannel-guard-1 peers4 { 192.168.19.122, 192.168.19.123 }
+delete element inet flannel-guard-1 peers4 { 192.168.19.124 }
+`,
+  )
+})

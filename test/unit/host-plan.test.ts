@@ -1,0 +1,101 @@
+// What follows from the daemon's inputs.
+import test from 'ava'
+import { BACKENDS } from '../../backends/index.ts'
+import { vxlan } from '../../backends/vxlan/index.ts'
+import { readConfiguration } from '../../src/configuration.ts'
+import {
+  type Inputs,
+  firewallOf,
+  guardOf,
+  intentOf,
+  leaseValueOf,
+  subnetEnvOf,
+  useNexthops,
+} from '../../src/host-plan.ts'
+import { encodeValue } from '../../src/lease/codec.ts'
+import { parseOptions } from '../../src/options.ts'
+import { hostObjects } from '../../src/reconcile/intent.ts'
+import { ENP0S3, VXLAN_DEFAULTS, mac, prefix, vxlanPeer } from '../fake/world.ts'
+
+function inputs(config: object, args: readonly string[] = [], over: Partial<Inputs> = {}): Inputs {
+  const parsed = parseOptions(args, {})
+  if (parsed.kind !== 'run') throw new Error('not a run')
+  return {
+    options: parsed.options,
+    configuration: readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', ...config }), BACKENDS),
+    external: ENP0S3,
+    hostId: 'ab'.repeat(16),
+    subnet: prefix('10.2.21.0/24'),
+    others: [],
+    keptMacs: new Map(),
+    leftovers: [],
+    nexthops: false,
+    ...over,
+  }
+}
+const VXLAN = { Backend: { Type: 'vxlan' } }
+const HOST_GW = { Backend: { Type: 'host-gw' } }
+
+test('D9 the lease says the MAC the device has, or one made from the host id', (t) => {
+  const kept = inputs(VXLAN, [], { keptMacs: new Map([['flannel.1', mac('c6:d2:32:6f:8f:44')]]) })
+  t.is(
+    encodeValue(leaseValueOf(kept)),
+    `{"PublicIP":"192.168.19.121","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"},"HostID":"${'ab'.repeat(16)}"}`,
+  )
+  const made = leaseValueOf(inputs(VXLAN)).backendData
+  t.deepEqual(made, leaseValueOf(inputs(VXLAN)).backendData)
+  t.notDeepEqual(made, leaseValueOf(inputs(VXLAN, [], { hostId: 'cd'.repeat(16) })).backendData)
+  t.is(leaseValueOf(inputs(HOST_GW)).backendData, undefined)
+})
+
+test('D10 FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU only when smaller', (t) => {
+  t.is(subnetEnvOf(inputs(VXLAN)).mtu, 1450)
+  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1400)
+  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 9000 } })).mtu, 1450)
+  t.is(subnetEnvOf(inputs(HOST_GW)).mtu, 1500)
+})
+
+test('D12 our own subnet has a blackhole beneath everything, unless it is turned off', (t) => {
+  const kinds = (args: readonly string[]): readonly string[] =>
+    hostObjects(intentOf(inputs(HOST_GW, args))).map((object) => object.kind)
+  t.deepEqual(kinds([]), ['route'])
+  t.deepEqual(kinds(['-ip-blackhole-route=false']), [])
+})
+
+test('nexthop objects come with size, and go only at half of it', (t) => {
+  t.false(useNexthops('auto', true, 499, false))
+  t.true(useNexthops('auto', true, 500, false))
+  t.true(useNexthops('auto', true, 250, true))
+  t.false(useNexthops('auto', true, 249, true))
+  t.false(useNexthops('always', false, 10_000, false))
+  t.true(useNexthops('always', true, 0, false))
+  t.false(useNexthops('never', true, 60_000, true))
+})
+
+test('F1 overlay traffic is expected on the tunnel, and on the LAN only where peers route directly', (t) => {
+  const devices = (config: object): readonly string[] =>
+    firewallOf(inputs(config)).flatMap(({ overlay }) => overlay.map(({ name, shared }) => `${name} ${shared}`))
+  t.deepEqual(devices(VXLAN), ['flannel.1 false'])
+  t.deepEqual(devices(HOST_GW), ['enp0s3 true'])
+  t.deepEqual(devices({ Backend: { Type: 'vxlan', DirectRouting: true } }), ['flannel.1 false', 'enp0s3 true'])
+})
+
+test('D11 the guard lets in the peers, follows the port, and is off where there is no tunnel or nobody wants it', (t) => {
+  const peers = [vxlanPeer(3, 122), vxlanPeer(4, 123)]
+  const wish = guardOf(inputs({ Backend: { Type: 'vxlan', Port: 4789, VNI: 7 } }), peers)
+  t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
+    port: 4789,
+    vni: 7,
+    peers: peers.map((peer) => peer.publicAddress),
+  })
+  t.is(guardOf(inputs(HOST_GW), peers), undefined)
+  t.is(guardOf(inputs(VXLAN, ['-vxlan-guard=false']), peers), undefined)
+})
+
+test('C2 while another backend is still used, what it needs stays', (t) => {
+  const both = inputs(HOST_GW, [], { others: [{ backend: vxlan, config: VXLAN_DEFAULTS }] })
+  t.deepEqual(
+    hostObjects(intentOf(both)).map((object) => object.kind),
+    ['link', 'address', 'route'],
+  )
+})

@@ -1,0 +1,69 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { type Log, createLog } from '../../src/log.ts'
+
+function capture(verbosity = 0): { log: Log; lines: string[] } {
+  const lines: string[] = []
+  return { log: createLog('lease', verbosity, (line) => lines.push(line)), lines }
+}
+
+const KLOG = /^[IWE](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6}) +(\d+) (\w+)\.ts:(\d+)\] (.*)\n$/
+
+test("a line has klog's form, with this process's id and the caller's line", (t) => {
+  const { log, lines } = capture()
+  const before = new Date()
+  log.info('subnet 10.2.3.0/24 leased')
+  const here = Number(/log\.test\.ts:(\d+)/.exec(new Error().stack ?? '')?.[1])
+  const [, month, day, hour, , , , pid, file, line, text] = KLOG.exec(lines[0] ?? '') ?? []
+  t.deepEqual([Number(pid), file, text], [process.pid, 'lease', 'subnet 10.2.3.0/24 leased'])
+  t.is(Number(line), here - 1)
+  t.is(lines[0]?.slice(21, 30), ` ${String(process.pid).padStart(7)} `)
+  const after = new Date()
+  t.true([before, after].some((now) => now.getMonth() + 1 === Number(month) && now.getDate() === Number(day)))
+  t.true([before, after].some((now) => now.getHours() === Number(hour)))
+})
+
+test('severity is the first letter', (t) => {
+  const { log, lines } = capture()
+  log.info('a')
+  log.warn('b')
+  log.error('c')
+  t.deepEqual(
+    lines.map((line) => line[0]),
+    ['I', 'W', 'E'],
+  )
+})
+
+test('debug lines are printed up to the verbosity, with the right line too', (t) => {
+  const { log, lines } = capture(1)
+  log.debug(2, 'unseen')
+  log.debug(1, 'seen')
+  const here = Number(/log\.test\.ts:(\d+)/.exec(new Error().stack ?? '')?.[1])
+  t.is(lines.length, 1)
+  t.deepEqual(KLOG.exec(lines[0] ?? '')?.slice(9), [String(here - 1), 'seen'])
+})
+
+test('a part writes to the same sink under its own name, at the same verbosity', (t) => {
+  const { log, lines } = capture(1)
+  log.part('kernel').debug(1, 'x')
+  log.part('kernel').debug(2, 'y')
+  t.deepEqual(
+    lines.map((line) => KLOG.exec(line)?.[8]),
+    ['kernel'],
+  )
+})
+
+test('whatever a peer wrote, one call is one line without control characters', (t) => {
+  const { log, lines } = capture()
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('\n', '\r', '\u001b', '\u009b', '\0', 'a', ' ') })),
+      (text) => {
+        lines.length = 0
+        log.warn(text)
+        t.is(lines.length, 1)
+        t.regex(lines[0] ?? '', /^[^\p{Cc}]*\n$/u)
+      },
+    ),
+  )
+})

@@ -1,0 +1,136 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { ConfigError } from '../../src/errors.ts'
+import { findJsonFault } from '../../src/network-config/json-text.ts'
+import { parseNetworkConfig } from '../../src/network-config.ts'
+
+function refusal(config: unknown): ConfigError {
+  try {
+    parseNetworkConfig(typeof config === 'string' ? config : JSON.stringify(config))
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  throw new TypeError(`not refused: ${JSON.stringify(config)}`)
+}
+
+const VXLAN = { Type: 'vxlan' }
+const N = { Network: '10.2.0.0/16', Backend: VXLAN }
+const SIX = { EnableIPv6: true, IPv6Network: 'fd00:2::/48' }
+
+const REFUSED: readonly (readonly [path: string, config: object, rule: RegExp])[] = [
+  ['Network', { Backend: VXLAN }, /must be an IPv4 network such as "10.2.0.0\/16"/],
+  ['Network', { ...N, Network: '10.2.0.0' }, /must be an IPv4 network/],
+  ['Network', { ...N, Network: '10.2.0.0/33' }, /must be an IPv4 network/],
+  ['Network', { ...N, Network: '010.2.0.0/16' }, /must be an IPv4 network/],
+  ['Network', { ...N, Network: 'fd00::/48' }, /must be an IPv4 network/],
+  ['Network', { ...N, Network: 16 }, /must be a text/],
+  ['Network', { ...N, Network: '10.2.0.0/29' }, /must be \/28 or larger/],
+  ['Network', { ...N, Network: '0.0.0.0/0' }, /addresses a host may have/],
+  ['Network', { ...N, Network: '127.0.0.0/16' }, /addresses a host may have/],
+  ['Network', { ...N, Network: '126.0.0.0/7' }, /addresses a host may have/],
+  ['Network', { ...N, Network: '239.0.0.0/16' }, /addresses a host may have/],
+  ['SubnetLen', { ...N, SubnetLen: 17 }, /must be an integer from 18 to 30/],
+  ['SubnetLen', { ...N, SubnetLen: 31 }, /must be an integer from 18 to 30/],
+  ['SubnetLen', { ...N, SubnetLen: '24' }, /must be an integer/],
+  ['SubnetLen', { ...N, SubnetLen: 24.5 }, /must be an integer/],
+  ['SubnetLen', { ...N, SubnetLen: -24 }, /must be an integer/],
+  ['SubnetMin', { ...N, SubnetMin: '10.3.0.0' }, /must be inside 10.2.0.0\/16/],
+  ['SubnetMin', { ...N, SubnetMin: '10.2.3.1' }, /first address of a \/24, such as 10.2.3.0/],
+  ['SubnetMin', { ...N, SubnetMin: '10.2.3' }, /must be an IPv4 address/],
+  ['SubnetMin', { ...N, SubnetMin: 'fd00::' }, /must be an IPv4 address/],
+  ['SubnetMax', { ...N, SubnetMax: '10.1.255.0' }, /must be inside/],
+  ['SubnetMax', { ...N, SubnetMax: '10.2.3.128' }, /first address of a \/24/],
+  ['SubnetMax', { ...N, SubnetMax: '10.2.0.0' }, /the first subnet, 10.2.1.0, must not come after the last, 10.2.0.0/],
+  ['SubnetMax', { ...N, SubnetMin: '10.2.9.0', SubnetMax: '10.2.8.0' }, /must not come after/],
+  ['IPv6Network', { ...N, EnableIPv6: true }, /must be an IPv6 network/],
+  ['IPv6Network', { ...N, ...SIX, IPv6Network: '10.2.0.0/16' }, /must be an IPv6 network/],
+  ['IPv6Network', { ...N, ...SIX, IPv6Network: 'fd00::/125' }, /must be \/124 or larger/],
+  ['IPv6Network', { ...N, ...SIX, IPv6Network: 'fe80::/64' }, /addresses a host may have/],
+  ['IPv6SubnetLen', { ...N, ...SIX, IPv6SubnetLen: 127 }, /must be an integer from 50 to 126/],
+  ['IPv6SubnetLen', { ...N, ...SIX, IPv6SubnetLen: 49 }, /must be an integer from 50 to 126/],
+  ['IPv6SubnetMin', { ...N, ...SIX, IPv6SubnetMin: 'fd00:2::1' }, /first address of a \/64/],
+  ['IPv6SubnetMax', { ...N, ...SIX, IPv6SubnetMax: 'fd00:3::' }, /must be inside/],
+  ['EnableIPv4', { ...N, EnableIPv4: 'true' }, /must be true or false/],
+  ['EnableIPv4', { ...N, EnableIPv4: false }, /must be true unless EnableIPv6 is/],
+  ['EnableNFTables', { ...N, EnableNFTables: 1 }, /must be true or false/],
+  ['Backend', { ...N, Backend: 'vxlan' }, /must be an object/],
+  ['Backend', { ...N, Backend: [] }, /must be an object/],
+  ['Backend.Type', { ...N, Backend: {} }, /must name a backend/],
+  ['Backend.Type', { ...N, Backend: { Type: '' } }, /must name a backend/],
+  ['Backend.Type', { ...N, Backend: { Type: 7 } }, /must be a text/],
+]
+
+for (const [path, config, rule] of REFUSED) {
+  test(`C1: ${JSON.stringify(config)} is refused at ${path}`, (t) => {
+    const error = refusal(config)
+    t.is(error.path, path)
+    t.regex(error.rule, rule)
+    t.true(error.message.startsWith(`network config: ${path}: `), error.message)
+  })
+}
+
+test('what is no object is refused', (t) => {
+  for (const text of ['[]', 'null', '"x"', '7']) t.regex(refusal(text).rule, /must be an object/)
+})
+
+const BROKEN: readonly (readonly [text: string, where: string, expected: RegExp])[] = [
+  ['', 'line 1, column 1', /expected a value, but the text ends/],
+  ['{', 'line 1, column 2', /a key in double quotes, but the text ends/],
+  ['{"Network":"10.2.0.0/16",}', 'line 1, column 26', /a key in double quotes$/],
+  ['{\n  "Network": "10.2.0.0/16"\n  "SubnetLen": 24\n}', 'line 3, column 3', /"," or "}"$/],
+  ["{'Network': 1}", 'line 1, column 2', /a key in double quotes/],
+  ['{"Network": 10.2.0.0/16}', 'line 1, column 17', /"," or "}"/],
+  ['{"SubnetLen": 024}', 'line 1, column 16', /"," or "}"/],
+  ['{"a": True}', 'line 1, column 7', /a value/],
+  ['{"a" 1}', 'line 1, column 6', /":"/],
+  ['[1, 2', 'line 1, column 6', /"," or "]", but the text ends/],
+  ['{} x', 'line 1, column 4', /the end of the text/],
+  ['{"a":"x\ny"}', 'line 1, column 6', /a value/],
+]
+
+for (const [text, where, expected] of BROKEN) {
+  test(`C1: broken JSON ${JSON.stringify(text)} is refused at ${where}`, (t) => {
+    const error = refusal(text)
+    t.is(error.path, where)
+    t.regex(error.rule, expected)
+  })
+}
+
+test('a fault is found in exactly the texts that are not JSON', (t) => {
+  const isJson = (text: string): boolean => {
+    try {
+      JSON.parse(text)
+      return true
+    } catch {
+      return false
+    }
+  }
+  const json = fc.json({ maxDepth: 4 })
+  const damaged = fc.tuple(json, fc.nat(), fc.nat(3), fc.string({ maxLength: 2 })).map(([text, at, cut, put]) => {
+    const place = at % (text.length + 1)
+    return text.slice(0, place) + put + text.slice(place + cut)
+  })
+  const token = fc.constantFrom(
+    ...'{}[],:"\\ \n\t01-+.eE',
+    '"a"',
+    'true',
+    'null',
+    'false',
+    '1.5',
+    '\\u00',
+    '\u0001',
+    '\ud800',
+  )
+  const tokens = fc.array(token, { maxLength: 9 }).map((parts) => parts.join(''))
+  const text = fc.oneof(json, damaged, tokens)
+  fc.assert(
+    fc.property(text, (source) => isJson(source) === (findJsonFault(source) === undefined)),
+    { numRuns: 3000 },
+  )
+  t.pass()
+})
+
+test('deeply nested JSON is scanned without recursion', (t) => {
+  t.is(findJsonFault('['.repeat(200_000))?.column, 200_001)
+})
