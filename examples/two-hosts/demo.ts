@@ -1,0 +1,182 @@
+// `make demo`: two hosts with Docker, from an empty etcd to containers that ping each other, on this one machine.
+// Everything shown is run as shown, in network namespaces that are gone at the end, also after Ctrl-C: see test/lab.
+import { startDocker } from '../../test/lab/docker.ts'
+import { ready } from '../../test/lab/flanneld.ts'
+import { ARGS, PREFIX, etcdHost, installSingleFile } from '../../test/lab/founding.ts'
+import { type Host, createLab } from '../../test/lab/lab.ts'
+import type { Place } from '../../test/lab/space.ts'
+import { startPings } from '../../test/lab/ping.ts'
+import { waitFor } from '../../test/lab/wait.ts'
+
+const tty = process.stdout.isTTY
+const style =
+  (code: number) =>
+  (text: string): string =>
+    tty ? `\x1b[${code}m${text}\x1b[0m` : text
+const bold = style(1)
+const dim = style(2)
+const green = style(32)
+
+const print = (text = ''): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Columns of output shown. */
+const WIDTH = 115
+
+let steps = 0
+
+/** Opens a step: what happens now, and why. */
+function step(title: string, ...why: readonly string[]): void {
+  print(`\n${bold(`${++steps}. ${title}`)}`)
+  for (const line of why) print(`   ${line}`)
+}
+
+/** Shows a command and runs it; prints those lines of what it says that match `only`. */
+async function show(on: Place, command: string, only = /./): Promise<void> {
+  print(`\n   ${dim(`${on.name} $`)} ${green(command)}`)
+  const said = (await on.run(command)).split('\n').filter((line) => line.trim() !== '' && only.test(line))
+  for (const line of said) print(`   ${trim(line)}`)
+}
+
+/** Shows a command that has been or will be run by the lab. */
+function shown(on: Place, command: string): void {
+  print(`\n   ${dim(`${on.name} $`)} ${green(command)}`)
+}
+
+/** A line of output as wide as the page: JSON goes on in the next one, anything else is cut. */
+function trim(line: string): string {
+  const text = line.trimEnd().replaceAll('\t', '  ')
+  if (text.length <= WIDTH) return text
+  if (!text.startsWith('{')) return `${text.slice(0, WIDTH - 4)} ...`
+  const comma = text.lastIndexOf(',', WIDTH - 1) + 1
+  return `${text.slice(0, comma)}\n    ${text.slice(comma)}`
+}
+
+async function demo(): Promise<void> {
+  const closers: (() => Promise<void>)[] = []
+  const lab = await createLab({ teardown: (close) => closers.push(close) })
+  const close = (): Promise<unknown> => Promise.all(closers.splice(0).map((each) => each()))
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'))
+  })
+  const played = play(lab)
+  // Once everything is being closed, what play() still wanted fails: that is no news.
+  played.catch(() => undefined)
+  try {
+    if ((await Promise.race([played, interrupted])) === 'interrupted') process.exitCode = 130
+  } finally {
+    await close()
+  }
+  print(`\n${bold('Gone again.')} Every host, container, device and route above was in a namespace of its own.`)
+}
+
+async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
+  step(
+    'Three hosts on one local network',
+    'Network namespaces on this machine, joined by a bridge: host120 has etcd, host121 and host122 will',
+    'have flanneld and Docker. Each has its own /run, /var/lib and processes. The daemon comes as one',
+    'file, alone: the hosts see no node and no node_modules.',
+  )
+  const lan = await lab.lan()
+  const etcd = await etcdHost(lan)
+  const [a, b] = await Promise.all([lan.host(121), lan.host(122)])
+  await Promise.all([installSingleFile(a), installSingleFile(b)])
+  await show(etcd, 'etcdctl endpoint health 2>&1')
+  await show(a, 'ip -brief address; ls -sh /usr/local/bin/')
+
+  step(
+    'Say what network the containers shall have',
+    'One key in etcd, the same for all hosts: from it every host gets a /24.',
+  )
+  const config = '{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}'
+  await show(etcd, `etcdctl put ${PREFIX}/config '${config}'`)
+
+  step(
+    'Start flanneld on both',
+    'It leases a free subnet, makes the tunnel device flannel.1, follows the other hosts in etcd, and writes',
+    'for Docker what it leased. Its log of the first second:',
+  )
+  const daemons = await Promise.all(
+    [a, b].map(async (host) => {
+      const daemon = await host.spawn(`flanneld ${ARGS}`)
+      await ready(host, daemon)
+      return daemon
+    }),
+  )
+  shown(a, `flanneld ${ARGS} &`)
+  shown(b, `flanneld ${ARGS} &`)
+  print()
+  const subnets = await Promise.all([a, b].map(subnetOf))
+  const [subnetA = '', subnetB = ''] = subnets
+  await waitFor('both to know each other', async () => {
+    const [there, back] = [await a.run(`ip route show ${subnetB}.0/24`), await b.run(`ip route show ${subnetA}.0/24`)]
+    return there !== '' && back !== ''
+  })
+  for (const line of (daemons[0]?.output() ?? '').trim().split('\n')) print(`   ${trim(line)}`)
+
+  step(
+    'What is there now',
+    'The lease in etcd, the tunnel device, and for each peer a route, a neighbour (its end of the tunnel) and',
+    'a forwarding entry (which host that end is on).',
+  )
+  await show(a, 'cat /run/flannel/subnet.env')
+  await show(etcd, `etcdctl get --prefix ${PREFIX}/subnets`)
+  await show(a, 'ip -d address show flannel.1', /mtu|inet |vxlan/)
+  await show(a, `ip route show ${subnetB}.0/24`)
+  await show(a, 'ip neigh show dev flannel.1')
+  await show(a, 'bridge fdb show dev flannel.1', /permanent/)
+
+  step(
+    'Start Docker with what was leased',
+    'docker0 gets the subnet; containers get its addresses and the MTU that leaves room for VXLAN.',
+  )
+  shown(a, '. /run/flannel/subnet.env; dockerd --bip=$FLANNEL_SUBNET --mtu=$FLANNEL_MTU &')
+  shown(b, '. /run/flannel/subnet.env; dockerd --bip=$FLANNEL_SUBNET --mtu=$FLANNEL_MTU &')
+  const engines = await Promise.all(
+    [a, b].map(async (host) => {
+      const args = await host.run('. /run/flannel/subnet.env; echo --bip=$FLANNEL_SUBNET --mtu=$FLANNEL_MTU')
+      return startDocker(lab, host, args.trim())
+    }),
+  )
+  const [ca, cb] = await Promise.all(engines.map((engine, i) => engine.container(i === 0 ? 'web' : 'db')))
+  if (ca === undefined || cb === undefined) throw new Error('no containers')
+  shown(a, 'docker run -d --name web busybox sleep 100000')
+  shown(b, 'docker run -d --name db busybox sleep 100000')
+  await show(a, "docker ps --format '{{.Names}}  {{.Image}}  {{.Status}}'")
+
+  step('Container to container, across hosts', `web is ${ca.address} on host121, db is ${cb.address} on host122.`)
+  await show(a, `docker exec web ping -c 3 ${cb.address}`)
+  await show(b, `docker exec db ping -c 3 ${ca.address}`)
+  print()
+  print(`   The way: docker0 of host121, the end of the tunnel on host122, the container.`)
+  await show(a, `docker exec web traceroute -n ${cb.address}`)
+
+  step(
+    'The tunnel is deleted by accident',
+    'flanneld is told by the kernel and puts back what it wants there to be, with the same address.',
+  )
+  const pings = await startPings(a, cb.address)
+  await waitFor('pings to flow', () => pings.received() > 20)
+  await show(a, 'ip link delete flannel.1')
+  await waitFor('the tunnel to be whole', () => a.run(`ip route show ${subnetB}.0/24 | grep flannel.1`))
+  const before = pings.received()
+  await waitFor('pings to flow again', () => pings.received() > before + 20)
+  const report = await pings.stop()
+  print(
+    `\n   Pings every 8 ms went on meanwhile: ${report.received} of ${report.sent} answered, none for ${report.longestGap} ms at the most.`,
+  )
+
+  step('flanneld is stopped', 'Forwarding is the kernel’s business and goes on: upgrading the daemon costs no packet.')
+  const [first] = daemons
+  const exit = await first?.stop()
+  print(`\n   ${dim(`${a.name} $`)} ${green('kill -TERM %flanneld')}   exit status ${exit?.code}`)
+  await show(a, `docker exec web ping -c 2 ${cb.address}`, /statistics|packets/)
+}
+
+/** "10.2.21" of the host's FLANNEL_SUBNET=10.2.21.1/24. */
+async function subnetOf(host: Host): Promise<string> {
+  return (await host.run('. /run/flannel/subnet.env; echo ${FLANNEL_SUBNET%.*}')).trim()
+}
+
+await demo()
