@@ -1,14 +1,15 @@
-// The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which `flanneld status` asks the running daemon.
-// Invariant: it only answers; mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
+// The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which the verbs ask the running daemon.
+// Invariant: mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
 import { chmodSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
-import { createServer, request } from 'node:http'
+import { type IncomingMessage, createServer, request } from 'node:http'
 import { basename, dirname, join } from 'node:path'
-import { messageOf } from './errors.ts'
+import { OperatorError, messageOf } from './errors.ts'
+import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 
 /** How long an answer may take. Milliseconds. */
-const ANSWER_MS = 3000
+const ANSWER_MS = 10_000
 
 /** Where the daemon of a subnet file listens: flanneld.sock beside the usual one, so that two daemons do not meet. */
 export function controlPath(subnetFile: string): string {
@@ -16,13 +17,9 @@ export function controlPath(subnetFile: string): string {
   return join(dirname(subnetFile), name === 'subnet.env' ? 'flanneld.sock' : `${name}.sock`)
 }
 
-/** Answers GET /v1/status until the signal aborts. Without a socket the daemon goes on, and says so. */
-export async function serveControl(path: string, status: () => unknown, log: Log, signal: AbortSignal): Promise<void> {
-  const server = createServer((asked, answer) => {
-    const known = asked.method === 'GET' && asked.url === '/v1/status'
-    answer.writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
-    answer.end(`${JSON.stringify(known ? status() : { error: 'there is GET /v1/status' })}\n`)
-  })
+/** Answers until the signal aborts. Without a socket the daemon goes on, and says so. */
+export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
+  const server = createServer(serveRoutes(routes))
   try {
     await mkdir(dirname(path), { recursive: true })
     await rm(path, { force: true })
@@ -39,22 +36,56 @@ export async function serveControl(path: string, status: () => unknown, log: Log
   })
 }
 
-/** What the daemon behind a socket answers; undefined when none does. */
-export function askControl(path: string): Promise<unknown> {
+/**
+ * What the daemon behind a socket answers to "GET /v1/status" and the like; undefined when none answers.
+ * Throws OperatorError with the daemon's own words for what it refuses.
+ */
+export async function askControl(path: string, route: string, body?: unknown): Promise<unknown> {
+  const answer = await open(path, route, body)
+  if (answer === undefined) return undefined
+  let text = ''
+  for await (const part of answer.setEncoding('utf8') as AsyncIterable<string>) text += part
+  const value = parsed(text)
+  if (answer.statusCode === 200) return value
+  const { error } = (value ?? {}) as { error?: unknown }
+  throw new OperatorError(typeof error === 'string' ? error : `${route}: the daemon answers ${text.trim()}`)
+}
+
+/** The events the daemon behind a socket sends, until it ends; undefined when none answers. */
+export async function followControl(path: string, route: string): Promise<AsyncIterableIterator<unknown> | undefined> {
+  const answer = await open(path, route, undefined)
+  return answer === undefined ? undefined : eventsIn(answer)
+}
+
+async function* eventsIn(answer: IncomingMessage): AsyncIterableIterator<unknown> {
+  let rest = ''
+  for await (const part of answer.setEncoding('utf8') as AsyncIterable<string>) {
+    const blocks = (rest + part).split('\n\n')
+    rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      if (block.startsWith('data: ')) yield JSON.parse(block.slice('data: '.length))
+    }
+  }
+}
+
+function open(path: string, route: string, body: unknown): Promise<IncomingMessage | undefined> {
+  const [method, url] = route.split(' ')
   return new Promise((resolve) => {
-    const asking = request({ socketPath: path, path: '/v1/status', timeout: ANSWER_MS }, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8').on('data', (part: string) => (text += part))
-      answer.on('end', () => {
-        try {
-          resolve(JSON.parse(text))
-        } catch {
-          resolve(undefined)
-        }
-      })
+    const asking = request({ socketPath: path, path: url, method, timeout: ANSWER_MS }, (answer) => {
+      // A stream of events is quiet for as long as nothing happens.
+      asking.setTimeout(0)
+      resolve(answer)
     })
     asking.on('timeout', () => asking.destroy())
     asking.on('error', () => resolve(undefined))
-    asking.end()
+    asking.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -9,7 +9,8 @@ import { pause } from './etcd/wait.ts'
 import { chooseExternalInterface } from './external-interface.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
-import { serveHealth } from './health.ts'
+import { Events } from './events.ts'
+import { healthRoutes, serveHealth } from './health.ts'
 import { type Inputs, leaseValueOf, subnetEnvOf } from './host-plan.ts'
 import { parseAddress } from './ip/address.ts'
 import { contains } from './ip/prefix.ts'
@@ -22,10 +23,10 @@ import { acquireLease } from './lease/own.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import { staySmall } from './memory.ts'
+import { type Sight, controlRoutes } from './operator.ts'
 import { Overlay } from './overlay.ts'
 import { Readiness } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
-import { type Status, statusOf } from './status.ts'
 import { tellSystemd } from './sd-notify.ts'
 import { awaitConfiguration, findDevices, findHost, obstacleTo } from './startup.ts'
 import { readSubnetEnv } from './subnet-env.ts'
@@ -46,15 +47,19 @@ export interface DaemonParts {
 /** Runs until the signal aborts. Rejects with OperatorError for what only the operator can mend. */
 export async function runDaemon({ options, backends, version, log, signal, holdMs }: DaemonParts): Promise<void> {
   log.info(`flanneld ${version}, node ${process.version}`)
-  const started = Date.now()
   const readiness = new Readiness(['lease', 'backend', 'subnet.env', 'peers', 'kernel'], log)
   const kernel = new LiveKernel()
   const reconciler = new Reconciler(kernel, log.part('kernel'), (failing) =>
     failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`),
   )
-  tellSystemd(readiness, () => reconciler.busyFor, signal)
+  const busy = (): number => reconciler.busyFor
+  tellSystemd(readiness, busy, signal)
+  const sight: Sight = {
+    ...{ version, since: Date.now(), options, readiness, reconciler, events: new Events() },
+    ...{ store: undefined, keeper: undefined, overlay: undefined, guard: undefined, firewall: undefined },
+  }
   const { healthzIp: ip, healthzPort: port } = options
-  if (port > 0) await serveHealth({ ip, port }, readiness, () => reconciler.busyFor, log.part('health'), signal)
+  if (port > 0) await serveHealth({ ip, port }, healthRoutes(readiness, busy), log.part('health'), signal)
 
   const host = await findHost(kernel, options, log.part('host'))
   const store = openStore({
@@ -158,8 +163,8 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
   )
   void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
   staySmall(signal)
-  const status = (): Status => statusOf(version, started, overlay, readiness, reconciler)
-  await serveControl(controlPath(options.subnetFile), status, log, signal)
+  Object.assign(sight, { store, keeper, overlay, guard, firewall })
+  await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log, signal)
   await overlay.update({})
   await follow({
     store,

@@ -1,6 +1,7 @@
 // The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP.
 import { createServer } from 'node:http'
 import { OperatorError, messageOf } from './errors.ts'
+import { type Answer, type Handler, type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 import type { Readiness } from './readiness.ts'
 
@@ -10,19 +11,22 @@ export const HANG_MS = 30_000
 /** What /healthz asks: for how long the pass at hand has been running, in milliseconds; 0 between passes. */
 export type Busy = () => number
 
+/** The routes of the health port; more may be added. */
+export function healthRoutes(readiness: Readiness, busy: Busy): Routes {
+  return new Map<string, Handler>([
+    ['GET /healthz', () => alive(busy())],
+    ['GET /readyz', () => (readiness.ready ? text(200, 'ready') : text(503, readiness.reasons.join('\n')))],
+  ])
+}
+
 /** Listens until the signal aborts. Rejects with OperatorError when the address cannot be had. */
 export async function serveHealth(
   at: { readonly ip: string; readonly port: number },
-  readiness: Readiness,
-  busy: Busy,
+  routes: Routes,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const server = createServer((request, response) => {
-    const { status, text } = answer(request.url ?? '/', readiness, busy)
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
-    response.end(`${text}\n`)
-  })
+  const server = createServer(serveRoutes(routes))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new OperatorError(`-healthz-port: ${at.ip}:${at.port}: cannot listen: ${messageOf(error)}`)),
@@ -36,16 +40,11 @@ export async function serveHealth(
   log.info(`health: http://${at.ip}:${at.port}/healthz and /readyz`)
 }
 
-function answer(url: string, readiness: Readiness, busy: Busy): { status: number; text: string } {
-  const path = url.split('?')[0]
-  if (path === '/healthz') {
-    const ms = busy()
-    return ms > HANG_MS
-      ? { status: 503, text: `the reconciler has been in one pass for ${Math.round(ms / 1000)} s` }
-      : { status: 200, text: 'flanneld is running' }
-  }
-  if (path === '/readyz') {
-    return readiness.ready ? { status: 200, text: 'ready' } : { status: 503, text: readiness.reasons.join('\n') }
-  }
-  return { status: 404, text: 'there is /healthz and /readyz' }
+function alive(ms: number): Answer {
+  if (ms <= HANG_MS) return text(200, 'flanneld is running')
+  return text(503, `the reconciler has been in one pass for ${Math.round(ms / 1000)} s`)
+}
+
+function text(status: number, line: string): Answer {
+  return { status, text: `${line}\n` }
 }

@@ -1,8 +1,6 @@
 // How this host is doing, as the daemon tells it and as `flanneld status` shows it: values and the verdict over them. Pure.
 import { show } from './kernel/show.ts'
-import type { Overlay } from './overlay.ts'
-import type { Readiness } from './readiness.ts'
-import type { Reconciler } from './reconcile/reconciler.ts'
+import type { Sight } from './operator.ts'
 import { ownSelf } from './host-plan.ts'
 
 /** What the control socket answers at /v1/status. Times are milliseconds since 1970. */
@@ -32,14 +30,9 @@ export interface Status {
   }
 }
 
-/** Gathers it. */
-export function statusOf(
-  version: string,
-  since: number,
-  overlay: Overlay,
-  readiness: Readiness,
-  reconciler: Reconciler,
-): Status {
+/** Gathers it; undefined before there is a lease. */
+export function statusOf({ version, since, overlay, readiness, reconciler }: Sight): Status | undefined {
+  if (overlay === undefined) return undefined
   const { configuration, external, subnet } = overlay.inputs
   const { backend } = configuration.own
   const { report } = reconciler

@@ -31,7 +31,7 @@ function imports(path: string): readonly string[] {
 const LAYERS: readonly (readonly RegExp[])[] = [
   [/^src\/(netlink|ip)\//, /^src\/(log|errors)\.ts$/],
   [/^src\/(kernel|etcd)\//, /^backends\//, /^src\/backend\.ts$/],
-  [/^src\/(reconcile|lease|firewall|cli)\//],
+  [/^src\/(reconcile|lease|firewall|probe|metrics|page|doctor|cli)\//],
   [/^src\/(?!main\.ts)[^/]+\.ts$/, /^src\/(options|network-config|external-interface)\//],
   [/^src\/main\.ts$/],
 ]

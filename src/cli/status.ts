@@ -20,7 +20,7 @@ export async function status(args: readonly string[], env: Environment, out: (te
   const { subnetFile } = asked.options
   const found = await readSubnetEnv(subnetFile)
   // The socket is the daemon's own, of this very version or one that says which it is.
-  const running = (await askControl(controlPath(subnetFile))) as Status | undefined
+  const running = (await askControl(controlPath(subnetFile), 'GET /v1/status')) as Status | undefined
   const docker = await dockerBridge(found)
   const verdict = verdictOf(running, docker)
   if (flags.length < args.length) out(`${JSON.stringify({ verdict, status: running ?? null, file: found ?? null })}\n`)

@@ -2,7 +2,7 @@
 // What forwards is left as it is meanwhile.
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
-import { HANG_MS, serveHealth } from '../../src/health.ts'
+import { HANG_MS, healthRoutes, serveHealth } from '../../src/health.ts'
 import { Readiness } from '../../src/readiness.ts'
 import { freePort } from '../lab/etcd.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
@@ -111,7 +111,12 @@ test('a pass that hangs: /healthz says so', async (t) => {
   const log = createLog('health', 0, () => undefined)
   const port = await freePort()
   let busy = 0
-  await serveHealth({ ip: '127.0.0.1', port }, new Readiness([], log), () => busy, log, stop.signal)
+  await serveHealth(
+    { ip: '127.0.0.1', port },
+    healthRoutes(new Readiness([], log), () => busy),
+    log,
+    stop.signal,
+  )
   const ask = (): Promise<Response> => fetch(`http://127.0.0.1:${port}/healthz`)
   t.is((await ask()).status, 200)
   busy = HANG_MS + 1000
