@@ -6,7 +6,7 @@ import { type GoFlags, parseGoFlags, unexpectedWord } from './options/go-flags.t
 import { suggestion } from './nearest.ts'
 import { type NamedRow, PREFIX, ROWS, TABLE, variableOf } from './options/table.ts'
 import type { Options } from './options/type.ts'
-import { VERBS, type Verb, usage } from './options/usage.ts'
+import { VERB_NAMES, type Verb, usage } from './options/usage.ts'
 
 export { UsageError } from './options/go-flags.ts'
 export type { Options } from './options/type.ts'
@@ -22,7 +22,8 @@ export type Invocation =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
 
-const KINDS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
+/** The flags of the daemon, without dash, and whether each takes a value. */
+export const DAEMON_FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
   ...ROWS.map((row): [string, 'boolean' | 'value'] => [
     row.flag,
     row.format.argument === undefined ? 'boolean' : 'value',
@@ -37,14 +38,14 @@ const KINDS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
  * such thing (print usage() with it) and OperatorError for a bad value, naming the flag or variable it came from.
  */
 export function parseOptions(argv: readonly string[], env: Environment): Invocation {
-  const flags = parseGoFlags(argv, KINDS)
+  const flags = parseGoFlags(argv, DAEMON_FLAGS)
   if (asked(flags, 'help') || asked(flags, 'h')) return { kind: 'help', text: usage() }
   if (asked(flags, 'version')) return { kind: 'version' }
   const [word, ...rest] = flags.rest
   if (word !== undefined) {
-    const verb = VERBS.find((known) => known === word)
+    const verb = VERB_NAMES.find((known) => known === word)
     const before = argv.slice(0, flags.consumed)
-    if (verb === undefined) throw unexpectedWord(word, before.at(-1), VERBS)
+    if (verb === undefined) throw unexpectedWord(word, before.at(-1), VERB_NAMES)
     return { kind: 'verb', verb, args: [...before, ...rest] }
   }
   const options = readOptions(flags, env)

@@ -1,46 +1,39 @@
 // The words that may stand in place of running the daemon, and what each does.
 import { OperatorError } from '../errors.ts'
 import { createLog } from '../log.ts'
-import { type Environment, parseOptions } from '../options.ts'
+import { parseOptions } from '../options.ts'
 import type { Verb } from '../options/usage.ts'
 import { cleanup } from './cleanup.ts'
 import { dockerNetwork } from './docker-network.ts'
 import { dockerOpts } from './docker-opts.ts'
 import { status } from './status.ts'
+import type { Terminal } from './terminal.ts'
 
-/** What a verb works with. */
-export interface Terminal {
-  readonly env: Environment
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
+/** What each verb does with what follows it; the exit status. */
+const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) => Promise<number>>> = {
+  cleanup: cleanUp,
+  'docker-network': (args, { env, out }) => dockerNetwork(args, env, out).then(() => 0),
+  'docker-opts': (args, { env, out }) => dockerOpts(args, env, out).then(() => 0),
+  status: (args, { env, out }) => status(args, env, out),
 }
 
 /** Runs a verb to its end: the exit status. Throws OperatorError. */
-export async function runVerb(verb: Verb, args: readonly string[], terminal: Terminal): Promise<number> {
-  const { env, out } = terminal
-  switch (verb) {
-    case 'cleanup':
-      await cleanUp(args, terminal)
-      return 0
-    case 'docker-network':
-      await dockerNetwork(args, env, out)
-      return 0
-    case 'docker-opts':
-      await dockerOpts(args, env, out)
-      return 0
-    case 'status':
-      return status(args, env, out)
-  }
+export function runVerb(verb: Verb, args: readonly string[], terminal: Terminal): Promise<number> {
+  return RUN[verb](args, terminal)
 }
 
 /** Takes the daemon's flags, so that it finds what a daemon with these left behind; and -dry-run. */
-async function cleanUp(args: readonly string[], { env, out, err }: Terminal): Promise<void> {
+async function cleanUp(args: readonly string[], { env, out, err }: Terminal): Promise<number> {
   const flags = args.filter((arg) => !/^--?dry-run$/.test(arg))
   const asked = parseOptions(flags, env)
-  if (asked.kind === 'help') return out(`Usage: flanneld cleanup [-dry-run] [OPTION]...\n\n${asked.text}`)
+  if (asked.kind === 'help') {
+    out(`Usage: flanneld cleanup [-dry-run] [OPTION]...\n\n${asked.text}`)
+    return 0
+  }
   if (asked.kind !== 'run') throw new OperatorError('cleanup: takes -dry-run and the flags of the daemon')
   const { options } = asked
   await cleanup(options, flags.length < args.length, createLog('cleanup', options.verbosity, err), (line) =>
     out(`${line}\n`),
   )
+  return 0
 }

@@ -1,17 +1,29 @@
-// The text of -help, made from the option table in the layout of Go's flag package.
+// The text of -help, made from the option table in the layout of Go's flag package, and from the table of verbs.
 import { type NamedRow, ROWS } from './table.ts'
 
-/** Words that may stand in place of running the daemon. */
-export const VERBS = ['cleanup', 'docker-network', 'docker-opts', 'status'] as const
+/** Words that may stand in place of running the daemon, each with one line for -help and the completions. */
+export const VERBS = {
+  cleanup: 'take everything the daemon put on this host off again',
+  'docker-network': 'make a Docker network on the leased subnet, or print how',
+  'docker-opts': 'write the options dockerd needs for the leased subnet',
+  status: 'how this host is doing, and what to do about it',
+} as const
 
 /** One of VERBS. */
-export type Verb = (typeof VERBS)[number]
+export type Verb = keyof typeof VERBS
+
+/** The verbs, in the order of the usage text. */
+export const VERB_NAMES = Object.keys(VERBS) as readonly Verb[]
 
 /** The whole usage text, ending in a newline. */
 export function usage(): string {
+  const width = Math.max(...VERB_NAMES.map((verb) => verb.length))
   const lines = [
     'Usage: flanneld [OPTION]...',
-    `       flanneld ${VERBS.join('|')} [OPTION]...`,
+    '       flanneld VERB [OPTION]...',
+    '',
+    'Verbs; flanneld VERB -help says more:',
+    ...VERB_NAMES.map((verb) => `  ${verb.padEnd(width)}  ${VERBS[verb]}`),
     '',
     'Every option can also be given by environment: -etcd-prefix as FLANNELD_ETCD_PREFIX. A flag beats its variable.',
     '',

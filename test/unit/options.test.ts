@@ -2,6 +2,7 @@ import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { type Environment, type Options, UsageError, parseOptions, usage } from '../../src/options.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
+import { VERB_NAMES } from '../../src/options/usage.ts'
 
 function run(argv: readonly string[], env: Environment = {}): Options {
   const invocation = parseOptions(argv, env)
@@ -212,6 +213,11 @@ test('the usage tells every flag once, with default and unit', (t) => {
   t.regex(text, /-iptables-resync int\n {4}\t[^\n]*in seconds[^\n]*\(default 5\)\n/)
   t.regex(text, /-ip-blackhole-route\n {4}\t[^\n]*\(default true\)\n/)
   t.regex(text, /-etcd-endpoints URLs\n[^\n]*\(default http:\/\/127.0.0.1:4001,http:\/\/127.0.0.1:2379\)\n/)
+})
+
+test('the usage tells every verb once, in a line', (t) => {
+  const text = usage()
+  for (const verb of VERB_NAMES) t.is(text.match(new RegExp(`^  ${verb} +\\S`, 'gm'))?.length, 1, verb)
 })
 
 test('a verb takes the words after it, and the flags before it, undecoded', (t) => {

@@ -1,0 +1,9 @@
+// What a verb works with: the environment it reads and the streams it writes.
+import type { Environment } from '../options.ts'
+
+/** What a verb works with. */
+export interface Terminal {
+  readonly env: Environment
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+}
