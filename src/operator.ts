@@ -3,12 +3,14 @@ import type { Events } from './events.ts'
 import type { Guard } from './firewall/guard.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Store } from './etcd/store.ts'
-import type { Routes } from './http.ts'
+import { OperatorError } from './errors.ts'
+import type { Answer, Handler, Routes } from './http.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
+import { peersOf } from './peer-view.ts'
 import { statusOf } from './status.ts'
 
 /** What can be seen of the daemon; what comes later in the start is undefined until then. */
@@ -29,5 +31,28 @@ export interface Sight {
 
 /** The routes of the control socket. */
 export function controlRoutes(sight: Sight): Routes {
-  return new Map([['GET /v1/status', () => ({ status: 200, json: statusOf(sight) })]])
+  return new Map<string, Handler>([
+    ['GET /v1/status', () => ({ status: 200, json: statusOf(sight) })],
+    ['GET /v1/peers', () => ({ status: 200, json: peersOf(sight) })],
+    ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
+  ])
+}
+
+/**
+ * The events kept, those after ?since=ID only, and then each as it happens; with ?follow=false the former alone, as an
+ * array. An ID of another daemon's life, larger than any of ours, leaves none out.
+ */
+function answerEvents(events: Events, query: URLSearchParams): Answer {
+  const since = Number(query.get('since') ?? 0)
+  if (!Number.isSafeInteger(since) || since < 0)
+    throw new OperatorError(`since: ${query.get('since')}: not an event's id`)
+  const { recent } = events
+  const known = since > (recent.at(-1)?.id ?? 0) ? recent : recent.filter(({ id }) => id > since)
+  if (query.get('follow') === 'false') return { status: 200, json: known }
+  return {
+    events(send, gone) {
+      for (const event of known) send(event)
+      events.follow(send, gone)
+    },
+  }
 }

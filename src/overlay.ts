@@ -108,8 +108,9 @@ export class Overlay {
     if (this.#signature() !== this.#intent) void this.#refresh()
   }
 
-  get peerCount(): number {
-    return this.#peers.size
+  /** All peers by subnet, as they are at this moment. */
+  get peers(): ReadonlyMap<Prefix, Peer> {
+    return this.#peers
   }
 
   /** Whether an address is a peer's VTEP address. */

@@ -48,7 +48,7 @@ export function statusOf({ version, since, overlay, readiness, reconciler }: Sig
     subnet,
     mtu: backend.mtu(ownSelf(overlay.inputs)),
     backend: backend.type,
-    peers: overlay.peerCount,
+    peers: overlay.peers.size,
     kernel: {
       failing: report.failing,
       conflicts: reconciler.conflicts.map(({ found }) => show(found)),
