@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly first?: number
   /** Prepares a host before its daemon starts. */
   readonly prepare?: (host: Host) => Promise<unknown>
+  /** What the daemons are started as; the bundle when absent. */
+  readonly program?: string
 }
 
 /** The network's config with these options of the backend. */
@@ -45,7 +47,7 @@ export function networkWith(backend: object): object {
 /** Makes etcd on .120 and hosts .121, .122, ... on one LAN. */
 export async function createCluster(
   owner: Parameters<typeof createLab>[0],
-  { backend = {}, args = '', hosts = 2, first = 121, prepare }: ClusterOptions = {},
+  { backend = {}, args = '', hosts = 2, first = 121, prepare, program }: ClusterOptions = {},
 ): Promise<Cluster> {
   const lab = await createLab(owner)
   const lan = await lab.lan()
@@ -54,7 +56,7 @@ export async function createCluster(
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)
     await prepare?.(host)
-    return nodeOn(host, await startFlanneld(host, `${ARGS} ${args}`))
+    return nodeOn(host, await startFlanneld(host, `${ARGS} ${args}`, program))
   }
   const nodes = await Promise.all(Array.from({ length: hosts }, (_, i) => join(first + i)))
   for (const from of nodes) for (const to of nodes) if (from !== to) await reached(from, to)

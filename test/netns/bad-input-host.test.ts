@@ -1,16 +1,13 @@
 // A host that cannot do what it has to: a subnet.env that cannot be written, a kernel without vxlan; and one that can
 // with less than root (P3), or with two daemons on it (P4).
 import test, { type ExecutionContext } from 'ava'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { errors, strays, warnings } from '../lab/complaints.ts'
 import { standIn } from '../lab/container.ts'
-import { BUNDLE, ROOT, ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
+import { BUNDLE, ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
 import { health } from '../lab/health.ts'
 import { type Host, type Lan, createLab } from '../lab/lab.ts'
+import { preloaded } from '../lab/preload.ts'
 import type { Running } from '../lab/process.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -91,11 +88,7 @@ for (const [what, spoil, ...named] of [
 
 test.serial('a kernel without vxlan: named, with what to load; the module loaded, it starts', async (t) => {
   const { host, etcd } = await world(t)
-  const folder = mkdtempSync(join(tmpdir(), `flanneld-no-vxlan-${process.pid}-`))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  const library = join(folder, 'no-vxlan.so')
-  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(ROOT, 'test/lab/no-vxlan.c')])
-  const daemon = await startFlanneld(host, `${ARGS} ${HEALTH}`, `env LD_PRELOAD=${library} ${BUNDLE}`)
+  const daemon = await startFlanneld(host, `${ARGS} ${HEALTH}`, preloaded(t, 'no-vxlan'))
   await complains(t, daemon, ['flannel.1', 'EOPNOTSUPP', 'this kernel has no vxlan', 'modprobe vxlan', 'trying again'])
   await becomes(host, 503, /backend: .*no vxlan/)
   t.deepEqual(await etcd.leases().then((leases) => leases.length), 1)

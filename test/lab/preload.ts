@@ -1,0 +1,16 @@
+// Libraries that change what the kernel's calls do for one program: compiled from the C files beside this one.
+import type { ExecutionContext } from 'ava'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BUNDLE, ROOT } from './flanneld.ts'
+
+/** The daemon's command line with this library preloaded; the library is gone when the test is over. */
+export function preloaded(t: Pick<ExecutionContext, 'teardown'>, name: 'no-vxlan' | 'deaf'): string {
+  const folder = mkdtempSync(join(tmpdir(), `flanneld-${name}-${process.pid}-`))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const library = join(folder, `${name}.so`)
+  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(ROOT, `test/lab/${name}.c`)])
+  return `env LD_PRELOAD=${library} ${BUNDLE}`
+}
