@@ -91,6 +91,9 @@ function readOptions(flags: GoFlags, env: Environment): Options {
   const options = values as unknown as Options
   requirePair(options, origin, 'etcdCertfile', 'etcdKeyfile')
   requirePair(options, origin, 'etcdUsername', 'etcdPassword')
+  if (options.healthzPage && options.healthzPort === 0) {
+    throw new OperatorError(`${origin({ ...TABLE.healthzPage, name: 'healthzPage' })}: needs -healthz-port beside it`)
+  }
   return options
 }
 

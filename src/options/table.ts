@@ -4,6 +4,7 @@ import type { Address } from '../ip/address.ts'
 import * as format from './format.ts'
 import type { Row } from './format.ts'
 import type { Options } from './type.ts'
+import { KUBERNETES } from './kubernetes.ts'
 
 /** The rows, in the order of the usage text. */
 export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
@@ -166,48 +167,13 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     format: format.integer(0, 65535),
     doc: 'TCP port to serve them on, 0 for none',
   },
-  kubeSubnetMgr: {
-    flag: 'kube-subnet-mgr',
+  healthzPage: {
+    flag: 'healthz-page',
     default: false,
     format: format.boolean,
-    unsupported: 'refused',
-    doc: 'lease subnets from Kubernetes instead of etcd',
+    doc: 'serve a page at / of that port too: this host, its peers, leases and repairs, live; anyone who reaches it can read it',
   },
-  kubeApiUrl: {
-    flag: 'kube-api-url',
-    default: undefined,
-    format: format.optional,
-    unsupported: 'refused',
-    doc: 'URL of the Kubernetes API server',
-  },
-  kubeAnnotationPrefix: {
-    flag: 'kube-annotation-prefix',
-    default: 'flannel.alpha.coreos.com',
-    format: format.string,
-    unsupported: 'refused',
-    doc: 'prefix of the annotations on Kubernetes nodes',
-  },
-  kubeconfigFile: {
-    flag: 'kubeconfig-file',
-    default: undefined,
-    format: format.optional,
-    unsupported: 'refused',
-    doc: 'kubeconfig file',
-  },
-  netConfigPath: {
-    flag: 'net-config-path',
-    default: '/etc/kube-flannel/net-conf.json',
-    format: format.string,
-    unsupported: 'refused',
-    doc: 'file with the network config under Kubernetes',
-  },
-  setNodeNetworkUnavailable: {
-    flag: 'set-node-network-unavailable',
-    default: true,
-    format: format.boolean,
-    unsupported: 'refused',
-    doc: 'clear NodeNetworkUnavailable of the Kubernetes node when ready',
-  },
+  ...KUBERNETES,
   verbosity: {
     flag: 'v',
     default: 0,

@@ -38,6 +38,7 @@ export interface Options {
   readonly healthzIp: Address
   /** 0: off. */
   readonly healthzPort: number
+  readonly healthzPage: boolean
   readonly kubeSubnetMgr: boolean
   readonly kubeApiUrl: string | undefined
   readonly kubeAnnotationPrefix: string

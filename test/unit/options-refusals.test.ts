@@ -67,3 +67,26 @@ test('E6: no refusal repeats a password', (t) => {
   ]
   for (const line of lines) t.false(line.includes(secret), line)
 })
+
+test('the page is served on the health port, so needs one', (t) => {
+  t.is(refusal(['-healthz-page']), '-healthz-page: needs -healthz-port beside it')
+  t.is(refusal([], { FLANNELD_HEALTHZ_PAGE: 'true' }), 'FLANNELD_HEALTHZ_PAGE: needs -healthz-port beside it')
+  const read = parseOptions(['-healthz-port=9000'], { FLANNELD_HEALTHZ_PAGE: 'true' })
+  t.true(read.kind === 'run' && read.options.healthzPage)
+})
+
+test('E6: a certificate needs its key, a user name its password, and the other way round', (t) => {
+  t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile beside it')
+  t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile beside it')
+  t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password beside it')
+  t.is(refusal(['-etcd-password=p']), '-etcd-password: needs -etcd-username beside it')
+  const read = parseOptions(['-etcd-username=u', '-etcd-endpoints=https://a', '-etcd-certfile=c', '-etcd-keyfile=k'], {
+    FLANNELD_ETCD_PASSWORD: 'p',
+  })
+  if (read.kind !== 'run') return t.fail()
+  const { options } = read
+  t.deepEqual(
+    [options.etcdUsername, options.etcdPassword, options.etcdCertfile, options.etcdKeyfile],
+    ['u', 'p', 'c', 'k'],
+  )
+})

