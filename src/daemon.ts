@@ -9,8 +9,7 @@ import { pause } from './etcd/wait.ts'
 import { chooseExternalInterface } from './external-interface.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
-import { Events } from './events.ts'
-import { healthRoutes, serveHealth } from './health.ts'
+import { serveHealth } from './health.ts'
 import { type Inputs, leaseValueOf, subnetEnvOf } from './host-plan.ts'
 import { parseAddress } from './ip/address.ts'
 import { contains } from './ip/prefix.ts'
@@ -23,7 +22,7 @@ import { acquireLease } from './lease/own.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import { staySmall } from './memory.ts'
-import { type Sight, controlRoutes } from './operator.ts'
+import { controlRoutes, firstSight, healthPortRoutes } from './operator.ts'
 import { Overlay } from './overlay.ts'
 import { Readiness } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
@@ -52,17 +51,13 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
   const reconciler = new Reconciler(kernel, log.part('kernel'), (failing) =>
     failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`),
   )
-  const busy = (): number => reconciler.busyFor
-  tellSystemd(readiness, busy, signal)
-  const sight: Sight = {
-    ...{ version, since: Date.now(), options, readiness, reconciler, events: new Events() },
-    ...{ store: undefined, keeper: undefined, overlay: undefined, guard: undefined, firewall: undefined },
-  }
+  tellSystemd(readiness, () => reconciler.busyFor, signal)
+  const sight = firstSight({ version, options, readiness, reconciler })
   const { healthzIp: ip, healthzPort: port } = options
-  if (port > 0) await serveHealth({ ip, port }, healthRoutes(readiness, busy), log.part('health'), signal)
+  if (port > 0) await serveHealth({ ip, port }, healthPortRoutes(sight), log.part('health'), signal)
 
   const host = await findHost(kernel, options, log.part('host'))
-  const store = openStore({
+  const opened = openStore({
     endpoints: options.etcdEndpoints,
     certificateFile: options.etcdCertfile,
     keyFile: options.etcdKeyfile,
@@ -70,6 +65,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     username: options.etcdUsername,
     password: options.etcdPassword,
   })
+  const store = sight.etcd.counted(opened)
   signal.addEventListener('abort', () => store.close())
   const configuration = await awaitConfiguration({
     store,
@@ -174,6 +170,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     reconciler,
     readiness,
     keeper,
+    census: sight.census,
     obstacleTo: (next) => obstacleTo(next, { kernel, options, external: overlay.inputs.external }),
     log,
     signal,

@@ -5,6 +5,7 @@ import { type Configuration, readConfiguration, refusesChange } from './configur
 import { messageOf } from './errors.ts'
 import { selfOf } from './host-plan.ts'
 import type { Change, Entry, Store, WatchStep } from './etcd/store.ts'
+import type { LeaseCensus } from './lease/census.ts'
 import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
@@ -24,6 +25,8 @@ export interface FollowParts {
   readonly reconciler: Reconciler
   readonly readiness: Readiness
   readonly keeper: LeaseKeeper
+  /** Counts the leases. */
+  readonly census: LeaseCensus
   /** Why this host cannot run another config. */
   readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
   readonly log: Log
@@ -143,6 +146,7 @@ class Follower {
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
         : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
     this.#say(told)
+    this.#parts.census.take(this.#parts.options.etcdPrefix, step, this.#table, told)
     overlay.peersChanged(this.#table.peers, told.changes)
     if (this.#complete) return
     this.#complete = true

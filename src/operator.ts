@@ -1,11 +1,14 @@
 // The operator's side of a running daemon: what may be seen of it, and the routes by which it is asked.
-import type { Events } from './events.ts'
+import { Events } from './events.ts'
 import type { Guard } from './firewall/guard.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Store } from './etcd/store.ts'
 import { OperatorError } from './errors.ts'
+import { healthRoutes } from './health.ts'
 import type { Answer, Handler, Routes } from './http.ts'
+import { LeaseCensus } from './lease/census.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
+import { EtcdTally } from './metrics/etcd-tally.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import type { Readiness } from './readiness.ts'
@@ -22,11 +25,29 @@ export interface Sight {
   readonly readiness: Readiness
   readonly reconciler: Reconciler
   readonly events: Events
+  /** How etcd answers: counts of its calls, whether the watch is alive and how far it has come. */
+  readonly etcd: EtcdTally
+  /** The leases in numbers. */
+  readonly census: LeaseCensus
   store: Store | undefined
   keeper: LeaseKeeper | undefined
   overlay: Overlay | undefined
   guard: Guard | undefined
   firewall: Firewall | undefined
+}
+
+/** What can be seen at the very start. */
+export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler'>): Sight {
+  return {
+    ...known,
+    ...{ since: Date.now(), events: new Events(), etcd: new EtcdTally(), census: new LeaseCensus() },
+    ...{ store: undefined, keeper: undefined, overlay: undefined, guard: undefined, firewall: undefined },
+  }
+}
+
+/** The routes of the health port. */
+export function healthPortRoutes(sight: Sight): Routes {
+  return healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
 }
 
 /** The routes of the control socket. */

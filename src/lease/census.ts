@@ -1,0 +1,74 @@
+// The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
+// subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
+import type { Entry, Change, WatchStep } from '../etcd/store.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { Counter } from '../metrics/tally.ts'
+import { type SubnetRange, fits, sizeOf } from './allocate.ts'
+import { decodeKey, subnetsFolder } from './codec.ts'
+import type { PeerStep, PeerTable } from './peers.ts'
+
+/** How a range is used; `free` is what is left of it. */
+export interface Usage {
+  readonly leased: number
+  /** Leases without an end. */
+  readonly reserved: number
+  /** Leases that are not believed: nobody else is given their subnets. */
+  readonly refused: number
+  readonly free: number
+}
+
+export class LeaseCensus {
+  /** Leases that were refused, by reason; one refused again for another reason counts again. */
+  readonly rejected = new Counter()
+  readonly #reserved = new Set<string>()
+  #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
+
+  /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
+  take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
+    this.#table = table
+    for (const { reason } of told.refused) this.rejected.add(reason)
+    const folder = subnetsFolder(prefix)
+    if (step.type === 'snapshot') {
+      this.#reserved.clear()
+      for (const entry of step.snapshot.entries) this.#note(folder, entry)
+    } else {
+      for (const change of step.changes) this.#noteChange(folder, change)
+    }
+  }
+
+  /** Refused leases there are now, by reason. */
+  get refused(): ReadonlyMap<string, string> {
+    return this.#table.refused
+  }
+
+  /** How a range is used, by us with `own` and by everybody else. */
+  usage(prefix: string, range: SubnetRange, own: Prefix): Usage {
+    const { peers, refused } = this.#table
+    const believed = new Set([own, ...peers.keys()].filter((subnet) => fits(range, subnet)))
+    const named = (key: string): Prefix | undefined => {
+      const decoded = decodeKey(prefix, key)
+      return decoded.ok && fits(range, decoded.value.subnet) ? decoded.value.subnet : undefined
+    }
+    const unbelieved = new Set(
+      [...refused.keys()].map(named).filter((subnet) => subnet !== undefined && !believed.has(subnet)),
+    )
+    const reserved = [...this.#reserved].filter((key) => !refused.has(key) && named(key) !== undefined).length
+    return {
+      leased: believed.size - reserved,
+      reserved,
+      refused: unbelieved.size,
+      free: Math.max(0, Number(sizeOf(range)) - believed.size - unbelieved.size),
+    }
+  }
+
+  #noteChange(folder: string, change: Change): void {
+    if (change.type === 'put') this.#note(folder, change.entry)
+    else this.#reserved.delete(change.key)
+  }
+
+  #note(folder: string, { key, lease }: Entry): void {
+    if (!key.startsWith(folder)) return
+    if (lease === '0') this.#reserved.add(key)
+    else this.#reserved.delete(key)
+  }
+}
