@@ -5,6 +5,7 @@ import { errors } from '../lab/complaints.ts'
 import { subnetEnv } from '../lab/flanneld.ts'
 import { PREFIX } from '../lab/founding.ts'
 import { kernelText } from '../lab/kernel-text.ts'
+import type { Host } from '../lab/lab.ts'
 import { startPings } from '../lab/ping.ts'
 import { record } from '../lab/reliability.ts'
 import { waitFor } from '../lab/wait.ts'
@@ -188,4 +189,33 @@ for (const [what, made, kept] of [
       t.deepEqual(errors(a.daemon), [])
     },
   )
+}
+
+for (const type of ['vxlan', 'host-gw']) {
+  test.serial(`L7: the uplink is deleted and made again, by another index: all follows (${type})`, async (t) => {
+    const over = (host: Host): Promise<unknown> => host.run(`ip link add br9 type bridge; ${overBridge(host.address)}`)
+    const cluster = await createCluster(t, { backend: { Type: type }, args: '-iface=br9', prepare: over })
+    const [a, b] = cluster.nodes as [Node, Node]
+    const index = async (): Promise<string> => (await a.host.run('ip -o link show br9')).split(':')[0] ?? ''
+    const before = { index: await index(), ours: (await kernelText(a.host)).ours }
+    const pings = await startPings(a.container, b.container.address)
+    await waitFor('pings', () => pings.received() > 5)
+    await a.host.run(`ip link del br9; ip link add br9 type bridge
+      ${overBridge(a.host.address)}`)
+    const start = Date.now()
+    t.not(await index(), before.index)
+    await waitFor('whole', async () => (await kernelText(a.host)).ours === before.ours, 20_000)
+    const ms = Date.now() - start
+    const flowing = pings.received()
+    await waitFor('pings after it', () => pings.received() > flowing + 5)
+    await pings.stop()
+    t.is((await cluster.etcd.leases()).length, 2)
+    await record({ fault: `uplink deleted and made again (${type})`, promise: 'all follows', ms, test: t.title })
+  })
+}
+
+/** Makes br9 the uplink in the place of enp0s3. */
+function overBridge(address: string): string {
+  return `ip link set enp0s3 master br9; ip addr flush dev enp0s3
+    ip addr add ${address}/24 brd + dev br9; ip link set br9 up`
 }
