@@ -9,6 +9,7 @@ import { isAnothersTable, nftablesKind, tableNames } from './nftables.ts'
 import { keepTable, listTable, listTables, removeTables } from './owned-table.ts'
 import type { FirewallInput } from './rules.ts'
 import type { Runner } from './run.ts'
+import { type Syncs, countSyncs } from './syncs.ts'
 
 /** What createFirewall needs. */
 export interface FirewallOptions {
@@ -46,6 +47,7 @@ export interface Firewall {
   /** Resolves when what was wanted last has been made so, or failed once (status says which). Never rejects. */
   settled(): Promise<void>
   status(): FirewallStatus
+  readonly syncs: Syncs
   /** Ends the loop; rules stay as they are. */
   stop(): void
   /** Ends the loop and removes what is ours. Throws OperatorError. */
@@ -57,7 +59,8 @@ export function createFirewall(options: FirewallOptions): Firewall {
   const { log, resyncSeconds, netns, previous = [] } = options
   let processes = 0
   const runner: Runner = { prefix: options.prefix ?? [], started: () => void processes++ }
-  const iptables = keepIptables({ log, resyncSeconds, netns, runner, previous })
+  const syncs = countSyncs()
+  const iptables = keepIptables({ log, resyncSeconds, netns, runner, previous, syncs })
   const mine = new Set(previous)
   const tables = new Map(
     ([4, 6] as const).map((family) => {
@@ -67,7 +70,7 @@ export function createFirewall(options: FirewallOptions): Firewall {
         family,
         keepTable(
           nftablesKind(family, () => [...mine]),
-          { log, resyncSeconds, netns, runner, previous: names },
+          { log, resyncSeconds, netns, runner, previous: names, syncs },
         ),
       ]
     }),
@@ -97,6 +100,7 @@ export function createFirewall(options: FirewallOptions): Firewall {
       const state = stopped || !wanted ? 'idle' : error === undefined ? 'right' : 'failing'
       return { state, error, passes: new Map(iptables.passes()), processes, written: iptables.written() }
     },
+    syncs,
     stop: () => void stop(),
     async cleanup() {
       await stop()

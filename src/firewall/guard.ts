@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import { GUARD_PREFIX, type GuardedPort, changePeers, guardTable, replaceGuard } from './guard-ruleset.ts'
 import { type TableKind, keepTable, listTables, removeTables } from './owned-table.ts'
 import { type Runner, run } from './run.ts'
+import { type Syncs, countSyncs } from './syncs.ts'
 
 /** What createGuard needs. */
 export interface GuardOptions {
@@ -34,6 +35,7 @@ export interface Guard {
   dropped(): Promise<bigint>
   /** Why there is no guard although one is wanted. */
   error(): string | undefined
+  readonly syncs: Syncs
   /** Ends the loop; the guard stays as it is. */
   stop(): void
   /** Ends the loop and removes the guard of the last wish. */
@@ -63,7 +65,8 @@ export function createGuard(options: GuardOptions): Guard {
   const runner: Runner = { prefix: options.prefix ?? [] }
   const { log, resyncSeconds, netns } = options
   const previous = (options.previous ?? []).map(guardTable)
-  const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous })
+  const syncs = countSyncs()
+  const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
   let vni: number | undefined
 
   return {
@@ -78,6 +81,7 @@ export function createGuard(options: GuardOptions): Guard {
       return status === 0 ? BigInt(/packets (\d+)/.exec(stdout)?.[1] ?? 0) : 0n
     },
     error: () => table.error(),
+    syncs,
     stop: () => void table.stop(),
     async cleanup() {
       await table.stop()

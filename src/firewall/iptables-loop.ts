@@ -5,6 +5,7 @@ import type { Family } from '../ip/address.ts'
 import { type Prefix, parsePrefix } from '../ip/prefix.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { Syncs } from './syncs.ts'
 import { type Applier, type Pass, createApplier } from './applier.ts'
 import { type FirewallInput, TABLES } from './rules.ts'
 import { NotInstalled, type Runner } from './run.ts'
@@ -20,6 +21,7 @@ export interface IptablesOptions {
   /** Path of another network namespace to work in (tests), where `runner` must start its programs too. */
   readonly netns: string | undefined
   readonly runner: Runner
+  readonly syncs: Syncs
 }
 
 /** Rules being kept. */
@@ -124,6 +126,7 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
       appliers.set(family, present)
       const done = await present.apply(input, mine, async () => watch?.generation())
       written += done.written
+      options.syncs.add('written', done.written)
       if (done.written > 0) wrote()
       report(family, done)
     } else if (applier !== undefined || !swept.has(family)) {
@@ -173,6 +176,7 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
   function failed(family: Family, why: string): void {
     if (errors.get(family) !== why) log.error(`${why}; trying again`)
     errors.set(family, why)
+    options.syncs.add('failed')
     clearTimeout(retries.get(family))
     retries.set(family, setTimeout(kick, backoff, [family]))
     backoff = Math.min(backoff * 2, BACKOFF_MS.most)

@@ -4,6 +4,7 @@
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type Runner, output, run } from './run.ts'
+import type { Syncs } from './syncs.ts'
 import { type RulesetWatch, type TableFamily, tableKey, watchRuleset } from './watch.ts'
 
 /** What a table is for, as values and pure functions of what is wanted. */
@@ -31,6 +32,7 @@ export interface TableOptions {
   readonly runner: Runner
   /** Names of tables that earlier runs may have left: they go, unless wanted again. */
   readonly previous: readonly string[]
+  readonly syncs: Syncs
 }
 
 /** A table being kept. */
@@ -173,6 +175,7 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
       await output(runner, 'nft', ['-f', '-'], text)
       await watch?.generation()
       actual = next
+      options.syncs.add('written')
       if (touched > 1) foreign()
     } finally {
       touched = undefined
@@ -182,6 +185,7 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   function failed(why: string): void {
     if (error !== why) log.warn(`${kind.what}: ${why}: ${kind.consequence}; trying again`)
     error = why
+    options.syncs.add('failed')
     kickIn(backoff)
     backoff = Math.min(backoff * 2, BACKOFF_MS.most)
   }

@@ -4,6 +4,7 @@
 import type { Store, WatchStep } from '../etcd/store.ts'
 import { Backoff, pause, unlessAborted } from '../etcd/wait.ts'
 import { EtcdError, messageOf } from '../errors.ts'
+import { Counter } from '../metrics/tally.ts'
 import { acquireLease, type AcquireOptions } from './own.ts'
 import type { Claim, OwnLease } from './claim.ts'
 
@@ -23,6 +24,13 @@ export interface LeaseEvents {
 export interface LeaseKeeper {
   /** Our lease as last known. */
   own(): OwnLease
+  /**
+   * When our lease ends if it is not renewed, in Date.now()'s milliseconds: Infinity for a reservation, undefined before
+   * the first renewal.
+   */
+  expires(): number | undefined
+  /** Looks after our lease so far: it was as it should be, it had to be written anew, or that failed. */
+  readonly renewals: Counter<'renewed' | 'restored' | 'failed'>
   /** Claims something else from now on (public address, backend data, ranges); written when it differs. */
   publish(claim: Claim): void
   /** Takes a step of a watch on the folder of subnets and looks whether our key is as we left it. */
@@ -48,6 +56,8 @@ export function keepLease(
   const keeper = new Keeper(store, prefix, claim, own, events, options)
   return {
     own: () => keeper.own,
+    expires: () => keeper.expires,
+    renewals: keeper.renewals,
     publish: (next) => keeper.publish(next),
     observe: (step) => keeper.observe(step),
     done: keeper.run(),
@@ -59,6 +69,8 @@ class Superseded extends Error {}
 
 class Keeper {
   own: OwnLease
+  expires: number | undefined
+  readonly renewals = new Counter<'renewed' | 'restored' | 'failed'>(['renewed', 'restored', 'failed'])
   #claim: Claim
   readonly #store: Store
   readonly #prefix: string
@@ -129,7 +141,9 @@ class Keeper {
     const { entry } = await this.#abortable(this.#store.get(key))
     if (entry === undefined) return this.#question('key deleted')
     if (entry.modRevision !== modRevision) return this.#question('key changed')
-    this.#events.onRenewed?.(ttl === undefined ? undefined : Date.now() + ttl * 1_000)
+    this.expires = ttl === undefined ? Infinity : Date.now() + ttl * 1_000
+    this.renewals.add('renewed')
+    this.#events.onRenewed?.(ttl === undefined ? undefined : this.expires)
   }
 
   /** Clears up a doubt: afterwards we have a lease, the same one whenever that is possible. */
@@ -148,6 +162,7 @@ class Keeper {
     }
     const { own } = this
     if (own.key === before.key && own.modRevision === before.modRevision && own.etcdLease === before.etcdLease) return
+    this.renewals.add('restored')
     if (own.key !== before.key) this.#options.log.warn(`lease moved from ${before.subnet} to ${own.subnet}: ${why}`)
     else this.#options.log.info(`lease of ${own.subnet} written anew: ${why}`)
     this.#events.onChanged(own, why)
@@ -165,6 +180,7 @@ class Keeper {
   }
 
   #failed(error: unknown): void {
+    this.renewals.add('failed')
     const text = error instanceof EtcdError ? error.message : `bug: ${messageOf(error)}`
     if (this.#trouble === undefined) this.#options.log.warn(`lease of ${this.own.subnet} not renewed: ${text}`)
     this.#trouble = text

@@ -158,14 +158,19 @@ class Pass {
     return changes
   }
 
+  /** Whether a change puts right what somebody else did. */
+  #isRepair({ object }: Change): boolean {
+    return isRepair(this.#open.get(object.kind)?.why) && !this.#expected.has(keyOf(object))
+  }
+
   async #apply(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return
     for (const change of changes) {
       const { kind } = change.object
       const why = this.#open.get(kind)?.why
-      const work = this.#work.get(kind) ?? { why, changes: 0, repairs: 0, first: undefined }
+      const work = this.#work.get(kind) ?? { why, changes: 0, repairs: 0, first: undefined, refused: 0 }
       work.changes++
-      if (isRepair(why) && !this.#expected.has(keyOf(change.object))) {
+      if (this.#isRepair(change)) {
         work.repairs++
         work.first ??= change
       }
@@ -175,7 +180,12 @@ class Pass {
     // Portions hold several peers; what a route hangs on has to be there before it.
     const order = (change: Change): number => KINDS.indexOf(change.object.kind)
     const sorted = changes[0]?.verb === 'delete' ? changes : changes.toSorted((a, b) => order(a) - order(b))
-    this.#failures.push(...(await this.#input.kernel.apply(sorted)))
+    const refused = await this.#input.kernel.apply(sorted)
+    for (const { change } of refused) {
+      const work = this.#work.get(change.object.kind)
+      if (work !== undefined && this.#isRepair(change)) work.refused++
+    }
+    this.#failures.push(...refused)
   }
 }
 
