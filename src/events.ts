@@ -1,12 +1,26 @@
 // What happened on this host since the daemon started, for `flanneld events` and the page: the last few hundred events, and
-// whoever listens for more. Invariant: a bounded memory; an event costs no I/O.
+// whoever listens for more. Invariants: a bounded memory; an event costs no I/O; a burst of one kind is summed up, so that
+// it neither costs nor drives everything else out.
+
+/** What an event is about. */
+export const EVENT_KINDS = [
+  'repair',
+  'conflict',
+  'peer',
+  'probe',
+  'lease',
+  'config',
+  'store',
+  'firewall',
+  'ready',
+] as const
 
 /** Something that happened. `at` is milliseconds since 1970. */
 export interface HappenedEvent {
   /** Counts up from 1 in one daemon's life. */
   readonly id: number
   readonly at: number
-  readonly kind: 'repair' | 'conflict' | 'peer' | 'probe' | 'lease' | 'config' | 'store' | 'firewall' | 'ready'
+  readonly kind: (typeof EVENT_KINDS)[number]
   /** Whether somebody should look at it. */
   readonly bad: boolean
   /** The subnet of the peer it is about, if it is about one. */
@@ -17,10 +31,25 @@ export interface HappenedEvent {
 
 /** So many are kept. */
 const KEPT = 500
+/** Of one kind so many are told in so many milliseconds; the others are counted. */
+const BURST = { most: 30, ms: 10_000 }
+
+/** The events of one kind in the present stretch of time. */
+interface Stretch {
+  /** performance.now */
+  readonly began: number
+  told: number
+  untold: number
+  bad: boolean
+}
+
+/** Where events are told: what the parts of the daemon that only tell some need. */
+export type Happenings = Pick<Events, 'happened'>
 
 export class Events {
   readonly #kept: HappenedEvent[] = []
   readonly #listeners = new Set<(event: HappenedEvent) => void>()
+  readonly #stretches = new Map<HappenedEvent['kind'], Stretch>()
   #last = 0
 
   /** Notes an event. */
@@ -29,17 +58,13 @@ export class Events {
     text: string,
     { bad = false, peer }: { bad?: boolean; peer?: string } = {},
   ): void {
-    const event: HappenedEvent = {
-      id: ++this.#last,
-      at: Date.now(),
-      kind,
-      bad,
-      ...(peer === undefined ? {} : { peer }),
-      text,
+    const stretch = this.#stretchOf(kind)
+    if (++stretch.told > BURST.most) {
+      stretch.bad ||= bad
+      if (stretch.untold++ === 0) setTimeout(() => this.#sumUp(kind, stretch), BURST.ms).unref()
+      return
     }
-    this.#kept.push(event)
-    if (this.#kept.length > KEPT) this.#kept.shift()
-    for (const listener of this.#listeners) listener(event)
+    this.#tell({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
   }
 
   /** Those kept, oldest first. */
@@ -51,5 +76,26 @@ export class Events {
   follow(listener: (event: HappenedEvent) => void, signal: AbortSignal): void {
     this.#listeners.add(listener)
     signal.addEventListener('abort', () => this.#listeners.delete(listener))
+  }
+
+  #stretchOf(kind: HappenedEvent['kind']): Stretch {
+    const known = this.#stretches.get(kind)
+    // One with a sum to come ends when that is told.
+    if (known !== undefined && (known.untold > 0 || performance.now() - known.began < BURST.ms)) return known
+    const fresh = { began: performance.now(), told: 0, untold: 0, bad: false }
+    this.#stretches.set(kind, fresh)
+    return fresh
+  }
+
+  #sumUp(kind: HappenedEvent['kind'], { untold, bad }: Stretch): void {
+    this.#stretches.delete(kind)
+    this.#tell({ kind, bad, text: `and ${untold} more of this kind` })
+  }
+
+  #tell(event: Omit<HappenedEvent, 'id' | 'at'>): void {
+    const told = { id: ++this.#last, at: Date.now(), ...event }
+    this.#kept.push(told)
+    if (this.#kept.length > KEPT) this.#kept.shift()
+    for (const listener of this.#listeners) listener(told)
   }
 }

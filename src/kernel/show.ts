@@ -26,6 +26,23 @@ export function show(object: KernelObject): string {
   }
 }
 
+/** What names an object among those of its kind, for lists: "route 10.2.3.0/24", "neighbor 10.2.3.0". */
+export function brief(object: KernelObject): string {
+  switch (object.kind) {
+    case 'link':
+      return `link ${object.name}`
+    case 'address':
+    case 'neighbor':
+      return `${object.kind} ${object.address}`
+    case 'fdb':
+      return `fdb ${object.mac}`
+    case 'nexthop':
+      return `nexthop ${object.gateway}`
+    case 'route':
+      return `route ${object.destination}`
+  }
+}
+
 /** Words before and after the destination. */
 function wordsOf(target: RouteTarget): readonly [string, string] {
   switch (target.type) {

@@ -8,6 +8,7 @@ import type { Conflict } from '../kernel/diff.ts'
 import type { Drift, Failure, Kernel } from '../kernel/kernel.ts'
 import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
+import type { Happenings } from '../events.ts'
 import { Backoff, pause } from '../etcd/wait.ts'
 import { type Intent, domainOf } from './intent.ts'
 import { type Peers, makePass } from './pass.ts'
@@ -63,11 +64,11 @@ export class Reconciler {
   #waiters: Waiter[] = []
   #tries: Waiter[] = []
 
-  /** `passed` hears after each pass how many changes the kernel refuses. */
-  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined) {
+  /** `passed` hears after each pass how many changes the kernel refuses, `events` of repairs and conflicts. */
+  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined, events?: Happenings) {
     this.#kernel = kernel
     this.#passed = passed
-    this.report = new Report(log)
+    this.report = new Report(log, events)
     this.#conflicts = new Conflicts(this.report)
   }
 
@@ -97,6 +98,7 @@ export class Reconciler {
 
   /** Tells that somebody else touched what is ours, or that we lost sight. */
   drift(drift: Drift): number {
+    this.report.drifts.add(drift.type === 'overrun' ? 'overrun' : drift.kind)
     return this.#mark('drift', drift.type === 'overrun' ? KINDS : TAKEN_ALONG[drift.kind])
   }
 

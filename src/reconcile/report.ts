@@ -1,9 +1,12 @@
 // What the reconciler did, for the log and for whoever asks: counts since the start, and lines on transitions only.
 import type { Conflict } from '../kernel/diff.ts'
 import type { Change, Failure } from '../kernel/kernel.ts'
-import { show } from '../kernel/show.ts'
-import { type Kind, keyOf } from '../kernel/state.ts'
+import { brief, show } from '../kernel/show.ts'
+import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
+import type { Happenings } from '../events.ts'
 import type { Log } from '../log.ts'
+import { Lately } from './lately.ts'
+import { Counter, Histogram } from '../metrics/tally.ts'
 
 /** Why the kernel has to be read again; only drift and audits count as repairs. */
 export type Staleness = 'intent' | 'drift' | 'audit' | 'retry'
@@ -15,17 +18,42 @@ export interface Work {
   /** Changes that put right what somebody else did, and the first of them: not those that peers who came or went need. */
   readonly repairs: number
   readonly first: Change | undefined
+  /** Repairs the kernel refused. */
+  readonly refused: number
 }
 
 /** At most so many lines about repairs in so many milliseconds: a program that fights us must not fill the log. */
 const REPAIR_LINES = 12
 const REPAIR_LINE_MS = 10_000
+/** Seconds: a pass over one peer takes a millisecond, the first one over 60,000 some seconds. */
+const PASS_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+/** What our change tells of somebody else's: the verb of theirs. */
+const THEIRS: Readonly<Record<Change['verb'], string>> = {
+  add: 'deleted',
+  replace: 'changed',
+  recreate: 'changed',
+  delete: 'added',
+}
 
 export class Report {
   readonly #log: Log
+  readonly #events: Happenings | undefined
   readonly #failing = new Map<string, string>()
   /** Objects put back because somebody else had changed them, by kind. */
   readonly repairs = new Map<Kind, number>()
+  /** The same, in the last 24 hours. */
+  readonly lately = new Lately()
+  /** The last of them ("route 10.2.3.0/24 deleted"); milliseconds since 1970. */
+  lastRepair: { readonly at: number; readonly text: string } | undefined
+  /** Of those, what the kernel refused at the first try. */
+  readonly refusedRepairs = new Counter<Kind>()
+  /** How often we were told that somebody else touched a kind, or that notifications were lost. */
+  readonly drifts = new Counter<Kind | 'overrun'>([...KINDS, 'overrun'])
+  /** Seconds of passes that went through, in part or whole. */
+  readonly durations = new Histogram(PASS_BOUNDS)
+  /** Passes that were broken off, or of which the kernel refused something. */
+  failedPasses = 0
   /** Netlink writes so far. */
   writes = 0
   /** Passes so far, and when the last full comparison ended (milliseconds since 1970; 0: never). */
@@ -38,8 +66,9 @@ export class Report {
   #lines = 0
   #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(log: Log) {
+  constructor(log: Log, events?: Happenings) {
     this.#log = log
+    this.#events = events
   }
 
   /** Changes that still fail; a pass that was broken off counts as one. */
@@ -47,11 +76,19 @@ export class Report {
     return this.#failing.size + (this.#brokenOff === '' ? 0 : 1)
   }
 
+  /** Keys (keyOf) of what the kernel refuses to have as we want it. */
+  get refused(): Iterable<string> {
+    return this.#failing.keys()
+  }
+
   /** Notes what a pass did to one kind. */
-  wrote(kind: Kind, { why, changes, repairs, first }: Work): void {
+  wrote(kind: Kind, { why, changes, repairs, first, refused }: Work): void {
     this.writes += changes
     if (first === undefined) return
+    this.refusedRepairs.add(kind, refused)
     this.repairs.set(kind, (this.repairs.get(kind) ?? 0) + repairs)
+    this.lately.noted(repairs)
+    this.lastRepair = { at: Date.now(), text: `${brief(first.object)} ${THEIRS[first.verb]}` }
     const now = performance.now()
     this.#unsaid += repairs
     if (now - this.#saidAt < REPAIR_LINE_MS && ++this.#lines > REPAIR_LINES) return
@@ -61,19 +98,24 @@ export class Report {
     this.#log.warn(
       `repaired ${count(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${show(first.object)}`,
     )
+    this.#events?.happened(
+      'repair',
+      `${this.lastRepair.text} by somebody else: put right${this.#unsaid > 1 ? `, ${count(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
+    )
     this.#unsaid = 0
   }
 
   /** Notes the failures of a pass: the first of each is said, and its end. */
   failed(failures: readonly Failure[]): void {
     const now = new Map(failures.map(({ change, error }) => [keyOf(change.object), { change, error }]))
+    if (now.size > 0) this.failedPasses++
     const fresh = [...now].filter(([key]) => !this.#failing.has(key))
     const first = fresh[0]?.[1]
     if (first !== undefined) {
       const more = fresh.length > 1 ? ` (and ${fresh.length - 1} more)` : ''
-      this.#log.error(
-        `kernel refused ${first.change.verb} ${show(first.change.object)}: ${first.error.message}${more}; trying again`,
-      )
+      const text = `kernel refused ${first.change.verb} ${show(first.change.object)}: ${first.error.message}${more}; trying again`
+      this.#log.error(text)
+      this.#events?.happened('repair', text, { bad: true })
     }
     const healed = [...this.#failing].filter(([key]) => !now.has(key))
     if (healed.length > 0)
@@ -83,13 +125,15 @@ export class Report {
   }
 
   conflictFound({ wanted, found }: Conflict): void {
-    this.#log.error(
-      `conflict: ${show(found)} is not ours and stands where we need ${show(wanted)}; left alone: remove it to let ours in`,
-    )
+    const text = `${show(found)} is not ours and stands where we need ${show(wanted)}; left alone: remove it to let ours in`
+    this.#log.error(`conflict: ${text}`)
+    this.#events?.happened('conflict', text, { bad: true })
   }
 
   conflictGone({ wanted }: Conflict): void {
-    this.#log.info(`conflict over: the way is free for ${show(wanted)}`)
+    const text = `the way is free for ${show(wanted)}`
+    this.#log.info(`conflict over: ${text}`)
+    this.#events?.happened('conflict', text)
   }
 
   audited(): void {
@@ -100,6 +144,7 @@ export class Report {
   brokenOff(why: string): void {
     if (this.#brokenOff === '') this.#log.error(`pass broken off: ${why}; reading the kernel again`)
     this.#brokenOff = why
+    this.failedPasses++
   }
 
   passed(milliseconds: number): void {
@@ -107,6 +152,7 @@ export class Report {
     this.#brokenOff = ''
     this.passes++
     this.lastPassMs = milliseconds
+    this.durations.observe(milliseconds / 1000)
   }
 }
 
