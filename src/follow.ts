@@ -182,7 +182,8 @@ class Follower {
 
   #say({ changes, refused }: PeerStep): void {
     for (const { key, reason, detail } of refused.slice(0, REFUSALS)) {
-      this.#log.warn(`lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`)
+      const line = `lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`
+      this.#log[reason === 'reserved' ? 'info' : 'warn'](line)
     }
     if (refused.length > REFUSALS) this.#log.warn(`lease refused: and ${refused.length - REFUSALS} more`)
     for (const { subnet, before, after } of changes.slice(0, LINES)) {

@@ -32,8 +32,7 @@ export function fits(range: SubnetRange, subnet: Prefix): boolean {
  */
 export function chooseSubnet(range: SubnetRange, taken: Iterable<Prefix>, random: () => number): Prefix | undefined {
   const blocks = takenBlocks(range, taken)
-  let free = sizeOf(range)
-  for (const { from, to } of blocks) free -= to - from + 1n
+  const free = freeBeside(range, blocks)
   if (free <= 0n) return undefined
   // The n-th free slot: n moves up by the length of each taken block before it.
   let slot = (BigInt(Math.floor(random() * 2 ** 53)) * free) >> 53n
@@ -43,6 +42,15 @@ export function chooseSubnet(range: SubnetRange, taken: Iterable<Prefix>, random
   }
   const first = bigintOf(range.subnetMin) + (slot << hostBits(range))
   return `${fromBigint(familyOf(range.subnetMin), first)}/${range.subnetLen}` as Prefix
+}
+
+/** How many subnets of a range are free. */
+export function countFree(range: SubnetRange, taken: Iterable<Prefix>): bigint {
+  return freeBeside(range, takenBlocks(range, taken))
+}
+
+function freeBeside(range: SubnetRange, blocks: readonly Block[]): bigint {
+  return blocks.reduce((free, { from, to }) => free - (to - from + 1n), sizeOf(range))
 }
 
 /** Slots of the range, counted from its first subnet, that a block of addresses covers; both ends belong to it. */

@@ -4,7 +4,7 @@ import type { Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import { lengthOf, overlaps, type Prefix } from '../ip/prefix.ts'
 import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
-import { decodeKey, decodeValue, encodeValue } from './codec.ts'
+import { decodeClaim, decodeKey, encodeValue } from './codec.ts'
 import type { LeaseKey, LeaseValue } from './lease.ts'
 
 /** What we want: who we are, where a subnet may lie, what its lease shall say. */
@@ -69,7 +69,7 @@ export function findLeases(prefix: string, entries: readonly Entry[]): readonly 
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
     if (!key.ok) return []
-    const value = decodeValue(entry.value)
+    const value = decodeClaim(entry.value)
     const { subnet, subnet6 } = key.value
     const { modRevision, lease } = entry
     const text = value.ok ? entry.value.toString() : ''
@@ -120,12 +120,10 @@ export function decide(
   if (chosen === undefined && duplicate !== undefined) return { type: 'duplicate', lease: duplicate }
 
   const candidates = CLAIMABLE.flatMap((tie) => [...tied(tie)])
-  const existing =
-    chosen ??
-    best(
-      candidates.filter((lease) => suits(lease, claim)),
-      claim,
-    )
+  const suitable = candidates.filter((lease) => suits(lease, claim))
+  // At a start the operator's word counts more than where we were before; a running daemon stays where it is.
+  const reserved = held === undefined ? suitable.filter((lease) => lease.etcdLease === '0') : []
+  const existing = best(reserved, claim) ?? chosen ?? best(suitable, claim)
   const stale = existing === undefined ? candidates : firm
   // A reservation is the operator's: never deleted.
   const release = stale.filter((lease) => lease !== existing && lease.etcdLease !== '0').slice(0, 16)

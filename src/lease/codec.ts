@@ -49,6 +49,12 @@ export function encodeValue(value: LeaseValue): string {
 
 /** The value of a lease. Refused with 'oversized', 'json', 'public-ip' or 'backend-type'. */
 export function decodeValue(value: Buffer): Checked<LeaseValue> {
+  const read = decodeClaim(value)
+  return read.ok && read.value.backendType === '' ? refuse('backend-type', undefined) : read
+}
+
+/** Whose a lease is. As decodeValue, but without a BackendType it passes, with "": a reservation nobody has taken yet. */
+export function decodeClaim(value: Buffer): Checked<LeaseValue> {
   if (value.length > MOST_VALUE_BYTES) return refuse('oversized', `${value.length} bytes`)
   const text = value.toString()
   const fields = parseFields(text)
@@ -59,8 +65,8 @@ export function decodeValue(value: Buffer): Checked<LeaseValue> {
   const publicAddress6 = addressIn(given6)
   if (given6 !== undefined && (publicAddress6 === undefined || !publicAddress6.includes(':')))
     return refuse('public-ip', given6)
-  const backendType = fields.get('backendtype')
-  if (typeof backendType !== 'string' || backendType === '') return refuse('backend-type', backendType)
+  const backendType = fields.get('backendtype') ?? ''
+  if (typeof backendType !== 'string') return refuse('backend-type', backendType)
   const hostId = fields.get('hostid')
   return {
     ok: true,

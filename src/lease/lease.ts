@@ -4,6 +4,9 @@
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
+/** How long a lease lives without renewal, in seconds: a day, as Go's flanneld has it. */
+export const LEASE_SECONDS = 86_400
+
 /** Subnets named by a lease's key. */
 export interface LeaseKey {
   readonly subnet: Prefix

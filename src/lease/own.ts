@@ -7,12 +7,13 @@ import type { Log } from '../log.ts'
 import { inPortions } from '../portions.ts'
 import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
+import { LEASE_SECONDS } from './lease.ts'
 
 /** The rim of an acquisition. */
 export interface AcquireOptions {
   readonly log: Log
   readonly signal: AbortSignal
-  /** Seconds an etcd lease of ours lives without renewal; 86,400 as Go's flanneld. */
+  /** Seconds an etcd lease of ours lives without renewal; LEASE_SECONDS when absent. */
   readonly ttl?: number
   /** Seconds after its last renewal a host counts as living; 30, as we renew every 10. */
   readonly liveFor?: number
@@ -123,12 +124,15 @@ class Acquisition {
       this.#store.commit(guards, [{ type: 'put', key, value: encodeValue(value), lease: etcdLease }, ...removals]),
     )
     if (modRevision === undefined) {
-      // Somebody was faster.
       await pause(Math.random() * 10, this.#options.signal)
-      return 'again'
+      return 'again' // somebody was faster
     }
-    for (const { subnet } of decision.release)
-      this.#options.log.info(`gave up ${subnet} for ${decision.subnets.subnet}`)
+    for (const lease of decision.release) {
+      this.#options.log.info(`gave up ${lease.subnet} for ${decision.subnets.subnet}`)
+      // Without its key an older etcd lease of ours is of no use.
+      if (lease.value?.hostId === this.#claim.hostId && lease.etcdLease !== etcdLease)
+        void this.#store.revoke(lease.etcdLease).catch(() => undefined)
+    }
     return this.#done({ ...decision.subnets, key, modRevision, etcdLease, value })
   }
 
@@ -218,7 +222,7 @@ class Acquisition {
   }
 
   #ttl(): number {
-    return this.#options.ttl ?? 86_400
+    return this.#options.ttl ?? LEASE_SECONDS
   }
 
   async #abortable<T>(work: Promise<T>): Promise<T> {

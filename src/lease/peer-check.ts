@@ -3,7 +3,7 @@ import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import { type Address, isUnicast } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
-import { decodeKey, decodeValue } from './codec.ts'
+import { decodeClaim, decodeKey, decodeValue } from './codec.ts'
 
 /** What a lease is held against. */
 export interface PeerRules {
@@ -32,7 +32,7 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
   if (rules.own !== undefined && overlaps(rules.own.subnet, subnet)) return refuse('own-subnet', subnet)
   if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)
   const value = decodeValue(entry.value)
-  if (!value.ok) return value
+  if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
   const { publicAddress, backendType, backendData } = value.value
   if (publicAddress === rules.publicAddress) return refuse('public-ip-ours', publicAddress)
   if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
@@ -41,6 +41,13 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
   const peer = { subnet, publicAddress, type: backendType, data: data.value }
   const needs = rules.needs(peer)
   return needs.ok ? { ok: true, value: peer } : needs
+}
+
+/** Whether an entry is a reservation whose host has not been there yet: it says for whom it is, and nothing else. */
+export function isAwaited({ lease, value }: Pick<Entry, 'lease' | 'value'>): boolean {
+  if (lease !== '0') return false
+  const read = decodeClaim(value)
+  return read.ok && read.value.backendType === '' && read.value.backendData === undefined
 }
 
 /** Whether two peers need the same of us. */
