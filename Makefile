@@ -14,6 +14,8 @@ AVA := $(BIN)/ava
 # npm's own record of what it installed: older than package-lock.json when that changed.
 MODULES := node_modules/.package-lock.json
 ADDON := build/kernel_socket.node
+# The addon of the package raw-socket, for each Node that may run the program (scripts/raw-socket.sh says why).
+RAW := build/raw-24.node build/raw-20.node
 SOURCES := $(shell find src backends -name '*.ts')
 PREFIX ?= /usr/local
 
@@ -30,21 +32,27 @@ demo: dist/flanneld-amd64
 # ---- building
 
 .PHONY: build
-## build: dist/flanneld, which wants a Node 20 or later, and its addon for kernel sockets
+## build: dist/flanneld, which wants a Node 20 or later, and the addons for kernel sockets and probes
 build: dist/flanneld
 
-dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/etcd-protos.ts package.json $(ADDON) $(MODULES)
+dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/etcd-protos.ts scripts/raw-socket-addon.ts package.json $(ADDON) $(RAW) $(MODULES)
 	node scripts/bundle.ts src/main.ts $@
 	@# install, not cp: a new file, since the old one may be mapped by a daemon that runs
-	install $(ADDON) dist/kernel_socket.node
+	install -t dist $(ADDON) $(RAW)
 
 ## dist/flanneld-amd64: the daemon as one file that needs nothing beside it, no Node either
 dist/flanneld-amd64: dist/flanneld scripts/single-file.ts
-	node scripts/single-file.ts amd64 src/main.ts $@ $(ADDON)
+	node scripts/single-file.ts amd64 src/main.ts $@ $(ADDON) build/raw-24.node
 
 $(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) $(MODULES)
 	@mkdir -p build
 	gcc -shared -fPIC -O2 -Wall -Wextra -I$(NODE_HOME)/include/node -o $@ $<
+
+build/raw-24.node: scripts/raw-socket.sh $(MODULES)
+	scripts/raw-socket.sh $(NODE_HOME) $@
+
+build/raw-20.node: scripts/raw-socket.sh $(MODULES)
+	scripts/raw-socket.sh node_modules/node-20 $@
 
 # With the machine's own PATH: npm cannot run on the node it is about to replace.
 $(MODULES): package-lock.json

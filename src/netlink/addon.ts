@@ -1,9 +1,6 @@
-// The door to the C addon (socket.c): its types, and where it is found.
-// Invariant: loaded at most once per process; when it cannot be, one line says where it was looked for and why not.
-import { closeSync, constants, openSync, realpathSync, writeSync } from 'node:fs'
-import { constants as os } from 'node:os'
-import { dirname, join } from 'node:path'
-import { OperatorError, messageOf } from '../errors.ts'
+// The door to the C addon (socket.c): its types.
+// Invariant: loaded at most once per process.
+import { loadNative } from './native.ts'
 
 declare const handle: unique symbol
 
@@ -22,6 +19,8 @@ export interface Addon {
   /** bind(2) of a netlink socket to a port the kernel picks, which is returned; `groups` is the old 32-bit mask. */
   bindNetlink(fd: number, groups: number): number
   setsockopt(fd: number, level: number, name: number, value: number | Uint8Array): number
+  /** Attaches a classic BPF program, struct sock_filter one after the other (linux/filter.h, socket(7)). */
+  attachFilter(fd: number, program: Uint8Array): number
   /** Length of the value put into `into`. */
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number
   /** The first `length` bytes in one message to the peer; for netlink the kernel. */
@@ -46,71 +45,10 @@ export interface Addon {
 /** An event of pollStart (uv.h). */
 export const READABLE = 1
 
-const FILE = 'kernel_socket.node'
-/** Unnamed files want a folder that can be written and is not mounted noexec. */
-const TEMPORARY = ['/run', '/tmp', '/var/tmp', '/dev/shm']
-/** O_TMPFILE of fcntl(2): (__O_TMPFILE | O_DIRECTORY), the same bits on amd64 and arm64 but for O_DIRECTORY. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
-
 let loaded: Addon | undefined
 
 /** The addon. Throws OperatorError when it cannot be loaded. */
 export function addon(): Addon {
-  loaded ??= load()
+  loaded ??= loadNative('kernel_socket.node') as Addon
   return loaded
-}
-
-function load(): Addon {
-  const tried: string[] = []
-  const places = embedded() ?? besideProgram().map((path) => () => dlopen(path))
-  for (const open of places) {
-    try {
-      return open()
-    } catch (error) {
-      tried.push(messageOf(error))
-    }
-  }
-  throw new OperatorError(`kernel sockets: ${FILE}: cannot be loaded: ${tried.join('; ')}`)
-}
-
-function dlopen(path: string): Addon {
-  const module = { exports: {} }
-  process.dlopen(module, path, os.dlopen.RTLD_NOW)
-  return module.exports as Addon
-}
-
-/** Inside a single executable: ways to load the addon from its assets. */
-function embedded(): (() => Addon)[] | undefined {
-  const sea = process.getBuiltinModule('node:sea')
-  if (!sea.isSea()) return undefined
-  const image = new Uint8Array(sea.getRawAsset(FILE))
-  return TEMPORARY.map((folder) => () => loadUnnamed(folder, image))
-}
-
-/** Loads an image from a file without a name, so that nothing is left behind or can be exchanged. */
-function loadUnnamed(folder: string, image: Uint8Array): Addon {
-  const fd = openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700)
-  try {
-    for (let at = 0; at < image.length;) at += writeSync(fd, image, at)
-    return dlopen(`/proc/self/fd/${fd}`)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Beside the bundle that runs, and in the tree's build folder when run from source. */
-function besideProgram(): string[] {
-  const program = process.argv[1]
-  const beside = program === undefined ? [] : [join(dirname(real(program)), FILE)]
-  // A CommonJS bundle has no import.meta.url; the source tree has.
-  const source: string | undefined = import.meta.url
-  return source === undefined ? beside : [new URL(`../../build/${FILE}`, source).pathname, ...beside]
-}
-
-function real(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
 }

@@ -3,6 +3,7 @@
 // Only misuse (a wrong argument type) throws. Plain Node-API: one binary loads on every Node from 20 on.
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <stddef.h>
@@ -85,6 +86,16 @@ static napi_value setsockopt_(napi_env env, napi_callback_info info) {
   if (is_a(&args, 3, napi_number)) number = integer(&args, 3);
   else value = bytes(&args, 3, &length);
   return answer(&args, args.bad ? 0 : RESULT(setsockopt(fd, level, name, value, length)));
+}
+
+// attachFilter(fd, program): 0. Instructions of struct sock_filter (linux/filter.h): the kernel drops what they refuse.
+static napi_value attach_filter(napi_env env, napi_callback_info info) {
+  Args args = arguments(env, info);
+  size_t size;
+  int fd = integer(&args, 0);
+  void *program = bytes(&args, 1, &size);
+  struct sock_fprog filter = {.len = size / sizeof(struct sock_filter), .filter = program};
+  return answer(&args, args.bad ? 0 : RESULT(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter)));
 }
 
 // getsockopt(fd, level, name, into: bytes): the length of the value.
@@ -185,7 +196,7 @@ static napi_value close_(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
     {"socket", socket_}, {"open", open_}, {"bindNetlink", bind_netlink}, {"setsockopt", setsockopt_},
-    {"getsockopt", getsockopt_}, {"send", send_}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
+    {"attachFilter", attach_filter}, {"getsockopt", getsockopt_}, {"send", send_}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
     {"ioctl", ioctl_}, {"read", read_}, {"write", write_}, {"close", close_},
     {"pollStart", poll_start}, {"pollAgain", poll_again}, {"pollStop", poll_stop},
     {"releaseProgram", release_program},
