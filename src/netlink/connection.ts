@@ -40,6 +40,7 @@ export class Connection {
   readonly netns: string | undefined
   readonly #bufferBytes: number
   readonly #deadlineMs: number
+  readonly #protocol: number
   #socket: RouteSocket
   readonly #writer = new MessageWriter()
   #queue: Promise<unknown> = Promise.resolve()
@@ -47,12 +48,20 @@ export class Connection {
   #portion = 128
   #closed = false
 
-  /** Opens it in `netns` (a path such as /var/run/netns/x; the process's own by default). Throws KernelError. */
-  constructor(netns?: string, { bufferBytes = RECEIVE_BUFFER, deadlineMs = DEADLINE_MS }: ConnectionLimits = {}) {
+  /**
+   * Opens it in `netns` (a path such as /var/run/netns/x; the process's own by default), for rtnetlink or another protocol
+   * of netlink(7). Throws KernelError.
+   */
+  constructor(
+    netns?: string,
+    { bufferBytes = RECEIVE_BUFFER, deadlineMs = DEADLINE_MS }: ConnectionLimits = {},
+    protocol: number = nl.NETLINK_ROUTE,
+  ) {
     this.netns = netns
     this.#bufferBytes = bufferBytes
     this.#deadlineMs = deadlineMs
-    this.#socket = new RouteSocket(netns, bufferBytes)
+    this.#protocol = protocol
+    this.#socket = new RouteSocket(netns, bufferBytes, protocol)
   }
 
   /** The port id that notifications of our own doings carry. */
@@ -193,7 +202,7 @@ export class Connection {
   /** A new socket after an answer that never came: a dump left half read would refuse the next one (EBUSY). */
   #reopen(): void {
     this.#socket.close()
-    this.#socket = new RouteSocket(this.netns, this.#bufferBytes)
+    this.#socket = new RouteSocket(this.netns, this.#bufferBytes, this.#protocol)
   }
 
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {

@@ -13,6 +13,7 @@ export const SO_RCVBUF = 8
 export const SO_RCVBUFFORCE = 33
 export const SOL_NETLINK = 270
 export const NETLINK_ROUTE = 0
+export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_CAP_ACK = 10
 export const NETLINK_EXT_ACK = 11
@@ -33,6 +34,21 @@ export const NLM_F_ACK_TLVS = 0x200
 export const NLMSGERR_ATTR_MSG = 1
 export const NLA_F_NESTED = 0x8000
 export const NLA_TYPE_MASK = 0x3fff
+
+/** genetlink.h */
+export const GENL_ID_CTRL = 16
+export const CTRL_CMD_GETFAMILY = 3
+export const CTRL_ATTR_FAMILY_ID = 1
+export const CTRL_ATTR_FAMILY_NAME = 2
+
+/** ethtool_netlink.h */
+export const ETHTOOL_MSG_FEATURES_GET = 11
+export const ETHTOOL_A_FEATURES_HEADER = 1
+export const ETHTOOL_A_FEATURES_ACTIVE = 4
+export const ETHTOOL_A_HEADER_DEV_INDEX = 1
+export const ETHTOOL_A_HEADER_FLAGS = 3
+export const ETHTOOL_FLAG_COMPACT_BITSETS = 1
+export const ETHTOOL_A_BITSET_VALUE = 4
 
 /** rtnetlink.h: message types */
 export const RTM_NEWLINK = 16

@@ -121,6 +121,17 @@ export function createVxlan(name: string, identity: VxlanIdentity, settings: Lin
   }
 }
 
+/**
+ * Asks whether the kernel has VXLAN, without making a device: told to make one of which everything is missing, a kernel that
+ * has it says EINVAL, one that has not EOPNOTSUPP.
+ */
+export function askVxlan(): Encode {
+  return (message) => {
+    message.header(nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, IFINFOMSG)
+    message.nest(nl.IFLA_LINKINFO, () => message.text(nl.IFLA_INFO_KIND, 'vxlan'))
+  }
+}
+
 /** Changes what every living device has. */
 export function changeLink(index: number, settings: Pick<LinkSettings, 'mtu' | 'mac' | 'up'>): Encode {
   return (message) => {

@@ -1,4 +1,4 @@
-// A NETLINK_ROUTE socket (netlink(7), rtnetlink(7)): opened, tuned, received from.
+// A netlink socket (netlink(7), rtnetlink(7)): opened, tuned, received from.
 // Invariant: nothing blocks; `receive` copies nothing, its Message is valid until the next call.
 import { type PollHandle, READABLE, addon } from './addon.ts'
 import { Message } from './attribute.ts'
@@ -21,9 +21,9 @@ export class RouteSocket {
   #poll: PollHandle | undefined
 
   /** Opens a socket in `netns` (a path; ours by default) whose receive buffer holds `bufferBytes`. Throws KernelError. */
-  constructor(netns: string | undefined, bufferBytes: number) {
+  constructor(netns: string | undefined, bufferBytes: number, protocol: number = nl.NETLINK_ROUTE) {
     const sys = addon()
-    this.#fd = orThrow('netlink: socket', sys.socket(nl.AF_NETLINK, nl.SOCK_RAW, nl.NETLINK_ROUTE, netns))
+    this.#fd = orThrow('netlink: socket', sys.socket(nl.AF_NETLINK, nl.SOCK_RAW, protocol, netns))
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN; without it as much as is allowed.
     if (sys.setsockopt(this.#fd, nl.SOL_SOCKET, nl.SO_RCVBUFFORCE, bufferBytes) < 0)
       sys.setsockopt(this.#fd, nl.SOL_SOCKET, nl.SO_RCVBUF, bufferBytes)
