@@ -15,9 +15,13 @@ export function deviceName(config: VxlanConfig): string {
   return `flannel.${config.vni}`
 }
 
-/** The MAC our device has already, else one made from the host's identity: the same after every restart. */
+/**
+ * The MAC our device has already, else one made from the host's identity and its subnet: the same after every restart.
+ * Of a cloned host the identity is the same, its subnet is not; two VTEPs with one MAC would take each other's frames.
+ */
 export function vtepMac(self: Self<VxlanConfig>): Mac {
-  return self.keptMacs.get(deviceName(self.config)) ?? macFromSeed(`vtep ${self.hostId} ${self.config.vni}`)
+  const { config, hostId, keptMacs, subnet } = self
+  return keptMacs.get(deviceName(config)) ?? macFromSeed(`vtep ${hostId} ${config.vni} ${subnet}`)
 }
 
 /** The kernel clamps a VXLAN device's MTU silently to what the underlay carries; asking for that keeps both equal. */
