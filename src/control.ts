@@ -1,15 +1,20 @@
 // The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which the verbs ask the running daemon.
 // Invariant: mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
-import { chmodSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { type IncomingMessage, createServer, request } from 'node:http'
+import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from './errors.ts'
+import { pause } from './etcd/wait.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 
 /** How long an answer may take. Milliseconds. */
 const ANSWER_MS = 10_000
+
+/** How often another daemon's socket is looked at. Milliseconds. */
+const OTHERS_MS = 2000
 
 /** Where the daemon of a subnet file listens: flanneld.sock beside the usual one, so that two daemons do not meet. */
 export function controlPath(subnetFile: string): string {
@@ -17,22 +22,53 @@ export function controlPath(subnetFile: string): string {
   return join(dirname(subnetFile), name === 'subnet.env' ? 'flanneld.sock' : `${name}.sock`)
 }
 
-/** Answers until the signal aborts. Without a socket the daemon goes on, and says so. */
+/**
+ * Answers until the signal aborts, or the process ends. Without a socket the daemon goes on, and says so; while another
+ * daemon answers on it, it is that one's.
+ */
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
-  const server = createServer(serveRoutes(routes))
-  try {
+  const listen = async (): Promise<void> => {
+    const server = createServer(serveRoutes(routes))
     await mkdir(dirname(path), { recursive: true })
     await rm(path, { force: true })
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
     chmodSync(path, 0o660)
-  } catch (error) {
-    log.warn(`control socket: ${path}: ${messageOf(error)}; flanneld status will not find this daemon`)
-    return
+    // A fatal error ends the process without an abort.
+    const unlink = (): void => rmSync(path, { force: true })
+    process.once('exit', unlink)
+    signal.addEventListener('abort', () => {
+      process.off('exit', unlink)
+      // Closing removes the file.
+      server.close()
+      server.closeAllConnections()
+    })
   }
-  signal.addEventListener('abort', () => {
-    // Closing removes the file.
-    server.close()
-    server.closeAllConnections()
+  try {
+    if (!(await isAnswered(path))) return await listen()
+    log.warn(`control socket: ${path}: another daemon answers there: flanneld status shows that one, until it ends`)
+    void freed(path, signal)
+      .then(() => (signal.aborted ? undefined : listen()))
+      .catch((error: unknown) => log.warn(unserved(path, error)))
+  } catch (error) {
+    log.warn(unserved(path, error))
+  }
+}
+
+function unserved(path: string, error: unknown): string {
+  return `control socket: ${path}: ${messageOf(error)}; flanneld status will not find this daemon`
+}
+
+async function freed(path: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await isAnswered(path))) await pause(OTHERS_MS, signal)
+}
+
+/** Whether somebody listens on a socket. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
   })
 }
 
@@ -51,33 +87,52 @@ export async function askControl(path: string, route: string, body?: unknown): P
   throw new OperatorError(typeof error === 'string' ? error : `${route}: the daemon answers ${text.trim()}`)
 }
 
-/** The events the daemon behind a socket sends, until it ends; undefined when none answers. */
-export async function followControl(path: string, route: string): Promise<AsyncIterableIterator<unknown> | undefined> {
+/** The events the daemon behind a socket sends, until it ends or `signal` aborts; undefined when none answers. */
+export async function followControl(
+  path: string,
+  route: string,
+  signal?: AbortSignal,
+): Promise<AsyncIterableIterator<unknown> | undefined> {
   const answer = await open(path, route, undefined)
-  return answer === undefined ? undefined : eventsIn(answer)
+  if (answer === undefined) return undefined
+  signal?.addEventListener('abort', () => answer.destroy())
+  return eventsIn(answer)
 }
 
 async function* eventsIn(answer: IncomingMessage): AsyncIterableIterator<unknown> {
   let rest = ''
-  for await (const part of answer.setEncoding('utf8') as AsyncIterable<string>) {
-    const blocks = (rest + part).split('\n\n')
-    rest = blocks.pop() ?? ''
-    for (const block of blocks) {
-      if (block.startsWith('data: ')) yield JSON.parse(block.slice('data: '.length))
+  try {
+    for await (const part of answer.setEncoding('utf8') as AsyncIterable<string>) {
+      const blocks = (rest + part).split('\n\n')
+      rest = blocks.pop() ?? ''
+      for (const block of blocks) {
+        if (block.startsWith('data: ')) yield JSON.parse(block.slice('data: '.length))
+      }
     }
+  } catch (error) {
+    // How a stream ends whose daemon was stopped, or that was cut off here.
+    if (!answer.destroyed) throw error
   }
 }
 
 function open(path: string, route: string, body: unknown): Promise<IncomingMessage | undefined> {
   const [method, url] = route.split(' ')
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const asking = request({ socketPath: path, path: url, method, timeout: ANSWER_MS }, (answer) => {
       // A stream of events is quiet for as long as nothing happens.
       asking.setTimeout(0)
       resolve(answer)
     })
-    asking.on('timeout', () => asking.destroy())
-    asking.on('error', () => resolve(undefined))
+    const late = `control socket: ${path}: the daemon does not answer within ${ANSWER_MS / 1000} s: is it stopped, or very busy?`
+    asking.on('timeout', () => asking.destroy(new OperatorError(late)))
+    asking.on('error', (error: NodeJS.ErrnoException) => {
+      if (error instanceof OperatorError) reject(error)
+      else if (error.code === 'EACCES' || error.code === 'EPERM')
+        reject(
+          new OperatorError(`control socket: ${path}: permission denied: run as root, or in the group of that file`),
+        )
+      else resolve(undefined)
+    })
     asking.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }

@@ -2,15 +2,14 @@
 import type { AnyBackend } from './backend.ts'
 import { coalesce } from './coalesce.ts'
 import { DockerBridge } from './docker-bridge.ts'
-import { OperatorError, messageOf } from './errors.ts'
+import { messageOf } from './errors.ts'
 import { openStore } from './etcd/client.ts'
-import type { Store } from './etcd/store.ts'
-import { pause } from './etcd/wait.ts'
-import { chooseExternalInterface } from './external-interface.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
+import { Events, tellLines } from './events.ts'
 import { serveHealth } from './health.ts'
-import { type Inputs, leaseValueOf, subnetEnvOf } from './host-plan.ts'
+import { audit, followHost } from './host-changes.ts'
+import { type Inputs, leaseValueOf } from './host-plan.ts'
 import { parseAddress } from './ip/address.ts'
 import { contains } from './ip/prefix.ts'
 import { LiveKernel } from './kernel/live.ts'
@@ -19,12 +18,13 @@ import type { Claim, OwnLease } from './lease/claim.ts'
 import { encodeValue } from './lease/codec.ts'
 import { keepLease } from './lease/keep.ts'
 import { acquireLease } from './lease/own.ts'
+import { leaseNews } from './lease-news.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import { staySmall } from './memory.ts'
 import { controlRoutes, firstSight, healthPortRoutes } from './operator.ts'
 import { Overlay } from './overlay.ts'
-import { Readiness } from './readiness.ts'
+import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { tellSystemd } from './sd-notify.ts'
 import { awaitConfiguration, findDevices, findHost, obstacleTo } from './startup.ts'
@@ -44,19 +44,23 @@ export interface DaemonParts {
 }
 
 /** Runs until the signal aborts. Rejects with OperatorError for what only the operator can mend. */
-export async function runDaemon({ options, backends, version, log, signal, holdMs }: DaemonParts): Promise<void> {
+export async function runDaemon({ options, backends, version, signal, holdMs, ...parts }: DaemonParts): Promise<void> {
+  const events = new Events()
+  const log = parts.log.part('main', tellLines(events))
   log.info(`flanneld ${version}, node ${process.version}`)
-  const readiness = new Readiness(['lease', 'backend', 'subnet.env', 'peers', 'kernel'], log)
+  const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel'], log)
   const kernel = new LiveKernel()
-  const reconciler = new Reconciler(kernel, log.part('kernel'), (failing) =>
-    failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`),
-  )
+  const judge = (failing: number): void =>
+    failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`)
+  const reconciler = new Reconciler(kernel, log.part('kernel'), judge, events)
   tellSystemd(readiness, () => reconciler.busyFor, signal)
-  const sight = firstSight({ version, options, readiness, reconciler })
+  const sight = firstSight({ version, options, readiness, reconciler, events })
   const { healthzIp: ip, healthzPort: port } = options
   if (port > 0) await serveHealth({ ip, port }, healthPortRoutes(sight), log.part('health'), signal)
 
-  const host = await findHost(kernel, options, log.part('host'))
+  await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
+
+  const host = (sight.host = await findHost(kernel, options, log.part('host')))
   const opened = openStore({
     endpoints: options.etcdEndpoints,
     certificateFile: options.etcdCertfile,
@@ -65,7 +69,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     username: options.etcdUsername,
     password: options.etcdPassword,
   })
-  const store = sight.etcd.counted(opened)
+  const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
   const configuration = await awaitConfiguration({
     store,
@@ -73,10 +77,11 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     external: host.external,
     options,
     backends,
-    log: log.part('config'),
+    log: log.part('config', becauseOf(readiness, 'config')),
     signal,
   })
   if (configuration === undefined) return
+  readiness.good('config')
   const previous = await readSubnetEnv(options.subnetFile)
   const devices = await findDevices(kernel, configuration.range.network)
   const inputs: Omit<Inputs, 'subnet'> = {
@@ -90,7 +95,8 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     nexthops: false,
   }
   const claim = claimOf(inputs, previous?.subnet)
-  const lease = await acquireLease(store, options.etcdPrefix, claim, { log: log.part('lease'), signal })
+  const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal }
+  const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
   log.part('lease').info(`${lease.subnet} is ours`)
 
@@ -107,14 +113,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     options.etcdPrefix,
     claim,
     lease,
-    {
-      onChanged: ({ subnet }) => {
-        if (subnet !== overlay.inputs.subnet) readiness.bad('subnet.env', `our subnet is ${subnet} now`)
-        void overlay.update({ subnet })
-      },
-      onLost: (why) => readiness.bad('lease', why),
-      onHeld: () => readiness.good('lease'),
-    },
+    leaseNews(sight, () => overlay),
     { log: log.part('lease'), signal },
   )
   const overlay = new Overlay(
@@ -159,8 +158,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
   )
   void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
   staySmall(signal)
-  Object.assign(sight, { store, keeper, overlay, guard, firewall })
-  await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log, signal)
+  Object.assign(sight, { keeper, overlay, guard, firewall })
   await overlay.update({})
   await follow({
     store,
@@ -171,6 +169,7 @@ export async function runDaemon({ options, backends, version, log, signal, holdM
     readiness,
     keeper,
     census: sight.census,
+    events,
     obstacleTo: (next) => obstacleTo(next, { kernel, options, external: overlay.inputs.external }),
     log,
     signal,
@@ -197,48 +196,9 @@ function claimOf(inputs: Omit<Inputs, 'subnet'>, previousSubnet: OwnLease['subne
   }
 }
 
-/** The interface's address, MTU or index changed, or it is back: what depends on it follows (L7, D10). */
-async function followHost(
-  kernel: LiveKernel,
-  store: Store,
-  options: Options,
-  overlay: Overlay,
-  dockerBridge: DockerBridge,
-  log: Log,
-): Promise<void> {
-  const before = overlay.inputs.external
-  const host = await kernel.readHost()
-  const { subnet, configuration } = overlay.inputs
-  dockerBridge.look(host, configuration.range.network, { subnet, mtu: subnetEnvOf(overlay.inputs).mtu })
-  const external = chooseExternalInterface(host, options, 4)
-  // Down or without an address for a moment: what we have stays until there is something better.
-  if (external instanceof OperatorError) return log.debug(1, `${external.message}; keeping ${before.name}`)
-  if (JSON.stringify(external) === JSON.stringify(before)) return
-  log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
-  if (external.address !== before.address) store.reconnect()
-  await overlay.update({ external })
-}
-
 /** A permanent neighbour that is deleted is announced without its state: by its address alone it is one of ours. */
 function isPeersNeighbor(key: string, overlay: Overlay): boolean {
   const [kind, , text] = key.split(' ')
   const address = kind === 'neighbor' && text !== undefined ? parseAddress(text) : undefined
   return address !== undefined && overlay.isPeer(address)
-}
-
-/** Looks at everything again from time to time, to catch what no notification told. */
-async function audit(
-  reconciler: Reconciler,
-  overlay: Overlay,
-  hostChanged: () => Promise<void>,
-  seconds: number,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await pause(seconds * 1000, signal)
-    if (signal.aborted) return
-    await reconciler.auditInTurns()
-    await hostChanged()
-    await overlay.update({})
-  }
 }

@@ -3,6 +3,7 @@
 import type { AnyBackend } from './backend.ts'
 import { type Configuration, readConfiguration, refusesChange } from './configuration.ts'
 import { messageOf } from './errors.ts'
+import type { Happenings } from './events.ts'
 import { selfOf } from './host-plan.ts'
 import type { Change, Entry, Store, WatchStep } from './etcd/store.ts'
 import type { LeaseCensus } from './lease/census.ts'
@@ -13,6 +14,7 @@ import { type PeerRules, type PeerStep, PeerTable } from './lease/peers.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
+import { PeerNews } from './peer-news.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 
@@ -27,6 +29,7 @@ export interface FollowParts {
   readonly keeper: LeaseKeeper
   /** Counts the leases. */
   readonly census: LeaseCensus
+  readonly events: Happenings
   /** Why this host cannot run another config. */
   readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
   readonly log: Log
@@ -37,10 +40,6 @@ export interface FollowParts {
 
 /** Long enough for every host to notice and register, however many they are. */
 const HOLD_MS = 300_000
-/** At most so many peers get a line of their own in one step. */
-const LINES = 10
-/** And so many refused leases: each is a fault somebody has to find. */
-const REFUSALS = 100
 
 /** Follows until the signal aborts. */
 export async function follow(parts: FollowParts): Promise<void> {
@@ -51,6 +50,8 @@ export async function follow(parts: FollowParts): Promise<void> {
 class Follower {
   readonly #parts: FollowParts
   readonly #log: Log
+  readonly #configLog: Log
+  readonly #news: PeerNews
   readonly #table: PeerTable
   readonly #configKey: string
   readonly #folder: string
@@ -68,6 +69,8 @@ class Follower {
   constructor(parts: FollowParts) {
     this.#parts = parts
     this.#log = parts.log.part('etcd')
+    this.#configLog = parts.log.part('config')
+    this.#news = new PeerNews(parts.log.part('peers'), parts.events)
     this.#configKey = `${parts.options.etcdPrefix}/config`
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
@@ -115,7 +118,7 @@ class Follower {
     const running = overlay.inputs.configuration
     if (text === this.#refusedConfig) return false
     if (text === running.text) {
-      if (this.#refusedConfig !== undefined) this.#log.info('network config: it says again what is running')
+      if (this.#refusedConfig !== undefined) this.#configLog.info('network config: it says again what is running')
       this.#refusedConfig = undefined
       return false
     }
@@ -124,14 +127,14 @@ class Follower {
       const next = readConfiguration(text, backends)
       const why = refusesChange(running, next, overlay.inputs.subnet) ?? (await this.#parts.obstacleTo(next))
       if (why !== undefined) throw new Error(why)
-      for (const warning of next.warnings) this.#log.warn(warning)
-      this.#log.info(`network config changed: ${text.replaceAll(/\s+/g, ' ')}`)
+      for (const warning of next.warnings) this.#configLog.warn(warning)
+      this.#configLog.info(`network config changed: ${text.replaceAll(/\s+/g, ' ')}`)
       await overlay.update({ configuration: next })
       this.#refusedConfig = undefined
       return true
     } catch (error) {
       this.#refusedConfig = text
-      this.#log.error(`${messageOf(error)}; keeping the running config`)
+      this.#configLog.error(`${messageOf(error)}; keeping the running config`)
       return false
     }
   }
@@ -145,13 +148,13 @@ class Follower {
       step.type === 'snapshot'
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
         : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
-    this.#say(told)
+    this.#news.say(told, this.#complete ? 'later' : 'first')
     this.#parts.census.take(this.#parts.options.etcdPrefix, step, this.#table, told)
     overlay.peersChanged(this.#table.peers, told.changes)
     if (this.#complete) return
     this.#complete = true
     void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
-    this.#log.info(`${this.#table.peers.size} peers at revision ${this.#revision}`)
+    this.#news.complete(this.#table.peers.size, this.#revision)
   }
 
   /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */
@@ -178,20 +181,6 @@ class Follower {
     this.#connected = connected
     if (step.type === 'disconnected') this.#log.warn(`${step.error.message}; forwarding goes on as it is`)
     else this.#log.info('etcd is back')
-  }
-
-  #say({ changes, refused }: PeerStep): void {
-    for (const { key, reason, detail } of refused.slice(0, REFUSALS)) {
-      const line = `lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`
-      this.#log[reason === 'reserved' ? 'info' : 'warn'](line)
-    }
-    if (refused.length > REFUSALS) this.#log.warn(`lease refused: and ${refused.length - REFUSALS} more`)
-    for (const { subnet, before, after } of changes.slice(0, LINES)) {
-      const what = before === undefined ? 'joined' : after === undefined ? 'left' : 'changed'
-      const peer = after ?? before
-      this.#log.info(`peer ${subnet} ${what}: ${peer?.type ?? ''} ${peer?.publicAddress ?? ''}`)
-    }
-    if (changes.length > LINES) this.#log.info(`and ${changes.length - LINES} more peers changed`)
   }
 
   /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */

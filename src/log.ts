@@ -8,13 +8,25 @@ export interface Log {
   warn(text: string): void
   error(text: string): void
   debug(level: number, text: string): void
-  /** The same sink under another part's name. */
-  part(name: string): Log
+  /** The same sink under another part's name; `hear` is told its lines beside whoever hears ours. */
+  part(name: string, hear?: Hear): Log
 }
 
+/** klog's info, warning, error. */
+export type Severity = 'I' | 'W' | 'E'
+
+/** Is told each line but those of debug. */
+export type Hear = (part: string, severity: Severity, text: string) => void
+
 /** A log that writes klog lines through `write` (whole lines, with the newline). */
-export function createLog(part: string, verbosity: number, write: (line: string) => void): Log {
-  const line = (severity: string, text: string): void => {
+export function createLog(
+  part: string,
+  verbosity: number,
+  write: (line: string) => void,
+  heard: readonly Hear[] = [],
+): Log {
+  const line = (severity: Severity, text: string, listeners = heard): void => {
+    for (const hear of listeners) hear(part, severity, printable(text))
     const head = `${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${callerLine()}]`
     write(`${head} ${printable(text)}\n`)
   }
@@ -23,14 +35,14 @@ export function createLog(part: string, verbosity: number, write: (line: string)
     warn: (text) => line('W', text),
     error: (text) => line('E', text),
     debug: (level, text) => {
-      if (level <= verbosity) line('I', text)
+      if (level <= verbosity) line('I', text, [])
     },
-    part: (name) => createLog(name, verbosity, write),
+    part: (name, hear) => createLog(name, verbosity, write, hear === undefined ? heard : [...heard, hear]),
   }
 }
 
-/** One line whatever a peer wrote: control characters, which could forge lines or steer a terminal, become spaces. */
-function printable(text: string): string {
+/** One line whatever a peer or a file says: control characters, which could forge lines or steer a terminal, become spaces. */
+export function printable(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ').trimEnd()
 }
 

@@ -1,5 +1,5 @@
 // The operator's side of a running daemon: what may be seen of it, and the routes by which it is asked.
-import { Events } from './events.ts'
+import type { Events } from './events.ts'
 import type { Guard } from './firewall/guard.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Store } from './etcd/store.ts'
@@ -9,11 +9,14 @@ import type { Answer, Handler, Routes } from './http.ts'
 import { LeaseCensus } from './lease/census.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import { EtcdTally } from './metrics/etcd-tally.ts'
+import { metricsRoute } from './metrics/exposition.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
+import { withPage } from './page/routes.ts'
 import { peersOf } from './peer-view.ts'
+import type { Host } from './startup.ts'
 import { statusOf } from './status.ts'
 
 /** What can be seen of the daemon; what comes later in the start is undefined until then. */
@@ -29,25 +32,34 @@ export interface Sight {
   readonly etcd: EtcdTally
   /** The leases in numbers. */
   readonly census: LeaseCensus
+  /** This host as found at the start. */
+  host: Host | undefined
   store: Store | undefined
   keeper: LeaseKeeper | undefined
+  /** When our lease was last renewed and when it ends without another renewal; undefined: not told, or never. */
+  renewal: { readonly at: number; readonly expires: number | undefined } | undefined
   overlay: Overlay | undefined
   guard: Guard | undefined
   firewall: Firewall | undefined
 }
 
 /** What can be seen at the very start. */
-export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler'>): Sight {
+export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>): Sight {
+  const { readiness, events } = known
+  readiness.onChange((ready) =>
+    events.happened('ready', ready ? 'ready' : `not ready: ${readiness.reasons.join('; ')}`, { bad: !ready }),
+  )
   return {
     ...known,
-    ...{ since: Date.now(), events: new Events(), etcd: new EtcdTally(), census: new LeaseCensus() },
-    ...{ store: undefined, keeper: undefined, overlay: undefined, guard: undefined, firewall: undefined },
+    ...{ since: Date.now(), etcd: new EtcdTally(), census: new LeaseCensus(), host: undefined, store: undefined },
+    ...{ keeper: undefined, renewal: undefined, overlay: undefined, guard: undefined, firewall: undefined },
   }
 }
 
 /** The routes of the health port. */
 export function healthPortRoutes(sight: Sight): Routes {
-  return healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
+  const routes = healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
+  return withPage(sight, routes.set('GET /metrics', metricsRoute(sight)))
 }
 
 /** The routes of the control socket. */
@@ -55,6 +67,7 @@ export function controlRoutes(sight: Sight): Routes {
   return new Map<string, Handler>([
     ['GET /v1/status', () => ({ status: 200, json: statusOf(sight) })],
     ['GET /v1/peers', () => ({ status: 200, json: peersOf(sight) })],
+    ['GET /metrics', metricsRoute(sight)],
     ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
   ])
 }

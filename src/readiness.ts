@@ -1,9 +1,9 @@
 // Whether this host carries traffic as it should, and if not why: several parts, each ready or with its reason.
 // Invariant: ready only when every part said so; a listener hears transitions, not repetitions.
-import type { Log } from './log.ts'
+import type { Hear, Log } from './log.ts'
 
 /** The parts that have to be right. */
-export type Part = 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend'
+export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend'
 
 export class Readiness {
   readonly #reasons = new Map<Part, string>()
@@ -48,5 +48,12 @@ export class Readiness {
     if (this.ready) this.#log.info('ready: subnet.env is written and every peer is programmed')
     else this.#log.warn(`no longer ready: ${this.reasons.join('; ')}`)
     for (const listener of this.#listeners) listener(this.ready)
+  }
+}
+
+/** Hears the log of what has to come right first: its last complaint is why a part is not. */
+export function becauseOf(readiness: Readiness, part: Part): Hear {
+  return (_part, severity, text) => {
+    if (severity !== 'I') readiness.bad(part, text)
   }
 }
