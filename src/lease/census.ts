@@ -17,6 +17,9 @@ export interface Usage {
   readonly free: number
 }
 
+/** The reason of a reservation whose host has not come yet: no fault of anybody's. */
+const AWAITED = 'reserved'
+
 export class LeaseCensus {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
   readonly rejected = new Counter()
@@ -26,7 +29,7 @@ export class LeaseCensus {
   /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
     this.#table = table
-    for (const { reason } of told.refused) this.rejected.add(reason)
+    for (const { reason } of told.refused) if (reason !== AWAITED) this.rejected.add(reason)
     const folder = subnetsFolder(prefix)
     if (step.type === 'snapshot') {
       this.#reserved.clear()
@@ -49,15 +52,22 @@ export class LeaseCensus {
       const decoded = decodeKey(prefix, key)
       return decoded.ok && fits(range, decoded.value.subnet) ? decoded.value.subnet : undefined
     }
-    const unbelieved = new Set(
-      [...refused.keys()].map(named).filter((subnet) => subnet !== undefined && !believed.has(subnet)),
-    )
-    const reserved = [...this.#reserved].filter((key) => !refused.has(key) && named(key) !== undefined).length
+    const reserved = new Set<Prefix>()
+    for (const key of this.#reserved) {
+      const subnet = named(key)
+      if (subnet !== undefined && (believed.has(subnet) || refused.get(key) === AWAITED)) reserved.add(subnet)
+    }
+    const taken = new Set([...believed, ...reserved])
+    const unbelieved = new Set<Prefix>()
+    for (const key of refused.keys()) {
+      const subnet = named(key)
+      if (subnet !== undefined && !taken.has(subnet)) unbelieved.add(subnet)
+    }
     return {
-      leased: believed.size - reserved,
-      reserved,
+      leased: taken.size - reserved.size,
+      reserved: reserved.size,
       refused: unbelieved.size,
-      free: Math.max(0, Number(sizeOf(range)) - believed.size - unbelieved.size),
+      free: Math.max(0, Number(sizeOf(range)) - taken.size - unbelieved.size),
     }
   }
 

@@ -1,0 +1,217 @@
+// The table of metrics: name, type, labels, help, and how each is read from what may be seen of the daemon. What a scrape
+// says and docs/metrics.md are both made of it.
+import { intentOf } from '../host-plan.ts'
+import { KINDS } from '../kernel/state.ts'
+import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
+import { ETCD_OPERATIONS } from './etcd-tally.ts'
+import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
+import { type Metric, type Sample, bucketsOf, countsOf, one } from './sample.ts'
+
+const BOUNDED = `At most ${PEER_SERIES.toLocaleString('en')} peers that are probed, those in trouble first.`
+const REASONS = [
+  ...['key', 'json', 'oversized', 'outside-network', 'own-subnet', 'subnet-length', 'overlap', 'public-ip-ours'],
+  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink'],
+] as const
+const PEER = { peer: 'its subnet' }
+
+const PEERS: readonly Metric[] = [
+  {
+    name: 'flannel_peers',
+    type: 'gauge',
+    help: 'Peers by how they are reached.',
+    labels: { state: PEER_STATES.join(', ') },
+    note: '`unknown`: not probed yet. `refused`: its lease is not believed, and nothing is sent there.',
+    read: ({ peers }) => peerStates(peers),
+  },
+  {
+    name: 'flannel_peer_rtt_seconds',
+    type: 'gauge',
+    help: 'Time there and back to a peer.',
+    labels: PEER,
+    note: BOUNDED,
+    read: ({ peers }) => peerSeries(peers, ({ rttMs }) => rttMs && rttMs / 1000),
+  },
+  {
+    name: 'flannel_peer_loss_ratio',
+    type: 'gauge',
+    help: 'Part of the probes of a peer that were lost, 0 to 1.',
+    labels: PEER,
+    note: BOUNDED,
+    read: ({ peers }) => peerSeries(peers, ({ loss }) => loss),
+  },
+  {
+    name: 'flannel_peer_path_mtu_bytes',
+    type: 'gauge',
+    help: 'Largest packet that gets to a peer.',
+    labels: PEER,
+    note: BOUNDED,
+    read: ({ peers }) => peerSeries(peers, ({ pathMtu }) => pathMtu),
+  },
+]
+
+const STORE: readonly Metric[] = [
+  {
+    name: 'flannel_etcd_connected',
+    type: 'gauge',
+    help: 'Whether the watch on etcd is alive.',
+    note: 'Before there is one: whether etcd answered the last call.',
+    read: ({ etcd }) => one(etcd.connected ? 1 : 0),
+  },
+  {
+    name: 'flannel_etcd_revision',
+    type: 'gauge',
+    help: 'Revision of etcd up to which changes are known.',
+    read: ({ etcd }) => one(etcd.revision === undefined ? undefined : Number(etcd.revision)),
+  },
+  {
+    name: 'flannel_etcd_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time etcd took for a call, failed ones included.',
+    labels: { op: ETCD_OPERATIONS.join(', ') },
+    read: ({ etcd }) => Array.from(etcd.seconds, ([op, histogram]) => bucketsOf(histogram, { op })).flat(),
+  },
+  {
+    name: 'flannel_etcd_errors_total',
+    type: 'counter',
+    help: 'Calls of etcd that failed and watches that were cut.',
+    labels: { code: 'unreachable, tls, auth, deadline, unavailable, refused' },
+    read: ({ etcd }) => countsOf('code', etcd.errors),
+  },
+]
+
+const LEASES: readonly Metric[] = [
+  {
+    name: 'flannel_lease_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When our lease ends if it is not renewed any more.',
+    note: 'Since 1970; `+Inf` for a reservation. From the first renewal on, ten seconds after the start.',
+    read: ({ keeper }) => {
+      const expires = keeper?.expires()
+      return one(expires === undefined ? undefined : expires / 1000)
+    },
+  },
+  {
+    name: 'flannel_lease_renewals_total',
+    type: 'counter',
+    help: 'Looks after our lease.',
+    labels: { result: 'renewed, restored, failed' },
+    note: '`restored`: it was deleted, changed or had expired, and was written anew.',
+    read: ({ keeper }) => countsOf('result', keeper?.renewals),
+  },
+  {
+    name: 'flannel_leases_rejected_total',
+    type: 'counter',
+    help: "Other hosts' leases that are not believed.",
+    labels: { reason: REASONS.join(', ') },
+    note: 'Words of the log. Each lease counts once, and again when the reason is another one. Absent until there is one.',
+    read: ({ census }) => countsOf('reason', census.rejected),
+  },
+  {
+    name: 'flannel_subnets',
+    type: 'gauge',
+    help: 'Subnets of the network by how they are used.',
+    labels: { state: 'leased, reserved, refused, free' },
+    note: '`refused`: taken by a lease that is not believed.',
+    read: ({ overlay, census, options }) => {
+      if (overlay === undefined) return []
+      const { configuration, subnet } = overlay.inputs
+      const usage = census.usage(options.etcdPrefix, configuration.range, subnet)
+      return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
+    },
+  },
+]
+
+const KERNEL: readonly Metric[] = [
+  {
+    name: 'flannel_kernel_objects',
+    type: 'gauge',
+    help: 'Objects we want in the kernel, by how they are.',
+    labels: { kind: KINDS.join(', '), state: OBJECT_STATES.join(', ') },
+    note: '`refused` by the kernel; `conflict`: one that is not ours stands in its place.',
+    read: async ({ overlay, reconciler }) => {
+      if (overlay === undefined) return []
+      const { conflicts, report } = reconciler
+      const kinds = conflicts.map(({ wanted }) => wanted.kind)
+      const counts = await countObjects(intentOf(overlay.inputs), overlay.peers.values(), report.refused, kinds)
+      return counts.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count }))
+    },
+  },
+  {
+    name: 'flannel_kernel_drift_total',
+    type: 'counter',
+    help: 'Notifications that somebody else touched what is ours.',
+    labels: { kind: [...KINDS, 'overrun'].join(', ') },
+    note: 'A change of the external interface counts as `route`. `overrun`: notifications were lost, all is read again.',
+    read: ({ reconciler }) => countsOf('kind', reconciler.report.drifts),
+  },
+  {
+    name: 'flannel_kernel_repairs_total',
+    type: 'counter',
+    help: 'Objects put right because somebody else had changed them.',
+    labels: { kind: KINDS.join(', '), result: 'ok, refused' },
+    note: '`refused` by the kernel at the first try.',
+    read: ({ reconciler: { report } }) =>
+      KINDS.flatMap((kind): readonly Sample[] => {
+        const refused = report.refusedRepairs.counts.get(kind) ?? 0
+        return [
+          { labels: { kind, result: 'ok' }, value: (report.repairs.get(kind) ?? 0) - refused },
+          { labels: { kind, result: 'refused' }, value: refused },
+        ]
+      }),
+  },
+  {
+    name: 'flannel_reconcile_duration_seconds',
+    type: 'histogram',
+    help: 'Time it took to compare the kernel with what we want and to mend it.',
+    read: ({ reconciler }) => bucketsOf(reconciler.report.durations),
+  },
+  {
+    name: 'flannel_reconcile_failures_total',
+    type: 'counter',
+    help: 'Passes that were broken off or of which the kernel refused something.',
+    read: ({ reconciler }) => one(reconciler.report.failedPasses),
+  },
+]
+
+const FIREWALL: readonly Metric[] = [
+  {
+    name: 'flannel_vxlan_unknown_sender_packets_total',
+    type: 'counter',
+    help: 'Packets to the VXLAN port from no peer, dropped by the guard.',
+    note: 'Since the guard was made: a restart of the daemon does not reset it.',
+    read: async ({ guard }) => one(guard && Number(await guard.dropped())),
+  },
+  {
+    name: 'flannel_firewall_sync_total',
+    type: 'counter',
+    help: 'Transactions on iptables and nftables that brought the rules in line.',
+    labels: { result: 'written, failed' },
+    note: 'Rules found right count as neither.',
+    read: ({ firewall, guard }) => countsOf('result', firewall?.syncs, guard?.syncs),
+  },
+]
+
+const PROCESS: readonly Metric[] = [
+  {
+    name: 'flannel_build_info',
+    type: 'gauge',
+    help: 'Which program this is; always 1.',
+    labels: { version: "the daemon's", node: "Node's" },
+    read: ({ version }) => [{ labels: { version, node: process.version }, value: 1 }],
+  },
+  {
+    name: 'process_cpu_user_seconds_total',
+    type: 'counter',
+    help: 'Processor time spent in the program.',
+    read: () => one(process.cpuUsage().user / 1e6),
+  },
+  {
+    name: 'process_cpu_system_seconds_total',
+    type: 'counter',
+    help: 'Processor time spent in the kernel.',
+    read: () => one(process.cpuUsage().system / 1e6),
+  },
+]
+
+/** Every metric, in the order of a scrape. */
+export const METRICS: readonly Metric[] = [...PROCESS, ...PEERS, ...STORE, ...LEASES, ...KERNEL, ...FIREWALL]
