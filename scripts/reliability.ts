@@ -17,7 +17,7 @@ function measured(): string {
   const lines = rows
     .toSorted((a, b) => a.fault.localeCompare(b.fault))
     .map(({ fault, promise, ms, result, test }) => {
-      const figures = [ms === undefined ? [] : `${ms} ms`, result ?? []].flat().join('; ')
+      const figures = [ms === undefined ? [] : `${Math.round(ms)} ms`, result ?? []].flat().join('; ')
       return `| ${fault} | ${promise} | ${figures} | ${test} |`
     })
   return ['| What is done | What is promised | Measured | Test |', '| --- | --- | --- | --- |', ...lines].join('\n')

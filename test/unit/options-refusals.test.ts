@@ -1,17 +1,7 @@
 import test from 'ava'
-import { OperatorError } from '../../src/errors.ts'
-import { type Environment, parseOptions } from '../../src/options.ts'
+import { parseOptions } from '../../src/options.ts'
 import { variableOf } from '../../src/options/table.ts'
-
-function refusal(argv: readonly string[], env: Environment = {}): string {
-  try {
-    parseOptions(argv, env)
-  } catch (error) {
-    if (error instanceof OperatorError) return error.message
-    throw error
-  }
-  throw new TypeError(`${argv.join(' ')} was not refused`)
-}
+import { refusal } from '../fake/command-line.ts'
 
 const BAD: readonly (readonly [flag: string, value: string, rule: RegExp])[] = [
   ['healthz-port', '65536', /must be an integer from 0 to 65535/],

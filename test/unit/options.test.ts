@@ -1,8 +1,8 @@
 import test from 'ava'
-import { OperatorError } from '../../src/errors.ts'
 import { type Environment, type Options, UsageError, parseOptions, usage } from '../../src/options.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
+import { refusal } from '../fake/command-line.ts'
 
 function run(argv: readonly string[], env: Environment = {}): Options {
   const invocation = parseOptions(argv, env)
@@ -13,16 +13,6 @@ function run(argv: readonly string[], env: Environment = {}): Options {
 function warnings(argv: readonly string[], env: Environment = {}): readonly string[] {
   const invocation = parseOptions(argv, env)
   return invocation.kind === 'run' ? invocation.warnings : []
-}
-
-function refusal(argv: readonly string[], env: Environment = {}): string {
-  try {
-    parseOptions(argv, env)
-  } catch (error) {
-    if (error instanceof OperatorError) return error.message
-    throw error
-  }
-  throw new TypeError(`${argv.join(' ')} was not refused`)
 }
 
 test("nothing said gives Go's defaults, and ours for what is ours", (t) => {

@@ -1,29 +1,13 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
-import type { Prefix } from '../../src/ip/prefix.ts'
-import { type SubnetEnv, writeSubnetEnv } from '../../src/subnet-env.ts'
+import { writeSubnetEnv } from '../../src/subnet-env.ts'
+import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
-
-const ENV: SubnetEnv = {
-  network: '10.5.0.0/16' as Prefix,
-  subnet: '10.5.72.0/24' as Prefix,
-  network6: undefined,
-  subnet6: undefined,
-  mtu: 1450,
-  ipMasq: false,
-}
-
-async function folder(t: ExecutionContext): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'subnet-env-'))
-  t.teardown(() => rm(made, { recursive: true, force: true }))
-  return made
-}
 
 test('what stands in the way is an error that names the file and the cause', async (t) => {
   const made = await folder(t)

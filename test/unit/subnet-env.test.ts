@@ -1,32 +1,17 @@
 import { execFile } from 'node:child_process'
-import { link, mkdtemp, readFile, readdir, rm, stat, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { link, readFile, readdir, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import fc from 'fast-check'
 import { fromBigint } from '../../src/ip/address.ts'
 import { type Prefix, prefixOf } from '../../src/ip/prefix.ts'
 import { type SubnetEnv, parseSubnetEnv, readSubnetEnv, renderSubnetEnv, writeSubnetEnv } from '../../src/subnet-env.ts'
+import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
 
-const ENV: SubnetEnv = {
-  network: '10.5.0.0/16' as Prefix,
-  subnet: '10.5.72.0/24' as Prefix,
-  network6: undefined,
-  subnet6: undefined,
-  mtu: 1450,
-  ipMasq: false,
-}
-
 const TEXT = 'FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=10.5.72.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n'
-
-async function folder(t: ExecutionContext): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'subnet-env-'))
-  t.teardown(() => rm(made, { recursive: true, force: true }))
-  return made
-}
 
 test("the text is Go's, names and order", (t) => {
   t.is(renderSubnetEnv(ENV), TEXT)
