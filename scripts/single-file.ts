@@ -54,7 +54,8 @@ async function main(architecture: Architecture, entry: string, output: string, a
       assets: Object.fromEntries(addons.map((addon) => [basename(addon), addon])),
     }),
   )
-  quietly(process.execPath, ...NODE_FLAGS, '--experimental-sea-config', config)
+  // The seed makes the same code cache each time; a cache does not depend on it.
+  quietly(process.execPath, ...NODE_FLAGS, '--random-seed=1', '--experimental-sea-config', config)
   const making = join(work, 'making')
   copyFileSync(architecture.node, making)
   quietly(architecture.strip, making)

@@ -4,8 +4,12 @@ import { type NamedRow, ROWS } from './table.ts'
 /** Words that may stand in place of running the daemon, each with one line for -help and the completions. */
 export const VERBS = {
   cleanup: 'take everything the daemon put on this host off again',
+  config: 'show the network config, judge another one, or store it',
   'docker-network': 'make a Docker network on the leased subnet, or print how',
   'docker-opts': 'write the options dockerd needs for the leased subnet',
+  leases: 'who has which subnet and until when, and what is free',
+  release: 'give the reservation of a subnet back',
+  reserve: 'reserve a subnet for one host',
   status: 'how this host is doing, and what to do about it',
 } as const
 
@@ -47,7 +51,7 @@ function describe(row: NamedRow): readonly string[] {
 }
 
 /** ` (default X)`; nothing, as in Go, for a value that is none: false, 0, an empty list. */
-function defaultOf(value: unknown): string {
+export function defaultOf(value: unknown): string {
   if (value === undefined || value === false || value === 0) return ''
   const text = Array.isArray(value) ? value.join(',') : typeof value === 'string' ? value : JSON.stringify(value)
   return text === '' ? '' : ` (default ${text})`
