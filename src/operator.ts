@@ -6,6 +6,7 @@ import type { Store } from './etcd/store.ts'
 import { OperatorError } from './errors.ts'
 import { healthRoutes } from './health.ts'
 import type { Answer, Handler, Routes } from './http.ts'
+import { groundOf, leaseRoutes } from './lease-routes.ts'
 import { LeaseCensus } from './lease/census.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import { EtcdTally } from './metrics/etcd-tally.ts'
@@ -68,6 +69,7 @@ export function controlRoutes(sight: Sight): Routes {
     ['GET /v1/status', () => ({ status: 200, json: statusOf(sight) })],
     ['GET /v1/peers', () => ({ status: 200, json: peersOf(sight) })],
     ['GET /metrics', metricsRoute(sight)],
+    ...leaseRoutes(() => groundOf(sight)),
     ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
   ])
 }

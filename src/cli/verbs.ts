@@ -1,25 +1,39 @@
 // The words that may stand in place of running the daemon, and what each does.
 import { OperatorError } from '../errors.ts'
 import { createLog } from '../log.ts'
-import { parseOptions } from '../options.ts'
+import { UsageError, parseOptions } from '../options.ts'
 import type { Verb } from '../options/usage.ts'
 import { cleanup } from './cleanup.ts'
+import { config } from './config.ts'
 import { dockerNetwork } from './docker-network.ts'
 import { dockerOpts } from './docker-opts.ts'
+import { leases } from './leases.ts'
+import { releaseVerb, reserveVerb } from './reservation.ts'
 import { status } from './status.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What each verb does with what follows it; the exit status. */
 const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) => Promise<number>>> = {
   cleanup: cleanUp,
+  config,
   'docker-network': (args, { env, out }) => dockerNetwork(args, env, out).then(() => 0),
   'docker-opts': (args, { env, out }) => dockerOpts(args, env, out).then(() => 0),
+  leases,
+  release: releaseVerb,
+  reserve: reserveVerb,
   status: (args, { env, out }) => status(args, env, out),
 }
 
-/** Runs a verb to its end: the exit status. Throws OperatorError. */
-export function runVerb(verb: Verb, args: readonly string[], terminal: Terminal): Promise<number> {
-  return RUN[verb](args, terminal)
+/** Runs a verb to its end: the exit status, 2 for a command line that makes no sense. Throws OperatorError. */
+export async function runVerb(verb: Verb, args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await RUN[verb](args, terminal)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    // The daemon's whole usage would hide the line.
+    terminal.err(`flanneld: ${error.message}\nSee flanneld ${verb} -help.\n`)
+    return 2
+  }
 }
 
 /** Takes the daemon's flags, so that it finds what a daemon with these left behind; and -dry-run. */

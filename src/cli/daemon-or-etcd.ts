@@ -1,0 +1,37 @@
+// Asks the running daemon, which needs no flags; where none answers, answers from etcd by the same routes, with the
+// daemon's flags and variables. Invariant: the connection made for that is closed when the answer is there.
+import { askControl, controlPath } from '../control.ts'
+import { EtcdError, OperatorError } from '../errors.ts'
+import { openStore } from '../etcd/client.ts'
+import { leaseRoutes } from '../lease-routes.ts'
+import type { Options } from '../options/type.ts'
+import { readSubnetEnv } from '../subnet-env.ts'
+
+/** The answer to "GET /v1/leases" and the other routes of lease-routes.ts. Throws OperatorError. */
+export async function askDaemonOrEtcd(options: Options, route: string, body?: unknown): Promise<unknown> {
+  const answer = await askControl(controlPath(options.subnetFile), route, body)
+  if (answer !== undefined) return answer
+  const [method = '', url = ''] = route.split(' ')
+  const { pathname, searchParams } = new URL(url, 'http://localhost')
+  const own = (await readSubnetEnv(options.subnetFile).catch(() => undefined))?.subnet
+  const store = openStore({
+    endpoints: options.etcdEndpoints,
+    certificateFile: options.etcdCertfile,
+    keyFile: options.etcdKeyfile,
+    caFile: options.etcdCafile,
+    username: options.etcdUsername,
+    password: options.etcdPassword,
+  })
+  try {
+    const routes = leaseRoutes(() => ({ store, prefix: options.etcdPrefix, own, wrote: () => undefined }))
+    const handler = routes.get(`${method} ${pathname}`)
+    // Through JSON and back, as over the socket: what is shown does not depend on who answered.
+    const answered = await handler?.({ query: searchParams, body })
+    return answered !== undefined && 'json' in answered ? JSON.parse(JSON.stringify(answered.json)) : undefined
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error
+    throw new OperatorError(`no daemon answers here, nor etcd: ${error.message}`)
+  } finally {
+    store.close()
+  }
+}

@@ -1,0 +1,50 @@
+// `flanneld leases`: who has which subnet and until when, what is reserved, what is free.
+import type { LeaseLine, LeaseView } from '../lease-view.ts'
+import { span } from '../span.ts'
+import { askedOf } from './asked.ts'
+import { columns } from './columns.ts'
+import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
+import type { Terminal } from './terminal.ts'
+
+const HELP = `Usage: flanneld leases [-json] [OPTION]...
+
+Lists the leases and reservations in etcd: every key under subnets/, also those no daemon believes, with the reason.
+Asks the running daemon; where none runs, etcd, by the daemon's -etcd-... options or their variables.
+`
+
+/** Runs it; the exit status. Throws OperatorError. */
+export async function leases(args: readonly string[], { env, out }: Terminal): Promise<number> {
+  const asked = askedOf('leases', args, env)
+  if (asked === 'help') {
+    out(HELP)
+    return 0
+  }
+  const view = (await askDaemonOrEtcd(asked.options, 'GET /v1/leases')) as LeaseView
+  out(asked.json ? `${JSON.stringify(view)}\n` : renderLeases(view))
+  return 0
+}
+
+/** The text a person reads. Pure. */
+export function renderLeases({ leases: lines, subnets, trouble }: LeaseView): string {
+  const heading = ['SUBNET', 'PUBLIC IP', 'TYPE', 'KIND', 'EXPIRES IN', 'HOST', 'NOTE']
+  const table = lines.length === 0 ? '' : columns([heading, ...lines.map(rowOf)])
+  if (subnets === null) return `${table}${trouble}\n`
+  const { total, used, reserved, next } = subnets
+  const rest = next === null ? 'none free' : `next free ${next}`
+  return `${table}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
+}
+
+function rowOf(line: LeaseLine): readonly string[] {
+  const { subnet, subnet6, publicAddress, type, kind, expiresIn, hostId, own, note } = line
+  const end = kind === 'reservation' ? 'never' : expiresIn === null ? '-' : span(expiresIn)
+  const place = subnet6 === null ? subnet : `${subnet} ${subnet6}`
+  const notes = [own ? 'this host' : '', note].filter((text) => text !== '')
+  return [place, publicAddress ?? '-', type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')].map(
+    printable,
+  )
+}
+
+/** What others wrote must not steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ')
+}

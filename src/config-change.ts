@@ -1,0 +1,150 @@
+// What another network config means for the hosts that run: each key that changes with what follows, and the leases whose
+// hosts would not follow. Pure. Invariant: judged by the parser and the refusals of the daemon itself.
+import { type Configuration, refusesChange } from './configuration.ts'
+import { contains, lengthOf } from './ip/prefix.ts'
+import { fits } from './lease/allocate.ts'
+import type { Found } from './lease/claim.ts'
+
+/** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
+export interface KeyChange {
+  /** Its path, as in `Backend.VNI`. */
+  readonly key: string
+  readonly before: string | null
+  readonly after: string | null
+  /** What follows on the hosts, for people. */
+  readonly effect: string
+}
+
+/** What changes. */
+export interface ConfigChange {
+  readonly changes: readonly KeyChange[]
+  /** How many leases there are. */
+  readonly leases: number
+  /** Subnets whose hosts go on with the config they have, because this one has no place for them. */
+  readonly stranded: readonly string[]
+  /** Why it is not to be written unless that is meant; null when nobody is left behind. */
+  readonly refusal: string | null
+  /** What else to know, one line each. */
+  readonly notes: readonly string[]
+}
+
+const LIVE = 'hosts follow without losing a packet'
+const DEVICE = 'every host makes its device anew: some packets lost for less than a second'
+
+/** What follows when a key of a backend changes; hosts follow live where nothing else is said. */
+const EFFECTS: Readonly<Record<string, string>> = {
+  'vxlan VNI': `${DEVICE}, and it registers again`,
+  'vxlan Port': DEVICE,
+  'vxlan GBP': DEVICE,
+  'vxlan MTU': 'devices and subnet.env follow; dockerd and containers keep the old MTU until they start again',
+  'vxlan Learning': LIVE,
+  'vxlan DirectRouting': LIVE,
+}
+
+/** Compares. No `before`: the key is absent, or what it says is not valid. */
+export function configChange(
+  before: Configuration | undefined,
+  after: Configuration,
+  found: readonly Found[],
+): ConfigChange {
+  const changes = [...rangeChanges(before, after), ...backendChanges(before, after)]
+  if (before?.network.enableNFTables !== after.network.enableNFTables) {
+    const text = (on: boolean | undefined): string | null => (on === undefined ? null : JSON.stringify(on))
+    const effect = 'rules move between iptables and nftables, the new ones first'
+    changes.push(
+      changed('EnableNFTables', text(before?.network.enableNFTables), text(after.network.enableNFTables), effect),
+    )
+  }
+  const leases = found.filter(({ value }) => value !== undefined)
+  const stranded = before === undefined ? [] : leases.filter((lease) => strands(before, after, lease))
+  const [first] = stranded
+  const why = first === undefined || before === undefined ? undefined : refusesChange(before, after, first.subnet)
+  return {
+    changes: changes.filter(({ before: old, after: next }) => old !== next),
+    leases: leases.length,
+    stranded: stranded.map(({ subnet }) => subnet),
+    refusal: why === undefined ? null : refusalOf(after, stranded, leases.length),
+    notes: notesOf(after, leases),
+  }
+}
+
+function rangeChanges(before: Configuration | undefined, { range: next }: Configuration): KeyChange[] {
+  const now = before?.range
+  return [
+    changed('Network', now?.network, next.network, 'subnet.env and firewall rules follow; dockerd does not notice'),
+    changed('SubnetLen', now?.subnetLen.toString(), next.subnetLen.toString(), 'for leases from now on'),
+    changed('SubnetMin', now?.subnetMin, next.subnetMin, 'for leases from now on'),
+    changed('SubnetMax', now?.subnetMax, next.subnetMax, 'for leases from now on'),
+  ]
+}
+
+function backendChanges(before: Configuration | undefined, after: Configuration): readonly KeyChange[] {
+  const type = after.own.backend.type
+  if (before?.own.backend.type !== type) {
+    return [changed('Backend.Type', before?.own.backend.type, type, effectOfType(before?.own.backend.type, type))]
+  }
+  const [now, next] = [valuesOf(before), valuesOf(after)]
+  return after.own.backend.configKeys.map((key) =>
+    changed(`Backend.${key}`, now.get(key), next.get(key), EFFECTS[`${type} ${key}`] ?? LIVE),
+  )
+}
+
+function effectOfType(before: string | undefined, after: string): string {
+  if (after === 'alloc') return 'hosts stop forwarding between containers: something else has to'
+  if (before === 'alloc') return 'hosts begin to forward between containers'
+  if (after === 'host-gw') return `${LIVE}; hosts on another LAN are not reached any more`
+  return LIVE
+}
+
+/** A backend's settings by key, defaults included, as JSON. */
+function valuesOf({ own: { backend, config } }: Configuration): ReadonlyMap<string, string> {
+  const settings = new Map(
+    Object.entries(config ?? {}).map(([name, value]) => [name.toLowerCase(), JSON.stringify(value)]),
+  )
+  return new Map(
+    backend.configKeys.flatMap((key) => {
+      const value = settings.get(key.toLowerCase())
+      return value === undefined ? [] : [[key, value]]
+    }),
+  )
+}
+
+/** Whether a host that runs cannot follow; one that could not follow before either is no loss. */
+function strands(before: Configuration, after: Configuration, { subnet }: Found): boolean {
+  return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
+}
+
+function refusalOf({ range }: Configuration, stranded: readonly Found[], leases: number): string {
+  const [first, ...more] = stranded.map(({ subnet }) => subnet)
+  const some = more.length === 0 ? (first ?? '') : `${first ?? ''} and ${more.length} more`
+  const place = `${range.network} in subnets of /${range.subnetLen}`
+  return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`
+}
+
+function notesOf({ range, network, own }: Configuration, leases: readonly Found[]): readonly string[] {
+  const notes: string[] = []
+  const outside = leases.filter(
+    ({ subnet }) => contains(range.network, subnet) && lengthOf(subnet) === range.subnetLen && !fits(range, subnet),
+  )
+  const [first] = outside
+  if (first !== undefined) {
+    notes.push(
+      `${first.subnet}${outside.length > 1 ? ` and ${outside.length - 1} more` : ''} outside ${range.subnetMin} to ${range.subnetMax}: kept until its host starts again, which then leases another`,
+    )
+  }
+  const go = leases.filter(({ value }) => value?.hostId === undefined && value?.backendType !== '').length
+  if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)
+  if (own.backend.type === 'host-gw')
+    notes.push("host-gw needs all hosts on one LAN, and no -public-ip but the interface's own")
+  if (network.ipv6 !== undefined) notes.push('IPv6 is not served yet')
+  return notes
+}
+
+function changed(
+  key: string,
+  before: string | null | undefined,
+  after: string | null | undefined,
+  effect: string,
+): KeyChange {
+  return { key, before: before ?? null, after: after ?? null, effect }
+}
