@@ -16,7 +16,7 @@ MODULES := node_modules/.package-lock.json
 ADDON := build/kernel_socket.node
 # The addon of the package raw-socket, for each Node that may run the program (scripts/raw-socket.sh says why).
 RAW := build/raw-24.node build/raw-20.node
-SOURCES := $(shell find src backends -name '*.ts')
+SOURCES := $(shell find src backends -name '*.ts' -o -path '*/browser/*')
 PREFIX ?= /usr/local
 
 .PHONY: help
@@ -35,7 +35,7 @@ demo: dist/flanneld-amd64
 ## build: dist/flanneld, which wants a Node 20 or later, and the addons for kernel sockets and probes
 build: dist/flanneld
 
-dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/etcd-protos.ts scripts/raw-socket-addon.ts package.json $(ADDON) $(RAW) $(MODULES)
+dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/page-files.ts scripts/etcd-protos.ts scripts/raw-socket-addon.ts package.json $(ADDON) $(RAW) $(MODULES)
 	node scripts/bundle.ts src/main.ts $@
 	@# install, not cp: a new file, since the old one may be mapped by a daemon that runs
 	install -t dist $(ADDON) $(RAW)
@@ -127,7 +127,7 @@ test-packages: dist/flanneld-amd64 dist/flanneld-arm64 dist/THIRD-PARTY-NOTICES 
 
 # The groups that have tests, from quick to slow: a folder under test/ each. `engines` and `packages` want more of the
 # machine and of one's time, and are asked for by name.
-GROUPS := $(foreach group,unit contract golden fuzz netns faults docker,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
+GROUPS := $(foreach group,unit contract golden fuzz netns page faults docker,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
 
 .PHONY: test test-repo
 ## test: the groups of tests below, on the real kernel, etcd and Docker
@@ -149,6 +149,15 @@ test-unit test-contract test-fuzz: test-%: $(MODULES) $(ADDON)
 ## test-netns: kernel and etcd, in network namespaces
 test-golden test-netns: test-%: dist/flanneld
 	$(AVA) 'test/$*/**/*.test.ts'
+
+.PHONY: test-page screenshots
+## test-page: the page at / of the health port, in a browser
+test-page: dist/flanneld
+	$(AVA) --timeout=5m --concurrency=1 'test/page/**/*.test.ts'
+
+## screenshots: the pictures of the page in docs/screenshots, made by its tests
+screenshots: dist/flanneld
+	SCREENSHOTS=1 $(AVA) --timeout=5m --concurrency=1 'test/page/**/*.test.ts'
 
 .PHONY: test-faults test-docker
 ## test-faults: everything that can break, broken
@@ -197,6 +206,7 @@ bench-quick: dist/flanneld-amd64
 ## lint: types, rules, format
 lint: $(MODULES)
 	$(BIN)/tsc -p .
+	$(BIN)/tsc -p src/page/browser
 	$(BIN)/eslint .
 	$(BIN)/prettier --check --log-level=warn .
 

@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type BuildResult, build } from 'esbuild'
 import { etcdProtos } from './etcd-protos.ts'
+import { pageFiles } from './page-files.ts'
 import { rawSocketAddon } from './raw-socket-addon.ts'
 
 /**
@@ -35,14 +36,14 @@ async function built(entry: string): Promise<BuildResult<{ write: false; metafil
     entryPoints: [entry],
     bundle: true,
     write: false,
-    platform: 'node',
     metafile: true,
+    platform: 'node',
     format: 'cjs',
     target: 'node20',
     // Names and lines stay: stack traces and klog's line numbers then point into a file one can read.
     minifySyntax: true,
     legalComments: 'none',
-    plugins: [etcdProtos, rawSocketAddon],
+    plugins: [etcdProtos, rawSocketAddon, pageFiles],
     // import.meta is empty in CommonJS, and the source looks where that matters.
     logOverride: { 'empty-import-meta': 'silent' },
     logLevel: 'warning',

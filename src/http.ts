@@ -12,7 +12,12 @@ export interface Asked {
 /** An answer; `events` is called once with what sends, and a signal that aborts when the asker has gone. */
 export type Answer =
   | { readonly status: number; readonly json: unknown }
-  | { readonly status: number; readonly text: string; readonly type?: string }
+  | {
+      readonly status: number
+      readonly text: string
+      readonly type?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | { readonly events: (send: (event: unknown) => void, gone: AbortSignal) => void }
 
 /** A handler. What it throws is answered: 400 for an OperatorError, else 500. */
@@ -23,6 +28,9 @@ export type Routes = Map<string, Handler>
 
 /** A request body is no longer than so many bytes. */
 const BODY_BYTES = 1 << 20
+
+/** Who follows events and has not read so many bytes of them is cut off, so that what waits for it stays bounded. */
+const UNREAD_BYTES = 16 << 20
 
 /** Serves a table. */
 export function serveRoutes(routes: Routes): RequestListener {
@@ -41,14 +49,18 @@ async function respond(routes: Routes, request: IncomingMessage, response: Serve
     response.flushHeaders()
     const gone = new AbortController()
     response.on('close', () => gone.abort())
-    answer.events((event) => response.write(`data: ${JSON.stringify(event)}\n\n`), gone.signal)
+    answer.events((event) => {
+      response.write(`data: ${JSON.stringify(event)}\n\n`)
+      if (response.writableLength > UNREAD_BYTES) response.destroy()
+    }, gone.signal)
     return
   }
   const [type, text] =
     'json' in answer
       ? ['application/json', `${JSON.stringify(answer.json)}\n`]
       : [answer.type ?? 'text/plain; charset=utf-8', answer.text]
-  response.writeHead(answer.status, { ...headers, 'content-type': type })
+  const own = 'text' in answer ? answer.headers : {}
+  response.writeHead(answer.status, { ...headers, ...own, 'content-type': type })
   response.end(text)
 }
 

@@ -1,0 +1,168 @@
+// The picture of few peers: a card for each and a line to it from this host's card.
+// Invariant: a line tells how packets go by its shape (one stroke: direct; a tube: tunnel) and how that goes by mark and words.
+import { keyOf } from '../changes.ts'
+import type { PageHost, PagePeer } from '../shape.ts'
+import { type Drawn, keyed, set, svg } from './dom.ts'
+import { mark, onLine, spoken, way } from './words.ts'
+
+/** A place for a card: its left upper corner and width, and the line to it, with the middle of that. */
+interface Place {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly line: string
+  readonly middle: readonly [x: number, y: number] | undefined
+}
+
+interface Placed extends Place {
+  readonly peer: PagePeer
+}
+
+const CARD = { width: 224, height: 58, gap: 18 }
+const MARGIN = 3
+/** Three peers or fewer stay near their host. */
+const FEW = { peers: 3, width: 820 }
+
+const drawn: Drawn<Placed> = new Map()
+let canvas: SVGElement | undefined
+
+/** Draws it `width` pixels wide. */
+export function drawCards(
+  into: HTMLElement,
+  host: PageHost,
+  peers: readonly PagePeer[],
+  width: number,
+  kind: 'beside' | 'below',
+): void {
+  if (canvas?.parentNode !== into) {
+    drawn.clear()
+    canvas = svg('svg', { class: 'cards', role: 'listbox', 'aria-label': 'Peers as a picture' })
+    canvas.append(svg('g', { class: 'host' }), svg('g', { class: 'peers' }))
+    into.replaceChildren(canvas)
+  }
+  const used = kind === 'beside' && peers.length <= FEW.peers ? Math.min(width, FEW.width) : width
+  const { places, hostAt, height } = kind === 'beside' ? beside(peers, used) : below(peers, used)
+  set(canvas, { viewBox: `0 0 ${used} ${height}`, width: used, height })
+  const [middle, around] = canvas.children
+  if (middle === undefined || around === undefined) return
+  middle.replaceChildren(...hostCard(host, hostAt.x, hostAt.y, hostAt.width))
+  const placed = peers.flatMap((peer, i) => {
+    const place = places[i]
+    return place === undefined ? [] : [{ ...place, peer }]
+  })
+  const items = placed.map((it) => {
+    const known = drawn.get(keyOf(it.peer))?.item
+    return known !== undefined && JSON.stringify(known) === JSON.stringify(it) ? known : it
+  })
+  keyed(around, drawn, items, {
+    key: ({ peer }) => keyOf(peer),
+    make: () => svg('g', { role: 'option', tabindex: -1 }),
+    draw: drawPeer,
+  })
+}
+
+interface Layout {
+  readonly places: readonly Place[]
+  readonly hostAt: { readonly x: number; readonly y: number; readonly width: number }
+  readonly height: number
+}
+
+/** Direct peers on the left, tunnelled ones on the right; where there is but one kind, on both sides. */
+function beside(peers: readonly PagePeer[], width: number): Layout {
+  const kinds = new Set(peers.map(way))
+  const few = peers.length <= FEW.peers
+  const sides = peers.map((peer, i): 'left' | 'right' => {
+    if (few) return 'right'
+    if (kinds.size > 1) return way(peer) === 'direct' ? 'left' : 'right'
+    return i % 2 === 0 ? 'left' : 'right'
+  })
+  const count = (side: string): number => sides.filter((it) => it === side).length
+  const rows = Math.max(count('left'), count('right'), 2)
+  const row = CARD.height + CARD.gap
+  const height = rows * row - CARD.gap + 2 * MARGIN
+  const hostWidth = 200
+  const hostAt = { x: few ? MARGIN : (width - hostWidth) / 2, y: (height - CARD.height) / 2, width: hostWidth }
+  const next = { left: 0, right: 0 }
+  const places = sides.map((side): Place => {
+    const offset = (height - (count(side) * row - CARD.gap)) / 2
+    const y = offset + next[side]++ * row
+    const x = side === 'left' ? MARGIN : width - CARD.width - MARGIN
+    const from = [side === 'left' ? hostAt.x : hostAt.x + hostWidth, height / 2] as const
+    const to = [side === 'left' ? x + CARD.width : x, y + CARD.height / 2] as const
+    const bend = (from[0] + to[0]) / 2
+    return {
+      x,
+      y,
+      width: CARD.width,
+      line: `M${from[0]} ${from[1]}C${bend} ${from[1]} ${bend} ${to[1]} ${to[0]} ${to[1]}`,
+      // Beyond half way: lines are together where they begin.
+      middle: along(from, to, 0.62),
+    }
+  })
+  return { places, hostAt, height }
+}
+
+/** The point of that curve at t. */
+function along(from: readonly [number, number], to: readonly [number, number], t: number): readonly [number, number] {
+  const s = 1 - t
+  const [a, b, c, d] = [s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t]
+  const bend = (from[0] + to[0]) / 2
+  return [a * from[0] + b * bend + c * bend + d * to[0], (a + b) * from[1] + (c + d) * to[1]]
+}
+
+/** This host on top, a trunk down from it, a branch to each peer. */
+function below(peers: readonly PagePeer[], width: number): Layout {
+  const [trunk, left] = [24, 64]
+  const row = CARD.height + 12
+  const top = CARD.height + 20
+  const hostAt = { x: 1, y: 1, width: width - 2 }
+  const places = peers.map((_, i): Place => {
+    const y = top + i * row
+    const middle = y + CARD.height / 2
+    return { x: left, y, width: width - left - 1, line: `M${trunk} ${CARD.height}V${middle - 10}Q${trunk} ${middle} ${trunk + 10} ${middle}H${left}`, middle: undefined } // prettier-ignore
+  })
+  return { places, hostAt, height: top + peers.length * row }
+}
+
+function hostCard({ subnet, address }: PageHost, x: number, y: number, width: number): readonly SVGElement[] {
+  return [
+    svg('rect', { class: 'box', x, y, width, height: CARD.height, rx: 10 }),
+    text(x + 14, y + 24, 'name', subnet ?? 'no subnet yet'),
+    text(x + 14, y + 44, 'small', ['this host', address].filter((it) => it !== null).join(' · ')),
+  ]
+}
+
+function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): void {
+  const tunnel = way(peer) !== 'direct'
+  const { state } = peer
+  set(on, { 'data-key': keyOf(peer), 'aria-label': spoken(peer), class: `peer ${state}` })
+  const label = onLine(peer)
+  const wide = 22 + label.length * 6.7
+  const pill =
+    middle === undefined || label === ''
+      ? []
+      : [
+          svg('rect', { class: 'pill', x: middle[0] - wide / 2, y: middle[1] - 11, width: wide, height: 22, rx: 11 }),
+          mark(state, middle[0] - wide / 2 + 6, middle[1] - 5, 10),
+          text(middle[0] + 7, middle[1] + 4, 'rtt', label, 'middle'),
+        ]
+  on.replaceChildren(
+    ...(tunnel ? [svg('path', { class: 'tube', d: line })] : []),
+    svg('path', { class: 'line', d: line }),
+    ...pill,
+    svg('rect', { class: 'box', x, y, width, height: CARD.height, rx: 10 }),
+    mark(state, x + 12, y + 12, 14),
+    text(x + 34, y + 24, 'name', peer.subnet),
+    text(x + width - 12, y + 24, 'rtt', middle === undefined ? label : state, 'end'),
+    text(
+      x + 34,
+      y + 44,
+      'small',
+      [peer.publicAddress, middle === undefined ? state : peer.via].filter((it) => it !== null).join(' · '),
+    ),
+  )
+}
+
+function text(x: number, y: number, kind: string, content: string, anchor = 'start'): SVGElement {
+  return svg('text', { x, y, class: kind, 'text-anchor': anchor }, content)
+}

@@ -1,0 +1,102 @@
+// The parts of the page that are text: the verdict, the facts, leases and events.
+import type { Fact, PageEvent, PageLease, PageLeases, PageState } from '../shape.ts'
+import { type Drawn, byId, el, keyed } from './dom.ts'
+import { markBox, since, until } from './words.ts'
+
+/** Marks of a verdict are those of a peer's state. */
+const MARKS: Readonly<Record<string, string>> = { whole: 'up', degraded: 'degraded', broken: 'unreachable' }
+
+/** So many leases are listed before one asks for more. */
+const LEASES = 50
+
+let said = ''
+
+/** Draws the verdict; when it is the same, nothing, so that a screen reader does not repeat it. */
+export function drawVerdict({ verdict, host }: Pick<PageState, 'verdict' | 'host'>): void {
+  const text = JSON.stringify([verdict, host])
+  if (text === said) return
+  said = text
+  const section = byId('verdict')
+  const state = MARKS[verdict.word] ?? 'unknown'
+  const where = [host.subnet, host.address].filter((it) => it !== null).join(' · ')
+  section.className = state
+  section.replaceChildren(
+    el('h1', {}, markBox(state), verdict.word, el('span', { class: 'where' }, where)),
+    el('ul', {}, ...verdict.reasons.map((reason) => el('li', {}, ...withCommand(reason)))),
+  )
+}
+
+/** A reason ends in a command at times ("Run: flanneld doctor"): that is set apart, to be copied. */
+function withCommand(reason: string): readonly (Node | string)[] {
+  const [, before = reason, command] = /^(.*?\brun:? )(flanneld .*)$/i.exec(reason) ?? []
+  return command === undefined ? [reason] : [before, el('code', {}, command)]
+}
+
+/** Draws label and text of each fact. */
+export function drawFacts(facts: readonly Fact[], into: HTMLElement = byId('facts')): void {
+  const same = JSON.stringify(facts)
+  if (into.dataset['drawn'] === same) return
+  into.dataset['drawn'] = same
+  into.replaceChildren(...facts.map(({ label, text }) => el('div', {}, el('dt', {}, label), el('dd', {}, text))))
+}
+
+const leases: Drawn<PageLease> = new Map()
+let allLeases = false
+
+/** Draws the leases: counts, and a list as far as one can read. */
+export function drawLeases({ facts, list }: PageLeases): void {
+  const section = byId('leases')
+  if (section.firstElementChild === null) {
+    const more = el('button', { type: 'button', class: 'more', hidden: true })
+    more.addEventListener('click', () => {
+      allLeases = true
+      drawLeases(latest)
+    })
+    section.append(el('dl', { class: 'facts' }), el('ul', { class: 'leases' }), more)
+  }
+  latest = { facts, list }
+  const [summary, rows, more] = section.children
+  if (!(summary instanceof HTMLElement) || rows === undefined || !(more instanceof HTMLElement)) return
+  drawFacts(facts, summary)
+  const shown = allLeases ? list : list.slice(0, LEASES)
+  keyed(rows, leases, shown, {
+    key: ({ subnet, publicAddress }) => `${subnet} ${publicAddress}`,
+    make: () => el('li'),
+    draw: (row, lease) => row.replaceChildren(...leaseLine(lease)),
+  })
+  more.hidden = shown.length === list.length
+  more.textContent = `Show all ${list.length} leases`
+}
+
+let latest: PageLeases = { facts: [], list: [] }
+
+function leaseLine({ subnet, publicAddress, backend, kind, expires, note }: PageLease): readonly Node[] {
+  return [
+    el('span', { class: `tag ${kind}` }, kind),
+    el('span', { class: 'code' }, subnet),
+    el('span', { class: 'code' }, publicAddress),
+    el('span', {}, backend),
+    ...(expires === null ? [] : [until(expires)]),
+    ...(note === '' ? [] : [el('span', {}, note)]),
+  ]
+}
+
+const events: Drawn<PageEvent> = new Map()
+
+/** Draws events, newest first; those after the one numbered `seen` stand out for a moment. */
+export function drawEvents(list: readonly PageEvent[], seen: number): void {
+  const parent = byId('events')
+  parent.dataset['none'] = list.length === 0 ? 'Nothing has happened since the daemon started.' : ''
+  keyed(parent, events, list.toReversed(), {
+    key: ({ id, at }) => `${id} ${at}`,
+    make: () => el('li'),
+    draw: (row, event) => {
+      row.className = [event.bad ? 'bad' : '', event.id > seen ? 'fresh' : ''].join(' ').trim()
+      row.replaceChildren(
+        since(event.at, ' ago'),
+        el('span', { class: 'tag' }, event.bad ? `${event.kind} !` : event.kind),
+        el('span', { class: 'text' }, event.text),
+      )
+    },
+  })
+}

@@ -1,0 +1,81 @@
+// How values are put into words, the same everywhere on the page.
+import type { PagePeer } from '../shape.ts'
+import { el, svg } from './dom.ts'
+
+/** States from worst to best: the order of everything. */
+export const STATES = ['unreachable', 'refused', 'degraded', 'unknown', 'up'] as const
+
+/** Whether somebody should look at a peer. */
+export function troubled({ state }: PagePeer): boolean {
+  return state === 'unreachable' || state === 'degraded' || state === 'refused'
+}
+
+/** "3d 4h", "12m", "4s". */
+export function ago(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000))
+  const [d, h, m] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60]
+  if (d > 0) return h > 0 ? `${d}d ${h}h` : `${d}d`
+  if (h > 0) return m > 0 ? `${h}h ${m}m` : `${h}h`
+  return m > 0 ? `${m}m` : `${seconds}s`
+}
+
+/** "0.3 ms", "41 ms". */
+export function milliseconds(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
+}
+
+/** "12%", and "<1%" for what is not nothing. */
+export function percent(part: number): string {
+  const rounded = Math.round(part * 100)
+  return rounded === 0 && part > 0 ? '<1%' : `${rounded}%`
+}
+
+/** What stands on the line to a peer: its round trip, or why there is none. */
+export function onLine(peer: PagePeer): string {
+  if (peer.state === 'refused') return 'lease refused'
+  if (peer.state === 'unreachable') return 'no answer'
+  if (peer.rttMs === null) return peer.state === 'unknown' ? 'not probed' : ''
+  const loss = peer.loss === null || peer.loss === 0 ? '' : ` · ${percent(peer.loss)} lost`
+  return `${milliseconds(peer.rttMs)}${loss}`
+}
+
+/** How packets go there. */
+export function way(peer: PagePeer): string {
+  return peer.via === 'direct' || peer.via === 'host-gw' ? 'direct' : `${peer.via} tunnel`
+}
+
+/** A peer in a sentence, for who does not see the picture. */
+export function spoken(peer: PagePeer): string {
+  const parts = [peer.subnet, peer.state, peer.publicAddress ?? '', way(peer), onLine(peer), peer.note]
+  return parts.filter((part) => part !== '').join(', ')
+}
+
+/** The mark of a state: a shape of its own, not a colour alone. In SVG at (x, y); its word stands beside it. */
+export function mark(state: string, x = 0, y = 0, size = 16): SVGElement {
+  return svg('use', { href: `#mark-${state}`, class: `mark ${state}`, x, y, width: size, height: size })
+}
+
+/** The mark, for HTML. */
+export function markBox(state: string): SVGElement {
+  return svg('svg', { class: 'mark-box', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, mark(state))
+}
+
+/** A time ago that goes on counting: `tick` rewrites all of these. `at` in milliseconds of the daemon's clock. */
+export function since(at: number, suffix = ''): HTMLElement {
+  return el('time', { 'data-at': at, 'data-suffix': suffix, datetime: new Date(at).toISOString() })
+}
+
+/** The time left until `at`, counting down. */
+export function until(at: number): HTMLElement {
+  return el('time', { 'data-until': at, datetime: new Date(at).toISOString() })
+}
+
+/** Rewrites every time on the page; `now` by the daemon's clock. */
+export function tick(now: number): void {
+  for (const time of document.querySelectorAll<HTMLElement>('time')) {
+    const { at, suffix = '', until } = time.dataset
+    const left = Number(until) - now
+    const text = until === undefined ? `${ago(now - Number(at))}${suffix}` : left > 0 ? `${ago(left)} left` : 'ended'
+    if (time.textContent !== text) time.textContent = text
+  }
+}

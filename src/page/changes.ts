@@ -1,0 +1,39 @@
+// What the page has to be told: the difference between two states. Pure.
+import type { PageChange, PageState, PagePeer } from './shape.ts'
+
+/** Parts that are sent as a whole when they differ. */
+const PARTS = ['version', 'verdict', 'host', 'facts', 'unshown', 'leases'] as const
+
+/** What tells one peer from another: a refused lease may name the subnet of a good one. */
+export function keyOf({ subnet, publicAddress }: PagePeer): string {
+  return `${subnet} ${publicAddress ?? ''}`
+}
+
+/** The whole of a state, as a change from nothing. */
+export function wholeOf(state: PageState): PageChange {
+  return { ...state, whole: true, peers: { set: state.peers, gone: [] } }
+}
+
+/** What a reader who has `before` needs to have `after`; undefined when nothing differs but the time. */
+export function changeBetween(before: PageState, after: PageState): PageChange | undefined {
+  const parts = PARTS.filter((part) => text(before[part]) !== text(after[part]))
+  const known = new Map(before.peers.map((peer) => [keyOf(peer), text(peer)]))
+  const set = after.peers.filter((peer) => known.get(keyOf(peer)) !== text(peer))
+  for (const peer of after.peers) known.delete(keyOf(peer))
+  const last = before.events.at(-1)?.id ?? 0
+  const events = after.events.filter(({ id }) => id > last)
+  const moved = set.length + known.size > 0
+  if (parts.length === 0 && !moved && events.length === 0) return undefined
+  return {
+    at: after.at,
+    ...(Object.fromEntries(parts.map((part) => [part, after[part]])) as Partial<
+      Pick<PageState, (typeof PARTS)[number]>
+    >),
+    ...(moved ? { peers: { set, gone: [...known.keys()] } } : {}),
+    ...(events.length > 0 ? { events } : {}),
+  }
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value)
+}

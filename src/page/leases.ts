@@ -1,0 +1,68 @@
+// The leases as the page shows them, read from etcd from time to time while somebody looks.
+// Invariant: one request at a time, each a single range; when etcd does not answer, what was last read stays, and it says so.
+import { messageOf } from '../errors.ts'
+import { type LeaseLine, type LeaseView, leasesOf } from '../lease-view.ts'
+import type { Sight } from '../operator.ts'
+import type { PageLease, PageLeases } from './shape.ts'
+
+/** What was read counts as fresh so long. Milliseconds. */
+const FRESH_MS = 10_000
+
+export class Leases {
+  readonly #sight: Sight
+  #last: PageLeases = { facts: [], list: [] }
+  #readAt = Number.NEGATIVE_INFINITY
+  #reading = false
+
+  constructor(sight: Sight) {
+    this.#sight = sight
+  }
+
+  /** As last read; when that is a while ago, they are read again for the next who asks. */
+  latest(): PageLeases {
+    const { store, options, overlay } = this.#sight
+    if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
+      this.#reading = true
+      void leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times: false })
+        .then(
+          (view) => (this.#last = shown(view, this.#sight.renewal?.expires)),
+          (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),
+        )
+        .finally(() => {
+          this.#reading = false
+          this.#readAt = performance.now()
+        })
+    }
+    return this.#last
+  }
+}
+
+/** `expires`: when our own ends, milliseconds since 1970. Pure. */
+function shown({ network, subnets, trouble, leases }: LeaseView, expires: number | undefined): PageLeases {
+  const list = leases.map((line) => lineOf(line, expires))
+  const said = ({ kind, note }: PageLease): boolean => kind !== 'lease' || note !== ''
+  return {
+    facts: [
+      ...(network === null ? [] : [{ label: 'network', text: network }]),
+      ...(subnets === null
+        ? []
+        : [
+            { label: 'used', text: `${subnets.used} of ${subnets.total} subnets, ${subnets.reserved} reserved` },
+            { label: 'free', text: `${subnets.free}${subnets.next === null ? '' : `, ${subnets.next} the first`}` },
+          ]),
+      ...(trouble === '' ? [] : [{ label: 'trouble', text: trouble }]),
+    ],
+    list: [...list.filter(said), ...list.filter((line) => !said(line))],
+  }
+}
+
+function lineOf({ subnet, publicAddress, type, kind, own, expiring, note }: LeaseLine, expires?: number): PageLease {
+  return {
+    subnet,
+    publicAddress: publicAddress ?? '',
+    backend: type ?? '',
+    kind: own ? 'ours' : kind === 'reservation' ? 'reserved' : expiring ? 'expiring' : 'lease',
+    expires: own ? (expires ?? null) : null,
+    note,
+  }
+}

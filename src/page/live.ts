@@ -1,0 +1,52 @@
+// Telling readers of the page what changes, by server-sent events.
+// Invariant: nothing is looked at while nobody listens, and never more often than once a second.
+import { changeBetween, wholeOf } from './changes.ts'
+import type { PageChange, PageState } from './shape.ts'
+
+/** Between two looks. Milliseconds. */
+const PAUSE_MS = 1000
+/** A look at many peers takes time: at least so many times that is left to the daemon's own work. */
+const REST = 20
+
+export class Live {
+  readonly #look: () => PageState
+  readonly #readers = new Set<(change: PageChange) => void>()
+  #last: PageState | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  /** `look` gathers the state as it is now. */
+  constructor(look: () => PageState) {
+    this.#look = look
+  }
+
+  /** Sends the whole state, then every change of it, until `gone` aborts. */
+  join(send: (change: PageChange) => void, gone: AbortSignal): void {
+    this.#last ??= this.#look()
+    send(wholeOf(this.#last))
+    this.#readers.add(send)
+    gone.addEventListener('abort', () => this.#leave(send))
+    if (this.#timer === undefined) this.#again(0)
+  }
+
+  #leave(send: (change: PageChange) => void): void {
+    this.#readers.delete(send)
+    if (this.#readers.size > 0) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#last = undefined
+  }
+
+  #again(tookMs: number): void {
+    this.#timer = setTimeout(() => this.#tell(), Math.max(PAUSE_MS, tookMs * REST)).unref()
+  }
+
+  #tell(): void {
+    const began = performance.now()
+    const before = this.#last
+    const after = this.#look()
+    this.#last = after
+    const change = before === undefined ? wholeOf(after) : changeBetween(before, after)
+    if (change !== undefined) for (const send of this.#readers) send(change)
+    this.#again(performance.now() - began)
+  }
+}

@@ -1,0 +1,42 @@
+// The page at / of the health port: its files, and what it shows, read only.
+// Invariant: nothing is loaded from anywhere else, and no text of a lease is ever read as HTML or script (the policy).
+import type { Routes } from '../http.ts'
+import type { Sight } from '../operator.ts'
+import { pageFiles } from './files.ts'
+import { Leases } from './leases.ts'
+import { Live } from './live.ts'
+import type { PageState } from './shape.ts'
+import { stateOf } from './state.ts'
+
+/** What a browser may do with the page: take style, script and events from where it came, nothing else. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** The same table, with the page in it when it was asked for. */
+export function withPage(sight: Sight, routes: Routes): Routes {
+  if (!sight.options.healthzPage) return routes
+  const { html, css, script } = pageFiles()
+  const leases = new Leases(sight)
+  const look = (): PageState => stateOf(sight, leases.latest(), Date.now())
+  const live = new Live(look)
+  const files = [
+    ['/', html, 'text/html'],
+    ['/page.css', css, 'text/css'],
+    ['/page.js', script, 'text/javascript'],
+  ] as const
+  for (const [path, text, type] of files) {
+    const headers = { 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' }
+    routes.set(`GET ${path}`, () => ({ status: 200, text, type: `${type}; charset=utf-8`, headers }))
+  }
+  routes.set('GET /api/state', () => ({ status: 200, json: look() }))
+  routes.set('GET /api/live', () => ({ events: (send, gone) => live.join(send, gone) }))
+  return routes
+}

@@ -1,0 +1,91 @@
+// What the daemon tells the page: the whole of it once, then what changed. Types only, for both sides, so it imports nothing.
+
+/** A peer, as PeerView of src/peer-view.ts. Null is what is not known. */
+export interface PagePeer {
+  readonly subnet: string
+  readonly publicAddress: string | null
+  /** `direct`, or the backend whose tunnel is taken. */
+  readonly via: string
+  readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
+  readonly rttMs: number | null
+  /** 0 to 1. */
+  readonly loss: number | null
+  /** Bytes. */
+  readonly pathMtu: number | null
+  /** Milliseconds since 1970. */
+  readonly since: number | null
+  /** What is wrong, for people; empty when nothing is. */
+  readonly note: string
+}
+
+/** Something that happened, as HappenedEvent of src/events.ts. */
+export interface PageEvent {
+  readonly id: number
+  readonly at: number
+  readonly kind: string
+  readonly bad: boolean
+  readonly text: string
+}
+
+/** A labelled line about this host, as `flanneld status` has it. */
+export interface Fact {
+  readonly label: string
+  readonly text: string
+}
+
+/** The verdict over this host: what `flanneld status` says and ends with. */
+export interface PageVerdict {
+  readonly word: string
+  /** What is not as it should be, each with what to do where that is known. */
+  readonly reasons: readonly string[]
+}
+
+/** This host, in the middle of the picture. What is not known yet is null. */
+export interface PageHost {
+  readonly subnet: string | null
+  readonly address: string | null
+  readonly backend: string | null
+}
+
+/** A lease or reservation. */
+export interface PageLease {
+  readonly subnet: string
+  readonly publicAddress: string
+  readonly backend: string
+  readonly kind: 'ours' | 'lease' | 'reserved' | 'expiring'
+  /** When it ends unless renewed, milliseconds since 1970; null when never or not known. */
+  readonly expires: number | null
+  /** For people; empty when there is nothing to say. */
+  readonly note: string
+}
+
+/** The leases, as last read. */
+export interface PageLeases {
+  readonly facts: readonly Fact[]
+  /** Those there is something to say about first. */
+  readonly list: readonly PageLease[]
+}
+
+/** All there is to see. */
+export interface PageState {
+  readonly version: string
+  /** The daemon's clock, milliseconds since 1970: ages are told by it, not by the reader's. */
+  readonly at: number
+  readonly verdict: PageVerdict
+  readonly host: PageHost
+  readonly facts: readonly Fact[]
+  readonly peers: readonly PagePeer[]
+  /** Peers left out because there are too many to show. */
+  readonly unshown: number
+  readonly leases: PageLeases
+  /** The most recent ones, oldest first. */
+  readonly events: readonly PageEvent[]
+}
+
+/** What changed: what is absent did not. `whole` begins anew, with every part of the state and all peers in `set`. */
+export interface PageChange extends Partial<Omit<PageState, 'peers' | 'at'>> {
+  readonly at: number
+  readonly whole?: true
+  /** `gone` are keys (keyOf of changes.ts). */
+  readonly peers?: { readonly set: readonly PagePeer[]; readonly gone: readonly string[] }
+}
