@@ -193,13 +193,14 @@ class Follower {
 
   #rules(): PeerRules {
     const { overlay, keeper } = this.#parts
-    const { configuration, external } = overlay.inputs
+    const { configuration, external, hostId } = overlay.inputs
     const { key, subnet } = keeper.own()
     return {
       network: configuration.range.network,
       subnetLen: configuration.range.subnetLen,
       own: { key, subnet },
       publicAddress: external.publicAddress,
+      hostId,
       onlink: external.onlink,
       parseData: (type, data) => {
         const way = overlay.configured(type)

@@ -1,6 +1,7 @@
 // What a step of following the leases tells: lines for the log, events for the operator.
 // Invariant: however many peers a step changes, it costs some lines; the peers found at the start are one event.
 import type { Happenings } from './events.ts'
+import { FAULTLESS } from './lease/peer-check.ts'
 import type { PeerChange, PeerStep } from './lease/peers.ts'
 import type { Log } from './log.ts'
 
@@ -38,12 +39,12 @@ export class PeerNews {
 
   #refusals({ refused }: PeerStep): void {
     for (const { key, reason, detail } of refused.slice(0, REFUSALS)) {
-      this.#log.warn(`lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`)
+      this.#log[FAULTLESS.has(reason) ? 'info' : 'warn'](`lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`)
     }
     if (refused.length > REFUSALS) this.#log.warn(`lease refused: and ${refused.length - REFUSALS} more`)
     for (const { key, reason, detail } of refused.slice(0, LINES)) {
       const text = `lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`
-      this.#events.happened('peer', text, { bad: true })
+      this.#events.happened('peer', text, { bad: !FAULTLESS.has(reason) })
     }
     if (refused.length > LINES) {
       const text = `${refused.length - LINES} more leases refused: flanneld peers lists them`

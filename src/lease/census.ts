@@ -6,6 +6,7 @@ import { Counter } from '../metrics/tally.ts'
 import { type SubnetRange, fits, sizeOf } from './allocate.ts'
 import { decodeKey, subnetsFolder } from './codec.ts'
 import type { PeerStep, PeerTable } from './peers.ts'
+import { FAULTLESS } from './peer-check.ts'
 
 /** How a range is used; `free` is what is left of it. */
 export interface Usage {
@@ -20,16 +21,22 @@ export interface Usage {
 /** The reason of a reservation whose host has not come yet: no fault of anybody's. */
 const AWAITED = 'reserved'
 
+/** Why a lease may be refused, by itself or beside others; a backend of one's own may have further words. */
+export const REASONS = [
+  ...['key', 'json', 'oversized', 'outside-network', 'own-subnet', 'subnet-length', 'overlap', 'public-ip-ours'],
+  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink'],
+] as const
+
 export class LeaseCensus {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
-  readonly rejected = new Counter()
+  readonly rejected = new Counter(REASONS)
   readonly #reserved = new Set<string>()
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
 
   /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
     this.#table = table
-    for (const { reason } of told.refused) if (reason !== AWAITED) this.rejected.add(reason)
+    for (const { reason } of told.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)
     const folder = subnetsFolder(prefix)
     if (step.type === 'snapshot') {
       this.#reserved.clear()

@@ -13,6 +13,7 @@ export interface PeerRules {
   /** Our own lease; undefined before we have one. */
   readonly own: { readonly key: string; readonly subnet: Prefix } | undefined
   readonly publicAddress: Address
+  readonly hostId: string
   /** Prefixes of the external interface: their broadcast addresses are no host's. */
   readonly onlink: readonly Prefix[]
   /** The backend's part, by `BackendType`; refuses unknown types with 'backend-type'. */
@@ -22,6 +23,9 @@ export interface PeerRules {
   /** What no two hosts may share, as Backend.exclusive says; depends on nothing but its arguments. */
   readonly exclusive: (type: string, data: unknown) => string | undefined
 }
+
+/** Reasons that are nobody's fault: a reservation whose host has not come yet, and our own lease on another subnet. */
+export const FAULTLESS: ReadonlySet<string> = new Set(['reserved', 'our-move'])
 
 /** A lease as a peer, or why it is none. What other leases there are does not matter here. */
 export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
@@ -33,7 +37,9 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
   if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)
   const value = decodeValue(entry.value)
   if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
-  const { publicAddress, backendType, backendData } = value.value
+  const { publicAddress, backendType, backendData, hostId } = value.value
+  // What we write ourselves may be seen before its own answer has come, and is left behind for a while when we move.
+  if (hostId === rules.hostId && publicAddress === rules.publicAddress) return refuse('our-move', subnet)
   if (publicAddress === rules.publicAddress) return refuse('public-ip-ours', publicAddress)
   if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
   const data = rules.parseData(backendType, backendData)

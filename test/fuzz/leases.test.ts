@@ -107,6 +107,7 @@ const RULES: PeerRules = {
   subnetLen: 24,
   own: { key: `${folder}10.2.1.0-24`, subnet: OWN },
   publicAddress: ENP0S3.publicAddress,
+  hostId: '0'.repeat(32),
   onlink: ENP0S3.onlink,
   parseData: (type, data) => {
     const way = ways.get(type)

@@ -13,6 +13,7 @@ const RULES: PeerRules = {
   subnetLen: 24,
   own: { key: '/n/subnets/10.2.1.0-24', subnet: prefix('10.2.1.0/24') },
   publicAddress: address('192.168.0.1'),
+  hostId: '0'.repeat(32),
   onlink: [prefix('192.168.0.0/24')],
   parseData: (_type, data) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
   needs: () => ({ ok: true, value: undefined }),

@@ -12,6 +12,7 @@ const RULES: PeerRules = {
   subnetLen: 24,
   own: { key: '/n/subnets/10.2.1.0-24', subnet: '10.2.1.0/24' as Prefix },
   publicAddress: '192.168.0.1' as Address,
+  hostId: '0'.repeat(32),
   onlink: ['192.168.0.0/24' as Prefix],
   parseData: (type, data): Checked<unknown> =>
     type !== 'vxlan'
