@@ -1,0 +1,104 @@
+// Reservations that meet each other, hosts that start, and a lease that is renewed: one has the subnet, all know who.
+import test from 'ava'
+import type { Address } from '../../src/ip/address.ts'
+import { fromNumber } from '../../src/ip/address.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { acquireLease } from '../../src/lease/own.ts'
+import { release, reserve } from '../../src/lease/reserve.ts'
+import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range } from '../lab/claims.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
+const addressOf = (n: number): Address => fromNumber(0xc0a81300 + n)
+const whose = (value: string | undefined): string => (JSON.parse(value ?? '{}') as { PublicIP?: string }).PublicIP ?? ''
+
+test('one subnet reserved for twenty hosts at once: one has it, nineteen are told whose it is', async (t) => {
+  const { store } = await lab(t)
+  const asked = Array.from({ length: 20 }, (_, n) =>
+    reserve(store, PREFIX, subnetAt(5), addressOf(n + 1), () => range(120)),
+  )
+  const done = await Promise.allSettled(asked)
+  const won = done.flatMap((it) => (it.status === 'fulfilled' ? [it.value.publicAddress] : []))
+  t.deepEqual([won.length, won[0] as string], [1, whose((await owner(store, subnetAt(5)))?.value)])
+  for (const it of done) {
+    if (it.status === 'rejected')
+      t.regex(String(it.reason), new RegExp(`reserved for ${won[0] ?? ''}: release it first`))
+  }
+})
+
+test('thirty hosts start while every subnet is being reserved for others: none has what is reserved, nobody loses', async (t) => {
+  const { etcd, store, options } = await lab(t)
+  const ranges = { ipv4: range(60), ipv6: undefined }
+  const hosts = Array.from({ length: 30 }, (_, n) => acquireLease(store, PREFIX, claimOf(n + 1, { ranges }), options))
+  const reserving = Array.from({ length: 30 }, (_, n) =>
+    reserve(store, PREFIX, subnetAt(n + 1), addressOf(n + 101), () => range(60)),
+  )
+  const reserved = (await Promise.allSettled(reserving)).flatMap((it, n) =>
+    it.status === 'fulfilled' ? [{ subnet: subnetAt(n + 1), address: addressOf(n + 101) }] : [],
+  )
+  const leases = await Promise.all(hosts)
+  t.is(
+    new Set([...leases.map(({ subnet }) => subnet), ...reserved.map(({ subnet }) => subnet)]).size,
+    30 + reserved.length,
+  )
+  for (const { subnet, value } of leases) t.is(whose((await owner(store, subnet))?.value), value.publicAddress)
+  for (const { subnet, address } of reserved) {
+    t.like(await owner(store, subnet), { lease: '0', value: `{"PublicIP":"${address}","PublicIPv6":null}` })
+  }
+  t.is(await etcdLeases(etcd), 30)
+})
+
+test("Go's lease becomes a reservation byte for byte, and its etcd lease goes unless another key hangs on it", async (t) => {
+  const { etcd, store } = await lab(t)
+  await foreign(store, '10.2.5.0/24', '192.168.19.9')
+  const shared = await foreign(store, '10.2.6.0/24', '192.168.19.10')
+  const { value = '' } = (await owner(store, '10.2.5.0/24')) ?? {}
+  await store.commit([], [{ type: 'put', key: keyOf('10.2.7.0/24'), value: 'x', lease: shared }])
+  await reserve(store, PREFIX, subnetAt(5), '192.168.19.9' as Address, () => range(120))
+  await reserve(store, PREFIX, subnetAt(6), '192.168.19.10' as Address, () => range(120))
+  t.like(await owner(store, '10.2.5.0/24'), { value, lease: '0' })
+  t.is((await owner(store, '10.2.6.0/24'))?.lease, '0')
+  t.is((await owner(store, '10.2.7.0/24'))?.lease, shared, 'what hung on it is still there')
+  t.is(await etcdLeases(etcd), 1)
+})
+
+test('reserved and released again and again under a host that renews: it keeps its subnet and one etcd lease', async (t) => {
+  const world = await lab(t)
+  const { etcd, store, options } = world
+  const claim = claimOf(1)
+  const own = await acquireLease(store, PREFIX, claim, options)
+  const { keeper, changes } = keep(world, claim, own)
+  for (let n = 0; n < 5; n++) {
+    await reserve(store, PREFIX, own.subnet, claim.publicAddress, () => range(120))
+    await waitFor('the host to know it', () => keeper.own().etcdLease === '0')
+    t.is((await owner(store, own.subnet))?.lease, '0')
+    t.is((await release(store, PREFIX, own.subnet)).now, 'lease')
+    await waitFor('the host to know it', () => keeper.own().etcdLease !== '0')
+  }
+  t.true(changes.every((change) => change.own.subnet === own.subnet))
+  t.is((await owner(store, own.subnet))?.lease, keeper.own().etcdLease)
+  t.is(await etcdLeases(etcd), 1)
+})
+
+test('a reservation by the old config is not written when the config changes in between', async (t) => {
+  const { store } = await lab(t)
+  await store.commit([], [{ type: 'put', key: `${PREFIX}/config`, value: 'old', lease: '0' }])
+  const seen: (string | undefined)[] = []
+  // The config changes after it was read, as often as it is read.
+  const meddling = {
+    ...store,
+    range: async (prefix: string) => {
+      const snapshot = await store.range(prefix)
+      await store.commit([], [{ type: 'put', key: `${PREFIX}/config`, value: `new ${seen.length}`, lease: '0' }])
+      return snapshot
+    },
+    commit: store.commit.bind(store),
+  }
+  const asked = reserve(meddling, PREFIX, subnetAt(5), addressOf(1), (config) => {
+    seen.push(config)
+    return range(120)
+  })
+  await t.throwsAsync(asked, { message: /^reserve: 10\.2\.5\.0\/24: somebody else keeps changing it/ })
+  t.is(await owner(store, subnetAt(5)), undefined)
+  t.deepEqual(seen.slice(0, 2), ['old', 'new 0'])
+})
