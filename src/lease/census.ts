@@ -29,7 +29,7 @@ export const REASONS = [
 
 export class LeaseCensus {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
-  readonly rejected = new Counter(REASONS)
+  readonly rejected = new Counter<string>(REASONS)
   readonly #reserved = new Set<string>()
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
 

@@ -2,16 +2,13 @@
 // says and docs/metrics.md are both made of it.
 import { intentOf } from '../host-plan.ts'
 import { KINDS } from '../kernel/state.ts'
+import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
 import { ETCD_OPERATIONS } from './etcd-tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
 import { type Metric, type Sample, bucketsOf, countsOf, one } from './sample.ts'
 
 const BOUNDED = `At most ${PEER_SERIES.toLocaleString('en')} peers that are probed, those in trouble first.`
-const REASONS = [
-  ...['key', 'json', 'oversized', 'outside-network', 'own-subnet', 'subnet-length', 'overlap', 'public-ip-ours'],
-  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink'],
-] as const
 const PEER = { peer: 'its subnet' }
 
 const PEERS: readonly Metric[] = [
@@ -103,7 +100,7 @@ const LEASES: readonly Metric[] = [
     type: 'counter',
     help: "Other hosts' leases that are not believed.",
     labels: { reason: REASONS.join(', ') },
-    note: 'Words of the log. Each lease counts once, and again when the reason is another one. Absent until there is one.',
+    note: 'Words of the log. Each lease counts once, and again when the reason is another one.',
     read: ({ census }) => countsOf('reason', census.rejected),
   },
   {

@@ -1,0 +1,111 @@
+// The table of metrics, and what is made of it: docs/metrics.md, the dashboard, the alerts.
+import test from 'ava'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { METRICS_DOC, metricsDoc } from '../../scripts/metrics-doc.ts'
+import { PEER_SERIES, peerSeries, peerStates } from '../../src/metrics/peer-series.ts'
+import { bucketsOf, countsOf } from '../../src/metrics/sample.ts'
+import { METRICS } from '../../src/metrics/table.ts'
+import { Counter, Histogram } from '../../src/metrics/tally.ts'
+import { VERB_NAMES } from '../../src/options/usage.ts'
+import type { PeerView } from '../../src/peer-view.ts'
+
+const MONITORING = join(import.meta.dirname, '../../examples/monitoring')
+const read = (name: string): string => readFileSync(join(MONITORING, name), 'utf8')
+
+test('docs/metrics.md is what the table says', async (t) => {
+  t.is(readFileSync(METRICS_DOC, 'utf8'), await metricsDoc(), 'run: node scripts/metrics-doc.ts')
+})
+
+test('names are those of the trade: prefixed, with their unit, counters ending in _total', (t) => {
+  for (const { name, type } of METRICS) {
+    t.regex(name, /^(flannel|process)_[a-z][a-z0-9_]*$/)
+    t.is(type === 'counter', name.endsWith('_total'), name)
+  }
+  t.is(new Set(METRICS.map(({ name }) => name)).size, METRICS.length)
+})
+
+for (const file of ['grafana-dashboard.json', 'alerts.yml', 'alerts.test.yml']) {
+  test(`${file} names only metrics there are`, (t) => {
+    const known = new Set(METRICS.flatMap(({ name, type }) => (type === 'histogram' ? [`${name}_bucket`] : [name])))
+    const named = new Set(read(file).match(/\b(flannel|process|nodejs)_[a-z_]+/g))
+    t.true(named.size > 5)
+    const unknown = [...named].filter((name) => !known.has(name) && name !== 'process_resident_memory_bytes')
+    t.deepEqual(unknown, [])
+  })
+}
+
+test('the dashboard shows every metric of flannel’s, in panels that say what they are', (t) => {
+  const text = read('grafana-dashboard.json')
+  const unseen = METRICS.filter(({ name }) => !text.includes(name)).map(({ name }) => name)
+  t.deepEqual(unseen, [])
+  const { panels } = JSON.parse(text) as {
+    panels: { id: number; type: string; title: string; description?: string; gridPos: Record<string, number> }[]
+  }
+  t.is(new Set(panels.map(({ id }) => id)).size, panels.length)
+  const places = panels.map(({ gridPos: { x, y } }) => `${x} ${y}`)
+  t.is(new Set(places).size, panels.length, 'no two in one place')
+  for (const { type, title, description } of panels)
+    t.true(title !== '' && (type === 'row' || (description ?? '') !== ''), title)
+})
+
+test('each alert has a summary and names a verb to run', (t) => {
+  const alerts = read('alerts.yml').split('- alert: ').slice(1)
+  t.true(alerts.length > 10)
+  for (const alert of alerts) {
+    t.regex(alert, /\n +summary: ./)
+    const verb = /description:[^\n]*flanneld ([a-z-]+)/.exec(alert)?.[1]
+    t.true(verb !== undefined && (VERB_NAMES as readonly string[]).includes(verb), `${alert.slice(0, 40)}: ${verb}`)
+  }
+  const tested = read('alerts.test.yml')
+  const untested = alerts.map((alert) => alert.slice(0, alert.indexOf('\n'))).filter((name) => !tested.includes(name))
+  t.deepEqual(untested, [])
+})
+
+test('a histogram counts each value in every bucket it lies below', (t) => {
+  const histogram = new Histogram([0.1, 1])
+  for (const value of [0.05, 0.1, 0.5, 7]) histogram.observe(value)
+  t.deepEqual(histogram.buckets, [
+    [0.1, 2],
+    [1, 3],
+    [Infinity, 4],
+  ])
+  t.deepEqual(
+    bucketsOf(histogram, { op: 'get' }).map(({ labels, value, suffix }) => [suffix, labels?.['le'], value]),
+    [
+      ['_bucket', '0.1', 2],
+      ['_bucket', '1', 3],
+      ['_bucket', '+Inf', 4],
+      ['_sum', undefined, 7.65],
+      ['_count', undefined, 4],
+    ],
+  )
+})
+
+test('counters are added up by label, and begin at 0', (t) => {
+  const [a, b] = [new Counter(['written', 'failed']), new Counter(['written', 'failed'])]
+  a.add('written', 2)
+  b.add('written')
+  t.deepEqual(countsOf('result', a, b, undefined), [
+    { labels: { result: 'written' }, value: 3 },
+    { labels: { result: 'failed' }, value: 0 },
+  ])
+  t.is(a.total, 2)
+})
+
+test('of many peers only so many get a series, those in trouble first; all are counted', (t) => {
+  const peer = (n: number, state: PeerView['state']): PeerView =>
+    ({ subnet: `10.${n >> 8}.${n & 255}.0/24`, state, loss: state === 'up' ? 0 : 1 }) as PeerView
+  const peers = Array.from({ length: 5_000 }, (_, n) => peer(n, n % 1000 === 999 ? 'unreachable' : 'up'))
+  const series = peerSeries([...peers, peer(5_000, 'unknown')], ({ loss }) => loss)
+  t.is(series.length, PEER_SERIES)
+  t.deepEqual(
+    series.slice(0, 5).map(({ value }) => value),
+    [1, 1, 1, 1, 1],
+  )
+  t.is(series[5]?.value, 0)
+  t.deepEqual(
+    peerStates(peers).find(({ labels }) => labels?.['state'] === 'up'),
+    { labels: { state: 'up' }, value: 4_995 },
+  )
+})
