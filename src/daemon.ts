@@ -22,7 +22,7 @@ import { leaseNews } from './lease-news.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import { staySmall } from './memory.ts'
-import { controlRoutes, firstSight, healthPortRoutes } from './operator.ts'
+import { controlRoutes, firstSight, healthPortRoutes, startProber } from './operator.ts'
 import { Overlay } from './overlay.ts'
 import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
@@ -159,6 +159,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
   staySmall(signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })
+  startProber(sight, overlay, log, signal)
   await overlay.update({})
   await follow({
     store,

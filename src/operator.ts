@@ -11,8 +11,10 @@ import { LeaseCensus } from './lease/census.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import { EtcdTally } from './metrics/etcd-tally.ts'
 import { metricsRoute } from './metrics/exposition.ts'
+import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
+import { Prober } from './probe/prober.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import { withPage } from './page/routes.ts'
@@ -42,6 +44,7 @@ export interface Sight {
   overlay: Overlay | undefined
   guard: Guard | undefined
   firewall: Firewall | undefined
+  prober: Prober | undefined
 }
 
 /** What can be seen at the very start. */
@@ -54,7 +57,16 @@ export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness
     ...known,
     ...{ since: Date.now(), etcd: new EtcdTally(), census: new LeaseCensus(), host: undefined, store: undefined },
     ...{ keeper: undefined, renewal: undefined, overlay: undefined, guard: undefined, firewall: undefined },
+    prober: undefined,
   }
+}
+
+/** Begins to probe the peers, once there is an overlay. */
+export function startProber(sight: Sight, overlay: Overlay, log: Log, signal: AbortSignal): void {
+  const { reconciler, readiness, events, options } = sight
+  const interval = options.probeInterval
+  sight.prober = new Prober({ overlay, reconciler, readiness, events, log: log.part('probe'), interval, signal })
+  void sight.prober.run()
 }
 
 /** The routes of the health port. */

@@ -155,6 +155,12 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     format: format.integer(1, 86400),
     doc: "how often the kernel's whole state is compared with the wanted one, in seconds",
   },
+  probeInterval: {
+    flag: 'probe-interval',
+    default: 5,
+    format: format.integer(0, 3600),
+    doc: 'how often up to 16 peers are probed by ICMP, in seconds, 0 for never',
+  },
   healthzIp: {
     flag: 'healthz-ip',
     default: '0.0.0.0' as Address,

@@ -35,6 +35,8 @@ export interface Options {
   readonly nexthopObjects: 'auto' | 'always' | 'never'
   /** Seconds. */
   readonly auditInterval: number
+  /** Seconds; 0: off. */
+  readonly probeInterval: number
   readonly healthzIp: Address
   /** 0: off. */
   readonly healthzPort: number

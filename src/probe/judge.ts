@@ -1,0 +1,138 @@
+// From what was known of a peer and what its turn showed to how it is doing. Pure.
+import type { Evidence } from './evidence.ts'
+import type { Cause, PeerHealth } from './health.ts'
+import { noteOf } from './note.ts'
+import type { PeerPath } from './path.ts'
+import { type Tallies, isTooLarge } from './plan.ts'
+import { SMALL, type Tally, answers, countOf, passes } from './tally.ts'
+
+/** What is kept of a peer between its turns. Flat: there may be thousands. */
+export interface History extends PeerHealth {
+  /** Small packets of the last turns and how many of them were lost, the older counting less. */
+  readonly sent: number
+  readonly lost: number
+  /** Turns in a row without an answer. */
+  readonly silentTurns: number
+  /** When the first of them began (performance.now); undefined when the last turn had answers. */
+  readonly silentFrom: number | undefined
+  /** Whether it ever answered, and whether its host ever did beside the tunnel. */
+  readonly answered: boolean
+  readonly underlayAnswered: boolean
+}
+
+/** A turn that has ended. */
+export interface Turn {
+  readonly path: PeerPath
+  readonly tallies: Tallies
+  readonly evidence: Evidence
+  /** When it began and ended (performance.now), and the end in milliseconds since 1970. */
+  readonly from: number
+  readonly to: number
+  readonly at: number
+}
+
+/** Loss is told over the last 40 to 80 packets. */
+const WINDOW = 80
+/**
+ * Degraded from the first on, well again below the second. At 5% loss each way, of 40 packets 16 are lost with a
+ * probability of 2e-7 (binomial, p = 0.0975).
+ */
+const LOSSY = 0.4
+const NO_LONGER_LOSSY = 0.25
+/** What peers let us know is good so long: under suspicion they probe each round. Milliseconds. */
+const EVIDENCE_MS = 15_000
+
+/** What a state is made of. */
+type Verdict = Pick<PeerHealth, 'state' | 'cause' | 'pathMtu'> & { readonly heardBothWays?: boolean }
+
+/** Judges a turn; `before` is what the turn before left. */
+export function judge(before: History | undefined, turn: Turn): History {
+  const { tallies } = turn
+  const main = tallies.tunnel ?? tallies.underlay
+  const silent = !answers(main)
+  const silentFrom = silent ? (before?.silentFrom ?? turn.from) : undefined
+  const silentTurns = silent ? (before?.silentTurns ?? 0) + 1 : 0
+  const underlayAnswered = (before?.underlayAnswered ?? false) || answers(tallies.underlay)
+  const answered = (before?.answered ?? false) || !silent
+  // What is lost while nothing passes says nothing about how it passes afterwards.
+  const { sent, lost } = silent ? { sent: 0, lost: 0 } : window(before ?? { sent: 0, lost: 0 }, main)
+  const loss = silent ? 1 : sent === 0 ? 0 : lost / sent
+  const known = { silentFrom: silentFrom ?? 0, silentTurns, answered, underlayAnswered }
+  const verdict = silent ? silence(before, turn, known) : passing(before, turn, sent >= WINDOW / 2 ? loss : 0)
+  const { state, cause, pathMtu } = verdict
+  const same = before !== undefined && before.state === state && before.cause === cause
+  return {
+    ...{ state, cause, pathMtu, rttMs: main.rttMs, loss: verdict.heardBothWays === true ? 0 : loss },
+    since: same ? before.since : turn.at,
+    note: noteOf(verdict, turn, underlayAnswered),
+    ...{ sent, lost, silentTurns, silentFrom, answered, underlayAnswered },
+  }
+}
+
+/** Counts of the last turns with those of one more. */
+function window(before: { readonly sent: number; readonly lost: number }, main: Tally): { sent: number; lost: number } {
+  const { sent, answered } = countOf(main, SMALL)
+  const sum = { sent: before.sent + sent, lost: before.lost + sent - answered }
+  return sum.sent > WINDOW ? { sent: sum.sent / 2, lost: sum.lost / 2 } : sum
+}
+
+/** The verdict when something came back. */
+function passing(before: History | undefined, { path, tallies }: Turn, loss: number): Verdict {
+  const { tunnel, underlay } = tallies
+  const main = tunnel ?? underlay
+  if (isTooLarge(main)) return { state: 'degraded', cause: 'path-mtu', pathMtu: passes(main) }
+  if (loss >= (before?.cause === 'loss' ? NO_LONGER_LOSSY : LOSSY)) {
+    return { state: 'degraded', cause: 'loss', pathMtu: before?.pathMtu }
+  }
+  // The tunnel's outer packets may be fragmented: all gets there, at a price.
+  if (tunnel !== undefined && isTooLarge(underlay)) {
+    return { state: 'up', cause: 'path-mtu', pathMtu: passes(underlay) - path.overhead }
+  }
+  const proven = main.full > 0 && countOf(main, main.full).answered > 0
+  return {
+    state: 'up',
+    cause: 'none',
+    pathMtu: proven ? path.mtu : before?.cause === 'none' ? before.pathMtu : undefined,
+  }
+}
+
+/** What silence may mean. */
+interface Known {
+  readonly silentFrom: number
+  readonly silentTurns: number
+  readonly answered: boolean
+  readonly underlayAnswered: boolean
+}
+
+/** The verdict when nothing came back. */
+function silence(before: History | undefined, turn: Turn, known: Known): Verdict {
+  // A peer that never answered may not have heard of us yet: it has one turn more.
+  if (!known.answered && known.silentTurns < 2) return { state: 'unknown', cause: 'none', pathMtu: undefined }
+  if (turn.path.via !== 'tunnel') {
+    // A host that answers nothing and of which nobody says that it is not there may just have a firewall.
+    const absent = known.answered || turn.tallies.underlay.refused === 'unreachable'
+    return { state: absent ? 'unreachable' : 'unknown', cause: absent ? 'host-down' : 'none', pathMtu: undefined }
+  }
+  const { cause, heardBothWays } = blockOf(before, turn, known.silentFrom)
+  if (heardBothWays) return { state: 'up', cause: 'none', pathMtu: undefined, heardBothWays }
+  return { state: 'unreachable', cause, pathMtu: undefined }
+}
+
+/** Which way is blocked, from what the peer's own probes show since it is silent. */
+function blockOf(
+  before: History | undefined,
+  { tallies, evidence, to }: Turn,
+  silentFrom: number,
+): { readonly cause: Cause; readonly heardBothWays: boolean } {
+  const since = Math.max(silentFrom, to - EVIDENCE_MS)
+  const after = (at: number | undefined): boolean => at !== undefined && at >= since
+  const comesIn = after(evidence.tunnelAt)
+  const says = after(evidence.saidAt)
+  const hearsUs = says && after(evidence.heardUsAt)
+  if (comesIn) return { cause: 'tunnel-blocked-out', heardBothWays: hearsUs }
+  if (hearsUs) return { cause: 'tunnel-blocked-in', heardBothWays: false }
+  if (says) return { cause: 'tunnel-blocked', heardBothWays: false }
+  const blocked = before?.cause.startsWith('tunnel-blocked') === true ? before.cause : 'tunnel-blocked'
+  const there = answers(tallies.underlay) || after(evidence.underlayAt)
+  return { cause: there ? blocked : 'host-down', heardBothWays: false }
+}

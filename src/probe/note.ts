@@ -1,0 +1,38 @@
+// What is wrong with a peer, in words. Pure.
+import type { PeerHealth } from './health.ts'
+import type { PeerPath } from './path.ts'
+import type { Tallies } from './plan.ts'
+
+/** A verdict, as far as its words depend on it. */
+type Said = Pick<PeerHealth, 'state' | 'cause'> & { readonly heardBothWays?: boolean }
+
+/** The note; empty when all is well. `everAnswered`: whether the host ever answered beside the tunnel. */
+export function noteOf(
+  { state, cause, heardBothWays }: Said,
+  { path, tallies }: { readonly path: PeerPath; readonly tallies: Tallies },
+  everAnswered: boolean,
+): string {
+  const port = `udp ${path.port}`
+  const whose = path.via === 'tunnel' ? "the tunnel's" : "the network's"
+  const { error } = tallies.tunnel ?? tallies.underlay
+  const why = error === undefined ? '' : `: ${error.toLowerCase()}`
+  switch (cause) {
+    case 'none':
+      if (heardBothWays === true) return 'answers no ICMP, but its probes come in and it hears ours'
+      return state === 'unknown' ? `no answer yet${why}` : ''
+    case 'host-down':
+      if (error !== undefined) return `cannot send${why}`
+      if (path.via === 'tunnel' && !everAnswered) return `its host does not answer either: down, or ${port} blocked`
+      return path.via === 'tunnel' ? 'its host does not answer either: down?' : 'does not answer: down?'
+    case 'tunnel-blocked-out':
+      return `${port} blocked? what we send is lost`
+    case 'tunnel-blocked-in':
+      return `${port} blocked? what it sends is lost`
+    case 'tunnel-blocked':
+      return `${port} blocked?`
+    case 'path-mtu':
+      return `below ${whose} ${path.mtu}: larger packets are ${state === 'up' ? 'fragmented' : 'lost'}`
+    case 'loss':
+      return 'many packets are lost'
+  }
+}

@@ -1,0 +1,74 @@
+// How a peer can be probed: by which addresses, and how large a packet has to get there whole. Pure.
+import type { Peer, Self } from '../backend.ts'
+import { type Address, familyOf } from '../ip/address.ts'
+import { addressOf } from '../ip/prefix.ts'
+import { type KernelObject, keyOf } from '../kernel/state.ts'
+
+/** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known). */
+export interface Lane {
+  readonly source: Address
+  readonly destination: Address
+  readonly full: number
+}
+
+/** How a peer can be probed. */
+export interface PeerPath {
+  /** What containers' packets take: a tunnel, a plain route, or something that we know nothing of. */
+  readonly via: 'tunnel' | 'direct' | 'elsewhere'
+  /** To its VTEP address. */
+  readonly tunnel: Lane | undefined
+  /** To its public address. */
+  readonly underlay: Lane
+  /** The MTU of containers on this path. */
+  readonly mtu: number
+  /** UDP port of the tunnel; 0 without one. */
+  readonly port: number
+  /** What an outer packet is larger than the container's in it. */
+  readonly overhead: number
+  /** The kernel objects without which packets would go astray; keys of kernel/state.ts. */
+  readonly needs: readonly string[]
+}
+
+/** The part of a backend that matters here, with the config it runs under. */
+export interface Way {
+  readonly backend: {
+    mtu(self: Self<unknown>): number
+    base(self: Self<unknown>): readonly KernelObject[]
+    forPeer(
+      self: Self<unknown>,
+      peer: Peer,
+    ): { readonly ok: true; readonly value: readonly KernelObject[] } | { readonly ok: false }
+  }
+  readonly config: unknown
+}
+
+/** Outer Ethernet 14 + IP 20 + UDP 8 + VXLAN 8 (RFC 7348): as 14 are within, 50 are what it grows by. */
+const VXLAN_OVERHEAD = 50
+
+/** The path to a peer; undefined when there is none, or by IPv6. */
+export function pathTo(
+  peer: Peer,
+  self: Omit<Self<unknown>, 'config'>,
+  { backend, config }: Way,
+): PeerPath | undefined {
+  const { external, subnet } = self
+  const own = { ...self, config }
+  const objects = backend.forPeer(own, peer)
+  if (!objects.ok || familyOf(peer.publicAddress) !== 4 || familyOf(external.address) !== 4) return undefined
+  const mtu = backend.mtu(own)
+  const needs = objects.value.map(keyOf)
+  const hosts = { source: external.address, destination: peer.publicAddress }
+  if (objects.value.some((object) => object.kind === 'fdb')) {
+    const link = backend.base(own).find((object) => object.kind === 'link')
+    return {
+      ...{ via: 'tunnel', mtu, port: link?.kind === 'link' ? link.port : 0, overhead: VXLAN_OVERHEAD, needs },
+      tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: mtu },
+      underlay: { ...hosts, full: mtu + VXLAN_OVERHEAD },
+    }
+  }
+  const direct = objects.value.length > 0
+  return {
+    ...{ via: direct ? 'direct' : 'elsewhere', mtu, port: 0, overhead: 0, needs, tunnel: undefined },
+    underlay: { ...hosts, full: direct ? Math.min(mtu, external.mtu) : 0 },
+  }
+}

@@ -1,0 +1,109 @@
+// Echo requests and their answers over one raw socket: what was sent is known again when something comes back.
+// Invariant: an answer counts when it comes from where the request went, with our id, sequence number and token.
+import { randomInt } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Address } from '../ip/address.ts'
+import { type EchoRequest, type IcmpMessage, type Mark, readMessage, writeRequest } from './icmp.ts'
+import { type IcmpSocket, openIcmpSocket } from './socket.ts'
+import type { Outcome } from './tally.ts'
+
+/** What is to be sent: the pinger adds what makes it ours. */
+export type Question = Omit<EchoRequest, 'id' | 'sequence' | 'mark'> & { readonly mark: Omit<Mark, 'token'> }
+
+/** A request of another daemon that came in. */
+export interface HeardRequest {
+  readonly source: Address
+  readonly mark: Mark
+}
+
+/** A request under way. */
+interface Waiting {
+  readonly to: Address
+  readonly sentAt: number
+  readonly outcome: (outcome: Outcome) => void
+}
+
+/** What a pinger tells of by itself. */
+export interface PingerEvents {
+  readonly heard: (request: HeardRequest) => void
+  readonly broken: (why: string) => void
+}
+
+export class Pinger {
+  readonly #id = randomInt(1 << 16)
+  readonly #token = randomInt(2 ** 32)
+  readonly #events: PingerEvents
+  readonly #waiting = new Map<number, Waiting>()
+  #socket: IcmpSocket | undefined
+  #sequence = randomInt(1 << 16)
+  #received = 0
+
+  constructor(events: PingerEvents) {
+    this.#events = events
+  }
+
+  /** Opens the socket. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
+  async open(): Promise<void> {
+    this.#socket = await openIcmpSocket(this.#id, {
+      message: (packet) => this.#message(packet),
+      broken: (why) => this.#events.broken(why),
+    })
+  }
+
+  /** Sends a request; `outcome` may be told more than once, an answer last. Returns what `forget` takes. */
+  ask(question: Question, outcome: (outcome: Outcome) => void): number {
+    this.#sequence = (this.#sequence + 1) & 0xffff
+    const sequence = this.#sequence
+    const mark = { ...question.mark, token: this.#token }
+    this.#waiting.set(sequence, { to: question.destination, sentAt: performance.now(), outcome })
+    const packet = writeRequest({ ...question, mark, id: this.#id, sequence })
+    this.#socket?.send(packet, question.destination, (why) => outcome(failure(why)))
+    return sequence
+  }
+
+  /** Nobody waits for these answers any more. */
+  forget(sequences: Iterable<number>): void {
+    for (const sequence of sequences) this.#waiting.delete(sequence)
+  }
+
+  /** Resolves when everything that has come in was read: the loop may have been busy when a deadline passed. */
+  async drained(): Promise<void> {
+    for (let before = -1; before !== this.#received;) {
+      before = this.#received
+      await turn()
+      await turn()
+    }
+  }
+
+  close(): void {
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+
+  #message(packet: Buffer): void {
+    this.#received++
+    const message = readMessage(packet)
+    if (message === undefined) return
+    if (message.kind !== 'request') return this.#answer(message)
+    // Our own requests are seen too when they go to this very host.
+    if (message.mark.token !== this.#token) this.#events.heard(message)
+  }
+
+  #answer(message: Exclude<IcmpMessage, { kind: 'request' }>): void {
+    const waiting = this.#waiting.get(message.sequence)
+    if (waiting === undefined || message.id !== this.#id) return
+    if (message.kind === 'refused') {
+      const { destination, why, mtu } = message
+      if (destination !== waiting.to) return
+      return waiting.outcome(why === 'too-big' ? { kind: 'too-big', mtu } : { kind: 'refused', why })
+    }
+    if (message.source !== waiting.to || message.mark.token !== this.#token) return
+    this.#waiting.delete(message.sequence)
+    waiting.outcome({ kind: 'answered', rttMs: performance.now() - waiting.sentAt })
+  }
+}
+
+/** raw-socket tells errors by their text alone (strerror(3)). */
+function failure(why: string): Outcome {
+  return why === 'Message too long' ? { kind: 'too-big', mtu: 0 } : { kind: 'failed', error: why }
+}

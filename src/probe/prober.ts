@@ -1,0 +1,222 @@
+// Probes the peers, round by round, for as long as the daemon runs.
+// Invariants: it only looks: no route, neighbour or rule is its work; at most PEERS turns at a time; memory for those peers
+// that were probed lately, and for those that are not well; without the right or the means to probe, one warning.
+import { pause } from '../etcd/wait.ts'
+import { messageOf } from '../errors.ts'
+import type { Peer } from '../backend.ts'
+import type { Events } from '../events.ts'
+import { selfOf } from '../host-plan.ts'
+import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
+import { keyOf } from '../kernel/state.ts'
+import type { Log } from '../log.ts'
+import type { Overlay } from '../overlay.ts'
+import type { Readiness } from '../readiness.ts'
+import type { Reconciler } from '../reconcile/reconciler.ts'
+import { Announcer } from './announce.ts'
+import { EvidenceBook } from './evidence.ts'
+import type { PeerHealth } from './health.ts'
+import type { Mark } from './icmp.ts'
+import { type History, judge } from './judge.ts'
+import { type PeerPath, pathTo } from './path.ts'
+import { type HeardRequest, Pinger } from './pinger.ts'
+import { takeTurn } from './turn.ts'
+import { PEERS, Turns } from './turns.ts'
+
+/** What a prober works with. */
+export interface ProberParts {
+  readonly overlay: Overlay
+  readonly reconciler: Reconciler
+  readonly readiness: Readiness
+  readonly events: Events
+  readonly log: Log
+  /** Seconds between rounds; 0: no probing. */
+  readonly interval: number
+  readonly signal: AbortSignal
+}
+
+/** The probing as a whole. */
+export interface ProbeSummary {
+  /** Why nothing is probed; undefined when it is. */
+  readonly off: string | undefined
+  /** Seconds between rounds. */
+  readonly interval: number
+  /** Peers by what was found; `unknown` has those not looked at lately as well. */
+  readonly peers: Readonly<Record<PeerHealth['state'], number>>
+  /** Peers to which packets of the full MTU got. */
+  readonly proven: number
+}
+
+/** So many well peers are remembered: those probed last. */
+const KEPT = 4096
+/** From being ready to the first round, about: hosts that start at the same time spread out. Milliseconds. */
+const FIRST_MS = 1000
+/** Between the beginnings of two turns of a round in a small cluster. Milliseconds. */
+const STAGGER_MS = 20
+
+/** A peer that was probed, as its lease was then. */
+interface Probed {
+  readonly peer: Peer
+  readonly history: History
+}
+
+export class Prober {
+  readonly #parts: ProberParts
+  readonly #announcer: Announcer
+  readonly #evidence = new EvidenceBook()
+  readonly #turns = new Turns<Prefix>()
+  readonly #running = new Set<Prefix>()
+  /** In the order of their last turn. */
+  readonly #probed = new Map<Prefix, Probed>()
+  #pinger: Pinger | undefined
+  #off: string | undefined
+
+  constructor(parts: ProberParts) {
+    this.#parts = parts
+    this.#announcer = new Announcer(parts.log, parts.events)
+    if (parts.interval === 0) this.#off = 'switched off by -probe-interval=0'
+  }
+
+  /** How a peer is doing; undefined when it was not probed lately. */
+  healthOf(subnet: Prefix): PeerHealth | undefined {
+    const probed = this.#probed.get(subnet)
+    return probed !== undefined && probed.peer === this.#parts.overlay.peers.get(subnet) ? probed.history : undefined
+  }
+
+  summary(): ProbeSummary {
+    const peers = { up: 0, degraded: 0, unreachable: 0, unknown: this.#parts.overlay.peers.size }
+    let proven = 0
+    for (const subnet of this.#probed.keys()) {
+      const health = this.healthOf(subnet)
+      if (health === undefined || health.state === 'unknown') continue
+      peers[health.state]++
+      peers.unknown--
+      if (health.cause === 'none' && health.pathMtu !== undefined) proven++
+    }
+    return { off: this.#off, interval: this.#parts.interval, peers, proven }
+  }
+
+  /** Probes until the signal aborts. Never rejects. */
+  async run(): Promise<void> {
+    const { overlay, readiness, interval, log, signal } = this.#parts
+    if (interval === 0) return
+    // The start comes first: its time, and peers that learn of us only now.
+    await new Promise<void>((resolve) => {
+      if (readiness.ready) resolve()
+      readiness.onChange((ready) => ready && resolve())
+    })
+    await pause(FIRST_MS * (0.5 + Math.random()), signal)
+    signal.addEventListener('abort', () => this.#pinger?.close())
+    for (let next = performance.now(); !signal.aborted;) {
+      try {
+        if (this.#pinger === undefined && overlay.peers.size > 0) await this.#open()
+        if (this.#pinger !== undefined) await this.#round()
+      } catch (error) {
+        // Said once: what is missing will hardly come back by itself, but costs little to look for.
+        if (this.#off === undefined) log.warn(`no probes: ${reasonOf(error)}; peers' states are not known`)
+        this.#off = reasonOf(error)
+      }
+      next = Math.max(next + interval * 1000, performance.now())
+      await pause(next - performance.now(), signal)
+    }
+  }
+
+  async #open(): Promise<void> {
+    const pinger = new Pinger({
+      heard: (request) => this.#heard(request),
+      broken: (why) => {
+        this.#parts.log.warn(`raw socket: ${why}; opening another`)
+        this.#pinger = undefined
+      },
+    })
+    await pinger.open()
+    if (this.#parts.signal.aborted) return pinger.close()
+    this.#pinger = pinger
+    if (this.#off !== undefined) this.#parts.log.info('probing again')
+    this.#off = undefined
+  }
+
+  async #round(): Promise<void> {
+    const { overlay, reconciler, interval, signal } = this.#parts
+    this.#forget()
+    const most = PEERS - this.#running.size
+    const chosen = this.#turns.next(overlay.peers, (subnet) => this.#running.has(subnet), most, Math.random())
+    if (chosen.length === 0) return
+    // Those chosen may be new: their packets would go astray as long as the kernel has no entries for them.
+    const refused = await reconciler.attempted()
+    const failing = new Set(refused.map(({ change }) => keyOf(change.object)))
+    const gap = overlay.peers.size <= PEERS ? STAGGER_MS : (interval * 1000) / PEERS
+    for (const subnet of chosen) {
+      void this.#turn(subnet, failing)
+      await pause(gap, signal)
+    }
+  }
+
+  async #turn(subnet: Prefix, failing: ReadonlySet<string>): Promise<void> {
+    const { overlay, signal } = this.#parts
+    const [peer, pinger] = [overlay.peers.get(subnet), this.#pinger]
+    const path = peer && this.#pathTo(peer)
+    if (path === undefined || pinger === undefined || path.needs.some((key) => failing.has(key))) return
+    const before = this.healthOf(subnet) === undefined ? undefined : this.#probed.get(subnet)?.history
+    this.#running.add(subnet)
+    const from = performance.now()
+    const mark = (): Omit<Mark, 'token'> | undefined =>
+      overlay.peers.get(subnet) === peer ? this.#markFor(subnet) : undefined
+    const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
+    const tallies = await takeTurn({ path, hint, pinger, mark, signal })
+    this.#running.delete(subnet)
+    if (tallies === undefined || peer === undefined || pinger !== this.#pinger) return
+    const evidence = this.#evidence.of(addressOf(subnet))
+    const now = performance.now()
+    const history = judge(before, { path, tallies, evidence, from, to: now, at: Date.now() })
+    this.#probed.delete(subnet)
+    this.#probed.set(subnet, { peer, history })
+    this.#turns.suspect(subnet, history.state !== 'up')
+    this.#announcer.judged(subnet, before, history, now)
+  }
+
+  #pathTo(peer: Peer): PeerPath | undefined {
+    const { overlay } = this.#parts
+    const way = overlay.configured(peer.type)
+    return way && pathTo(peer, selfOf(overlay.inputs), way)
+  }
+
+  /** What our requests to a peer say. */
+  #markFor(subnet: Prefix): Omit<Mark, 'token'> {
+    const { tunnelAt } = this.#evidence.of(addressOf(subnet))
+    const heard = tunnelAt === undefined ? Infinity : (performance.now() - tunnelAt) / 1000
+    const silent = (this.#probed.get(subnet)?.history.silentTurns ?? 0) > 0
+    return { subnet: addressOf(this.#parts.overlay.inputs.subnet), silent, heard }
+  }
+
+  /** Anyone can send a mark: it counts when it comes from an address of the peer it names. */
+  #heard({ source, mark }: HeardRequest): void {
+    const { overlay } = this.#parts
+    if (mark.subnet === undefined) return
+    const subnet = prefixOf(mark.subnet, overlay.inputs.configuration.range.subnetLen)
+    const peer = overlay.peers.get(subnet)
+    if (peer === undefined) return
+    const vtep = addressOf(peer.subnet)
+    const lane = source === vtep ? 'tunnel' : source === peer.publicAddress ? 'underlay' : undefined
+    if (lane === undefined) return
+    this.#evidence.came(vtep, lane, mark.heard, performance.now())
+    if (mark.silent) this.#turns.suspect(subnet, true)
+  }
+
+  /** Drops those that are no peers any more, and of the well ones those probed longest ago. */
+  #forget(): void {
+    let over = this.#probed.size - KEPT
+    for (const [subnet, { history }] of this.#probed) {
+      const gone = this.healthOf(subnet) === undefined
+      if (gone || (over > 0 && history.state === 'up')) {
+        this.#probed.delete(subnet)
+        over--
+      }
+    }
+  }
+}
+
+/** What raw-socket and the loader of addons say, in words that help. */
+function reasonOf(error: unknown): string {
+  const text = messageOf(error)
+  return text === 'Operation not permitted' ? 'raw socket: CAP_NET_RAW is missing' : text
+}

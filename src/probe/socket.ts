@@ -1,0 +1,86 @@
+// The raw socket: ICMP out and in. One for all peers, in the main thread, since raw-socket's addon knows no other.
+// Invariant: no child process inherits it, and the kernel hands over nothing but what concerns us (filter.ts).
+import { readdirSync } from 'node:fs'
+import { addon } from '../netlink/addon.ts'
+import type { Address } from '../ip/address.ts'
+import { echoFilter } from './filter.ts'
+
+/** An open raw socket. */
+export interface IcmpSocket {
+  /** Sends an IPv4 packet; `failed` hears why our kernel would not. */
+  send(packet: Buffer, to: Address, failed: (why: string) => void): void
+  close(): void
+}
+
+/** What an open socket tells. */
+export interface IcmpEvents {
+  /** An IPv4 packet came in; its bytes are overwritten by the next one. */
+  readonly message: (packet: Buffer) => void
+  /** The socket is of no use any more. */
+  readonly broken: (why: string) => void
+}
+
+/** Numbers of the protocol and of socket options (in.h, ip(7), raw(7), socket.h, ioctls.h). */
+const ICMP = 1
+const IPPROTO_IP = 0
+const IP_HDRINCL = 3
+const SOL_SOCKET = 1
+const SO_TYPE = 3
+const SO_PROTOCOL = 38
+const SOCK_RAW = 3
+const FIOCLEX = 0x5451
+/** Larger than any packet of ours; a longer one is cut, and so has a wrong checksum. */
+const BUFFER_BYTES = 10_000
+
+/** Opens it for echo requests of `id`. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
+export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<IcmpSocket> {
+  // Late: the daemon's start does not wait for it.
+  const { createSocket } = await import('raw-socket')
+  const socket = createSocket({ protocol: ICMP, bufferSize: BUFFER_BYTES })
+  let open = true
+  const close = (): void => {
+    if (open) socket.close()
+    open = false
+  }
+  socket.on('message', events.message)
+  socket.on('error', (error: Error) => {
+    // A failed read tells of one packet; the package closes the socket itself when waiting for packets fails.
+    if (open && !/^-\d+$/.test(error.message)) return
+    open = false
+    events.broken(error.message)
+  })
+  try {
+    keepFromChildren(id)
+    socket.setOption(IPPROTO_IP, IP_HDRINCL, 1)
+  } catch (error) {
+    close()
+    throw error
+  }
+  return {
+    close,
+    send(packet, to, failed) {
+      if (!open) return queueMicrotask(() => failed('the raw socket is closed'))
+      socket.send(packet, 0, packet.length, to, (error) => {
+        if (error !== null) failed(error.message)
+      })
+    },
+  }
+}
+
+/** The package tells no file descriptor and opens its socket without SOCK_CLOEXEC: ours is the only one of its kind. */
+function keepFromChildren(id: number): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name)
+    if (!isIcmpSocket(fd)) continue
+    if (addon().ioctl(fd, FIOCLEX, new Uint8Array(4)) < 0) throw new Error('close-on-exec: refused')
+    if (addon().attachFilter(fd, echoFilter(id)) < 0) throw new Error('socket filter: refused')
+  }
+}
+
+function isIcmpSocket(fd: number): boolean {
+  const is = (option: number, wanted: number): boolean => {
+    const value = new Uint8Array(4)
+    return addon().getsockopt(fd, SOL_SOCKET, option, value) === 4 && value[0] === wanted
+  }
+  return is(SO_TYPE, SOCK_RAW) && is(SO_PROTOCOL, ICMP)
+}
