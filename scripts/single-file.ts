@@ -32,18 +32,38 @@ function quietly(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { stdio: 'pipe' })
 }
 
+/**
+ * What Node runs: it finds the program and its code cache beside itself. Node's own way to embed a program has no place for
+ * a cache of all functions. The program is plain ASCII but for comments, so Latin-1 will do, in half the memory.
+ */
+const LOADER = `const { getRawAsset } = require('node:sea')
+const { Script } = require('node:vm')
+const asset = (name) => Buffer.from(getRawAsset(name))
+const cachedData = CACHED ? asset('main.cache') : undefined
+const script = new Script(asset('main.cjs').latin1Slice(), { filename: 'flanneld.js', cachedData })
+script.runInThisContext()(exports, require, module, __filename, __dirname)
+`
+
 async function main(architecture: Architecture, entry: string, output: string, addons: string[]): Promise<void> {
   const work = join('build', basename(output))
   mkdirSync(work, { recursive: true })
   mkdirSync(dirname(output), { recursive: true })
+  const loader = join(work, 'loader.cjs')
   const program = join(work, 'main.cjs')
+  const cache = join(work, 'main.cache')
   const blob = join(work, 'program.blob')
   const config = join(work, 'sea.json')
-  writeFileSync(program, await bundle(entry))
+  writeFileSync(loader, LOADER.replace('CACHED', String(architecture.codeCache)))
+  writeFileSync(program, `(function (exports, require, module, __filename, __dirname) {${await bundle(entry)}\n})`)
+  const assets = [program, ...addons]
+  if (architecture.codeCache) {
+    quietly(process.execPath, ...NODE_FLAGS, join(import.meta.dirname, 'code-cache.ts'), program, cache)
+    assets.push(cache)
+  }
   writeFileSync(
     config,
     JSON.stringify({
-      main: program,
+      main: loader,
       output: blob,
       disableExperimentalSEAWarning: true,
       // Made here and now, so by the Node it will run in and under the same flags.
@@ -51,7 +71,7 @@ async function main(architecture: Architecture, entry: string, output: string, a
       useSnapshot: false,
       execArgv: NODE_FLAGS,
       execArgvExtension: 'none',
-      assets: Object.fromEntries(addons.map((addon) => [basename(addon), addon])),
+      assets: Object.fromEntries(assets.map((file) => [basename(file), file])),
     }),
   )
   // The seed makes the same code cache each time; a cache does not depend on it.
