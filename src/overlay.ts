@@ -141,31 +141,37 @@ export class Overlay {
   }
 
   async #apply(): Promise<void> {
-    const { reconciler, firewall, readiness } = this.#parts
+    const { reconciler, readiness } = this.#parts
     const { own } = this.#inputs.configuration
     this.#configs.set(own.backend.type, own)
     this.#inputs = { ...this.#inputs, others: this.#others(), nexthops: this.#nexthops() }
     const inputs = this.#inputs
     const intent = intentOf(inputs)
     this.#inputs = { ...this.#inputs, keptMacs: new Map([...inputs.keptMacs, ...wantedMacs(intent)]) }
-    const rules = firewallOf(inputs)
-    if (JSON.stringify(rules) !== this.#rules) firewall.want(rules)
-    this.#rules = JSON.stringify(rules)
     const failures = await reconciler.attempted(this.#want(intent))
     // Peers must not send to a device that is not there; the reconciler goes on trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
     if (missing !== undefined) {
+      this.#wantRules(inputs)
       readiness.bad('backend', missing.error.message)
       return this.#later('')
     }
     readiness.good('backend')
     this.#parts.publish(leaseValueOf(inputs))
-    if (await writeSubnetEnv(inputs.options.subnetFile, subnetEnvOf(inputs))) {
-      const { subnet, mtu } = subnetEnvOf(inputs)
-      this.#parts.log.info(`wrote ${inputs.options.subnetFile}: subnet ${subnet ?? ''}, mtu ${mtu}`)
-    }
+    const { subnetFile } = inputs.options
+    const { subnet, mtu } = subnetEnvOf(inputs)
+    const wrote = await writeSubnetEnv(subnetFile, subnetEnvOf(inputs)).finally(() => this.#wantRules(inputs))
+    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnet ?? ''}, mtu ${mtu}`)
     readiness.good('subnet.env')
     this.#said = ''
+  }
+
+  /** Starting programs for the firewall takes longer than all before it, so it comes last. */
+  #wantRules(inputs: Inputs): void {
+    const rules = firewallOf(inputs)
+    const text = JSON.stringify(rules)
+    if (text !== this.#rules) this.#parts.firewall.want(rules)
+    this.#rules = text
   }
 
   /** Gives the reconciler a new intent only when it differs: another one makes it read the whole kernel. */
