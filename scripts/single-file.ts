@@ -10,6 +10,9 @@ import { NODE_FLAGS, bundle } from './bundle.ts'
 /** What Node looks for in its own file to see whether a program was put in (postject's sentinel). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
+/** Makes the same code cache each time; a cache does not depend on it. */
+const SEED = '--random-seed=1'
+
 const POSTJECT = join(import.meta.dirname, '../node_modules/.bin/postject')
 
 /** What an executable is made of. */
@@ -57,7 +60,7 @@ async function main(architecture: Architecture, entry: string, output: string, a
   writeFileSync(program, `(function (exports, require, module, __filename, __dirname) {${await bundle(entry)}\n})`)
   const assets = [program, ...addons]
   if (architecture.codeCache) {
-    quietly(process.execPath, ...NODE_FLAGS, join(import.meta.dirname, 'code-cache.ts'), program, cache)
+    quietly(process.execPath, ...NODE_FLAGS, SEED, join(import.meta.dirname, 'code-cache.ts'), program, cache)
     assets.push(cache)
   }
   writeFileSync(
@@ -74,8 +77,7 @@ async function main(architecture: Architecture, entry: string, output: string, a
       assets: Object.fromEntries(assets.map((file) => [basename(file), file])),
     }),
   )
-  // The seed makes the same code cache each time; a cache does not depend on it.
-  quietly(process.execPath, ...NODE_FLAGS, '--random-seed=1', '--experimental-sea-config', config)
+  quietly(process.execPath, ...NODE_FLAGS, SEED, '--experimental-sea-config', config)
   const making = join(work, 'making')
   copyFileSync(architecture.node, making)
   quietly(architecture.strip, making)
