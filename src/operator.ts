@@ -9,12 +9,14 @@ import type { Answer, Handler, Routes } from './http.ts'
 import { groundOf, leaseRoutes } from './lease-routes.ts'
 import { LeaseCensus } from './lease/census.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
+import { doctorHandler } from './doctor/daemon-facts.ts'
 import { EtcdTally } from './metrics/etcd-tally.ts'
 import { metricsRoute } from './metrics/exposition.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import { Prober } from './probe/prober.ts'
+import { probeRoutes } from './probe/routes.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import { withPage } from './page/routes.ts'
@@ -78,10 +80,12 @@ export function healthPortRoutes(sight: Sight): Routes {
 /** The routes of the control socket. */
 export function controlRoutes(sight: Sight): Routes {
   return new Map<string, Handler>([
-    ['GET /v1/status', () => ({ status: 200, json: statusOf(sight) })],
+    ['GET /v1/status', async () => ({ status: 200, json: await statusOf(sight) })],
+    ['GET /v1/doctor', doctorHandler(sight)],
     ['GET /v1/peers', () => ({ status: 200, json: peersOf(sight) })],
     ['GET /metrics', metricsRoute(sight)],
     ...leaseRoutes(() => groundOf(sight)),
+    ...probeRoutes(sight),
     ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
   ])
 }
