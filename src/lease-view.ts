@@ -159,7 +159,7 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
 function oddity(range: SubnetRange, subnet: Prefix, before: Prefix | undefined): string {
   if (!contains(range.network, subnet)) return `outside ${range.network}`
   if (lengthOf(subnet) !== range.subnetLen) return `not a /${range.subnetLen}`
-  if (before !== undefined && overlaps(before, subnet)) return `overlaps ${before}`
+  if (before !== undefined && contains(range.network, before) && overlaps(before, subnet)) return `overlaps ${before}`
   return fits(range, subnet) ? '' : 'outside SubnetMin to SubnetMax'
 }
 
