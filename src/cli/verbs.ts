@@ -7,6 +7,7 @@ import { cleanup } from './cleanup.ts'
 import { config } from './config.ts'
 import { dockerNetwork } from './docker-network.ts'
 import { dockerOpts } from './docker-opts.ts'
+import { doctor } from './doctor.ts'
 import { leases } from './leases.ts'
 import { releaseVerb, reserveVerb } from './reservation.ts'
 import { status } from './status.ts'
@@ -18,10 +19,11 @@ const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) =
   config,
   'docker-network': (args, { env, out }) => dockerNetwork(args, env, out).then(() => 0),
   'docker-opts': (args, { env, out }) => dockerOpts(args, env, out).then(() => 0),
+  doctor,
   leases,
   release: releaseVerb,
   reserve: reserveVerb,
-  status: (args, { env, out }) => status(args, env, out),
+  status,
 }
 
 /** Runs a verb to its end: the exit status, 2 for a command line that makes no sense. Throws OperatorError. */

@@ -7,6 +7,7 @@ export const VERBS = {
   config: 'show the network config, judge another one, or store it',
   'docker-network': 'make a Docker network on the leased subnet, or print how',
   'docker-opts': 'write the options dockerd needs for the leased subnet',
+  doctor: 'what is wrong, why, and what mends it',
   leases: 'who has which subnet and until when, and what is free',
   release: 'give the reservation of a subnet back',
   reserve: 'reserve a subnet for one host',

@@ -1,0 +1,70 @@
+// `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 whole, 1 warnings, 2 something
+// is bad, 3 no daemon runs.
+import { writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { bundle } from '../doctor/bundle.ts'
+import { CHECKS } from '../doctor/checks.ts'
+import type { Facts } from '../doctor/facts.ts'
+import { gather } from '../doctor/gather.ts'
+import { type DoctorReport, judge, render } from '../doctor/report.ts'
+import { OperatorError, messageOf } from '../errors.ts'
+import type { Options } from '../options/type.ts'
+import { askedOf } from './asked.ts'
+import type { Terminal } from './terminal.ts'
+
+const HELP = `Usage: flanneld doctor [PEER] [-json] [-verbose] [-bundle FILE] [OPTION]...
+
+Looks for what is wrong with this host's network: daemon, etcd, leases, kernel, firewall, and the way to every peer. What
+is wrong comes with its cause, what mends it, and what was seen. It changes nothing.
+
+  PEER          a subnet, any address in it, or a host's own address: what there is to say about that peer
+  -verbose      tell what is well too
+  -bundle FILE  write all that was found, and what ip, nft and iptables print, to a tar.gz, without secrets
+  -json         print JSON (docs/json.md)
+
+Asks the running daemon; where none runs, etcd, by the daemon's -etcd-... options or their variables.
+Exit status: 0 all is well, 1 warnings, 2 something is bad, 3 no daemon runs.
+`
+
+/** Changes on their way are not faults: what is found is looked at again after so long. Milliseconds. */
+const SETTLE_MS = 1_500
+
+/** Runs it; the exit status. Throws OperatorError. */
+export async function doctor(args: readonly string[], { env, out }: Terminal): Promise<number> {
+  // -v with a number is the daemon's.
+  const words = args.map((arg) => (/^--?v$/.test(arg) ? '-verbose' : arg))
+  const flags = { verbose: 'boolean', bundle: 'value' } as const
+  const asked = askedOf('doctor', words, env, { flags, words: [0, 1] })
+  if (asked === 'help') {
+    out(HELP)
+    return 0
+  }
+  const { facts, report } = await examine(asked.options, asked.words[0])
+  out(asked.json ? `${JSON.stringify(report)}\n` : render(report, asked.has('verbose')))
+  const file = asked.value('bundle')
+  if (file !== undefined) {
+    await write(file, await bundle(asked.options, facts, report))
+    if (!asked.json) out(`\nbundle: ${file}\n`)
+  }
+  return report.code
+}
+
+async function examine(
+  options: Options,
+  peer: string | undefined,
+): Promise<{ readonly facts: Facts; readonly report: DoctorReport }> {
+  const facts = await gather(options, peer)
+  const report = judge(CHECKS, facts)
+  if (facts.daemon.state !== 'answers' || report.verdict === 'whole') return { facts, report }
+  await pause(SETTLE_MS)
+  const again = await gather(options, peer)
+  return { facts: again, report: judge(CHECKS, again) }
+}
+
+async function write(file: string, bytes: Buffer): Promise<void> {
+  try {
+    await writeFile(file, bytes, { mode: 0o600 })
+  } catch (error) {
+    throw new OperatorError(`doctor: -bundle ${file}: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,100 @@
+// What somebody far away needs to see what is wrong here, as one tar.gz: doctor's report and facts, and what the system's own
+// programs print. Invariant: no secret. Nothing is taken that is made to hold one (no environment, no key file, no command
+// line of a process), and the password and whatever stands in a URL before an @ is blotted out of all the rest.
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { askControl, controlPath } from '../control.ts'
+import { messageOf } from '../errors.ts'
+import { run } from '../firewall/run.ts'
+import type { Options } from '../options/type.ts'
+import type { Facts } from './facts.ts'
+import { type DoctorReport, render } from './report.ts'
+import { type TarEntry, tar } from './tar.ts'
+
+/** What the daemon is asked, by the file it goes to. */
+const ROUTES: readonly (readonly [string, string])[] = [
+  ['status.json', 'GET /v1/status'],
+  ['peers.json', 'GET /v1/peers'],
+  ['events.json', 'GET /v1/events?follow=false'],
+  ['leases.json', 'GET /v1/leases'],
+  ['config.json', 'GET /v1/config'],
+]
+
+/** What programs are asked, by the file it goes to; one that is not there is left out. */
+const PROGRAMS: readonly (readonly [string, string, ...string[]])[] = [
+  ['ip-link.txt', 'ip', '-d', '-s', 'link'],
+  ['ip-addr.txt', 'ip', 'addr'],
+  ['ip-route.txt', 'ip', 'route', 'show', 'table', 'all'],
+  ['ip-rule.txt', 'ip', 'rule'],
+  ['ip-neigh.txt', 'ip', 'neigh'],
+  ['ip-nexthop.txt', 'ip', 'nexthop'],
+  ['bridge-fdb.txt', 'bridge', 'fdb'],
+  ['iptables.txt', 'iptables-save', '-c'],
+  ['nft.txt', 'nft', 'list', 'ruleset'],
+  ['sockets.txt', 'ss', '-uln'],
+]
+
+const FILES: readonly (readonly [string, string])[] = [
+  ['snmp.txt', '/proc/net/snmp'],
+  ['version.txt', '/proc/version'],
+  ['os-release.txt', '/etc/os-release'],
+]
+
+/** The bundle's bytes. `given` has what must not be in it. */
+export async function bundle(given: Options, facts: Facts, report: DoctorReport): Promise<Buffer> {
+  const socket = controlPath(given.subnetFile)
+  const entries: TarEntry[] = [
+    { name: 'doctor.txt', text: render(report, true) },
+    { name: 'doctor.json', text: JSON.stringify(report, undefined, 2) },
+    { name: 'facts.json', text: JSON.stringify(facts, plain, 2) },
+    ...(await filesOf([...FILES, ['subnet.env', given.subnetFile]])),
+    { name: 'sysctl.txt', text: [...facts.host.sysctls].map(([path, value]) => `${path} = ${value}\n`).join('') },
+  ]
+  if (facts.daemon.state === 'answers') {
+    for (const [name, route] of ROUTES) entries.push({ name, text: await answerTo(socket, route) })
+  }
+  for (const [name, program, ...args] of PROGRAMS) {
+    const { status, stdout, stderr } = await run({ prefix: [] }, program, args).catch((error: unknown) => ({
+      status: 1,
+      stdout: '',
+      stderr: messageOf(error),
+    }))
+    if (status !== NOT_FOUND) entries.push({ name, text: `${stdout}${stderr}` })
+  }
+  const secrets = [given.etcdPassword].filter((secret) => secret !== undefined)
+  const blotted = entries.map(({ name, text }) => ({ name: `flanneld-doctor/${name}`, text: blot(text, secrets) }))
+  return promisify(gzip)(tar(blotted, Math.floor(facts.now / 1000)))
+}
+
+/** As sh(1) has it. */
+const NOT_FOUND = 127
+
+async function answerTo(socket: string, route: string): Promise<string> {
+  try {
+    return JSON.stringify(await askControl(socket, route), undefined, 2) ?? ''
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+async function filesOf(files: readonly (readonly [string, string])[]): Promise<readonly TarEntry[]> {
+  return Promise.all(
+    files.map(async ([name, path]) => ({
+      name,
+      text: await readFile(path, 'utf8').catch((error) => messageOf(error)),
+    })),
+  )
+}
+
+/** Takes out passwords: those known, and whatever stands in a URL before an @. Pure. */
+export function blot(text: string, secrets: readonly string[]): string {
+  const urls = text.replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^\s/@"']+@/gi, '$1(hidden)@')
+  return secrets.filter((secret) => secret !== '').reduce((all, secret) => all.replaceAll(secret, '(hidden)'), urls)
+}
+
+/** Maps and sets as JSON has them. */
+function plain(_: string, value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value)
+  return value instanceof Set ? [...value] : value
+}

@@ -1,0 +1,37 @@
+// All of doctor's checks, in the order they are told. To add one: write it, add it here, describe it in
+// docs/troubleshooting.md (a test compares), and make its fault for real in test/netns/doctor-*.test.ts.
+import { dockerCheck, overlapCheck } from './checks/address.ts'
+import { configCheck, daemonCheck, subnetEnvCheck } from './checks/daemon.ts'
+import { clockCheck, etcdCheck, tlsCheck, watchCheck } from './checks/etcd.ts'
+import { firewallCheck, guardCheck } from './checks/firewall.ts'
+import { bridgeNetfilterCheck, forwardCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
+import { KERNEL_CHECKS } from './checks/kernel.ts'
+import { duplicateAddressCheck, leaseCheck, peerLeasesCheck } from './checks/lease.ts'
+import { checksumCheck, pathMtuCheck, peersCheck, portCheck } from './checks/path.ts'
+import type { Check } from './finding.ts'
+
+export const CHECKS: readonly Check[] = [
+  daemonCheck,
+  configCheck,
+  etcdCheck,
+  tlsCheck,
+  watchCheck,
+  clockCheck,
+  leaseCheck,
+  peerLeasesCheck,
+  duplicateAddressCheck,
+  subnetEnvCheck,
+  modulesCheck,
+  forwardCheck,
+  reversePathCheck,
+  bridgeNetfilterCheck,
+  ...KERNEL_CHECKS,
+  overlapCheck,
+  dockerCheck,
+  firewallCheck,
+  guardCheck,
+  peersCheck,
+  portCheck,
+  pathMtuCheck,
+  checksumCheck,
+]

@@ -1,0 +1,72 @@
+// Networks that overlap, routes that steal packets, and Docker's bridge.
+import { overlapWith } from '../../configuration.ts'
+import { staleBridge } from '../../docker-bridge.ts'
+import { type Prefix, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
+import { subnetEnvOf } from '../../host-plan.ts'
+import { type Check, type Fault, firstOf, outcomeOf } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+import type { Plan } from '../plan.ts'
+
+export const overlapCheck: Check = {
+  name: 'overlap',
+  about: 'the Network shares no address with anything else, and no foreign route lies in it',
+  ofPeer: true,
+  run(facts) {
+    const { plan, host, target } = facts
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    const { configuration, own, wanted } = plan.value
+    const { range } = configuration
+    if ('unknown' in host.external) return { unchecked: host.external.unknown }
+    const faults: Fault[] = []
+    const overlap = overlapWith(range, host.network, host.external.value.index, (name) => /^flannel\.\d+$/.test(name))
+    if (overlap !== undefined) {
+      const [cause = overlap, why = ''] = overlap.split(': peers')
+      const fix = 'choose another Network (flanneld config set), or take that address off this host'
+      faults.push({ level: 'bad', cause: cause.replace('network config: ', ''), fix, proof: `peers${why}` })
+    }
+    const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
+    for (const { destination, index, gateway } of host.network.routes) {
+      const device = host.network.links.find((link) => link.index === index)?.name ?? `#${index}`
+      if (!contains(range.network, destination) || lengthOf(destination) <= range.subnetLen) continue
+      if (devices.has(device) || (own !== undefined && contains(own.subnet, destination))) continue
+      if (target !== undefined && !(target.subnet !== undefined && contains(target.subnet, destination))) continue
+      const way = `${destination}${gateway === undefined ? '' : ` via ${gateway}`} dev ${device}`
+      faults.push({
+        level: 'bad',
+        cause: `a route that is not ours takes packets for ${peerOf(plan.value, destination)} another way: it is more exact`,
+        fix: `remove it, if nobody needs it: ip route del ${way}`,
+        proof: way,
+      })
+    }
+    return outcomeOf(firstOf(faults), `nothing else in ${range.network}`)
+  },
+}
+
+function peerOf({ peers, configuration }: Plan, destination: Prefix): string {
+  const subnet = prefixOf(destination.slice(0, destination.indexOf('/')) as never, configuration.range.subnetLen)
+  return peers.has(subnet) ? `peer ${subnet}` : `${subnet}`
+}
+
+export const dockerCheck: Check = {
+  name: 'docker0',
+  about: 'docker0 has the leased subnet and MTU',
+  ofPeer: false,
+  run: ({ host, plan }: Facts) => {
+    const { inputs, configuration } = 'value' in plan ? plan.value : { inputs: undefined, configuration: undefined }
+    const found = 'value' in host.subnetEnv ? host.subnetEnv.value : undefined
+    const leased = inputs === undefined ? found : subnetEnvOf(inputs)
+    const { subnet, mtu } = leased ?? {}
+    if (subnet === undefined || mtu === undefined) return { unchecked: 'what is leased is not known' }
+    if (!host.network.links.some(({ name }) => name === 'docker0')) return { seen: 'there is no docker0' }
+    const networks = [configuration?.range.network, found?.network].filter((network) => network !== undefined)
+    const stale = staleBridge(host.network, { subnet, mtu }, networks)
+    if (stale === undefined) return { seen: `docker0 fits ${subnet}, mtu ${mtu}` }
+    // "docker0: what is seen: what it does: what mends it"
+    const [, proof = '', cause = '', ...fix] = stale.split(': ')
+    return {
+      faults: [
+        { level: 'bad', cause: `docker0 is not as leased: ${cause}`, fix: fix.join(': '), proof: `docker0 ${proof}` },
+      ],
+    }
+  },
+}

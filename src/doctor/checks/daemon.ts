@@ -1,0 +1,108 @@
+// The daemon itself, the config it runs under, and the file it leaves for Docker.
+import { messageOf } from '../../errors.ts'
+import { readConfiguration } from '../../configuration.ts'
+import { BACKENDS } from '../../../backends/index.ts'
+import { subnetEnvOf } from '../../host-plan.ts'
+import { firstUsable } from '../../subnet-env.ts'
+import { type Check, type Fault, type Outcome, outcomeOf } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+
+const START = 'systemctl start flanneld (journalctl -u flanneld says why it ended)'
+
+export const daemonCheck: Check = {
+  name: 'daemon',
+  about: 'a daemon runs, answers and is ready',
+  ofPeer: true,
+  run({ daemon }) {
+    if (daemon.state === 'absent') {
+      const cause = 'no daemon runs here, or it still waits for etcd, a network config or a free subnet'
+      return { faults: [{ level: 'bad', cause, fix: START, proof: `nobody answers at ${daemon.socket}` }] }
+    }
+    if (daemon.state === 'silent') {
+      const cause = 'the daemon hangs or is stopped: nothing is repaired, its lease runs out'
+      const fix = 'systemctl restart flanneld (forwarding goes on meanwhile)'
+      return { faults: [{ level: 'bad', cause, fix, proof: `${daemon.socket} takes connections, no answer comes` }] }
+    }
+    const { reasons, version, pid } = daemon.facts
+    return outcomeOf(
+      reasons.map((reason) => ({
+        level: 'bad',
+        cause: `the daemon is not ready: ${reason}`,
+        fix: 'see what else is found here; journalctl -u flanneld has the whole story',
+        proof: 'its own word',
+      })),
+      `flanneld ${version}, pid ${pid}, ready`,
+    )
+  },
+}
+
+export const configCheck: Check = {
+  name: 'config',
+  about: 'the network config in etcd is there, can be run, and is the one that runs',
+  ofPeer: false,
+  run({ store, daemon, options }) {
+    const key = `${options.etcdPrefix}/config`
+    if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
+    const text = store.content.config
+    if (text === undefined) {
+      const fix = `etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', or another -etcd-prefix`
+      return { faults: [{ level: 'bad', cause: 'there is no network config', fix, proof: `etcd has no key ${key}` }] }
+    }
+    const running = daemon.state === 'answers' ? daemon.facts.running?.config : undefined
+    try {
+      const { warnings, range } = readConfiguration(text, BACKENDS)
+      const faults: Fault[] = warnings.map((warning) => ({
+        level: 'warn',
+        cause: warning,
+        fix: `mend ${key}: flanneld config check FILE tells what is good`,
+        proof: oneLine(text),
+      }))
+      if (running !== undefined && running !== text) {
+        faults.push({
+          level: 'bad',
+          cause: 'the daemon keeps to an older config: what is stored cannot be gone over to while it runs',
+          fix: `etcdctl put ${key} '${oneLine(running)}', or stop all hosts, delete the leases, and start them again`,
+          proof: `stored ${oneLine(text)}, running ${oneLine(running)}`,
+        })
+      }
+      return outcomeOf(faults, `network ${range.network}`)
+    } catch (error) {
+      const fix = `etcdctl put ${key} with a right one; flanneld config check FILE tells before`
+      return { faults: [{ level: 'bad', cause: messageOf(error), fix, proof: `${key}: ${oneLine(text)}` }] }
+    }
+  },
+}
+
+export const subnetEnvCheck: Check = {
+  name: 'subnet-env',
+  about: 'subnet.env says what is leased',
+  ofPeer: false,
+  run: (facts) => subnetEnvOutcome(facts),
+}
+
+function subnetEnvOutcome({ host, plan, options }: Facts): Outcome {
+  const { subnetFile } = options
+  const fix = 'systemctl restart flanneld, which writes it; then restart dockerd'
+  if ('unknown' in host.subnetEnv) return { unchecked: host.subnetEnv.unknown }
+  const found = host.subnetEnv.value
+  if (found === undefined) {
+    const cause = 'subnet.env is missing: Docker does not learn the subnet and starts on another, or not at all'
+    return { faults: [{ level: 'bad', cause, fix, proof: `there is no ${subnetFile}` }] }
+  }
+  const { inputs } = 'value' in plan ? plan.value : { inputs: undefined }
+  if (inputs === undefined) return { unchecked: 'what is leased is not known' }
+  const wanted = subnetEnvOf(inputs)
+  const faults = (['network', 'subnet', 'mtu', 'ipMasq'] as const)
+    .filter((name) => found[name] !== wanted[name])
+    .map((name): Fault => ({
+      level: 'bad',
+      cause: `subnet.env has another ${name} than is leased: Docker works with the old one`,
+      fix,
+      proof: `${subnetFile}: ${name} ${found[name] ?? 'missing'}, leased ${wanted[name]}`,
+    }))
+  return outcomeOf(faults, `${subnetFile}: ${firstUsable(inputs.subnet)}, mtu ${wanted.mtu}`)
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}

@@ -1,0 +1,158 @@
+// etcd: reached and quick, its certificates and ours, the daemon's watch on it, and the two clocks.
+import { type Check, type Fault, counted, firstOf, outcomeOf } from '../finding.ts'
+
+/** A read that takes longer holds up everything. Milliseconds. */
+const SLOW_MS = 300
+/** A certificate that ends sooner should be on its way to be replaced. Milliseconds. */
+const SOON_MS = 14 * 86_400_000
+/** etcd's clock is told in whole seconds. Milliseconds. */
+const SKEW_MS = 5_000
+
+export const etcdCheck: Check = {
+  name: 'etcd',
+  about: 'every etcd endpoint answers, and quickly',
+  ofPeer: false,
+  run({ store }) {
+    const { endpoints } = store
+    const all = endpoints.every(({ error }) => error !== undefined)
+    const faults: Fault[] = []
+    for (const { url, error, roundTripMs = 0 } of endpoints) {
+      if (error !== undefined) {
+        faults.push({
+          level: all ? 'bad' : 'warn',
+          cause: all
+            ? 'no etcd endpoint answers: forwarding stays as it is, but no host is followed that joins, leaves or moves'
+            : `an etcd endpoint does not answer: ${url}`,
+          fix: FIX[error.why] ?? 'mend etcd, or -etcd-endpoints',
+          proof: error.text,
+        })
+      } else if (roundTripMs > SLOW_MS) {
+        faults.push({
+          level: 'warn',
+          cause: `etcd is slow: joining and leaving hosts are followed late, and leases may run out`,
+          fix: 'look at its disk and network: etcdctl endpoint status, and etcd_disk_wal_fsync_duration_seconds of its metrics',
+          proof: `${url}: a read takes ${Math.round(roundTripMs)} ms, up to ${SLOW_MS} is usual`,
+        })
+      }
+    }
+    if (faults.length === 0 && store.content === undefined) {
+      const fix = 'etcdctl endpoint status tells more'
+      faults.push({ level: 'bad', cause: 'etcd cannot be read', fix, proof: store.error ?? 'no answer' })
+    }
+    const times = endpoints.map(({ roundTripMs = 0 }) => `${Math.max(1, Math.round(roundTripMs))} ms`)
+    return outcomeOf(firstOf(faults), `${endpoints.length} of ${endpoints.length} answer, in ${times.join(', ')}`)
+  },
+}
+
+const FIX: Readonly<Record<string, string>> = {
+  unreachable: 'start etcd there, or correct -etcd-endpoints; a firewall may be in between',
+  deadline: 'see whether etcd is stuck or a firewall swallows packets: etcdctl endpoint health',
+  unavailable: 'bring back enough members: etcdctl endpoint status --cluster',
+  auth: 'check -etcd-username and the password, and the rights of its role on -etcd-prefix',
+  tls: 'check -etcd-cafile, -etcd-certfile and -etcd-keyfile, and that the scheme is right',
+}
+
+export const tlsCheck: Check = {
+  name: 'etcd-tls',
+  about: "etcd's certificate and ours are valid, for a while yet",
+  ofPeer: false,
+  run({ store, endpoints, credentials, now, options }) {
+    if (!options.etcdEndpoints.some((url) => url.startsWith('https:')))
+      return { unchecked: 'the endpoints are http://: nothing is encrypted' }
+    const faults: Fault[] = []
+    if (credentials?.error !== undefined) {
+      const fix = 'name readable files that belong together: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
+      faults.push({ level: 'bad', cause: 'our TLS files are of no use', fix, proof: credentials.error })
+    }
+    for (const { flag, file, subject, begins, ends } of credentials?.certificates ?? []) {
+      const renew = `put a new certificate into ${file}; it is taken up without a restart`
+      const proof = `-${flag} ${file}: ${subject}, ${day(begins)} to ${day(ends)}`
+      if (begins > now) {
+        const fix = `set this host's clock: timedatectl set-ntp true; or ${renew}`
+        faults.push({ level: 'bad', cause: 'our certificate is not valid yet', fix, proof })
+      } else faults.push(...endFaults(ends, now, 'our certificate', renew, proof))
+    }
+    for (const { url, certificateEnds } of endpoints) {
+      if (certificateEnds === undefined) continue
+      const proof = `${url}: until ${day(certificateEnds)}`
+      faults.push(...endFaults(certificateEnds, now, "etcd's certificate", 'renew it on that member', proof))
+    }
+    for (const { url, error } of store.endpoints) {
+      if (error?.why !== 'tls') continue
+      const cause = `no secure connection to ${url}`
+      faults.push({ level: 'bad', cause, fix: FIX['tls'] ?? '', proof: error.text })
+    }
+    const ends = (credentials?.certificates ?? []).map(({ ends }) => ends)
+    const first = Math.min(...ends, ...endpoints.flatMap(({ certificateEnds }) => certificateEnds ?? []))
+    return outcomeOf(
+      faults,
+      Number.isFinite(first) ? `the first certificate ends ${day(first)}` : 'no certificate of ours',
+    )
+  },
+}
+
+function endFaults(ends: number, now: number, whose: string, fix: string, proof: string): readonly Fault[] {
+  if (ends <= now) return [{ level: 'bad', cause: `${whose} has ended`, fix, proof }]
+  return ends - now < SOON_MS ? [{ level: 'warn', cause: `${whose} ends soon`, fix, proof }] : []
+}
+
+export const watchCheck: Check = {
+  name: 'etcd-watch',
+  about: 'the daemon follows what changes in etcd',
+  ofPeer: true,
+  run({ daemon, store, plan, target }) {
+    if (daemon.state !== 'answers') return { unchecked: 'no daemon answers' }
+    const { running } = daemon.facts
+    if (running === undefined) return { unchecked: 'the daemon has no lease yet' }
+    if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    // What does not depend on how each of us reads the config; a config of its own is the config check's business.
+    if (running.config !== store.content.config) return { unchecked: 'the daemon runs another config' }
+    const known = new Map(running.peers.map((peer) => [peer.subnet, peer.publicAddress]))
+    const stored = new Map(Array.from(plan.value.peers.values(), (peer) => [peer.subnet, peer.publicAddress]))
+    const differing = [...new Set([...known.keys(), ...stored.keys()])].filter(
+      (subnet) => known.get(subnet) !== stored.get(subnet) && (target === undefined || target.subnet === subnet),
+    )
+    const [first] = differing
+    if (first === undefined) return { seen: `the daemon knows all that are stored: ${counted(stored.size, 'peer')}` }
+    const told = (address: string | undefined): string => address ?? 'nobody'
+    return {
+      faults: [
+        {
+          level: 'bad',
+          cause: `the daemon does not follow etcd: it is behind by ${counted(differing.length, 'peer')}`,
+          fix: 'systemctl restart flanneld (forwarding goes on meanwhile)',
+          proof: `${first}: stored ${told(stored.get(first))}, the daemon has ${told(known.get(first))}`,
+        },
+      ],
+    }
+  },
+}
+
+export const clockCheck: Check = {
+  name: 'clock',
+  about: "this host's clock agrees with etcd's",
+  ofPeer: false,
+  run({ endpoints }) {
+    const told = endpoints.filter(({ clockAheadMs }) => clockAheadMs !== undefined)
+    if (told.length === 0)
+      return { unchecked: `no endpoint tells its time: ${endpoints[0]?.error ?? 'none was asked'}` }
+    const faults = told
+      .filter(({ clockAheadMs = 0 }) => Math.abs(clockAheadMs) > SKEW_MS)
+      .map(({ url, clockAheadMs = 0 }): Fault => {
+        const seconds = Math.round(Math.abs(clockAheadMs) / 1000)
+        const way = clockAheadMs > 0 ? 'behind' : 'ahead of'
+        return {
+          level: 'warn',
+          cause: `this host's clock is ${seconds} s ${way} etcd's: certificates and tokens may be refused, logs do not fit together (leases go by the time that passes and are safe)`,
+          fix: 'timedatectl set-ntp true, here or there',
+          proof: `${url}: its time minus ours is ${clockAheadMs > 0 ? '' : '-'}${seconds} s`,
+        }
+      })
+    return outcomeOf(faults, `within ${SKEW_MS / 1000} s of ${counted(told.length, 'endpoint')}`)
+  },
+}
+
+function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 16).replace('T', ' ')
+}

@@ -1,0 +1,152 @@
+// Rules: ours are there and first, nobody else drops what we forward, and the guard knows every peer.
+import { guardTable } from '../../firewall/guard-ruleset.ts'
+import { tableNames } from '../../firewall/nftables.ts'
+import { desiredChains } from '../../firewall/rules.ts'
+import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
+import { dockerChains, transaction } from '../../firewall/transaction.ts'
+import { firewallOf, guardOf } from '../../host-plan.ts'
+import type { Inputs } from '../../host-plan.ts'
+import type { Facts } from '../facts.ts'
+import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import { type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+
+export const firewallCheck: Check = {
+  name: 'firewall',
+  about: 'our rules are there, ahead of all others, and no other table drops what we forward',
+  ofPeer: true,
+  run(facts) {
+    const { plan, firewall, daemon } = facts
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    const { inputs } = plan.value
+    if (inputs === undefined) return { unchecked: 'this host has no lease' }
+    const failing = daemon.state === 'answers' ? daemon.facts.firewallError : undefined
+    if ('unknown' in firewall.iptables) {
+      if (failing === undefined) return { unchecked: firewall.iptables.unknown }
+      const fix = 'install iptables, or give the daemon CAP_NET_ADMIN and CAP_NET_RAW'
+      return { faults: [{ level: 'bad', cause: 'the daemon cannot write rules', fix, proof: failing }] }
+    }
+    const ruleset = parseSaved(firewall.iptables.value)
+    const nft = 'value' in firewall.nft ? parseNft(firewall.nft.value) : undefined
+    const faults = [...ownFaults(facts, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
+    if (faults.length === 0 && failing !== undefined) {
+      const fix = 'journalctl -u flanneld has the whole story'
+      faults.push({ level: 'warn', cause: 'the daemon has trouble with its rules', fix, proof: failing })
+    }
+    return outcomeOf(firstOf(faults), facts.options.iptablesForwardRules ? 'ours are first' : 'none are wanted of us')
+  },
+}
+
+/** What the daemon would write to have its own as they should be. */
+function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
+  const fix =
+    daemon.state === 'answers'
+      ? 'systemctl restart flanneld; if they go again, find who removes them: nft monitor'
+      : 'start flanneld, which puts them first again'
+  const faults: Fault[] = []
+  for (const input of firewallOf(inputs)) {
+    const desired = desiredChains(input, dockerChains(ruleset))
+    const lines = transaction(ruleset, desired, [input.network, input.subnet])?.trim().split('\n') ?? []
+    const written = lines.filter((line) => /^(-A|-I|:)/.test(line))
+    if (written.length > 0) {
+      const missing = lines.some((line) => line.startsWith(':'))
+      const cause = missing
+        ? 'rules of ours are missing: packets between containers are dropped or get another address'
+        : 'our rules are there, but not first: rules ahead of them decide'
+      faults.push({ level: 'bad', cause, fix, proof: `missing in their place: ${written.slice(0, 3).join('; ')}` })
+    }
+    if (input.nftables !== true || nft === undefined) continue
+    const names = tableNames(input.family, input.network)
+    if (names.some((name) => nft.chains.some((chain) => chain.table === name && chain.rules.length > 0))) continue
+    const cause = 'our nftables table is missing: packets between containers are dropped or get another address'
+    faults.push({ level: 'bad', cause, fix, proof: `there is no table ip ${names[0]} with rules` })
+  }
+  return faults
+}
+
+/** Tables of iptables-nft: what is in them is read as iptables rules. */
+const OF_IPTABLES = new Set(['filter', 'nat', 'raw', 'mangle', 'security'])
+
+/** Other base chains at forward: an accept of ours does not beat a drop of theirs. */
+function foreignFaults({ configuration, options }: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
+  const { network } = configuration.range
+  const faults: Fault[] = []
+  if (!options.iptablesForwardRules && ruleset.get('filter')?.policies.get('FORWARD') === 'DROP') {
+    const rules = ruleset.get('filter')?.chains.get('FORWARD') ?? []
+    if (!rules.some((rule) => rule.includes(network) && rule.includes('ACCEPT'))) {
+      faults.push({
+        level: 'bad',
+        cause: 'FORWARD drops by policy, and -iptables-forward-rules=false keeps ours out: containers are not reached',
+        fix: `iptables -I FORWARD -s ${network} -j ACCEPT; iptables -I FORWARD -d ${network} -j ACCEPT; or leave that flag out`,
+        proof: 'iptables: -P FORWARD DROP',
+      })
+    }
+  }
+  for (const chain of nft?.chains ?? []) {
+    const { family, table, name, hook, policy, rules } = chain
+    const ofIptables = OF_IPTABLES.has(table) && (family === 'ip' || family === 'ip6')
+    if (hook !== 'forward' || ofIptables || family === 'ip6' || /^flannel-/.test(table)) continue
+    const fix = `nft insert rule ${family} ${table} ${name} ip saddr ${network} accept; nft insert rule ${family} ${table} ${name} ip daddr ${network} accept; and the same in the file it comes from`
+    const first = rules.find((rule) => mayAccept(rule) || isBlanketDrop(rule))
+    const blanket = first !== undefined && isBlanketDrop(first) ? first : undefined
+    if (blanket === undefined && (policy !== 'drop' || rules.some(mentions(network)))) continue
+    const sure = blanket !== undefined || !rules.some(mayAccept)
+    faults.push({
+      level: sure ? 'bad' : 'warn',
+      cause: `another table ${sure ? 'drops' : 'may drop'} what is forwarded, containers' packets too: an accept of ours does not beat it`,
+      fix,
+      proof: blanket === undefined ? `nft chain ${family} ${table} ${name}: policy drop` : showRule(chain, blanket),
+    })
+  }
+  return faults
+}
+
+function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
+  return drops(rule) && !rule.statements.some((statement) => 'match' in statement)
+}
+
+function mentions(network: string): (rule: Parameters<typeof drops>[0]) => boolean {
+  const [address = '', length] = network.split('/')
+  return (rule) => mayAccept(rule) && JSON.stringify(rule.statements).includes(`{"addr":"${address}","len":${length}}`)
+}
+
+export const guardCheck: Check = {
+  name: 'guard',
+  about: 'the guard of the VXLAN port is there and lets every peer in',
+  ofPeer: true,
+  run: (facts) => guardOutcome(facts),
+}
+
+function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
+  if ('unknown' in plan) return { unchecked: plan.unknown }
+  const { inputs, peers } = plan.value
+  if (inputs === undefined) return { unchecked: 'this host has no lease' }
+  const wish = guardOf(inputs, peers.values())
+  if (wish === undefined) return { seen: 'none is wanted' }
+  if ('unknown' in firewall.nft) {
+    const failing = daemon.state === 'answers' ? daemon.facts.guardError : undefined
+    if (failing === undefined) return { unchecked: firewall.nft.unknown }
+    const cause = 'there is no guard: whoever knows the VNI can send into the network'
+    return { faults: [{ level: 'warn', cause, fix: 'apt-get install nftables', proof: failing }] }
+  }
+  const table = guardTable(wish.vni)
+  const { sets, chains } = parseNft(firewall.nft.value)
+  const fix = daemon.state === 'answers' ? 'systemctl restart flanneld' : 'start flanneld'
+  const chain = chains.find((one) => one.table === table && one.hook === 'input')
+  if (chain === undefined || !chain.rules.some(drops)) {
+    const cause = 'there is no guard: whoever knows the VNI can send into the network'
+    return {
+      faults: [{ level: 'warn', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
+    }
+  }
+  const known = sets.find((set) => set.table === table && set.name === 'peers4')?.elements ?? new Set()
+  const shut = [...peers].filter(
+    ([subnet, { publicAddress }]) => !known.has(publicAddress) && (target === undefined || target.subnet === subnet),
+  )
+  const faults = shut.map(([subnet, { publicAddress }]): Fault => ({
+    level: 'bad',
+    cause: `the guard shuts out peer ${subnet}: nothing of it arrives`,
+    fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${publicAddress} }'`,
+    proof: `${publicAddress} is not in set peers4 of nft table inet ${table}`,
+  }))
+  return outcomeOf(firstOf(faults), `let in: ${counted(peers.size, 'peer')}`)
+}

@@ -1,0 +1,156 @@
+// What the kernel must have and be set to: modules, forwarding, the reverse path filter, netfilter on bridges.
+import { contains } from '../../ip/prefix.ts'
+import { routeTo } from '../../external-interface/host.ts'
+import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
+import type { VxlanLink } from '../../kernel/state.ts'
+import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+import type { Plan } from '../plan.ts'
+
+export const modulesCheck: Check = {
+  name: 'modules',
+  about: 'the kernel has VXLAN',
+  ofPeer: false,
+  run({ host, plan }) {
+    const needed = !('value' in plan) || plan.value.wanted.some(({ object }) => object.kind === 'link')
+    if (!needed) return { seen: 'no tunnel is wanted' }
+    if ('unknown' in host.vxlan) return { unchecked: host.vxlan.unknown }
+    if (host.vxlan.value) return { seen: 'vxlan' }
+    const cause = 'the kernel has no VXLAN: the tunnel device cannot be made'
+    const fix = 'modprobe vxlan (on some systems in a package of extra modules), or Backend.Type host-gw'
+    return { faults: [{ level: 'bad', cause, fix, proof: 'asked for a device of kind vxlan it says: not supported' }] }
+  },
+}
+
+export const forwardCheck: Check = {
+  name: 'ip-forward',
+  about: 'the kernel forwards packets',
+  ofPeer: false,
+  run({ host }) {
+    const faults: Fault[] = []
+    const all = host.sysctls.get('net/ipv4/ip_forward')
+    const fix = (name: string): string => `sysctl -w ${name}=1, and the same line in /etc/sysctl.d/`
+    if (all === '0') {
+      const cause = 'the kernel does not forward: containers reach nobody beyond this host'
+      faults.push({ level: 'bad', cause, fix: fix('net.ipv4.ip_forward'), proof: 'net.ipv4.ip_forward = 0' })
+    }
+    for (const [path, value] of host.sysctls) {
+      const device = /conf\/(.+)\/forwarding$/.exec(path)?.[1]
+      if (device === undefined || device === 'all' || value !== '0' || all === '0') continue
+      const cause = `the kernel does not forward what arrives on ${device}`
+      const name = `net.ipv4.conf.${device.replace('.', '/')}.forwarding`
+      faults.push({ level: 'bad', cause, fix: fix(name), proof: `${name} = 0` })
+    }
+    return outcomeOf(faults, 'net.ipv4.ip_forward = 1')
+  },
+}
+
+export const reversePathCheck: Check = {
+  name: 'rp-filter',
+  about: 'the reverse path filter drops nothing that takes another way back',
+  ofPeer: true,
+  run(facts) {
+    if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
+    return reversePathOutcome(facts, facts.plan.value)
+  },
+}
+
+/**
+ * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The way in is
+ * by what our lease tells, the way out by what the peer's does: with two backends at work they differ.
+ */
+function reversePathOutcome({ host, target }: Facts, { wanted, configuration, inputs, peers }: Plan): Outcome {
+  if (inputs === undefined) return { unchecked: 'this host has no lease' }
+  const { external } = inputs
+  const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
+  const tunnel = wanted.find(({ object, peer }) => object.kind === 'link' && peer === undefined)?.object
+  const { own } = configuration
+  const inTunnel = own.backend.receivesDirectly(own.config)
+    ? undefined
+    : tunnel?.kind === 'link'
+      ? tunnel.name
+      : undefined
+  const faults: Fault[] = []
+  for (const [subnet, peer] of peers) {
+    if (target !== undefined && target.subnet !== subnet) continue
+    const device = deviceTo(wanted, subnet)
+    const comesIn = inTunnel ?? external.name
+    if (device !== undefined && device !== comesIn && strict(comesIn)) {
+      faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
+      continue
+    }
+    const out = routeTo(host.network, peer.publicAddress)?.link.name
+    if (out !== undefined && out !== external.name && strict(external.name)) {
+      const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${out}`
+      faults.push(fault(external.name, proof))
+    }
+  }
+  return outcomeOf(firstOf(faults), 'every way in is a way out, or the filter is not strict')
+}
+
+function fault(device: string, way: string): Fault {
+  const name = `net.ipv4.conf.${device.replace('.', '/')}.rp_filter`
+  return {
+    level: 'bad',
+    cause: `the reverse path filter of ${device} drops what peers send`,
+    fix: `sysctl -w ${name}=2 net.ipv4.conf.all.rp_filter=2, and the same in /etc/sysctl.d/`,
+    proof: `${name} is 1 (or that of all is): ${way}`,
+  }
+}
+
+/** The larger of the device's value and that of all counts. */
+function filterOf(sysctls: Facts['host']['sysctls'], device: string): number {
+  const of = (name: string): number => Number(sysctls.get(`net/ipv4/conf/${name}/rp_filter`) ?? 0)
+  return Math.max(of('all'), of(device))
+}
+
+function deviceTo(wanted: Plan['wanted'], subnet: string): string | undefined {
+  for (const { object, peer } of wanted) {
+    if (peer !== subnet) continue
+    if (object.kind === 'nexthop') return object.device
+    if (object.kind === 'route' && object.target.type === 'gateway') return object.target.device
+  }
+  return undefined
+}
+
+export const bridgeNetfilterCheck: Check = {
+  name: 'br-netfilter',
+  about: 'rules and bridged packets fit together',
+  ofPeer: false,
+  run({ host, firewall, plan }) {
+    const name = 'net.bridge.bridge-nf-call-iptables'
+    const value = host.sysctls.get('net/bridge/bridge-nf-call-iptables')
+    const own = 'value' in plan ? plan.value.own : undefined
+    if (own === undefined) return { unchecked: 'this host has no lease' }
+    if ('unknown' in firewall.iptables) return { unchecked: firewall.iptables.unknown }
+    if (value === '1') return { seen: `${name} = 1` }
+    // A published port asked by a container of the same bridge: the answer goes straight to the asker, past the rules
+    // that would turn its address back.
+    const nat = parseSaved(firewall.iptables.value).get('nat')
+    const rule = [...(nat?.chains ?? [])]
+      .flatMap(([chain, rules]) => rules.map((text) => `-A ${chain} ${text}`))
+      .find((text) => sendsBack(text, (address) => contains(own.subnet, address)))
+    if (rule === undefined) return { seen: `${name} = ${value ?? 'not there'}; no rule needs it` }
+    return {
+      faults: [
+        {
+          level: 'warn',
+          cause:
+            'containers cannot reach ports that containers of this host publish: bridged answers pass the rules by',
+          fix: `modprobe br_netfilter; sysctl -w ${name}=1, and both for the next boot (/etc/modules-load.d/, /etc/sysctl.d/)`,
+          proof: `${name} = ${value ?? 'not there'}, and there is: ${rule}`,
+        },
+      ],
+    }
+  },
+}
+
+/** Whether a rule sends what comes from the containers' own bridge to one of them. */
+function sendsBack(rule: string, isOurs: (address: VxlanLink['local']) => boolean): boolean {
+  if (targetOf(rule) !== 'DNAT') return false
+  const all = words(rule)
+  const to = all[all.indexOf('--to-destination') + 1]?.split(':')[0] ?? ''
+  const from = all.indexOf('-i')
+  // "! -i docker0" is Docker's own, which has a proxy for these; "-i eth0" does not concern the bridge.
+  return from < 0 && isOurs(to as VxlanLink['local'])
+}

@@ -1,0 +1,108 @@
+// The entries that carry packets: device, address, routes, neighbours and forwarding entries, against etcd's leases.
+import { show } from '../../kernel/show.ts'
+import type { KernelObject, Kind } from '../../kernel/state.ts'
+import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+import { type Lack, differenceOf, mendCommand } from '../kernel-difference.ts'
+
+/** What it means that an object of a kind is missing or different. */
+const HARM: Readonly<Record<Kind, (lack: Lack) => string>> = {
+  link: ({ object, found }) =>
+    found === undefined
+      ? `the tunnel device ${nameOf(object)} is missing: nothing comes in, nothing goes out`
+      : `the tunnel device ${nameOf(object)} is not as it should be (${fieldsThatDiffer(object, found)})`,
+  address: ({ object }) =>
+    `the tunnel device has not its address ${show(object)}: this host itself reaches no container`,
+  route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are not reached`,
+  nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are not reached`,
+  neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel asks in vain for its MAC`,
+  fdb: ({ peer, found }) =>
+    `${word(found)} forwarding entry for ${peer}: its packets go ${found === undefined ? 'nowhere' : 'to another host'}`,
+}
+
+export const KERNEL_CHECKS: readonly Check[] = [
+  check('link', 'the tunnel device is there, with its options, and up', ['link'], false),
+  check('address', 'it has its address', ['address'], false),
+  check('routes', 'every peer has its route', ['nexthop', 'route'], true),
+  check('neighbours', 'every peer has its neighbour entry', ['neighbor'], true),
+  check('fdb', 'every peer has its forwarding entry', ['fdb'], true),
+]
+
+function check(name: string, about: string, kinds: readonly Kind[], ofPeer: boolean): Check {
+  return { name, about, ofPeer, run: (facts) => compare(facts, kinds, name) }
+}
+
+function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
+  const { plan, daemon } = facts
+  if ('unknown' in plan) return { unchecked: plan.unknown }
+  if (plan.value.own === undefined) return { unchecked: 'this host has no lease' }
+  const faults: Fault[] = []
+  let wanted = 0
+  const first = daemon.state === 'answers' ? 'the daemon should have put it back: restart it' : 'start flanneld'
+  for (const kind of kinds) {
+    const difference = differenceOf(facts, plan.value, kind)
+    wanted += difference.wanted
+    faults.push(
+      ...difference.lacks.map((lack): Fault => ({
+        level: 'bad',
+        cause: HARM[kind](lack),
+        fix: `${first}; by hand: ${mendCommand(lack)}`,
+        proof: `wanted ${show(lack.object)}, there is ${lack.found === undefined ? 'none' : show(lack.found)}`,
+      })),
+      ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({
+        level: 'bad',
+        cause: `something that is not ours stands where ${peer ?? 'this host'} needs ${kindName(kind)}: packets go astray`,
+        fix: `remove it, if nobody needs it: ${removal(found)}`,
+        proof: `${show(found)} in place of ${show(ours)}`,
+      })),
+      ...difference.left.map((left): Fault => ({
+        level: 'warn',
+        cause: `${kindName(kind)} is left of a host that has gone, or was put there by hand`,
+        fix: `${first}; by hand: ${removal(left)}`,
+        proof: show(left),
+      })),
+    )
+  }
+  const way = wanted === 0 && name !== 'routes' ? 'none is needed' : `${wanted} as wanted`
+  return outcomeOf(firstOf(faults), way)
+}
+
+function word(found: KernelObject | undefined): string {
+  return found === undefined ? 'there is no' : 'there is a wrong'
+}
+
+function kindName(kind: Kind): string {
+  return { link: 'a device', address: 'an address', fdb: 'a forwarding entry', neighbor: 'a neighbour entry', nexthop: 'a nexthop', route: 'a route' }[kind] // prettier-ignore
+}
+
+function nameOf(object: KernelObject): string {
+  return object.kind === 'link' ? object.name : ''
+}
+
+/** "mtu 1200, should be 1450; down". */
+function fieldsThatDiffer(wanted: KernelObject, found: KernelObject): string {
+  const there = found as unknown as Readonly<Record<string, unknown>>
+  return Object.entries(wanted)
+    .filter(([name, value]) => there[name] !== value)
+    .map(([name, value]) => (name === 'up' ? 'down' : `${name} ${String(there[name])}, should be ${String(value)}`))
+    .join('; ')
+}
+
+/** The command that removes an object. */
+function removal(object: KernelObject): string {
+  const words = show(object)
+  switch (object.kind) {
+    case 'link':
+      return `ip link del ${object.name}`
+    case 'address':
+      return `ip addr del ${words}`
+    case 'fdb':
+      return `bridge fdb del ${object.mac} dev ${object.device} dst ${object.destination}`
+    case 'neighbor':
+      return `ip neigh del ${object.address} dev ${object.device}`
+    case 'nexthop':
+      return `ip nexthop del id ${object.id}`
+    case 'route':
+      return `ip route del ${words}`
+  }
+}

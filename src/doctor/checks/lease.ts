@@ -1,0 +1,147 @@
+// Leases: our own, those that nobody may believe, and hosts that claim one address.
+import { encodeValue } from '../../lease/codec.ts'
+import { leaseValueOf } from '../../host-plan.ts'
+import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+import { decodedLeases } from '../leases.ts'
+import type { OwnStored } from '../plan.ts'
+
+/** A daemon renews every 10 s; one that has not for so long does not get through. Seconds. */
+const UNRENEWED_S = 120
+
+export const leaseCheck: Check = {
+  name: 'lease',
+  about: 'this host has a lease, it is renewed, and says what this host is',
+  ofPeer: false,
+  run: (facts) => leaseOutcome(facts),
+}
+
+function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
+  if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
+  if ('unknown' in plan) return { unchecked: plan.unknown }
+  const { own, inputs } = plan.value
+  const running = daemon.state === 'answers' ? daemon.facts.running?.own.subnet : undefined
+  if (own === undefined || inputs === undefined) {
+    const before = 'value' in host.subnetEnv ? host.subnetEnv.value?.subnet : undefined
+    const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet is another'
+    const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
+    const had = running ?? before
+    const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
+    return { faults: [{ level: 'bad', cause, fix, proof }] }
+  }
+  const faults: Fault[] = []
+  const { ownTtl } = store.content
+  if (running !== undefined && running !== own.subnet) {
+    faults.push({
+      level: 'bad',
+      cause: `the daemon works with ${running}, leased to this host is ${own.subnet}`,
+      fix: 'systemctl restart flanneld',
+      proof: own.key,
+    })
+  }
+  faults.push(...renewalFaults(own, ownTtl, daemon.state === 'answers'))
+  const wanted = encodeValue(leaseValueOf(inputs))
+  if (encodeValue(own.value) !== wanted) {
+    faults.push({
+      level: 'bad',
+      cause: 'our lease tells peers something else than this host is: what they send does not arrive',
+      fix: 'systemctl restart flanneld, which publishes it anew',
+      proof: `lease ${encodeValue(own.value)}, this host ${wanted}`,
+    })
+  }
+  const left = ownTtl === undefined ? 'a reservation' : `${duration(ownTtl.remaining)} left`
+  return outcomeOf(faults, `${own.subnet}, ${left}`)
+}
+
+function renewalFaults(
+  own: OwnStored,
+  ttl: { readonly remaining: number; readonly granted: number } | undefined,
+  runs: boolean,
+): readonly Fault[] {
+  if (own.etcdLease === '0') return []
+  const fix = 'systemctl restart flanneld; if that does not help, see what is said of etcd'
+  if (ttl === undefined) {
+    const cause = 'the etcd lease behind our lease is gone: the key goes with it'
+    return [{ level: 'bad', cause, fix, proof: `${own.key}: etcd lease ${own.etcdLease} is not there` }]
+  }
+  const since = ttl.granted - ttl.remaining
+  if (!runs || since < UNRENEWED_S) return []
+  const cause = `our lease is not being renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
+  return [{ level: 'bad', cause, fix, proof: `last renewed ${duration(since)} ago; every 10 s is usual` }]
+}
+
+export const peerLeasesCheck: Check = {
+  name: 'peer-leases',
+  about: "the peers' leases can be believed; the peer in question has one",
+  ofPeer: true,
+  run({ plan, target, store }) {
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
+    const { refused, peers, own } = plan.value
+    if (target !== undefined) {
+      if (target.subnet !== undefined && target.subnet === own?.subnet)
+        return { unchecked: `${target.text} is this host's own subnet` }
+      if (target.subnet === undefined) {
+        const fix = 'start flanneld on the host that should have it; flanneld peers lists those there are'
+        const proof = `none of the other ${counted(peers.size + refused.size, 'lease')} has ${target.text}`
+        return { faults: [{ level: 'bad', cause: `no host has leased ${target.text}`, fix, proof }] }
+      }
+    }
+    const about = [...refused].filter(
+      // What we leave behind when we move to another subnet is on its way out.
+      ([key, reason]) =>
+        reason !== 'our-move' && (target?.subnet === undefined || key.endsWith(`/${target.subnet.replace('/', '-')}`)),
+    )
+    const faults = about.map(([key, reason]): Fault => ({
+      level: target === undefined ? 'warn' : 'bad',
+      cause: `a lease is refused (${reason}): nothing is sent to its host`,
+      fix: `mend flanneld on that host, or, if it is gone: etcdctl del '${key}'`,
+      proof: `${key} ${store.content?.leases.find((lease) => lease.key === key)?.text.slice(0, 200) ?? ''}`,
+    }))
+    return outcomeOf(firstOf(faults), target === undefined ? counted(peers.size, 'peer') : `${target.subnet} is leased`)
+  },
+}
+
+export const duplicateAddressCheck: Check = {
+  name: 'duplicate-ip',
+  about: 'no two hosts publish one address',
+  ofPeer: true,
+  run({ store, plan, target, options, host }) {
+    if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
+    const own = 'value' in plan ? plan.value.own : undefined
+    const ownAddress = 'value' in host.external ? host.external.value.publicAddress : undefined
+    const byAddress = new Map<string, { subnet: string; key: string }[]>()
+    const stranger = new Set<string>()
+    for (const { subnet, key, value } of decodedLeases(options.etcdPrefix, store.content)) {
+      byAddress.set(value.publicAddress, [...(byAddress.get(value.publicAddress) ?? []), { subnet, key }])
+      // Without a lease of our own it is the other that keeps us from having one.
+      if (value.hostId !== undefined && value.hostId !== host.hostId) stranger.add(key)
+    }
+    const isShared = (address: string, leases: readonly { key: string }[]): boolean =>
+      leases.length > 1 || (address === ownAddress && leases.some(({ key }) => stranger.has(key)))
+    const shared = [...byAddress].filter(
+      ([address, leases]) =>
+        isShared(address, leases) &&
+        (target?.subnet === undefined || leases.some(({ subnet }) => subnet === target.subnet)),
+    )
+    const faults = shared.map(([address, leases]): Fault => {
+      const others = leases.filter(({ key }) => key !== own?.key)
+      return {
+        level: address === ownAddress ? 'bad' : 'warn',
+        cause:
+          leases.length > 1
+            ? `${leases.length} subnets are leased to ${address}: two hosts with one address, or a lease its host left behind`
+            : `another host publishes our address ${address}: two hosts with one -public-ip, and only one can have a lease`,
+        fix: `give each host its own -public-ip; if no host has it any more: etcdctl del '${others.at(-1)?.key ?? ''}'`,
+        proof: leases.map(({ subnet }) => subnet).join(', '),
+      }
+    })
+    return outcomeOf(firstOf(faults), `${byAddress.size} of them`)
+  },
+}
+
+/** "3h", "12m", "40s". */
+function duration(seconds: number): string {
+  if (seconds >= 7200) return `${Math.floor(seconds / 3600)}h`
+  return seconds >= 120 ? `${Math.floor(seconds / 60)}m` : `${seconds}s`
+}

@@ -1,0 +1,220 @@
+// How packets fare on their way: who answers, whether the port is free and open, how large they may be, and whose sums are
+// wrong on arrival.
+import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import type { PeerHealth } from '../../probe/health.ts'
+import type { VxlanLink } from '../../kernel/state.ts'
+import type { Facts } from '../facts.ts'
+import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import { drops, matchesPort, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import type { Plan } from '../plan.ts'
+
+export const peersCheck: Check = {
+  name: 'peers',
+  about: 'every peer answers',
+  ofPeer: true,
+  run: (facts) =>
+    probed(facts, 'all answer', (health, subnet, address) => {
+      if (health.cause !== 'host-down' && health.cause !== 'loss') return undefined
+      const down = health.cause === 'host-down'
+      return {
+        level: down ? 'bad' : 'warn',
+        cause: down ? `peer ${subnet}: neither its tunnel nor its host answers` : `packets to peer ${subnet} are lost`,
+        fix: down
+          ? `see whether ${address} is up and reached from here: ping ${address}; ip route get ${address}`
+          : `look for errors on the way: ip -s link, here and on ${address}, and on the switches between`,
+        proof: health.note,
+      }
+    }),
+}
+
+/** What the probes say, peer by peer. */
+function probed(
+  facts: Facts,
+  seen: string,
+  judge: (health: PeerHealth, subnet: Prefix, address: string) => Fault | undefined,
+): Outcome {
+  const { probes, plan, target } = facts
+  if ('unknown' in probes.peers) return { unchecked: probes.peers.unknown }
+  if ('unknown' in plan) return { unchecked: plan.unknown }
+  const faults: Fault[] = []
+  let known = 0
+  for (const [subnet, health] of probes.peers.value) {
+    if (target !== undefined && target.subnet !== subnet) continue
+    if (health.state !== 'unknown') known++
+    const fault = judge(health, subnet, plan.value.peers.get(subnet)?.publicAddress ?? '')
+    if (fault !== undefined) faults.push(fault)
+  }
+  if (faults.length === 0 && known === 0 && plan.value.peers.size > 0)
+    return { unchecked: 'no peer has been probed yet' }
+  return outcomeOf(firstOf(faults), `${seen} (${counted(known, 'peer')} probed)`)
+}
+
+export const portCheck: Check = {
+  name: 'udp-port',
+  about: 'the VXLAN port is ours, open here, and not blocked on the way',
+  ofPeer: true,
+  run(facts) {
+    if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
+    const link = tunnelOf(facts.plan.value)
+    if (link === undefined)
+      return facts.plan.value.own === undefined ? { unchecked: 'this host has no lease' } : { seen: 'no tunnel' }
+    const local = [...takenFaults(facts, link), ...closedFaults(facts, link)]
+    const way = probed(facts, 'open here; all answer', (health, subnet, address) =>
+      blocked(health, subnet, address, link),
+    )
+    if (local.length === 0) return way
+    return outcomeOf(firstOf([...local, ...('faults' in way ? way.faults : [])]), '')
+  },
+}
+
+function tunnelOf({ wanted }: Plan): VxlanLink | undefined {
+  const object = wanted.find((one) => one.object.kind === 'link')?.object
+  return object?.kind === 'link' ? object : undefined
+}
+
+const WAYS: ReadonlyMap<string, string> = new Map([
+  ['tunnel-blocked', 'the tunnel is silent'],
+  ['tunnel-blocked-out', 'what we send into the tunnel is lost'],
+  ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
+])
+
+function blocked(health: PeerHealth, subnet: Prefix, address: string, { port }: VxlanLink): Fault | undefined {
+  const what = WAYS.get(health.cause)
+  if (what === undefined) return undefined
+  return {
+    level: 'bad',
+    cause: `peer ${subnet}: ${what}, though its host is there: UDP ${port} is blocked on the way`,
+    fix: `let UDP ${port} pass between this host and ${address}, both ways, in every firewall and security group; there: flanneld doctor`,
+    proof: health.note,
+  }
+}
+
+/** Another program has the port: the device cannot be set up. */
+function takenFaults({ host }: Facts, { port, name }: VxlanLink): readonly Fault[] {
+  const taken = host.udpSockets.find((socket) => socket.port === port && socket.owner !== undefined)
+  const link = host.network.links.find((one) => one.name === name)
+  if (taken?.owner === undefined || link?.up === true) return []
+  const who = taken.owner
+  return [
+    {
+      level: 'bad',
+      cause: `UDP ${port} is taken by ${who}: ${name} cannot be set up`,
+      fix: `stop ${who}, or give the network another port (Backend.Port, for all hosts)`,
+      proof: `a socket on port ${port}, inode ${taken.inode}; the same by: ss -ulnp sport = :${port}`,
+    },
+  ]
+}
+
+/** Rules of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule. */
+function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonly Fault[] {
+  const faults: Fault[] = []
+  const cause = `a firewall rule of this host drops UDP ${port}, the tunnel's packets`
+  const ruleset = 'value' in firewall.iptables ? parseSaved(firewall.iptables.value) : undefined
+  for (const [table, { chains }] of ruleset ?? []) {
+    for (const [chain, rules] of chains) {
+      for (const rule of rules) {
+        const all = words(rule)
+        if (!['DROP', 'REJECT'].includes(targetOf(rule) ?? '') || all[all.indexOf('--dport') + 1] !== `${port}`)
+          continue
+        const text = `-t ${table} -D ${chain} ${rule}`
+        faults.push({
+          level: 'bad',
+          cause,
+          fix: `iptables ${text}`,
+          proof: `iptables -t ${table}: -A ${chain} ${rule}`,
+        })
+      }
+    }
+  }
+  const { chains } = 'value' in firewall.nft ? parseNft(firewall.nft.value) : { chains: [] }
+  for (const chain of chains.filter(({ table }) => !/^(flannel-.*|filter|nat|raw|mangle|security)$/.test(table))) {
+    for (const rule of chain.rules.filter((one) => drops(one) && matchesPort(one, port))) {
+      const fix = `nft delete rule ${chain.family} ${chain.table} ${chain.name} handle ${rule.handle}`
+      faults.push({ level: 'bad', cause, fix, proof: showRule(chain, rule) })
+    }
+    // By policy; rules that may let it in after all are given the benefit of the doubt when somebody does answer.
+    if (chain.hook !== 'input' || chain.policy !== 'drop') continue
+    if (chain.rules.some((rule) => mayAccept(rule) && matchesPort(rule, port)) || somebodyAnswers(probes)) continue
+    const { family, table, name } = chain
+    faults.push({
+      level: 'warn',
+      cause: `a firewall of this host drops by policy, and no rule lets UDP ${port} in`,
+      fix: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept, and the same in the file it comes from`,
+      proof: `nft chain ${family} ${table} ${name}: policy drop`,
+    })
+  }
+  const input = ruleset?.get('filter')
+  const opens = (rule: string): boolean => targetOf(rule) === 'ACCEPT' && words(rule).includes(`${port}`)
+  if (
+    input?.policies.get('INPUT') === 'DROP' &&
+    !somebodyAnswers(probes) &&
+    !(input.chains.get('INPUT') ?? []).some(opens)
+  ) {
+    faults.push({
+      level: 'warn',
+      cause: `INPUT drops by policy, and no rule lets UDP ${port} in`,
+      fix: `iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
+      proof: 'iptables: -P INPUT DROP',
+    })
+  }
+  return faults
+}
+
+function somebodyAnswers({ peers }: Facts['probes']): boolean {
+  return 'value' in peers && [...peers.value.values()].some(({ state }) => state === 'up')
+}
+
+export const pathMtuCheck: Check = {
+  name: 'path-mtu',
+  about: 'the largest packets containers send get to every peer',
+  ofPeer: true,
+  run: (facts) =>
+    probed(facts, 'the largest packets pass', (health, subnet, address) => {
+      if (health.cause !== 'path-mtu') return undefined
+      const fits = health.pathMtu === undefined ? '' : `, ${health.pathMtu} bytes pass`
+      const advice = health.pathMtu === undefined ? '' : ` (Backend.MTU ${health.pathMtu} in the network config)`
+      return {
+        level: 'bad',
+        cause: `large packets to peer ${subnet} are lost, small ones pass: the way to ${address} carries less than we send${fits}`,
+        fix: `raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets${advice}, then restart dockerd`,
+        proof: health.note,
+      }
+    }),
+}
+
+export const checksumCheck: Check = {
+  name: 'checksum',
+  about: 'the sums of packets in the tunnel are right on arrival',
+  ofPeer: true,
+  run({ plan, probes, host, target }) {
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    const link = tunnelOf(plan.value)
+    if (link === undefined) return { unchecked: 'there is no tunnel' }
+    if ('unknown' in probes.checksums) return { unchecked: probes.checksums.unknown }
+    const faults: Fault[] = []
+    let good = 0
+    for (const [subnet, { offloaded, ready }] of probes.checksums.value) {
+      if (offloaded) good++
+      if (offloaded || !ready || (target !== undefined && target.subnet !== subnet)) continue
+      const features = [...host.checksumOffload].map(([name, on]) => `${name} ${on ? 'on' : 'off'}`).join(', ')
+      faults.push({
+        level: 'bad',
+        cause: `packets to peer ${subnet} arrive with wrong sums: TCP and UDP fail, ping works. Checksum offload and a NAT or a network card on the way do not go together`,
+        fix: `ethtool -K ${link.name} tx-checksum-ip-generic off`,
+        proof: `of two datagrams the peer answered that with a ready sum, not that with the sum left to the device (tx-checksum-ip-generic: ${features})`,
+      })
+    }
+    const dropped = [...host.checksumErrors].filter(([, count]) => count > 0)
+    if (dropped.length > 0 && faults.length === 0 && target === undefined) {
+      faults.push({
+        level: 'warn',
+        cause: 'packets came in with wrong sums and were dropped: the checksum offload of a peer, or broken hardware',
+        fix: `on the sender: ethtool -K ${link.name} tx-checksum-ip-generic off`,
+        proof: `InCsumErrors of /proc/net/snmp: ${dropped.map(([name, count]) => `${name} ${count}`).join(', ')}`,
+      })
+    }
+    if (faults.length === 0 && good === 0) return { unchecked: 'no peer answered a probe with either sum' }
+    return outcomeOf(firstOf(faults), `right at ${counted(good, 'peer')}`)
+  },
+}

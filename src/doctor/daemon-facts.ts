@@ -1,0 +1,94 @@
+// What the daemon tells doctor: its options without the password, what it runs on, and what etcd answers it.
+// Invariant: JSON all through; the password is replaced before anything is answered.
+import type { Peer } from '../backend.ts'
+import type { Handler } from '../http.ts'
+import { show } from '../kernel/show.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { Sight } from '../operator.ts'
+import type { PeerHealth } from '../probe/health.ts'
+import type { StoreFacts, StoredLease, ToldOptions } from './facts.ts'
+import { type OwnStored, ownLease } from './plan.ts'
+import { readStore } from './store-facts.ts'
+
+/** What it tells. */
+export interface DaemonFacts {
+  readonly version: string
+  readonly pid: number
+  /** When it started; milliseconds since 1970. */
+  readonly since: number
+  readonly options: ToldOptions
+  /** What is missing when it is not ready. */
+  readonly reasons: readonly string[]
+  /** Changes the kernel refuses. */
+  readonly failing: number
+  readonly conflicts: readonly string[]
+  /** Undefined until there is a lease. */
+  readonly running: RunningFacts | undefined
+  /** Why rules or the guard are not as they should be. */
+  readonly firewallError: string | undefined
+  readonly guardError: string | undefined
+  readonly store: StoreFacts
+  /** What the probes found, peer by peer; why nothing is probed. */
+  readonly health: readonly HealthFacts[] | string
+}
+
+/** A peer as probed. */
+export type HealthFacts = PeerHealth & { readonly subnet: Prefix }
+
+/** What it runs on. */
+export interface RunningFacts {
+  readonly config: string
+  readonly own: OwnStored
+  readonly peers: readonly Peer[]
+}
+
+/** The handler of GET /v1/doctor. */
+export function doctorHandler(sight: Sight): Handler {
+  return async () => ({ status: 200, json: await daemonFacts(sight) })
+}
+
+async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
+  const { options, readiness, reconciler, keeper, overlay, firewall, guard } = sight
+  const store = await readStore(options, (leases) => ownIn(sight, leases))
+  const { etcdPassword: _, ...told } = options
+  const own = keeper?.own()
+  return {
+    version: sight.version,
+    pid: process.pid,
+    since: sight.since,
+    options: told,
+    reasons: readiness.reasons,
+    failing: reconciler.report.failing,
+    conflicts: reconciler.conflicts.map(({ found }) => show(found)),
+    running:
+      overlay === undefined || own === undefined
+        ? undefined
+        : {
+            config: overlay.inputs.configuration.text,
+            own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
+            peers: [...overlay.peers.values()],
+          },
+    firewallError: firewall?.status().error,
+    guardError: guard?.error(),
+    store,
+    health: healthIn(sight),
+  }
+}
+
+/** Our lease as stored: looked for as doctor does, not where we believe it to be. */
+function ownIn({ options, overlay }: Sight, leases: readonly StoredLease[]): StoredLease | undefined {
+  if (overlay === undefined) return undefined
+  const { hostId, external, subnet } = overlay.inputs
+  const own = ownLease({ options, hostId, external, previous: subnet }, leases)
+  return leases.find(({ key }) => key === own?.key)
+}
+
+function healthIn({ prober, overlay }: Sight): DaemonFacts['health'] {
+  if (prober === undefined || overlay === undefined) return 'the daemon does not probe yet'
+  const { off } = prober.summary()
+  if (off !== undefined) return `the daemon does not probe: ${off}`
+  return [...overlay.peers.keys()].flatMap((subnet) => {
+    const health = prober.healthOf(subnet)
+    return health === undefined ? [] : [{ subnet, ...health }]
+  })
+}

@@ -1,0 +1,88 @@
+// What etcd's web servers tell anybody, and our own TLS files: clocks and the ends of certificates.
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { type IncomingMessage, get as getPlain } from 'node:http'
+import { get as getSecure } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import { messageOf } from '../errors.ts'
+import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
+import type { CredentialFacts, EndpointFacts, ToldOptions } from './facts.ts'
+
+/** An endpoint may take so long. Milliseconds. */
+const LIMIT_MS = 2_500
+
+/** Asks every endpoint for its version: the answer carries the time (RFC 9110, Date). Never rejects. */
+export function readEndpointFacts(options: ToldOptions): Promise<readonly EndpointFacts[]> {
+  return Promise.all(options.etcdEndpoints.map((url) => askEndpoint(url, options)))
+}
+
+async function askEndpoint(url: string, options: ToldOptions): Promise<EndpointFacts> {
+  try {
+    const began = Date.now()
+    const answer = await ask(`${url}/version`, options)
+    const ended = Date.now()
+    answer.resume()
+    const told = Date.parse(answer.headers.date ?? '')
+    // Its second may just have begun or be nearly over.
+    const clockAheadMs = Number.isNaN(told) ? undefined : Math.round(told + 500 - (began + ended) / 2)
+    return { url, clockAheadMs, certificateEnds: endOf(answer), error: undefined }
+  } catch (error) {
+    return { url, clockAheadMs: undefined, certificateEnds: undefined, error: messageOf(error) }
+  }
+}
+
+function ask(url: string, options: ToldOptions): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asking = url.startsWith('https:')
+      ? // Whether it can be trusted is found out where it matters; here its certificate is only looked at.
+        getSecure(url, { ...tlsOptions(options), rejectUnauthorized: false, agent: false, timeout: LIMIT_MS }, resolve)
+      : getPlain(url, { agent: false, timeout: LIMIT_MS }, resolve)
+    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)))
+    asking.on('error', reject)
+  })
+}
+
+function tlsOptions(options: ToldOptions): { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } {
+  try {
+    const { rootCertificate, privateKey, certChain } = readCredentials(storeOptions(options))
+    return { ca: rootCertificate, ...(privateKey && { key: privateKey }), ...(certChain && { cert: certChain }) }
+  } catch {
+    return {}
+  }
+}
+
+function endOf(answer: IncomingMessage): number | undefined {
+  const socket = answer.socket as Partial<TLSSocket>
+  const ends = Date.parse(socket.getPeerCertificate?.().valid_to ?? '')
+  return Number.isNaN(ends) ? undefined : ends
+}
+
+function storeOptions(options: ToldOptions): StoreOptions {
+  const { etcdEndpoints, etcdCertfile, etcdKeyfile, etcdCafile } = options
+  return { endpoints: etcdEndpoints, certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
+}
+
+/** Our own files; undefined when none are named. Keys are checked, and nothing of them is kept. */
+export function readCredentialFacts(options: ToldOptions): CredentialFacts | undefined {
+  const named = [
+    { flag: 'etcd-cafile', file: options.etcdCafile },
+    { flag: 'etcd-certfile', file: options.etcdCertfile },
+  ].flatMap(({ flag, file }) => (file === undefined ? [] : [{ flag, file }]))
+  if (named.length === 0) return undefined
+  let error: string | undefined
+  try {
+    readCredentials(storeOptions(options))
+  } catch (thrown) {
+    error = messageOf(thrown)
+  }
+  const certificates = named.flatMap(({ flag, file }) => {
+    try {
+      const { subject, validFrom, validTo } = new X509Certificate(readFileSync(file))
+      return [{ flag, file, subject, begins: Date.parse(validFrom), ends: Date.parse(validTo) }]
+    } catch {
+      // readCredentials has said so.
+      return []
+    }
+  })
+  return { error, certificates }
+}

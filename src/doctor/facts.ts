@@ -1,0 +1,156 @@
+// Everything doctor's checks judge by, as plain values: gathered at the rim (gather.ts), written into a bundle as they are.
+// Invariant: no secret is in here; a password is not even gathered.
+import type { ExternalInterface } from '../backend.ts'
+import type { EtcdCause } from '../errors.ts'
+import type { HostNetwork } from '../external-interface/host.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { KernelState, Kind } from '../kernel/state.ts'
+import type { Options } from '../options/type.ts'
+import type { PeerHealth } from '../probe/health.ts'
+import type { FoundSubnetEnv } from '../subnet-env.ts'
+import type { DaemonFacts } from './daemon-facts.ts'
+import type { Plan } from './plan.ts'
+
+/** A value, or why it is not known. */
+export type Known<T> = { readonly value: T } | { readonly unknown: string }
+
+/** Options without what must not be told. */
+export type ToldOptions = Omit<Options, 'etcdPassword'>
+
+/** All of it. */
+export interface Facts {
+  /** This host's clock, milliseconds since 1970. */
+  readonly now: number
+  /** The daemon's own when it answers, else those given. */
+  readonly options: ToldOptions
+  /** The peer it is about; undefined for all. */
+  readonly target: Target | undefined
+  readonly daemon: DaemonState
+  readonly store: StoreFacts
+  readonly endpoints: readonly EndpointFacts[]
+  readonly credentials: CredentialFacts | undefined
+  readonly host: HostFacts
+  /** What this host should have, by etcd and its own interfaces. */
+  readonly plan: Known<Plan>
+  readonly firewall: FirewallFacts
+  readonly probes: ProbeFacts
+}
+
+/** The peer named on the command line; `subnet` undefined when no lease has the address. */
+export interface Target {
+  readonly text: string
+  readonly subnet: Prefix | undefined
+}
+
+/** `silent`: its socket takes connections, nobody answers. */
+export type DaemonState =
+  | { readonly state: 'answers'; readonly facts: DaemonFacts }
+  | { readonly state: 'silent'; readonly socket: string }
+  | { readonly state: 'absent'; readonly socket: string }
+
+/** What etcd answers, asked with fresh connections. */
+export interface StoreFacts {
+  /** Each asked alone. */
+  readonly endpoints: readonly {
+    readonly url: string
+    /** Median of a few reads, milliseconds. */
+    readonly roundTripMs: number | undefined
+    readonly error: { readonly why: EtcdCause; readonly text: string } | undefined
+  }[]
+  readonly content: StoreContent | undefined
+  /** Why there is no content. */
+  readonly error: string | undefined
+}
+
+/** What is stored. */
+export interface StoreContent {
+  readonly revision: string
+  /** The text of the config key. */
+  readonly config: string | undefined
+  readonly leases: readonly StoredLease[]
+  /** Of the etcd lease of this host's own lease, in seconds; undefined when it has none or it is gone. */
+  readonly ownTtl: { readonly remaining: number; readonly granted: number } | undefined
+}
+
+/** A lease as it stands there. */
+export interface StoredLease {
+  readonly key: string
+  readonly text: string
+  readonly createRevision: string
+  readonly modRevision: string
+  /** "0" for a reservation. */
+  readonly etcdLease: string
+}
+
+/** What an endpoint's web server tells anybody, without a password. */
+export interface EndpointFacts {
+  readonly url: string
+  /** Its clock minus ours, milliseconds, to within a second. */
+  readonly clockAheadMs: number | undefined
+  /** When its certificate ends, milliseconds since 1970. */
+  readonly certificateEnds: number | undefined
+  readonly error: string | undefined
+}
+
+/** Our own TLS files. */
+export interface CredentialFacts {
+  /** Why they are of no use. */
+  readonly error: string | undefined
+  readonly certificates: readonly {
+    readonly flag: string
+    readonly file: string
+    readonly subject: string
+    /** Milliseconds since 1970. */
+    readonly begins: number
+    readonly ends: number
+  }[]
+}
+
+/** This host. */
+export interface HostFacts {
+  readonly hostId: string
+  readonly network: HostNetwork
+  readonly external: Known<ExternalInterface>
+  /** What the kernel has, by kind. */
+  readonly kernel: ReadonlyMap<Kind, KernelState>
+  /** Values under /proc/sys by path ("net/ipv4/ip_forward"); one that is not there is missing. */
+  readonly sysctls: ReadonlyMap<string, string>
+  /** Whether the kernel knows devices of kind vxlan, by its own answer. */
+  readonly vxlan: Known<boolean>
+  readonly udpSockets: readonly UdpSocket[]
+  /** Devices that leave the sums of inner packets to the hardware (tx-checksum-ip-generic); missing: not known. */
+  readonly checksumOffload: ReadonlyMap<string, boolean>
+  /** Packets this host dropped for a wrong sum since it started, by protocol (/proc/net/snmp, InCsumErrors). */
+  readonly checksumErrors: ReadonlyMap<string, number>
+  readonly subnetEnv: Known<FoundSubnetEnv | undefined>
+}
+
+/** A bound UDP socket. */
+export interface UdpSocket {
+  readonly port: number
+  readonly inode: number
+  /** The program that has it, "name (pid 7)"; undefined for the kernel's own, and where it cannot be found. */
+  readonly owner: string | undefined
+}
+
+/** The rules there are. */
+export interface FirewallFacts {
+  /** What iptables-save prints of the tables in use. */
+  readonly iptables: Known<string>
+  /** What `nft -j list ruleset` prints. */
+  readonly nft: Known<string>
+}
+
+/** How packets fare. */
+export interface ProbeFacts {
+  /** By the daemon's prober. */
+  readonly peers: Known<ReadonlyMap<Prefix, PeerHealth>>
+  /** By subnet: what became of datagrams with the sum left to the hardware, and with one made by us. */
+  readonly checksums: Known<ReadonlyMap<Prefix, ChecksumProbe>>
+}
+
+/** Which of two like datagrams the peer answered. */
+export interface ChecksumProbe {
+  readonly offloaded: boolean
+  readonly ready: boolean
+}

@@ -1,0 +1,52 @@
+// What a check comes to: values only. Invariant: what could not be looked at is "not checked", never "ok".
+import type { Facts } from './facts.ts'
+
+/** Something wrong. `bad` stops or will stop traffic, `warn` may, or is a sign of something. */
+export interface Fault {
+  readonly level: 'warn' | 'bad'
+  /** What is wrong, and what that does, in a sentence without its full stop. */
+  readonly cause: string
+  /** What mends it: a command where there is one. */
+  readonly fix: string
+  /** What was seen. */
+  readonly proof: string
+}
+
+/** What a check found: that all is well and what was seen; why it could not look; or faults, at least one. */
+export type Outcome =
+  { readonly seen: string } | { readonly unchecked: string } | { readonly faults: readonly [Fault, ...Fault[]] }
+
+/** One check. Adding one is adding it to CHECKS (checks.ts), and a line to docs/troubleshooting.md. */
+export interface Check {
+  /** Stable: scripts read it. */
+  readonly name: string
+  /** What it looks at, in a few words. */
+  readonly about: string
+  /** Whether it says something about a single peer: `flanneld doctor PEER` makes those alone. */
+  readonly ofPeer: boolean
+  /** Judges. Pure. */
+  readonly run: (facts: Facts) => Outcome
+}
+
+/** The outcome of a list of faults; `seen` when there are none. */
+export function outcomeOf(faults: readonly Fault[], seen: string): Outcome {
+  const [first, ...others] = faults
+  return first === undefined ? { seen } : { faults: [first, ...others] }
+}
+
+/** "1 peer", "2 peers". */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`
+}
+
+/** At most so many faults of one kind are told, with how many more there are in the last. */
+const TOLD = 5
+
+/** Shortens a long list of like faults. */
+export function firstOf(faults: readonly Fault[]): readonly Fault[] {
+  const more = faults.length - TOLD
+  if (more <= 0) return faults
+  return faults
+    .slice(0, TOLD)
+    .map((fault, i) => (i === TOLD - 1 ? { ...fault, proof: `${fault.proof} (and ${more} more like this)` } : fault))
+}

@@ -1,0 +1,193 @@
+// Gathers the facts: from the daemon when it answers, else from etcd and the kernel alone. Reads; changes nothing.
+import { connect } from 'node:net'
+import { BACKENDS } from '../../backends/index.ts'
+import { askControl, controlPath } from '../control.ts'
+import { OperatorError, messageOf } from '../errors.ts'
+import { findIptables } from '../firewall/iptables.ts'
+import { type Runner, output } from '../firewall/run.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
+import { type Mac, parseMac } from '../ip/mac.ts'
+import { type Prefix, contains, parsePrefix } from '../ip/prefix.ts'
+import { LiveKernel } from '../kernel/live.ts'
+import { FLANNEL_PROTOCOL, type KernelState } from '../kernel/state.ts'
+import type { Options } from '../options/type.ts'
+import { probeChecksums } from './checksum-probe.ts'
+import type { DaemonFacts } from './daemon-facts.ts'
+import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
+import type { DaemonState, Facts, FirewallFacts, HostFacts, Known, StoreFacts, Target, ToldOptions } from './facts.ts'
+import { readHostFacts } from './host-facts.ts'
+import { decodedLeases } from './leases.ts'
+import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './plan.ts'
+import { readStore } from './store-facts.ts'
+
+/** A socket that is not taken up in this time is nobody's. Milliseconds. */
+const CONNECT_MS = 2_000
+
+/** Gathers all of it; `peer` is what the operator called the peer in question. Throws OperatorError. */
+export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
+  const daemon = await askDaemon(given.subnetFile)
+  const options: ToldOptions =
+    daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : told(given)
+  const kernel = new LiveKernel()
+  try {
+    const tunnels = await tunnelsOf(kernel)
+    const host = await readHostFacts(kernel, options, [...tunnels.keys()])
+    const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, host)
+    const plan = planFor(options, host, tunnels, store, daemon)
+    const target = peer === undefined ? undefined : targetOf(peer, options, store, plan)
+    const [firewall, endpoints, checksums] = await Promise.all([
+      readFirewall(),
+      readEndpointFacts(options),
+      probeChecksums(plan, target),
+    ])
+    return {
+      now: Date.now(),
+      options,
+      target,
+      daemon,
+      store,
+      endpoints,
+      credentials: readCredentialFacts(options),
+      host,
+      plan,
+      firewall,
+      probes: { peers: healthOf(daemon), checksums },
+    }
+  } finally {
+    kernel.close()
+  }
+}
+
+function told(options: Options): ToldOptions {
+  const { etcdPassword: _, ...rest } = options
+  return rest
+}
+
+/** A stopped daemon's socket still takes connections: the kernel does that. */
+async function askDaemon(subnetFile: string): Promise<DaemonState> {
+  const socket = controlPath(subnetFile)
+  if (!(await takesConnections(socket))) return { state: 'absent', socket }
+  const facts = (await askControl(socket, 'GET /v1/doctor')) as DaemonFacts | undefined
+  return facts === undefined ? { state: 'silent', socket } : { state: 'answers', facts }
+}
+
+function takesConnections(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const end = (taken: boolean): void => {
+      socket.destroy()
+      resolve(taken)
+    }
+    socket.setTimeout(CONNECT_MS, () => end(false))
+    socket.on('connect', () => end(true)).on('error', () => end(false))
+  })
+}
+
+/** VXLAN devices that are flannel's by name, with their MACs. */
+async function tunnelsOf(kernel: LiveKernel): Promise<ReadonlyMap<string, Mac>> {
+  const found = new Map<string, Mac>()
+  for (const link of (await kernel.observe('link', [])).values()) {
+    if (link.kind === 'link' && /^flannel\.\d+$/.test(link.name)) found.set(link.name, link.mac)
+  }
+  return found
+}
+
+function askStore(options: Options, host: HostFacts): Promise<StoreFacts> {
+  return readStore(options, (leases) => {
+    if ('unknown' in host.external) return undefined
+    const parts = { options, hostId: host.hostId, external: host.external.value, previous: subnetBefore(host) }
+    const own = ownLease(parts, leases)
+    return leases.find(({ key }) => key === own?.key)
+  })
+}
+
+function subnetBefore({ subnetEnv }: HostFacts): Prefix | undefined {
+  return 'value' in subnetEnv ? subnetEnv.value?.subnet : undefined
+}
+
+function planFor(
+  options: ToldOptions,
+  host: HostFacts,
+  tunnels: ReadonlyMap<string, Mac>,
+  store: StoreFacts,
+  daemon: DaemonState,
+): Known<Plan> {
+  if ('unknown' in host.external) return { unknown: host.external.unknown }
+  const running = daemon.state === 'answers' ? daemon.facts.running : undefined
+  const parts: PlanParts = {
+    options,
+    backends: BACKENDS,
+    hostId: host.hostId,
+    external: host.external.value,
+    deviceMacs: tunnels,
+    nexthops: hasNexthops(host.kernel.get('nexthop')),
+    previous: running?.own.subnet ?? subnetBefore(host),
+  }
+  try {
+    if (store.content !== undefined) return planOf({ ...parts, deviceMacs: macsOf(parts, store) }, store.content)
+    if (running !== undefined) return planByDaemon(parts, running.config, running.own, running.peers)
+  } catch (error) {
+    return { unknown: messageOf(error) }
+  }
+  return { unknown: `etcd: ${store.error ?? 'no answer'}` }
+}
+
+/** The MAC our lease tells is the one peers send to, whatever the device has. */
+function macsOf(
+  { options, hostId, external, previous, deviceMacs }: PlanParts,
+  { content }: StoreFacts,
+): ReadonlyMap<string, Mac> {
+  const own = ownLease({ options, hostId, external, previous }, content?.leases ?? [])
+  const data = own?.value.backendData as { readonly VtepMAC?: unknown } | null | undefined
+  const told = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
+  return told === undefined ? deviceMacs : new Map([...deviceMacs.keys()].map((name) => [name, told]))
+}
+
+function hasNexthops(nexthops: KernelState | undefined): boolean {
+  return [...(nexthops?.values() ?? [])].some((one) => one.kind === 'nexthop' && one.protocol === FLANNEL_PROTOCOL)
+}
+
+/** A subnet or any address in it, or a host's own. Throws OperatorError for what is neither. */
+function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: Known<Plan>): Target {
+  const address = parseAddress(text) ?? addressIn(text)
+  if (address === undefined) throw new OperatorError(`doctor: ${JSON.stringify(text)}: not a subnet or an address`)
+  const leases = store.content === undefined ? [] : decodedLeases(options.etcdPrefix, store.content)
+  const own = 'value' in plan ? plan.value.own?.subnet : undefined
+  const byRunning = 'value' in plan ? [...plan.value.peers.values()] : []
+  const subnet =
+    [
+      ...leases.map((lease) => lease.subnet),
+      ...byRunning.map((peer) => peer.subnet),
+      ...(own === undefined ? [] : [own]),
+    ].find((one) => contains(one, address)) ??
+    leases.find(({ value }) => value.publicAddress === address)?.subnet ??
+    byRunning.find((peer) => peer.publicAddress === address)?.subnet
+  return { text, subnet }
+}
+
+function addressIn(text: string): Address | undefined {
+  const prefix = parsePrefix(text)
+  return prefix === undefined ? undefined : parseAddress(prefix.slice(0, prefix.indexOf('/')))
+}
+
+async function readFirewall(): Promise<FirewallFacts> {
+  const runner: Runner = { prefix: [] }
+  const known = async (read: () => Promise<string>): Promise<Known<string>> => {
+    try {
+      return { value: await read() }
+    } catch (error) {
+      return { unknown: messageOf(error) }
+    }
+  }
+  return {
+    iptables: await known(async () => output(runner, (await findIptables(runner, 4, undefined)).save, [])),
+    nft: await known(() => output(runner, 'nft', ['-j', 'list', 'ruleset'])),
+  }
+}
+
+function healthOf(daemon: DaemonState): Facts['probes']['peers'] {
+  if (daemon.state !== 'answers') return { unknown: 'no daemon probes the peers' }
+  const { health } = daemon.facts
+  if (typeof health === 'string') return { unknown: health }
+  return { value: new Map(health.map(({ subnet, ...one }) => [subnet, one])) }
+}

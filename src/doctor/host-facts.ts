@@ -1,0 +1,139 @@
+// Looking at this host: devices, addresses, routes, values under /proc/sys, sockets. Reads only.
+import { readFile, readdir, readlink } from 'node:fs/promises'
+import { OperatorError, KernelError, messageOf } from '../errors.ts'
+import { chooseExternalInterface } from '../external-interface.ts'
+import { hostId, readMachineId } from '../host-id.ts'
+import type { LiveKernel } from '../kernel/live.ts'
+import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
+import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
+import { ERRNO } from '../netlink/errno.ts'
+import { askVxlan } from '../netlink/link.ts'
+import { readSubnetEnv } from '../subnet-env.ts'
+import type { HostFacts, Known, ToldOptions, UdpSocket } from './facts.ts'
+
+/** Values of the whole host. */
+const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']
+/** Values of each device, and of `all`. */
+const DEVICE_SYSCTLS = ['rp_filter', 'forwarding']
+
+/** Looks. `tunnels` names devices whose entries are of interest; the external interface and docker0 are anyway. */
+export async function readHostFacts(
+  kernel: LiveKernel,
+  options: ToldOptions,
+  tunnels: readonly string[],
+): Promise<HostFacts> {
+  const network = await kernel.readHost()
+  const chosen = chooseExternalInterface(network, options, 4)
+  const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
+  const uplink = 'value' in external ? [external.value.name] : []
+  const devices = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
+  const states = new Map<Kind, KernelState>()
+  for (const kind of KINDS) states.set(kind, await kernel.observe(kind, tunnels))
+  const { mac, address } = 'value' in external ? external.value : { mac: undefined, address: undefined }
+  return {
+    hostId: address === undefined ? '' : hostId(await readMachineId(), mac, address),
+    network,
+    external,
+    kernel: states,
+    sysctls: await readSysctls(devices),
+    vxlan: await hasVxlan(kernel),
+    udpSockets: await readUdpSockets(),
+    checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplink].includes(name))),
+    checksumErrors: await readChecksumErrors(),
+    subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),
+  }
+}
+
+async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
+  try {
+    return { value: await read() }
+  } catch (error) {
+    return { unknown: messageOf(error) }
+  }
+}
+
+async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const ofDevices = ['all', ...devices].flatMap((device) =>
+    DEVICE_SYSCTLS.map((name) => `net/ipv4/conf/${device}/${name}`),
+  )
+  const values = new Map<string, string>()
+  for (const path of [...SYSCTLS, ...ofDevices]) {
+    const text = await readFile(`/proc/sys/${path}`, 'utf8').catch(() => undefined)
+    if (text !== undefined) values.set(path, text.trim())
+  }
+  return values
+}
+
+/** Devices of a kind the kernel does not know are refused as such, by whatever user. */
+async function hasVxlan(kernel: LiveKernel): Promise<Known<boolean>> {
+  try {
+    await kernel.connection.request('ask for vxlan', askVxlan())
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error
+    if (error.errno === ERRNO.EOPNOTSUPP) return { value: false }
+    if (error.errno === ERRNO.EPERM) return { unknown: 'CAP_NET_ADMIN is needed to ask' }
+  }
+  return { value: true }
+}
+
+async function readOffload(
+  links: readonly { readonly name: string; readonly index: number }[],
+): Promise<ReadonlyMap<string, boolean>> {
+  const values = new Map<string, boolean>()
+  const generic = openGeneric()
+  try {
+    for (const { name, index } of links) values.set(name, await leavesChecksums(generic, index))
+  } catch (error) {
+    // A kernel before 5.7 has no such family; of a device that went meanwhile nothing is known either.
+    if (!(error instanceof KernelError)) throw error
+  } finally {
+    generic.close()
+  }
+  return values
+}
+
+/** /proc/net/snmp: a line of names and one of values for each protocol. */
+async function readChecksumErrors(): Promise<ReadonlyMap<string, number>> {
+  const lines = (await readFile('/proc/net/snmp', 'utf8')).split('\n').map((line) => line.split(' '))
+  const counts = new Map<string, number>()
+  for (const [i, names] of lines.entries()) {
+    const column = names.indexOf('InCsumErrors')
+    if (column > 0) counts.set((names[0] ?? '').replace(':', ''), Number(lines[i + 1]?.[column] ?? 0))
+  }
+  return counts
+}
+
+/** Bound sockets of /proc/net/udp and udp6: "0: 00000000:2118 ... uid timeout inode", the port in hex. */
+async function readUdpSockets(): Promise<readonly UdpSocket[]> {
+  const sockets = new Map<string, { port: number; inode: number }>()
+  for (const file of ['/proc/net/udp', '/proc/net/udp6']) {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    for (const line of text.split('\n').slice(1)) {
+      const words = line.trim().split(/\s+/)
+      const port = Number.parseInt(words[1]?.split(':')[1] ?? '', 16)
+      const inode = Number(words[9])
+      if (Number.isInteger(port) && Number.isInteger(inode)) sockets.set(`${port} ${inode}`, { port, inode })
+    }
+  }
+  const owners = await readOwners(
+    new Set(Array.from(sockets.values(), ({ inode }) => inode).filter((inode) => inode > 0)),
+  )
+  return Array.from(sockets.values(), (socket) => ({ ...socket, owner: owners.get(socket.inode) }))
+}
+
+/** Whose sockets these are, as far as we may look: the links in /proc/PID/fd say "socket:[inode]". */
+async function readOwners(inodes: ReadonlySet<number>): Promise<ReadonlyMap<number, string>> {
+  const owners = new Map<number, string>()
+  if (inodes.size === 0) return owners
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    for (const fd of fds) {
+      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')
+      const inode = Number(/^socket:\[(\d+)\]$/.exec(target)?.[1])
+      if (!inodes.has(inode) || owners.has(inode)) continue
+      const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim()
+      owners.set(inode, `${name} (pid ${pid})`)
+    }
+  }
+  return owners
+}

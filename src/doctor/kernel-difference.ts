@@ -1,0 +1,69 @@
+// The kernel against the plan: what is missing or different, what stands in the way, what is left over. Pure.
+import { Comparison, type Conflict } from '../kernel/diff.ts'
+import { show } from '../kernel/show.ts'
+import { type KernelObject, type KernelState, type Kind, keyOf } from '../kernel/state.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { domainOf } from '../reconcile/intent.ts'
+import type { Facts } from './facts.ts'
+import type { Plan, Wanted } from './plan.ts'
+
+/** An object that is not as it should be. */
+export interface Lack extends Wanted {
+  /** What is there instead. */
+  readonly found: KernelObject | undefined
+}
+
+/** One kind compared. */
+export interface Difference {
+  /** How many there should be. */
+  readonly wanted: number
+  readonly lacks: readonly Lack[]
+  readonly conflicts: readonly (Conflict & { readonly peer: Prefix | undefined })[]
+  /** Ours by their marks, and nobody wants them. */
+  readonly left: readonly KernelObject[]
+}
+
+/** Compares one kind, for the peer in question alone when there is one. */
+export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): Difference {
+  const actual: KernelState = host.kernel.get(kind) ?? new Map()
+  const { intent } = plan
+  if (intent === undefined) return { wanted: 0, lacks: [], conflicts: [], left: [] }
+  const mine = plan.wanted.filter(({ object }) => object.kind === kind)
+  const peers = new Map(mine.map(({ object, peer }) => [keyOf(object), peer]))
+  const concerns = ({ peer }: { peer: Prefix | undefined }): boolean => target === undefined || peer === target.subnet
+  // Nobody is sure to have made what is there: what differs and is not ours is a conflict.
+  const comparison = new Comparison(new Map(actual), domainOf(intent), () => false)
+  const lacks: Lack[] = []
+  for (const { object, peer } of mine) {
+    if (comparison.want(object) !== undefined) lacks.push({ object, peer, found: actual.get(keyOf(object)) })
+  }
+  const left = comparison.rest().map(({ object }) => object)
+  return {
+    wanted: mine.filter(concerns).length,
+    lacks: lacks.filter(concerns),
+    conflicts: comparison.conflicts
+      .map((conflict) => ({ ...conflict, peer: peers.get(conflict.key) }))
+      .filter(concerns),
+    left: target === undefined ? left : [],
+  }
+}
+
+/** The command that makes an object as it should be, in iproute2's words. */
+export function mendCommand({ object, found }: Lack): string {
+  switch (object.kind) {
+    case 'link': {
+      if (found === undefined) return 'systemctl restart flanneld, which makes it'
+      return `ip link set ${object.name} mtu ${object.mtu} address ${object.mac} up`
+    }
+    case 'address':
+      return `ip addr add ${show(object)}`
+    case 'neighbor':
+      return `ip neigh replace ${object.address} lladdr ${object.mac} dev ${object.device} nud permanent`
+    case 'fdb':
+      return `bridge fdb replace ${show(object)}`
+    case 'nexthop':
+      return `ip nexthop replace ${show(object)}`
+    case 'route':
+      return `ip route replace ${show(object)}`
+  }
+}

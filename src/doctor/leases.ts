@@ -1,0 +1,21 @@
+// The leases of a reading as values; what cannot be read is left out. Pure.
+import type { Prefix } from '../ip/prefix.ts'
+import { decodeKey, decodeValue } from '../lease/codec.ts'
+import type { LeaseValue } from '../lease/lease.ts'
+import type { StoreContent } from './facts.ts'
+
+/** A lease that says something. */
+export interface DecodedLease {
+  readonly subnet: Prefix
+  readonly key: string
+  readonly value: LeaseValue
+}
+
+/** All that can be read. */
+export function decodedLeases(prefix: string, { leases }: StoreContent): readonly DecodedLease[] {
+  return leases.flatMap(({ key, text }) => {
+    const named = decodeKey(prefix, key)
+    const value = decodeValue(Buffer.from(text))
+    return named.ok && value.ok ? [{ subnet: named.value.subnet, key, value: value.value }] : []
+  })
+}

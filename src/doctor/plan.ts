@@ -1,0 +1,181 @@
+// What this host should have by what etcd says and the interfaces it has: worked out anew, beside the daemon, by the daemon's
+// own rules. Pure.
+import type { AnyBackend, ExternalInterface, Peer, Self } from '../backend.ts'
+import { type Configuration, readConfiguration } from '../configuration.ts'
+import { messageOf } from '../errors.ts'
+import type { Entry } from '../etcd/store.ts'
+import { type Inputs, intentOf, selfOf, useNexthops } from '../host-plan.ts'
+import type { Mac } from '../ip/mac.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { KernelObject } from '../kernel/state.ts'
+import { decodeKey, decodeValue } from '../lease/codec.ts'
+import type { LeaseValue } from '../lease/lease.ts'
+import { type PeerRules, PeerTable } from '../lease/peers.ts'
+import { type Configured, type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
+import type { Known, StoreContent, StoredLease, ToldOptions } from './facts.ts'
+
+/** What a plan depends on beside etcd. */
+export interface PlanParts {
+  readonly options: ToldOptions
+  readonly backends: readonly AnyBackend[]
+  readonly hostId: string
+  readonly external: ExternalInterface
+  /** MACs of the VXLAN devices there are, by name. */
+  readonly deviceMacs: ReadonlyMap<string, Mac>
+  /** Whether nexthop objects of ours are there. */
+  readonly nexthops: boolean
+  /** The subnet that subnet.env names. */
+  readonly previous: Prefix | undefined
+}
+
+/** This host's own lease as stored. */
+export interface OwnStored {
+  readonly subnet: Prefix
+  readonly key: string
+  readonly etcdLease: string
+  readonly value: LeaseValue
+}
+
+/** What should be. */
+export interface Plan {
+  readonly configuration: Configuration
+  /** Undefined when no lease is this host's. */
+  readonly own: OwnStored | undefined
+  readonly peers: ReadonlyMap<Prefix, Peer>
+  /** Leases nobody should believe: why, by key. */
+  readonly refused: ReadonlyMap<string, string>
+  /** What a host with this lease goes by; undefined without a lease. */
+  readonly inputs: Inputs | undefined
+  /** What the kernel should have, and for which peer; nothing without a lease. */
+  readonly wanted: readonly Wanted[]
+  readonly intent: Intent | undefined
+}
+
+/** An object the kernel should have. */
+export interface Wanted {
+  readonly object: KernelObject
+  readonly peer: Prefix | undefined
+}
+
+/** Plans by what etcd holds. */
+export function planOf(parts: PlanParts, content: StoreContent): Known<Plan> {
+  if (content.config === undefined) return { unknown: 'there is no network config in etcd' }
+  try {
+    const configuration = readConfiguration(content.config, parts.backends)
+    const own = ownLease(parts, content.leases)
+    const rules = rulesOf(parts, configuration, own)
+    const table = new PeerTable(parts.options.etcdPrefix, rules)
+    table.snapshot(content.leases.filter((lease) => lease.key !== own?.key).map(entryOf), rules)
+    return { value: complete(parts, configuration, own, table.peers, table.refused) }
+  } catch (error) {
+    return { unknown: messageOf(error) }
+  }
+}
+
+/** Plans by what the daemon took from etcd before that went away. */
+export function planByDaemon(parts: PlanParts, config: string, own: OwnStored, peers: readonly Peer[]): Known<Plan> {
+  const configuration = readConfiguration(config, parts.backends)
+  const bySubnet = new Map(peers.map((peer) => [peer.subnet, peer]))
+  return { value: complete(parts, configuration, own, bySubnet, new Map()) }
+}
+
+/** This host's lease: by its id, or written by Go's flanneld for its address; the one subnet.env names if there are two. */
+export function ownLease(
+  { options, hostId, external, previous }: Pick<PlanParts, 'options' | 'hostId' | 'external' | 'previous'>,
+  leases: readonly StoredLease[],
+): OwnStored | undefined {
+  const ours: OwnStored[] = []
+  for (const { key, text, etcdLease } of leases) {
+    const named = decodeKey(options.etcdPrefix, key)
+    const value = decodeValue(Buffer.from(text))
+    if (!named.ok || !value.ok) continue
+    const { hostId: writer, publicAddress } = value.value
+    if (writer === hostId || (writer === undefined && publicAddress === external.publicAddress))
+      ours.push({ subnet: named.value.subnet, key, etcdLease, value: value.value })
+  }
+  return ours.find(({ subnet }) => subnet === previous) ?? ours.find(({ value }) => value.hostId === hostId) ?? ours[0]
+}
+
+function complete(
+  parts: PlanParts,
+  configuration: Configuration,
+  own: OwnStored | undefined,
+  peers: ReadonlyMap<Prefix, Peer>,
+  refused: ReadonlyMap<string, string>,
+): Plan {
+  if (own === undefined) return { configuration, own, peers, refused, inputs: undefined, wanted: [], intent: undefined }
+  const types = new Set(Array.from(peers.values(), ({ type }) => type))
+  types.delete(configuration.own.backend.type)
+  const others = [...types].flatMap((type) => configured(parts, configuration, type) ?? [])
+  const { options } = parts
+  const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
+  const inputs = { ...bareInputs(parts, configuration), subnet: own.subnet, others, nexthops }
+  const intent = intentOf(inputs)
+  const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
+  for (const peer of peers.values()) {
+    const objects = peerObjects(intent, peer)
+    if (objects.ok) wanted.push(...objects.value.map((object) => ({ object, peer: peer.subnet })))
+  }
+  return { configuration, own, peers, refused, inputs, wanted, intent }
+}
+
+function bareInputs(parts: PlanParts, configuration: Configuration): Omit<Inputs, 'subnet'> {
+  const { options, external, hostId, deviceMacs } = parts
+  return {
+    // Nothing that is planned depends on the password.
+    options: { ...options, etcdPassword: undefined },
+    configuration,
+    external,
+    hostId,
+    others: [],
+    keptMacs: deviceMacs,
+    leftovers: [],
+    nexthops: false,
+  }
+}
+
+/** A backend under the config we have, as the daemon takes those of other hosts. */
+function configured({ backends }: PlanParts, { own, network }: Configuration, type: string): Configured | undefined {
+  if (own.backend.type === type) return own
+  const backend = backends.find((other) => other.type === type)
+  try {
+    return backend && { backend, config: backend.parseConfig(network.backend.section) }
+  } catch {
+    // The section is written for another backend.
+    return undefined
+  }
+}
+
+/** By what leases are believed. Without a lease of our own no subnet is ours. */
+function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): PeerRules {
+  const { external } = parts
+  const subnet = own?.subnet ?? (`${configuration.range.subnetMin}/${configuration.range.subnetLen}` as Prefix)
+  const way = (type: string): Configured | undefined => configured(parts, configuration, type)
+  const self = (config: unknown): Self<unknown> => ({
+    ...selfOf({ ...bareInputs(parts, configuration), subnet }),
+    config,
+  })
+  return {
+    network: configuration.range.network,
+    subnetLen: configuration.range.subnetLen,
+    own,
+    hostId: parts.hostId,
+    publicAddress: external.publicAddress,
+    onlink: external.onlink,
+    parseData(type, data) {
+      const known = way(type)
+      return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }
+    },
+    needs(peer) {
+      const known = way(peer.type)
+      return (
+        known?.backend.forPeer(self(known.config), peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
+      )
+    },
+    exclusive: (type, data) => way(type)?.backend.exclusive(data),
+  }
+}
+
+function entryOf({ key, text, createRevision, modRevision, etcdLease }: StoredLease): Entry {
+  return { key, value: Buffer.from(text), createRevision, modRevision, lease: etcdLease }
+}

@@ -1,0 +1,94 @@
+// Asking etcd: every endpoint alone, how long it takes, and what is stored.
+// Invariant: fresh connections, so that what is found is what a daemon starting now would find; ends within eight seconds.
+import { EtcdError, messageOf } from '../errors.ts'
+import { openStore } from '../etcd/client.ts'
+import type { StoreOptions } from '../etcd/endpoints.ts'
+import type { Entry, Store } from '../etcd/store.ts'
+import { subnetsFolder } from '../lease/codec.ts'
+import type { Options } from '../options/type.ts'
+import type { StoreContent, StoreFacts, StoredLease } from './facts.ts'
+
+/** A call may take so long. Milliseconds. */
+const DEADLINE_MS = 2_500
+/** So many reads make a median; the first connects and does not count. */
+const READS = 5
+
+/** Asks. `isOwn` tells this host's lease. Never rejects. */
+export async function readStore(
+  options: Options,
+  isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,
+): Promise<StoreFacts> {
+  const key = `${options.etcdPrefix}/config`
+  const endpoints = await Promise.all(options.etcdEndpoints.map((url) => askEndpoint(url, options, key)))
+  const answering = endpoints.filter(({ error }) => error === undefined).map(({ url }) => url)
+  const first = endpoints.find(({ error }) => error !== undefined)?.error?.text
+  if (answering.length === 0) return { endpoints, content: undefined, error: first ?? 'no endpoint is given' }
+  try {
+    const content = await withStore(storeOptions(options, answering), (store) => readContent(store, options, isOwn))
+    return { endpoints, content, error: undefined }
+  } catch (error) {
+    return { endpoints, content: undefined, error: messageOf(error) }
+  }
+}
+
+function storeOptions(options: Options, endpoints: readonly string[]): StoreOptions {
+  return {
+    endpoints,
+    certificateFile: options.etcdCertfile,
+    keyFile: options.etcdKeyfile,
+    caFile: options.etcdCafile,
+    username: options.etcdUsername,
+    password: options.etcdPassword,
+    deadline: DEADLINE_MS,
+  }
+}
+
+async function askEndpoint(url: string, options: Options, key: string): Promise<StoreFacts['endpoints'][number]> {
+  try {
+    return await withStore(storeOptions(options, [url]), async (store) => {
+      const times: number[] = []
+      for (let read = 0; read < READS; read++) {
+        const start = performance.now()
+        await store.get(key)
+        times.push(performance.now() - start)
+        // One that slow is slow: nobody should wait for five.
+        if (read > 0 && times.reduce((sum, time) => sum + time, 0) > DEADLINE_MS) break
+      }
+      return { url, roundTripMs: median(times.slice(1)), error: undefined }
+    })
+  } catch (error) {
+    const why = error instanceof EtcdError ? error.why : 'tls'
+    return { url, roundTripMs: undefined, error: { why, text: messageOf(error) } }
+  }
+}
+
+async function readContent(
+  store: Store,
+  options: Options,
+  isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,
+): Promise<StoreContent> {
+  const { revision, entry } = await store.get(`${options.etcdPrefix}/config`)
+  const { entries } = await store.range(subnetsFolder(options.etcdPrefix))
+  const leases = entries.map(leaseOf)
+  const own = isOwn(leases)
+  const attached = own !== undefined && own.etcdLease !== '0'
+  const ownTtl = attached ? await store.timeToLive(own.etcdLease) : undefined
+  return { revision, config: entry?.value.toString(), leases, ownTtl }
+}
+
+function leaseOf({ key, value, createRevision, modRevision, lease }: Entry): StoredLease {
+  return { key, text: value.toString(), createRevision, modRevision, etcdLease: lease }
+}
+
+async function withStore<T>(options: StoreOptions, use: (store: Store) => Promise<T>): Promise<T> {
+  const store = openStore(options)
+  try {
+    return await use(store)
+  } finally {
+    store.close()
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
