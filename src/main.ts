@@ -29,6 +29,7 @@ async function main(): Promise<number> {
         env: process.env,
         out: (text) => void process.stdout.write(text),
         err: (text) => void process.stderr.write(text),
+        screen: process.stdout.isTTY,
       })
     case 'run':
       return daemon(asked.options, asked.warnings)

@@ -2,15 +2,20 @@
 // Invariant: made on request from what is known; nothing is asked of anybody.
 import type { Peer } from './backend.ts'
 import { selfOf } from './host-plan.ts'
+import { bigintOf } from './ip/address.ts'
+import { addressOf, parsePrefix } from './ip/prefix.ts'
 import type { KernelObject } from './kernel/state.ts'
+import { decodeKey } from './lease/codec.ts'
+import { printable } from './log.ts'
 import type { Sight } from './operator.ts'
 import type { Overlay } from './overlay.ts'
+import type { PeerHealth } from './probe/health.ts'
 
 /** A peer, or a lease that is refused. Null is what is not known. */
 export interface PeerView {
   readonly subnet: string
   readonly publicAddress: string | null
-  /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route. */
+  /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route; empty: not at all. */
   readonly via: string
   /** `unknown`: not probed, or not yet. `refused`: its lease is not believed, nothing is sent there. */
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
@@ -26,21 +31,57 @@ export interface PeerView {
   readonly note: string
 }
 
-/** All peers, in the order of the table; none before there is a lease. */
-export function peersOf({ overlay }: Sight): readonly PeerView[] {
-  if (overlay === undefined) return []
-  const ways = new Map<string, Via>()
-  return Array.from(overlay.peers.values(), (peer) => {
-    const via = ways.get(peer.type) ?? viaBy(peer.type, overlay)
-    ways.set(peer.type, via)
-    return viewOf(peer, via)
-  })
+/** The states, the worst first. */
+const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
+
+/** Whether somebody should look at it. */
+export function isTrouble({ state }: PeerView): boolean {
+  return state !== 'up' && state !== 'unknown'
 }
 
-function viewOf(peer: Peer, via: Via): PeerView {
+/** By trouble, then by subnet. */
+export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
+  const places = new Map(peers.map((peer) => [peer, placeOf(peer.subnet)]))
+  const place = (peer: PeerView): number => places.get(peer) ?? 0
+  const worst = (peer: PeerView): number => WORST.indexOf(peer.state)
+  return peers.toSorted((a, b) => worst(a) - worst(b) || place(a) - place(b))
+}
+
+/** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
+export function peersOf({ overlay, census, options, prober }: Sight): readonly PeerView[] {
+  if (overlay === undefined) return []
+  const ways = new Map<string, Via>()
+  const believed = Array.from(overlay.peers.values(), (peer) => {
+    const via = ways.get(peer.type) ?? viaBy(peer.type, overlay)
+    ways.set(peer.type, via)
+    return viewOf(peer, via, prober?.healthOf(peer.subnet))
+  })
+  return [...believed, ...Array.from(census.refused, ([key, reason]) => refusedView(options.etcdPrefix, key, reason))]
+}
+
+function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {
   const { subnet, publicAddress } = peer
-  const unprobed = { state: 'unknown', rttMs: null, loss: null, pathMtu: null, since: null, note: '' } as const
-  return { subnet, publicAddress, via: via(peer), ...unprobed }
+  const place = { subnet, publicAddress, via: via(peer) }
+  if (health === undefined) return { ...UNPROBED, ...place, state: 'unknown' }
+  const { state, rttMs, loss, pathMtu, since, note } = health
+  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, note }
+}
+
+const UNPROBED = { rttMs: null, loss: null, pathMtu: null, since: null, note: '' } as const
+
+/** A lease that is not believed: its key is all that is sure. */
+function refusedView(prefix: string, key: string, note: string): PeerView {
+  const decoded = decodeKey(prefix, key)
+  const subnet = decoded.ok
+    ? decoded.value.subnet
+    : printable(key.slice(key.lastIndexOf('/') + 1, key.lastIndexOf('/') + 60))
+  return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', note }
+}
+
+/** A number that sorts subnets; what is none comes last. */
+function placeOf(subnet: string): number {
+  const prefix = parsePrefix(subnet)
+  return prefix === undefined ? Infinity : Number(bigintOf(addressOf(prefix)))
 }
 
 /** Tells how packets to a peer go. */

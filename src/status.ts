@@ -1,79 +1,240 @@
-// How this host is doing, as the daemon tells it and as `flanneld status` shows it: values and the verdict over them. Pure.
+// How this host is doing, as the daemon tells it: values, gathered when somebody asks. Invariant: it can be asked from the
+// first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
+import { hostname } from 'node:os'
+import { countersOf } from './device-counters.ts'
+import { guardOf, intentOf, ownSelf } from './host-plan.ts'
 import { show } from './kernel/show.ts'
+import type { Kind } from './kernel/state.ts'
+import { countObjects } from './metrics/kernel-objects.ts'
 import type { Sight } from './operator.ts'
-import { ownSelf } from './host-plan.ts'
+import type { Overlay } from './overlay.ts'
+import { type PeerView, isTrouble, peersOf, worstFirst } from './peer-view.ts'
+import { hostObjects } from './reconcile/intent.ts'
+import { type StoreView, storeOf } from './store-view.ts'
 
-/** What the control socket answers at /v1/status. Times are milliseconds since 1970. */
+/** What the control socket answers at /v1/status. Times are milliseconds since 1970; null is what is not known or not there. */
 export interface Status {
   readonly version: string
   readonly pid: number
+  /** This host's name. */
+  readonly host: string
   readonly since: number
-  readonly interface: string
-  readonly address: string
+  readonly interface: string | null
+  /** What other hosts reach us by. */
+  readonly address: string | null
   readonly ready: boolean
-  /** What is missing when not ready. */
+  /** What is missing when not ready, "lease: key deleted" each. */
   readonly reasons: readonly string[]
-  readonly network: string
-  readonly subnet: string
-  readonly mtu: number
-  readonly backend: string
-  readonly peers: number
-  readonly kernel: {
-    /** Changes the kernel refuses at the moment. */
-    readonly failing: number
-    /** Foreign objects where ours should be. */
-    readonly conflicts: readonly string[]
-    /** Objects put back since the start. */
-    readonly repairs: number
-    /** When everything was last compared; 0 for never. */
-    readonly audited: number
-  }
+  readonly store: StoreView
+  readonly lease: LeaseStatus | null
+  readonly network: NetworkStatus | null
+  readonly tunnel: TunnelStatus | null
+  readonly kernel: KernelStatus
+  readonly firewall: FirewallState | null
+  readonly peers: PeerCounts
+  /** Peers that are not as they should be and leases that are refused, the worst first, 20 at most. */
+  readonly troubled: readonly PeerView[]
 }
 
-/** Gathers it; undefined before there is a lease. */
-export function statusOf({ version, since, overlay, readiness, reconciler }: Sight): Status | undefined {
-  if (overlay === undefined) return undefined
-  const { configuration, external, subnet } = overlay.inputs
-  const { backend } = configuration.own
-  const { report } = reconciler
+/** Our lease. */
+export interface LeaseStatus {
+  readonly subnet: string
+  /** Without an end. */
+  readonly reserved: boolean
+  readonly renewed: number | null
+  readonly expires: number | null
+}
+
+/** The cluster's network, in subnets. */
+export interface NetworkStatus {
+  readonly cidr: string
+  readonly total: number
+  /** Leased, reserved, or named by a lease that is refused. */
+  readonly used: number
+}
+
+/** How packets to peers leave; without a device of its own (host-gw, alloc) there are no counters. */
+export interface TunnelStatus {
+  readonly type: string
+  /** Bytes of a container's packet. */
+  readonly mtu: number
+  readonly device: string | null
+  readonly vni: number | null
+  /** UDP port. */
+  readonly port: number | null
+  readonly rxBytes: number | null
+  readonly txBytes: number | null
+  /** Packets. */
+  readonly drops: number | null
+  /** Peers to which packets of this MTU are known to get. */
+  readonly proven: number
+}
+
+/** What we want of the kernel, and how it is. */
+export interface KernelStatus {
+  readonly wanted: number | null
+  readonly right: number | null
+  /** Changes the kernel refuses at the moment. */
+  readonly failing: number
+  /** Foreign objects where ours should be; `text` in iproute2's words. */
+  readonly conflicts: readonly { readonly kind: Kind; readonly text: string }[]
+  /** When everything was last compared. */
+  readonly audited: number | null
+  /** Objects put right in the last 24 hours that somebody else had changed. */
+  readonly repairs: number
+  readonly lastRepair: { readonly at: number; readonly text: string } | null
+}
+
+/** How the firewall is; null is what is not wanted, or has no place here. */
+export interface FirewallState {
+  readonly backend: 'iptables-nft' | 'iptables-legacy' | 'nftables' | null
+  /** Whether the rules for forwarding are in place. */
+  readonly forward: boolean | null
+  /** Those ahead of Docker's; null where there is no Docker. */
+  readonly docker: boolean | null
+  readonly masquerade: boolean | null
+  readonly error: string | null
+  readonly guard: GuardState | null
+}
+
+/** The guard of the VXLAN port. */
+export interface GuardState {
+  readonly port: number
+  readonly peers: number
+  /** Packets of hosts that are no peers, dropped. */
+  readonly unknownSenders: number
+  readonly error: string | null
+}
+
+/** How many peers are in each state; `total` is all but the refused leases. */
+export interface PeerCounts extends Readonly<Record<PeerView['state'], number>> {
+  readonly total: number
+}
+
+/** So many are named. */
+const TROUBLED = 20
+
+/** Gathers it. */
+export async function statusOf(sight: Sight): Promise<Status> {
+  const { version, since, overlay, readiness } = sight
+  const external = overlay?.inputs.external ?? sight.host?.external
+  const peers = peersOf(sight)
+  const [store, lease, tunnel, kernel, firewall] = await Promise.all([
+    storeOf(sight),
+    leaseOf(sight),
+    overlay === undefined ? null : tunnelOf(overlay, peers),
+    kernelOf(sight),
+    overlay === undefined ? null : firewallOf(sight, overlay),
+  ])
   return {
     version,
     pid: process.pid,
+    host: hostname(),
     since,
-    interface: external.name,
-    address: external.publicAddress,
+    interface: external?.name ?? null,
+    address: external?.publicAddress ?? null,
     ready: readiness.ready,
     reasons: readiness.reasons,
-    network: configuration.range.network,
-    subnet,
-    mtu: backend.mtu(ownSelf(overlay.inputs)),
-    backend: backend.type,
-    peers: overlay.peers.size,
-    kernel: {
-      failing: report.failing,
-      conflicts: reconciler.conflicts.map(({ found }) => show(found)),
-      repairs: [...report.repairs.values()].reduce((sum, n) => sum + n, 0),
-      audited: report.lastAudit,
-    },
+    store,
+    lease,
+    network: overlay === undefined ? null : networkOf(sight, overlay),
+    tunnel,
+    kernel,
+    firewall,
+    peers: countsOf(peers),
+    troubled: worstFirst(peers.filter(isTrouble)).slice(0, TROUBLED),
   }
 }
 
-/** The state in a word, and the exit status of `flanneld status` for it. */
-export interface Verdict {
-  readonly word: 'whole' | 'degraded' | 'broken' | 'not running'
-  readonly code: 0 | 1 | 2 | 3
-  /** What is not as it should be, each with what to do where that is known. */
-  readonly reasons: readonly string[]
+async function leaseOf({ keeper, renewal, store }: Sight): Promise<LeaseStatus | null> {
+  if (keeper === undefined) return null
+  const { subnet, etcdLease } = keeper.own()
+  const reserved = etcdLease === '0'
+  const known = reserved ? undefined : (renewal?.expires ?? (await askEnd(store, etcdLease)))
+  return { subnet, reserved, renewed: reserved ? null : (renewal?.at ?? null), expires: known ?? null }
 }
 
-/** Judges. `docker` is what is wrong with docker0; no status: no daemon answered. */
-export function verdictOf(status: Status | undefined, docker: string | undefined): Verdict {
-  const bridge = docker === undefined ? [] : [docker]
-  if (status === undefined) {
-    return { word: 'not running', code: 3, reasons: ['no daemon answers: start flanneld', ...bridge] }
+/** A lease that was just taken over has not been renewed by us yet. */
+async function askEnd(store: Sight['store'], etcdLease: string): Promise<number | undefined> {
+  const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined).unref())
+  const time = await Promise.race([store?.timeToLive(etcdLease).catch(() => undefined), limit])
+  return time === undefined ? undefined : Date.now() + time.remaining * 1000
+}
+
+function networkOf({ census, options }: Sight, { inputs }: Overlay): NetworkStatus {
+  const { range } = inputs.configuration
+  const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
+  const used = leased + reserved + refused
+  return { cidr: range.network, total: used + free, used }
+}
+
+async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promise<TunnelStatus> {
+  const { backend } = inputs.configuration.own
+  const mtu = backend.mtu(ownSelf(inputs))
+  const found = hostObjects(intentOf(inputs)).find(({ kind }) => kind === 'link')
+  const link = found?.kind === 'link' ? found : undefined
+  const counters = link && (await countersOf(link.name))
+  return {
+    type: backend.type,
+    mtu,
+    device: link?.name ?? null,
+    vni: link?.vni ?? null,
+    port: link?.port ?? null,
+    rxBytes: counters?.rxBytes ?? null,
+    txBytes: counters?.txBytes ?? null,
+    drops: counters?.drops ?? null,
+    proven: peers.filter(({ pathMtu }) => pathMtu !== null && pathMtu >= mtu).length,
   }
-  if (!status.ready) return { word: 'broken', code: 2, reasons: [...status.reasons, ...bridge] }
-  const conflicts = status.kernel.conflicts.map((found) => `in our way and not ours: ${found}: remove it`)
-  const reasons = [...conflicts, ...bridge]
-  return reasons.length === 0 ? { word: 'whole', code: 0, reasons } : { word: 'degraded', code: 1, reasons }
+}
+
+async function kernelOf({ overlay, reconciler }: Sight): Promise<KernelStatus> {
+  const { report, conflicts } = reconciler
+  const foreign = conflicts.map(({ found }) => found.kind)
+  const counts =
+    overlay && (await countObjects(intentOf(overlay.inputs), overlay.peers.values(), report.refused, foreign))
+  const sum = (states: readonly string[]): number | null =>
+    counts?.reduce((total, { state, count }) => (states.includes(state) ? total + count : total), 0) ?? null
+  return {
+    wanted: sum(['right', 'refused', 'conflict']),
+    right: sum(['right']),
+    failing: report.failing,
+    conflicts: conflicts.map(({ found }) => ({ kind: found.kind, text: show(found) })),
+    audited: report.lastAudit === 0 ? null : report.lastAudit,
+    repairs: report.lately.count(),
+    lastRepair: report.lastRepair ?? null,
+  }
+}
+
+async function firewallOf(
+  { firewall, guard, options }: Sight,
+  { inputs, peers }: Overlay,
+): Promise<FirewallState | null> {
+  const status = firewall?.status()
+  if (status === undefined) return null
+  const pass = status.passes.get(4)
+  const tables = inputs.configuration.network.enableNFTables
+  const right = status.state === 'right'
+  const wanted = guardOf(inputs, peers.values())
+  return {
+    backend: tables ? 'nftables' : pass === undefined ? null : `iptables-${pass.iptables.variant}`,
+    forward: options.iptablesForwardRules ? right : null,
+    docker: options.iptablesForwardRules && pass?.docker.user === true ? right : null,
+    masquerade: options.ipMasq ? right : null,
+    error: status.error ?? null,
+    guard:
+      wanted === undefined
+        ? null
+        : {
+            port: wanted.port,
+            peers: [...wanted.peers].length,
+            unknownSenders: Number((await guard?.dropped()) ?? 0n),
+            error: guard?.error() ?? null,
+          },
+  }
+}
+
+function countsOf(peers: readonly PeerView[]): PeerCounts {
+  const counts = { up: 0, degraded: 0, unreachable: 0, unknown: 0, refused: 0 }
+  for (const { state } of peers) counts[state]++
+  return { total: peers.length - counts.refused, ...counts }
 }

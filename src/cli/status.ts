@@ -1,84 +1,129 @@
-// `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env and the
-// kernel tell what is left. Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
+// `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
+// kernel and etcd tell what is left. Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
 import { askControl, controlPath } from '../control.ts'
-import { staleBridge } from '../docker-bridge.ts'
-import { LiveKernel } from '../kernel/live.ts'
-import { type Environment, parseOptions } from '../options.ts'
-import { type Status, type Verdict, verdictOf } from '../status.ts'
+import { pause } from '../etcd/wait.ts'
+import type { Environment } from '../options.ts'
+import type { LeaseView } from '../lease-view.ts'
+import { span } from '../span.ts'
+import { factsOf, headline, reasonLines } from '../status-text.ts'
+import type { Status } from '../status.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../subnet-env.ts'
-import { OperatorError } from '../errors.ts'
+import { type Verdict, counted, verdictOf } from '../verdict.ts'
+import { type AskedVerb, askedOf } from './asked.ts'
+import { type EtcdSeen, type KernelLeft, dockerBridge, etcdSeen, kernelLeft } from './left-behind.ts'
+import type { Terminal } from './terminal.ts'
 
-/** Runs it; the exit status. Throws OperatorError. */
-export async function status(args: readonly string[], env: Environment, out: (text: string) => void): Promise<number> {
-  const flags = args.filter((arg) => !/^--?json$/.test(arg))
-  const asked = parseOptions(flags, env)
-  if (asked.kind === 'help') {
-    out('Usage: flanneld status [-json] [-subnet-file FILE]\n')
-    return 0
-  }
-  if (asked.kind !== 'run') throw new OperatorError('status: takes -json and the flags of the daemon')
-  const { subnetFile } = asked.options
-  const found = await readSubnetEnv(subnetFile)
-  // The socket is the daemon's own, of this very version or one that says which it is.
-  const running = (await askControl(controlPath(subnetFile), 'GET /v1/status')) as Status | undefined
-  const docker = await dockerBridge(found)
-  const verdict = verdictOf(running, docker)
-  if (flags.length < args.length) out(`${JSON.stringify({ verdict, status: running ?? null, file: found ?? null })}\n`)
-  else out(render(verdict, running, found, Date.now()))
-  return verdict.code
+const HELP = `Usage: flanneld status [-watch] [-json] [OPTION]...
+
+How this host is doing: the verdict, the facts, and for all that is not as it should be what to run next. Asks the daemon
+that writes -subnet-file; where none runs, tells what is left: of etcd too when -etcd-endpoints is given.
+
+  -watch  tell it again every 2 seconds until interrupted
+  -json   as JSON (docs/json.md)
+
+Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
+`
+
+/** Milliseconds between two looks of -watch. */
+const WATCH_MS = 2000
+/** ANSI: to the upper left corner, and clear from there. */
+const REDRAW = '\u001B[H\u001B[J'
+
+/** All that is known of this host; what is behind a daemon is asked for only when none answers. */
+interface Seen {
+  readonly verdict: Verdict
+  readonly status: Status | undefined
+  readonly file: FoundSubnetEnv | undefined
+  readonly left: KernelLeft | undefined
+  readonly etcd: EtcdSeen
 }
 
-async function dockerBridge(found: FoundSubnetEnv | undefined): Promise<string | undefined> {
-  const { network, subnet, mtu } = found ?? {}
-  if (network === undefined || subnet === undefined || mtu === undefined) return undefined
-  const kernel = new LiveKernel()
-  try {
-    return staleBridge(await kernel.readHost(), { subnet, mtu }, [network])
-  } finally {
-    kernel.close()
+/** Runs it; the exit status. Throws OperatorError. */
+export async function status(args: readonly string[], { env, out, screen }: Terminal): Promise<number> {
+  const asked = askedOf('status', args, env, { flags: { watch: 'boolean' } })
+  if (asked === 'help') {
+    out(HELP)
+    return 0
+  }
+  const show = (seen: Seen): string => (asked.json ? `${JSON.stringify(jsonOf(seen))}\n` : render(seen, Date.now()))
+  if (!asked.has('watch')) {
+    const seen = await look(asked, env)
+    out(show(seen))
+    return seen.verdict.code
+  }
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  process.once('SIGTERM', () => stop.abort())
+  for (;;) {
+    const seen = await look(asked, env)
+    out(`${screen && !asked.json ? REDRAW : ''}${show(seen)}`)
+    await pause(WATCH_MS, stop.signal)
+    if (stop.signal.aborted) return seen.verdict.code
+  }
+}
+
+async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
+  const { subnetFile } = asked.options
+  const file = await readSubnetEnv(subnetFile)
+  // The socket is the daemon's own, of this very version or one that says which it is.
+  const found = (await askControl(controlPath(subnetFile), 'GET /v1/status')) as Status | undefined
+  const verdict = verdictOf(found, await dockerBridge(file))
+  if (found !== undefined) return { verdict, status: found, file, left: undefined, etcd: undefined }
+  return { verdict, status: undefined, file, left: await kernelLeft(), etcd: await etcdSeen(asked, env, file) }
+}
+
+/** What -json prints; docs/json.md. */
+function jsonOf({ verdict, status: found, file, left, etcd }: Seen): object {
+  return {
+    verdict,
+    status: found ?? null,
+    file: file ?? null,
+    kernel: left ?? null,
+    etcd:
+      etcd === undefined
+        ? null
+        : 'error' in etcd
+          ? { error: etcd.error, leases: null }
+          : { error: null, leases: etcd.view.leases.length },
   }
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
-export function render(
-  { word, reasons }: Verdict,
-  running: Status | undefined,
-  found: FoundSubnetEnv | undefined,
-  now: number,
-): string {
-  const lines: string[] = []
-  if (running === undefined) {
-    lines.push(word, `  left     ${left(found)}`)
-  } else {
-    const { kernel, peers, network, subnet, backend, mtu, version } = running
-    const audited = kernel.audited === 0 ? 'not yet' : `${ago(now - kernel.audited)} ago`
-    lines.push(
-      `${word}   ${running.interface} ${running.address} · up ${ago(now - running.since)} · flanneld ${version}`,
-      `  subnet   ${subnet}   network ${network}   mtu ${mtu}`,
-      `  peers    ${peers} by ${backend}`,
-      `  kernel   ${kernel.failing} changes refused · ${kernel.repairs} repairs since the start · last audit ${audited}`,
-    )
+export function render({ verdict, status: found, file, left, etcd }: Seen, now: number): string {
+  const head = found === undefined ? `● ${verdict.word}   ${verdict.summary}` : headline(verdict, found, now)
+  const facts = found === undefined ? downFacts(file, left, etcd) : factsOf(found, now)
+  const width = Math.max(8, ...facts.map(({ label }) => label.length))
+  const lines = facts.map(({ label, text }) => `${label.padEnd(width)} ${text}`)
+  return [head, ...[...lines, ...reasonLines(verdict)].map((line) => `  ${line}`), ''].join('\n')
+}
+
+function downFacts(
+  file: FoundSubnetEnv | undefined,
+  left: KernelLeft | undefined,
+  etcd: EtcdSeen,
+): readonly { readonly label: string; readonly text: string }[] {
+  const lease =
+    file?.subnet === undefined
+      ? 'no subnet.env: nothing is leased as far as this host knows'
+      : `subnet ${file.subnet}, mtu ${file.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
+  const facts = [{ label: 'left', text: lease }]
+  if (left !== undefined) {
+    const devices = left.devices.length === 0 ? 'no device of flannel' : left.devices.join(', ')
+    facts.push({ label: 'kernel', text: `${devices} · ${counted(left.routes, 'route')} to peers` })
   }
-  for (const reason of reasons) lines.push(`  → ${reason}`)
-  return `${lines.join('\n')}\n`
+  if (etcd !== undefined) facts.push({ label: 'etcd', text: 'error' in etcd ? etcd.error : leased(etcd.view) })
+  return facts
 }
 
-function left(found: FoundSubnetEnv | undefined): string {
-  if (found?.subnet === undefined) return 'no subnet.env: nothing is leased as far as this host knows'
-  return `subnet ${found.subnet}, mtu ${found.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
-}
-
-/** "3d 4h", "12m", "4s". */
-function ago(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000))
-  const units = [
-    ['d', Math.floor(seconds / 86_400)],
-    ['h', Math.floor(seconds / 3600) % 24],
-    ['m', Math.floor(seconds / 60) % 60],
-    ['s', seconds % 60],
-  ] as const
-  const first = units.findIndex(([, n]) => n > 0)
-  if (first < 0) return '0s'
-  const shown = units.slice(first, first === 0 ? 2 : first + 1).filter(([, n]) => n > 0)
-  return shown.map(([unit, n]) => `${n}${unit}`).join(' ')
+function leased({ network, subnets, leases, trouble }: LeaseView): string {
+  const own = leases.find((lease) => lease.own)
+  const end =
+    own === undefined
+      ? 'none is ours'
+      : own.expiresIn === null
+        ? 'ours does not end'
+        : `ours ends in ${span(own.expiresIn)}`
+  const used =
+    subnets === null ? trouble : `${subnets.used} of ${counted(subnets.total, 'subnet')} used in ${network ?? ''}`
+  return `${counted(leases.length, 'lease')}, ${end} · ${used}`
 }

@@ -6,4 +6,6 @@ export interface Terminal {
   readonly env: Environment
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Whether `out` is a screen that can be redrawn. */
+  readonly screen?: boolean
 }

@@ -23,10 +23,22 @@ export class EtcdTally {
   #watched: boolean | undefined
   #answered = false
   #revision: string | undefined
+  #since: number | undefined
+  #trouble: { readonly at: number; readonly text: string } | undefined
 
   /** Whether the watch is alive; before there is one, whether the last call was answered. */
   get connected(): boolean {
     return this.#watched ?? this.#answered
+  }
+
+  /** Since when `connected` is what it is; milliseconds since 1970, undefined before the first answer or failure. */
+  get since(): number | undefined {
+    return this.#since
+  }
+
+  /** What failed last, and when (milliseconds since 1970), whether or not it is over. */
+  get trouble(): { readonly at: number; readonly text: string } | undefined {
+    return this.#trouble
   }
 
   /** The revision up to which changes are known; undefined before the first listing. */
@@ -55,11 +67,11 @@ export class EtcdTally {
     const began = performance.now()
     try {
       const value = await call
-      this.#answered = true
+      this.#now(() => (this.#answered = true))
       return value
     } catch (error) {
-      this.#answered = false
-      if (error instanceof EtcdError) this.errors.add(error.why)
+      this.#now(() => (this.#answered = false))
+      this.#failed(error)
       throw error
     } finally {
       this.seconds.get(op)?.observe((performance.now() - began) / 1000)
@@ -81,11 +93,24 @@ export class EtcdTally {
   }
 
   #saw(step: WatchStep): void {
-    this.#watched = step.type !== 'disconnected'
+    this.#now(() => (this.#watched = step.type !== 'disconnected'))
     if (step.type === 'disconnected') {
-      if (step.error instanceof EtcdError) this.errors.add(step.error.why)
+      this.#failed(step.error)
     } else {
       this.#revision = step.type === 'snapshot' ? step.snapshot.revision : step.revision
     }
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof EtcdError)) return
+    this.errors.add(error.why)
+    this.#trouble = { at: Date.now(), text: error.message }
+  }
+
+  /** Notes a change of `connected` that `change` makes. */
+  #now(change: () => void): void {
+    const before = this.connected
+    change()
+    if (this.#since === undefined || before !== this.connected) this.#since = Date.now()
   }
 }

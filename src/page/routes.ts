@@ -25,7 +25,7 @@ export function withPage(sight: Sight, routes: Routes): Routes {
   if (!sight.options.healthzPage) return routes
   const { html, css, script } = pageFiles()
   const leases = new Leases(sight)
-  const look = (): PageState => stateOf(sight, leases.latest(), Date.now())
+  const look = (): Promise<PageState> => stateOf(sight, leases.latest(), Date.now())
   const live = new Live(look)
   const files = [
     ['/', html, 'text/html'],
@@ -36,7 +36,7 @@ export function withPage(sight: Sight, routes: Routes): Routes {
     const headers = { 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' }
     routes.set(`GET ${path}`, () => ({ status: 200, text, type: `${type}; charset=utf-8`, headers }))
   }
-  routes.set('GET /api/state', () => ({ status: 200, json: look() }))
+  routes.set('GET /api/state', async () => ({ status: 200, json: await look() }))
   routes.set('GET /api/live', () => ({ events: (send, gone) => live.join(send, gone) }))
   return routes
 }

@@ -1,7 +1,9 @@
 // Gathers what the page shows of the daemon, at every point of its life: before etcd answers there are only reasons.
 import type { Sight } from '../operator.ts'
 import { type PeerView, peersOf } from '../peer-view.ts'
-import { statusOf, verdictOf } from '../status.ts'
+import { factsOf } from '../status-text.ts'
+import { statusOf } from '../status.ts'
+import { verdictOf } from '../verdict.ts'
 import type { PageLeases, PageState } from './shape.ts'
 
 /** So many peers are shown at most; a browser can hold no more in a picture. */
@@ -10,18 +12,17 @@ const PEERS = 5000
 const EVENTS = 100
 
 /** The state at `at`, milliseconds since 1970. */
-export function stateOf(sight: Sight, leases: PageLeases, at: number): PageState {
-  const status = statusOf(sight)
+export async function stateOf(sight: Sight, leases: PageLeases, at: number): Promise<PageState> {
+  const status = await statusOf(sight)
   const peers = peersOf(sight)
   const shown = peers.length <= PEERS ? peers : troubleFirst(peers).slice(0, PEERS)
-  const { word, reasons } =
-    status === undefined ? { word: 'broken', reasons: sight.readiness.reasons } : verdictOf(status, undefined)
+  const { word, reasons } = verdictOf(status, undefined, at)
   return {
     version: sight.version,
     at,
-    verdict: { word, reasons },
-    host: { subnet: status?.subnet ?? null, address: status?.address ?? null, backend: status?.backend ?? null },
-    facts: [],
+    verdict: { word, reasons: reasons.map(({ text, run }) => (run === null ? text : `${text}. Run: ${run}`)) },
+    host: { subnet: status.lease?.subnet ?? null, address: status.address, backend: status.tunnel?.type ?? null },
+    facts: factsOf(status, at),
     peers: shown,
     unshown: peers.length - shown.length,
     leases,

@@ -1,0 +1,91 @@
+// What a host shows without a running daemon: subnet.env, what is left in the kernel, and etcd where the command line or
+// the environment says where that is. Read only.
+import { EtcdError, OperatorError } from '../errors.ts'
+import { openStore } from '../etcd/client.ts'
+import type { Store } from '../etcd/store.ts'
+import { LiveKernel } from '../kernel/live.ts'
+import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
+import { type LeaseView, leasesOf } from '../lease-view.ts'
+import type { Environment } from '../options.ts'
+import { staleBridge } from '../docker-bridge.ts'
+import type { FoundSubnetEnv } from '../subnet-env.ts'
+import type { AskedVerb } from './asked.ts'
+
+/** What is left in the kernel. */
+export interface KernelLeft {
+  /** Devices named as flannel's are. */
+  readonly devices: readonly string[]
+  /** Routes to peers. */
+  readonly routes: number
+}
+
+/** The leases in etcd, or why they could not be read; undefined when nobody said where etcd is. */
+export type EtcdSeen = { readonly view: LeaseView } | { readonly error: string } | undefined
+
+/** What is wrong with docker0, by subnet.env. */
+export async function dockerBridge(found: FoundSubnetEnv | undefined): Promise<string | undefined> {
+  const { network, subnet, mtu } = found ?? {}
+  if (network === undefined || subnet === undefined || mtu === undefined) return undefined
+  return withKernel(async (kernel) => staleBridge(await kernel.readHost(), { subnet, mtu }, [network]))
+}
+
+/** Counts what a daemon before left in the kernel. */
+export async function kernelLeft(): Promise<KernelLeft> {
+  const { devices, routes } = await objectsLeft([])
+  return { devices, routes: routes.length }
+}
+
+/** The objects a daemon before left: flannel's devices, routes to peers, and entries of `kinds`. */
+export function objectsLeft(kinds: readonly Kind[]): Promise<{
+  readonly devices: readonly string[]
+  readonly routes: readonly (KernelObject & { readonly kind: 'route' })[]
+  readonly others: readonly KernelObject[]
+}> {
+  return withKernel(async (kernel) => {
+    const links = [...(await kernel.observe('link', [])).values()]
+    const devices = links.flatMap((it) => (it.kind === 'link' && /^flannel\.\d+$/.test(it.name) ? [it.name] : []))
+    const found = [...(await kernel.observe('route', devices)).values()]
+    const routes = found.flatMap((it) => (it.kind === 'route' && isToPeer(it, devices) ? [it] : []))
+    const others: KernelObject[] = []
+    for (const kind of kinds) others.push(...(await kernel.observe(kind, devices)).values())
+    return { devices, routes, others }
+  })
+}
+
+/** Go's flanneld marks nothing as its own: its routes are known by their device. */
+function isToPeer({ target, protocol }: KernelObject & { kind: 'route' }, devices: readonly string[]): boolean {
+  if (target.type === 'blackhole') return false
+  return protocol === FLANNEL_PROTOCOL || (target.type === 'gateway' && devices.includes(target.device))
+}
+
+async function withKernel<T>(use: (kernel: LiveKernel) => Promise<T>): Promise<T> {
+  const kernel = new LiveKernel()
+  try {
+    return await use(kernel)
+  } finally {
+    kernel.close()
+  }
+}
+
+/** Reads the leases, when the endpoints are given: the default ones would be a guess. */
+export async function etcdSeen(asked: AskedVerb, env: Environment, own: FoundSubnetEnv | undefined): Promise<EtcdSeen> {
+  if (asked.value('etcd-endpoints') === undefined && (env['FLANNELD_ETCD_ENDPOINTS'] ?? '') === '') return undefined
+  const { options } = asked
+  let store: Store | undefined
+  try {
+    store = openStore({
+      endpoints: options.etcdEndpoints,
+      certificateFile: options.etcdCertfile,
+      keyFile: options.etcdKeyfile,
+      caFile: options.etcdCafile,
+      username: options.etcdUsername,
+      password: options.etcdPassword,
+    })
+    return { view: await leasesOf(store, options.etcdPrefix, { own: own?.subnet }) }
+  } catch (error) {
+    if (error instanceof EtcdError || error instanceof OperatorError) return { error: error.message }
+    throw error
+  } finally {
+    store?.close()
+  }
+}

@@ -1,0 +1,78 @@
+// How each endpoint of an etcd cluster is, as its own /health says over the client port. Asked on request only.
+// Invariant: an answer within the limit, never an error; no credentials of a user are sent, as /health needs none.
+import { type RequestOptions, request as plain } from 'node:http'
+import { request as secure } from 'node:https'
+import { messageOf } from '../errors.ts'
+import { type StoreOptions, parseEndpoints, readCredentials } from './endpoints.ts'
+
+/**
+ * `healthy` and `unhealthy` are etcd's own words; `silent`: no answer, or no connection; `unknown`: something answers that
+ * does not speak of its health, such as an etcd with --listen-client-http-urls.
+ */
+export type Health = 'healthy' | 'unhealthy' | 'silent' | 'unknown'
+
+/** One endpoint. */
+export interface EndpointHealth {
+  readonly url: string
+  readonly health: Health
+  /** Why it is not healthy; empty when it is. */
+  readonly detail: string
+}
+
+/** Long for a member that lives, short for a person who waits. Milliseconds. */
+const LIMIT_MS = 1500
+const BODY_BYTES = 4096
+
+/** Asks all endpoints at once. Throws OperatorError for endpoints and TLS files that make no sense. */
+export function askHealth(options: StoreOptions): Promise<readonly EndpointHealth[]> {
+  const { urls, secure: tls } = parseEndpoints(options.endpoints)
+  const { rootCertificate: ca, privateKey: key, certChain: cert } = tls ? readCredentials(options) : noCredentials
+  const how: RequestOptions & { ca?: Buffer; key?: Buffer; cert?: Buffer } = {
+    timeout: LIMIT_MS,
+    agent: false,
+    ...(ca === undefined ? {} : { ca }),
+    ...(key === undefined || cert === undefined ? {} : { key, cert }),
+  }
+  return Promise.all(urls.map(async (url) => ({ url, ...(await ask(url, how)) })))
+}
+
+const noCredentials = { rootCertificate: undefined, privateKey: undefined, certChain: undefined }
+
+function ask(url: string, how: RequestOptions): Promise<Omit<EndpointHealth, 'url'>> {
+  return new Promise((resolve) => {
+    const asking = (url.startsWith('https:') ? secure : plain)(`${url}/health`, how, (answer) => {
+      let text = ''
+      answer.setEncoding('utf8')
+      answer.on('data', (part: string) => {
+        text += part
+        if (text.length > BODY_BYTES) answer.destroy()
+      })
+      answer.on('error', () => undefined)
+      answer.on('close', () => {
+        clearTimeout(late)
+        resolve(readHealth(text))
+      })
+    })
+    // The timeout of a request is one of silence alone.
+    const late = setTimeout(() => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)), LIMIT_MS)
+    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)))
+    asking.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(late)
+      const other = error.code?.startsWith('HPE_') === true
+      resolve({ health: other ? 'unknown' : 'silent', detail: messageOf(error) })
+    })
+    asking.end()
+  })
+}
+
+/** `{"health":"true","reason":""}`; older ones say true without quotes. */
+function readHealth(text: string): Omit<EndpointHealth, 'url'> {
+  try {
+    const { health, reason } = JSON.parse(text) as { readonly health?: unknown; readonly reason?: unknown }
+    if (String(health) === 'true') return { health: 'healthy', detail: '' }
+    if (health !== undefined) return { health: 'unhealthy', detail: typeof reason === 'string' ? reason : '' }
+  } catch {
+    // Not etcd's answer.
+  }
+  return { health: 'unknown', detail: 'does not speak of its health' }
+}
