@@ -46,7 +46,7 @@ export class Report {
   readonly lately = new Lately()
   /** The last of them ("route 10.2.3.0/24 deleted"); milliseconds since 1970. */
   lastRepair: { readonly at: number; readonly text: string } | undefined
-  /** Of those, what the kernel refused at the first try. */
+  /** Of the repairs, those the kernel refused at the first try. */
   readonly refusedRepairs = new Counter<Kind>()
   /** How often we were told that somebody else touched a kind, or that notifications were lost. */
   readonly drifts = new Counter<Kind | 'overrun'>([...KINDS, 'overrun'])
