@@ -7,6 +7,8 @@ import type { PageLease, PageLeases } from './shape.ts'
 
 /** What was read counts as fresh so long. Milliseconds. */
 const FRESH_MS = 10_000
+/** When a lease ends is a request each: not asked for with more peers than so many. */
+const TIMES = 200
 
 export class Leases {
   readonly #sight: Sight
@@ -23,9 +25,10 @@ export class Leases {
     const { store, options, overlay } = this.#sight
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
-      void leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times: false })
+      const times = (overlay?.peers.size ?? 0) <= TIMES
+      void leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times })
         .then(
-          (view) => (this.#last = shown(view, this.#sight.renewal?.expires)),
+          (view) => (this.#last = shown(view, Date.now())),
           (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),
         )
         .finally(() => {
@@ -37,9 +40,9 @@ export class Leases {
   }
 }
 
-/** `expires`: when our own ends, milliseconds since 1970. Pure. */
-function shown({ network, subnets, trouble, leases }: LeaseView, expires: number | undefined): PageLeases {
-  const list = leases.map((line) => lineOf(line, expires))
+/** `now` in milliseconds since 1970. Pure. */
+function shown({ network, subnets, trouble, leases }: LeaseView, now: number): PageLeases {
+  const list = leases.map((line) => lineOf(line, now))
   const said = ({ kind, note }: PageLease): boolean => kind !== 'lease' || note !== ''
   return {
     facts: [
@@ -56,13 +59,16 @@ function shown({ network, subnets, trouble, leases }: LeaseView, expires: number
   }
 }
 
-function lineOf({ subnet, publicAddress, type, kind, own, expiring, note }: LeaseLine, expires?: number): PageLease {
+function lineOf(
+  { subnet, publicAddress, type, kind, own, expiring, expiresIn, note }: LeaseLine,
+  now: number,
+): PageLease {
   return {
     subnet,
     publicAddress: publicAddress ?? '',
     backend: type ?? '',
     kind: own ? 'ours' : kind === 'reservation' ? 'reserved' : expiring ? 'expiring' : 'lease',
-    expires: own ? (expires ?? null) : null,
+    expires: expiresIn === null ? null : now + expiresIn * 1000,
     note,
   }
 }

@@ -7,27 +7,33 @@ import type { PageChange, PageState } from './shape.ts'
 const PAUSE_MS = 1000
 /** A look at many peers takes time: at least so many times that is left to the daemon's own work. */
 const REST = 20
-/** A look that waits for a silent etcd is no work: no longer than this between two. Milliseconds. */
-const LONGEST_MS = 5000
+
+/** What is told: `settled` for who comes first, `look` from then on. */
+interface Source {
+  settled(): Promise<PageState>
+  look(): PageState
+}
 
 export class Live {
-  readonly #look: () => Promise<PageState>
+  readonly #source: Source
   readonly #readers = new Set<(change: PageChange) => void>()
   #last: PageState | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** `look` gathers the state as it is now. */
-  constructor(look: () => Promise<PageState>) {
-    this.#look = look
+  constructor(source: Source) {
+    this.#source = source
   }
 
   /** Sends the whole state, then every change of it, until `gone` aborts. */
-  join(send: (change: PageChange) => void, gone: AbortSignal): void {
-    // Whoever comes before the first look is done hears of it with the others.
-    if (this.#last !== undefined) send(wholeOf(this.#last))
+  async join(send: (change: PageChange) => void, gone: AbortSignal): Promise<void> {
+    const first = this.#last ?? (await this.#source.settled())
+    if (gone.aborted) return
+    // Others may have come meanwhile: all are told the changes from one state on.
+    this.#last ??= first
+    send(wholeOf(this.#last))
     this.#readers.add(send)
     gone.addEventListener('abort', () => this.#leave(send))
-    this.#timer ??= setTimeout(() => void this.#tell(), 0)
+    if (this.#timer === undefined) this.#again(0)
   }
 
   #leave(send: (change: PageChange) => void): void {
@@ -39,22 +45,15 @@ export class Live {
   }
 
   #again(tookMs: number): void {
-    if (this.#readers.size === 0) return
-    this.#timer = setTimeout(() => void this.#tell(), Math.min(LONGEST_MS, Math.max(PAUSE_MS, tookMs * REST))).unref()
+    this.#timer = setTimeout(() => this.#tell(), Math.max(PAUSE_MS, tookMs * REST)).unref()
   }
 
-  async #tell(): Promise<void> {
+  #tell(): void {
     const began = performance.now()
-    const timer = this.#timer
-    const after = await this.#look().catch(() => undefined)
-    // All have left meanwhile, and others may have come.
-    if (timer !== this.#timer) return
-    const before = this.#last
-    if (after !== undefined) {
-      this.#last = after
-      const change = before === undefined ? wholeOf(after) : changeBetween(before, after)
-      if (change !== undefined) for (const send of this.#readers) send(change)
-    }
+    const after = this.#source.look()
+    const change = this.#last === undefined ? wholeOf(after) : changeBetween(this.#last, after)
+    this.#last = after
+    if (change !== undefined) for (const send of this.#readers) send(change)
     this.#again(performance.now() - began)
   }
 }

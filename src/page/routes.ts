@@ -3,10 +3,8 @@
 import type { Routes } from '../http.ts'
 import type { Sight } from '../operator.ts'
 import { pageFiles } from './files.ts'
-import { Leases } from './leases.ts'
 import { Live } from './live.ts'
-import type { PageState } from './shape.ts'
-import { stateOf } from './state.ts'
+import { Gathering } from './state.ts'
 
 /** What a browser may do with the page: take style, script and events from where it came, nothing else. */
 const POLICY = [
@@ -24,9 +22,8 @@ const POLICY = [
 export function withPage(sight: Sight, routes: Routes): Routes {
   if (!sight.options.healthzPage) return routes
   const { html, css, script } = pageFiles()
-  const leases = new Leases(sight)
-  const look = (): Promise<PageState> => stateOf(sight, leases.latest(), Date.now())
-  const live = new Live(look)
+  const gathering = new Gathering(sight)
+  const live = new Live(gathering)
   const files = [
     ['/', html, 'text/html'],
     ['/page.css', css, 'text/css'],
@@ -36,7 +33,7 @@ export function withPage(sight: Sight, routes: Routes): Routes {
     const headers = { 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' }
     routes.set(`GET ${path}`, () => ({ status: 200, text, type: `${type}; charset=utf-8`, headers }))
   }
-  routes.set('GET /api/state', async () => ({ status: 200, json: await look() }))
-  routes.set('GET /api/live', () => ({ events: (send, gone) => live.join(send, gone) }))
+  routes.set('GET /api/state', async () => ({ status: 200, json: await gathering.settled() }))
+  routes.set('GET /api/live', () => ({ events: (send, gone) => void live.join(send, gone) }))
   return routes
 }

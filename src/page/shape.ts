@@ -4,7 +4,7 @@
 export interface PagePeer {
   readonly subnet: string
   readonly publicAddress: string | null
-  /** `direct`, or the backend whose tunnel is taken. */
+  /** `direct`, or the backend whose way is taken; empty: none. */
   readonly via: string
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
   readonly rttMs: number | null
@@ -36,15 +36,19 @@ export interface Fact {
 /** The verdict over this host: what `flanneld status` says and ends with. */
 export interface PageVerdict {
   readonly word: string
-  /** What is not as it should be, each with what to do where that is known. */
-  readonly reasons: readonly string[]
+  /** The same in a few words more. */
+  readonly summary: string
+  /** What is not as it should be, each with the command to go on with, where there is one. */
+  readonly reasons: readonly { readonly text: string; readonly run: string | null }[]
 }
 
 /** This host, in the middle of the picture. What is not known yet is null. */
 export interface PageHost {
+  readonly name: string
   readonly subnet: string | null
   readonly address: string | null
-  readonly backend: string | null
+  /** When its daemon started, milliseconds since 1970. */
+  readonly since: number
 }
 
 /** A lease or reservation. */

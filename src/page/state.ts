@@ -1,36 +1,112 @@
 // Gathers what the page shows of the daemon, at every point of its life: before etcd answers there are only reasons.
+// Invariant: looking asks nobody, so it is done once a second; the status, which asks etcd and the kernel, is read apart, every few
+// seconds and after events, one reading at a time.
+import { setTimeout as pause } from 'node:timers/promises'
+import { dockerBridge } from '../cli/left-behind.ts'
+import { messageOf } from '../errors.ts'
 import type { Sight } from '../operator.ts'
-import { type PeerView, peersOf } from '../peer-view.ts'
+import { isTrouble, peersOf } from '../peer-view.ts'
 import { factsOf } from '../status-text.ts'
 import { statusOf } from '../status.ts'
+import { readSubnetEnv } from '../subnet-env.ts'
 import { verdictOf } from '../verdict.ts'
-import type { PageLeases, PageState } from './shape.ts'
+import { Leases } from './leases.ts'
+import type { PagePeer, PageState } from './shape.ts'
 
 /** So many peers are shown at most; a browser can hold no more in a picture. */
 const PEERS = 5000
 /** So many events. */
 const EVENTS = 100
+/** A status counts as fresh so long, while nothing happens. Milliseconds. */
+const FRESH_MS = 5000
+/** Who asks for the first time waits so long for a status at most. Milliseconds. */
+const FIRST_MS = 1500
 
-/** The state at `at`, milliseconds since 1970. */
-export async function stateOf(sight: Sight, leases: PageLeases, at: number): Promise<PageState> {
-  const status = await statusOf(sight)
-  const peers = peersOf(sight)
-  const shown = peers.length <= PEERS ? peers : troubleFirst(peers).slice(0, PEERS)
-  const { word, reasons } = verdictOf(status, undefined, at)
-  return {
-    version: sight.version,
-    at,
-    verdict: { word, reasons: reasons.map(({ text, run }) => (run === null ? text : `${text}. Run: ${run}`)) },
-    host: { subnet: status.lease?.subnet ?? null, address: status.address, backend: status.tunnel?.type ?? null },
-    facts: factsOf(status, at),
-    peers: shown,
-    unshown: peers.length - shown.length,
-    leases,
-    events: sight.events.recent.slice(-EVENTS),
+/** What the status says. */
+type Judged = Pick<PageState, 'verdict' | 'host' | 'facts'>
+
+export class Gathering {
+  readonly #sight: Sight
+  readonly #leases: Leases
+  #judged: Judged | undefined
+  #reading: Promise<void> | undefined
+  /** When it was read, in performance.now's milliseconds, and the last event before. */
+  #read = { at: Number.NEGATIVE_INFINITY, event: 0 }
+
+  constructor(sight: Sight) {
+    this.#sight = sight
+    this.#leases = new Leases(sight)
+  }
+
+  /** The state with a status of these seconds, if one comes in time. */
+  async settled(): Promise<PageState> {
+    this.#refresh()
+    await Promise.race([this.#reading, pause(FIRST_MS, undefined, { ref: false })])
+    return this.look()
+  }
+
+  /** The state as it is known now. */
+  look(): PageState {
+    this.#refresh()
+    const { version, events } = this.#sight
+    const peers = peersOf(this.#sight)
+    const shown = peers.length <= PEERS ? peers : troubleFirst(peers).slice(0, PEERS)
+    return {
+      version,
+      at: Date.now(),
+      ...(this.#judged ?? this.#unjudged('starting', 'reading the status')),
+      peers: shown,
+      unshown: peers.length - shown.length,
+      leases: this.#leases.latest(),
+      events: events.recent.slice(-EVENTS),
+    }
+  }
+
+  #refresh(): void {
+    const event = this.#sight.events.recent.at(-1)?.id ?? 0
+    const fresh = performance.now() - this.#read.at < FRESH_MS && event === this.#read.event
+    if (fresh || this.#reading !== undefined) return
+    this.#reading = this.#judge()
+      .catch((error: unknown) => this.#unjudged('unknown', messageOf(error)))
+      .then((judged) => {
+        this.#judged = judged
+        this.#read = { at: performance.now(), event }
+        this.#reading = undefined
+      })
+  }
+
+  async #judge(): Promise<Judged> {
+    const { options } = this.#sight
+    const [status, docker] = await Promise.all([
+      statusOf(this.#sight),
+      readSubnetEnv(options.subnetFile).then(dockerBridge),
+    ])
+    const now = Date.now()
+    const { word, summary, reasons } = verdictOf(status, docker, now)
+    return {
+      verdict: { word, summary, reasons: reasons.map(({ text, run }) => ({ text, run })) },
+      host: {
+        name: status.host,
+        subnet: status.lease?.subnet ?? null,
+        address: status.address,
+        since: status.since,
+      },
+      // Columns are for terminals.
+      facts: factsOf(status, now).map(({ label, text }) => ({ label, text: text.replaceAll(/ {2,}/g, ' · ') })),
+    }
+  }
+
+  #unjudged(word: string, why: string): Judged {
+    const { readiness, since } = this.#sight
+    const reasons = [why, ...readiness.reasons].map((text) => ({ text, run: null }))
+    return {
+      verdict: { word, summary: '', reasons },
+      host: { name: '', subnet: null, address: null, since },
+      facts: [],
+    }
   }
 }
 
-function troubleFirst(peers: readonly PeerView[]): readonly PeerView[] {
-  const fine = (peer: PeerView): boolean => peer.state === 'up' || peer.state === 'unknown'
-  return [...peers.filter((peer) => !fine(peer)), ...peers.filter(fine)]
+function troubleFirst<T extends PagePeer>(peers: readonly T[]): readonly T[] {
+  return [...peers.filter(isTrouble), ...peers.filter((peer) => !isTrouble(peer))]
 }

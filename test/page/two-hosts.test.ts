@@ -4,7 +4,7 @@ import { openPage, startBrowser } from '../lab/browser.ts'
 import { createCluster } from '../lab/cluster.ts'
 
 test('two hosts: the verdict, the peer, and a repair as it happens', async (t) => {
-  const cluster = await createCluster(t, { args: '-healthz-port=9000 -healthz-page' })
+  const cluster = await createCluster(t, { hosts: 3, args: '-healthz-port=9000 -healthz-page' })
   const [own, peer] = cluster.nodes
   if (own === undefined || peer === undefined) return t.fail()
   const { page, complaints } = await openPage(await startBrowser(t, own.host))

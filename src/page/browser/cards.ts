@@ -124,11 +124,11 @@ function below(peers: readonly PagePeer[], width: number): Layout {
   return { places, hostAt, height: top + peers.length * row }
 }
 
-function hostCard({ subnet, address }: PageHost, x: number, y: number, width: number): readonly SVGElement[] {
+function hostCard({ name, subnet, address }: PageHost, x: number, y: number, width: number): readonly SVGElement[] {
   return [
     svg('rect', { class: 'box', x, y, width, height: CARD.height, rx: 10 }),
     text(x + 14, y + 24, 'name', subnet ?? 'no subnet yet'),
-    text(x + 14, y + 44, 'small', ['this host', address].filter((it) => it !== null).join(' · ')),
+    text(x + 14, y + 44, 'small', [name, address].filter(Boolean).join(' · ')),
   ]
 }
 

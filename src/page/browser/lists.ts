@@ -18,18 +18,18 @@ export function drawVerdict({ verdict, host }: Pick<PageState, 'verdict' | 'host
   said = text
   const section = byId('verdict')
   const state = MARKS[verdict.word] ?? 'unknown'
-  const where = [host.subnet, host.address].filter((it) => it !== null).join(' · ')
   section.className = state
   section.replaceChildren(
-    el('h1', {}, markBox(state), verdict.word, el('span', { class: 'where' }, where)),
-    el('ul', {}, ...verdict.reasons.map((reason) => el('li', {}, ...withCommand(reason)))),
+    el('h1', {}, markBox(state), verdict.word, el('span', { class: 'summary' }, verdict.summary)),
+    el('p', { class: 'where' }, `${[host.name, host.address].filter(Boolean).join(' ')} · up `, since(host.since)),
+    el(
+      'ul',
+      {},
+      ...verdict.reasons.map(({ text, run }) =>
+        el('li', {}, text, ...(run === null ? [] : ['. Run: ', el('code', {}, run)])),
+      ),
+    ),
   )
-}
-
-/** A reason ends in a command at times ("Run: flanneld doctor"): that is set apart, to be copied. */
-function withCommand(reason: string): readonly (Node | string)[] {
-  const [, before = reason, command] = /^(.*?\brun:? )(flanneld .*)$/i.exec(reason) ?? []
-  return command === undefined ? [reason] : [before, el('code', {}, command)]
 }
 
 /** Draws label and text of each fact. */

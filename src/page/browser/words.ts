@@ -3,7 +3,7 @@ import type { PagePeer } from '../shape.ts'
 import { el, svg } from './dom.ts'
 
 /** States from worst to best: the order of everything. */
-export const STATES = ['unreachable', 'refused', 'degraded', 'unknown', 'up'] as const
+export const STATES = ['unreachable', 'degraded', 'refused', 'unknown', 'up'] as const
 
 /** Whether somebody should look at a peer. */
 export function troubled({ state }: PagePeer): boolean {
@@ -41,6 +41,7 @@ export function onLine(peer: PagePeer): string {
 
 /** How packets go there. */
 export function way(peer: PagePeer): string {
+  if (peer.via === '') return 'no path'
   return peer.via === 'direct' || peer.via === 'host-gw' ? 'direct' : `${peer.via} tunnel`
 }
 
