@@ -198,7 +198,8 @@ test.serial("P4: two daemons with other prefix, VNI and subnet file don't distur
   const peers = async (path: string): Promise<string> =>
     ((await subnetEnv(other, path))['FLANNEL_SUBNET'] ?? '').replace(/1\/24$/, '0')
   for (const path of ['/run/flannel/subnet.env', '/run/second.env'])
-    await host.run(`ping -c 1 -W 2 ${await peers(path)}`)
+    // The other host may learn of this one a moment later.
+    await waitFor('an answer', async () => host.run(`ping -c 1 -W 2 ${await peers(path)}`))
 
   // Neither repairs, withdraws or restarts what the other has.
   const before = (await host.run(state)).replaceAll(/packets \d+ bytes \d+/g, '')
