@@ -9,7 +9,7 @@ import { decodeKey } from './lease/codec.ts'
 import { printable } from './log.ts'
 import type { Sight } from './operator.ts'
 import type { Overlay } from './overlay.ts'
-import type { PeerHealth } from './probe/health.ts'
+import type { Cause, PeerHealth } from './probe/health.ts'
 
 /** A peer, or a lease that is refused. Null is what is not known. */
 export interface PeerView {
@@ -27,6 +27,8 @@ export interface PeerView {
   readonly pathMtu: number | null
   /** Since when it is in this state; milliseconds since 1970. */
   readonly since: number | null
+  /** Why it is not as it should be, in a word; null: not known, or no fault. */
+  readonly cause: Exclude<Cause, 'none'> | null
   /** What is wrong, for people; empty when nothing is. */
   readonly note: string
 }
@@ -35,7 +37,7 @@ export interface PeerView {
 const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
 
 /** Whether somebody should look at it. */
-export function isTrouble({ state }: PeerView): boolean {
+export function isTrouble({ state }: Pick<PeerView, 'state'>): boolean {
   return state !== 'up' && state !== 'unknown'
 }
 
@@ -56,7 +58,7 @@ export function peersOf({ overlay, census, options, prober }: Sight): readonly P
     ways.set(peer.type, via)
     return viewOf(peer, via, prober?.healthOf(peer.subnet))
   })
-  return [...believed, ...Array.from(census.refused, ([key, reason]) => refusedView(options.etcdPrefix, key, reason))]
+  return [...believed, ...Array.from(census.faults, ([key, why]) => refusedView(options.etcdPrefix, key, why))]
 }
 
 function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {
@@ -64,10 +66,12 @@ function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView 
   const place = { subnet, publicAddress, via: via(peer) }
   if (health === undefined) return { ...UNPROBED, ...place, state: 'unknown' }
   const { state, rttMs, loss, pathMtu, since, note } = health
-  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, note }
+  const cause = health.cause === 'none' ? null : health.cause
+  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, note }
 }
 
-const UNPROBED = { rttMs: null, loss: null, pathMtu: null, since: null, note: '' } as const
+/** Nothing is known of how it does. */
+export const UNPROBED = { rttMs: null, loss: null, pathMtu: null, since: null, cause: null, note: '' } as const
 
 /** A lease that is not believed: its key is all that is sure. */
 function refusedView(prefix: string, key: string, note: string): PeerView {

@@ -27,16 +27,23 @@ export const REASONS = [
   ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink'],
 ] as const
 
+/** So many refused leases are remembered with what is wrong with them. */
+const DETAILS = 1000
+
 export class LeaseCensus {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
   readonly rejected = new Counter<string>(REASONS)
   readonly #reserved = new Set<string>()
+  /** What is wrong with refused leases, by key; of some only when they are very many. */
+  readonly #details = new Map<string, string>()
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
 
   /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
     this.#table = table
     for (const { reason } of told.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)
+    for (const key of this.#details.keys()) if (!table.refused.has(key)) this.#details.delete(key)
+    for (const { key, detail } of told.refused) if (this.#details.size < DETAILS) this.#details.set(key, detail)
     const folder = subnetsFolder(prefix)
     if (step.type === 'snapshot') {
       this.#reserved.clear()
@@ -49,6 +56,16 @@ export class LeaseCensus {
   /** Refused leases there are now, by reason. */
   get refused(): ReadonlyMap<string, string> {
     return this.#table.refused
+  }
+
+  /** The leases of these that somebody should look at, by key: why each is not believed. */
+  get faults(): ReadonlyMap<string, string> {
+    const faults = new Map<string, string>()
+    for (const [key, reason] of this.#table.refused) {
+      const detail = this.#details.get(key)
+      if (!FAULTLESS.has(reason)) faults.set(key, detail === undefined ? reason : `${reason}: ${detail}`)
+    }
+    return faults
   }
 
   /** How a range is used, by us with `own` and by everybody else. */

@@ -1,0 +1,33 @@
+// The peers as a daemon before left them in the kernel: a route each, and in the tunnel the entries that lead there. Pure.
+import { prefixFamily } from '../ip/prefix.ts'
+import type { KernelObject, Nexthop, Route } from '../kernel/state.ts'
+import { type PeerView, UNPROBED } from '../peer-view.ts'
+
+/** What was found in the kernel; `others` are neighbours, FDB entries and nexthops. */
+export interface FoundObjects {
+  readonly devices: readonly string[]
+  readonly routes: readonly Route[]
+  readonly others: readonly KernelObject[]
+}
+
+/** One for each route to a peer. */
+export function peersIn({ devices, routes, others }: FoundObjects): readonly PeerView[] {
+  const hops = new Map<number, Nexthop>()
+  const macs = new Map<string, string>()
+  const hosts = new Map<string, string>()
+  for (const object of others) {
+    if (object.kind === 'nexthop') hops.set(object.id, object)
+    if (object.kind === 'neighbor') macs.set(`${object.device} ${object.address}`, object.mac)
+    if (object.kind === 'fdb') hosts.set(`${object.device} ${object.mac}`, object.destination)
+  }
+  return routes.flatMap(({ destination, target }) => {
+    if (prefixFamily(destination) !== 4) return []
+    const hop = target.type === 'nexthop' ? hops.get(target.id) : target.type === 'gateway' ? target : undefined
+    if (hop === undefined) return []
+    const { device, gateway } = hop
+    const place = devices.includes(device)
+      ? { via: 'vxlan', publicAddress: hosts.get(`${device} ${macs.get(`${device} ${gateway}`)}`) ?? null }
+      : { via: 'direct', publicAddress: gateway }
+    return [{ ...UNPROBED, ...place, subnet: destination, state: 'unknown' as const }]
+  })
+}
