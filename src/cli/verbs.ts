@@ -4,11 +4,14 @@ import { createLog } from '../log.ts'
 import { UsageError, parseOptions } from '../options.ts'
 import type { Verb } from '../options/usage.ts'
 import { cleanup } from './cleanup.ts'
+import { completion } from './completion.ts'
 import { config } from './config.ts'
 import { dockerNetwork } from './docker-network.ts'
 import { dockerOpts } from './docker-opts.ts'
 import { doctor } from './doctor.ts'
+import { events } from './events.ts'
 import { leases } from './leases.ts'
+import { peers } from './peers.ts'
 import { releaseVerb, reserveVerb } from './reservation.ts'
 import { status } from './status.ts'
 import type { Terminal } from './terminal.ts'
@@ -16,11 +19,14 @@ import type { Terminal } from './terminal.ts'
 /** What each verb does with what follows it; the exit status. */
 const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) => Promise<number>>> = {
   cleanup: cleanUp,
+  completion,
   config,
   'docker-network': (args, { env, out }) => dockerNetwork(args, env, out).then(() => 0),
   'docker-opts': (args, { env, out }) => dockerOpts(args, env, out).then(() => 0),
   doctor,
+  events,
   leases,
+  peers,
   release: releaseVerb,
   reserve: reserveVerb,
   status,

@@ -4,11 +4,14 @@ import { type NamedRow, ROWS } from './table.ts'
 /** Words that may stand in place of running the daemon, each with one line for -help and the completions. */
 export const VERBS = {
   cleanup: 'take everything the daemon put on this host off again',
+  completion: 'print what makes bash or zsh complete verbs, flags and files',
   config: 'show the network config, judge another one, or store it',
   'docker-network': 'make a Docker network on the leased subnet, or print how',
   'docker-opts': 'write the options dockerd needs for the leased subnet',
   doctor: 'what is wrong, why, and what mends it',
+  events: 'what happened: repairs, peers, leases, etcd, firewall',
   leases: 'who has which subnet and until when, and what is free',
+  peers: 'the peers, those in trouble first',
   release: 'give the reservation of a subnet back',
   reserve: 'reserve a subnet for one host',
   status: 'how this host is doing, and what to do about it',

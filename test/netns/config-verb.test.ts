@@ -152,7 +152,7 @@ test('somebody else writes in between: an error, and nothing is written', async 
   const answers = await Promise.all(texts.map((text) => put({ config: text, revision: now })))
   const won = texts.filter((_, n) => answers[n]?.includes('"written":true'))
   t.is(won.length, 1, answers.join('\n'))
-  t.is(await stored(etcd), won[0])
+  t.deepEqual([await stored(etcd)], won)
   t.regex(await put({ revision: now }), /"error":"config: the request has none"/)
 })
 
