@@ -187,11 +187,9 @@ async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promis
   }
 }
 
-async function kernelOf({ overlay, reconciler }: Sight): Promise<KernelStatus> {
-  const { report, conflicts } = reconciler
-  const foreign = conflicts.map(({ found }) => found.kind)
-  const counts =
-    overlay && (await countObjects(intentOf(overlay.inputs), overlay.peers.values(), report.refused, foreign))
+async function kernelOf(sight: Sight): Promise<KernelStatus> {
+  const { report, conflicts } = sight.reconciler
+  const counts = await countObjects(sight)
   const sum = (states: readonly string[]): number | null =>
     counts?.reduce((total, { state, count }) => (states.includes(state) ? total + count : total), 0) ?? null
   return {

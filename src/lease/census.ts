@@ -37,10 +37,14 @@ export class LeaseCensus {
   /** What is wrong with refused leases, by key; of some only when they are very many. */
   readonly #details = new Map<string, string>()
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
+  #steps = 0
+  /** The usage last asked for, and of what. */
+  #counted: { readonly of: string; readonly usage: Usage } | undefined
 
   /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
     this.#table = table
+    this.#steps++
     for (const { reason } of told.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)
     for (const key of this.#details.keys()) if (!table.refused.has(key)) this.#details.delete(key)
     for (const { key, detail } of told.refused) if (this.#details.size < DETAILS) this.#details.set(key, detail)
@@ -68,8 +72,19 @@ export class LeaseCensus {
     return faults
   }
 
-  /** How a range is used, by us with `own` and by everybody else. */
+  /** Steps so far: while it is the same number, so are the leases. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** How a range is used, by us with `own` and by everybody else. Counted anew only when something changed. */
   usage(prefix: string, range: SubnetRange, own: Prefix): Usage {
+    const of = JSON.stringify([this.#steps, prefix, range, own])
+    if (this.#counted?.of !== of) this.#counted = { of, usage: this.#count(prefix, range, own) }
+    return this.#counted.usage
+  }
+
+  #count(prefix: string, range: SubnetRange, own: Prefix): Usage {
     const { peers, refused } = this.#table
     const believed = new Set([own, ...peers.keys()].filter((subnet) => fits(range, subnet)))
     const named = (key: string): Prefix | undefined => {

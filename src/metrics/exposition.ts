@@ -3,26 +3,23 @@
 import type Registry from 'prom-client/lib/registry.js'
 import type { Handler } from '../http.ts'
 import type { Sight } from '../operator.ts'
-import { peersOf } from '../peer-view.ts'
-import type { Metric, Seen } from './sample.ts'
+import type { Metric } from './sample.ts'
 import { METRICS } from './table.ts'
 
 /** Answers GET /metrics. */
 export function metricsRoute(sight: Sight): Handler {
   let filled: Promise<Registry> | undefined
-  let seen: Seen | undefined
   return async () => {
-    const registry = await (filled ??= fill(() => (seen ??= look(sight))))
-    seen = undefined
+    const registry = await (filled ??= fill(sight))
     return { status: 200, text: await registry.metrics(), type: registry.contentType }
   }
 }
 
-/** A registry of the table's metrics, read from what `seen` gives, and of those prom-client has of a process. */
-export async function fill(seen: () => Seen): Promise<Registry> {
+/** A registry of the table's metrics, read from `sight`, and of those prom-client has of a process. */
+export async function fill(sight: Sight): Promise<Registry> {
   const { default: Registry } = await import('prom-client/lib/registry.js')
   const registry = new Registry()
-  for (const metric of METRICS) registry.registerMetric(sourceOf(metric, seen))
+  for (const metric of METRICS) registry.registerMetric(sourceOf(metric, sight))
   const own = await Promise.all([
     import('prom-client/lib/metrics/processStartTime.js'),
     import('prom-client/lib/metrics/osMemoryHeap.js'),
@@ -35,19 +32,14 @@ export async function fill(seen: () => Seen): Promise<Registry> {
   return registry
 }
 
-function look(sight: Sight): Seen {
-  return { ...sight, peers: peersOf(sight) }
-}
-
-function sourceOf({ name, help, type, read }: Metric, seen: () => Seen): Parameters<Registry['registerMetric']>[0] {
+function sourceOf({ name, help, type, read }: Metric, sight: Sight): Parameters<Registry['registerMetric']>[0] {
   return {
     name,
     help,
     type,
     async get() {
       // What cannot be read (the guard's counter without nft, say) must not hide the rest.
-      const now = seen()
-      const samples = await (async () => read(now))().catch(() => [])
+      const samples = await (async () => read(sight))().catch(() => [])
       const values = samples.map(({ labels = {}, value, suffix = '' }) => ({
         labels,
         value,

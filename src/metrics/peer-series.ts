@@ -1,33 +1,47 @@
 // Which peers get a series of their own: those that are probed, the ones in trouble first, within a bound. Pure.
-// Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES.
-import type { PeerView } from '../peer-view.ts'
+// Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and looks at those alone that were probed.
+import type { Prefix } from '../ip/prefix.ts'
+import type { Sight } from '../operator.ts'
+import type { PeerHealth } from '../probe/health.ts'
 import type { Sample } from './sample.ts'
 
 /** So many peers have series of their own. */
 export const PEER_SERIES = 1_000
 
-/** States of a peer, the worst first. */
+/** States of a peer, the worst first; `refused` are leases that make none. */
 export const PEER_STATES = ['unreachable', 'degraded', 'up', 'unknown', 'refused'] as const
 
+/** Whoever knows how peers are. */
+export interface Judge {
+  /** Those probed lately. */
+  judged(): Iterable<readonly [Prefix, PeerHealth]>
+}
+
 /** One sample for each probed peer of which `value` is known. */
-export function peerSeries(peers: readonly PeerView[], value: (peer: PeerView) => number | null): readonly Sample[] {
-  return shown(peers).flatMap((peer) => {
-    const known = value(peer)
-    return known === null ? [] : [{ labels: { peer: peer.subnet }, value: known }]
+export function peerSeries(
+  judge: Judge | undefined,
+  value: (health: PeerHealth) => number | undefined,
+): readonly Sample[] {
+  return shown(judge).flatMap(([subnet, health]) => {
+    const known = value(health)
+    return known === undefined ? [] : [{ labels: { peer: subnet }, value: known }]
   })
 }
 
 /** How many peers are in each state. */
-export function peerStates(peers: readonly PeerView[]): readonly Sample[] {
-  return PEER_STATES.map((state) => ({
-    labels: { state },
-    value: peers.reduce((count, peer) => (peer.state === state ? count + 1 : count), 0),
-  }))
+export function peerStates({
+  overlay,
+  prober,
+  census,
+}: Pick<Sight, 'overlay' | 'prober' | 'census'>): readonly Sample[] {
+  const unprobed = { unreachable: 0, degraded: 0, up: 0, unknown: overlay?.peers.size ?? 0 }
+  const counts = { ...unprobed, ...prober?.summary().peers, refused: census.faults.size }
+  return PEER_STATES.map((state) => ({ labels: { state }, value: counts[state] }))
 }
 
-function shown(peers: readonly PeerView[]): readonly PeerView[] {
-  const probed = peers.filter(({ state }) => state !== 'unknown' && state !== 'refused')
+function shown(judge: Judge | undefined): readonly (readonly [Prefix, PeerHealth])[] {
+  const probed = [...(judge?.judged() ?? [])].filter(([, { state }]) => state !== 'unknown')
   if (probed.length <= PEER_SERIES) return probed
-  const order = (peer: PeerView): number => PEER_STATES.indexOf(peer.state)
-  return probed.toSorted((a, b) => order(a) - order(b)).slice(0, PEER_SERIES)
+  const order = (health: PeerHealth): number => PEER_STATES.indexOf(health.state)
+  return probed.toSorted(([, a], [, b]) => order(a) - order(b)).slice(0, PEER_SERIES)
 }

@@ -1,5 +1,4 @@
 // What a row of the table of metrics is, and how the values that parts count in become samples. Pure.
-import type { PeerView } from '../peer-view.ts'
 import type { Sight } from '../operator.ts'
 import type { Counter, Histogram } from './tally.ts'
 
@@ -9,11 +8,6 @@ export interface Sample {
   readonly value: number
   /** What comes after the metric's name: histograms have three. */
   readonly suffix?: '_bucket' | '_sum' | '_count'
-}
-
-/** What one scrape looks at. */
-export interface Seen extends Sight {
-  readonly peers: readonly PeerView[]
 }
 
 /** A row of the table: everything there is to know of a metric. */
@@ -26,7 +20,7 @@ export interface Metric {
   /** For docs only: what to know beside the help. */
   readonly note?: string
   /** The samples of this moment; none for what is not known yet. */
-  readonly read: (seen: Seen) => readonly Sample[] | Promise<readonly Sample[]>
+  readonly read: (sight: Sight) => readonly Sample[] | Promise<readonly Sample[]>
 }
 
 /** A single value; none when it is not known. */

@@ -1,6 +1,5 @@
 // The table of metrics: name, type, labels, help, and how each is read from what may be seen of the daemon. What a scrape
 // says and docs/metrics.md are both made of it.
-import { intentOf } from '../host-plan.ts'
 import { KINDS } from '../kernel/state.ts'
 import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
@@ -18,7 +17,7 @@ const PEERS: readonly Metric[] = [
     help: 'Peers by how they are reached.',
     labels: { state: PEER_STATES.join(', ') },
     note: '`unknown`: not probed yet. `refused`: its lease is not believed, and nothing is sent there.',
-    read: ({ peers }) => peerStates(peers),
+    read: peerStates,
   },
   {
     name: 'flannel_peer_rtt_seconds',
@@ -26,7 +25,7 @@ const PEERS: readonly Metric[] = [
     help: 'Time there and back to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ peers }) => peerSeries(peers, ({ rttMs }) => rttMs && rttMs / 1000),
+    read: ({ prober }) => peerSeries(prober, ({ rttMs }) => rttMs && rttMs / 1000),
   },
   {
     name: 'flannel_peer_loss_ratio',
@@ -34,7 +33,7 @@ const PEERS: readonly Metric[] = [
     help: 'Part of the probes of a peer that were lost, 0 to 1.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ peers }) => peerSeries(peers, ({ loss }) => loss),
+    read: ({ prober }) => peerSeries(prober, ({ loss }) => loss),
   },
   {
     name: 'flannel_peer_path_mtu_bytes',
@@ -42,7 +41,7 @@ const PEERS: readonly Metric[] = [
     help: 'Largest packet that gets to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ peers }) => peerSeries(peers, ({ pathMtu }) => pathMtu),
+    read: ({ prober }) => peerSeries(prober, ({ pathMtu }) => pathMtu),
   },
 ]
 
@@ -125,13 +124,8 @@ const KERNEL: readonly Metric[] = [
     help: 'Objects we want in the kernel, by how they are.',
     labels: { kind: KINDS.join(', '), state: OBJECT_STATES.join(', ') },
     note: '`refused` by the kernel; `conflict`: one that is not ours stands in its place.',
-    read: async ({ overlay, reconciler }) => {
-      if (overlay === undefined) return []
-      const { conflicts, report } = reconciler
-      const kinds = conflicts.map(({ wanted }) => wanted.kind)
-      const counts = await countObjects(intentOf(overlay.inputs), overlay.peers.values(), report.refused, kinds)
-      return counts.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count }))
-    },
+    read: async (sight) =>
+      (await countObjects(sight))?.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })) ?? [],
   },
   {
     name: 'flannel_kernel_drift_total',

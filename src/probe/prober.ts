@@ -82,6 +82,14 @@ export class Prober {
     return probed !== undefined && probed.peer === this.#parts.overlay.peers.get(subnet) ? probed.history : undefined
   }
 
+  /** Every peer that was probed lately. */
+  *judged(): Generator<readonly [Prefix, PeerHealth]> {
+    for (const subnet of this.#probed.keys()) {
+      const health = this.healthOf(subnet)
+      if (health !== undefined) yield [subnet, health]
+    }
+  }
+
   summary(): ProbeSummary {
     const peers = { up: 0, degraded: 0, unreachable: 0, unknown: this.#parts.overlay.peers.size }
     let proven = 0

@@ -3,12 +3,14 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { METRICS_DOC, metricsDoc } from '../../scripts/metrics-doc.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { LeaseCensus } from '../../src/lease/census.ts'
 import { PEER_SERIES, peerSeries, peerStates } from '../../src/metrics/peer-series.ts'
 import { bucketsOf, countsOf } from '../../src/metrics/sample.ts'
 import { METRICS } from '../../src/metrics/table.ts'
 import { Counter, Histogram } from '../../src/metrics/tally.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
-import type { PeerView } from '../../src/peer-view.ts'
+import type { PeerHealth } from '../../src/probe/health.ts'
 
 const MONITORING = join(import.meta.dirname, '../../examples/monitoring')
 const read = (name: string): string => readFileSync(join(MONITORING, name), 'utf8')
@@ -94,18 +96,39 @@ test('counters are added up by label, and begin at 0', (t) => {
 })
 
 test('of many peers only so many get a series, those in trouble first; all are counted', (t) => {
-  const peer = (n: number, state: PeerView['state']): PeerView =>
-    ({ subnet: `10.${n >> 8}.${n & 255}.0/24`, state, loss: state === 'up' ? 0 : 1 }) as PeerView
-  const peers = Array.from({ length: 5_000 }, (_, n) => peer(n, n % 1000 === 999 ? 'unreachable' : 'up'))
-  const series = peerSeries([...peers, peer(5_000, 'unknown')], ({ loss }) => loss)
+  const health = (n: number): PeerHealth => {
+    const state = n === 4_500 ? 'unknown' : n % 1000 === 999 ? 'unreachable' : 'up'
+    return {
+      state,
+      rttMs: undefined,
+      loss: state === 'up' ? 0 : 1,
+      pathMtu: undefined,
+      since: 0,
+      cause: 'none',
+      note: '',
+    }
+  }
+  const peers = Array.from({ length: 5_000 }, (_, n) => [`10.${n >> 8}.${n & 255}.0/24` as Prefix, health(n)] as const)
+  const series = peerSeries({ judged: () => peers }, ({ loss }) => loss)
   t.is(series.length, PEER_SERIES)
   t.deepEqual(
-    series.slice(0, 5).map(({ value }) => value),
-    [1, 1, 1, 1, 1],
+    series.slice(0, 6).map(({ value }) => value),
+    [1, 1, 1, 1, 1, 0],
   )
-  t.is(series[5]?.value, 0)
   t.deepEqual(
-    peerStates(peers).find(({ labels }) => labels?.['state'] === 'up'),
-    { labels: { state: 'up' }, value: 4_995 },
+    peerSeries({ judged: () => peers }, ({ rttMs }) => rttMs),
+    [],
+  )
+  t.deepEqual(
+    peerSeries(undefined, ({ loss }) => loss),
+    [],
+  )
+})
+
+test('before anything is known every peer is unknown, and no lease is refused', (t) => {
+  const states = peerStates({ overlay: undefined, prober: undefined, census: new LeaseCensus() })
+  t.deepEqual(
+    states.map(({ labels, value }) => `${labels?.['state']} ${value}`),
+    ['unreachable 0', 'degraded 0', 'up 0', 'unknown 0', 'refused 0'],
   )
 })
