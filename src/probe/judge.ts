@@ -55,7 +55,7 @@ export function judge(before: History | undefined, turn: Turn): History {
   const underlayAnswered = (before?.underlayAnswered ?? false) || answers(tallies.underlay)
   const answered = (before?.answered ?? false) || !silent
   // What is lost while nothing passes says nothing about how it passes afterwards.
-  const { sent, lost } = silent ? { sent: 0, lost: 0 } : window(before ?? { sent: 0, lost: 0 }, main)
+  const { sent, lost } = window(before ?? { sent: 0, lost: 0 }, silent ? undefined : main)
   const loss = silent ? 1 : sent === 0 ? 0 : lost / sent
   const known = { silentFrom: silentFrom ?? 0, silentTurns, answered, underlayAnswered }
   const verdict = silent ? silence(before, turn, known) : passing(before, turn, sent >= WINDOW / 2 ? loss : 0)
@@ -70,7 +70,11 @@ export function judge(before: History | undefined, turn: Turn): History {
 }
 
 /** Counts of the last turns with those of one more. */
-function window(before: { readonly sent: number; readonly lost: number }, main: Tally): { sent: number; lost: number } {
+function window(
+  before: { readonly sent: number; readonly lost: number },
+  main: Tally | undefined,
+): { readonly sent: number; readonly lost: number } {
+  if (main === undefined) return before
   const { sent, answered } = countOf(main, SMALL)
   const sum = { sent: before.sent + sent, lost: before.lost + sent - answered }
   return sum.sent > WINDOW ? { sent: sum.sent / 2, lost: sum.lost / 2 } : sum

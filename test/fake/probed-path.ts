@@ -1,0 +1,107 @@
+// A path between two hosts as probes meet it, without hosts: what it loses, what it blocks, how large a packet it takes.
+import type { Evidence } from '../../src/probe/evidence.ts'
+import { type History, type Turn, judge } from '../../src/probe/judge.ts'
+import type { PeerPath } from '../../src/probe/path.ts'
+import { type Ask, type Tallies, nextAsks } from '../../src/probe/plan.ts'
+import { asked, emptyTally, learned } from '../../src/probe/tally.ts'
+import type { Address } from '../../src/ip/address.ts'
+
+/** What becomes of packets on one lane. */
+export interface Fate {
+  /** Whether anything passes; true when absent. */
+  readonly open?: boolean
+  /** Bytes that pass; everything when absent. */
+  readonly mtu?: number
+}
+
+/** A world for one turn. */
+export interface World {
+  readonly tunnel?: Fate
+  readonly underlay?: Fate
+  /** The probability that an echo is not answered. */
+  readonly loss?: number
+  /** 0 to 1, as Math.random. */
+  readonly random?: () => number
+  readonly evidence?: Partial<Evidence>
+  /** Says that the host is not there. */
+  readonly refused?: boolean
+}
+
+const source = '10.2.1.0' as Address
+
+/** A path through a tunnel. */
+export const TUNNEL: PeerPath = {
+  via: 'tunnel',
+  tunnel: { source, destination: '10.2.2.0' as Address, full: 1450 },
+  underlay: { source, destination: '192.168.19.122' as Address, full: 1500 },
+  mtu: 1450,
+  port: 8472,
+  overhead: 50,
+  needs: [],
+}
+
+/** A plain route. */
+export const DIRECT: PeerPath = { ...TUNNEL, via: 'direct', tunnel: undefined, mtu: 1500, port: 0, overhead: 0 }
+
+export const NOTHING: Evidence = {
+  tunnelAt: undefined,
+  underlayAt: undefined,
+  saidAt: undefined,
+  heardUsAt: undefined,
+}
+
+/** One turn in a world: what it found, and the packets of each burst. */
+export function turnIn(
+  path: PeerPath,
+  world: World,
+  hint = 0,
+): { readonly tallies: Tallies; readonly bursts: readonly (readonly Ask[])[] } {
+  let tallies: Tallies = {
+    tunnel: path.tunnel && emptyTally(path.tunnel.full, hint),
+    underlay: emptyTally(path.underlay.full, hint === 0 ? 0 : hint + path.overhead),
+  }
+  const bursts: (readonly Ask[])[] = []
+  for (let burst = 0; ; burst++) {
+    const asks = nextAsks(tallies, burst)
+    if (asks.length === 0) return { tallies, bursts }
+    bursts.push(asks)
+    for (const { lane, length } of asks) {
+      const before = tallies[lane]
+      if (before === undefined) throw new Error(`a packet for the ${lane} there is not`)
+      const { open = true, mtu = Infinity } = world[lane] ?? {}
+      const back = open && length <= mtu && (world.random?.() ?? 1) >= (world.loss ?? 0)
+      const sent = asked(before, length)
+      const outcome = back
+        ? ({ kind: 'answered', rttMs: 1 } as const)
+        : ({ kind: 'refused', why: 'unreachable' } as const)
+      tallies = { ...tallies, [lane]: back || world.refused === true ? learned(sent, length, outcome) : sent }
+    }
+  }
+}
+
+/** Turns five seconds apart, one per world: what is known of the peer after each. */
+export function life(path: PeerPath, worlds: readonly World[]): readonly History[] {
+  const found: History[] = []
+  for (const [i, world] of worlds.entries()) {
+    const before = found.at(-1)
+    const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
+    const from = i * 5000
+    const turn: Turn = {
+      ...{ path, tallies: turnIn(path, world, hint).tallies, from, to: from + 2000, at: 1_000_000 + from },
+      evidence: { ...NOTHING, ...world.evidence },
+    }
+    found.push(judge(before, turn))
+  }
+  return found
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,157 @@
+// Echo packets: written and read back, and whatever else may come in; the kernel's filter agrees with the reader.
+import test from 'ava'
+import fc from 'fast-check'
+import { type Address, fromNumber } from '../../src/ip/address.ts'
+import { echoFilter } from '../../src/probe/filter.ts'
+import { type EchoRequest, SMALLEST, readMessage, writeRequest } from '../../src/probe/icmp.ts'
+
+const address = fc.integer({ min: 1, max: 0xffff_ffff }).map(fromNumber)
+const word = fc.nat(0xffff)
+const request: fc.Arbitrary<EchoRequest> = fc.record({
+  source: address,
+  destination: address,
+  id: word,
+  sequence: word,
+  length: fc.integer({ min: SMALLEST, max: 9000 }),
+  df: fc.boolean(),
+  mark: fc.record({
+    token: fc.nat(0xffff_ffff),
+    subnet: fc.option(address, { nil: undefined }),
+    silent: fc.boolean(),
+    heard: fc.oneof(
+      fc.constantFrom(undefined, Infinity),
+      fc.nat(60_000).map((tenths) => tenths / 10),
+    ),
+  }),
+})
+
+const SAMPLE: EchoRequest = {
+  source: '10.2.1.0' as Address,
+  destination: '10.2.2.0' as Address,
+  id: 0x1234,
+  sequence: 7,
+  length: 100,
+  df: true,
+  mark: { token: 1, subnet: '10.2.1.0' as Address, silent: false, heard: 2.5 },
+}
+
+/** The request as its answer. */
+function replyTo(packet: Buffer): Buffer {
+  const reply = Buffer.from(packet)
+  packet.copy(reply, 12, 16, 20)
+  packet.copy(reply, 16, 12, 16)
+  reply.writeUInt8(0, 20)
+  // The type went from 8 to 0: the checksum by the difference (RFC 1624).
+  const sum = packet.readUInt16BE(22) + 0x0800
+  reply.writeUInt16BE((sum & 0xffff) + (sum >>> 16), 22)
+  return reply
+}
+
+/** A router's refusal of a packet. */
+function refusalOf(packet: Buffer, code: number, mtu = 0): Buffer {
+  const refusal = Buffer.alloc(20 + 8 + 28)
+  refusal.writeUInt8(0x45, 0)
+  refusal.writeUInt16BE(refusal.length, 2)
+  refusal.writeUInt8(1, 9)
+  refusal.set([192, 168, 19, 1], 12)
+  refusal.set([3, code], 20)
+  refusal.writeUInt16BE(mtu, 26)
+  packet.copy(refusal, 28, 0, 28)
+  let sum = 0
+  for (let at = 20; at < refusal.length; at += 2) sum += refusal.readUInt16BE(at)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  refusal.writeUInt16BE(~sum & 0xffff, 22)
+  return refusal
+}
+
+test('a request reads back as it was written, and so does its answer', (t) => {
+  fc.assert(
+    fc.property(request, (it) => {
+      const packet = writeRequest(it)
+      t.is(packet.length, it.length)
+      t.is((packet.readUInt16BE(6) & 0x4000) !== 0, it.df)
+      const { source, id, sequence, mark } = it
+      t.deepEqual(readMessage(packet), { kind: 'request', source, id, sequence, mark })
+      t.deepEqual(readMessage(replyTo(packet)), { kind: 'reply', source: it.destination, id, sequence, mark })
+    }),
+  )
+})
+
+test('a refusal tells which request it is about, why, and what fits', (t) => {
+  const packet = writeRequest(SAMPLE)
+  const about = { kind: 'refused', source: '192.168.19.1', destination: '10.2.2.0', id: 0x1234, sequence: 7 }
+  t.deepEqual(readMessage(refusalOf(packet, 4, 1400)), { ...about, why: 'too-big', mtu: 1400 } as never)
+  t.deepEqual(readMessage(refusalOf(packet, 1)), { ...about, why: 'unreachable', mtu: 0 } as never)
+  t.deepEqual(readMessage(refusalOf(packet, 13)), { ...about, why: 'prohibited', mtu: 0 } as never)
+  t.is(readMessage(refusalOf(packet, 3)), undefined, 'a port is nothing an echo has')
+})
+
+test('a packet with a bit the other way is nothing', (t) => {
+  fc.assert(
+    fc.property(request, fc.nat(), fc.nat(7), (it, at, bit) => {
+      const packet = writeRequest(it)
+      const place = 20 + (at % (packet.length - 20))
+      packet.writeUInt8(packet.readUInt8(place) ^ (1 << bit), place)
+      t.is(readMessage(packet), undefined)
+    }),
+  )
+})
+
+test('any bytes at all are read without throwing', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, header) => {
+      const packet = Buffer.from(bytes)
+      if (header && packet.length >= 20) {
+        packet.writeUInt8(0x45, 0)
+        packet.writeUInt8(1, 9)
+        packet.writeUInt16BE(packet.length, 2)
+      }
+      readMessage(packet)
+      t.pass()
+    }),
+  )
+})
+
+/** What the kernel does with a classic BPF program: the number it returns. */
+function run(program: Uint8Array, packet: Buffer): number {
+  const code = new DataView(program.buffer)
+  let [a, x] = [0, 0]
+  for (let at = 0; ; at++) {
+    const k = code.getUint32(at * 8 + 4, true)
+    const size = { 0x50: 1, 0x48: 2, 0x40: 4 }[code.getUint16(at * 8, true)]
+    switch (code.getUint16(at * 8, true)) {
+      case 0x06:
+        return k
+      case 0xb1:
+        if (k >= packet.length) return 0
+        x = (packet.readUInt8(k) & 15) * 4
+        break
+      case 0x15:
+        at += code.getUint8(at * 8 + (a === k ? 2 : 3))
+        break
+      default:
+        if (size === undefined) throw new Error('an instruction that is not there')
+        if (x + k + size > packet.length) return 0
+        a = packet.readUIntBE(x + k, size)
+    }
+  }
+}
+
+test('the filter lets in what is ours: marked requests, answers to our id and refusals of it; and nothing else', (t) => {
+  const filter = echoFilter(0x1234)
+  const lets = (packet: Buffer): boolean => run(filter, packet) !== 0
+  const [ours, foreign] = [writeRequest(SAMPLE), writeRequest({ ...SAMPLE, id: 99 })]
+  t.deepEqual([ours, foreign].map(lets), [true, true], 'requests of anyone')
+  t.deepEqual([replyTo(ours), replyTo(foreign)].map(lets), [true, false])
+  t.deepEqual([refusalOf(ours, 4), refusalOf(foreign, 4)].map(lets), [true, false])
+  const plain = Buffer.from(ours)
+  plain.fill(0x55, 28)
+  t.false(lets(plain), "ping's own requests")
+  t.false(lets(ours.subarray(0, 30)), 'what is too short for a mark')
+  fc.assert(
+    fc.property(request, (it) => {
+      t.true(lets(writeRequest(it)))
+      t.is(lets(replyTo(writeRequest(it))), it.id === 0x1234)
+    }),
+  )
+})

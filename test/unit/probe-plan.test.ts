@@ -1,0 +1,69 @@
+// What a turn asks: enough to be sure, the right size found, and no more than that.
+import test from 'ava'
+import fc from 'fast-check'
+import { CONFIRMED, BURSTS } from '../../src/probe/plan.ts'
+import { SMALL, countOf, passes } from '../../src/probe/tally.ts'
+import { DIRECT, TUNNEL, seeded, turnIn } from '../fake/probed-path.ts'
+
+test('a peer that is well costs one burst: four small packets and two full ones each way of asking', (t) => {
+  const { bursts } = turnIn(TUNNEL, {})
+  t.is(bursts.length, 1)
+  t.deepEqual(
+    ['tunnel', 'underlay'].map((lane) => bursts[0]?.filter((ask) => ask.lane === lane).map(({ length }) => length)),
+    [
+      [SMALL, SMALL, SMALL, SMALL, 1450, 1450],
+      [SMALL, SMALL, SMALL, SMALL, 1500, 1500],
+    ],
+  )
+  t.is(turnIn(DIRECT, {}).bursts[0]?.length, 6)
+})
+
+test('a silent peer is asked eight times before it is called so, in two bursts', (t) => {
+  const { tallies, bursts } = turnIn(TUNNEL, { tunnel: { open: false } })
+  t.is(bursts.length, 2)
+  t.deepEqual(tallies.tunnel && countOf(tallies.tunnel, SMALL), { sent: CONFIRMED, answered: 0 })
+})
+
+test('a host that drops ICMP beside its tunnel costs nothing more', (t) => {
+  t.is(turnIn(TUNNEL, { underlay: { open: false } }).bursts.length, 1)
+})
+
+test('any path MTU is found exactly within one turn, in the tunnel, beneath it and by a plain route', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: SMALL, max: 1449 }), fc.nat(1500), (mtu, hint) => {
+      const inside = turnIn(TUNNEL, { tunnel: { mtu } }, hint)
+      t.is(inside.tallies.tunnel && passes(inside.tallies.tunnel), mtu)
+      const beneath = turnIn(TUNNEL, { underlay: { mtu } }, hint)
+      t.is(passes(beneath.tallies.underlay), mtu)
+      t.is(passes(turnIn(DIRECT, { underlay: { mtu } }, hint).tallies.underlay), mtu)
+      t.true(inside.bursts.length <= BURSTS)
+    }),
+  )
+  t.pass()
+})
+
+test('a path MTU that is known is seen again with a few packets', (t) => {
+  const { bursts } = turnIn(TUNNEL, { tunnel: { mtu: 1400 } }, 1400)
+  t.is(bursts.length, 2)
+  t.deepEqual(
+    bursts[1]?.map(({ length }) => length).toSorted((a, b) => a - b),
+    [1400, 1400, 1401, 1401, 1450, 1450, 1450, 1450, 1450, 1450],
+  )
+})
+
+test('whatever is lost, a turn ends, and no size is said to pass that does not', (t) => {
+  fc.assert(
+    fc.property(
+      fc.nat(),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer({ min: SMALL, max: 1500 }),
+      (seed, loss, mtu) => {
+        const { tallies, bursts } = turnIn(TUNNEL, { tunnel: { mtu }, loss, random: seeded(seed) })
+        t.true(bursts.length <= BURSTS)
+        t.true(bursts.flat().length <= 120, 'bounded cost')
+        t.true(passes(tallies.tunnel ?? tallies.underlay) <= mtu)
+      },
+    ),
+  )
+  t.pass()
+})
