@@ -20,7 +20,9 @@ export function headline({ word, summary }: Verdict, { host, address, since }: S
 
 /** One line for each reason, the command last. */
 export function reasonLines({ reasons }: Verdict): readonly string[] {
-  return reasons.map(({ text, run }) => `→ ${text}${run === null ? '' : `. Run: ${run}`}`)
+  return reasons.map(
+    ({ text, run }) => `→ ${text}${run === null ? '' : `${/[.?!]$/.test(text) ? '' : '.'} Run: ${run}`}`,
+  )
 }
 
 /** What there is to say about a host; `now` in milliseconds since 1970. */

@@ -90,6 +90,8 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   let lastForeign = -Infinity
   let debounce = DEBOUNCE_MS
   let error: string | undefined
+  /** Somebody else changed our table, and it is not put right yet. */
+  let damaged = false
   let dirty = false
   let running: Promise<void> | undefined
   let stopped = false
@@ -115,13 +117,17 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   async function loop(): Promise<void> {
     while (dirty && !stopped) {
       dirty = false
+      const mending = damaged
+      damaged = false
       try {
         await pass(wanted)
         if (error !== undefined) log.info(`${kind.what}: in place`)
+        else if (mending) log.info(`${kind.what}: changed by somebody else: put right`)
         error = undefined
         backoff = BACKOFF_MS.first
       } catch (thrown) {
         actual = undefined
+        damaged ||= mending
         failed(messageOf(thrown))
       }
     }
@@ -193,6 +199,7 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   /** Somebody else changed our table: what is in it now we do not know. */
   function foreign(): void {
     actual = undefined
+    damaged = wanted !== undefined
     const now = performance.now()
     const contended = now - lastForeign < CONTENTION.endsAfterMs
     debounce = contended ? Math.min(debounce * 1.5, CONTENTION.debounceMs) : DEBOUNCE_MS
