@@ -1,17 +1,27 @@
 // What a scrape answers: the table in Prometheus' text format. Invariant: prom-client is loaded by the first scrape, so
 // that a daemon nobody scrapes pays nothing for it, and nothing runs between two scrapes.
 import type Registry from 'prom-client/lib/registry.js'
-import type { Handler } from '../http.ts'
+import type { Answer, Handler } from '../http.ts'
 import type { Sight } from '../operator.ts'
 import type { Metric } from './sample.ts'
 import { METRICS } from './table.ts'
 
-/** Answers GET /metrics. */
+/** A scrape is made at most once in so many milliseconds: the port is open, and a scrape starts a process. */
+const FRESH_MS = 500
+
+/** Answers GET /metrics; whoever asks again at once gets the same text. */
 export function metricsRoute(sight: Sight): Handler {
   let filled: Promise<Registry> | undefined
-  return async () => {
+  let last: Promise<Answer> | undefined
+  let until = 0
+  const scrape = async (): Promise<Answer> => {
     const registry = await (filled ??= fill(sight))
     return { status: 200, text: await registry.metrics(), type: registry.contentType }
+  }
+  return () => {
+    if (last !== undefined && performance.now() < until) return last
+    until = Infinity
+    return (last = scrape().finally(() => (until = performance.now() + FRESH_MS)))
   }
 }
 
