@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
+import { ROOT } from './flanneld.ts'
 import type { Space } from './space.ts'
 
 /** A page that is open. */
@@ -56,4 +57,21 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   })
   await page.goto(`${origin}/`)
   return { page, complaints }
+}
+
+/** Pictures for the documents, made by `make screenshots` and by no other run: pixels and times differ each time. */
+export const PICTURES = process.env['SCREENSHOTS'] === '1'
+
+/** Takes one of the whole page, or of its upper `height` pixels. */
+export async function picture(page: Page, name: string, height?: number): Promise<void> {
+  if (!PICTURES) return
+  const { width = 0 } = page.viewportSize() ?? {}
+  const path = join(ROOT, 'docs/screenshots', `${name}.png`)
+  const whole = await page.evaluate<number>('document.documentElement.scrollHeight')
+  await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width, height: Math.min(height ?? whole, whole) } })
+}
+
+/** By how many pixels the page is wider than the screen. */
+export async function overflow(page: Page): Promise<number> {
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }

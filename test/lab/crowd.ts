@@ -39,12 +39,13 @@ export function crowdPeer(i: number, length: 24 | 28 = 24): CrowdPeer {
 export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, length: 24 | 28 = 24): Promise<Crowd> {
   const host = await lan.host(150)
   const peers = Array.from({ length: count }, (_, i) => crowdPeer(i, length))
-  // A local route makes an address answer without being on a device; frames to any MAC are taken for our own.
+  // What leaves the tunnel comes from the first peer's address, which every guard knows. A local route makes an address answer without being on a device; frames to any MAC are taken for our own.
   await host.run(`set -e
     for i in 200 201 202 203; do ip addr add 192.168.19.$i/24 dev enp0s3; done
     ip route add local 192.168.32.0/19 dev lo
-    ip link add flannel.1 type vxlan id 1 dstport 8472 local ${host.address} dev enp0s3 nolearning
+    ip link add flannel.1 type vxlan id 1 dstport 8472 local 192.168.19.200 dev enp0s3 nolearning
     ip link set flannel.1 mtu 1450 up
+    ip rule add lookup local pref 10 && ip rule del pref 0
     ip route add local 10.2.0.0/16 dev lo
     ip addr add 10.2.255.255/32 dev flannel.1`)
   await host.run(
@@ -86,6 +87,6 @@ export async function answerTo(crowd: Crowd, host: Host): Promise<void> {
   await crowd.run(`set -e
     bridge fdb append ${mac} dev flannel.1 dst ${host.address}
     ip neigh replace ${vtep} lladdr ${mac} dev flannel.1 nud permanent
-    ip route add throw ${vtep}/32 table local
-    ip route add ${vtep}/32 dev flannel.1`)
+    ip route add ${vtep}/32 dev flannel.1 table 100
+    ip rule add to ${vtep}/32 lookup 100 pref 5`)
 }

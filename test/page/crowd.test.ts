@@ -1,0 +1,117 @@
+// The page of a host with a thousand peers, and of one with a handful in all states.
+import test from 'ava'
+import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/browser.ts'
+import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/crowd.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
+import { type Host, createLab } from '../lab/lab.ts'
+import { deleteLeases } from '../lab/raw-leases.ts'
+import { waitFor } from '../lab/wait.ts'
+
+interface Stage {
+  readonly etcd: EtcdHost
+  readonly crowd: Crowd
+  readonly host: Host
+}
+
+/** A host with a daemon that has so many peers. */
+async function stage(t: Parameters<typeof createLab>[0], count: number, length: 24 | 28): Promise<Stage> {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await etcdHost(lan)
+  const backend = { Type: 'vxlan', DirectRouting: true }
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetLen: length, Backend: backend })
+  const crowd = await createCrowd(lan, etcd, count, length)
+  const host = await lan.host(121)
+  await meetCrowd(crowd, host)
+  const daemon = await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`)
+  await ready(host, daemon)
+  await daemon.line(/ready:/)
+  await answerTo(crowd, host)
+  return { etcd, crowd, host }
+}
+
+test('1,000 peers: all in the picture, found by the filter, walked by keyboard, at 360 pixels too', async (t) => {
+  const { etcd, crowd, host } = await stage(t, 1000, 28)
+  const lost = crowd.peers.filter((_, i) => i % 131 === 100)
+  await crowd.silence(lost)
+  const { page, complaints } = await openPage(await startBrowser(t, host))
+  const options = page.getByRole('option')
+  await page.locator('[role=option]:nth-child(900)').waitFor()
+  t.is(await options.count(), 1000)
+  t.is(await page.getByRole('row').count(), 51, 'the table begins with some')
+
+  await page.getByLabel('Filter').fill('10.2.7.')
+  await page.getByText('16 of 1000 peers shown').waitFor()
+  t.is(await options.count(), 16)
+  await page.getByLabel('Filter').fill('10.2.7.16/28 vxlan')
+  await page.getByText('1 of 1000 peers shown').waitFor()
+  await options.filter({ hasText: '10.2.7.16/28' }).waitFor()
+  await page.getByLabel('Filter').fill('10.9.')
+  await page.getByText('No peer matches the filter.').waitFor()
+  await page.getByLabel('Filter').fill('')
+  await page.locator('[role=option]:nth-child(900)').waitFor()
+
+  await page.getByLabel('Filter').focus()
+  await page.keyboard.press('Tab')
+  const focused = (): Promise<string> => page.evaluate<string>('document.activeElement.getAttribute("data-key") ?? ""')
+  const walked = [await focused()]
+  for (const key of ['ArrowRight', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'End']) {
+    await page.keyboard.press(key)
+    walked.push(await focused())
+  }
+  t.is(new Set(walked).size, walked.length, walked.join(', '))
+  t.true(walked.every((key) => key.startsWith('10.2.')))
+  await page.keyboard.press('Enter')
+  const [subnet = ''] = (walked.at(-1) ?? '').split(' ')
+  await page.getByRole('region', { name: 'The chosen peer' }).filter({ hasText: subnet }).waitFor()
+  await page.keyboard.press('Enter')
+
+  await deleteLeases(etcd, ['10.2.7.16-28'])
+  await page.locator('#counts').getByText(/\d/).first().waitFor()
+  await waitFor('one less', async () => (await options.count()) === 999)
+  t.is(await overflow(page), 0)
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.locator('[role=option]:nth-child(900)').waitFor()
+  t.is(await overflow(page), 0, 'at 360 pixels')
+  t.deepEqual(complaints, [])
+  if (PICTURES) {
+    // All have had their turn.
+    await page.getByRole('button', { name: 'unknown' }).waitFor({ state: 'detached', timeout: 600_000 })
+    await page.setViewportSize({ width: 1180, height: 900 })
+    await picture(page, 'thousand', 900)
+    await page.setViewportSize({ width: 360, height: 740 })
+    await picture(page, 'thousand-phone', 1200)
+  }
+})
+
+test('a handful of peers: direct ones and tunnelled ones apart, the silent one first', async (t) => {
+  const { crowd, host } = await stage(t, 9, 24)
+  const silent = crowd.peers.slice(6, 7)
+  await crowd.silence(silent)
+  const [{ subnet = '' } = {}] = silent
+  const browser = await startBrowser(t, host)
+  const { page, complaints } = await openPage(browser)
+  await page.getByRole('option').first().filter({ hasText: subnet }).filter({ hasText: 'unreachable' }).waitFor()
+  await page.getByRole('button', { name: '8 up' }).waitFor()
+  t.is(await page.getByRole('option').filter({ hasText: 'direct' }).count(), 4)
+  t.is(await page.getByRole('row').filter({ hasText: 'vxlan tunnel' }).count(), 5)
+  await page.getByRole('button', { name: '1 unreachable' }).click()
+  await page.getByText('1 of 9 peers shown').waitFor()
+  await page.getByRole('button', { name: '1 unreachable' }).click()
+  await host.run('ip route del 10.2.1.0/24; ip neigh flush dev flannel.1 nud permanent')
+  await page.getByRole('log').getByText('put right').first().waitFor()
+  t.is(await overflow(page), 0)
+  await picture(page, 'page')
+  for (const [name, options] of [
+    ['phone', { viewport: { width: 360, height: 740 } }],
+    ['dark', { colorScheme: 'dark' }],
+  ] as const) {
+    const other = await openPage(browser, options)
+    await other.page.getByRole('option').nth(8).waitFor()
+    await other.page.locator('#leases').getByText('ours').waitFor()
+    t.is(await overflow(other.page), 0, name)
+    await picture(other.page, name, name === 'phone' ? 1500 : 900)
+    t.deepEqual(other.complaints, [])
+  }
+  t.deepEqual(complaints, [])
+})

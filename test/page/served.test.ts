@@ -1,0 +1,79 @@
+// What the health port serves: nothing of the page unless asked for, at every point of the daemon's life, and harmless whatever
+// others write into etcd.
+import test from 'ava'
+import { openPage, startBrowser } from '../lab/browser.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { health } from '../lab/health.ts'
+import { createLab } from '../lab/lab.ts'
+import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const PATHS = ['/', '/page.css', '/page.js', '/api/state', '/api/live']
+
+test('off by default: 404 for all of it', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const host = await lan.host(121)
+  await startFlanneld(host, `${ARGS} -healthz-port=9000`)
+  await waitFor('the health port', () => health(host, '/healthz'))
+  for (const path of PATHS) t.is((await health(host, path)).status, 404, path)
+})
+
+test('it is there while the daemon waits for etcd, says so, and goes on by itself', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const host = await lan.host(121)
+  await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`)
+  await waitFor('the health port', () => health(host, '/healthz'))
+  const { page, complaints } = await openPage(await startBrowser(t, host))
+  const title = page.getByRole('heading', { level: 1 })
+  await title.filter({ hasText: 'broken' }).filter({ hasText: 'etcd' }).waitFor()
+  await page.getByText('no subnet yet').or(page.getByText('No peers:')).first().waitFor()
+  const etcd = await etcdHost(lan)
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await title.filter({ hasText: 'whole' }).waitFor()
+  t.deepEqual(complaints, [])
+})
+
+test('text of a lease is text: no markup, no script, no request comes of it', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const evil = `<img src=x onerror=document.title='gone'><script>document.title='gone'</script>`
+  await putLeases(etcd, [
+    { name: '10.2.7.0-24', value: vxlanValue('192.168.19.207', '0a:00:00:00:00:07', { BackendType: evil }) },
+    { name: '<b>10.2.8.0-24<b>', value: vxlanValue('192.168.19.208', '0a:00:00:00:00:08') },
+  ])
+  await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
+  const { page, complaints } = await openPage(await startBrowser(t, host))
+  await page.locator('#leases').getByText(evil).waitFor()
+  await page.getByRole('rowheader', { name: '<b>10.2.8.0-24<b>' }).waitFor()
+  t.is(await page.locator('img, b, body script').count(), 0)
+  t.regex(await page.title(), /^\w+ · 10\.2\./)
+  t.deepEqual(complaints, [])
+
+  const policies = await host.run(`for path in ${PATHS.slice(0, 3).join(' ')}; do
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET $path HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3" | grep -i ^content-security-policy
+  done`)
+  t.is(policies.match(/default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'/g)?.length, 3)
+  t.notRegex(policies, /unsafe/)
+})
+
+test('it only reads: no other method is answered, and who follows is told the whole first', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
+  const send = (method: string, path: string): Promise<string> =>
+    host.run('timeout 20 bash -s', `exec 3<>/dev/tcp/127.0.0.1/9000; printf '${method} ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`) // prettier-ignore
+  for (const method of ['POST', 'PUT', 'DELETE']) {
+    for (const path of PATHS) t.regex(await send(method, path), /^HTTP\/1\.[01] 404/, `${method} ${path}`)
+  }
+  const state = JSON.parse((await health(host, '/api/state')).text) as object
+  t.deepEqual(Object.keys(state), ['version', 'at', 'verdict', 'host', 'facts', 'peers', 'unshown', 'leases', 'events'])
+  t.like(state, { verdict: { word: 'whole', reasons: [] }, peers: [] })
+  const first = await host.run(
+    'timeout 20 bash -s',
+    `exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET /api/live HTTP/1.0\\r\\n\\r\\n' >&3; while read -r line <&3; do case $line in data:*) echo "$line"; break;; esac; done`,
+  )
+  t.regex(first, /^data: \{.*"whole":true/)
+})
