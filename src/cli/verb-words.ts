@@ -36,6 +36,7 @@ export const VERB_WORDS: Readonly<Record<Verb, VerbWords>> = {
   events: { flags: { follow: undefined, ...JSON_ONLY }, words: [], daemon: true },
   leases: { flags: JSON_ONLY, words: [], daemon: true },
   peers: { flags: JSON_ONLY, words: [], daemon: true },
+  ping: { flags: { count: 'any', ...JSON_ONLY }, words: ['any'], daemon: true },
   release: { flags: JSON_ONLY, words: ['any'], daemon: true },
   reserve: { flags: JSON_ONLY, words: ['any', 'any'], daemon: true },
   status: { flags: { watch: undefined, ...JSON_ONLY }, words: [], daemon: true },

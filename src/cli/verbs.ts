@@ -12,6 +12,7 @@ import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { leases } from './leases.ts'
 import { peers } from './peers.ts'
+import { ping } from './ping.ts'
 import { releaseVerb, reserveVerb } from './reservation.ts'
 import { status } from './status.ts'
 import type { Terminal } from './terminal.ts'
@@ -27,6 +28,7 @@ const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) =
   events,
   leases,
   peers,
+  ping,
   release: releaseVerb,
   reserve: reserveVerb,
   status,

@@ -12,6 +12,7 @@ export const VERBS = {
   events: 'what happened: repairs, peers, leases, etcd, firewall',
   leases: 'who has which subnet and until when, and what is free',
   peers: 'the peers, those in trouble first',
+  ping: 'probe one peer now, through the tunnel and beside it',
   release: 'give the reservation of a subnet back',
   reserve: 'reserve a subnet for one host',
   status: 'how this host is doing, and what to do about it',

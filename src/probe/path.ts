@@ -43,7 +43,7 @@ export interface Way {
 }
 
 /** Outer Ethernet 14 + IP 20 + UDP 8 + VXLAN 8 (RFC 7348): as 14 are within, 50 are what it grows by. */
-const VXLAN_OVERHEAD = 50
+export const VXLAN_OVERHEAD = 50
 
 /** The path to a peer; undefined when there is none, or by IPv6. */
 export function pathTo(

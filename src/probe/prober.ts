@@ -120,8 +120,8 @@ export class Prober {
         if (this.#pinger !== undefined) await this.#round()
       } catch (error) {
         // Said once: what is missing will hardly come back by itself, but costs little to look for.
-        if (this.#off === undefined) log.warn(`no probes: ${reasonOf(error)}; peers' states are not known`)
-        this.#off = reasonOf(error)
+        if (this.#off === undefined) log.warn(`no probes: ${messageOf(error)}; peers' states are not known`)
+        this.#off = messageOf(error)
       }
       next = Math.max(next + interval * 1000, performance.now())
       await pause(next - performance.now(), signal)
@@ -221,10 +221,4 @@ export class Prober {
       }
     }
   }
-}
-
-/** What raw-socket and the loader of addons say, in words that help. */
-function reasonOf(error: unknown): string {
-  const text = messageOf(error)
-  return text === 'Operation not permitted' ? 'raw socket: CAP_NET_RAW is missing' : text
 }

@@ -1,6 +1,7 @@
 // The raw socket: ICMP out and in. One for all peers, in the main thread, since raw-socket's addon knows no other.
 // Invariant: no child process inherits it, and the kernel hands over nothing but what concerns us (filter.ts).
 import { readdirSync } from 'node:fs'
+import { OperatorError, messageOf } from '../errors.ts'
 import { addon } from '../netlink/addon.ts'
 import type { Address } from '../ip/address.ts'
 import { echoFilter } from './filter.ts'
@@ -32,11 +33,11 @@ const FIOCLEX = 0x5451
 /** Larger than any packet of ours; a longer one is cut, and so has a wrong checksum. */
 const BUFFER_BYTES = 10_000
 
-/** Opens it for echo requests of `id`. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
+/** Opens it for echo requests of `id`. Rejects with OperatorError when the addon cannot be loaded or CAP_NET_RAW is missing. */
 export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<IcmpSocket> {
   // Late: the daemon's start does not wait for it.
   const { createSocket } = await import('raw-socket')
-  const socket = createSocket({ protocol: ICMP, bufferSize: BUFFER_BYTES })
+  const socket = permitted(() => createSocket({ protocol: ICMP, bufferSize: BUFFER_BYTES }))
   let open = true
   const close = (): void => {
     if (open) socket.close()
@@ -64,6 +65,16 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
         if (error !== null) failed(error.message)
       })
     },
+  }
+}
+
+/** raw-socket tells errors by their text alone (strerror(3)). */
+function permitted<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    if (messageOf(error) !== 'Operation not permitted') throw error
+    throw new OperatorError('raw socket: CAP_NET_RAW is missing', { cause: error })
   }
 }
 

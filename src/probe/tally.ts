@@ -94,3 +94,19 @@ export function shortens(tally: Tally): boolean {
   const full = countOf(tally, tally.full)
   return tally.full > SMALL && answers(tally) && full.sent > 0 && full.answered === 0
 }
+
+/** What two turns found, as one. */
+export function addedUp<T extends { readonly tunnel: Tally | undefined; readonly underlay: Tally }>(a: T, b: T): T {
+  const tunnel = a.tunnel && b.tunnel && sumOf(a.tunnel, b.tunnel)
+  return { ...a, tunnel, underlay: sumOf(a.underlay, b.underlay) }
+}
+
+function sumOf(a: Tally, b: Tally): Tally {
+  const counts = new Map(a.counts)
+  for (const [length, { sent, answered }] of b.counts) {
+    const before = countOf(a, length)
+    counts.set(length, { sent: before.sent + sent, answered: before.answered + answered })
+  }
+  const rttMs = a.rttMs === undefined || b.rttMs === undefined ? (a.rttMs ?? b.rttMs) : Math.min(a.rttMs, b.rttMs)
+  return { ...a, counts, rttMs, refused: b.refused ?? a.refused, error: b.error ?? a.error }
+}

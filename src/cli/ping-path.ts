@@ -1,0 +1,58 @@
+// The path to a peer where no daemon runs to tell it: from the entries that one left in the kernel, and subnet.env.
+import { OperatorError } from '../errors.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
+import { addressOf, contains, parseInterfacePrefix, parsePrefix } from '../ip/prefix.ts'
+import { LiveKernel } from '../kernel/live.ts'
+import type { VxlanLink } from '../kernel/state.ts'
+import { VXLAN_OVERHEAD } from '../probe/path.ts'
+import type { PathView } from '../probe/routes.ts'
+import { readSubnetEnv } from '../subnet-env.ts'
+import { peersIn } from './kernel-peers.ts'
+import { objectsLeft } from './left-behind.ts'
+
+/** The kernel's own choice of a source address (raw(7)). */
+const ANY = '0.0.0.0' as Address
+
+/** The path to the peer that `to` names: its subnet, an address in it, or its host's. Rejects with OperatorError. */
+export async function pathLeft(to: string, subnetFile: string): Promise<PathView> {
+  const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
+  if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
+  const found = peersIn(await objectsLeft(['neighbor', 'fdb', 'nexthop']))
+  const peer = found.find(({ subnet, publicAddress }) => {
+    const prefix = parsePrefix(subnet)
+    return publicAddress === address || (prefix !== undefined && contains(prefix, address))
+  })
+  const [subnet, host] = [parsePrefix(peer?.subnet ?? ''), parseAddress(peer?.publicAddress ?? '')]
+  if (peer === undefined || subnet === undefined || host === undefined) {
+    throw new OperatorError(`${to}: no daemon answers, and no route in the kernel leads to such a peer: start flanneld`)
+  }
+  const env = await readSubnetEnv(subnetFile)
+  const link = await tunnelLink()
+  const whole = { subnet, publicAddress: host, health: null }
+  if (peer.via === 'direct' || link === undefined) {
+    const mtu = env?.mtu ?? 1500
+    const underlay = { source: ANY, destination: host, full: mtu }
+    return { ...whole, via: 'direct', mtu, port: 0, overhead: 0, tunnel: null, underlay }
+  }
+  const { mtu, port, local } = link
+  return {
+    ...{ ...whole, via: 'tunnel', mtu, port, overhead: VXLAN_OVERHEAD },
+    tunnel: {
+      source: env?.subnet === undefined ? ANY : addressOf(env.subnet),
+      destination: addressOf(subnet),
+      full: mtu,
+    },
+    underlay: { source: local, destination: host, full: mtu + VXLAN_OVERHEAD },
+  }
+}
+
+/** The first device named as flannel's are. */
+async function tunnelLink(): Promise<VxlanLink | undefined> {
+  const kernel = new LiveKernel()
+  try {
+    const links = [...(await kernel.observe('link', [])).values()]
+    return links.find((it): it is VxlanLink => it.kind === 'link' && /^flannel\.\d+$/.test(it.name))
+  } finally {
+    kernel.close()
+  }
+}

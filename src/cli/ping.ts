@@ -1,0 +1,95 @@
+// `flanneld ping`: probes one peer now, through the tunnel and beside it, and says what that shows. The running daemon
+// tells the path; where none runs, what is left in the kernel does.
+import { askControl, controlPath } from '../control.ts'
+import { OperatorError } from '../errors.ts'
+import { addressOf, parsePrefix } from '../ip/prefix.ts'
+import { EvidenceBook } from '../probe/evidence.ts'
+import { type History, judge } from '../probe/judge.ts'
+import { Pinger } from '../probe/pinger.ts'
+import type { Tallies } from '../probe/plan.ts'
+import type { PathView } from '../probe/routes.ts'
+import { addedUp } from '../probe/tally.ts'
+import { takeTurn } from '../probe/turn.ts'
+import { UsageError } from '../options.ts'
+import { askedOf } from './asked.ts'
+import { type PingReport, pingReport, renderPing } from './ping-report.ts'
+import { pathLeft } from './ping-path.ts'
+import type { Terminal } from './terminal.ts'
+
+const HELP = `Usage: flanneld ping SUBNET|IP [-json] [-count N] [OPTION]...
+
+Probes one peer now, by ICMP: through the tunnel and to its host beside it, small packets and packets of the full MTU. Says
+how many came back, how fast, how large they may be, and what that means. The peer is named by its subnet, an address in
+it, or its host's address.
+
+  -count N  so many rounds, 1 to 1000 (default 1): each is four small packets and two of the full size each way, and some
+            more when they are lost
+
+Asks the running daemon for the path; where none runs, the kernel. Needs CAP_NET_RAW.
+Exit status: 0 all came back, 1 with trouble, 2 nothing came back.
+`
+
+/** Nothing was known before: a peer that answered once, so that silence means something at once. */
+const BEFORE: History = {
+  ...{ state: 'up', cause: 'none', note: '', rttMs: undefined, loss: 0, pathMtu: undefined, since: 0 },
+  ...{ sent: 0, lost: 0, silentTurns: 0, silentFrom: undefined, answered: true, underlayAnswered: true },
+}
+
+/** Runs it; the exit status. Throws OperatorError. */
+export async function ping(args: readonly string[], { env, out, err }: Terminal): Promise<number> {
+  const asked = askedOf('ping', args, env, { flags: { count: 'value' }, words: [1, 1] })
+  if (asked === 'help') {
+    out(HELP)
+    return 0
+  }
+  const [to = ''] = asked.words
+  const count = Number(asked.value('count') ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > 1000) {
+    throw new UsageError(`ping: -count: ${asked.value('count')}: must be a number from 1 to 1000`)
+  }
+  const { subnetFile } = asked.options
+  const route = `GET /v1/path?to=${encodeURIComponent(to)}`
+  const told = (await askControl(controlPath(subnetFile), route)) as PathView | undefined
+  if (told === undefined) err('no daemon answers: the path as the last one left it in the kernel\n')
+  const report = await probe(told ?? (await pathLeft(to, subnetFile)), count)
+  out(
+    asked.json
+      ? `${JSON.stringify({ source: told === undefined ? 'kernel' : 'daemon', ...report })}\n`
+      : renderPing(report),
+  )
+  return report.state === 'unreachable' || report.state === 'unknown' ? 2 : report.cause === 'none' ? 0 : 1
+}
+
+async function probe(view: PathView, count: number): Promise<PingReport> {
+  const subnet = parsePrefix(view.subnet)
+  if (subnet === undefined) throw new OperatorError(`${view.subnet}: no subnet`)
+  const path = { ...view, tunnel: view.tunnel ?? undefined, needs: [] }
+  const peer = addressOf(subnet)
+  const evidence = new EvidenceBook()
+  const stop = new AbortController()
+  const pinger = new Pinger({
+    // The peer's daemon, if it probes us meanwhile, tells which way is blocked.
+    heard: ({ source, mark }) => {
+      if (mark.subnet !== peer) return
+      evidence.came(peer, source === peer ? 'tunnel' : 'underlay', mark.heard, performance.now())
+    },
+    broken: () => stop.abort(),
+  })
+  await pinger.open()
+  const from = performance.now()
+  const mark = { subnet: view.tunnel?.source, silent: false, heard: undefined }
+  let tallies: Tallies | undefined
+  try {
+    for (let round = 0; round < count; round++) {
+      const turn = await takeTurn({ path, hint: 0, pinger, mark: () => mark, signal: stop.signal })
+      if (turn === undefined) throw new OperatorError('ping: the raw socket was closed')
+      tallies = tallies === undefined ? turn : addedUp(tallies, turn)
+    }
+  } finally {
+    pinger.close()
+  }
+  if (tallies === undefined) throw new Error('bug: no round was taken')
+  const now = performance.now()
+  const turn = { path, tallies, evidence: evidence.of(peer), from, to: now, at: Date.now() }
+  return pingReport(view, tallies, judge(BEFORE, turn))
+}
