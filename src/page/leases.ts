@@ -10,6 +10,9 @@ const FRESH_MS = 10_000
 /** When a lease ends is a request each: not asked for with more peers than so many. */
 const TIMES = 200
 
+/** Those there is something to say about come first. */
+const ORDER: readonly PageLease['kind'][] = ['ours', 'expiring', 'reserved', 'lease']
+
 export class Leases {
   readonly #sight: Sight
   #last: PageLeases = { facts: [], list: [] }
@@ -43,7 +46,7 @@ export class Leases {
 /** `now` in milliseconds since 1970. Pure. */
 function shown({ network, subnets, trouble, leases }: LeaseView, now: number): PageLeases {
   const list = leases.map((line) => lineOf(line, now))
-  const said = ({ kind, note }: PageLease): boolean => kind !== 'lease' || note !== ''
+  const place = ({ kind, note }: PageLease): number => (kind === 'lease' && note !== '' ? 1 : ORDER.indexOf(kind))
   return {
     facts: [
       ...(network === null ? [] : [{ label: 'network', text: network }]),
@@ -55,7 +58,7 @@ function shown({ network, subnets, trouble, leases }: LeaseView, now: number): P
           ]),
       ...(trouble === '' ? [] : [{ label: 'trouble', text: trouble }]),
     ],
-    list: [...list.filter(said), ...list.filter((line) => !said(line))],
+    list: list.toSorted((a, b) => place(a) - place(b)),
   }
 }
 

@@ -1,6 +1,7 @@
 // A browser in the network of a host: Debian's Chromium, headless, led by playwright-core. It reaches what the host reaches, so
 // nothing outside the lab, and keeps its files in a folder of its own.
 // Invariant: closed when the test ends, failed or not; what the page says on the console or asks of others is kept.
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +70,8 @@ export async function picture(page: Page, name: string, height?: number): Promis
   const path = join(ROOT, 'docs/screenshots', `${name}.png`)
   const whole = await page.evaluate<number>('document.documentElement.scrollHeight')
   await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width, height: Math.min(height ?? whole, whole) } })
+  // A picture of text has few colours: a third of the bytes.
+  execFileSync('pngquant', ['--force', '--output', path, '128', path])
 }
 
 /** By how many pixels the page is wider than the screen. */

@@ -58,10 +58,11 @@ export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, lengt
       chain answers { type filter hook input priority 0; iifname "flannel.1" ip daddr @silent drop; }
     }`,
   )
+  const [, lease = ''] = /lease (\w+) granted/.exec(await etcd.run('etcdctl lease grant 86400')) ?? []
   for (let at = 0; at < count; at += AT_ONCE) {
     const puts = peers.slice(at, at + AT_ONCE).map(({ vtep, publicAddress }) => {
       const mac = macFromSeed(vtep)
-      return `put ${keyOf(`${vtep}-${length}`)} ${JSON.stringify(vxlanValue(publicAddress, mac))}`
+      return `put --lease=${lease} ${keyOf(`${vtep}-${length}`)} ${JSON.stringify(vxlanValue(publicAddress, mac))}`
     })
     const said = await etcd.run('etcdctl txn', `\n${puts.join('\n')}\n\n\n`)
     if (!said.startsWith('SUCCESS')) throw new Error(said)

@@ -45,7 +45,7 @@ export function drawCards(
   set(canvas, { viewBox: `0 0 ${used} ${height}`, width: used, height })
   const [middle, around] = canvas.children
   if (middle === undefined || around === undefined) return
-  middle.replaceChildren(...hostCard(host, hostAt.x, hostAt.y, hostAt.width))
+  middle.replaceChildren(...trunk(hostAt.trunk), ...hostCard(host, hostAt.x, hostAt.y, hostAt.width))
   const placed = peers.flatMap((peer, i) => {
     const place = places[i]
     return place === undefined ? [] : [{ ...place, peer }]
@@ -63,7 +63,8 @@ export function drawCards(
 
 interface Layout {
   readonly places: readonly Place[]
-  readonly hostAt: { readonly x: number; readonly y: number; readonly width: number }
+  /** `trunk`: the line down from it that branches are on, where there is one. */
+  readonly hostAt: { readonly x: number; readonly y: number; readonly width: number; readonly trunk?: string }
   readonly height: number
 }
 
@@ -112,16 +113,20 @@ function along(from: readonly [number, number], to: readonly [number, number], t
 
 /** This host on top, a trunk down from it, a branch to each peer. */
 function below(peers: readonly PagePeer[], width: number): Layout {
-  const [trunk, left] = [24, 64]
+  const [trunkAt, left] = [24, 72]
   const row = CARD.height + 12
   const top = CARD.height + 20
-  const hostAt = { x: 1, y: 1, width: width - 2 }
+  const middleOf = (i: number): number => top + i * row + CARD.height / 2
+  const trunk = `M${trunkAt} ${CARD.height}V${middleOf(peers.length - 1)}`
   const places = peers.map((_, i): Place => {
-    const y = top + i * row
-    const middle = y + CARD.height / 2
-    return { x: left, y, width: width - left - 1, line: `M${trunk} ${CARD.height}V${middle - 10}Q${trunk} ${middle} ${trunk + 10} ${middle}H${left}`, middle: undefined } // prettier-ignore
+    const line = `M${trunkAt} ${middleOf(i)}H${left}`
+    return { x: left, y: top + i * row, width: width - left - 1, line, middle: undefined }
   })
-  return { places, hostAt, height: top + peers.length * row }
+  return { places, hostAt: { x: 1, y: 1, width: width - 2, trunk }, height: top + peers.length * row }
+}
+
+function trunk(line: string | undefined): readonly SVGElement[] {
+  return line === undefined ? [] : [svg('path', { class: 'trunk', d: line })]
 }
 
 function hostCard({ name, subnet, address }: PageHost, x: number, y: number, width: number): readonly SVGElement[] {
@@ -137,14 +142,14 @@ function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): voi
   const { state } = peer
   set(on, { 'data-key': keyOf(peer), 'aria-label': spoken(peer), class: `peer ${state}` })
   const label = onLine(peer)
-  const wide = 22 + label.length * 6.7
+  const wide = 28 + label.length * 7
   const pill =
     middle === undefined || label === ''
       ? []
       : [
           svg('rect', { class: 'pill', x: middle[0] - wide / 2, y: middle[1] - 11, width: wide, height: 22, rx: 11 }),
-          mark(state, middle[0] - wide / 2 + 6, middle[1] - 5, 10),
-          text(middle[0] + 7, middle[1] + 4, 'rtt', label, 'middle'),
+          mark(state, middle[0] - wide / 2 + 7, middle[1] - 5, 10),
+          text(middle[0] + 8, middle[1] + 4, 'rtt', label, 'middle'),
         ]
   on.replaceChildren(
     ...(tunnel ? [svg('path', { class: 'tube', d: line })] : []),

@@ -1,6 +1,6 @@
 // The parts of the page that are text: the verdict, the facts, leases and events.
 import type { Fact, PageEvent, PageLease, PageLeases, PageState } from '../shape.ts'
-import { type Drawn, byId, el, keyed } from './dom.ts'
+import { type Child, type Drawn, byId, el, keyed } from './dom.ts'
 import { markBox, since, until } from './words.ts'
 
 /** Marks of a verdict are those of a peer's state. */
@@ -22,14 +22,12 @@ export function drawVerdict({ verdict, host }: Pick<PageState, 'verdict' | 'host
   section.replaceChildren(
     el('h1', {}, markBox(state), verdict.word, el('span', { class: 'summary' }, verdict.summary)),
     el('p', { class: 'where' }, `${[host.name, host.address].filter(Boolean).join(' ')} · up `, since(host.since)),
-    el(
-      'ul',
-      {},
-      ...verdict.reasons.map(({ text, run }) =>
-        el('li', {}, text, ...(run === null ? [] : ['. Run: ', el('code', {}, run)])),
-      ),
-    ),
+    el('ul', {}, ...verdict.reasons.map(({ text, run }) => el('li', {}, text, ...runs(text, run)))),
   )
+}
+
+function runs(text: string, run: string | null): readonly Child[] {
+  return run === null ? [] : [/[.?!]$/.test(text) ? ' Run: ' : '. Run: ', el('code', {}, run)]
 }
 
 /** Draws label and text of each fact. */
