@@ -6,7 +6,7 @@ import { bundle } from '../doctor/bundle.ts'
 import { CHECKS } from '../doctor/checks.ts'
 import type { Facts } from '../doctor/facts.ts'
 import { gather } from '../doctor/gather.ts'
-import { type DoctorReport, judge, render } from '../doctor/report.ts'
+import { type DoctorReport, judge, mayBeOnItsWay, render } from '../doctor/report.ts'
 import { OperatorError, messageOf } from '../errors.ts'
 import type { Options } from '../options/type.ts'
 import { askedOf } from './asked.ts'
@@ -55,7 +55,7 @@ async function examine(
 ): Promise<{ readonly facts: Facts; readonly report: DoctorReport }> {
   const facts = await gather(options, peer)
   const report = judge(CHECKS, facts)
-  if (facts.daemon.state !== 'answers' || report.verdict === 'whole') return { facts, report }
+  if (facts.daemon.state !== 'answers' || !mayBeOnItsWay(CHECKS, report)) return { facts, report }
   await pause(SETTLE_MS)
   const again = await gather(options, peer)
   return { facts: again, report: judge(CHECKS, again) }

@@ -66,7 +66,10 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
     const socket = createSocket('udp4')
     let left = TRIES
     let timer: NodeJS.Timeout | undefined
+    let ended = false
     const end = (refused: boolean): void => {
+      if (ended) return
+      ended = true
       clearTimeout(timer)
       socket.close()
       resolve(refused)
@@ -77,7 +80,9 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
       timer = setTimeout(again, PAUSE_MS)
     }
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED'))
-    socket.bind(0, source, () => socket.connect(PORT, destination, again))
+    // Where no route leads there connecting fails, and the callback is told.
+    const connected = (error?: Error): void => (error === undefined ? again() : end(false))
+    socket.bind(0, source, () => socket.connect(PORT, destination, connected))
   })
 }
 

@@ -42,10 +42,10 @@ export interface Target {
   readonly subnet: Prefix | undefined
 }
 
-/** `silent`: its socket takes connections, nobody answers. */
+/** `silent`: its socket takes connections, no answer comes, or none that makes sense. */
 export type DaemonState =
   | { readonly state: 'answers'; readonly facts: DaemonFacts }
-  | { readonly state: 'silent'; readonly socket: string }
+  | { readonly state: 'silent'; readonly socket: string; readonly why: string }
   | { readonly state: 'absent'; readonly socket: string }
 
 /** What etcd answers, asked with fresh connections. */

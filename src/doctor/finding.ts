@@ -24,6 +24,8 @@ export interface Check {
   readonly about: string
   /** Whether it says something about a single peer: `flanneld doctor PEER` makes those alone. */
   readonly ofPeer: boolean
+  /** Whether what it finds may be on its way to being mended by the daemon, so that it is looked at twice. */
+  readonly settles?: true
   /** Judges. Pure. */
   readonly run: (facts: Facts) => Outcome
 }

@@ -1,5 +1,4 @@
 // Gathers the facts: from the daemon when it answers, else from etcd and the kernel alone. Reads; changes nothing.
-import { connect } from 'node:net'
 import { BACKENDS } from '../../backends/index.ts'
 import { askControl, controlPath } from '../control.ts'
 import { OperatorError, messageOf } from '../errors.ts'
@@ -19,9 +18,6 @@ import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
 import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './plan.ts'
 import { readStore } from './store-facts.ts'
-
-/** A socket that is not taken up in this time is nobody's. Milliseconds. */
-const CONNECT_MS = 2_000
 
 /** Gathers all of it; `peer` is what the operator called the peer in question. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
@@ -63,24 +59,15 @@ function told(options: Options): ToldOptions {
   return rest
 }
 
-/** A stopped daemon's socket still takes connections: the kernel does that. */
+/** A stopped daemon's socket still takes connections, the kernel does that; then asking fails. */
 async function askDaemon(subnetFile: string): Promise<DaemonState> {
   const socket = controlPath(subnetFile)
-  if (!(await takesConnections(socket))) return { state: 'absent', socket }
-  const facts = (await askControl(socket, 'GET /v1/doctor')) as DaemonFacts | undefined
-  return facts === undefined ? { state: 'silent', socket } : { state: 'answers', facts }
-}
-
-function takesConnections(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const end = (taken: boolean): void => {
-      socket.destroy()
-      resolve(taken)
-    }
-    socket.setTimeout(CONNECT_MS, () => end(false))
-    socket.on('connect', () => end(true)).on('error', () => end(false))
-  })
+  try {
+    const facts = (await askControl(socket, 'GET /v1/doctor')) as DaemonFacts | undefined
+    return facts === undefined ? { state: 'absent', socket } : { state: 'answers', facts }
+  } catch (error) {
+    return { state: 'silent', socket, why: messageOf(error) }
+  }
 }
 
 /** VXLAN devices that are flannel's by name, with their MACs. */
@@ -124,7 +111,11 @@ function planFor(
     previous: running?.own.subnet ?? subnetBefore(host),
   }
   try {
-    if (store.content !== undefined) return planOf({ ...parts, deviceMacs: macsOf(parts, store) }, store.content)
+    if (store.content !== undefined) {
+      // A stored config that the daemon does not go over to is a fault of its own, and the host is as the running one has it.
+      const config = running?.config ?? store.content.config
+      return planOf({ ...parts, deviceMacs: macsOf(parts, store) }, { ...store.content, config })
+    }
     if (running !== undefined) return planByDaemon(parts, running.config, running.own, running.peers)
   } catch (error) {
     return { unknown: messageOf(error) }

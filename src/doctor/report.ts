@@ -26,6 +26,12 @@ export interface DoctorReport {
   readonly checks: readonly CheckReport[]
 }
 
+/** Whether something was found that may be right a moment later. */
+export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: DoctorReport): boolean {
+  const settling = new Set(checks.flatMap(({ name, settles }) => (settles === true ? [name] : [])))
+  return made.some(({ name, level }) => settling.has(name) && (level === 'warn' || level === 'bad'))
+}
+
 /** Makes the checks. */
 export function judge(checks: readonly Check[], facts: Facts): DoctorReport {
   const made = checks

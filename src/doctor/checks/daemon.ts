@@ -13,6 +13,7 @@ export const daemonCheck: Check = {
   name: 'daemon',
   about: 'a daemon runs, answers and is ready',
   ofPeer: true,
+  settles: true,
   run({ daemon }) {
     if (daemon.state === 'absent') {
       const cause = 'no daemon runs here, or it still waits for etcd, a network config or a free subnet'
@@ -21,7 +22,7 @@ export const daemonCheck: Check = {
     if (daemon.state === 'silent') {
       const cause = 'the daemon hangs or is stopped: nothing is repaired, its lease runs out'
       const fix = 'systemctl restart flanneld (forwarding goes on meanwhile)'
-      return { faults: [{ level: 'bad', cause, fix, proof: `${daemon.socket} takes connections, no answer comes` }] }
+      return { faults: [{ level: 'bad', cause, fix, proof: daemon.why }] }
     }
     const { reasons, version, pid } = daemon.facts
     return outcomeOf(
@@ -40,6 +41,7 @@ export const configCheck: Check = {
   name: 'config',
   about: 'the network config in etcd is there, can be run, and is the one that runs',
   ofPeer: false,
+  settles: true,
   run({ store, daemon, options }) {
     const key = `${options.etcdPrefix}/config`
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
@@ -77,6 +79,7 @@ export const subnetEnvCheck: Check = {
   name: 'subnet-env',
   about: 'subnet.env says what is leased',
   ofPeer: false,
+  settles: true,
   run: (facts) => subnetEnvOutcome(facts),
 }
 

@@ -14,6 +14,7 @@ export const firewallCheck: Check = {
   name: 'firewall',
   about: 'our rules are there, ahead of all others, and no other table drops what we forward',
   ofPeer: true,
+  settles: true,
   run(facts) {
     const { plan, firewall, daemon } = facts
     if ('unknown' in plan) return { unchecked: plan.unknown }
@@ -113,6 +114,7 @@ export const guardCheck: Check = {
   name: 'guard',
   about: 'the guard of the VXLAN port is there and lets every peer in',
   ofPeer: true,
+  settles: true,
   run: (facts) => guardOutcome(facts),
 }
 

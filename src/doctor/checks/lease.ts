@@ -13,6 +13,7 @@ export const leaseCheck: Check = {
   name: 'lease',
   about: 'this host has a lease, it is renewed, and says what this host is',
   ofPeer: false,
+  settles: true,
   run: (facts) => leaseOutcome(facts),
 }
 

@@ -1,0 +1,231 @@
+// doctor where the daemon was killed and nobody repairs: what carries packets is damaged by hand, one thing at a time; cause and
+// mend are read in the output, and the command it gives for doing it by hand is run.
+import test from 'ava'
+import { macOf } from '../lab/cluster.ts'
+import { type Ailment, type Ward, ailmentTests, consult } from '../lab/doctor.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, PREFIX } from '../lab/founding.ts'
+import { preloaded } from '../lab/preload.ts'
+
+const key = ({ own }: Ward): string => `${PREFIX}/subnets/${own.subnet}.0-24`
+
+/** Of every fault here the daemon's absence is one more. */
+const AILMENTS: readonly Ailment[] = [
+  {
+    check: 'link',
+    fault: 'another MTU',
+    make: () => 'ip link set flannel.1 mtu 1200',
+    cause: /the tunnel device flannel\.1 is not as it should be \(mtu 1200, should be 1450\)/,
+    fix: /ip link set flannel\.1 mtu 1450/,
+    mend: 'by hand',
+  },
+  {
+    check: 'link',
+    fault: 'another MAC than the lease tells',
+    make: () => 'ip link set flannel.1 address 0a:00:00:00:00:98',
+    reaches: false,
+    cause: /not as it should be \(mac 0a:00:00:00:00:98, should be/,
+    fix: /by hand: ip link set flannel\.1 .*address/,
+    // The kernel forgets the neighbours of a device that gets another MAC.
+    also: ['neighbours'],
+    mend: 'by hand',
+  },
+  {
+    check: 'address',
+    fault: 'address removed',
+    make: () => 'ip addr flush dev flannel.1',
+    cause: /has not its address 10\.2\.\d+\.0\/32/,
+    fix: /by hand: ip addr add 10\.2\.\d+\.0\/32 dev flannel\.1$/,
+    // The kernel takes the routes of a device that loses its last address.
+    also: ['neighbours', 'routes'],
+    mend: 'by hand',
+  },
+  {
+    check: 'routes',
+    fault: 'route deleted',
+    make: ({ peer }) => `ip route del ${peer.subnet}.0/24`,
+    reaches: false,
+    cause: /there is no route to 10\.2\.\d+\.0\/24: its containers are not reached/,
+    fix: /start flanneld; by hand: ip route replace 10\.2\.\d+\.0\/24 via 10\.2\.\d+\.0 dev flannel\.1 proto 142 onlink$/,
+    mend: 'by hand',
+  },
+  {
+    check: 'routes',
+    fault: 'route of somebody else in its place',
+    make: ({ peer }) => `ip route del ${peer.subnet}.0/24
+      ip route add ${peer.subnet}.0/24 via 192.168.19.120 dev enp0s3 proto static`,
+    reaches: false,
+    cause: /something that is not ours stands where 10\.2\.\d+\.0\/24 needs a route/,
+    fix: /ip route del 10\.2\.\d+\.0\/24 via 192\.168\.19\.120 dev enp0s3 proto static$/,
+    mend: ({ peer }, fix) => `${fix.replace(/^.*: /, '')}
+      ip route add ${peer.subnet}.0/24 via ${peer.subnet}.0 dev flannel.1 proto 142 onlink`,
+  },
+  {
+    check: 'routes',
+    fault: 'route to a host that has gone',
+    make: () => 'ip route add 10.2.250.0/24 via 10.2.250.0 dev flannel.1 proto 142 onlink',
+    level: 'WARN',
+    cause: /a route is left of a host that has gone/,
+    fix: /by hand: ip route del 10\.2\.250\.0\/24/,
+    mend: 'by hand',
+  },
+  {
+    check: 'neighbours',
+    fault: 'neighbour deleted',
+    make: ({ peer }) => `ip neigh del ${peer.subnet}.0 dev flannel.1`,
+    reaches: false,
+    cause: /there is no neighbour entry for 10\.2\.\d+\.0\/24/,
+    fix: /by hand: ip neigh replace 10\.2\.\d+\.0 lladdr/,
+    mend: 'by hand',
+  },
+  {
+    check: 'neighbours',
+    fault: 'neighbour with a wrong MAC',
+    make: ({ peer }) => `ip neigh replace ${peer.subnet}.0 lladdr 0a:00:00:00:00:99 nud permanent dev flannel.1`,
+    reaches: false,
+    cause: /there is a wrong neighbour entry for 10\.2\.\d+\.0\/24/,
+    fix: /by hand: ip neigh replace/,
+    proof: /there is 10\.2\.\d+\.0 dev flannel\.1 lladdr 0a:00:00:00:00:99/,
+    mend: 'by hand',
+  },
+  {
+    check: 'fdb',
+    fault: 'forwarding entry deleted',
+    make: async ({ own, peer }) =>
+      own.host.run(`bridge fdb del ${await macOf(peer)} dev flannel.1 dst ${peer.host.address}`),
+    reaches: false,
+    cause: /there is no forwarding entry for 10\.2\.\d+\.0\/24: its packets go nowhere/,
+    fix: /by hand: bridge fdb replace .* dev flannel\.1 dst 192\.168\.19\.122 self permanent$/,
+    mend: 'by hand',
+  },
+  {
+    check: 'fdb',
+    fault: 'forwarding entry to another host',
+    make: async ({ own, peer }) =>
+      own.host.run(`bridge fdb replace ${await macOf(peer)} dev flannel.1 dst 192.168.19.120 self permanent`),
+    reaches: false,
+    cause: /there is a wrong forwarding entry for 10\.2\.\d+\.0\/24: its packets go to another host/,
+    fix: /by hand: bridge fdb replace/,
+    mend: 'by hand',
+  },
+  {
+    check: 'firewall',
+    fault: 'a rule ahead of ours',
+    make: () => 'iptables -I FORWARD 1 -j DROP',
+    reaches: false,
+    cause: /our rules are there, but not first/,
+    fix: /start flanneld, which puts them first again/,
+    proof: /-I FORWARD 1 /,
+    mend: () => 'iptables -D FORWARD -j DROP',
+  },
+  {
+    check: 'firewall',
+    fault: 'our rules gone where the policy is to drop',
+    make: () => 'iptables-save >/run/rules; iptables -P FORWARD DROP; iptables -F FORWARD',
+    reaches: false,
+    cause: /our rules are there, but not first|rules of ours are missing/,
+    fix: /start flanneld/,
+    mend: () => 'iptables-restore </run/rules',
+  },
+  {
+    check: 'guard',
+    fault: 'a peer that is not let in',
+    make: ({ peer }) => `nft delete element inet flannel-guard-1 peers4 '{ ${peer.host.address} }'`,
+    reaches: false,
+    cause: /the guard shuts out peer 10\.2\.\d+\.0\/24: nothing of it arrives/,
+    fix: /by hand: nft add element inet flannel-guard-1 peers4 '\{ 192\.168\.19\.122 \}'$/,
+    mend: 'by hand',
+  },
+  {
+    check: 'guard',
+    fault: 'no guard',
+    make: () => 'nft list table inet flannel-guard-1 >/run/guard; nft delete table inet flannel-guard-1',
+    level: 'WARN',
+    cause: /there is no guard: whoever knows the VNI can send into the network/,
+    fix: /start flanneld/,
+    mend: () => 'nft -f /run/guard',
+  },
+  {
+    check: 'subnet-env',
+    fault: 'no subnet.env',
+    make: () => 'mv /run/flannel/subnet.env /run/saved.env',
+    cause: /subnet\.env is missing/,
+    fix: /systemctl restart flanneld/,
+    mend: () => 'mv /run/saved.env /run/flannel/subnet.env',
+  },
+  {
+    check: 'subnet-env',
+    fault: 'an old MTU in it',
+    make: () => 'cp /run/flannel/subnet.env /run/saved.env; sed -i s/1450/1472/ /run/flannel/subnet.env',
+    cause: /subnet\.env has another mtu than is leased/,
+    fix: /restart dockerd/,
+    proof: /mtu 1472, leased 1450/,
+    mend: () => 'mv /run/saved.env /run/flannel/subnet.env',
+  },
+  {
+    check: 'lease',
+    fault: 'a lease that tells something else',
+    make: async (ward) => {
+      const { etcd } = ward.cluster
+      await etcd.run(`etcdctl get --print-value-only ${key(ward)} >/run/lease
+        sed s/192.168.19.121/192.168.19.99/ /run/lease | etcdctl put --ignore-lease ${key(ward)}`)
+    },
+    cause: /our lease tells peers something else than this host is/,
+    fix: /systemctl restart flanneld/,
+    proof: /192\.168\.19\.99.*192\.168\.19\.121/,
+    mend: (ward) => ward.cluster.etcd.run(`etcdctl put --ignore-lease ${key(ward)} </run/lease`),
+  },
+]
+
+const ward = ailmentTests(
+  {},
+  AILMENTS.map((ailment) => ({ ...ailment, also: ['daemon', ...(ailment.also ?? [])], args: ARGS })),
+  ({ own }) => own.daemon.stop('SIGKILL'),
+)
+
+test.serial('doctor: daemon: none runs: status 3, and what only a daemon knows is not checked', async (t) => {
+  const { text, code, faults, unchecked } = await consult(ward().own.host, ARGS)
+  t.regex(text, /^not running /)
+  t.is(code, 3)
+  t.deepEqual(
+    faults.map(({ check }) => check),
+    ['daemon'],
+  )
+  t.regex(faults[0]?.cause ?? '', /no daemon runs here/)
+  t.regex(faults[0]?.fix ?? '', /^systemctl start flanneld/)
+  t.deepEqual(unchecked, ['etcd-tls', 'etcd-watch', 'peers', 'udp-port', 'path-mtu'])
+})
+
+test.serial('doctor: modules: a kernel without vxlan', async (t) => {
+  const { faults } = await consult(ward().own.host, ARGS, preloaded(t, 'no-vxlan'))
+  const found = faults.find(({ check }) => check === 'modules')
+  t.regex(found?.cause ?? '', /the kernel has no VXLAN: the tunnel device cannot be made/)
+  t.regex(found?.fix ?? '', /^modprobe vxlan/)
+})
+
+test.serial('doctor: lease: gone from etcd', async (t) => {
+  const { own, cluster } = ward()
+  await cluster.etcd.etcdctl(`del ${key(ward())}`)
+  const { faults, unchecked } = await consult(own.host, ARGS)
+  const found = faults.find(({ check }) => check === 'lease')
+  t.regex(found?.cause ?? '', /this host has no lease, but uses 10\.2\.\d+\.0\/24: no peer sends it anything/)
+  t.regex(found?.fix ?? '', /^systemctl restart flanneld/)
+  t.true(unchecked.includes('routes'), 'what depends on it is not called ok')
+})
+
+test.serial('doctor: daemon: one that hangs', async (t) => {
+  const { own } = ward()
+  const daemon = await startFlanneld(own.host, ARGS)
+  await ready(own.host, daemon)
+  await daemon.line(/ ready: /)
+  daemon.kill('SIGSTOP')
+  const { text, code, faults } = await consult(own.host, ARGS)
+  daemon.kill('SIGCONT')
+  t.is(code, 2, text)
+  t.deepEqual(
+    faults.map(({ check }) => check),
+    ['daemon'],
+  )
+  t.regex(faults[0]?.cause ?? '', /the daemon hangs or is stopped/)
+  t.regex(faults[0]?.fix ?? '', /^systemctl restart flanneld/)
+})
