@@ -181,6 +181,11 @@ build/engines/28.5: ; scripts/engine-root.sh sid $@
 test-engines: dist/flanneld-amd64 $(ENGINES)
 	$(AVA) --timeout=10m 'test/$(@:test-%=%)/**/*.test.ts'
 
+.PHONY: soak
+## soak: what takes long: ten minutes of probing at 5% loss
+soak: dist/flanneld
+	$(AVA) --timeout=15m 'test/soak/**/*.test.ts'
+
 .PHONY: reliability
 ## reliability: the tables of docs/reliability.md, from a run of the tests of faults
 reliability: test-faults

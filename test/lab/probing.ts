@@ -1,5 +1,6 @@
 // What the daemon found by probing: asked on its control socket, and waited for.
 import { askControl } from '../../src/control.ts'
+import type { HappenedEvent } from '../../src/events.ts'
 import type { PathView } from '../../src/probe/routes.ts'
 import type { Node } from './cluster.ts'
 import type { Host } from './lab.ts'
@@ -9,6 +10,13 @@ import { waitFor } from './wait.ts'
 export async function pathOf(host: Host, to: string): Promise<PathView> {
   const socket = `/proc/${host.pid}/root/run/flannel/flanneld.sock`
   return (await askControl(socket, `GET /v1/path?to=${to}`)) as PathView
+}
+
+/** What a daemon told of its probes. */
+export async function probeEvents(host: Host): Promise<readonly HappenedEvent[]> {
+  const socket = `/proc/${host.pid}/root/run/flannel/flanneld.sock`
+  const events = (await askControl(socket, 'GET /v1/events?follow=false')) as readonly HappenedEvent[]
+  return events.filter(({ kind }) => kind === 'probe')
 }
 
 /** A minute: five times what is promised, since the machine may be busy. */

@@ -1,12 +1,10 @@
 // What probes find out about the path itself: how large a packet gets through, and that some loss is no alarm.
 import test from 'ava'
-import { askControl } from '../../src/control.ts'
-import type { HappenedEvent } from '../../src/events.ts'
 import { type Node, createCluster, networkWith, nodeOn, reached } from '../lab/cluster.ts'
 import { startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'
-import { dropped, lossy, pathOf, seen } from '../lab/probing.ts'
+import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/probing.ts'
 import type { Space } from '../lab/space.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -84,16 +82,7 @@ test('5% loss each way for a while: no alarm; the loss is told', async (t) => {
   for (const { host } of [a, b]) await host.run(lossy(5))
   // Some 40 turns of each; a packet in 20 of what both hosts receive.
   await waitFor('enough packets lost', async () => (await dropped(a.host)) + (await dropped(b.host)) > 60, 150_000)
-  for (const { host } of [a, b]) {
-    const events = (await askControl(
-      `/proc/${host.pid}/root/run/flannel/flanneld.sock`,
-      'GET /v1/events?follow=false',
-    )) as readonly HappenedEvent[]
-    t.deepEqual(
-      events.filter(({ kind }) => kind === 'probe'),
-      [],
-    )
-  }
+  for (const { host } of [a, b]) t.deepEqual(await probeEvents(host), [])
   const { health } = await pathOf(a.host, `${b.subnet}.0`)
   t.like(health, { state: 'up', cause: 'none' })
   t.log(`loss seen: ${health?.loss}`)
