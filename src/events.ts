@@ -30,10 +30,14 @@ export interface HappenedEvent {
   readonly text: string
 }
 
-/** So many are kept. */
-const KEPT = 500
-/** Of one kind so many are told in so many milliseconds; the others are counted. */
-const BURST = { most: 30, ms: 10_000 }
+/** How many are kept; of one kind `most` are told in so many milliseconds, the others are counted. */
+export interface EventLimits {
+  readonly kept: number
+  readonly most: number
+  readonly ms: number
+}
+
+const LIMITS: EventLimits = { kept: 500, most: 30, ms: 10_000 }
 
 /** The events of one kind in the present stretch of time. */
 interface Stretch {
@@ -67,7 +71,12 @@ export class Events {
   readonly #kept: HappenedEvent[] = []
   readonly #listeners = new Set<(event: HappenedEvent) => void>()
   readonly #stretches = new Map<HappenedEvent['kind'], Stretch>()
+  readonly #limits: EventLimits
   #last = 0
+
+  constructor(limits = LIMITS) {
+    this.#limits = limits
+  }
 
   /** Notes an event. */
   happened(
@@ -76,9 +85,9 @@ export class Events {
     { bad = false, peer }: { bad?: boolean; peer?: string } = {},
   ): void {
     const stretch = this.#stretchOf(kind)
-    if (++stretch.told > BURST.most) {
+    if (++stretch.told > this.#limits.most) {
       stretch.bad ||= bad
-      if (stretch.untold++ === 0) setTimeout(() => this.#sumUp(kind, stretch), BURST.ms).unref()
+      if (stretch.untold++ === 0) setTimeout(() => this.#sumUp(kind, stretch), this.#limits.ms).unref()
       return
     }
     this.#tell({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
@@ -98,7 +107,7 @@ export class Events {
   #stretchOf(kind: HappenedEvent['kind']): Stretch {
     const known = this.#stretches.get(kind)
     // One with a sum to come ends when that is told.
-    if (known !== undefined && (known.untold > 0 || performance.now() - known.began < BURST.ms)) return known
+    if (known !== undefined && (known.untold > 0 || performance.now() - known.began < this.#limits.ms)) return known
     const fresh = { began: performance.now(), told: 0, untold: 0, bad: false }
     this.#stretches.set(kind, fresh)
     return fresh
@@ -112,7 +121,7 @@ export class Events {
   #tell(event: Omit<HappenedEvent, 'id' | 'at'>): void {
     const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
     this.#kept.push(told)
-    if (this.#kept.length > KEPT) this.#kept.shift()
+    if (this.#kept.length > this.#limits.kept) this.#kept.shift()
     for (const listener of this.#listeners) listener(told)
   }
 }

@@ -69,6 +69,8 @@ function missing({ reasons, store: { endpoints } }: Status): readonly Reason[] {
       return { gist: 'waiting for etcd', text, run: checkEtcd(endpoints.map(({ url }) => url)) }
     }
     if (/no network config/.test(reason)) return { gist: 'no network config', text, run: 'flanneld config set FILE' }
+    if (text === 'not yet')
+      return { gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
     if (part === 'config') return { gist: 'network config refused', text, run: 'flanneld config get' }
     if (/no free subnet|duplicate address/.test(reason)) return { gist: 'no lease', text, run: 'flanneld leases' }
     if (part === 'lease') return { gist: 'no lease', text: plain, run: 'flanneld events' }

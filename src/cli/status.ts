@@ -77,7 +77,7 @@ function jsonOf({ verdict, status: found, file, left, etcd }: Seen): object {
   return {
     verdict,
     status: found ?? null,
-    file: file ?? null,
+    file: file === undefined ? null : fileOf(file),
     kernel: left ?? null,
     etcd:
       etcd === undefined
@@ -86,6 +86,10 @@ function jsonOf({ verdict, status: found, file, left, etcd }: Seen): object {
           ? { error: etcd.error, leases: null }
           : { error: null, leases: etcd.view.leases.length },
   }
+}
+
+function fileOf({ network, subnet, mtu, ipMasq }: FoundSubnetEnv): object {
+  return { network: network ?? null, subnet: subnet ?? null, mtu: mtu ?? null, ipMasq: ipMasq ?? null }
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */

@@ -1,0 +1,96 @@
+// Events: bounded however many there are, bursts summed up, and the log's lines among them.
+import test from 'ava'
+import { Events, type HappenedEvent, tellLines } from '../../src/events.ts'
+import { createLog } from '../../src/log.ts'
+import { PeerNews } from '../../src/peer-news.ts'
+import { Lately } from '../../src/reconcile/lately.ts'
+import { vxlanPeer } from '../fake/world.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const silent = createLog('main', 0, () => undefined)
+
+test('events are numbered, kept in order, and told to whoever follows until it leaves', (t) => {
+  const events = new Events()
+  events.happened('lease', 'ours')
+  const heard: HappenedEvent[] = []
+  const stop = new AbortController()
+  events.follow((event) => heard.push(event), stop.signal)
+  events.happened('peer', '10.2.9.0/24 joined', { peer: '10.2.9.0/24' })
+  stop.abort()
+  events.happened('ready', 'not\nready', { bad: true })
+  t.deepEqual(
+    events.recent.map(({ id, kind, bad, text }) => [id, kind, bad, text]),
+    [
+      [1, 'lease', false, 'ours'],
+      [2, 'peer', false, '10.2.9.0/24 joined'],
+      [3, 'ready', true, 'not ready'],
+    ],
+  )
+  t.deepEqual(heard, [events.recent[1]])
+  t.is(heard[0]?.peer, '10.2.9.0/24')
+})
+
+test('a burst of one kind is told in part, and drives nothing else out', (t) => {
+  const events = new Events()
+  events.happened('lease', 'ours')
+  for (let n = 0; n < 100_000; n++) events.happened('peer', `${n} joined`)
+  events.happened('repair', 'route put right')
+  const kinds = events.recent.map(({ kind }) => kind)
+  t.is(kinds.filter((kind) => kind === 'peer').length, 30)
+  t.deepEqual([kinds[0], kinds.at(-1)], ['lease', 'repair'])
+})
+
+test('what was left out of a burst is told as a number when it is over', async (t) => {
+  const events = new Events({ kept: 500, most: 2, ms: 20 })
+  for (let n = 0; n < 10; n++) events.happened('repair', `${n}`, { bad: n === 9 })
+  await waitFor('the sum', () => events.recent.length === 3)
+  t.like(events.recent.at(-1), { kind: 'repair', bad: true, text: 'and 8 more of this kind' })
+})
+
+test('what is kept is bounded', (t) => {
+  const events = new Events({ kept: 5, most: 100, ms: 1000 })
+  for (let n = 0; n < 50; n++) events.happened('peer', `${n}`)
+  t.deepEqual(events.recent.map(({ text }) => text), ['45', '46', '47', '48', '49']) // prettier-ignore
+})
+
+test('the lines of some parts of the daemon are events', (t) => {
+  const events = new Events()
+  const log = silent.part('main', tellLines(events))
+  log.part('lease').warn('lease lost')
+  log.part('etcd').info('etcd is back')
+  log.part('overlay').error('not told')
+  log.part('config').debug(0, 'nor this')
+  t.deepEqual(
+    events.recent.map(({ kind, bad, text }) => [kind, bad, text]),
+    [
+      ['lease', true, 'lease lost'],
+      ['store', false, 'etcd is back'],
+    ],
+  )
+})
+
+test('the peers of the start are one event; later ones are named, some of many', (t) => {
+  const events = new Events()
+  const news = new PeerNews(silent, events)
+  const joined = (n: number) => ({ subnet: vxlanPeer(n).subnet, before: undefined, after: vxlanPeer(n) })
+  const many = { changes: Array.from({ length: 200 }, (_, n) => joined(n)), refused: [] }
+  news.say(many, 'first')
+  news.complete(200, 9n)
+  t.deepEqual(events.recent.map(({ text }) => text), ['200 peers at the start']) // prettier-ignore
+  news.say(many, 'later')
+  t.is(events.recent.length, 12)
+  t.is(events.recent.at(-1)?.text, 'and 190 more peers changed')
+  news.say({ changes: [], refused: [{ key: '/n/subnets/x', reason: 'key', detail: 'x' }] }, 'later')
+  t.like(events.recent.at(-1), { bad: true, text: 'lease refused: /n/subnets/x: key: x' })
+})
+
+test('repairs are counted over a day', (t) => {
+  const lately = new Lately()
+  const hour = 3_600_000
+  lately.noted(2, 0)
+  lately.noted(3, 20 * hour)
+  t.is(lately.count(23 * hour), 5)
+  t.is(lately.count(25 * hour), 3)
+  lately.noted(1, 100 * hour)
+  t.is(lately.count(100 * hour), 1)
+})
