@@ -9,6 +9,7 @@ import type { Write } from '../netlink/neighbor.ts'
 import { applyLink } from './apply-link.ts'
 import type { Devices } from './devices.ts'
 import { type Entry, encodeEntry, saysAbsent } from './encode.ts'
+import type { OwnWeight } from './fingerprint.ts'
 import type { Change, Failure } from './kernel.ts'
 import { observe } from './observe.ts'
 import type { OwnWrites } from './own-writes.ts'
@@ -24,6 +25,8 @@ interface Step {
   readonly change: EntryChange
   readonly write: Write
   readonly encode: Encode
+  /** What it adds to its kind (fingerprint.ts), known once it is encoded. */
+  weight: number
 }
 
 const NO_DEVICE: Refusal = { errno: ERRNO.ENODEV, detail: 'no such device' }
@@ -33,11 +36,14 @@ export class Applier {
   readonly #connection: Connection
   readonly #devices: Devices
   readonly #ownWrites: OwnWrites
+  readonly #ownWeight: OwnWeight
+  readonly #indexOf = (name: string): number | undefined => this.#devices.indexOf(name)
 
-  constructor(connection: Connection, devices: Devices, ownWrites: OwnWrites) {
+  constructor(connection: Connection, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
     this.#connection = connection
     this.#devices = devices
     this.#ownWrites = ownWrites
+    this.#ownWeight = ownWeight
   }
 
   /** As Kernel.apply says. Throws KernelError only when the socket itself fails. */
@@ -104,8 +110,8 @@ export class Applier {
     const steps: Step[] = []
     for (const change of changes) {
       for (const write of writesOf(change)) {
-        const encode = encodeEntry(write, change.object, (name) => this.#devices.indexOf(name))
-        if (encode !== undefined) steps.push({ change, write, encode })
+        const encode = encodeEntry(write, change.object, this.#indexOf)
+        if (encode !== undefined) steps.push(this.#step(change, write, encode))
         else if (write !== 'delete') refused.set(change, NO_DEVICE)
       }
     }
@@ -119,8 +125,28 @@ export class Applier {
       const step = steps[at]
       if (step === undefined || (step.write === 'delete' && saysAbsent(step.change.object, refusal))) continue
       refused.set(step.change, refusal)
+      step.weight = 0
     }
+    for (const { change, weight } of steps) this.#ownWeight.add(change.object.kind, weight)
     return refused
+  }
+
+  /** A message whose weight is taken from the very bytes that are sent. */
+  #step(change: EntryChange, write: Write, encode: Encode): Step {
+    const { object, before } = change
+    const parts = this.#ownWeight.partsOf(object.kind)
+    if (parts === undefined) return { change, write, encode, weight: 0 }
+    const weighed: Encode = (message) => {
+      encode(message)
+      if (write !== 'delete') step.weight += message.weigh(parts)
+    }
+    const step: Step = { change, write, encode: weighed, weight: 0 }
+    const gone = write === 'delete' ? object : before
+    if (gone !== undefined && gone.kind !== 'link') {
+      const there = encodeEntry('add', gone, this.#indexOf)
+      if (there !== undefined) step.weight -= this.#ownWeight.of(there, parts)
+    } else if (write === 'replace') this.#ownWeight.lose(object.kind)
+    return step
   }
 }
 

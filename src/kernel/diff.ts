@@ -58,7 +58,7 @@ function adoptable(wanted: KernelObject, found: KernelObject): boolean {
 
 function rewrite(wanted: KernelObject, found: KernelObject): Change {
   const immutable = wanted.kind === 'link' && found.kind === 'link' && !changeable(wanted, found)
-  return { verb: immutable ? 'recreate' : 'replace', object: wanted }
+  return { verb: immutable ? 'recreate' : 'replace', object: wanted, before: found }
 }
 
 /** VNI, port and GBP are fixed when a VXLAN device is made (drivers/net/vxlan: "Cannot change ..."). */

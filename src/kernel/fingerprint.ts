@@ -1,58 +1,121 @@
 // A digest of what one kind of object looks like in the kernel, made from the bytes of a dump: for audits, which nearly
-// always find nothing. Invariant: what `observe` would read differently has another digest (up to chance, 1 in 2^32 for
-// each changed object); the order of a dump does not matter, nor do ages and counters.
+// always find nothing. What we wrote ourselves is taken off again, so that audits are as cheap amid our own changes.
+// Invariants: what `observe` would read differently has another digest (up to chance, 1 in 2^32 for each changed object),
+// unless the kernel did what we told it to and nothing else; the order of a dump does not matter, nor do ages and counters.
 import type { Message } from '../netlink/attribute.ts'
 import type { Connection } from '../netlink/connection.ts'
-import { NUD_PERMANENT } from '../netlink/constants.ts'
-import type { Encode } from '../netlink/message.ts'
+import { NUD_NOARP, NUD_PERMANENT, RTNH_F_ONLINK, RT_TABLE_MAIN } from '../netlink/constants.ts'
+import { type Encode, MessageWriter } from '../netlink/message.ts'
 import { askFdb, askNeighbors } from '../netlink/neighbor.ts'
 import { askNexthops } from '../netlink/nexthop.ts'
 import { askRoutes } from '../netlink/route.ts'
+import type { Parts } from '../netlink/weigh.ts'
+import { isNothingThere } from './observe.ts'
 import type { Kind } from './state.ts'
 
-/** How a kind is dumped: length of its own header, attributes that change by themselves, and which messages count. */
+/** How a kind is dumped, which messages count and what of them. */
 interface Shape {
   readonly asks: (indexes: readonly number[]) => readonly Encode[]
-  readonly header: number
-  /** Bit n: attribute type n is left out. */
-  readonly volatile: number
   readonly counts: (message: Message) => boolean
+  readonly parts: Parts
 }
 
-/** NDA_CACHEINFO 3, NDA_PROBES 4 (linux/neighbour.h); ndm_state at offset 8. */
-const permanent = (message: Message): boolean => (message.u16(8) & NUD_PERMANENT) !== 0
+function bits(...types: readonly number[]): number {
+  return types.reduce((mask, type) => mask | (1 << type), 0)
+}
+
+/** ndmsg: family, index; NDA_DST 1, NDA_LLADDR 2 (linux/neighbour.h). Ages, probes and the state's other bits move. */
+const NEIGHBOR: Parts = { header: [0xff, 0xffffffff, 0], attributes: bits(1, 2) }
+/** nhmsg: family and protocol, onlink; NHA_ID 1 to NHA_ENCAP 8 (linux/nexthop.h). */
+const NEXTHOP: Parts = { header: [0x00ff00ff, RTNH_F_ONLINK], attributes: bits(1, 2, 3, 4, 5, 6, 7, 8) }
+/**
+ * rtmsg: family, length, TOS; table, protocol, type; onlink. RTA_DST 1, OIF 4, GATEWAY 5, PRIORITY 6, MULTIPATH 9, VIA 18,
+ * ENCAP_TYPE 21, ENCAP 22, NH_ID 30 (linux/rtnetlink.h). Of a route by nexthop object the kernel also shows what that says.
+ */
+const ROUTE: Parts = {
+  header: [0xffffffff, 0xff00ffff, RTNH_F_ONLINK],
+  attributes: bits(1, 4, 5, 6, 9, 18, 21, 22, 30),
+  unless: { type: 30, header: [0xffffffff, 0xff00ffff, 0], attributes: bits(1, 6, 30) },
+}
+
+/** ndm_state at offset 8; readNeighbor says when an entry counts as permanent. */
+const permanent = (state: number) => (message: Message) => (message.u16(8) & state) !== 0
 const always = (): boolean => true
 
 const SHAPES: Readonly<Partial<Record<Kind, Shape>>> = {
-  fdb: { asks: (indexes) => indexes.map(askFdb), header: 12, volatile: 0b11000, counts: permanent },
-  neighbor: { asks: (indexes) => indexes.map(askNeighbors), header: 12, volatile: 0b11000, counts: permanent },
-  nexthop: { asks: () => [askNexthops], header: 8, volatile: 0, counts: always },
-  // RTA_CACHEINFO 12 (linux/rtnetlink.h)
-  route: { asks: () => [askRoutes(4), askRoutes(6)], header: 12, volatile: 1 << 12, counts: always },
+  fdb: { asks: (indexes) => indexes.map(askFdb), counts: permanent(NUD_PERMANENT | NUD_NOARP), parts: NEIGHBOR },
+  neighbor: { asks: (indexes) => indexes.map(askNeighbors), counts: permanent(NUD_PERMANENT), parts: NEIGHBOR },
+  nexthop: { asks: () => [askNexthops], counts: always, parts: NEXTHOP },
+  // Kernels without strict checking show other tables too.
+  route: {
+    asks: () => [askRoutes(4), askRoutes(6)],
+    counts: (message) => message.u8(4) === RT_TABLE_MAIN,
+    parts: ROUTE,
+  },
 }
 
-/** The digest of a kind on the devices with these indexes; undefined for kinds that are few. Throws KernelError. */
+/** What has a weight is summed up to here, where sums of weights are still exact. */
+const MODULUS = 2 ** 52
+
+/** What we changed ourselves, kind by kind, by the weight of the messages. */
+export class OwnWeight {
+  readonly #sums = new Map<Kind, number>()
+  readonly #scratch = new MessageWriter()
+
+  /** What matters of the messages of a kind; undefined for kinds that have no digest. */
+  partsOf(kind: Kind): Parts | undefined {
+    return SHAPES[kind]?.parts
+  }
+
+  /** The weight of a message, as if sent. */
+  of(encode: Encode, parts: Parts): number {
+    this.#scratch.clear()
+    this.#scratch.message(encode, 0, 0)
+    return this.#scratch.weigh(parts)
+  }
+
+  /** The kernel took a change of this weight: what came less what went. */
+  add(kind: Kind, weight: number): void {
+    this.#sums.set(kind, (this.sum(kind) + weight) % MODULUS)
+  }
+
+  /** It cannot be told what a change made of a kind: no digest of before equals one of after. */
+  lose(kind: Kind): void {
+    this.add(kind, Math.floor(Math.random() * MODULUS))
+  }
+
+  sum(kind: Kind): number {
+    return this.#sums.get(kind) ?? 0
+  }
+}
+
+/**
+ * The digest of a kind on the devices with these indexes, less our own changes; undefined for kinds that are few. Throws
+ * KernelError.
+ */
 export async function fingerprint(
   connection: Connection,
   kind: Kind,
   indexes: readonly number[],
-): Promise<string | undefined> {
+  own: OwnWeight,
+): Promise<number | undefined> {
   const shape = SHAPES[kind]
   if (shape === undefined) return undefined
-  const parts: string[] = []
+  let total = 0
   for (const ask of shape.asks(indexes)) {
-    let count = 0
     let sum = 0
-    await connection.dump('audit kernel', ask, () => {
-      count = 0
-      sum = 0
-      return (message) => {
-        if (!shape.counts(message)) return
-        count++
-        sum = (sum + message.digest(shape.header, shape.volatile)) % Number.MAX_SAFE_INTEGER
-      }
-    })
-    parts.push(`${count}:${sum}`)
+    try {
+      await connection.dump('audit kernel', ask, () => {
+        sum = 0
+        return (message) => {
+          if (shape.counts(message)) sum += message.weigh(shape.parts)
+        }
+      })
+      total += sum
+    } catch (error) {
+      if (!isNothingThere(error)) throw error
+    }
   }
-  return parts.join(' ')
+  // The reconciler never writes while it reads: no write is counted on one side alone.
+  return (((total - own.sum(kind)) % MODULUS) + MODULUS) % MODULUS
 }

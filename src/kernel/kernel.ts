@@ -7,6 +7,8 @@ import type { KernelObject, KernelState, Kind } from './state.ts'
 export interface Change {
   readonly verb: 'add' | 'replace' | 'delete' | 'recreate'
   readonly object: KernelObject
+  /** What `replace` or `recreate` puts it in place of, where that is known. */
+  readonly before?: KernelObject
 }
 
 /** A change the kernel refused. */
@@ -27,10 +29,11 @@ export interface Kernel {
    */
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState>
   /**
-   * A digest of what `observe` would read, at a fraction of the cost: equal digests, equal objects. Devices are those of
-   * the last observation of links. Undefined where there is none: observe then.
+   * A digest of what `observe` would read, at a fraction of the cost, less what we changed ourselves: while it stays the
+   * same, nobody else changed anything, and the kernel has what we told it to. Devices are those of the last observation
+   * of links. Undefined where there is none: observe then.
    */
-  fingerprint(kind: Kind, devices: readonly string[]): Promise<string | undefined>
+  fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined>
   /** Applies changes in the order given, in batches; resolves with those refused. Deleting what is absent is no failure. */
   apply(changes: readonly Change[]): Promise<readonly Failure[]>
 }

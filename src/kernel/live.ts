@@ -3,7 +3,7 @@ import type { HostNetwork } from '../external-interface/host.ts'
 import { Connection, type ConnectionLimits } from '../netlink/connection.ts'
 import { Applier } from './apply.ts'
 import { Devices } from './devices.ts'
-import { fingerprint } from './fingerprint.ts'
+import { OwnWeight, fingerprint } from './fingerprint.ts'
 import type { Change, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
@@ -17,20 +17,22 @@ export class LiveKernel implements Kernel {
   readonly ownWrites = new OwnWrites()
   readonly #devices: Devices
   readonly #applier: Applier
+  readonly #ownWeight = new OwnWeight()
+
   /** Opens a connection in `netns` (a path; the process's own by default). Throws KernelError or OperatorError. */
   constructor(netns?: string, limits?: ConnectionLimits) {
     this.connection = new Connection(netns, limits)
     this.#devices = new Devices(this.connection)
-    this.#applier = new Applier(this.connection, this.#devices, this.ownWrites)
+    this.#applier = new Applier(this.connection, this.#devices, this.ownWrites, this.#ownWeight)
   }
 
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState> {
     return observe(this.connection, this.#devices, kind, devices)
   }
 
-  fingerprint(kind: Kind, devices: readonly string[]): Promise<string | undefined> {
+  fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
     const indexes = devices.map((name) => this.#devices.indexOf(name)).filter((index) => index !== undefined)
-    return fingerprint(this.connection, kind, indexes)
+    return fingerprint(this.connection, kind, indexes, this.#ownWeight)
   }
 
   apply(changes: readonly Change[]): Promise<readonly Failure[]> {

@@ -5,6 +5,7 @@ import { type Address, fromBytes } from '../ip/address.ts'
 import { type Mac, macFromBytes } from '../ip/mac.ts'
 import { NLA_TYPE_MASK } from './constants.ts'
 import { HEADER } from './message.ts'
+import { type Parts, weigh } from './weigh.ts'
 
 const KNOWN = 64
 const utf8 = new TextDecoder()
@@ -136,35 +137,13 @@ export class Message {
     return this.u32(offset) | 0
   }
 
-  /** A 32-bit digest of the own header of `fixed` bytes and of the attributes but those whose bit is set in `skip`. */
-  digest(fixed: number, skip: number): number {
-    const view = this.#view
-    const end = this.#start + this.length
-    let hash = 0x811c9dc5
-    let at = this.#start
-    for (const stop = Math.min(at + fixed, end); at + 4 <= stop; at += 4) hash = mix(hash, view.getUint32(at, true))
-    while (at + 4 <= end) {
-      const length = view.getUint16(at, true)
-      const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK
-      const next = at + ((length + 3) & ~3)
-      if (length < 4 || next > end) break
-      // Padding is zero, so whole words will do.
-      if (type > 31 || ((skip >>> type) & 1) === 0) {
-        for (; at < next; at += 4) hash = mix(hash, view.getUint32(at, true))
-      }
-      at = next
-    }
-    return hash >>> 0
+  /** The weight of this message: see weigh.ts. */
+  weigh(parts: Parts): number {
+    return weigh(this.#view, this.#start, this.#start + this.length, parts)
   }
 
   /** Finds the attributes that follow a header of `fixed` bytes. */
   parse(fixed: number): Attributes {
     return this.attributes.parse(this.#bytes, this.#view, this.#start + fixed, this.#start + this.length)
   }
-}
-
-/** One step of a multiplicative hash; the rotation lets high bits matter to low ones. */
-function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, 0x01000193)
-  return Math.imul((mixed << 13) | (mixed >>> 19), 0x9e3779b1)
 }

@@ -4,6 +4,7 @@
 import { type Address, familyOf, toBytes } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
 import { NLA_F_NESTED, NLM_F_REQUEST } from './constants.ts'
+import { type Parts, weigh } from './weigh.ts'
 
 /** Bytes of nlmsghdr: length u32, type u16, flags u16, sequence u32, port u32. */
 export const HEADER = 16
@@ -40,6 +41,11 @@ export class MessageWriter {
     const at = this.#take(HEADER + fixed)
     this.#view.setUint16(at + 4, type, true)
     this.#view.setUint16(at + 6, flags, true)
+  }
+
+  /** The weight of the message being written: see weigh.ts. */
+  weigh(parts: Parts): number {
+    return weigh(this.#view, this.#start + HEADER, this.length, parts)
   }
 
   /** Sets a byte of the message's own header. */

@@ -30,8 +30,8 @@ export interface PassInput {
   readonly conflicts: Conflicts
   /** Keys of what the last pass could not add: something foreign may be in its place. */
   readonly refused: ReadonlySet<string>
-  /** Digests of kinds that were found as wanted and not written to since; kept up to date. */
-  readonly sound: Map<Kind, string>
+  /** Digests of kinds that were read and made as wanted; kept up to date. */
+  readonly sound: Map<Kind, number>
 }
 
 /** What a pass did. */
@@ -60,7 +60,7 @@ class Pass {
   readonly #host: readonly KernelObject[]
   readonly #stale: Map<Kind, Staleness>
   readonly #open = new Map<Kind, { readonly comparison: Comparison; readonly why: Staleness | undefined }>()
-  readonly #digests = new Map<Kind, string>()
+  readonly #digests = new Map<Kind, number>()
   readonly #work = new Map<Kind, { -readonly [K in keyof Work]: Work[K] }>()
   /** Keys of what changed peers need now or needed before. */
   readonly #expected: ReadonlySet<string>
@@ -120,7 +120,8 @@ class Pass {
       if (this.#input.complete) deletions.unshift(...comparison.rest())
     }
     await this.#apply(deletions)
-    for (const [kind, digest] of this.#digests) if (!this.#work.has(kind)) this.#input.sound.set(kind, digest)
+    for (const [kind, digest] of this.#digests) this.#input.sound.set(kind, digest)
+    for (const { change } of this.#failures) this.#input.sound.delete(change.object.kind)
     return { failures: this.#failures, deleted: deletions.map(({ object }) => object), work: this.#work }
   }
 
@@ -129,8 +130,8 @@ class Pass {
     const { kernel, domain, dirty, intent, complete, conflicts, refused, sound } = this.#input
     const why = this.#stale.get(kind)
     const devices = [...domain.devices]
-    const digest = why === 'audit' ? await kernel.fingerprint(kind, devices) : undefined
-    const known = why === undefined || (digest !== undefined && digest === sound.get(kind))
+    const digest = why === undefined ? undefined : await kernel.fingerprint(kind, devices)
+    const known = why === undefined || (why === 'audit' && digest !== undefined && digest === sound.get(kind))
     if (known && dirty.size === 0) return
     if (digest !== undefined && !known) this.#digests.set(kind, digest)
     const actual = known
@@ -175,7 +176,6 @@ class Pass {
         work.first ??= change
       }
       this.#work.set(kind, work)
-      this.#input.sound.delete(kind)
     }
     // Portions hold several peers; what a route hangs on has to be there before it.
     const order = (change: Change): number => KINDS.indexOf(change.object.kind)

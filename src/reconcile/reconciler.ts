@@ -47,8 +47,8 @@ export class Reconciler {
   readonly #backoff = new Backoff(250, 30_000)
   /** Names of every device we wanted so far and have not yet seen deleted. */
   readonly #devices = new Set<string>()
-  /** Digests of kinds that were found as wanted and not written to since. */
-  readonly #sound = new Map<Kind, string>()
+  /** Digests of kinds that were read and made as wanted. */
+  readonly #sound = new Map<Kind, number>()
   readonly #conflicts: Conflicts
   #intent: Intent | undefined
   #peers: Peers = new Map()

@@ -1,5 +1,6 @@
 // A kernel in memory for tests of the reconciler: keeps objects by key, refuses what it is told to refuse, and drops
 // what hangs on a device when the device goes, as the real one does.
+import { createHash } from 'node:crypto'
 import { KernelError } from '../../src/errors.ts'
 import type { Change, Failure, Kernel } from '../../src/kernel/kernel.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from '../../src/kernel/state.ts'
@@ -12,6 +13,14 @@ export class FakeKernel implements Kernel {
   readonly reads: Kind[] = []
   /** Keys whose changes are refused, with the errno's name. */
   readonly refuse = new Map<string, string>()
+  readonly #digests: boolean
+  /** What we changed ourselves, by kind. */
+  readonly #own = new Map<Kind, number>()
+
+  /** With `digests` it has fingerprints too. */
+  constructor(digests = false) {
+    this.#digests = digests
+  }
 
   put(...objects: readonly KernelObject[]): void {
     for (const object of objects) this.objects.set(keyOf(object), object)
@@ -26,8 +35,10 @@ export class FakeKernel implements Kernel {
     return Promise.resolve(new Map([...this.objects].filter(([, object]) => object.kind === kind)))
   }
 
-  fingerprint(): Promise<undefined> {
-    return Promise.resolve(undefined)
+  fingerprint(kind: Kind): Promise<number | undefined> {
+    if (!this.#digests) return Promise.resolve(undefined)
+    const there = [...this.objects.values()].filter((object) => object.kind === kind)
+    return Promise.resolve(there.reduce((sum, object) => sum + weightOf(object), 0) - (this.#own.get(kind) ?? 0))
   }
 
   apply(changes: readonly Change[]): Promise<readonly Failure[]> {
@@ -40,6 +51,10 @@ export class FakeKernel implements Kernel {
         continue
       }
       this.written.push(`${change.verb} ${key}`)
+      const { kind } = change.object
+      const before = change.verb === 'delete' ? change.object : change.before
+      const came = change.verb === 'delete' ? 0 : weightOf(change.object)
+      this.#own.set(kind, (this.#own.get(kind) ?? 0) + came - (before === undefined ? 0 : weightOf(before)))
       if (change.verb === 'delete' || change.verb === 'recreate') this.#remove(change.object)
       if (change.verb !== 'delete') this.objects.set(key, change.object)
     }
@@ -51,6 +66,11 @@ export class FakeKernel implements Kernel {
     if (object.kind !== 'link') return
     for (const [key, other] of this.objects) if (deviceOf(other) === object.name) this.objects.delete(key)
   }
+}
+
+/** 32 bits of what an object is. */
+function weightOf(object: KernelObject): number {
+  return createHash('sha256').update(JSON.stringify(object)).digest().readUInt32LE()
 }
 
 function deviceOf(object: KernelObject): string | undefined {

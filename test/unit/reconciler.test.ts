@@ -81,6 +81,32 @@ test('D6 one refused peer does not hold up the others, is said once, and is appl
   })
 })
 
+test('D2 an audit amid changes of our own reads nothing whole, and still finds what others did', async (t) => {
+  const kernel = new FakeKernel(true)
+  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
+    set(vxlanPeer(3))
+    set(vxlanPeer(4))
+    reconciler.peersComplete()
+    await reconciler.settled()
+    kernel.reads.length = 0
+    for (const n of [5, 6, 7]) {
+      set(vxlanPeer(n))
+      if (n === 6) drop(prefix('10.2.3.0/24'))
+      if (n === 7) set(vxlanPeer(4, 140))
+      await reconciler.auditInTurns()
+    }
+    t.deepEqual(kernel.reads, [])
+    kernel.objects.delete('route 10.2.5.0/24 0')
+    set(vxlanPeer(8))
+    await reconciler.auditInTurns()
+    t.true(kernel.has('route 10.2.5.0/24 0'))
+    t.true(kernel.has('route 10.2.8.0/24 0'))
+    kernel.reads.length = 0
+    await reconciler.auditInTurns()
+    t.false(kernel.reads.includes('fdb'))
+  })
+})
+
 test('a changed peer costs only its own writes and no reading', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
