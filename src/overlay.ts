@@ -6,6 +6,7 @@ import { coalesce } from './coalesce.ts'
 import { messageOf } from './errors.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Guard } from './firewall/guard.ts'
+import { Senders } from './firewall/senders.ts'
 import { type Inputs, firewallOf, guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops } from './host-plan.ts'
 import type { Address } from './ip/address.ts'
 import { type Prefix, addressOf, prefixOf } from './ip/prefix.ts'
@@ -43,6 +44,7 @@ export class Overlay {
   #peers: ReadonlyMap<Prefix, Peer> = new Map()
   /** How many peers receive by each backend. */
   readonly #users = new Map<string, number>()
+  readonly #senders = new Senders()
   /** Backends that nobody uses any more, until when they are kept (performance.now). */
   readonly #lingering = new Map<string, number>()
   /** The last config of each backend: its devices are torn down with the options they were made with. */
@@ -98,8 +100,8 @@ export class Overlay {
   peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
     this.#peers = peers
     for (const { before, after } of changes) {
-      if (before !== undefined) this.#count(before.type, -1)
-      if (after !== undefined) this.#count(after.type, 1)
+      if (before !== undefined) this.#count(before, -1)
+      if (after !== undefined) this.#count(after, 1)
     }
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
@@ -211,7 +213,9 @@ export class Overlay {
     return [...types].toSorted().flatMap((type) => this.configured(type) ?? [])
   }
 
-  #count(type: string, by: 1 | -1): void {
+  #count({ type, publicAddress }: Peer, by: 1 | -1): void {
+    if (by === 1) this.#senders.add(publicAddress)
+    else this.#senders.remove(publicAddress)
     const users = (this.#users.get(type) ?? 0) + by
     if (users > 0) {
       this.#users.set(type, users)
@@ -226,15 +230,13 @@ export class Overlay {
     setTimeout(() => !this.#stopped && void this.#refresh(), LINGER_MS + 50).unref()
   }
 
-  /**
-   * Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. A single peer
-   * is let in at once; but as each change looks at all peers, a burst of them is followed in steps.
-   */
+  /** Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. */
   async #guardPeers(): Promise<void> {
     if (!this.#complete) return
     const { guard } = this.#parts
     const began = performance.now()
-    guard.want(guardOf(this.#inputs, this.#peers.values()))
+    const wish = guardOf(this.#inputs, [])
+    guard.want(wish && { ...wish, peers: this.#senders })
     await guard.settled()
     await pause(Math.min(GUARD_PAUSE.most, (performance.now() - began) * GUARD_PAUSE.times), undefined, { ref: false })
   }

@@ -1,6 +1,7 @@
 // The nftables table that lets only peers send to our VXLAN port, as text for `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
 import { type Address, familyOf } from '../ip/address.ts'
+import type { ElementChange } from './elements.ts'
 
 /** What a guard guards. */
 export interface GuardedPort {
@@ -28,7 +29,7 @@ export function guardTable(vni: number): string {
  * Datagrams for another VNI are left to whoever serves that: bytes 4..6 of the VXLAN header (RFC 7348), 96 bits after
  * the beginning of UDP's. Too short to have a VNI, a datagram does not match, and the kernel's VXLAN drops it.
  */
-export function replaceGuard({ port, vni }: GuardedPort, peers: ReadonlySet<Address>): string {
+export function replaceGuard({ port, vni }: GuardedPort, peers: Iterable<Address>): string {
   const table = `inet ${guardTable(vni)}`
   const ours = `udp dport ${port} @th,96,24 ${vni}`
   return [
@@ -42,24 +43,29 @@ export function replaceGuard({ port, vni }: GuardedPort, peers: ReadonlySet<Addr
     `flush set ${table} peers6`,
     `add rule ${table} input ${ours} ip saddr != @peers4 counter name dropped drop`,
     `add rule ${table} input ${ours} ip6 saddr != @peers6 counter name dropped drop`,
-    ...elements('add', vni, peers),
+    ...elements(vni, peers),
     '',
   ].join('\n')
 }
 
-/** Lets peers in or shuts them out. The table must be there, every one of `added` absent, of `removed` present. */
-export function changePeers(vni: number, added: Iterable<Address>, removed: Iterable<Address>): string {
-  return [...elements('add', vni, added), ...elements('delete', vni, removed), ''].join('\n')
+/** Lets peers in or shuts them out. Every one of `added` must be absent, of `removed` present. */
+export function changePeers(added: readonly Address[], removed: readonly Address[]): readonly ElementChange[] {
+  const changes = (verb: ElementChange['verb'], addresses: readonly Address[]): readonly ElementChange[] =>
+    ([4, 6] as const).flatMap((family) => {
+      const some = addresses.filter((address) => familyOf(address) === family)
+      return some.length === 0 ? [] : [{ verb, set: `peers${family}`, addresses: some }]
+    })
+  return [...changes('add', added), ...changes('delete', removed)]
 }
 
-function elements(verb: 'add' | 'delete', vni: number, addresses: Iterable<Address>): readonly string[] {
+function elements(vni: number, addresses: Iterable<Address>): readonly string[] {
   const all = [...addresses]
   return ([4, 6] as const).flatMap((family) => {
     const some = all.filter((address) => familyOf(address) === family)
     const lines: string[] = []
     for (let at = 0; at < some.length; at += ELEMENTS_PER_LINE) {
       const list = some.slice(at, at + ELEMENTS_PER_LINE).join(', ')
-      lines.push(`${verb} element inet ${guardTable(vni)} peers${family} { ${list} }`)
+      lines.push(`add element inet ${guardTable(vni)} peers${family} { ${list} }`)
     }
     return lines
   })

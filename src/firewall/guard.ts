@@ -3,9 +3,11 @@
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
 import type { Address } from '../ip/address.ts'
 import type { Log } from '../log.ts'
+import { MOST_ELEMENTS } from './elements.ts'
 import { GUARD_PREFIX, type GuardedPort, changePeers, guardTable, replaceGuard } from './guard-ruleset.ts'
 import { type TableKind, keepTable, listTables, removeTables } from './owned-table.ts'
 import { type Runner, run } from './run.ts'
+import { Senders } from './senders.ts'
 import { type Syncs, countSyncs } from './syncs.ts'
 
 /** What createGuard needs. */
@@ -22,6 +24,7 @@ export interface GuardOptions {
 
 /** What is to be guarded: the public addresses of all peers that may send to a VXLAN device of ours. */
 export interface GuardWish extends GuardedPort {
+  /** Senders are followed as they change, with a `want` after each change. */
   readonly peers: Iterable<Address>
 }
 
@@ -43,7 +46,7 @@ export interface Guard {
 }
 
 interface Wanted extends GuardedPort {
-  readonly peers: ReadonlySet<Address>
+  readonly senders: Senders
 }
 
 const KIND: TableKind<Wanted> = {
@@ -52,11 +55,10 @@ const KIND: TableKind<Wanted> = {
   family: 'inet',
   names: ({ vni }) => [guardTable(vni)],
   difference(actual, next) {
-    if (actual?.port !== next.port) return replaceGuard(next, next.peers)
-    const { peers } = actual
-    const added = [...next.peers].filter((peer) => !peers.has(peer))
-    const removed = [...peers].filter((peer) => !next.peers.has(peer))
-    return added.length + removed.length === 0 ? '' : changePeers(next.vni, added, removed)
+    const { added, removed } = next.senders.take()
+    const few = added.length + removed.length <= MOST_ELEMENTS
+    if (few && actual?.port === next.port && actual.senders === next.senders) return changePeers(added, removed)
+    return replaceGuard(next, next.senders)
   },
 }
 
@@ -67,12 +69,20 @@ export function createGuard(options: GuardOptions): Guard {
   const previous = (options.previous ?? []).map(guardTable)
   const syncs = countSyncs()
   const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
+  const senders = new Senders()
   let vni: number | undefined
 
   return {
     want(wish) {
       vni = wish?.vni ?? vni
-      table.want(wish && { port: wish.port, vni: wish.vni, peers: new Set(wish.peers) })
+      if (wish !== undefined && !(wish.peers instanceof Senders)) senders.become(wish.peers)
+      table.want(
+        wish && {
+          port: wish.port,
+          vni: wish.vni,
+          senders: wish.peers instanceof Senders ? wish.peers : senders,
+        },
+      )
     },
     settled: () => table.settled(),
     async dropped() {

@@ -3,9 +3,11 @@
 // changed them since we wrote them, which the watch on the ruleset tells. What is not known is replaced whole.
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { type ElementChange, changeElements } from './elements.ts'
+import type { TableFamily } from './nfnetlink.ts'
 import { type Runner, output, run } from './run.ts'
 import type { Syncs } from './syncs.ts'
-import { type RulesetWatch, type TableFamily, tableKey, watchRuleset } from './watch.ts'
+import { type RulesetWatch, tableKey, watchRuleset } from './watch.ts'
 
 /** What a table is for, as values and pure functions of what is wanted. */
 export interface TableKind<Wanted> {
@@ -18,9 +20,12 @@ export interface TableKind<Wanted> {
   names(wanted: Wanted): readonly [string, ...string[]]
   /** Whether a table, as nft lists it, is another daemon's of this host. Absent: a name tells whose a table is. */
   isAnothers?(listing: string): boolean
-  /** Text for nft that leads from what is known to be there (undefined: anything) to what is wanted; '' for nothing. */
-  difference(actual: Wanted | undefined, wanted: Wanted, name: string): string
+  /** What leads from what is known to be there (undefined: anything) to what is wanted. */
+  difference(actual: Wanted | undefined, wanted: Wanted, name: string): Difference
 }
+
+/** Text for nft, '' for nothing; or, where only a few elements of sets change, these. */
+export type Difference = string | readonly ElementChange[]
 
 /** Where and how. */
 export interface TableOptions {
@@ -149,8 +154,8 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
     if (next === undefined || name === undefined) return
     mayHave.add(name)
     current = name
-    const text = kind.difference(actual, next, name)
-    if (text !== '') await transact(text, next)
+    const difference = kind.difference(actual, next, name)
+    if (difference.length > 0) await transact(difference, next)
     else actual = next
   }
 
@@ -175,10 +180,11 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   }
 
   /** Runs one transaction, after which the kernel has `next`, unless somebody else wrote there at the same time. */
-  async function transact(text: string, next: Wanted | undefined): Promise<void> {
+  async function transact(what: Difference, next: Wanted | undefined): Promise<void> {
     touched = 0
     try {
-      await output(runner, 'nft', ['-f', '-'], text)
+      if (typeof what === 'string') await output(runner, 'nft', ['-f', '-'], what)
+      else changeElements(netns, { family: kind.family, name: current }, what)
       await watch?.generation()
       actual = next
       options.syncs.add('written')

@@ -8,6 +8,7 @@ import { Message } from '../netlink/attribute.ts'
 import * as nl from '../netlink/constants.ts'
 import { ERRNO, orThrow } from '../netlink/errno.ts'
 import { MessageWriter } from '../netlink/message.ts'
+import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nfnetlink.ts'
 
 /** One transaction of anybody's, or (`tables` undefined) changes whose notifications were lost. */
 export interface RulesetChange {
@@ -24,26 +25,18 @@ export interface RulesetWatch {
   close(): void
 }
 
-/** nfgen_family of a table (linux/netfilter.h). */
-export type TableFamily = 'inet' | 'ip' | 'ip6'
-const NFPROTO: Readonly<Record<TableFamily, number>> = { inet: 1, ip: 2, ip6: 10 }
-
 /** How a table is named in a RulesetChange. */
 export function tableKey(family: TableFamily, name: string): string {
   return `${NFPROTO[family]} ${name}`
 }
 
 // linux/netfilter/nfnetlink.h, nf_tables.h
-const NETLINK_NETFILTER = 12
 const NFNLGRP_NFTABLES = 7
-const NFNL_SUBSYS_NFTABLES = 10 << 8
 const NFT_MSG_NEWGEN = NFNL_SUBSYS_NFTABLES | 15
 const NFT_MSG_GETGEN = NFNL_SUBSYS_NFTABLES | 16
 const NFTA_GEN_ID = 1
 /** The table's name is attribute 1 of every kind of object: tables, chains, rules, sets, elements, objects. */
 const NFTA_TABLE = 1
-/** struct nfgenmsg: u8 family, u8 version, be16 res_id. */
-const NFGENMSG = 4
 /** A flush of a large set is many messages. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const ANSWER_MS = 2000

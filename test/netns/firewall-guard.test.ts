@@ -75,6 +75,24 @@ test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t
   t.is(await host.run('nft list ruleset'), '')
 })
 
+test.serial('D11: many peers that come and go at once are a change of elements, IPv6 among them', async (t) => {
+  const { host, peer, guard } = await bench(t)
+  const many = (from: number, count: number): readonly Address[] =>
+    Array.from({ length: count }, (_, i) =>
+      address(i % 10 === 0 ? `fd00::${(from + i).toString(16)}` : `172.16.${(from + i) >> 8}.${(from + i) & 255}`),
+    )
+  guard.want({ ...PORT, peers: [address(peer.address), ...many(0, 3000)] })
+  await guard.settled()
+  const handle = await host.run('nft -a list table inet flannel-guard-1 | grep "chain input"')
+  guard.want({ ...PORT, peers: many(1000, 4000) })
+  await guard.settled()
+  t.is(guard.error(), undefined)
+  const sets = (await host.run('nft -j list sets inet')).match(/(172\.16\.\d+\.\d+|fd00::[0-9a-f]+)/g) ?? []
+  t.deepEqual([...new Set(sets)].sort(), [...new Set(many(1000, 4000))].sort())
+  t.is(await host.run('nft -a list table inet flannel-guard-1 | grep "chain input"'), handle, 'the table is the same')
+  t.false(await reaches(peer, INNER.guarded))
+})
+
 test.serial('P4, D11: traffic of another VNI on the same port is not the guard’s business', async (t) => {
   const { host, stranger, guard } = await bench(t)
   await vxlan(host, '11.0.0.1', [stranger], 2)

@@ -3,6 +3,7 @@ import test from 'ava'
 import { parseAddress, type Address } from '../../src/ip/address.ts'
 import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
 import { changePeers, replaceGuard } from '../../src/firewall/guard-ruleset.ts'
+import { Senders } from '../../src/firewall/senders.ts'
 import { nftablesTable } from '../../src/firewall/nftables.ts'
 import { desiredChains } from '../../src/firewall/rules.ts'
 
@@ -92,10 +93,30 @@ add element inet flannel-guard-1 peers6 { fd00::1 }
 })
 
 test('D11: a change of peers is a change of elements', (t) => {
-  t.is(
-    changePeers(1, addresses('192.168.19.122', '192.168.19.123'), addresses('192.168.19.124')),
-    `add element inet flannel-guard-1 peers4 { 192.168.19.122, 192.168.19.123 }
-delete element inet flannel-guard-1 peers4 { 192.168.19.124 }
-`,
-  )
+  t.deepEqual(changePeers([...addresses('192.168.19.122', 'fd00::2')], [...addresses('192.168.19.124')]), [
+    { verb: 'add', set: 'peers4', addresses: ['192.168.19.122'] },
+    { verb: 'add', set: 'peers6', addresses: ['fd00::2'] },
+    { verb: 'delete', set: 'peers4', addresses: ['192.168.19.124'] },
+  ])
+})
+
+test('D11: senders tell what came and went, once, however often a peer has an address', (t) => {
+  const [one, two, three] = [...addresses('192.168.19.122', '192.168.19.123', '192.168.19.124')]
+  if (one === undefined || two === undefined || three === undefined) return t.fail()
+  const senders = new Senders()
+  senders.add(one)
+  senders.add(one)
+  senders.add(two)
+  t.deepEqual(senders.take(), { added: [one, two], removed: [] })
+  senders.remove(one)
+  t.deepEqual(senders.take(), { added: [], removed: [] })
+  senders.remove(one)
+  senders.remove(two)
+  senders.add(two)
+  t.deepEqual(senders.take(), { added: [], removed: [one] })
+  senders.become([two, three])
+  t.deepEqual(senders.take(), { added: [three], removed: [] })
+  t.deepEqual([...senders], [two, three])
+  senders.remove(one)
+  t.deepEqual(senders.take(), { added: [], removed: [] })
 })
