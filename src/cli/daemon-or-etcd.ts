@@ -1,5 +1,5 @@
-// Asks the running daemon, which needs no flags; where none answers, answers from etcd by the same routes, with the
-// daemon's flags and variables. Invariant: the connection made for that is closed when the answer is there.
+// Asks the running daemon, which needs no flags; where none answers, or the asker says who he is to etcd, answers from etcd
+// by the same routes, with the daemon's flags and variables. Invariant: the connection made for that is closed in the end.
 import { askControl, controlPath } from '../control.ts'
 import { EtcdError, OperatorError } from '../errors.ts'
 import { openStore } from '../etcd/client.ts'
@@ -9,7 +9,8 @@ import { readSubnetEnv } from '../subnet-env.ts'
 
 /** The answer to "GET /v1/leases" and the other routes of lease-routes.ts. Throws OperatorError. */
 export async function askDaemonOrEtcd(options: Options, route: string, body?: unknown): Promise<unknown> {
-  const answer = await askControl(controlPath(options.subnetFile), route, body)
+  const direct = saysWho(options)
+  const answer = direct ? undefined : await askControl(controlPath(options.subnetFile), route, body)
   if (answer !== undefined) return answer
   const [method = '', url = ''] = route.split(' ')
   const { pathname, searchParams } = new URL(url, 'http://localhost')
@@ -30,8 +31,13 @@ export async function askDaemonOrEtcd(options: Options, route: string, body?: un
     return answered !== undefined && 'json' in answered ? JSON.parse(JSON.stringify(answered.json)) : undefined
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error
-    throw new OperatorError(`no daemon answers here, nor etcd: ${error.message}`)
+    throw new OperatorError(direct ? error.message : `no daemon answers here, nor etcd: ${error.message}`)
   } finally {
     store.close()
   }
+}
+
+/** Whether a user or a certificate was given: the daemon may be another user of etcd, with fewer rights than the asker. */
+function saysWho({ etcdUsername, etcdCertfile }: Options): boolean {
+  return etcdUsername !== undefined || etcdCertfile !== undefined
 }

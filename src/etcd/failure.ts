@@ -23,7 +23,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/invalid user ID or password/, 'check -etcd-username and -etcd-password'],
   [/user name is empty/, 'give -etcd-username and -etcd-password'],
   [/authentication is not enabled/, 'leave out -etcd-username, or enable authentication in etcd'],
-  [/permission denied/, 'give the role of -etcd-username read and write access to -etcd-prefix'],
+  [
+    /permission denied/,
+    'its role has to read -etcd-prefix and to write the subnets/ in it; for more, give -etcd-username of somebody who may',
+  ],
 ]
 
 /** Anything a call threw, as an EtcdError. `note` is added when given (say, why new TLS files are not in use). */
