@@ -35,13 +35,13 @@ demo: dist/flanneld-amd64
 ## build: dist/flanneld, which wants a Node 20 or later, and the addons for kernel sockets and probes
 build: dist/flanneld
 
-dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/page-files.ts scripts/etcd-protos.ts scripts/raw-socket-addon.ts package.json $(ADDON) $(RAW) $(MODULES)
+dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/page-files.ts $(wildcard scripts/etcd-*.ts) scripts/raw-socket-addon.ts package.json $(ADDON) $(RAW) $(MODULES)
 	node scripts/bundle.ts src/main.ts $@
 	@# install, not cp: a new file, since the old one may be mapped by a daemon that runs
 	install -t dist $(ADDON) $(RAW)
 
 ## dist/flanneld-amd64: the daemon as one file that needs nothing beside it, no Node either
-dist/flanneld-amd64: dist/flanneld scripts/single-file.ts
+dist/flanneld-amd64: dist/flanneld scripts/single-file.ts scripts/code-cache.ts
 	node scripts/single-file.ts amd64 src/main.ts $@ $(ADDON) build/raw-24.node
 
 $(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) $(MODULES)

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Plugin } from 'esbuild'
-import { type Enum, type MessageType, RUNTIME, codecOf, enumOf, nameOf } from './etcd-codec.ts'
+import { type Enum, type MessageType, codecOf, enumOf, nameOf } from './etcd-codec.ts'
+import { WIRE } from './etcd-wire.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -72,7 +73,7 @@ function loader(): string {
     const name = nameOf(type)
     return `${codecOf(type)}const codec_${name} = { encode: encodeBy(encode_${name}), decode: decodeBy(decode_${name}) }\n`
   })
-  return `${RUNTIME}
+  return `${WIRE}
 const methodOf = (path, originalName, requestStream, responseStream, request, response) => ({
   path,
   originalName,

@@ -35,8 +35,8 @@ export interface OverlayParts {
 const LINGER_MS = 10_000
 /** After a failure that no event will tell the end of, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
-/** Between two changes of the guard: so many times what the first took, in milliseconds at most. */
-const GUARD_PAUSE = { times: 4, most: 200 }
+/** Between two changes of the guard, so that a burst of peers is a few of them. */
+const GUARD_PAUSE_MS = 20
 
 export class Overlay {
   readonly #parts: OverlayParts
@@ -233,12 +233,10 @@ export class Overlay {
   /** Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. */
   async #guardPeers(): Promise<void> {
     if (!this.#complete) return
-    const { guard } = this.#parts
-    const began = performance.now()
     const wish = guardOf(this.#inputs, [])
-    guard.want(wish && { ...wish, peers: this.#senders })
-    await guard.settled()
-    await pause(Math.min(GUARD_PAUSE.most, (performance.now() - began) * GUARD_PAUSE.times), undefined, { ref: false })
+    this.#parts.guard.want(wish && { ...wish, peers: this.#senders })
+    await this.#parts.guard.settled()
+    await pause(GUARD_PAUSE_MS, undefined, { ref: false })
   }
 
   #later(why: string): void {
