@@ -1,0 +1,11 @@
+# etcd for the example beside this: one member, without TLS, its data gone with the container. Not for use.
+# BASE: any Debian from 12 on; one that has etcd is left as it is.
+ARG BASE=debian:stable-slim
+FROM ${BASE}
+RUN if ! command -v etcd || ! command -v etcdctl; then \
+      apt-get update && \
+      apt-get install -y --no-install-recommends etcd-server etcd-client && \
+      rm -rf /var/lib/apt/lists/*; \
+    fi
+ENV ETCDCTL_API=3
+ENTRYPOINT ["etcd", "--data-dir=/tmp/etcd", "--listen-client-urls=http://0.0.0.0:2379", "--advertise-client-urls=http://etcd:2379"]
