@@ -1,12 +1,10 @@
 // `flanneld status`, as an operator sees it: whole, with a foreign route in the way, with an old docker0, and stopped.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
+import { createLab } from '../lab/lab.ts'
+import { verb } from '../lab/verb.ts'
 import { waitFor } from '../lab/wait.ts'
-
-/** What it prints, with its exit status in the last line. */
-const ask = (host: Host, flags = ''): Promise<string> => host.run(`${BUNDLE} status ${flags}; echo "exit $?"`)
 
 test('status says whole, degraded with cause and mend, and what is left when no daemon runs', async (t) => {
   const lab = await createLab(t)
@@ -14,22 +12,40 @@ test('status says whole, degraded with cause and mend, and what is left when no 
   const etcd = await etcdHost(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const [host, other] = [await lan.host(121), await lan.host(122)]
-  t.regex(await ask(host), /^not running[^]*no subnet\.env[^]*exit 3$/m)
+  const ask = (): ReturnType<typeof verb> => verb(host, 'status')
+  const before = await ask()
+  t.is(before.code, 3)
+  t.regex(before.stdout, /^● not running[^]*no subnet\.env[^]*→ no daemon answers\. Run: systemctl start flanneld$/m)
 
   const daemon = await startFlanneld(host, ARGS)
   const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
   await daemon.line(/ready:/)
-  const whole = await ask(host)
-  t.regex(whole, /^whole {3}enp0s3 192\.168\.19\.121/)
-  t.regex(
-    whole,
-    new RegExp(`subnet +${own.replace('.1/', '.0/').replaceAll('.', '\\.')} +network 10\\.2\\.0\\.0/16 +mtu 1450`),
-  )
-  t.regex(whole, /exit 0/)
+  await waitFor('the firewall', async () => /forward ✓/.test((await ask()).stdout))
+  const whole = await ask()
+  t.is(whole.code, 0)
+  const subnet = own.replace('.1/', '.0/').replaceAll('.', '\\.')
+  for (const line of [
+    /^● whole {3}0 peers · host121 192\.168\.19\.121 · up \d+s$/m,
+    new RegExp(
+      `^  subnet   ${subnet}   lease renewed \\d+s ago, 23h 59m left +network 10\\.2\\.0\\.0/16 · 1 of 255 subnets used$`,
+      'm',
+    ),
+    /^ {2}store {4}etcd 1\/1 · rev \d+ · watch live +no TLS$/m,
+    /^ {2}tunnel {3}flannel\.1 vxlan vni 1 udp 8472 · mtu 1450 {3}rx \d.*B tx \d.*B drops \d+$/m,
+    /^ {2}kernel {3}3\/3 objects as wanted · last audit \d+s ago · 0 repairs in 24h$/m,
+    /^ {2}firewall forward ✓ · guard: 8472 from 0 peers, 0 packets of unknown senders · by iptables-(nft|legacy)$/m,
+  ]) {
+    t.regex(whole.stdout, line)
+  }
   t.is(await host.run('stat -c %a /run/flannel/flanneld.sock'), '660\n')
 
   await host.run('ip link add docker0 type bridge && ip addr add 10.2.250.1/24 dev docker0 && ip link set docker0 up')
-  t.regex(await ask(host), /^degraded[^]*→ docker0: has 10\.2\.250\.1\/24, leased is .*restart dockerd[^]*exit 1/m)
+  const stale = await ask()
+  t.is(stale.code, 1)
+  t.regex(
+    stale.stdout,
+    /^● degraded {3}docker0 is stale[^]*→ docker0: has 10\.2\.250\.1\/24, leased is .*restart dockerd/m,
+  )
   await host.run('ip link del docker0')
 
   await host.run('ip route add 10.2.77.0/24 via 192.168.19.1 dev enp0s3 proto static')
@@ -39,12 +55,27 @@ test('status says whole, degraded with cause and mend, and what is left when no 
   )
   const peer = await startFlanneld(other, ARGS)
   await peer.line(/ready:/)
-  await waitFor('the conflict in status', async () => /degraded/.test(await ask(host)))
-  t.regex(await ask(host), /→ in our way and not ours: 10\.2\.77\.0\/24 via 192\.168\.19\.1 dev enp0s3.*remove it/)
-  const json = JSON.parse((await ask(host, '-json')).split('\n')[0] ?? '') as Record<string, Record<string, unknown>>
-  t.like(json, { verdict: { word: 'degraded', code: 1 }, status: { peers: 1, backend: 'vxlan', ready: true } })
+  await waitFor('the conflict in status', async () => /1 conflict/.test((await ask()).stdout))
+  const found = await ask()
+  t.is(found.code, 1)
+  const [, command = ''] =
+    /→ in our way and not ours: 10\.2\.77\.0\/24 via 192\.168\.19\.1 dev enp0s3 proto static: remove it\. Run: (.*)/.exec(
+      found.stdout,
+    ) ?? []
+  await host.run(command)
+  await waitFor('what was told to be the mend to mend it', async () => !/conflict/.test((await ask()).stdout))
 
   await daemon.stop()
-  t.regex(await ask(host), /^not running[^]*forwarding is as the last daemon left it[^]*exit 3$/m)
+  const left = await ask()
+  t.is(left.code, 3)
+  t.regex(
+    left.stdout,
+    /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
+  )
+  t.notRegex(left.stdout, /etcd/, 'nobody said where it is')
+  t.regex(
+    (await verb(host, `status ${ARGS}`)).stdout,
+    /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m,
+  )
   t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket went with the daemon')
 })
