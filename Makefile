@@ -207,6 +207,12 @@ bench-quick: dist/flanneld-amd64
 
 # ---- reading
 
+.PHONY: docs
+## docs: what docs has from the tables of the code: flags, config keys, metrics
+docs: $(MODULES)
+	node scripts/reference.ts
+	node scripts/metrics-doc.ts
+
 .PHONY: lint
 ## lint: types, rules, format
 lint: $(MODULES)

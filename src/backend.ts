@@ -72,12 +72,26 @@ export interface ConfigSection {
   boolean(key: string, fallback: boolean): boolean
 }
 
+/** A key of a backend's config: its parser holds values to this, docs/reference.md and `flanneld config` tell of it. */
+export interface ConfigKey {
+  readonly default: number | boolean
+  /** The smallest and the largest value of an integer. */
+  readonly range?: readonly [min: number, max: number]
+  /** What it is, in a few words. */
+  readonly doc: string
+  /** What follows on running hosts when it changes; absent: they follow without losing a packet. */
+  readonly change?: string
+}
+
+/** Keys by name. */
+export type ConfigKeys = Readonly<Record<string, ConfigKey>>
+
 /** One way of getting packets to a peer. */
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
   readonly type: string
-  /** Keys the config section may have; others are warned about. */
-  readonly configKeys: readonly string[]
+  /** Keys the config section may have, by name; others are warned about. */
+  readonly configKeys: ConfigKeys
   /** Reads the backend's part of the network config. Throws ConfigError. */
   parseConfig(section: ConfigSection): Config
   /** Why this backend cannot run on this host (say, host-gw behind a NAT), or undefined. */

@@ -4,6 +4,7 @@ import { type Configuration, refusesChange } from './configuration.ts'
 import { contains, lengthOf } from './ip/prefix.ts'
 import { fits } from './lease/allocate.ts'
 import type { Found } from './lease/claim.ts'
+import { effectOf } from './network-config/keys.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
 export interface KeyChange {
@@ -28,18 +29,8 @@ export interface ConfigChange {
   readonly notes: readonly string[]
 }
 
-const LIVE = 'hosts follow without losing a packet'
-const DEVICE = 'every host makes its device anew: some packets lost for less than a second'
-
-/** What follows when a key of a backend changes; hosts follow live where nothing else is said. */
-const EFFECTS: Readonly<Record<string, string>> = {
-  'vxlan VNI': `${DEVICE}, and it registers again`,
-  'vxlan Port': DEVICE,
-  'vxlan GBP': DEVICE,
-  'vxlan MTU': 'devices and subnet.env follow; dockerd and containers keep the old MTU until they start again',
-  'vxlan Learning': LIVE,
-  'vxlan DirectRouting': LIVE,
-}
+/** What follows where nothing else is said. */
+export const LIVE = 'hosts follow without losing a packet'
 
 /** Compares. No `before`: the key is absent, or what it says is not valid. */
 export function configChange(
@@ -50,7 +41,7 @@ export function configChange(
   const changes = [...rangeChanges(before, after), ...backendChanges(before, after)]
   if (before?.network.enableNFTables !== after.network.enableNFTables) {
     const text = (on: boolean | undefined): string | null => (on === undefined ? null : JSON.stringify(on))
-    const effect = 'rules move between iptables and nftables, the new ones first'
+    const effect = effectOf('EnableNFTables')
     changes.push(
       changed('EnableNFTables', text(before?.network.enableNFTables), text(after.network.enableNFTables), effect),
     )
@@ -71,10 +62,10 @@ export function configChange(
 function rangeChanges(before: Configuration | undefined, { range: next }: Configuration): KeyChange[] {
   const now = before?.range
   return [
-    changed('Network', now?.network, next.network, 'subnet.env and firewall rules follow; dockerd does not notice'),
-    changed('SubnetLen', now?.subnetLen.toString(), next.subnetLen.toString(), 'for leases from now on'),
-    changed('SubnetMin', now?.subnetMin, next.subnetMin, 'for leases from now on'),
-    changed('SubnetMax', now?.subnetMax, next.subnetMax, 'for leases from now on'),
+    changed('Network', now?.network, next.network, effectOf('Network')),
+    changed('SubnetLen', now?.subnetLen.toString(), next.subnetLen.toString(), effectOf('SubnetLen')),
+    changed('SubnetMin', now?.subnetMin, next.subnetMin, effectOf('SubnetMin')),
+    changed('SubnetMax', now?.subnetMax, next.subnetMax, effectOf('SubnetMax')),
   ]
 }
 
@@ -84,8 +75,8 @@ function backendChanges(before: Configuration | undefined, after: Configuration)
     return [changed('Backend.Type', before?.own.backend.type, type, effectOfType(before?.own.backend.type, type))]
   }
   const [now, next] = [valuesOf(before), valuesOf(after)]
-  return after.own.backend.configKeys.map((key) =>
-    changed(`Backend.${key}`, now.get(key), next.get(key), EFFECTS[`${type} ${key}`] ?? LIVE),
+  return Object.entries(after.own.backend.configKeys).map(([key, { change = LIVE }]) =>
+    changed(`Backend.${key}`, now.get(key), next.get(key), change),
   )
 }
 
@@ -102,7 +93,7 @@ function valuesOf({ own: { backend, config } }: Configuration): ReadonlyMap<stri
     Object.entries(config ?? {}).map(([name, value]) => [name.toLowerCase(), JSON.stringify(value)]),
   )
   return new Map(
-    backend.configKeys.flatMap((key) => {
+    Object.keys(backend.configKeys).flatMap((key) => {
       const value = settings.get(key.toLowerCase())
       return value === undefined ? [] : [[key, value]]
     }),

@@ -37,7 +37,7 @@ export function readConfiguration(text: string, backends: readonly AnyBackend[])
     network,
     range: network.ipv4,
     own: { backend, config: backend.parseConfig(section) },
-    warnings: [...warnings, ...backendKeyWarnings(network.backend, backend.configKeys), ...ipv6],
+    warnings: [...warnings, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)), ...ipv6],
   }
 }
 

@@ -4,7 +4,8 @@ import type { ConfigSection, JsonObject } from './backend.ts'
 import { createSection, keyWarnings } from './network-config/section.ts'
 import { ConfigError } from './errors.ts'
 import { findJsonFault } from './network-config/json-text.ts'
-import { type FamilyRange, RANGE_KEYS, parseRange } from './network-config/range.ts'
+import { TOP_KEYS } from './network-config/keys.ts'
+import { type FamilyRange, parseRange } from './network-config/range.ts'
 
 export { createSection, keyWarnings } from './network-config/section.ts'
 export type { FamilyRange } from './network-config/range.ts'
@@ -34,16 +35,7 @@ export interface ParsedNetworkConfig {
   readonly warnings: readonly string[]
 }
 
-const KEYS: readonly string[] = [
-  ...([4, 6] as const).flatMap((family) => {
-    const keys = RANGE_KEYS[family]
-    return [keys.network, keys.subnetLen, keys.subnetMin, keys.subnetMax]
-  }),
-  'EnableIPv4',
-  'EnableIPv6',
-  'EnableNFTables',
-  'Backend',
-]
+const KEYS = Object.keys(TOP_KEYS)
 
 /** Reads the text of the config key. Throws ConfigError. */
 export function parseNetworkConfig(text: string): ParsedNetworkConfig {

@@ -3,7 +3,7 @@ import type { Backend } from '../../src/backend.ts'
 
 export const alloc: Backend<null, null> = {
   type: 'alloc',
-  configKeys: [],
+  configKeys: {},
   parseConfig: () => null,
   refuses: () => undefined,
   mtu: ({ external }) => external.mtu,

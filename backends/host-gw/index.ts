@@ -5,7 +5,7 @@ import { wayTo } from '../way.ts'
 
 export const hostGw: Backend<null, null> = {
   type: 'host-gw',
-  configKeys: [],
+  configKeys: {},
   parseConfig: () => null,
   refuses: (external) =>
     external.publicAddress === external.address

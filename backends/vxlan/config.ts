@@ -1,5 +1,5 @@
 // The vxlan part of the network config, and of a peer's lease.
-import type { Checked, ConfigSection } from '../../src/backend.ts'
+import type { Checked, ConfigKeys, ConfigSection } from '../../src/backend.ts'
 import { type Mac, isStation, parseMac } from '../../src/ip/mac.ts'
 
 /** `Backend` of the network config for Type vxlan. */
@@ -23,17 +23,52 @@ export interface VxlanPeer {
 
 export const DEFAULT_PORT = 8472
 
+const NEW_DEVICE = 'every host makes its device anew: some packets lost for less than a second'
+
+export const KEYS = {
+  VNI: {
+    default: 1,
+    range: [1, 0xff_ffff],
+    doc: 'VXLAN network identifier; the device is `flannel.` with this number',
+    change: `${NEW_DEVICE}, and it registers again`,
+  },
+  Port: {
+    default: DEFAULT_PORT,
+    range: [0, 65_535],
+    doc: 'UDP port that hosts receive the tunnel on; 0 for the default',
+    change: NEW_DEVICE,
+  },
+  MTU: {
+    default: 0,
+    range: [0, 65_535],
+    doc: 'bytes of a packet of containers; 0, or more than fits: what the interface between hosts takes, less 50',
+    change: 'devices and subnet.env follow; dockerd and containers keep the old MTU until they start again',
+  },
+  DirectRouting: {
+    default: false,
+    doc: 'plain routes, without tunnel and with the full path, to hosts of the same local network',
+  },
+  Learning: { default: false, doc: 'the device learns where MACs are from what it receives; not needed' },
+  GBP: { default: false, doc: 'VXLAN Group Policy: carries marks of packets between hosts', change: NEW_DEVICE },
+} as const satisfies ConfigKeys
+
+type Key<Value> = { [K in keyof typeof KEYS]: (typeof KEYS)[K]['default'] extends Value ? K : never }[keyof typeof KEYS]
+
 export function parseConfig(section: ConfigSection): VxlanConfig {
-  const port = section.integer('Port', DEFAULT_PORT, 0, 65_535)
-  const mtu = section.integer('MTU', 0, 0, 65_535)
+  const integer = (key: Key<number>): number => {
+    const [min, max] = KEYS[key].range
+    return section.integer(key, KEYS[key].default, min, max)
+  }
+  const boolean = (key: Key<boolean>): boolean => section.boolean(key, KEYS[key].default)
+  const port = integer('Port')
   return {
-    vni: section.integer('VNI', 1, 1, 0xff_ffff),
+    vni: integer('VNI'),
     // Go's flanneld hands 0 to the kernel, which takes its default.
     port: port === 0 ? DEFAULT_PORT : port,
-    mtu,
-    directRouting: section.boolean('DirectRouting', false),
-    learning: section.boolean('Learning', false),
-    gbp: section.boolean('GBP', false),
+    mtu: integer('MTU'),
+    directRouting: boolean('DirectRouting'),
+    learning: boolean('Learning'),
+    gbp: boolean('GBP'),
   }
 }
 

@@ -1,11 +1,11 @@
 // vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). README.md here follows one packet.
 import type { Backend } from '../../src/backend.ts'
-import { type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
+import { KEYS, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
 import { base, forPeer, mtu, vtepMac } from './plan.ts'
 
 export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   type: 'vxlan',
-  configKeys: ['VNI', 'Port', 'MTU', 'DirectRouting', 'Learning', 'GBP'],
+  configKeys: KEYS,
   parseConfig,
   refuses: () => undefined,
   mtu,

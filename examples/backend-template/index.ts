@@ -17,13 +17,15 @@ interface Data {
 }
 
 const WEIGHT_MAX = 255
+const WEIGHT = { default: 1, range: [1, WEIGHT_MAX], doc: 'how much of the traffic goes here' } as const
 
 export const weighted: Backend<Config, Data> = {
   type: 'weighted',
-  configKeys: ['Weight'],
+  // What docs and `flanneld config` tell of each option, and what parseConfig holds it to.
+  configKeys: { Weight: WEIGHT },
 
   // Read every option through the section: a bad value becomes an error that names path, value and rule.
-  parseConfig: (section) => ({ weight: section.integer('Weight', 1, 1, WEIGHT_MAX) }),
+  parseConfig: (section) => ({ weight: section.integer('Weight', WEIGHT.default, ...WEIGHT.range) }),
 
   // Say here, in one line, why this host cannot take part; undefined when it can.
   refuses: (external) =>

@@ -25,6 +25,8 @@ export interface Row<T> {
   readonly repeatable?: boolean
   /** Shown nowhere. */
   readonly sensitive?: boolean
+  /** One that Go's flanneld does not have. */
+  readonly own?: true
   /** What is not carried out: `refused` ends the start when set to anything but the default, `ignored` is warned about. */
   readonly unsupported?: 'refused' | 'ignored'
 }

@@ -97,12 +97,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   },
   onSubnetConflict: {
     flag: 'on-subnet-conflict',
+    own: true,
     default: 'new',
     format: format.oneOf(['new', 'wait']),
     doc: 'when another host has taken our subnet: lease a new one, or wait until ours is free again',
   },
   forceNetworkOverlap: {
     flag: 'force-network-overlap',
+    own: true,
     default: false,
     format: format.boolean,
     doc: 'start even though Network overlaps a network this host is connected to',
@@ -139,24 +141,28 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   },
   vxlanGuard: {
     flag: 'vxlan-guard',
+    own: true,
     default: true,
     format: format.boolean,
     doc: "let only peers' addresses send to the VXLAN port",
   },
   nexthopObjects: {
     flag: 'nexthop-objects',
+    own: true,
     default: 'auto',
     format: format.oneOf(['auto', 'always', 'never']),
     doc: 'routes through nexthop objects (kernel 5.3+); auto: from 500 peers on',
   },
   auditInterval: {
     flag: 'audit-interval',
+    own: true,
     default: 10,
     format: format.integer(1, 86400),
     doc: "how often the kernel's whole state is compared with the wanted one, in seconds",
   },
   probeInterval: {
     flag: 'probe-interval',
+    own: true,
     default: 5,
     format: format.integer(0, 3600),
     doc: 'how often up to 16 peers are probed by ICMP, in seconds, 0 for never',
@@ -175,6 +181,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   },
   healthzPage: {
     flag: 'healthz-page',
+    own: true,
     default: false,
     format: format.boolean,
     doc: 'serve a page at / of that port too: this host, its peers, leases and repairs, live; anyone who reaches it can read it',

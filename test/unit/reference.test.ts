@@ -1,0 +1,54 @@
+// docs/reference.md, and the tables it is made of.
+import test from 'ava'
+import { readFileSync } from 'node:fs'
+import { BACKENDS } from '../../backends/index.ts'
+import { REFERENCE, reference } from '../../scripts/reference.ts'
+import { readConfiguration } from '../../src/configuration.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { TOP_KEYS } from '../../src/network-config/keys.ts'
+import { ROWS } from '../../src/options/table.ts'
+
+const read = (config: object): ReturnType<typeof readConfiguration> =>
+  readConfiguration(JSON.stringify(config), BACKENDS)
+
+test('docs/reference.md is what the tables say', (t) => {
+  t.is(readFileSync(REFERENCE, 'utf8'), reference(), 'run: make docs')
+})
+
+test('it names every flag and every key of the config once', (t) => {
+  const text = reference()
+  for (const { flag } of ROWS) t.is(text.match(new RegExp(`^\\| \`-${flag}[ \`]`, 'gm'))?.length, 1, flag)
+  for (const key of Object.keys(TOP_KEYS)) t.is(text.match(new RegExp(`^\\| \`${key}\``, 'gm'))?.length, 1, key)
+})
+
+test('keys of the whole config: each is read, and a bad value is refused by its name', (t) => {
+  const base = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
+  for (const [key, { type }] of Object.entries(TOP_KEYS)) {
+    const bad = type === 'object' ? 7 : {}
+    const error = t.throws(() => read({ ...base, EnableIPv6: true, IPv6Network: 'fd00:2::/48', [key]: bad }), {
+      instanceOf: ConfigError,
+    })
+    t.true(error.message.includes(key), error.message)
+    t.deepEqual(read({ ...base, EnableIPv6: true, IPv6Network: 'fd00:2::/48' }).warnings.length, 1)
+  }
+})
+
+for (const backend of BACKENDS) {
+  test(`keys of ${backend.type}: what stands in the table holds`, (t) => {
+    const configOf = (keys: object): unknown =>
+      read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, ...keys } }).own.config
+    const defaults = configOf({})
+    t.regex(read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, Nonsense: 1 } }).warnings.join(), /Nonsense/)
+    for (const [key, { default: value, range }] of Object.entries(backend.configKeys)) {
+      t.deepEqual(configOf({ [key]: value }), defaults, key)
+      const [good, bad] = range === undefined ? [[!value], [0, 'x']] : [range, [range[0] - 1, range[1] + 1, 'x']]
+      for (const other of good) t.notThrows(() => configOf({ [key]: other }), key)
+      t.true(
+        good.some((other) => JSON.stringify(configOf({ [key]: other })) !== JSON.stringify(defaults)),
+        key,
+      )
+      for (const other of bad)
+        t.throws(() => configOf({ [key]: other }), { instanceOf: ConfigError, message: new RegExp(key) })
+    }
+  })
+}
