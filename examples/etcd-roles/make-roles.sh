@@ -47,7 +47,13 @@ user() {
   if [ -n "$by_certificate" ]; then
     etcdctl user get "$1" >/dev/null 2>&1 || etcdctl user add "$1" --no-password
   else
+    if [ -t 0 ]; then
+      printf 'Password of %s: ' "$1" >&2
+      trap 'stty echo' EXIT INT TERM
+      stty -echo
+    fi
     IFS= read -r password || [ -n "$password" ] || { echo 'make-roles.sh: no password on standard input' >&2; exit 2; }
+    if [ -t 0 ]; then stty echo && echo >&2; fi
     [ -n "$password" ] || { echo 'make-roles.sh: an empty password lets nobody in' >&2; exit 2; }
     if etcdctl user get "$1" >/dev/null 2>&1; then
       printf '%s\n' "$password" | etcdctl user passwd "$1" --interactive=false

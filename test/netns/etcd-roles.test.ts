@@ -169,4 +169,11 @@ test('a role for one host: it leases the subnet reserved for it, and can touch n
   t.regex(await as('root:rootpw', `put ${PREFIX}/subnets/10.2.130.0-24 '${other}'`), /OK/)
   await waitFor('the peer', async () => (await host.run('ip route show 10.2.130.0/24')) !== '')
   notRefused(t, daemon)
+
+  // Shut out as docs/security.md says: its lease does not come back, whatever it tries.
+  const key = `${PREFIX}/subnets/10.2.210.0-24`
+  t.regex(await as('root:rootpw', 'user delete host1'), /deleted/)
+  await as('root:rootpw', `del ${key}`)
+  await daemon.line(/lease.*(authentication|invalid|permission|password)/)
+  t.is(await as('root:rootpw', `get --keys-only ${key}`), '')
 })

@@ -1,0 +1,32 @@
+// Who may ask the daemon over its socket: docs/security.md rests on this.
+import test from 'ava'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { verb } from '../lab/verb.ts'
+
+test('only root and the group of the socket may ask; others are told why not, and containers read subnet.env all the same', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await etcdHost(lan)
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const host = await lan.host(121)
+  const daemon = await startFlanneld(host, ARGS)
+  await ready(host, daemon)
+  await daemon.line(/ ready: /)
+  t.is(
+    await host.run('stat -c "%a %U %G" /run/flannel/flanneld.sock /run/flannel/subnet.env'),
+    '660 root root\n644 root root\n',
+  )
+
+  const nobody = `setpriv --reuid 65534 --regid 65534 --clear-groups ${BUNDLE}`
+  for (const words of ['status', 'leases', 'config get']) {
+    const { code, output } = await verb(host, words, nobody)
+    t.not(code, 0)
+    t.regex(output, /control socket: \/run\/flannel\/flanneld\.sock: permission denied/, words)
+  }
+  t.regex(await host.run('setpriv --reuid 65534 --clear-groups cat /run/flannel/subnet.env'), /FLANNEL_SUBNET=/)
+
+  // Somebody in the group the socket was given to asks as the daemon.
+  await host.run('chgrp 65534 /run/flannel/flanneld.sock')
+  t.is((await verb(host, 'leases', nobody)).code, 0)
+})
