@@ -1,6 +1,6 @@
 // `flanneld doctor` asked on a host, its text taken apart, and faults made for it one after another on one lab.
 import test, { type ExecutionContext } from 'ava'
-import { type Cluster, type Node, createCluster } from './cluster.ts'
+import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
 import { BUNDLE } from './flanneld.ts'
 import type { Place } from './space.ts'
 
@@ -65,16 +65,20 @@ export interface Ailment {
   readonly args?: string
 }
 
+/** Who closes a lab in the end. */
+type Owner = Parameters<typeof createCluster>[0]
+
 /** Declares a test for each, one after another on the same two hosts. */
 export function ailmentTests(
-  options: Parameters<typeof createCluster>[1],
+  options: ClusterOptions | ((owner: Owner) => Promise<Cluster>),
   ailments: readonly Ailment[],
   prepare: (ward: Ward) => Promise<unknown> = () => Promise.resolve(),
 ): () => Ward {
   const closings: (() => Promise<void>)[] = []
   let ward: Ward
   test.before(async () => {
-    const cluster = await createCluster({ teardown: (close) => void closings.push(close) }, options)
+    const owner: Owner = { teardown: (close) => void closings.push(close) }
+    const cluster = await (typeof options === 'function' ? options(owner) : createCluster(owner, options))
     const [own, peer] = cluster.nodes as [Node, Node]
     ward = { cluster, own, peer }
     await prepare(ward)

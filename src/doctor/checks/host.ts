@@ -1,8 +1,9 @@
 // What the kernel must have and be set to: modules, forwarding, the reverse path filter, netfilter on bridges.
+import { ownSelf } from '../../host-plan.ts'
+import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
 import { routeTo } from '../../external-interface/host.ts'
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
-import type { VxlanLink } from '../../kernel/state.ts'
 import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'
@@ -63,18 +64,18 @@ function reversePathOutcome({ host, target }: Facts, { wanted, configuration, in
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
   const { external } = inputs
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
-  const tunnel = wanted.find(({ object, peer }) => object.kind === 'link' && peer === undefined)?.object
   const { own } = configuration
-  const inTunnel = own.backend.receivesDirectly(own.config)
-    ? undefined
-    : tunnel?.kind === 'link'
-      ? tunnel.name
-      : undefined
+  const tunnel = own.backend.base(ownSelf(inputs)).find(({ kind }) => kind === 'link')
+  const direct = own.backend.receivesDirectly(own.config)
+  const wayIn = (address: Address): string => {
+    const past = direct && external.onlink.some((prefix) => contains(prefix, address))
+    return tunnel?.kind !== 'link' || past ? external.name : tunnel.name
+  }
   const faults: Fault[] = []
   for (const [subnet, peer] of peers) {
     if (target !== undefined && target.subnet !== subnet) continue
     const device = deviceTo(wanted, subnet)
-    const comesIn = inTunnel ?? external.name
+    const comesIn = wayIn(peer.publicAddress)
     if (device !== undefined && device !== comesIn && strict(comesIn)) {
       faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
       continue
@@ -146,11 +147,11 @@ export const bridgeNetfilterCheck: Check = {
 }
 
 /** Whether a rule sends what comes from the containers' own bridge to one of them. */
-function sendsBack(rule: string, isOurs: (address: VxlanLink['local']) => boolean): boolean {
+function sendsBack(rule: string, isOurs: (address: Address) => boolean): boolean {
   if (targetOf(rule) !== 'DNAT') return false
   const all = words(rule)
   const to = all[all.indexOf('--to-destination') + 1]?.split(':')[0] ?? ''
   const from = all.indexOf('-i')
   // "! -i docker0" is Docker's own, which has a proxy for these; "-i eth0" does not concern the bridge.
-  return from < 0 && isOurs(to as VxlanLink['local'])
+  return from < 0 && isOurs(to as Address)
 }

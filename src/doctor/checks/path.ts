@@ -194,10 +194,10 @@ export const checksumCheck: Check = {
     if ('unknown' in probes.checksums) return { unchecked: probes.checksums.unknown }
     const faults: Fault[] = []
     let good = 0
+    const features = [...host.checksumOffload].map(([name, on]) => `${name} ${on ? 'on' : 'off'}`).join(', ')
     for (const [subnet, { offloaded, ready }] of probes.checksums.value) {
       if (offloaded) good++
-      if (offloaded || !ready || (target !== undefined && target.subnet !== subnet)) continue
-      const features = [...host.checksumOffload].map(([name, on]) => `${name} ${on ? 'on' : 'off'}`).join(', ')
+      if (offloaded || !ready) continue
       faults.push({
         level: 'bad',
         cause: `packets to peer ${subnet} arrive with wrong sums: TCP and UDP fail, ping works. Checksum offload and a NAT or a network card on the way do not go together`,

@@ -1,0 +1,176 @@
+// doctor on what happens between hosts: two networks with a router, which is told to block, to narrow, and to copy bytes.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { type Cluster, networkWith, nodeOn, reached } from '../lab/cluster.ts'
+import { type Ward, ailmentTests, consult } from '../lab/doctor.ts'
+import { ROOT, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { seen } from '../lab/probing.ts'
+import type { Running } from '../lab/process.ts'
+import type { Space } from '../lab/space.ts'
+
+let router: Space
+let copier: Running | undefined
+
+const folder = mkdtempSync(join(tmpdir(), `flanneld-doctor-${process.pid}-`))
+test.after.always(() => rmSync(folder, { recursive: true }))
+
+async function routedCluster(owner: Parameters<typeof createLab>[0]): Promise<Cluster> {
+  const lab = await createLab(owner)
+  const lan = await lab.lan()
+  const far = await lab.lan({ prefix: '192.168.20' })
+  router = await lab.router(lan, far)
+  const etcd = await etcdHost(lan)
+  await etcd.configure(networkWith({}))
+  const [a, b] = await Promise.all([lan.host(121), far.host(122)])
+  const join = async (host: typeof a): ReturnType<typeof nodeOn> =>
+    nodeOn(host, await startFlanneld(host, `${ARGS} -probe-interval=1`))
+  const nodes = await Promise.all([join(a), join(b)])
+  await reached(nodes[0], nodes[1])
+  return { lab, lan, etcd, nodes }
+}
+
+const up = ({ own, peer }: Ward): Promise<unknown> => seen(own, peer, { state: 'up' })
+
+/** Rules of the router. */
+const ROUTER = (rule: string): string => `nft add table ip box
+  nft 'add chain ip box forward { type filter hook forward priority 0; }'
+  nft 'add rule ip box forward ${rule}'`
+
+async function stopCopying(): Promise<void> {
+  await copier?.stop()
+  await router.run('nft delete table ip box')
+}
+
+/** A program takes what goes to one host's VXLAN port from eth0 to eth1, while the kernel drops it. */
+async function copyBytes({ peer }: Ward): Promise<void> {
+  const program = join(folder, 'user-space-nat')
+  execFileSync('gcc', ['-O2', '-o', program, join(ROOT, 'test/lab/user-space-nat.c')])
+  const mac = /link\/ether (\S+)/.exec(await peer.host.run('ip link show enp0s3'))?.[1] ?? ''
+  copier = await router.spawn(`${program} eth0 eth1 ${peer.host.address} ${mac} 8472`)
+  await copier.line(/copying/)
+  await router.run(ROUTER(`iifname eth0 udp dport 8472 drop`))
+}
+
+const ward = ailmentTests(
+  routedCluster,
+  [
+    {
+      check: 'udp-port',
+      fault: 'blocked on the way, both ways',
+      make: async ({ own, peer }) => {
+        await router.run(ROUTER('udp dport 8472 drop'))
+        await seen(own, peer, { state: 'unreachable', cause: 'tunnel-blocked' })
+      },
+      reaches: false,
+      cause: /peer 10\.2\.\d+\.0\/24: the tunnel is silent, though its host is there: UDP 8472 is blocked on the way/,
+      fix: /let UDP 8472 pass between this host and 192\.168\.20\.122, both ways/,
+      proof: /udp 8472 blocked/,
+      mend: async (ward) => {
+        await router.run('nft delete table ip box')
+        await up(ward)
+      },
+    },
+    {
+      check: 'udp-port',
+      fault: 'blocked on the way, towards us alone; asked about this peer',
+      make: async ({ own, peer }) => {
+        await router.run(ROUTER('iifname eth1 udp dport 8472 drop'))
+        await seen(own, peer, { state: 'unreachable', cause: 'tunnel-blocked-in' })
+      },
+      args: '192.168.20.122',
+      cause: /what the peer sends into the tunnel is lost/,
+      fix: /let UDP 8472 pass/,
+      mend: async (ward) => {
+        await router.run('nft delete table ip box')
+        await up(ward)
+      },
+    },
+    {
+      check: 'udp-port',
+      fault: 'dropped by a rule of this host',
+      make: async ({ own, peer }) => {
+        await own.host.run('iptables -A INPUT -p udp --dport 8472 -j DROP')
+        await seen(own, peer, { state: 'unreachable' })
+      },
+      reaches: false,
+      cause: /a firewall rule of this host drops UDP 8472/,
+      fix: /^iptables -t filter -D INPUT -p udp .*--dport 8472 -j DROP$/,
+      mend: async (ward, fix) => {
+        await ward.own.host.run(fix)
+        await up(ward)
+      },
+    },
+    {
+      check: 'path-mtu',
+      fault: 'a narrow stretch that says nothing',
+      make: async ({ own, peer }) => {
+        await router.run(`ip link set eth1 mtu 1400; ip link set eth0 mtu 1400
+          nft add table ip box
+          nft 'add chain ip box output { type filter hook output priority 0; }'
+          nft 'add rule ip box output icmp type destination-unreachable drop'`)
+        await seen(own, peer, { cause: 'path-mtu' })
+      },
+      reaches: true,
+      cause: /large packets to peer 10\.2\.\d+\.0\/24 are lost, small ones pass: the way to 192\.168\.20\.122/,
+      fix: /raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets/,
+      mend: async ({ own, peer }) => {
+        await router.run('nft delete table ip box; ip link set eth0 mtu 1500; ip link set eth1 mtu 1500')
+        await seen(own, peer, { cause: 'none' })
+      },
+    },
+    {
+      check: 'peers',
+      fault: 'a host that is down',
+      make: async ({ own, peer }) => {
+        await peer.host.run('ip link set enp0s3 down')
+        await seen(own, peer, { cause: 'host-down' })
+      },
+      reaches: false,
+      cause: /peer 10\.2\.\d+\.0\/24: neither its tunnel nor its host answers/,
+      fix: /ping 192\.168\.20\.122; ip route get 192\.168\.20\.122/,
+      mend: async (ward) => {
+        await ward.peer.host.run('ip link set enp0s3 up; ip route add default via 192.168.20.1')
+        await up(ward)
+      },
+    },
+    {
+      check: 'checksum',
+      fault: 'a NAT in between that does not make the sums the sender left to its hardware',
+      make: copyBytes,
+      // Its sum is made by ping itself.
+      reaches: true,
+      cause: /packets to peer 10\.2\.\d+\.0\/24 arrive with wrong sums: TCP and UDP fail, ping works/,
+      fix: /^ethtool -K flannel\.1 tx-checksum-ip-generic off$/,
+      proof: /tx-checksum-ip-generic: .*flannel\.1 on/,
+      mend: async ({ own, peer }, fix) => {
+        const there = await consult(peer.host, own.host.address)
+        await own.host.run(fix)
+        const { faults } = await consult(own.host)
+        if (faults.length > 0) throw new Error(`the mend mends nothing: ${JSON.stringify(faults)}`)
+        await own.host.run('ethtool -K flannel.1 tx-checksum-ip-generic on')
+        await stopCopying()
+        if (there.code !== 0) throw new Error(`the other way is well, but: ${there.text}`)
+      },
+    },
+  ],
+  up,
+)
+
+test.serial('doctor PEER: by subnet, by an address in it, by its host; and one nobody has', async (t) => {
+  const { own, peer } = ward()
+  for (const name of [`${peer.subnet}.0/24`, peer.container.address, peer.host.address]) {
+    const { text, code } = await consult(own.host, name)
+    t.regex(text, new RegExp(`^whole {3}peer ${peer.subnet}\\.0/24`))
+    t.is(code, 0)
+    t.regex(text, /ok: daemon, etcd-watch, peer-leases, duplicate-ip, rp-filter, routes, neighbours, fdb, overlap/)
+  }
+  const { faults, code } = await consult(own.host, '10.2.3.4')
+  t.regex(faults.find(({ check }) => check === 'peer-leases')?.cause ?? '', /no host has leased 10\.2\.3\.4/)
+  t.is(code, 2)
+  t.regex((await consult(own.host, 'nonsense')).text, /doctor: "nonsense": not a subnet or an address/)
+})
