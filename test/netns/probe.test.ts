@@ -109,7 +109,7 @@ test('host-gw: the public address and the full MTU are probed, and a host that i
   t.log(`host-down after ${down.ms} ms`)
 })
 
-test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, and everything else goes on', async (t) => {
+test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, all else goes on; as nobody with it: probes', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=0' })
   const [a, b] = nodes
   if (a === undefined || b === undefined) return t.fail()
@@ -122,4 +122,11 @@ test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, and everythi
   await daemon.line(/^W.* no probes: raw socket: CAP_NET_RAW is missing; peers' states are not known/)
   await reached(a, b)
   t.is((await pathOf(a.host, `${b.subnet}.0`)).health, null)
+  await daemon.stop()
+
+  await a.host.run('chown -R nobody /run/flannel')
+  const caps = '-all,+net_admin,+net_raw'
+  const little = `setpriv --no-new-privs --bounding-set=${caps} --inh-caps=${caps} --ambient-caps=${caps}`
+  const nobody = await a.host.spawn(`${little} --reuid nobody --regid nogroup --clear-groups ${BUNDLE} ${ARGS}`)
+  await seen({ host: a.host, daemon: nobody }, b, { state: 'up', pathMtu: 1450 })
 })
