@@ -23,7 +23,7 @@ async function stage(t: Parameters<typeof createLab>[0], count: number, length: 
   const crowd = await createCrowd(lan, etcd, count, length)
   const host = await lan.host(121)
   await meetCrowd(crowd, host)
-  const daemon = await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`)
+  const daemon = await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page -probe-interval=1`)
   await ready(host, daemon)
   await daemon.line(/ready:/)
   await answerTo(crowd, host)
@@ -80,7 +80,7 @@ test('1,000 peers: all in the picture, found by the filter, walked by keyboard, 
     await page.setViewportSize({ width: 1180, height: 900 })
     await picture(page, 'thousand', 900)
     await page.setViewportSize({ width: 360, height: 740 })
-    await picture(page, 'thousand-phone', 1200)
+    await picture(page, 'thousand-phone', 1700)
   }
 })
 

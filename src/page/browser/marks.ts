@@ -46,6 +46,8 @@ function drawGroup(on: Element, { name, peers }: Group): void {
   const label = `${name} · ${peers.length} ${peers.length === 1 ? 'peer' : 'peers'}${trips(peers)}`
   if (title.textContent !== label) title.textContent = label
   set(on, { 'aria-label': label })
+  // Room by how many there are, so that few do not get half of it.
+  if (on instanceof HTMLElement) on.style.flexGrow = String(Math.ceil(Math.sqrt(peers.length)))
   const drawn: Drawn<PagePeer> = marks.get(cells) ?? new Map<string, never>()
   marks.set(cells, drawn)
   const named = new Set(peers.filter(troubled).slice(0, NAMED))
@@ -73,5 +75,5 @@ function trips(peers: readonly PagePeer[]): string {
   const [half, most] = [all[Math.floor(all.length / 2)], all.at(-1)]
   return half === undefined || most === undefined
     ? ''
-    : ` · ${milliseconds(half)} half of them, ${milliseconds(most)} the slowest`
+    : ` · median ${milliseconds(half)}, slowest ${milliseconds(most)}`
 }
