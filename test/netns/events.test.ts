@@ -1,0 +1,73 @@
+// `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
+import test from 'ava'
+import type { HappenedEvent } from '../../src/events.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { deleteLeases, putLeases, vxlanValue } from '../lab/raw-leases.ts'
+import { verb } from '../lab/verb.ts'
+
+test('repairs, peers, config, lease, firewall and etcd are told by events, as they happen and afterwards', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await etcdHost(lan)
+  const config = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
+  await etcd.configure(config)
+  await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])
+  const host = await lan.host(121)
+  const none = await verb(host, 'events')
+  t.is(none.code, 3)
+  t.regex(none.output, /no daemon answers/)
+
+  const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)
+  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  await daemon.line(/ready:/)
+  const follower = await host.spawn(`${BUNDLE} events --follow`)
+  await follower.line(/ {3}peer {6}1 peer at the start$/)
+  await follower.line(/ {3}ready {5}ready$/)
+  await follower.line(/ {3}firewall {2}/)
+
+  await host.run('ip route del 10.2.201.0/24')
+  await follower.line(
+    / {3}repair {4}route 10\.2\.201\.0\/24 deleted by somebody else: put right \(found by notification\)$/,
+  )
+  await host.run('iptables -F FLANNEL-FWD')
+  await follower.line(/ {3}firewall {2}firewall: IPv4: rules restored$/)
+  await host.run('nft delete table inet flannel-guard-1')
+  await follower.line(/ {3}firewall {2}guard: changed by somebody else: put right$/)
+  await putLeases(etcd, [{ name: '10.2.202.0-24', value: vxlanValue('192.168.19.202', '0a:00:00:00:00:ca') }])
+  await follower.line(/ {3}peer {6}10\.2\.202\.0\/24 joined: vxlan 192\.168\.19\.202$/)
+  await deleteLeases(etcd, ['10.2.202.0-24'])
+  await follower.line(/ {3}peer {6}10\.2\.202\.0\/24 left/)
+  await putLeases(etcd, [{ name: '10.2.203.0-24', value: '{"PublicIP":"nonsense"}' }])
+  await follower.line(/ ! peer {6}lease refused: .*10\.2\.203\.0-24: public-ip/)
+  await etcd.configure({ ...config, Network: '10.3.0.0/16' })
+  await follower.line(/ ! config {4}network config: Network: 10\.3\.0\.0\/16 does not contain our subnet/)
+  await deleteLeases(etcd, [own.replace('.1/', '.0-')])
+  await follower.line(/ ! ready {5}not ready: lease: key deleted$/)
+  await follower.line(/ {3}lease {5}lease of .* written anew: key deleted$/)
+  await etcd.run('ip link set enp0s3 down')
+  await follower.line(/ ! store {5}etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding goes on as it is$/)
+  await etcd.run('ip link set enp0s3 up')
+  await follower.line(/ {3}store {5}etcd is back$/)
+
+  const kept = await verb(host, 'events --json')
+  t.is(kept.code, 0)
+  const events = kept.stdout.trim().split('\n').map((line) => JSON.parse(line) as HappenedEvent) // prettier-ignore
+  t.deepEqual(events.map(({ id }) => id), events.map((_, n) => n + 1)) // prettier-ignore
+  const repair = events.find(({ kind }) => kind === 'repair')
+  const socket = 'curl -sN --unix-socket /run/flannel/flanneld.sock'
+  const since = JSON.parse(
+    await host.run(`${socket} 'http://localhost/v1/events?follow=false&since=${repair?.id ?? 0}'`),
+  ) as readonly HappenedEvent[]
+  t.is(since[0]?.id, (repair?.id ?? 0) + 1)
+  t.like(JSON.parse(await host.run(`${socket} 'http://localhost/v1/events?since=x'`)), {
+    error: "since: x: not an event's id",
+  })
+
+  t.is((await follower.stop('SIGINT')).code, 0)
+  const last = await host.spawn(`${BUNDLE} events --follow`)
+  await last.line(/repair/)
+  await daemon.stop()
+  t.is((await last.exit).code, 3)
+  t.regex(last.output(), /the daemon has stopped$/m)
+})
