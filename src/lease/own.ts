@@ -245,6 +245,6 @@ function duplicate(lease: Found): string {
   const address = lease.value?.publicAddress ?? ''
   const what = `duplicate address: ${address}: ${lease.subnet} is leased to it under host id ${lease.value?.hostId ?? ''}`
   return lease.etcdLease === '0'
-    ? `${what} by a reservation; if that host is gone, remove HostID from ${lease.key}`
+    ? `${what} by a reservation; if that host is gone, run: flanneld release ${lease.subnet}`
     : `${what}, and that host lives; give one of the two another -public-ip`
 }

@@ -3,9 +3,10 @@ import test from 'ava'
 import type { Address } from '../../src/ip/address.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
+import { encodeValue } from '../../src/lease/codec.ts'
 import { acquireLease } from '../../src/lease/own.ts'
 import { release, reserve } from '../../src/lease/reserve.ts'
-import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range } from '../lab/claims.ts'
+import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range, valueOf } from '../lab/claims.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
@@ -78,6 +79,20 @@ test('reserved and released again and again under a host that renews: it keeps i
   t.true(changes.every((change) => change.own.subnet === own.subnet))
   t.is((await owner(store, own.subnet))?.lease, keeper.own().etcdLease)
   t.is(await etcdLeases(etcd), 1)
+})
+
+test('a host is replaced by one with its address: the reservation of the old one is released, and the new one has it', async (t) => {
+  const { store, options, lines } = await lab(t)
+  const value = encodeValue(valueOf('192.168.19.1' as Address, 'the-old-host'))
+  await store.commit([], [{ type: 'put', key: keyOf('10.2.5.0/24'), value, lease: '0' }])
+  const acquiring = acquireLease(store, PREFIX, claimOf(1), { ...options, liveFor: 1 })
+  await waitFor('the advice', () =>
+    lines.some((line) => /duplicate address.* flanneld release 10\.2\.5\.0\/24$/.test(line)),
+  )
+  t.is((await owner(store, '10.2.5.0/24'))?.value, value)
+  t.is((await release(store, PREFIX, subnetAt(5))).now, 'lease')
+  const own = await acquiring
+  t.deepEqual([own.subnet, own.value.hostId], [subnetAt(5), 'host-1'])
 })
 
 test('a reservation by the old config is not written when the config changes in between', async (t) => {

@@ -66,7 +66,7 @@ async function zsh(at: string, lines: readonly string[]): Promise<readonly strin
   ]
   const script = `
     zmodload zsh/zpty; zmodload zsh/zselect
-    until-told() { local -i n; for ((n = 0; n < 3000; n++)); do
+    until-told() { local -i n; for ((n = 0; n < 6000; n++)); do
       [[ -r told && $(wc -l <told) -ge $1 ]] && return
       zpty -r -t shell >/dev/null; zselect -t 1; done; exit 1 }
     zpty -b shell zsh -f -i
