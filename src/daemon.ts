@@ -48,7 +48,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const events = new Events()
   const log = parts.log.part('main', tellLines(events))
   log.info(`flanneld ${version}, node ${process.version}`)
-  const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel'], log)
+  const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel', 'firewall'], log)
   const kernel = new LiveKernel()
   const judge = (failing: number): void =>
     failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`)

@@ -2,6 +2,7 @@
 // line with them. Invariant: level-triggered; any input may change at any time, the outcome depends on the last ones only.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AnyBackend, Peer } from './backend.ts'
+import { BackendsInUse } from './backends-in-use.ts'
 import { coalesce } from './coalesce.ts'
 import { messageOf } from './errors.ts'
 import type { Firewall } from './firewall/firewall.ts'
@@ -31,8 +32,6 @@ export interface OverlayParts {
   publish(value: LeaseValue): void
 }
 
-/** A backend that peers no longer use is kept so long: packets under way still arrive by it. Milliseconds. */
-const LINGER_MS = 10_000
 /** After a failure that no event will tell the end of, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
 /** Between two changes of the guard, so that a burst of peers is a few of them. */
@@ -42,11 +41,8 @@ export class Overlay {
   readonly #parts: OverlayParts
   #inputs: Inputs
   #peers: ReadonlyMap<Prefix, Peer> = new Map()
-  /** How many peers receive by each backend. */
-  readonly #users = new Map<string, number>()
   readonly #senders = new Senders()
-  /** Backends that nobody uses any more, until when they are kept (performance.now). */
-  readonly #lingering = new Map<string, number>()
+  readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
   /** The last config of each backend: its devices are torn down with the options they were made with. */
   readonly #configs = new Map<string, Configured>()
   /** What the reconciler and the firewall were last told, as text. */
@@ -91,7 +87,7 @@ export class Overlay {
   update(change: Partial<Inputs>): Promise<void> {
     const before = this.#inputs.configuration.own
     this.#inputs = { ...this.#inputs, ...change }
-    if (before.backend !== this.#inputs.configuration.own.backend) this.#linger(before.backend.type)
+    if (before.backend !== this.#inputs.configuration.own.backend) this.#inUse.linger(before.backend.type)
     for (const listener of this.#listeners) listener()
     return this.#refresh()
   }
@@ -99,9 +95,10 @@ export class Overlay {
   /** Takes over peers that changed; `peers` are all of them, read again whenever needed. */
   peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
     this.#peers = peers
+    this.#inUse.change(changes)
     for (const { before, after } of changes) {
-      if (before !== undefined) this.#count(before, -1)
-      if (after !== undefined) this.#count(after, 1)
+      if (before !== undefined) this.#senders.remove(before.publicAddress)
+      if (after !== undefined) this.#senders.add(after.publicAddress)
     }
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
@@ -150,6 +147,8 @@ export class Overlay {
     const inputs = this.#inputs
     const intent = intentOf(inputs)
     this.#inputs = { ...this.#inputs, keptMacs: new Map([...inputs.keptMacs, ...wantedMacs(intent)]) }
+    // Peers may come a new way as soon as our lease says so.
+    if (this.#rules !== '') this.#wantRules(inputs)
     const failures = await reconciler.attempted(this.#want(intent))
     // Peers must not send to a device that is not there; the reconciler goes on trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
@@ -168,12 +167,16 @@ export class Overlay {
     this.#said = ''
   }
 
-  /** Starting programs for the firewall takes longer than all before it, so it comes last. */
+  /** At the start it comes last: starting programs for it takes longer than all before it. */
   #wantRules(inputs: Inputs): void {
+    const { firewall, readiness } = this.#parts
     const rules = firewallOf(inputs)
     const text = JSON.stringify(rules)
-    if (text !== this.#rules) this.#parts.firewall.want(rules)
+    if (text === this.#rules) return
     this.#rules = text
+    firewall.want(rules)
+    // Once tried, as a host without iptables has its traffic too; the firewall tells of its failures itself.
+    void firewall.settled().then(() => readiness.good('firewall'))
   }
 
   /** Gives the reconciler a new intent only when it differs: another one makes it read the whole kernel. */
@@ -202,32 +205,8 @@ export class Overlay {
 
   /** Backends beside our own that peers use, or used a moment ago. */
   #others(): readonly Configured[] {
-    const now = performance.now()
     const own = this.#inputs.configuration.own.backend.type
-    const types = new Set(this.#users.keys())
-    for (const [type, until] of this.#lingering) {
-      if (until > now) types.add(type)
-      else this.#lingering.delete(type)
-    }
-    types.delete(own)
-    return [...types].toSorted().flatMap((type) => this.configured(type) ?? [])
-  }
-
-  #count({ type, publicAddress }: Peer, by: 1 | -1): void {
-    if (by === 1) this.#senders.add(publicAddress)
-    else this.#senders.remove(publicAddress)
-    const users = (this.#users.get(type) ?? 0) + by
-    if (users > 0) {
-      this.#users.set(type, users)
-    } else {
-      this.#users.delete(type)
-      this.#linger(type)
-    }
-  }
-
-  #linger(type: string): void {
-    this.#lingering.set(type, performance.now() + LINGER_MS)
-    setTimeout(() => !this.#stopped && void this.#refresh(), LINGER_MS + 50).unref()
+    return this.#inUse.types.flatMap((type) => (type === own ? [] : (this.configured(type) ?? [])))
   }
 
   /** Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. */

@@ -3,7 +3,7 @@
 import type { Hear, Log } from './log.ts'
 
 /** The parts that have to be right. */
-export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend'
+export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend' | 'firewall'
 
 export class Readiness {
   readonly #reasons = new Map<Part, string>()
