@@ -49,6 +49,9 @@ export const requireLeader: Interceptor = (options, nextCall) =>
     },
   })
 
+/** Clients made so far by this process: two stores of one cluster must not share a connection either. */
+let made = 0
+
 /** The connections to one etcd cluster. */
 export class Connection {
   readonly #options: StoreOptions
@@ -56,8 +59,6 @@ export class Connection {
   readonly #secure: boolean
   readonly #tokens: TokenSource
   #client: Etcd3
-  /** Clients made so far. */
-  #made = 0
   #stamp: string
   /** Why replaced TLS files are not in use. */
   #note: string | undefined
@@ -162,7 +163,7 @@ export class Connection {
       hosts: [...this.#urls],
       ...(this.#secure ? { credentials: readCredentials(this.#options) } : {}),
       // grpc-js shares connections between channels with equal options: another number, another connection.
-      grpcOptions: { ...GRPC_OPTIONS, 'flanneld.connection': this.#made++ },
+      grpcOptions: { ...GRPC_OPTIONS, 'flanneld.connection': made++ },
       defaultCallOptions: (context) => ({
         ...(context.isStream ? {} : { deadline: this.deadline() }),
         interceptors: context.method === 'authenticate' ? [] : this.interceptors(),

@@ -1,21 +1,17 @@
 // The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
 import test from 'ava'
-import { execFileSync } from 'node:child_process'
 import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { PREFIX } from '../lab/founding.ts'
 import { createLab } from '../lab/lab.ts'
 import { argsFor, type Member, startMembers } from '../lab/members.ts'
+import { withClock } from '../lab/preload.ts'
 import { record } from '../lab/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
 import { waitFor } from '../lab/wait.ts'
 
-/** faketime(1): gives a program another wall clock, which follows a file; the monotonic one stays the machine's. */
+/** Gives a program another wall clock, which follows a file. */
 function onClockOf(file: string): string {
-  const library = execFileSync('dpkg', ['-L', 'libfaketime'], { encoding: 'utf8' }).match(
-    /^.*libfaketimeMT\.so.*$/m,
-  )?.[0]
-  if (library === undefined) throw new Error('no libfaketime: scripts/setup-machine.sh installs it')
-  return `env LD_PRELOAD=${library} FAKETIME_TIMESTAMP_FILE=${file} FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1`
+  return `${withClock(`_TIMESTAMP_FILE=${file}`)} FAKETIME_CACHE_DURATION=1`
 }
 
 /** Seconds the daemon's etcd lease has left. */

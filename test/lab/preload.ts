@@ -14,3 +14,11 @@ export function preloaded(t: Pick<ExecutionContext, 'teardown'>, name: 'no-vxlan
   execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(ROOT, `test/lab/${name}.c`)])
   return `env LD_PRELOAD=${library} ${BUNDLE}`
 }
+
+/** The words before a program that give it another wall clock by libfaketime, "=+3h" ahead; the monotonic one stays. */
+export function withClock(setting: string): string {
+  const listed = execFileSync('dpkg', ['-L', 'libfaketime'], { encoding: 'utf8' })
+  const library = /^.*libfaketimeMT\.so.*$/m.exec(listed)?.[0]
+  if (library === undefined) throw new Error('no libfaketime: scripts/setup-machine.sh installs it')
+  return `env LD_PRELOAD=${library} FAKETIME${setting} FAKETIME_DONT_FAKE_MONOTONIC=1`
+}
