@@ -65,6 +65,9 @@ test('the image runs as documented, in one network with a host without it', asyn
   t.true(performance.now() - began < 9_000, 'it was not killed')
   t.is((await host.run(`docker inspect -f '{{.State.ExitCode}}' ${id}`)).trim(), '0')
   await a.run(`ping -c 1 -W 1 ${b.address}`)
+
+  await host.run(documentedRun(`cleanup ${ARGS}`).replace(' -d ', ' --rm '))
+  t.notRegex(await host.run('ip -br link && iptables-save && ls /run/flannel'), /flannel|FLANNEL|subnet\.env/)
 })
 
 test('the example for compose is a network of two hosts', async (t) => {
