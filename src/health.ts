@@ -1,4 +1,5 @@
-// The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP.
+// The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP; /metrics and
+// the page are added to its routes by others.
 import { createServer } from 'node:http'
 import { OperatorError, messageOf } from './errors.ts'
 import { type Answer, type Handler, type Routes, serveRoutes } from './http.ts'
@@ -37,7 +38,7 @@ export async function serveHealth(
     server.close()
     server.closeAllConnections()
   })
-  log.info(`health: http://${at.ip}:${at.port}/healthz and /readyz`)
+  log.info(`health: http://${at.ip}:${at.port}/healthz, /readyz and /metrics`)
 }
 
 function alive(ms: number): Answer {
