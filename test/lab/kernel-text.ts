@@ -36,6 +36,7 @@ export function part(printed: string): KernelText {
         .replace(/^\d+: /, '')
         .replaceAll(/\s+/g, ' ')
         .replace(/ state (UP|DOWN|UNKNOWN) /, ' ')
+        .replace(/<NO-CARRIER,|,LOWER_UP\b/g, (flag) => (flag.startsWith('<') ? '<' : ''))
         .trim(),
     )
     .filter((line) => line !== '')
