@@ -2,7 +2,7 @@
 // is bad, 3 no daemon runs.
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { bundle } from '../doctor/bundle.ts'
+import { blot, bundle } from '../doctor/bundle.ts'
 import { CHECKS } from '../doctor/checks.ts'
 import type { Facts } from '../doctor/facts.ts'
 import { gather } from '../doctor/gather.ts'
@@ -40,7 +40,9 @@ export async function doctor(args: readonly string[], { env, out }: Terminal): P
     return 0
   }
   const { facts, report } = await examine(asked.options, asked.words[0])
-  out(asked.json ? `${JSON.stringify(report)}\n` : render(report, asked.has('verbose')))
+  // A config or a lease may hold what its writer should have kept to himself.
+  const told = asked.json ? `${JSON.stringify(report)}\n` : render(report, asked.has('verbose'))
+  out(blot(told, [asked.options.etcdPassword ?? '']))
   const file = asked.value('bundle')
   if (file !== undefined) {
     await write(file, await bundle(asked.options, facts, report))
