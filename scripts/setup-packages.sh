@@ -6,7 +6,7 @@ set -eu
 
 wanted=''
 for package in gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-arm64-cross libstdc++6-arm64-cross qemu-user lintian mandoc \
-  bash-completion zsh docker-compose; do
+  shellcheck docker-compose; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted="$wanted $package"
 done
 [ -n "$wanted" ] || exit 0

@@ -84,6 +84,9 @@ test('installed, upgraded, removed and purged in a clean Debian, it leaves the f
     ),
     /./,
   )
+  const complete = '. /usr/share/bash-completion/completions/flanneld; complete -p flanneld'
+  t.regex(await debian.run(`bash -c '${complete}'`), /^complete .* flanneld$/m)
+  t.regex(await debian.run('cat /usr/share/zsh/vendor-completions/_flanneld'), /^#compdef flanneld$/m)
   // Neither enabled nor started.
   t.is(await debian.run('find /etc/systemd /run -name "flanneld*"'), '')
   t.is((await debian.run('stat -c %a /etc/default/flanneld')).trim(), '600')
