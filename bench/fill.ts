@@ -1,5 +1,5 @@
 // Puts leases of made-up peers into an etcd: `node bench/fill.ts ENDPOINT PREFIX COUNT [FROM [GENERATION]]`. Subnets are
-// /24 of 10.0.0.0/8 from 10.1.0.0 on, hosts are addresses of 172.16.0.0/12: numbers only, nothing is ever sent there.
+// /24 of 10.0.0.0/8 from 10.1.0.0 on, hosts are addresses of 172.16.0.0/12: numbers only, to which no host of a bench has a route.
 import { openStore } from '../src/etcd/client.ts'
 import { peerLease } from './peer-lease.ts'
 

@@ -46,8 +46,9 @@ export interface ProbeSummary {
   readonly proven: number
 }
 
-/** So many well peers are remembered: those probed last. */
+/** So many peers are remembered: those probed last, and beyond KEPT only such as are not well. */
 const KEPT = 4096
+const MOST = 16_384
 /** From being ready to the first round, about: hosts that start at the same time spread out. Milliseconds. */
 const FIRST_MS = 1000
 /** Between the beginnings of two turns of a round in a small cluster. Milliseconds. */
@@ -210,12 +211,12 @@ export class Prober {
     if (mark.silent) this.#turns.suspect(subnet, true)
   }
 
-  /** Drops those that are no peers any more, and of the well ones those probed longest ago. */
+  /** Drops those that are no peers any more, and when there are too many those probed longest ago. */
   #forget(): void {
     let over = this.#probed.size - KEPT
     for (const [subnet, { history }] of this.#probed) {
       const gone = this.healthOf(subnet) === undefined
-      if (gone || (over > 0 && history.state === 'up')) {
+      if (gone || (over > 0 && (history.state === 'up' || over > MOST - KEPT))) {
         this.#probed.delete(subnet)
         over--
       }

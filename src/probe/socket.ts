@@ -80,9 +80,9 @@ function permitted<T>(open: () => T): T {
 
 /** The package tells no file descriptor and opens its socket without SOCK_CLOEXEC: ours is the only one of its kind. */
 function keepFromChildren(id: number): void {
-  for (const name of readdirSync('/proc/self/fd')) {
-    const fd = Number(name)
-    if (!isIcmpSocket(fd)) continue
+  const fds = readdirSync('/proc/self/fd').map(Number).filter(isIcmpSocket)
+  if (fds.length === 0) throw new Error('/proc/self/fd: the raw socket is not there')
+  for (const fd of fds) {
     if (addon().ioctl(fd, FIOCLEX, new Uint8Array(4)) < 0) throw new Error('close-on-exec: refused')
     if (addon().attachFilter(fd, echoFilter(id)) < 0) throw new Error('socket filter: refused')
   }

@@ -72,6 +72,14 @@ for (const { hook, cause, note, theirs } of [
   })
 }
 
+test('a peer that does not probe, as under Go: that its tunnel is blocked is known, which way is not', async (t) => {
+  const [a, b] = await pair(t)
+  await b.daemon.stop()
+  await a.host.run(['add table ip block', ...chainOf('output')].map((line) => `nft '${line}'`).join('\n'))
+  const { cause } = await seen(a, b, { state: 'unreachable', note: 'udp 8472 blocked?' })
+  t.is(cause, 'tunnel-blocked')
+})
+
 /** Commands for nft that drop what goes to the port in a hook. */
 function chainOf(hook: 'input' | 'output'): readonly string[] {
   return [

@@ -83,3 +83,19 @@ test('a round among 60,000 peers looks at a few of them only', (t) => {
   })
   t.is(looked, PEERS)
 })
+
+test('39 peers: 12.5 s at the most between two turns of one, so that 15 s are enough to find it silent', (t) => {
+  const turns = new Turns<number>()
+  const peers = peersOf(39)
+  const last = new Map<number, number>()
+  let longest = 0
+  for (let round = 0; round < 100; round++) {
+    // As the prober has them: one after the other, spread over the five seconds.
+    for (const [i, peer] of turns.next(peers, nobody).entries()) {
+      const at = round * 5 + (i * 5) / PEERS
+      longest = Math.max(longest, at - (last.get(peer) ?? at))
+      last.set(peer, at)
+    }
+  }
+  t.true(longest > 0 && longest <= 12.5, `${longest} s`)
+})

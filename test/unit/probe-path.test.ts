@@ -1,0 +1,54 @@
+// How a peer of each backend can be probed.
+import test from 'ava'
+import { alloc } from '../../backends/alloc/index.ts'
+import { hostGw } from '../../backends/host-gw/index.ts'
+import { vxlan } from '../../backends/vxlan/index.ts'
+import { pathTo } from '../../src/probe/path.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/world.ts'
+
+const SELF = selfWith(undefined)
+const PEER = vxlanPeer(7, 107)
+const HOSTS = { source: '192.168.19.121', destination: '192.168.19.107' }
+
+test('vxlan: through the tunnel by its MTU, beside it by that and what the tunnel adds', (t) => {
+  t.deepEqual<unknown, unknown>(pathTo(PEER, SELF, { backend: vxlan, config: VXLAN_DEFAULTS }), {
+    via: 'tunnel',
+    tunnel: { source: '10.2.21.0', destination: '10.2.7.0', full: 1450 },
+    underlay: { ...HOSTS, full: 1500 },
+    mtu: 1450,
+    port: 8472,
+    overhead: 50,
+    needs: [
+      `fdb flannel.1 ${(PEER.data as { mac: string }).mac}`,
+      'neighbor flannel.1 10.2.7.0',
+      'route 10.2.7.0/24 0',
+    ],
+  })
+  const config = { ...VXLAN_DEFAULTS, mtu: 1400, port: 4789 }
+  t.like(pathTo(PEER, SELF, { backend: vxlan, config }), {
+    port: 4789,
+    tunnel: { full: 1400 },
+    underlay: { full: 1450 },
+  })
+})
+
+test('vxlan with DirectRouting: a peer on our LAN is asked directly, another through the tunnel', (t) => {
+  const way = { backend: vxlan, config: { ...VXLAN_DEFAULTS, directRouting: true } }
+  t.like(pathTo(PEER, SELF, way), { via: 'direct', tunnel: undefined, underlay: { ...HOSTS, full: 1450 }, port: 0 })
+  t.like(pathTo({ ...PEER, publicAddress: address('10.8.0.7') }, SELF, way), { via: 'tunnel', port: 8472 })
+})
+
+test('host-gw: directly, by the full MTU; alloc: the host, and no size', (t) => {
+  t.like(pathTo(PEER, SELF, { backend: hostGw, config: null }), { via: 'direct', underlay: { ...HOSTS, full: 1500 } })
+  t.like(pathTo(PEER, SELF, { backend: alloc, config: null }), {
+    ...{ via: 'elsewhere', tunnel: undefined, needs: [] },
+    underlay: { ...HOSTS, full: 0 },
+  })
+})
+
+test('a peer that packets cannot go to is not probed', (t) => {
+  const away = { ...PEER, publicAddress: address('10.8.0.7') }
+  t.is(pathTo(away, SELF, { backend: hostGw, config: null }), undefined, 'host-gw, not on our LAN')
+  const six = { ...PEER, publicAddress: address('fd00::7') }
+  t.is(pathTo(six, { ...SELF, external: ENP0S3 }, { backend: vxlan, config: VXLAN_DEFAULTS }), undefined)
+})
