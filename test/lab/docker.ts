@@ -22,18 +22,12 @@ const CGROUPS = '/sys/fs/cgroup'
 
 /** Starts dockerd with these arguments ("--bip=... --mtu=...") and gives it an image `busybox`. */
 export async function startDocker(lab: Lab, host: Host, args: string): Promise<Docker> {
-  // A space does not hold control groups: those of this engine get a parent of their own, removed in the end.
-  const group = `lab-${randomBytes(4).toString('hex')}`
-  lab.afterwards(() => removeGroups(group))
-  const daemon = await host.spawn(`dockerd --cgroup-parent=/${group} ${args}`)
+  const daemon = await host.spawn(`dockerd --cgroup-parent=${ownControlGroup(lab)} ${args}`)
   try {
-    await waitFor(`dockerd on ${host.name}`, () => host.run('docker version -f ok'), 60_000)
+    await giveImage(lab, host)
   } catch (error) {
     throw new Error(`${String(error)}\n${daemon.output()}`, { cause: error })
   }
-  // /run is the host's own, whatever else of it is of another Debian.
-  copyFileSync(busyboxImage(lab), `/proc/${host.pid}/root/run/busybox.tar`)
-  await host.run('docker import - busybox </run/busybox.tar && rm /run/busybox.tar')
 
   return {
     daemon,
@@ -46,6 +40,21 @@ export async function startDocker(lab: Lab, host: Host, args: string): Promise<D
       return { ...placeOf(`${host.name}/${name}`, begin), address }
     },
   }
+}
+
+/** A parent for the control groups of an engine: a space does not hold those, so it is removed in the end. */
+export function ownControlGroup(lab: Lab): string {
+  const group = `lab-${randomBytes(4).toString('hex')}`
+  lab.afterwards(() => removeGroups(group))
+  return `/${group}`
+}
+
+/** Waits for the engine of a host, and gives it the image `busybox`. */
+export async function giveImage(lab: Lab, host: Host): Promise<void> {
+  await waitFor(`dockerd on ${host.name}`, () => host.run('docker version -f ok'), 60_000)
+  // /run is the host's own, whatever else of it is of another Debian.
+  copyFileSync(busyboxImage(lab), `/proc/${host.pid}/root/run/busybox.tar`)
+  await host.run('docker import - busybox </run/busybox.tar && rm /run/busybox.tar')
 }
 
 const images = new WeakMap<Lab, string>()
