@@ -80,3 +80,29 @@ test('the table of peers: direct and through the tunnel, up, unreachable, refuse
   t.like(JSON.parse(etcds.stdout), { source: 'etcd' })
   t.true(etcds.stdout.includes(remoteSubnet ?? '-'))
 })
+
+test('a thousand peers: one event at the start, a table by subnet, answered at once', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await etcdHost(lan)
+  await etcd.configure({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: { Type: 'vxlan' } })
+  const thousand = Array.from({ length: 1000 }, (_, n) => {
+    const [high, low] = [n >> 8, n & 255]
+    const mac = `0a:00:00:00:0${high}:${low.toString(16).padStart(2, '0')}`
+    return { name: `10.7${high}.${low}.0-24`, value: vxlanValue(`192.168.${32 + high}.${low}`, mac) }
+  })
+  await putLeases(etcd, thousand)
+  const host = await lan.host(121)
+  const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)
+  await daemon.line(/ready:/)
+  const rows = (await table(host)).slice(1)
+  t.deepEqual(
+    rows.map(([subnet]) => subnet),
+    thousand.map(({ name }) => name.replace('-', '/')),
+  )
+  const { stdout } = await verb(host, 'events')
+  t.regex(stdout, /peer {6}1000 peers at the start$/m)
+  t.notRegex(stdout, /joined/)
+  const { stdout: status } = await verb(host, 'status')
+  t.regex(status, /^● whole {3}1000 peers/)
+  t.regex(status, /kernel {3}(\d{4})\/\1 objects as wanted/)
+})
