@@ -16,7 +16,7 @@ export const daemonCheck: Check = {
   settles: true,
   run({ daemon }) {
     if (daemon.state === 'absent') {
-      const cause = 'no daemon runs here, or it still waits for etcd, a network config or a free subnet'
+      const cause = 'no daemon runs here: nothing is repaired or followed, and its lease runs out'
       return { faults: [{ level: 'bad', cause, fix: START, proof: `nobody answers at ${daemon.socket}` }] }
     }
     if (daemon.state === 'silent') {

@@ -22,7 +22,7 @@ const HARM: Readonly<Record<Kind, (lack: Lack) => string>> = {
 
 export const KERNEL_CHECKS: readonly Check[] = [
   check('link', 'the tunnel device is there, with its options, and up', ['link'], false),
-  check('address', 'it has its address', ['address'], false),
+  check('address', 'the tunnel device has its address', ['address'], false),
   check('routes', 'every peer has its route', ['nexthop', 'route'], true),
   check('neighbours', 'every peer has its neighbour entry', ['neighbor'], true),
   check('fdb', 'every peer has its forwarding entry', ['fdb'], true),

@@ -1,0 +1,23 @@
+// A whole examination: gathers the facts, makes the checks, and looks again at what may only have been on its way.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Options } from '../options/type.ts'
+import { CHECKS } from './checks.ts'
+import type { Facts } from './facts.ts'
+import { gather } from './gather.ts'
+import { type DoctorReport, judge, mayBeOnItsWay } from './report.ts'
+
+/** Changes on their way are not faults: what is found is looked at again after so long. Milliseconds. */
+const SETTLE_MS = 1_500
+
+/** Examines this host, or what there is to say about one peer. Throws OperatorError. */
+export async function examine(
+  options: Options,
+  peer: string | undefined,
+): Promise<{ readonly facts: Facts; readonly report: DoctorReport }> {
+  const facts = await gather(options, peer)
+  const report = judge(CHECKS, facts)
+  if (facts.daemon.state !== 'answers' || !mayBeOnItsWay(CHECKS, report)) return { facts, report }
+  await pause(SETTLE_MS)
+  const again = await gather(options, peer)
+  return { facts: again, report: judge(CHECKS, again) }
+}

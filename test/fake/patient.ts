@@ -1,0 +1,115 @@
+// A host in perfect health as doctor sees it, to be made ill in one respect: facts by hand, the plan by the real planner.
+import { BACKENDS } from '../../backends/index.ts'
+import type { ExternalInterface } from '../../src/backend.ts'
+import type { Facts, HostFacts, StoreContent } from '../../src/doctor/facts.ts'
+import { planOf } from '../../src/doctor/plan.ts'
+import type { Address } from '../../src/ip/address.ts'
+import type { Mac } from '../../src/ip/mac.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { type KernelObject, type KernelState, KINDS, keyOf } from '../../src/kernel/state.ts'
+import { parseOptions } from '../../src/options.ts'
+
+export const OWN = '10.2.21.0/24' as Prefix
+export const PEER = '10.2.22.0/24' as Prefix
+const MAC = '0a:00:00:00:00:21' as Mac
+
+const EXTERNAL: ExternalInterface = {
+  ...{ name: 'eth0', index: 2, mtu: 1500, mac: '0a:00:00:00:00:01' as Mac },
+  ...{ address: '192.168.19.121' as Address, address6: undefined },
+  ...{ publicAddress: '192.168.19.121' as Address, publicAddress6: undefined, onlink: ['192.168.19.0/24' as Prefix] },
+}
+
+/** A lease as stored. */
+export function lease(subnet: string, address: string, hostId?: string, mac = MAC): StoreContent['leases'][number] {
+  const data = { PublicIP: address, PublicIPv6: null, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }
+  return {
+    key: `/coreos.com/network/subnets/${subnet.replace('/', '-')}`,
+    text: JSON.stringify(hostId === undefined ? data : { ...data, HostID: hostId }),
+    ...{ createRevision: '5', modRevision: '5', etcdLease: '7' },
+  }
+}
+
+/** What differs from health. */
+export interface Illness {
+  readonly backend?: object
+  readonly leases?: StoreContent['leases']
+  readonly ttl?: StoreContent['ownTtl']
+  readonly host?: Partial<HostFacts>
+  readonly facts?: Partial<Facts>
+}
+
+/** The facts of such a host; its daemon does not run. */
+export function patient({ backend = {}, leases, ttl, host = {}, facts = {} }: Illness = {}): Facts {
+  const asked = parseOptions([], {})
+  if (asked.kind !== 'run') throw new Error('no options')
+  const { etcdPassword: _, ...options } = asked.options
+  const content: StoreContent = {
+    revision: '9',
+    config: JSON.stringify({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', ...backend } }),
+    leases: leases ?? [
+      lease(OWN, '192.168.19.121', 'own'),
+      lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as Mac),
+    ],
+    ownTtl: ttl ?? { granted: 86_400, remaining: 86_395 },
+  }
+  const plan = planOf(
+    {
+      ...{ options, backends: BACKENDS, hostId: 'own', external: EXTERNAL, nexthops: false, previous: OWN },
+      deviceMacs: new Map([['flannel.1', MAC]]),
+    },
+    content,
+  )
+  const wanted = 'value' in plan ? plan.value.wanted.map(({ object }) => object) : []
+  return {
+    now: Date.parse('2026-11-21T08:00:00Z'),
+    options,
+    target: undefined,
+    daemon: { state: 'absent', socket: '/run/flannel/flanneld.sock' },
+    store: {
+      endpoints: [{ url: 'http://127.0.0.1:2379', roundTripMs: 2, error: undefined }],
+      content,
+      error: undefined,
+    },
+    endpoints: [{ url: 'http://127.0.0.1:2379', clockAheadMs: 120, certificateEnds: undefined, error: undefined }],
+    credentials: undefined,
+    host: { ...healthyHost(wanted), ...host },
+    plan,
+    firewall: { iptables: { unknown: 'not looked at' }, nft: { unknown: 'not looked at' } },
+    probes: { peers: { unknown: 'no daemon' }, checksums: { unknown: 'not probed' } },
+    ...facts,
+  }
+}
+
+function healthyHost(wanted: readonly KernelObject[]): HostFacts {
+  const states = new Map(
+    KINDS.map((kind): [typeof kind, KernelState] => [
+      kind,
+      new Map(wanted.filter((object) => object.kind === kind).map((object) => [keyOf(object), object])),
+    ]),
+  )
+  const link = { mac: undefined, up: true, carrier: true, loopback: false }
+  return {
+    hostId: 'own',
+    network: {
+      links: [
+        { ...link, index: 2, name: 'eth0', mtu: 1500 },
+        { ...link, index: 3, name: 'flannel.1', mtu: 1450 },
+      ],
+      addresses: [{ index: 2, address: EXTERNAL.address, length: 24, scope: 'global' }],
+      routes: [{ destination: '192.168.19.0/24' as Prefix, index: 2, gateway: undefined, metric: 0 }],
+    },
+    external: { value: EXTERNAL },
+    kernel: states,
+    sysctls: new Map([['net/ipv4/ip_forward', '1']]),
+    vxlan: { value: true },
+    udpSockets: [],
+    checksumOffload: new Map(),
+    checksumErrors: new Map(),
+    subnetEnv: {
+      value: {
+        ...{ network: '10.2.0.0/16' as Prefix, subnet: OWN, network6: undefined, subnet6: undefined },
+        ...{ mtu: 1450, ipMasq: false },
+      },
+    },
+  }
+}
