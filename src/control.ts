@@ -10,6 +10,11 @@ import { pause } from './etcd/wait.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 
+/** A daemon is there, and says nothing. */
+export class Unanswered extends OperatorError {
+  override readonly name = 'Unanswered'
+}
+
 /** How long an answer may take. Milliseconds. */
 const ANSWER_MS = 10_000
 
@@ -74,7 +79,7 @@ function isAnswered(path: string): Promise<boolean> {
 
 /**
  * What the daemon behind a socket answers to "GET /v1/status" and the like; undefined when none answers.
- * Throws OperatorError with the daemon's own words for what it refuses.
+ * Throws OperatorError with the daemon's own words for what it refuses, and Unanswered when it takes too long.
  */
 export async function askControl(path: string, route: string, body?: unknown): Promise<unknown> {
   const answer = await open(path, route, body)
@@ -124,7 +129,7 @@ function open(path: string, route: string, body: unknown): Promise<IncomingMessa
       resolve(answer)
     })
     const late = `control socket: ${path}: the daemon does not answer within ${ANSWER_MS / 1000} s: is it stopped, or very busy?`
-    asking.on('timeout', () => asking.destroy(new OperatorError(late)))
+    asking.on('timeout', () => asking.destroy(new Unanswered(late)))
     asking.on('error', (error: NodeJS.ErrnoException) => {
       if (error instanceof OperatorError) reject(error)
       else if (error.code === 'EACCES' || error.code === 'EPERM')

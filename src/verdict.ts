@@ -58,6 +58,12 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
   return { word: 'whole', code: 0, summary: counted(status.peers.total, 'peer'), reasons }
 }
 
+/** The verdict over a daemon that is there and says nothing. */
+export function silentVerdict(why: string): Verdict {
+  const summary = 'the daemon does not answer'
+  return { word: 'broken', code: 2, summary, reasons: [{ gist: summary, text: why, run: 'journalctl -u flanneld' }] }
+}
+
 /** What the start, or the daemon, waits for. What merely follows from it is left out. */
 function missing({ reasons, store: { endpoints } }: Status): readonly Reason[] {
   const said = reasons.filter((reason) => !reason.endsWith(': not yet'))

@@ -1,14 +1,17 @@
 // `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
 // kernel and etcd tell what is left. Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
-import { askControl, controlPath } from '../control.ts'
+import { Unanswered, askControl, controlPath } from '../control.ts'
+import { examine } from '../doctor/examine.ts'
+import type { DoctorReport } from '../doctor/report.ts'
+import { withFindings } from '../doctor/status-reasons.ts'
 import { pause } from '../etcd/wait.ts'
-import type { Environment } from '../options.ts'
+import type { Environment, Options } from '../options.ts'
 import type { LeaseView } from '../lease-view.ts'
 import { span } from '../span.ts'
 import { factsOf, headline, reasonLines } from '../status-text.ts'
 import type { Status } from '../status.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../subnet-env.ts'
-import { type Verdict, counted, verdictOf } from '../verdict.ts'
+import { type Verdict, counted, silentVerdict, verdictOf } from '../verdict.ts'
 import { type AskedVerb, askedOf } from './asked.ts'
 import { type EtcdSeen, type KernelLeft, dockerBridge, etcdSeen, kernelLeft } from './left-behind.ts'
 import type { Terminal } from './terminal.ts'
@@ -26,6 +29,8 @@ Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
 
 /** Milliseconds between two looks of -watch. */
 const WATCH_MS = 2000
+/** Doctor is asked once in so many milliseconds by -watch: it reads all of the kernel and etcd. */
+const EXAMINE_MS = 30_000
 /** ANSI: to the upper left corner, and clear from there. */
 const REDRAW = '\u001B[H\u001B[J'
 
@@ -48,28 +53,62 @@ export async function status(args: readonly string[], { env, out, screen }: Term
   const show = (seen: Seen): string => (asked.json ? `${JSON.stringify(jsonOf(seen))}\n` : render(seen, Date.now()))
   if (!asked.has('watch')) {
     const seen = await look(asked, env)
-    out(show(seen))
-    return seen.verdict.code
+    const whole = examinedToo(seen, await examination(seen, asked.options))
+    out(show(whole))
+    return whole.verdict.code
   }
   const stop = new AbortController()
+  let examined: DoctorReport | undefined
+  let next = 0
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
   for (;;) {
-    const seen = await look(asked, env)
+    const before = await look(asked, env)
+    if (before.status !== undefined && performance.now() >= next) {
+      examined = await examination(before, asked.options)
+      next = performance.now() + EXAMINE_MS
+    }
+    const seen = examinedToo(before, examined)
     out(`${screen && !asked.json ? REDRAW : ''}${show(seen)}`)
     await pause(WATCH_MS, stop.signal)
     if (stop.signal.aborted) return seen.verdict.code
   }
 }
 
+/** What doctor finds beside, of a daemon that has a lease; undefined where it may not look. */
+async function examination({ status: found }: Seen, options: Options): Promise<DoctorReport | undefined> {
+  // Before, whatever is missing follows from what is waited for.
+  if (found === undefined || found.lease === null) return undefined
+  try {
+    return (await examine(options, undefined)).report
+  } catch {
+    return undefined
+  }
+}
+
+/** With what doctor found beside. */
+function examinedToo(seen: Seen, report: DoctorReport | undefined): Seen {
+  return report === undefined ? seen : { ...seen, verdict: withFindings(seen.verdict, report) }
+}
+
 async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
   const { subnetFile } = asked.options
   const file = await readSubnetEnv(subnetFile)
   // The socket is the daemon's own, of this very version or one that says which it is.
-  const found = (await askControl(controlPath(subnetFile), 'GET /v1/status')) as Status | undefined
+  const asking = askControl(controlPath(subnetFile), 'GET /v1/status').catch(toSilence)
+  const found = (await asking) as Status | Unanswered | undefined
+  if (found instanceof Unanswered) {
+    const verdict = silentVerdict(found.message)
+    return { verdict, status: undefined, file, left: await kernelLeft(), etcd: undefined }
+  }
   const verdict = verdictOf(found, await dockerBridge(file))
   if (found !== undefined) return { verdict, status: found, file, left: undefined, etcd: undefined }
   return { verdict, status: undefined, file, left: await kernelLeft(), etcd: await etcdSeen(asked, env, file) }
+}
+
+function toSilence(error: unknown): Unanswered {
+  if (error instanceof Unanswered) return error
+  throw error
 }
 
 /** What -json prints; docs/json.md. */
