@@ -1,14 +1,11 @@
 // `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 whole, 1 warnings, 2 something
 // is bad, 3 no daemon runs.
 import { writeFile } from 'node:fs/promises'
-import { setTimeout as pause } from 'node:timers/promises'
+import { requireNetAdmin } from '../capabilities.ts'
 import { blot, bundle } from '../doctor/bundle.ts'
-import { CHECKS } from '../doctor/checks.ts'
-import type { Facts } from '../doctor/facts.ts'
-import { gather } from '../doctor/gather.ts'
-import { type DoctorReport, judge, mayBeOnItsWay, render } from '../doctor/report.ts'
+import { examine } from '../doctor/examine.ts'
+import { render } from '../doctor/report.ts'
 import { OperatorError, messageOf } from '../errors.ts'
-import type { Options } from '../options/type.ts'
 import { askedOf } from './asked.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -26,9 +23,6 @@ Asks the running daemon; where none runs, etcd, by the daemon's -etcd-... option
 Exit status: 0 all is well, 1 warnings, 2 something is bad, 3 no daemon runs.
 `
 
-/** Changes on their way are not faults: what is found is looked at again after so long. Milliseconds. */
-const SETTLE_MS = 1_500
-
 /** Runs it; the exit status. Throws OperatorError. */
 export async function doctor(args: readonly string[], { env, out }: Terminal): Promise<number> {
   // -v with a number is the daemon's.
@@ -39,6 +33,8 @@ export async function doctor(args: readonly string[], { env, out }: Terminal): P
     out(HELP)
     return 0
   }
+  // What only root may look at would be not checked, and a daemon whose socket is closed to us not found.
+  await requireNetAdmin()
   const { facts, report } = await examine(asked.options, asked.words[0])
   // A config or a lease may hold what its writer should have kept to himself.
   const told = asked.json ? `${JSON.stringify(report)}\n` : render(report, asked.has('verbose'))
@@ -49,18 +45,6 @@ export async function doctor(args: readonly string[], { env, out }: Terminal): P
     if (!asked.json) out(`\nbundle: ${file}\n`)
   }
   return report.code
-}
-
-async function examine(
-  options: Options,
-  peer: string | undefined,
-): Promise<{ readonly facts: Facts; readonly report: DoctorReport }> {
-  const facts = await gather(options, peer)
-  const report = judge(CHECKS, facts)
-  if (facts.daemon.state !== 'answers' || !mayBeOnItsWay(CHECKS, report)) return { facts, report }
-  await pause(SETTLE_MS)
-  const again = await gather(options, peer)
-  return { facts: again, report: judge(CHECKS, again) }
 }
 
 async function write(file: string, bytes: Buffer): Promise<void> {

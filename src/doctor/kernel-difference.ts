@@ -1,7 +1,7 @@
 // The kernel against the plan: what is missing or different, what stands in the way, what is left over. Pure.
 import { Comparison, type Conflict } from '../kernel/diff.ts'
 import { show } from '../kernel/show.ts'
-import { type KernelObject, type KernelState, type Kind, keyOf } from '../kernel/state.ts'
+import { type KernelObject, type KernelState, type Kind, equal, keyOf } from '../kernel/state.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
@@ -48,12 +48,14 @@ export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): D
   }
 }
 
-/** The command that makes an object as it should be, in iproute2's words. */
-export function mendCommand({ object, found }: Lack): string {
+/** The command that makes an object as it should be, in iproute2's words; undefined where the daemon has to make it. */
+export function mendCommand({ object, found }: Lack): string | undefined {
   switch (object.kind) {
     case 'link': {
-      if (found === undefined) return 'systemctl restart flanneld, which makes it'
-      return `ip link set ${object.name} mtu ${object.mtu} address ${object.mac} up`
+      const { mtu, mac, up } = object
+      // What else there is of it cannot be changed, or not in one command.
+      const same = found?.kind === 'link' && equal(object, { ...found, mtu, mac, up })
+      return same ? `ip link set ${object.name} mtu ${mtu} address ${mac} up` : undefined
     }
     case 'address':
       return `ip addr add ${show(object)}`

@@ -38,6 +38,7 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
     const program = `env FLANNELD_ETCD_PASSWORD=${SECRETS.doctor} ${BUNDLE}`
     const { text } = await consult(host, `${args} -bundle /run/b.tar.gz`, program)
     t.regex(text, /bundle: \/run\/b\.tar\.gz/)
+    t.regex(text, /WARN {2}config: .*Note/)
     t.is(await host.run('stat -c %a /run/b.tar.gz'), '600\n')
     await host.run('rm -rf /run/b && mkdir /run/b && tar -xzf /run/b.tar.gz -C /run/b')
     for (const secret of Object.values(SECRETS)) {
@@ -66,7 +67,10 @@ test('doctor: before there is a config, and with an address that another host pu
   await daemon.line(/no network config/)
   const early = await consult(host)
   t.is(early.code, 2, early.text)
-  t.regex(early.faults.find(({ check }) => check === 'daemon')?.cause ?? '', /the daemon is not ready: config: no network config/)
+  t.regex(
+    early.faults.find(({ check }) => check === 'daemon')?.cause ?? '',
+    /the daemon is not ready: config: no network config/,
+  )
   const config = early.faults.find(({ check }) => check === 'config')
   t.regex(config?.cause ?? '', /there is no network config/)
   t.true(

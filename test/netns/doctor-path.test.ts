@@ -106,6 +106,27 @@ const ward = ailmentTests(
       },
     },
     {
+      check: 'udp-port',
+      fault: 'a firewall of this host that lets in what it knows alone',
+      make: async ({ own, peer }) => {
+        await own.host.run(`nft add table inet wall
+          nft 'add chain inet wall input { type filter hook input priority 0; policy drop; }'
+          nft 'add rule inet wall input iifname lo accept'
+          nft 'add rule inet wall input tcp sport 2379 accept'
+          nft 'add rule inet wall input icmp type { echo-request, echo-reply } accept'`)
+        await seen(own, peer, { state: 'unreachable' })
+      },
+      reaches: false,
+      cause: /a firewall of this host drops by policy, and no rule lets UDP 8472 in/,
+      level: 'WARN',
+      fix: /^nft insert rule inet wall input udp dport 8472 accept/,
+      mend: async (ward, fix) => {
+        await ward.own.host.run(fix.replace(/, and the same.*/, ''))
+        await up(ward)
+        await ward.own.host.run('nft delete table inet wall')
+      },
+    },
+    {
       check: 'path-mtu',
       fault: 'a narrow stretch that says nothing',
       make: async ({ own, peer }) => {

@@ -213,19 +213,22 @@ test.serial('doctor: lease: gone from etcd', async (t) => {
   t.true(unchecked.includes('routes'), 'what depends on it is not called ok')
 })
 
-test.serial('doctor: daemon: one that hangs', async (t) => {
+test.serial('doctor: daemon: one that hangs, and link: deleted meanwhile', async (t) => {
   const { own } = ward()
   const daemon = await startFlanneld(own.host, ARGS)
   await ready(own.host, daemon)
   await daemon.line(/ ready: /)
   daemon.kill('SIGSTOP')
+  await own.host.run('ip link del flannel.1')
   const { text, code, faults } = await consult(own.host, ARGS)
   daemon.kill('SIGCONT')
   t.is(code, 2, text)
   t.deepEqual(
     faults.map(({ check }) => check),
-    ['daemon'],
+    ['daemon', 'link', 'address', 'routes', 'neighbours', 'fdb'],
   )
   t.regex(faults[0]?.cause ?? '', /the daemon hangs or is stopped/)
   t.regex(faults[0]?.fix ?? '', /^systemctl restart flanneld/)
+  t.regex(faults[1]?.cause ?? '', /the tunnel device flannel\.1 is missing: nothing comes in, nothing goes out/)
+  t.regex(faults[1]?.fix ?? '', /^restart flanneld$/)
 })

@@ -195,3 +195,46 @@ test('the text: verdict first, faults with cause, fix and proof, then what was n
   t.regex(lines.at(-2) ?? '', /^ok: config, /)
   t.regex(render(judge(CHECKS, patient()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
 })
+
+test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
+  const rule = {
+    ...{ family: 'inet', table: 'mine', chain: 'c', handle: 4 },
+    expr: [match('dport', { range: [8000, 9000] }), { counter: { packets: 0, bytes: 0 } }, { drop: null }],
+  }
+  const chain = { family: 'inet', table: 'mine', name: 'c', handle: 1, type: 'filter', hook: 'input', policy: 'accept' }
+  const guard = { ...rule, table: 'flannel-guard-1' }
+  const nft = JSON.stringify({
+    nftables: [{ chain }, { chain: { ...chain, table: 'flannel-guard-1' } }, { rule }, { rule: guard }],
+  })
+  const iptables = ['*filter', ':INPUT DROP [0:0]', '-A INPUT -p udp -m udp --dport 8472 -j REJECT', 'COMMIT'].join(
+    '\n',
+  )
+  const firewall = { nft: { value: nft }, iptables: { value: iptables } }
+  t.deepEqual(
+    faults('udp-port', patient({ facts: { firewall } })).map(({ fix }) => fix),
+    [
+      'iptables -t filter -D INPUT -p udp -m udp --dport 8472 -j REJECT',
+      'nft delete rule inet mine c handle 4',
+      'iptables -I INPUT -p udp --dport 8472 -j ACCEPT',
+    ],
+  )
+  const open = {
+    ...firewall,
+    iptables: { value: '*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT' },
+  }
+  t.is(faults('udp-port', patient({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
+})
+
+function match(field: string, right: unknown): object {
+  return { match: { op: '==', left: { payload: { protocol: 'udp', field } }, right } }
+}
+
+test('lease: another than the daemon works with', (t) => {
+  const facts = patient()
+  const daemon = answering(facts)
+  const moved = patient({ leases: [lease('10.2.99.0/24', '192.168.19.121', 'own')], facts: { daemon } })
+  t.regex(
+    faults('lease', moved)[0]?.cause ?? '',
+    /the daemon works with 10\.2\.21\.0\/24, leased to this host is 10\.2\.99\.0\/24/,
+  )
+})

@@ -71,18 +71,19 @@ function reversePathOutcome({ host, target }: Facts, { wanted, configuration, in
     const past = direct && external.onlink.some((prefix) => contains(prefix, address))
     return tunnel?.kind !== 'link' || past ? external.name : tunnel.name
   }
+  const out = devicesOut(wanted)
   const faults: Fault[] = []
   for (const [subnet, peer] of peers) {
     if (target !== undefined && target.subnet !== subnet) continue
-    const device = deviceTo(wanted, subnet)
+    const device = out.get(subnet)
     const comesIn = wayIn(peer.publicAddress)
     if (device !== undefined && device !== comesIn && strict(comesIn)) {
       faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
       continue
     }
-    const out = routeTo(host.network, peer.publicAddress)?.link.name
-    if (out !== undefined && out !== external.name && strict(external.name)) {
-      const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${out}`
+    const back = routeTo(host.network, peer.publicAddress)?.link.name
+    if (back !== undefined && back !== external.name && strict(external.name)) {
+      const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${back}`
       faults.push(fault(external.name, proof))
     }
   }
@@ -105,13 +106,15 @@ function filterOf(sysctls: Facts['host']['sysctls'], device: string): number {
   return Math.max(of('all'), of(device))
 }
 
-function deviceTo(wanted: Plan['wanted'], subnet: string): string | undefined {
+/** The device by which each peer is reached. */
+function devicesOut(wanted: Plan['wanted']): ReadonlyMap<string, string> {
+  const devices = new Map<string, string>()
   for (const { object, peer } of wanted) {
-    if (peer !== subnet) continue
-    if (object.kind === 'nexthop') return object.device
-    if (object.kind === 'route' && object.target.type === 'gateway') return object.target.device
+    if (peer === undefined) continue
+    if (object.kind === 'nexthop') devices.set(peer, object.device)
+    if (object.kind === 'route' && object.target.type === 'gateway') devices.set(peer, object.target.device)
   }
-  return undefined
+  return devices
 }
 
 export const bridgeNetfilterCheck: Check = {

@@ -20,6 +20,13 @@ const HARM: Readonly<Record<Kind, (lack: Lack) => string>> = {
     `${word(found)} forwarding entry for ${peer}: its packets go ${found === undefined ? 'nowhere' : 'to another host'}`,
 }
 
+/** What puts back anything of ours, by how the daemon is. */
+const FIRST = {
+  answers: 'the daemon should have put it back: restart it',
+  silent: 'restart flanneld',
+  absent: 'start flanneld',
+} as const
+
 export const KERNEL_CHECKS: readonly Check[] = [
   check('link', 'the tunnel device is there, with its options, and up', ['link'], false),
   check('address', 'the tunnel device has its address', ['address'], false),
@@ -38,7 +45,7 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
   if (plan.value.own === undefined) return { unchecked: 'this host has no lease' }
   const faults: Fault[] = []
   let wanted = 0
-  const first = daemon.state === 'answers' ? 'the daemon should have put it back: restart it' : 'start flanneld'
+  const first = FIRST[daemon.state]
   for (const kind of kinds) {
     const difference = differenceOf(facts, plan.value, kind)
     wanted += difference.wanted
@@ -46,7 +53,7 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
       ...difference.lacks.map((lack): Fault => ({
         level: 'bad',
         cause: HARM[kind](lack),
-        fix: `${first}; by hand: ${mendCommand(lack)}`,
+        fix: [first, mendCommand(lack)].filter((part) => part !== undefined).join('; by hand: '),
         proof: `wanted ${show(lack.object)}, there is ${lack.found === undefined ? 'none' : show(lack.found)}`,
       })),
       ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({

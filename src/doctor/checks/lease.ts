@@ -59,14 +59,11 @@ function renewalFaults(
   ttl: { readonly remaining: number; readonly granted: number } | undefined,
   runs: boolean,
 ): readonly Fault[] {
-  if (own.etcdLease === '0') return []
+  // Without a TTL it is a reservation, or went while we looked.
+  if (own.etcdLease === '0' || ttl === undefined || !runs) return []
   const fix = 'systemctl restart flanneld; if that does not help, see what is said of etcd'
-  if (ttl === undefined) {
-    const cause = 'the etcd lease behind our lease is gone: the key goes with it'
-    return [{ level: 'bad', cause, fix, proof: `${own.key}: etcd lease ${own.etcdLease} is not there` }]
-  }
   const since = ttl.granted - ttl.remaining
-  if (!runs || since < UNRENEWED_S) return []
+  if (since < UNRENEWED_S) return []
   const cause = `our lease is not being renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
   return [{ level: 'bad', cause, fix, proof: `last renewed ${duration(since)} ago; every 10 s is usual` }]
 }
@@ -93,11 +90,12 @@ export const peerLeasesCheck: Check = {
       ([key, reason]) =>
         reason !== 'our-move' && (target?.subnet === undefined || key.endsWith(`/${target.subnet.replace('/', '-')}`)),
     )
+    const texts = new Map(store.content.leases.map(({ key, text }) => [key, text]))
     const faults = about.map(([key, reason]): Fault => ({
       level: target === undefined ? 'warn' : 'bad',
       cause: `a lease is refused (${reason}): nothing is sent to its host`,
       fix: `mend flanneld on that host, or, if it is gone: etcdctl del '${key}'`,
-      proof: `${key} ${store.content?.leases.find((lease) => lease.key === key)?.text.slice(0, 200) ?? ''}`,
+      proof: `${key} ${texts.get(key)?.slice(0, 200) ?? ''}`,
     }))
     return outcomeOf(firstOf(faults), target === undefined ? counted(peers.size, 'peer') : `${target.subnet} is leased`)
   },
