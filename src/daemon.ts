@@ -3,6 +3,7 @@ import type { AnyBackend } from './backend.ts'
 import { coalesce } from './coalesce.ts'
 import { DockerBridge } from './docker-bridge.ts'
 import { messageOf } from './errors.ts'
+import type { Snapshot } from './etcd/store.ts'
 import { openStore } from './etcd/client.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
@@ -95,7 +96,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     nexthops: false,
   }
   const claim = claimOf(inputs, previous?.subnet)
-  const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal }
+  const listing: Snapshot[] = []
+  const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal, listing }
   const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
   log.part('lease').info(`${lease.subnet} is ours`)
@@ -148,6 +150,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
       isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
       onDrift: (drift) => void reconciler.drift(drift),
       onExternalChange: (what) => {
+        kernel.forgetRoutes()
         // The kernel drops routes over it without a word when it goes down or loses its address.
         if (what.split(' ')[1] === overlay.inputs.external.name)
           reconciler.drift({ type: 'drift', kind: 'route', what })
@@ -157,12 +160,13 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     signal,
   )
   void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
-  staySmall(signal)
+  staySmall(readiness, signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })
   startProber(sight, overlay, log, signal)
   await overlay.update({})
   await follow({
     store,
+    listing,
     options,
     backends,
     overlay,

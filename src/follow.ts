@@ -5,7 +5,7 @@ import { type Configuration, readConfiguration, refusesChange } from './configur
 import { messageOf } from './errors.ts'
 import type { Happenings } from './events.ts'
 import { selfOf } from './host-plan.ts'
-import type { Change, Entry, Store, WatchStep } from './etcd/store.ts'
+import type { Change, Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
 import type { LeaseCensus } from './lease/census.ts'
 import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
@@ -21,6 +21,8 @@ import type { Reconciler } from './reconcile/reconciler.ts'
 /** What following works with. */
 export interface FollowParts {
   readonly store: Store
+  /** A listing of all under the prefix to begin with, once; read anew when empty. */
+  readonly listing?: Snapshot[]
   readonly options: Options
   readonly backends: readonly AnyBackend[]
   readonly overlay: Overlay
@@ -78,7 +80,7 @@ class Follower {
 
   /** One listing and what follows, until the rules for reading leases change or a hold is over. */
   async round(): Promise<void> {
-    const { store, options, signal, overlay } = this.#parts
+    const { store, listing, options, signal, overlay } = this.#parts
     const again = new AbortController()
     const hold = this.#holdUntil - performance.now()
     const timer = hold > 0 ? setTimeout(() => again.abort(), hold + 100) : undefined
@@ -86,7 +88,7 @@ class Follower {
       if (this.#readBy !== this.#rulesText()) again.abort()
     }
     overlay.onChange(changed)
-    const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]))
+    const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]), listing)
     while (await this.#take(steps.next())) continue
     await steps.return?.()
     overlay.offChange(changed)

@@ -6,7 +6,6 @@ import { runVerb } from './cli/verbs.ts'
 import { runDaemon } from './daemon.ts'
 import { OperatorError, messageOf } from './errors.ts'
 import { type Log, createLog } from './log.ts'
-import { preferSize } from './memory.ts'
 import { type Options, UsageError, parseOptions, usage } from './options.ts'
 
 /** SIGTERM has to end the process within 2 s, whatever is under way (P2). */
@@ -37,7 +36,6 @@ async function main(): Promise<number> {
 }
 
 async function daemon(options: Options, warnings: readonly string[]): Promise<number> {
-  preferSize()
   const log = createLog('main', options.verbosity, (line) => process.stderr.write(line))
   for (const warning of warnings) log.warn(warning)
   const stop = new AbortController()

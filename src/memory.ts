@@ -7,22 +7,28 @@ import { addon } from './netlink/addon.ts'
 /** After the start, after the first audits, and between later times. Milliseconds. */
 const FIRST_MS = [2_000, 22_000]
 const EVERY_MS = 60_000
+const LATE_MS = 20_000
 
 /**
- * Makes V8 prefer size to speed from now on: with 30,000 leases 100 MB less. To be called when all is loaded: V8 takes a
- * code cache, that of Node's own modules too, only under the flags it was made with.
+ * Makes V8 prefer size to speed from now on: with 30,000 leases 100 MB less. Not before all is loaded, since V8 takes a
+ * code cache, that of Node's own modules too, only under the flags it was made with; nor while the first leases come in,
+ * a fifth of whose cost it would add by collecting garbage at every megabyte that the heap grows.
  */
-export function preferSize(): void {
+function preferSize(): void {
   setFlagsFromString('--optimize-for-size')
 }
 
-/** Gives back what is not needed, until the signal aborts. Call it when the daemon is ready. */
-export function staySmall(signal: AbortSignal): void {
+/** Gives back what is not needed, from when the daemon is `ready` until the signal aborts. */
+export function staySmall(readiness: { onChange(listener: () => void): void }, signal: AbortSignal): void {
+  readiness.onChange(preferSize)
+  // A start that takes long, for want of etcd say, is to be small as well.
+  const late = setTimeout(preferSize, LATE_MS).unref()
   const release = (): void => void addon().releaseProgram()
   const first = FIRST_MS.map((after) => setTimeout(release, after).unref())
   const later = setInterval(release, EVERY_MS).unref()
   signal.addEventListener('abort', () => {
     for (const timer of first) clearTimeout(timer)
+    clearTimeout(late)
     clearInterval(later)
   })
 }

@@ -34,7 +34,8 @@ class EtcdStore implements Store, WatchSource {
   }
 
   async range(prefix: string): Promise<Snapshot> {
-    return (await this.list(prefix)).snapshot
+    const { snapshot, cluster } = await this.list(prefix)
+    return { ...snapshot, cluster }
   }
 
   async list(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
@@ -119,8 +120,8 @@ class EtcdStore implements Store, WatchSource {
       })
   }
 
-  watch(prefix: string, signal: AbortSignal): AsyncIterableIterator<WatchStep> {
-    return watch(this, prefix, signal)
+  watch(prefix: string, signal: AbortSignal, from: Snapshot[] = []): AsyncIterableIterator<WatchStep> {
+    return watch(this, prefix, signal, from)
   }
 
   async at(key: string, revision: string): Promise<PastEntry | undefined> {

@@ -15,6 +15,8 @@ export interface Entry {
 export interface Snapshot {
   readonly revision: string
   readonly entries: readonly Entry[]
+  /** The cluster whose history the revision is in. */
+  readonly cluster?: string
 }
 
 /** A condition of a transaction: the key has this mod revision ("0": it does not exist). */
@@ -59,8 +61,11 @@ export interface Store {
   keepAlive(lease: string): Promise<number | undefined>
   /** Gives an etcd lease up, deleting its keys. */
   revoke(lease: string): Promise<void>
-  /** Watches a prefix until `signal` aborts: never throws, reconnects with backoff, lists again after compaction. */
-  watch(prefix: string, signal: AbortSignal): AsyncIterableIterator<WatchStep>
+  /**
+   * Watches a prefix until `signal` aborts: never throws, reconnects with backoff, lists again after compaction. Where
+   * `from` holds a listing of that prefix, it is taken out and is the first snapshot.
+   */
+  watch(prefix: string, signal: AbortSignal, from?: Snapshot[]): AsyncIterableIterator<WatchStep>
   /** Later calls and watches take fresh connections: those we have may be deaf, our own address having changed. */
   reconnect(): void
   close(): void

@@ -35,6 +35,7 @@ export async function* watch(
   source: WatchSource,
   prefix: string,
   signal: AbortSignal,
+  from: Snapshot[] = [],
 ): AsyncIterableIterator<WatchStep> {
   const backoff = new Backoff(100, 2_000)
   let position: Position | undefined
@@ -45,7 +46,7 @@ export async function* watch(
     try {
       const same = position !== undefined && (await unlessAborted(continues(source, position), signal))
       if (!same) {
-        const box = [await unlessAborted(source.list(prefix), signal)]
+        const box = given(from) ?? [await unlessAborted(source.list(prefix), signal)]
         const listing = positionIn(box)
         if (listing === undefined) return
         position = listing
@@ -175,6 +176,12 @@ function changeOf(source: WatchSource, event: IWatchResponse['events'][number]):
 
 /** A listing on its way to the consumer. A generator at rest keeps its variables, and a listing can be very large. */
 type Box = (Awaited<ReturnType<WatchSource['list']>> | undefined)[]
+
+/** Takes a listing that was made before. */
+function given(from: Snapshot[]): Box | undefined {
+  const snapshot = from.pop()
+  return snapshot?.cluster === undefined ? undefined : [{ snapshot, cluster: snapshot.cluster }]
+}
 
 function positionIn([listed]: Box): Position | undefined {
   return listed && positionOf(listed.snapshot, listed.cluster)

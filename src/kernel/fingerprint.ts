@@ -11,13 +11,15 @@ import { askNexthops } from '../netlink/nexthop.ts'
 import { askRoutes } from '../netlink/route.ts'
 import type { Parts } from '../netlink/weigh.ts'
 import { isNothingThere } from './observe.ts'
-import type { Kind } from './state.ts'
+import { FLANNEL_PROTOCOL, type Kind } from './state.ts'
 
 /** How a kind is dumped, which messages count and what of them. */
 interface Shape {
   readonly asks: (indexes: readonly number[]) => readonly Encode[]
   readonly counts: (message: Message) => boolean
   readonly parts: Parts
+  /** Where its own header has the protocol number of who made it; undefined where it has none. */
+  readonly protocol?: number
 }
 
 function bits(...types: readonly number[]): number {
@@ -45,12 +47,13 @@ const always = (): boolean => true
 const SHAPES: Readonly<Partial<Record<Kind, Shape>>> = {
   fdb: { asks: (indexes) => indexes.map(askFdb), counts: permanent(NUD_PERMANENT | NUD_NOARP), parts: NEIGHBOR },
   neighbor: { asks: (indexes) => indexes.map(askNeighbors), counts: permanent(NUD_PERMANENT), parts: NEIGHBOR },
-  nexthop: { asks: () => [askNexthops], counts: always, parts: NEXTHOP },
+  nexthop: { asks: () => [askNexthops], counts: always, parts: NEXTHOP, protocol: 2 },
   // Kernels without strict checking show other tables too.
   route: {
     asks: () => [askRoutes(4), askRoutes(6)],
     counts: (message) => message.u8(4) === RT_TABLE_MAIN,
     parts: ROUTE,
+    protocol: 5,
   },
 }
 
@@ -89,6 +92,25 @@ export class OwnWeight {
   }
 }
 
+/** The weight of a message that shows an object of another program's, 0 for all others: how readHost notices changes. */
+export function foreignWeight(kind: 'route' | 'nexthop', message: Message): number {
+  const shape = SHAPES[kind]
+  return shape === undefined ? 0 : foreign(shape, message)
+}
+
+function foreign({ counts, parts, protocol }: Shape, message: Message): number {
+  if (protocol === undefined || message.u8(protocol) === FLANNEL_PROTOCOL) return 0
+  return counts(message) ? message.weigh(parts) : 0
+}
+
+/** What a dump came to. */
+export interface Fingerprint {
+  /** Of all that counts, less our own changes. */
+  readonly digest: number
+  /** Of what other programs made; 0 for kinds that do not say who made them. */
+  readonly foreign: number
+}
+
 /**
  * The digest of a kind on the devices with these indexes, less our own changes; undefined for kinds that are few. Throws
  * KernelError.
@@ -98,24 +120,29 @@ export async function fingerprint(
   kind: Kind,
   indexes: readonly number[],
   own: OwnWeight,
-): Promise<number | undefined> {
+): Promise<Fingerprint | undefined> {
   const shape = SHAPES[kind]
   if (shape === undefined) return undefined
   let total = 0
+  let others = 0
   for (const ask of shape.asks(indexes)) {
     let sum = 0
+    let theirs = 0
     try {
       await connection.dump('audit kernel', ask, () => {
         sum = 0
+        theirs = 0
         return (message) => {
           if (shape.counts(message)) sum += message.weigh(shape.parts)
+          theirs += foreign(shape, message)
         }
       })
       total += sum
+      others += theirs
     } catch (error) {
       if (!isNothingThere(error)) throw error
     }
   }
   // The reconciler never writes while it reads: no write is counted on one side alone.
-  return (((total - own.sum(kind)) % MODULUS) + MODULUS) % MODULUS
+  return { digest: (((total - own.sum(kind)) % MODULUS) + MODULUS) % MODULUS, foreign: others }
 }

@@ -18,6 +18,9 @@ export class LiveKernel implements Kernel {
   readonly #devices: Devices
   readonly #applier: Applier
   readonly #ownWeight = new OwnWeight()
+  /** The weight of what other programs made, by the last fingerprint of a kind; and the routes last read, with theirs. */
+  readonly #foreign = new Map<Kind, number>()
+  #routes: { readonly routes: HostNetwork['routes']; readonly weight: number } | undefined
 
   /** Opens a connection in `netns` (a path; the process's own by default). Throws KernelError or OperatorError. */
   constructor(netns?: string, limits?: ConnectionLimits) {
@@ -30,9 +33,11 @@ export class LiveKernel implements Kernel {
     return observe(this.connection, this.#devices, kind, devices)
   }
 
-  fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
+  async fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
     const indexes = devices.map((name) => this.#devices.indexOf(name)).filter((index) => index !== undefined)
-    return fingerprint(this.connection, kind, indexes, this.#ownWeight)
+    const found = await fingerprint(this.connection, kind, indexes, this.#ownWeight)
+    this.#foreign.set(kind, found?.foreign ?? 0)
+    return found?.digest
   }
 
   apply(changes: readonly Change[]): Promise<readonly Failure[]> {
@@ -44,9 +49,21 @@ export class LiveKernel implements Kernel {
     return hasNexthops(this.connection)
   }
 
-  /** Links, addresses and routes as the choice of the external interface wants them. */
-  readHost(): Promise<HostNetwork> {
-    return readHost(this.connection)
+  /**
+   * Links, addresses and routes as the choice of the external interface wants them. Routes are those read last, where the
+   * last audit saw the same ones.
+   */
+  async readHost(): Promise<HostNetwork> {
+    const audited = (this.#foreign.get('route') ?? Number.NaN) + (this.#foreign.get('nexthop') ?? Number.NaN)
+    if (this.#routes?.weight === audited) return (await readHost(this.connection, this.#routes.routes)).host
+    const { host, weight } = await readHost(this.connection)
+    this.#routes = { routes: host.routes, weight }
+    return host
+  }
+
+  /** Something was told of routes that are not ours: they are read anew. */
+  forgetRoutes(): void {
+    this.#routes = undefined
   }
 
   /** Closes the connection. */

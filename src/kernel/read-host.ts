@@ -9,11 +9,18 @@ import { askLinks, readLink } from '../netlink/link.ts'
 import type { Encode } from '../netlink/message.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
+import { foreignWeight } from './fingerprint.ts'
 import { isNothingThere } from './observe.ts'
 import { FLANNEL_PROTOCOL } from './state.ts'
 
-/** Reads a host's network. Throws KernelError. */
-export async function readHost(connection: Connection): Promise<HostNetwork> {
+/**
+ * Reads a host's network; its routes only where they are not `known`. With them comes the weight of what was dumped of
+ * others' routes and nexthops (foreignWeight). Throws KernelError.
+ */
+export async function readHost(
+  connection: Connection,
+  known?: HostNetwork['routes'],
+): Promise<{ readonly host: HostNetwork; readonly weight: number }> {
   const links: HostLink[] = []
   const addresses: HostAddress[] = []
   await connection.dump('read devices', askLinks, () => {
@@ -32,39 +39,57 @@ export async function readHost(connection: Connection): Promise<HostNetwork> {
       addresses.push({ index, address, length, scope: scopeName(scope) })
     }
   })
+  if (known !== undefined) return { host: { links, addresses, routes: known }, weight: 0 }
   const nexthops = await readNexthops(connection)
-  const routes = [...(await readRoutes(connection, 4, nexthops)), ...(await readRoutes(connection, 6, nexthops))]
-  return { links, addresses, routes }
+  const [four, six] = [await readRoutes(connection, 4, nexthops.found), await readRoutes(connection, 6, nexthops.found)]
+  const weight = nexthops.weight + four.weight + six.weight
+  return { host: { links, addresses, routes: [...four.found, ...six.found] }, weight }
 }
 
-async function readRoutes(connection: Connection, family: Family, nexthops: Nexthops): Promise<readonly HostRoute[]> {
+/** What a dump showed, with its weight. */
+interface Weighed<T> {
+  readonly found: T
+  readonly weight: number
+}
+
+async function readRoutes(
+  connection: Connection,
+  family: Family,
+  nexthops: Nexthops,
+): Promise<Weighed<readonly HostRoute[]>> {
   const routes: HostRoute[] = []
+  let weight = 0
   await dumpIfAny(connection, askRoutes(family), () => {
     routes.length = 0
+    weight = 0
     return (message) => {
+      weight += foreignWeight('route', message)
       if (message.u8(5) === FLANNEL_PROTOCOL) return // ours lead into the overlay, and there may be thousands
       const record = readRoute(message)
       const route = record === undefined ? undefined : hostRoute(record, nexthops)
       if (route !== undefined) routes.push(route)
     }
   })
-  return routes
+  return { found: routes, weight }
 }
 
 /** Nexthop objects by number: routing daemons may lead even the default route through one. */
 type Nexthops = ReadonlyMap<number, NexthopRecord>
 
-async function readNexthops(connection: Connection): Promise<Nexthops> {
+async function readNexthops(connection: Connection): Promise<Weighed<Nexthops>> {
   const nexthops = new Map<number, NexthopRecord>()
+  let weight = 0
   await dumpIfAny(connection, askNexthops, () => {
     nexthops.clear()
+    weight = 0
     return (message) => {
+      weight += foreignWeight('nexthop', message)
       if (message.u8(2) === FLANNEL_PROTOCOL) return
       const record = readNexthop(message)
       nexthops.set(record.id, record)
     }
   })
-  return nexthops
+  return { found: nexthops, weight }
 }
 
 async function dumpIfAny(connection: Connection, ask: Encode, begin: () => (message: Message) => void): Promise<void> {

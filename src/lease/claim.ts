@@ -64,22 +64,29 @@ export type Decision =
   | { readonly type: 'conflict'; readonly lease: Found }
   | { readonly type: 'exhausted'; readonly range: SubnetRange; readonly size: bigint }
 
-/** The leases among raw entries; malformed keys name no subnet and are left out. */
-export function findLeases(prefix: string, entries: readonly Entry[]): readonly Found[] {
+/**
+ * The leases among raw entries; malformed keys name no subnet and are left out. Of a lease that does not `matter` only the
+ * subnet is told: reading all values takes as long as all else.
+ */
+export function findLeases(
+  prefix: string,
+  entries: readonly Entry[],
+  matters: (entry: Entry) => boolean = () => true,
+): readonly Found[] {
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
     if (!key.ok) return []
-    const value = decodeClaim(entry.value)
+    const value = matters(entry) ? decodeClaim(entry.value) : undefined
     const { subnet, subnet6 } = key.value
     const { modRevision, lease } = entry
-    const text = value.ok ? entry.value.toString() : ''
+    const text = value?.ok === true ? entry.value.toString() : ''
     return [
       {
         key: entry.key,
         subnet,
         subnet6,
         text,
-        value: value.ok ? value.value : undefined,
+        value: value?.ok === true ? value.value : undefined,
         modRevision,
         etcdLease: lease,
       },

@@ -1,11 +1,13 @@
 // Obtaining our lease: reads all leases, decides (claim.ts), commits, and starts over whenever somebody was faster.
 // Invariant: every write is a transaction on the revisions it was decided on; at most one etcd lease is left behind.
-import type { Store } from '../etcd/store.ts'
+import type { Snapshot, Store } from '../etcd/store.ts'
 import { Backoff, pause, unlessAborted } from '../etcd/wait.ts'
 import { EtcdError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../portions.ts'
 import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
+import { duplicate, lost, ownerOf } from './acquisition-lines.ts'
+import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
 import { LEASE_SECONDS } from './lease.ts'
 
@@ -19,6 +21,8 @@ export interface AcquireOptions {
   readonly liveFor?: number
   /** The lease this process holds already, when it is only to be brought up to date. */
   readonly held?: OwnLease | undefined
+  /** Where the last listing of all under the prefix is put, our lease in it: a watch may go on from there. */
+  readonly listing?: Snapshot[]
 }
 
 /** An etcd lease with less than this left (in seconds) cannot be kept by renewing every 10. */
@@ -76,10 +80,15 @@ class Acquisition {
 
   /** One reading and one decision; 'again' when it has to be taken anew at once, 'wait' after a pause. */
   async attempt(): Promise<OwnLease | 'again' | 'wait'> {
-    const { entries } = await this.#abortable(this.#store.range(subnetsFolder(this.#prefix)))
+    const { listing } = this.#options
+    const folder = subnetsFolder(this.#prefix)
+    const snapshot = await this.#abortable(this.#store.range(listing === undefined ? folder : `${this.#prefix}/`))
+    const { entries } = snapshot
+    listing?.splice(0, 1, snapshot)
     const leases: Found[] = []
-    for await (const portion of inPortions(entries)) leases.push(...findLeases(this.#prefix, portion))
-    this.#seen = entries.length
+    const matters = mattersTo(this.#claim, this.#options.held)
+    for await (const portion of inPortions(entries)) leases.push(...findLeases(this.#prefix, portion, matters))
+    this.#seen = entries.filter(({ key }) => key.startsWith(folder)).length
     this.#tellLoss(leases)
     const decision = decide(leases, this.#claim, this.#options.held, this.#alive, Math.random)
     switch (decision.type) {
@@ -133,7 +142,11 @@ class Acquisition {
       if (lease.value?.hostId === this.#claim.hostId && lease.etcdLease !== etcdLease)
         void this.#store.revoke(lease.etcdLease).catch(() => undefined)
     }
-    return this.#done({ ...decision.subnets, key, modRevision, etcdLease, value })
+    const own = { ...decision.subnets, key, modRevision, etcdLease, value }
+    const { listing } = this.#options
+    const listed = listing?.[0]
+    if (listed !== undefined) listing?.splice(0, 1, afterClaim(listed, own, decision.release))
+    return this.#done(own)
   }
 
   /** The etcd lease to attach: the one given if it can be renewed, else the one granted for an earlier try, else a new one. */
@@ -231,20 +244,4 @@ class Acquisition {
     if (signal.aborted) throw signal.reason
     return value as T
   }
-}
-
-function ownerOf({ value }: Found): string {
-  return `${value?.publicAddress ?? 'an unknown host'}${value?.hostId === undefined ? '' : ` (host id ${value.hostId})`}`
-}
-
-function lost(lease: Found): string {
-  return `lease lost: ${lease.subnet} is ${ownerOf(lease)}'s now`
-}
-
-function duplicate(lease: Found): string {
-  const address = lease.value?.publicAddress ?? ''
-  const what = `duplicate address: ${address}: ${lease.subnet} is leased to it under host id ${lease.value?.hostId ?? ''}`
-  return lease.etcdLease === '0'
-    ? `${what} by a reservation; if that host is gone, run: flanneld release ${lease.subnet}`
-    : `${what}, and that host lives; give one of the two another -public-ip`
 }

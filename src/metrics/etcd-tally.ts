@@ -57,7 +57,8 @@ export class EtcdTally {
       timeToLive: (lease: string) => this.#timed('time_to_live', store.timeToLive(lease)),
       keepAlive: (lease: string) => this.#timed('keep_alive', store.keepAlive(lease)),
       revoke: (lease: string) => this.#timed('revoke', store.revoke(lease)),
-      watch: (prefix: string, signal: AbortSignal) => this.#watching(store.watch(prefix, signal)),
+      watch: (prefix: string, signal: AbortSignal, from?: Snapshot[]) =>
+        this.#watching(store.watch(prefix, signal, from)),
       reconnect: () => store.reconnect(),
       close: () => store.close(),
     }

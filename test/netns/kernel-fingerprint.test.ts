@@ -108,3 +108,24 @@ test('what the kernel refused, or did not have to do, does not hide what is miss
   t.not((await digests(kernel)).get('route'), before.get('route'))
   t.is((await kernel.observe('route', [])).has(`route ${prefix('10.64.1.0/24')} 0`), true)
 })
+
+test('the host is read whole again when an audit saw other routes of others, and only then', async (t) => {
+  const { kernel, space } = t.context
+  t.deepEqual(await apply(kernel, 'add', [link]), [])
+  await space.run('ip route add 10.98.0.0/24 via 192.168.19.9; ip nexthop add id 9000 via 192.168.19.9 dev eth0')
+  const routes = async (): Promise<readonly string[]> =>
+    (await kernel.readHost()).routes.map(({ destination }) => destination).filter((it) => it.startsWith('10.9'))
+  t.deepEqual(await routes(), ['10.98.0.0/24'])
+  await digests(kernel)
+  t.deepEqual(await apply(kernel, 'add', objects()), [])
+  // Nobody audited, and nobody said that routes changed: those of before.
+  await space.run('ip route add 10.97.0.0/24 nhid 9000')
+  t.deepEqual(await routes(), ['10.98.0.0/24'])
+  await digests(kernel)
+  t.deepEqual(await routes(), ['10.97.0.0/24', '10.98.0.0/24'])
+  await space.run('ip route del 10.98.0.0/24')
+  kernel.forgetRoutes()
+  t.deepEqual(await routes(), ['10.97.0.0/24'])
+  await space.run('ip link set eth0 mtu 1400')
+  t.is((await kernel.readHost()).links.find(({ name }) => name === 'eth0')?.mtu, 1400, 'links are always read')
+})

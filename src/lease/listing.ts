@@ -1,0 +1,31 @@
+// The listing that our claim is decided on: which of its leases have to be read for that, and what it is after the claim.
+import type { Entry, Snapshot } from '../etcd/store.ts'
+import type { Claim, OwnLease } from './claim.ts'
+import { encodeValue } from './codec.ts'
+
+/**
+ * Which leases may be ours, or in our way: those that have our host id or address in them, and what we hold. JSON may
+ * spell either in other ways, but not without a backslash. A host that insists on its subnet wants to know whose it is.
+ */
+export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Entry) => boolean {
+  if (claim.insists === true) return () => true
+  const words = [claim.publicAddress, claim.hostId, '\\'].map((word) => Buffer.from(word))
+  return ({ key, value }) => key === held?.key || words.some((word) => value.includes(word))
+}
+
+/**
+ * A listing with our claim in it. Its revision stays: what others wrote between the two is told by a watch from there, and
+ * our own write once more.
+ */
+export function afterClaim(listing: Snapshot, own: OwnLease, given: readonly { readonly key: string }[]): Snapshot {
+  const gone = new Set([own.key, ...given.map(({ key }) => key)])
+  const before = listing.entries.find(({ key }) => key === own.key)
+  const entry: Entry = {
+    key: own.key,
+    value: Buffer.from(encodeValue(own.value)),
+    createRevision: before?.createRevision ?? own.modRevision,
+    modRevision: own.modRevision,
+    lease: own.etcdLease,
+  }
+  return { ...listing, entries: [...listing.entries.filter(({ key }) => !gone.has(key)), entry] }
+}

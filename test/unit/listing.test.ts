@@ -1,0 +1,81 @@
+// The listing a claim is decided on: what of it is read, and what it is after the claim.
+import test from 'ava'
+import type { Entry } from '../../src/etcd/store.ts'
+import { parseAddress } from '../../src/ip/address.ts'
+import { addressOf, parsePrefix } from '../../src/ip/prefix.ts'
+import type { Claim, OwnLease } from '../../src/lease/claim.ts'
+import { findLeases } from '../../src/lease/claim.ts'
+import { afterClaim, mattersTo } from '../../src/lease/listing.ts'
+
+const PREFIX = '/docker-test/network'
+const own = parsePrefix('10.2.21.0/24')
+const other = parsePrefix('10.2.22.0/24')
+const address = parseAddress('192.168.19.121')
+if (own === undefined || other === undefined || address === undefined) throw new Error('bad value in a test')
+
+const value = { publicAddress: address, publicAddress6: undefined, backendType: 'vxlan', hostId: 'a-host' } as const
+const lease = {
+  subnet: own,
+  subnet6: undefined,
+  key: `${PREFIX}/subnets/10.2.21.0-24`,
+  modRevision: '9',
+  etcdLease: '77',
+}
+const held: OwnLease = { ...lease, value: { ...value, backendData: undefined, backendV6Data: undefined } }
+const claim: Claim = {
+  hostId: 'a-host',
+  publicAddress: address,
+  ranges: {
+    ipv4: { network: own, subnetLen: 24, subnetMin: addressOf(own), subnetMax: addressOf(own) },
+    ipv6: undefined,
+  },
+  previousSubnet: undefined,
+  previousSubnet6: undefined,
+  value: () => held.value,
+}
+
+function entry(key: string, text: string): Entry {
+  return { key, value: Buffer.from(text), createRevision: '3', modRevision: '4', lease: '5' }
+}
+
+test('leases that name our address or id are read, however JSON spells them; of others only the subnet', (t) => {
+  const texts = [
+    '{"PublicIP":"192.168.19.121"}',
+    '{"PublicIP":"1.2.3.4","HostID":"a-host"}',
+    '{"PublicIP":"192.168.19.12\\u0031"}',
+    '{"PublicIP":"192.168.19.122","HostID":"b-host"}',
+  ]
+  const entries = texts.map((text, n) => entry(`${PREFIX}/subnets/10.2.${n}.0-24`, text))
+  const found = findLeases(PREFIX, entries, mattersTo(claim, undefined))
+  t.deepEqual(
+    found.map(({ subnet, value: read }) => `${subnet} ${read?.publicAddress ?? 'unread'}`),
+    ['10.2.0.0/24 192.168.19.121', '10.2.1.0/24 1.2.3.4', '10.2.2.0/24 192.168.19.121', '10.2.3.0/24 unread'],
+  )
+})
+
+test('what we hold is read, and all is by a host that insists', (t) => {
+  const entries = [
+    entry(held.key, '{"PublicIP":"1.2.3.4"}'),
+    entry(`${PREFIX}/subnets/10.2.3.0-24`, '{"PublicIP":"1.2.3.5"}'),
+  ]
+  const read = (matters: (one: Entry) => boolean): readonly unknown[] =>
+    findLeases(PREFIX, entries, matters).map((found) => found.value?.publicAddress)
+  t.deepEqual(read(mattersTo(claim, held)), ['1.2.3.4', undefined])
+  t.deepEqual(read(mattersTo({ ...claim, insists: true }, undefined)), ['1.2.3.4', '1.2.3.5'])
+})
+
+test('after the claim our lease is in it as written, what we gave up is not, and the revision stays', (t) => {
+  const gone = entry(`${PREFIX}/subnets/10.2.22.0-24`, '{}')
+  const kept = entry(`${PREFIX}/subnets/10.2.23.0-24`, '{}')
+  const before = { revision: '8', cluster: '1', entries: [entry(held.key, '{}'), gone, kept] }
+  const after = afterClaim(before, held, [gone])
+  t.deepEqual([after.revision, after.cluster], ['8', '1'])
+  t.deepEqual(
+    after.entries.map(({ key, modRevision, createRevision, lease: id }) => [key, modRevision, createRevision, id]),
+    [
+      [kept.key, '4', '3', '5'],
+      [held.key, '9', '3', '77'],
+    ],
+  )
+  t.regex(after.entries[1]?.value.toString() ?? '', /"PublicIP":"192\.168\.19\.121".*"HostID":"a-host"/)
+})
