@@ -116,11 +116,13 @@ function store({ store: etcd, lease: own, ready }: Status, now: number): readonl
     const text = `etcd is not watched${forHow}${why}; forwarding goes on as it is`
     reasons.push({ gist: 'etcd out of sight', text, run: check })
   } else if (ready) {
-    for (const { url, health, detail } of endpoints.filter(
-      (it) => it.health === 'silent' || it.health === 'unhealthy',
-    )) {
-      const text = `etcd: ${url}: ${health}: ${detail}; the others serve`
-      reasons.push({ gist: 'an etcd member is down', text, run: check })
+    const down = endpoints.filter(({ health }) => health === 'silent' || health === 'unhealthy')
+    const [gist, after] =
+      down.length < endpoints.length
+        ? ['an etcd member is down', 'the others serve']
+        : ['etcd does not answer', 'forwarding goes on as it is']
+    for (const { url, health, detail } of down) {
+      reasons.push({ gist, text: `etcd: ${url}: ${health}: ${detail}; ${after}`, run: check })
     }
   }
   if (certificateEnds !== null && certificateEnds - now < CERTIFICATE_MS) {

@@ -160,6 +160,13 @@ for (const [what, over, summary, text, run] of [
     'etcdctl --endpoints=https://10.0.0.2:2379,https://10.0.0.3:2379,https://10.0.0.1:2379 endpoint health',
   ],
   [
+    'the only endpoint silent, though the watch has not noticed',
+    { store: { ...FINE.store, endpoints: [{ url: 'http://10.0.0.1:2379', health: 'silent', detail: 'no answer' }] } },
+    'etcd does not answer',
+    'etcd: http://10.0.0.1:2379: silent: no answer; forwarding goes on as it is',
+    'etcdctl --endpoints=http://10.0.0.1:2379 endpoint health',
+  ],
+  [
     'a certificate about to end',
     { store: { ...FINE.store, certificateEnds: NOW + 5 * 86_400_000 } },
     'certificate ends soon',
