@@ -64,7 +64,7 @@ export async function status(args: readonly string[], { env, out, screen }: Term
   process.once('SIGTERM', () => stop.abort())
   for (;;) {
     const before = await look(asked, env)
-    if (before.status !== undefined && performance.now() >= next) {
+    if (performance.now() >= next) {
       examined = await examination(before, asked.options)
       next = performance.now() + EXAMINE_MS
     }
