@@ -32,7 +32,10 @@ export function factsOf(status: Status, now: number): readonly Fact[] {
     { label: 'store', text: store(status, now) },
     { label: 'tunnel', text: tunnel(status) },
     { label: 'kernel', text: kernel(status, now) },
-    { label: 'firewall', text: status.firewall === null ? '' : firewall(status.firewall) },
+    {
+      label: 'firewall',
+      text: status.firewall === null ? '' : firewall(status.firewall, status.tunnel?.device ?? null),
+    },
   ]
   return facts.filter(({ text }) => text !== '')
 }
@@ -78,12 +81,14 @@ function kernel({ kernel: it }: Status, now: number): string {
   return `${it.right}/${counted(it.wanted, 'object')} as wanted · ${audited} · ${repairs}`
 }
 
-function firewall({ backend, forward, docker, masquerade, guard }: FirewallState): string {
+function firewall({ backend, forward, docker, masquerade, guard }: FirewallState, device: string | null): string {
   const sign = (what: string, good: boolean | null): readonly string[] =>
     good === null ? [] : [`${what} ${good ? '✓' : '✗ missing'}`]
   const guarded =
     guard === null
-      ? ['no guard']
+      ? device === null
+        ? []
+        : ['no guard']
       : guard.error !== null
         ? ['guard ✗ missing']
         : [

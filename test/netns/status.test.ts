@@ -1,6 +1,6 @@
 // `flanneld status`, as an operator sees it: whole, with a foreign route in the way, with an old docker0, and stopped.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { createLab } from '../lab/lab.ts'
 import { verb } from '../lab/verb.ts'
@@ -38,6 +38,11 @@ test('status says whole, degraded with cause and mend, and what is left when no 
     t.regex(whole.stdout, line)
   }
   t.is(await host.run('stat -c %a /run/flannel/flanneld.sock'), '660\n')
+  const nobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
+  t.regex(
+    await host.run(`${nobody} ${BUNDLE} status 2>&1; echo $?`),
+    /flanneld\.sock: permission denied: run as root.*\n1$/m,
+  )
 
   await host.run('ip link add docker0 type bridge && ip addr add 10.2.250.1/24 dev docker0 && ip link set docker0 up')
   const stale = await ask()
