@@ -4,7 +4,7 @@ import { askControl, controlPath } from '../control.ts'
 import { OperatorError } from '../errors.ts'
 import { addressOf, parsePrefix } from '../ip/prefix.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
-import { type History, judge } from '../probe/judge.ts'
+import { UNTRIED, judge } from '../probe/judge.ts'
 import { Pinger } from '../probe/pinger.ts'
 import type { Tallies } from '../probe/plan.ts'
 import type { PathView } from '../probe/routes.ts'
@@ -28,12 +28,6 @@ it, or its host's address.
 Asks the running daemon for the path; where none runs, the kernel. Needs CAP_NET_RAW.
 Exit status: 0 all came back, 1 with trouble, 2 nothing came back.
 `
-
-/** Nothing was known before: a peer that answered once, so that silence means something at once. */
-const BEFORE: History = {
-  ...{ state: 'up', cause: 'none', note: '', rttMs: undefined, loss: 0, pathMtu: undefined, since: 0 },
-  ...{ sent: 0, lost: 0, silentTurns: 0, silentFrom: undefined, answered: true, underlayAnswered: true },
-}
 
 /** Runs it; the exit status. Throws OperatorError. */
 export async function ping(args: readonly string[], { env, out, err }: Terminal): Promise<number> {
@@ -91,5 +85,5 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   if (tallies === undefined) throw new Error('bug: no round was taken')
   const now = performance.now()
   const turn = { path, tallies, evidence: evidence.of(peer), from, to: now, at: Date.now() }
-  return pingReport(view, tallies, judge(BEFORE, turn))
+  return pingReport(view, tallies, judge(UNTRIED, turn))
 }

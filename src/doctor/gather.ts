@@ -16,6 +16,7 @@ import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
 import type { DaemonState, Facts, FirewallFacts, HostFacts, Known, StoreFacts, Target, ToldOptions } from './facts.ts'
 import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
+import { probePeers } from './peer-probe.ts'
 import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './plan.ts'
 import { readStore } from './store-facts.ts'
 
@@ -31,10 +32,11 @@ export async function gather(given: Options, peer: string | undefined): Promise<
     const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, host)
     const plan = planFor(options, host, tunnels, store, daemon)
     const target = peer === undefined ? undefined : targetOf(peer, options, store, plan)
-    const [firewall, endpoints, checksums] = await Promise.all([
+    const [firewall, endpoints, checksums, peers] = await Promise.all([
       readFirewall(),
       readEndpointFacts(options),
       probeChecksums(plan, target),
+      readHealth(daemon, plan, host, target),
     ])
     return {
       now: Date.now(),
@@ -47,7 +49,7 @@ export async function gather(given: Options, peer: string | undefined): Promise<
       host,
       plan,
       firewall,
-      probes: { peers: healthOf(daemon), checksums },
+      probes: { peers, checksums },
     }
   } finally {
     kernel.close()
@@ -176,9 +178,22 @@ async function readFirewall(): Promise<FirewallFacts> {
   }
 }
 
-function healthOf(daemon: DaemonState): Facts['probes']['peers'] {
-  if (daemon.state !== 'answers') return { unknown: 'no daemon probes the peers' }
-  const { health } = daemon.facts
-  if (typeof health === 'string') return { unknown: health }
-  return { value: new Map(health.map(({ subnet, ...one }) => [subnet, one])) }
+/** By the daemon's prober; one peer that it has not come to yet, and all where none runs, by a probe of ours. */
+async function readHealth(
+  daemon: DaemonState,
+  plan: Known<Plan>,
+  host: HostFacts,
+  target: Target | undefined,
+): Promise<Facts['probes']['peers']> {
+  if ('unknown' in plan) return plan
+  const probed = daemon.state === 'answers' ? daemon.facts.health : 'no daemon probes the peers'
+  if (typeof probed !== 'string') {
+    const health = new Map(probed.map(({ subnet, ...one }) => [subnet, one]))
+    if (target?.subnet === undefined || health.has(target.subnet)) return { value: health }
+  }
+  return probePeers(
+    plan.value,
+    host,
+    target === undefined ? plan.value.peers.keys() : [target.subnet].filter((one) => one !== undefined),
+  )
 }

@@ -4,6 +4,9 @@ import type { DoctorReport } from './report.ts'
 
 /** Checks whose findings the daemon does not tell by itself, each with its words for the first line. */
 const UNTOLD: ReadonlyMap<string, string> = new Map([
+  ['config', 'network config not as stored'],
+  ['etcd-watch', 'behind etcd'],
+  ['lease', 'lease not as it should be'],
   ['clock', 'clock is off'],
   ['etcd-tls', 'TLS in trouble'],
   ['peer-leases', 'leases refused'],
@@ -36,6 +39,7 @@ export function withFindings(verdict: Verdict, { checks }: DoctorReport): Verdic
 /** Whether the daemon has told it by itself: of leases, rules and the guard it knows a part. */
 function told({ reasons }: Verdict, name: string): boolean {
   const gists: Readonly<Record<string, RegExp>> = {
+    lease: /^lease not renewed$/,
     'peer-leases': /refused$/,
     firewall: /^firewall rules missing$/,
     guard: /^no guard$/,

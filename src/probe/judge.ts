@@ -20,6 +20,12 @@ export interface History extends PeerHealth {
   readonly underlayAnswered: boolean
 }
 
+/** Nothing is known: a peer that answered once, so that silence means something at once. For who probes but now. */
+export const UNTRIED: History = {
+  ...{ state: 'up', cause: 'none', note: '', rttMs: undefined, loss: 0, pathMtu: undefined, since: 0 },
+  ...{ sent: 0, lost: 0, silentTurns: 0, silentFrom: undefined, answered: true, underlayAnswered: true },
+}
+
 /** A turn that has ended. */
 export interface Turn {
   readonly path: PeerPath

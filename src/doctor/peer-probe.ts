@@ -1,0 +1,75 @@
+// Probes peers once, where no daemon has: as `flanneld ping` does, a few peers side by side.
+// Invariant: only peers whose entries in the kernel are whole: what goes astray here says nothing of the way there.
+import { messageOf } from '../errors.ts'
+import { selfOf } from '../host-plan.ts'
+import { type Prefix, addressOf } from '../ip/prefix.ts'
+import { equal, keyOf } from '../kernel/state.ts'
+import { EvidenceBook } from '../probe/evidence.ts'
+import type { PeerHealth } from '../probe/health.ts'
+import { UNTRIED, judge } from '../probe/judge.ts'
+import { type PeerPath, pathTo } from '../probe/path.ts'
+import { Pinger } from '../probe/pinger.ts'
+import { takeTurn } from '../probe/turn.ts'
+import type { Facts, HostFacts } from './facts.ts'
+import type { Plan } from './plan.ts'
+
+/** At most so many: who wants to know of another one names it. */
+const PEERS = 8
+
+/** Probes `subnets`, or as many of them as are few. Never rejects. */
+export async function probePeers(
+  plan: Plan,
+  host: HostFacts,
+  subnets: Iterable<Prefix>,
+): Promise<Facts['probes']['peers']> {
+  if (plan.inputs === undefined) return { unknown: 'this host has no lease' }
+  const paths = [...subnets].flatMap((subnet) => pathIn(plan, host, subnet) ?? [])
+  if (paths.length === 0) return { unknown: 'nobody to probe whose entries in the kernel are whole' }
+  const evidence = new EvidenceBook()
+  const stop = new AbortController()
+  const pinger = new Pinger({
+    heard({ source, mark }) {
+      const { subnet } = mark
+      if (subnet === undefined) return
+      evidence.came(subnet, source === subnet ? 'tunnel' : 'underlay', mark.heard, performance.now())
+    },
+    broken: () => stop.abort(),
+  })
+  try {
+    await pinger.open()
+    const found = new Map<Prefix, PeerHealth>()
+    const turn = async ([subnet, path]: readonly [Prefix, PeerPath]): Promise<void> => {
+      const from = performance.now()
+      const mark = { subnet: path.tunnel?.source, silent: false, heard: undefined }
+      const tallies = await takeTurn({ path, hint: 0, pinger, mark: () => mark, signal: stop.signal })
+      if (tallies === undefined) return
+      const seen = { evidence: evidence.of(addressOf(subnet)), from, to: performance.now(), at: Date.now() }
+      found.set(subnet, judge(UNTRIED, { path, tallies, ...seen }))
+    }
+    await Promise.all(paths.slice(0, PEERS).map(turn))
+    return { value: found }
+  } catch (error) {
+    return { unknown: `no probe can be sent: ${messageOf(error)}` }
+  } finally {
+    pinger.close()
+  }
+}
+
+/** The path to a peer, if what leads there is as it should be. */
+function pathIn(
+  { inputs, intent, peers, wanted }: Plan,
+  host: HostFacts,
+  subnet: Prefix,
+): (readonly [Prefix, PeerPath])[] | undefined {
+  const peer = peers.get(subnet)
+  const way = intent?.active.find(({ backend }) => backend.type === peer?.type)
+  if (inputs === undefined || peer === undefined || way === undefined) return undefined
+  const path = pathTo(peer, selfOf(inputs), way)
+  const whole = wanted
+    .filter((one) => one.peer === undefined || one.peer === subnet)
+    .every(({ object }) => {
+      const there = host.kernel.get(object.kind)?.get(keyOf(object))
+      return there !== undefined && equal(object, there)
+    })
+  return path !== undefined && whole ? [[subnet, path]] : undefined
+}
