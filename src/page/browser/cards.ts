@@ -22,6 +22,8 @@ const CARD = { width: 224, height: 58, gap: 18 }
 const MARGIN = 3
 /** Three peers or fewer stay near their host. */
 const FEW = { peers: 3, width: 820 }
+/** Two columns of cards, the host between them and room for the lines need as much. Pixels. */
+const BOTH_SIDES = 960
 
 const drawn: Drawn<Placed> = new Map()
 let canvas: SVGElement | undefined
@@ -68,12 +70,15 @@ interface Layout {
   readonly height: number
 }
 
-/** Direct peers on the left, tunnelled ones on the right; where there is but one kind, on both sides. */
+/**
+ * Direct peers on the left, tunnelled ones on the right; where there is but one kind, on both sides; where there is no
+ * room for two sides, all on the right.
+ */
 function beside(peers: readonly PagePeer[], width: number): Layout {
   const kinds = new Set(peers.map(way))
-  const few = peers.length <= FEW.peers
+  const oneSide = peers.length <= FEW.peers || width < BOTH_SIDES
   const sides = peers.map((peer, i): 'left' | 'right' => {
-    if (few) return 'right'
+    if (oneSide) return 'right'
     if (kinds.size > 1) return way(peer) === 'direct' ? 'left' : 'right'
     return i % 2 === 0 ? 'left' : 'right'
   })
@@ -82,7 +87,7 @@ function beside(peers: readonly PagePeer[], width: number): Layout {
   const row = CARD.height + CARD.gap
   const height = rows * row - CARD.gap + 2 * MARGIN
   const hostWidth = 200
-  const hostAt = { x: few ? MARGIN : (width - hostWidth) / 2, y: (height - CARD.height) / 2, width: hostWidth }
+  const hostAt = { x: oneSide ? MARGIN : (width - hostWidth) / 2, y: (height - CARD.height) / 2, width: hostWidth }
   const next = { left: 0, right: 0 }
   const places = sides.map((side): Place => {
     const offset = (height - (count(side) * row - CARD.gap)) / 2
