@@ -120,8 +120,6 @@ export interface HostFacts {
   readonly udpSockets: readonly UdpSocket[]
   /** Devices that leave the sums of inner packets to the hardware (tx-checksum-ip-generic); missing: not known. */
   readonly checksumOffload: ReadonlyMap<string, boolean>
-  /** Packets this host dropped for a wrong sum since it started, by protocol (/proc/net/snmp, InCsumErrors). */
-  readonly checksumErrors: ReadonlyMap<string, number>
   readonly subnetEnv: Known<FoundSubnetEnv | undefined>
 }
 

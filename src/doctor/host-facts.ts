@@ -39,7 +39,6 @@ export async function readHostFacts(
     vxlan: await hasVxlan(kernel),
     udpSockets: await readUdpSockets(),
     checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplink].includes(name))),
-    checksumErrors: await readChecksumErrors(),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),
   }
 }
@@ -90,17 +89,6 @@ async function readOffload(
     generic.close()
   }
   return values
-}
-
-/** /proc/net/snmp: a line of names and one of values for each protocol. */
-async function readChecksumErrors(): Promise<ReadonlyMap<string, number>> {
-  const lines = (await readFile('/proc/net/snmp', 'utf8')).split('\n').map((line) => line.split(' '))
-  const counts = new Map<string, number>()
-  for (const [i, names] of lines.entries()) {
-    const column = names.indexOf('InCsumErrors')
-    if (column > 0) counts.set((names[0] ?? '').replace(':', ''), Number(lines[i + 1]?.[column] ?? 0))
-  }
-  return counts
 }
 
 /** Bound sockets of /proc/net/udp and udp6: "0: 00000000:2118 ... uid timeout inode", the port in hex. */

@@ -104,7 +104,6 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
     vxlan: { value: true },
     udpSockets: [],
     checksumOffload: new Map(),
-    checksumErrors: new Map(),
     subnetEnv: {
       value: {
         ...{ network: '10.2.0.0/16' as Prefix, subnet: OWN, network6: undefined, subnet6: undefined },

@@ -238,3 +238,33 @@ test('lease: another than the daemon works with', (t) => {
     /the daemon works with 10\.2\.21\.0\/24, leased to this host is 10\.2\.99\.0\/24/,
   )
 })
+
+test("firewall: other tables' drops, by how much they let through and whether they speak of us", (t) => {
+  const table = { family: 'inet', table: 'fw' }
+  const chain = { ...table, name: 'forward', handle: 1, type: 'filter', hook: 'forward' }
+  const established = { match: { op: 'in', left: { ct: { key: 'state' } }, right: 'established' } }
+  const [drop, accept, from] = [{ drop: null }, { accept: null }, { payload: { protocol: 'ip', field: 'saddr' } }]
+  const judged = (policy: string, ...rules: (readonly object[])[]): readonly string[] => {
+    const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
+    const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
+    const own =
+      '*filter\n:FORWARD ACCEPT\n:FLANNEL-FWD -\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD\n'
+    const rule = (flag: string): string =>
+      `-A FLANNEL-FWD ${flag} 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT\n`
+    const firewall = { nft: { value: nft }, iptables: { value: `${own}${rule('-s')}${rule('-d')}COMMIT\n` } }
+    return faults('firewall', patient({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
+  }
+  t.deepEqual(judged('accept'), [])
+  t.deepEqual(judged('accept', [established, accept]), [])
+  t.deepEqual(judged('drop'), ['bad: nft chain inet fw forward: policy drop'])
+  t.deepEqual(judged('drop', [established, accept]), ['warn: nft chain inet fw forward: policy drop'])
+  t.regex(
+    judged('accept', [established, accept], [{ reject: null }])[0] ?? '',
+    /^warn: nft rule inet fw forward handle 3: .*reject/,
+  )
+  t.regex(judged('accept', [drop])[0] ?? '', /^bad: nft rule inet fw forward handle 2/)
+  const ours = { match: { op: '==', left: from, right: { prefix: { addr: '10.2.0.0', len: 16 } } } }
+  t.deepEqual(judged('drop', [ours, accept]), [])
+  const device = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'flannel.1' } }
+  t.deepEqual(judged('drop', [device, { jump: { target: 'x' } }], [drop]), [])
+})

@@ -4,11 +4,11 @@ import { tableNames } from '../../firewall/nftables.ts'
 import { desiredChains } from '../../firewall/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/transaction.ts'
-import { firewallOf, guardOf } from '../../host-plan.ts'
-import type { Inputs } from '../../host-plan.ts'
+import { type Inputs, firewallOf, guardOf, intentOf } from '../../host-plan.ts'
+import { hostObjects } from '../../reconcile/intent.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
-import { type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 
 export const firewallCheck: Check = {
   name: 'firewall',
@@ -68,7 +68,8 @@ function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: Nft
 const OF_IPTABLES = new Set(['filter', 'nat', 'raw', 'mangle', 'security'])
 
 /** Other base chains at forward: an accept of ours does not beat a drop of theirs. */
-function foreignFaults({ configuration, options }: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
+function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
+  const { configuration, options } = inputs
   const { network } = configuration.range
   const faults: Fault[] = []
   if (!options.iptablesForwardRules && ruleset.get('filter')?.policies.get('FORWARD') === 'DROP') {
@@ -87,10 +88,10 @@ function foreignFaults({ configuration, options }: Inputs, ruleset: Ruleset, nft
     const ofIptables = OF_IPTABLES.has(table) && (family === 'ip' || family === 'ip6')
     if (hook !== 'forward' || ofIptables || family === 'ip6' || /^flannel-/.test(table)) continue
     const fix = `nft insert rule ${family} ${table} ${name} ip saddr ${network} accept; nft insert rule ${family} ${table} ${name} ip daddr ${network} accept; and the same in the file it comes from`
-    const first = rules.find((rule) => mayAccept(rule) || isBlanketDrop(rule))
-    const blanket = first !== undefined && isBlanketDrop(first) ? first : undefined
-    if (blanket === undefined && (policy !== 'drop' || rules.some(mentions(network)))) continue
-    const sure = blanket !== undefined || !rules.some(mayAccept)
+    const blanket = rules.find(isBlanketDrop)
+    if ((blanket === undefined && policy !== 'drop') || speaksOf(chain, nft, inputs)) continue
+    const before = blanket === undefined ? rules : rules.slice(0, rules.indexOf(blanket))
+    const sure = !before.some(mayAccept)
     faults.push({
       level: sure ? 'bad' : 'warn',
       cause: `another table ${sure ? 'drops' : 'may drop'} what is forwarded, containers' packets too: an accept of ours does not beat it`,
@@ -105,9 +106,20 @@ function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
   return drops(rule) && !rule.statements.some((statement) => 'match' in statement)
 }
 
-function mentions(network: string): (rule: Parameters<typeof drops>[0]) => boolean {
-  const [address = '', length] = network.split('/')
-  return (rule) => mayAccept(rule) && JSON.stringify(rule.statements).includes(`{"addr":"${address}","len":${length}}`)
+/** Whether a table has rules on our network or tunnel that let something in: then somebody has thought of it. */
+function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: Inputs): boolean {
+  const [address = '', length] = inputs.configuration.range.network.split('/')
+  const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
+  const words = [`{"addr":"${address}","len":${length}}`, ...tunnels.map((name) => `"${name}"`)]
+  return (nft?.chains ?? []).some(
+    (chain) =>
+      chain.family === family &&
+      chain.table === table &&
+      chain.rules.some((rule) => {
+        const text = JSON.stringify(rule.statements)
+        return mayAccept(rule) && words.some((word) => text.includes(word))
+      }),
+  )
 }
 
 export const guardCheck: Check = {

@@ -60,7 +60,7 @@ export const reversePathCheck: Check = {
  * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The way in is
  * by what our lease tells, the way out by what the peer's does: with two backends at work they differ.
  */
-function reversePathOutcome({ host, target }: Facts, { wanted, configuration, inputs, peers }: Plan): Outcome {
+function reversePathOutcome({ host, target, probes }: Facts, { wanted, configuration, inputs, peers }: Plan): Outcome {
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
   const { external } = inputs
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
@@ -72,6 +72,8 @@ function reversePathOutcome({ host, target }: Facts, { wanted, configuration, in
     return tunnel?.kind !== 'link' || past ? external.name : tunnel.name
   }
   const out = devicesOut(wanted)
+  const health = 'value' in probes.peers ? [...probes.peers.value] : []
+  const answers = new Set(health.flatMap(([subnet, { state }]) => (state === 'up' ? [subnet] : [])))
   const faults: Fault[] = []
   for (const [subnet, peer] of peers) {
     if (target !== undefined && target.subnet !== subnet) continue
@@ -82,7 +84,8 @@ function reversePathOutcome({ host, target }: Facts, { wanted, configuration, in
       continue
     }
     const back = routeTo(host.network, peer.publicAddress)?.link.name
-    if (back !== undefined && back !== external.name && strict(external.name)) {
+    // A routing policy may know better than the main table: who answers is not dropped.
+    if (back !== undefined && back !== external.name && strict(external.name) && !answers.has(subnet)) {
       const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${back}`
       faults.push(fault(external.name, proof))
     }

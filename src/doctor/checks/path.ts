@@ -187,7 +187,7 @@ export const checksumCheck: Check = {
   name: 'checksum',
   about: 'the sums of packets in the tunnel are right on arrival',
   ofPeer: true,
-  run({ plan, probes, host, target }) {
+  run({ plan, probes, host }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
     const link = tunnelOf(plan.value)
     if (link === undefined) return { unchecked: 'there is no tunnel' }
@@ -203,15 +203,6 @@ export const checksumCheck: Check = {
         cause: `packets to peer ${subnet} arrive with wrong sums: TCP and UDP fail, ping works. Checksum offload and a NAT or a network card on the way do not go together`,
         fix: `ethtool -K ${link.name} tx-checksum-ip-generic off`,
         proof: `of two datagrams the peer answered that with a ready sum, not that with the sum left to the device (tx-checksum-ip-generic: ${features})`,
-      })
-    }
-    const dropped = [...host.checksumErrors].filter(([, count]) => count > 0)
-    if (dropped.length > 0 && faults.length === 0 && target === undefined) {
-      faults.push({
-        level: 'warn',
-        cause: 'packets came in with wrong sums and were dropped: the checksum offload of a peer, or broken hardware',
-        fix: `on the sender: ethtool -K ${link.name} tx-checksum-ip-generic off`,
-        proof: `InCsumErrors of /proc/net/snmp: ${dropped.map(([name, count]) => `${name} ${count}`).join(', ')}`,
       })
     }
     if (faults.length === 0 && good === 0) return { unchecked: 'no peer answered a probe with either sum' }
