@@ -1,7 +1,9 @@
 // A host in perfect health as doctor sees it, to be made ill in one respect: facts by hand, the plan by the real planner.
 import { BACKENDS } from '../../backends/index.ts'
 import type { ExternalInterface } from '../../src/backend.ts'
+import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts, HostFacts, StoreContent } from '../../src/doctor/facts.ts'
+import type { Fault, Outcome } from '../../src/doctor/finding.ts'
 import { planOf } from '../../src/doctor/plan.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
@@ -109,6 +111,36 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
         ...{ network: '10.2.0.0/16' as Prefix, subnet: OWN, network6: undefined, subnet6: undefined },
         ...{ mtu: 1450, ipMasq: false },
       },
+    },
+  }
+}
+
+/** What one check comes to. */
+export function outcome(name: string, facts: Facts): Outcome {
+  const check = CHECKS.find((one) => one.name === name)
+  if (check === undefined) throw new Error(`no check ${name}`)
+  return check.run(facts)
+}
+
+/** The faults of one check. */
+export function faults(name: string, facts: Facts): readonly Fault[] {
+  const found = outcome(name, facts)
+  return 'faults' in found ? found.faults : []
+}
+
+/** A daemon that answers, and knows what is planned. */
+export function answering(facts: Facts): Facts['daemon'] {
+  const plan = 'value' in facts.plan ? facts.plan.value : undefined
+  const own = plan?.own
+  return {
+    state: 'answers',
+    facts: {
+      ...{ version: '0', pid: 1, since: 0, options: facts.options, reasons: [], failing: 0, conflicts: [] },
+      running:
+        plan === undefined || own === undefined
+          ? undefined
+          : { config: plan.configuration.text, own, peers: [...plan.peers.values()] },
+      ...{ firewallError: undefined, guardError: undefined, store: facts.store, health: [] },
     },
   }
 }

@@ -2,25 +2,13 @@
 import test from 'ava'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
-import type { Fault, Outcome } from '../../src/doctor/finding.ts'
+import type { Fault } from '../../src/doctor/finding.ts'
 import { judge, mayBeOnItsWay, render } from '../../src/doctor/report.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
-import { OWN, PEER, lease, patient } from '../fake/patient.ts'
+import { OWN, PEER, answering, faults, lease, outcome, patient } from '../fake/patient.ts'
 
 const DAY = 86_400_000
-
-function outcome(name: string, facts: Facts): Outcome {
-  const check = CHECKS.find((one) => one.name === name)
-  if (check === undefined) throw new Error(`no check ${name}`)
-  return check.run(facts)
-}
-
-/** The faults of one check. */
-function faults(name: string, facts: Facts): readonly Fault[] {
-  const found = outcome(name, facts)
-  return 'faults' in found ? found.faults : []
-}
 
 test('a host in health has no fault but that its daemon does not run', (t) => {
   const report = judge(CHECKS, patient())
@@ -60,22 +48,6 @@ test('lease: one that is not renewed though a daemon answers; without a daemon i
   t.regex(faults('lease', running)[0]?.cause ?? '', /our lease is not being renewed: it ends in 23h/)
   t.regex(faults('lease', running)[0]?.proof ?? '', /last renewed 5m ago/)
 })
-
-function answering(facts: Facts): Facts['daemon'] {
-  const plan = 'value' in facts.plan ? facts.plan.value : undefined
-  const own = plan?.own
-  return {
-    state: 'answers',
-    facts: {
-      ...{ version: '0', pid: 1, since: 0, options: facts.options, reasons: [], failing: 0, conflicts: [] },
-      running:
-        plan === undefined || own === undefined
-          ? undefined
-          : { config: plan.configuration.text, own, peers: [...plan.peers.values()] },
-      ...{ firewallError: undefined, guardError: undefined, store: facts.store, health: [] },
-    },
-  }
-}
 
 test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with DirectRouting', (t) => {
   const strict = { sysctls: new Map([['net/ipv4/conf/all/rp_filter', '1']]) }
@@ -196,39 +168,6 @@ test('the text: verdict first, faults with cause, fix and proof, then what was n
   t.regex(render(judge(CHECKS, patient()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
 })
 
-test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
-  const rule = {
-    ...{ family: 'inet', table: 'mine', chain: 'c', handle: 4 },
-    expr: [match('dport', { range: [8000, 9000] }), { counter: { packets: 0, bytes: 0 } }, { drop: null }],
-  }
-  const chain = { family: 'inet', table: 'mine', name: 'c', handle: 1, type: 'filter', hook: 'input', policy: 'accept' }
-  const guard = { ...rule, table: 'flannel-guard-1' }
-  const nft = JSON.stringify({
-    nftables: [{ chain }, { chain: { ...chain, table: 'flannel-guard-1' } }, { rule }, { rule: guard }],
-  })
-  const iptables = ['*filter', ':INPUT DROP [0:0]', '-A INPUT -p udp -m udp --dport 8472 -j REJECT', 'COMMIT'].join(
-    '\n',
-  )
-  const firewall = { nft: { value: nft }, iptables: { value: iptables } }
-  t.deepEqual(
-    faults('udp-port', patient({ facts: { firewall } })).map(({ fix }) => fix),
-    [
-      'iptables -t filter -D INPUT -p udp -m udp --dport 8472 -j REJECT',
-      'nft delete rule inet mine c handle 4',
-      'iptables -I INPUT -p udp --dport 8472 -j ACCEPT',
-    ],
-  )
-  const open = {
-    ...firewall,
-    iptables: { value: '*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT' },
-  }
-  t.is(faults('udp-port', patient({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
-})
-
-function match(field: string, right: unknown): object {
-  return { match: { op: '==', left: { payload: { protocol: 'udp', field } }, right } }
-}
-
 test('lease: another than the daemon works with', (t) => {
   const facts = patient()
   const daemon = answering(facts)
@@ -237,34 +176,4 @@ test('lease: another than the daemon works with', (t) => {
     faults('lease', moved)[0]?.cause ?? '',
     /the daemon works with 10\.2\.21\.0\/24, leased to this host is 10\.2\.99\.0\/24/,
   )
-})
-
-test("firewall: other tables' drops, by how much they let through and whether they speak of us", (t) => {
-  const table = { family: 'inet', table: 'fw' }
-  const chain = { ...table, name: 'forward', handle: 1, type: 'filter', hook: 'forward' }
-  const established = { match: { op: 'in', left: { ct: { key: 'state' } }, right: 'established' } }
-  const [drop, accept, from] = [{ drop: null }, { accept: null }, { payload: { protocol: 'ip', field: 'saddr' } }]
-  const judged = (policy: string, ...rules: (readonly object[])[]): readonly string[] => {
-    const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
-    const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
-    const own =
-      '*filter\n:FORWARD ACCEPT\n:FLANNEL-FWD -\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD\n'
-    const rule = (flag: string): string =>
-      `-A FLANNEL-FWD ${flag} 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT\n`
-    const firewall = { nft: { value: nft }, iptables: { value: `${own}${rule('-s')}${rule('-d')}COMMIT\n` } }
-    return faults('firewall', patient({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
-  }
-  t.deepEqual(judged('accept'), [])
-  t.deepEqual(judged('accept', [established, accept]), [])
-  t.deepEqual(judged('drop'), ['bad: nft chain inet fw forward: policy drop'])
-  t.deepEqual(judged('drop', [established, accept]), ['warn: nft chain inet fw forward: policy drop'])
-  t.regex(
-    judged('accept', [established, accept], [{ reject: null }])[0] ?? '',
-    /^warn: nft rule inet fw forward handle 3: .*reject/,
-  )
-  t.regex(judged('accept', [drop])[0] ?? '', /^bad: nft rule inet fw forward handle 2/)
-  const ours = { match: { op: '==', left: from, right: { prefix: { addr: '10.2.0.0', len: 16 } } } }
-  t.deepEqual(judged('drop', [ours, accept]), [])
-  const device = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'flannel.1' } }
-  t.deepEqual(judged('drop', [device, { jump: { target: 'x' } }], [drop]), [])
 })

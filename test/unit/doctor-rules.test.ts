@@ -1,0 +1,66 @@
+// What doctor makes of rules as nft and iptables print them: drops of the VXLAN port, and other tables at forward.
+import test from 'ava'
+import { faults, patient } from '../fake/patient.ts'
+
+test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
+  const rule = {
+    ...{ family: 'inet', table: 'mine', chain: 'c', handle: 4 },
+    expr: [match('dport', { range: [8000, 9000] }), { counter: { packets: 0, bytes: 0 } }, { drop: null }],
+  }
+  const chain = { family: 'inet', table: 'mine', name: 'c', handle: 1, type: 'filter', hook: 'input', policy: 'accept' }
+  const guard = { ...rule, table: 'flannel-guard-1' }
+  const nft = JSON.stringify({
+    nftables: [{ chain }, { chain: { ...chain, table: 'flannel-guard-1' } }, { rule }, { rule: guard }],
+  })
+  const iptables = ['*filter', ':INPUT DROP [0:0]', '-A INPUT -p udp -m udp --dport 8472 -j REJECT', 'COMMIT'].join(
+    '\n',
+  )
+  const firewall = { nft: { value: nft }, iptables: { value: iptables } }
+  t.deepEqual(
+    faults('udp-port', patient({ facts: { firewall } })).map(({ fix }) => fix),
+    [
+      'iptables -t filter -D INPUT -p udp -m udp --dport 8472 -j REJECT',
+      'nft delete rule inet mine c handle 4',
+      'iptables -I INPUT -p udp --dport 8472 -j ACCEPT',
+    ],
+  )
+  const open = {
+    ...firewall,
+    iptables: { value: '*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT' },
+  }
+  t.is(faults('udp-port', patient({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
+})
+
+function match(field: string, right: unknown): object {
+  return { match: { op: '==', left: { payload: { protocol: 'udp', field } }, right } }
+}
+
+test("firewall: other tables' drops, by how much they let through and whether they speak of us", (t) => {
+  const table = { family: 'inet', table: 'fw' }
+  const chain = { ...table, name: 'forward', handle: 1, type: 'filter', hook: 'forward' }
+  const established = { match: { op: 'in', left: { ct: { key: 'state' } }, right: 'established' } }
+  const [drop, accept, from] = [{ drop: null }, { accept: null }, { payload: { protocol: 'ip', field: 'saddr' } }]
+  const judged = (policy: string, ...rules: (readonly object[])[]): readonly string[] => {
+    const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
+    const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
+    const own =
+      '*filter\n:FORWARD ACCEPT\n:FLANNEL-FWD -\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD\n'
+    const rule = (flag: string): string =>
+      `-A FLANNEL-FWD ${flag} 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT\n`
+    const firewall = { nft: { value: nft }, iptables: { value: `${own}${rule('-s')}${rule('-d')}COMMIT\n` } }
+    return faults('firewall', patient({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
+  }
+  t.deepEqual(judged('accept'), [])
+  t.deepEqual(judged('accept', [established, accept]), [])
+  t.deepEqual(judged('drop'), ['bad: nft chain inet fw forward: policy drop'])
+  t.deepEqual(judged('drop', [established, accept]), ['warn: nft chain inet fw forward: policy drop'])
+  t.regex(
+    judged('accept', [established, accept], [{ reject: null }])[0] ?? '',
+    /^warn: nft rule inet fw forward handle 3: .*reject/,
+  )
+  t.regex(judged('accept', [drop])[0] ?? '', /^bad: nft rule inet fw forward handle 2/)
+  const ours = { match: { op: '==', left: from, right: { prefix: { addr: '10.2.0.0', len: 16 } } } }
+  t.deepEqual(judged('drop', [ours, accept]), [])
+  const device = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'flannel.1' } }
+  t.deepEqual(judged('drop', [device, { jump: { target: 'x' } }], [drop]), [])
+})
