@@ -4,12 +4,17 @@ import { EtcdError, messageOf } from '../errors.ts'
 import { openStore } from '../etcd/client.ts'
 import type { StoreOptions } from '../etcd/endpoints.ts'
 import type { Entry, Store } from '../etcd/store.ts'
+import { unlessAborted } from '../etcd/wait.ts'
 import { subnetsFolder } from '../lease/codec.ts'
 import type { Options } from '../options/type.ts'
 import type { StoreContent, StoreFacts, StoredLease } from './facts.ts'
 
 /** A call may take so long. Milliseconds. */
 const DEADLINE_MS = 2_500
+/** The first two reads of an endpoint may take two deadlines; after so long there is no third. Milliseconds. */
+const ENOUGH_MS = 1_000
+/** And reading what is stored may take so long. Milliseconds. */
+const CONTENT_MS = 3_000
 /** So many reads make a median; the first connects and does not count. */
 const READS = 5
 
@@ -24,8 +29,9 @@ export async function readStore(
   const first = endpoints.find(({ error }) => error !== undefined)?.error?.text
   if (answering.length === 0) return { endpoints, content: undefined, error: first ?? 'no endpoint is given' }
   try {
-    const content = await withStore(storeOptions(options, answering), (store) => readContent(store, options, isOwn))
-    return { endpoints, content, error: undefined }
+    const reading = withStore(storeOptions(options, answering), (store) => readContent(store, options, isOwn))
+    const content = await unlessAborted(reading, AbortSignal.timeout(CONTENT_MS))
+    return { endpoints, content, error: content === undefined ? `not read within ${CONTENT_MS / 1000} s` : undefined }
   } catch (error) {
     return { endpoints, content: undefined, error: messageOf(error) }
   }
@@ -52,7 +58,7 @@ async function askEndpoint(url: string, options: Options, key: string): Promise<
         await store.get(key)
         times.push(performance.now() - start)
         // One that slow is slow: nobody should wait for five.
-        if (read > 0 && times.reduce((sum, time) => sum + time, 0) > DEADLINE_MS) break
+        if (read > 0 && times.reduce((sum, time) => sum + time, 0) > ENOUGH_MS) break
       }
       return { url, roundTripMs: median(times.slice(1)), error: undefined }
     })
@@ -67,8 +73,10 @@ async function readContent(
   options: Options,
   isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,
 ): Promise<StoreContent> {
-  const { revision, entry } = await store.get(`${options.etcdPrefix}/config`)
-  const { entries } = await store.range(subnetsFolder(options.etcdPrefix))
+  const [{ revision, entry }, { entries }] = await Promise.all([
+    store.get(`${options.etcdPrefix}/config`),
+    store.range(subnetsFolder(options.etcdPrefix)),
+  ])
   const leases = entries.map(leaseOf)
   const own = isOwn(leases)
   const attached = own !== undefined && own.etcdLease !== '0'

@@ -1,0 +1,31 @@
+// doctor on hosts that are well, in every way they can be set up: nothing is wrong, and what was not checked could not be.
+import test from 'ava'
+import { createCluster } from '../lab/cluster.ts'
+import { consult } from '../lab/doctor.ts'
+import { seen } from '../lab/probing.ts'
+
+const MODES: readonly {
+  readonly mode: string
+  readonly backend: object
+  readonly args?: string
+  readonly none?: readonly string[]
+}[] = [
+  { mode: 'vxlan through nexthop objects, masquerading', backend: {}, args: '-ip-masq -nexthop-objects=always' },
+  { mode: 'DirectRouting', backend: { DirectRouting: true }, none: ['checksum'] },
+  { mode: 'host-gw', backend: { Type: 'host-gw' }, none: ['checksum'] },
+  { mode: 'without guard and forward rules, another port and VNI', backend: { Port: 4789, VNI: 7 }, args: '-vxlan-guard=false -iptables-forward-rules=false' }, // prettier-ignore
+]
+
+for (const { mode, backend, args = '', none = [] } of MODES) {
+  test(`doctor: well: ${mode}`, async (t) => {
+    const { nodes } = await createCluster(t, { backend, args })
+    const [own, peer] = nodes
+    if (own === undefined || peer === undefined) return t.fail()
+    await seen(own, peer, { state: 'up' })
+    const { faults, unchecked, code, text } = await consult(own.host)
+    t.deepEqual(faults, [], text)
+    t.deepEqual(unchecked, ['etcd-tls', ...none], text)
+    t.is(code, 0)
+    t.regex(text, /^whole {3}0 bad · 0 warnings/)
+  })
+}
