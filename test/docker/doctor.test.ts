@@ -1,0 +1,44 @@
+// doctor beside a real Docker engine: its rules are no fault, its old bridge is, and so is what its published ports need.
+import test from 'ava'
+import { consult } from '../lab/doctor.ts'
+import { startDocker } from '../lab/docker.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { waitFor } from '../lab/wait.ts'
+
+test('doctor: docker0 and br-netfilter, with dockerd', async (t) => {
+  const lab = await createLab(t)
+  const lan = await lab.lan()
+  const etcd = await etcdHost(lan)
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const [host, other] = [await lan.host(121), await lan.host(122)]
+  const [daemon, peer] = [await startFlanneld(host, `${ARGS} -ip-masq`), await startFlanneld(other, ARGS)]
+  const { FLANNEL_SUBNET: subnet = '' } = await ready(host, daemon)
+  await ready(other, peer)
+  const failing = async (): Promise<readonly string[]> => (await consult(host)).faults.map(({ check }) => check)
+
+  const old = await startDocker(lab, host, '--bip=10.2.9.1/24 --mtu=1450')
+  const [stale] = (await consult(host)).faults
+  t.is(stale?.check, 'docker0')
+  t.regex(stale?.fix ?? '', /run flanneld docker-opts and restart dockerd/)
+  await old.daemon.stop()
+  // Docker keeps the bridge it finds.
+  await host.run('ip link del docker0')
+  const proxied = await startDocker(lab, host, `--bip=${subnet} --mtu=1450`)
+  await proxied.container('aa', '-p 8080:80')
+  await waitFor('no fault beside a container that publishes a port', async () => (await failing()).length === 0)
+  await host.run('docker rm -f aa')
+  await proxied.daemon.stop()
+
+  const bare = await startDocker(lab, host, `--bip=${subnet} --mtu=1450 --userland-proxy=false`)
+  await bare.container('bb', '-p 8080:80')
+  await waitFor('no fault without the proxy', async () => (await failing()).length === 0)
+  await host.run('sysctl -q -w net.bridge.bridge-nf-call-iptables=0')
+  const [found] = (await consult(host)).faults
+  t.is(found?.check, 'br-netfilter')
+  t.regex(found?.proof ?? '', /--dport 8080 -j DNAT --to-destination 10\.2\.\d+\.\d+:80/)
+  await host.run((found?.fix ?? '').replace(/^modprobe br_netfilter; /, '').replace(/, and both.*/, ''))
+  t.deepEqual(await failing(), [])
+  await bare.daemon.stop()
+})
