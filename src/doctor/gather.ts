@@ -140,7 +140,7 @@ function hasNexthops(nexthops: KernelState | undefined): boolean {
   return [...(nexthops?.values() ?? [])].some((one) => one.kind === 'nexthop' && one.protocol === FLANNEL_PROTOCOL)
 }
 
-/** A subnet or any address in it, or a host's own. Throws OperatorError for what is neither. */
+/** A subnet or any address in it, or a host's own. Throws OperatorError for what is neither, and for this very host. */
 function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: Known<Plan>): Target {
   const address = parseAddress(text) ?? addressIn(text)
   if (address === undefined) throw new OperatorError(`doctor: ${JSON.stringify(text)}: not a subnet or an address`)
@@ -155,6 +155,10 @@ function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: K
     ].find((one) => contains(one, address)) ??
     leases.find(({ value }) => value.publicAddress === address)?.subnet ??
     byRunning.find((peer) => peer.publicAddress === address)?.subnet
+  if (subnet !== undefined && subnet === own)
+    throw new OperatorError(
+      `doctor: ${text}: that is this host itself: flanneld doctor, without it, looks at all of it`,
+    )
   return { text, subnet }
 }
 

@@ -29,3 +29,17 @@ for (const { mode, backend, args = '', none = [] } of MODES) {
     t.regex(text, /^whole {3}0 bad · 0 warnings/)
   })
 }
+
+test('doctor PEER: probes at once where the daemon does not', async (t) => {
+  const { nodes } = await createCluster(t, { args: '-probe-interval=0' })
+  const [own, peer] = nodes
+  if (own === undefined || peer === undefined) return t.fail()
+  t.regex((await consult(own.host, peer.host.address)).text, /^whole [^]*ok: .*peers, udp-port, path-mtu, checksum$/m)
+  await peer.host.run('iptables -A INPUT -p udp --dport 8472 -j DROP')
+  const { faults } = await consult(own.host, peer.host.address)
+  t.deepEqual(
+    faults.map(({ check }) => check),
+    ['udp-port'],
+  )
+  t.regex(faults[0]?.cause ?? '', /UDP 8472 is blocked on the way$/)
+})

@@ -193,5 +193,6 @@ test.serial('doctor PEER: by subnet, by an address in it, by its host; and one n
   const { faults, code } = await consult(own.host, '10.2.3.4')
   t.regex(faults.find(({ check }) => check === 'peer-leases')?.cause ?? '', /no host has leased 10\.2\.3\.4/)
   t.is(code, 2)
+  t.regex((await consult(own.host, own.container.address)).text, /that is this host itself/)
   t.regex((await consult(own.host, 'nonsense')).text, /doctor: "nonsense": not a subnet or an address/)
 })

@@ -75,15 +75,11 @@ export const peerLeasesCheck: Check = {
   run({ plan, target, store }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
-    const { refused, peers, own } = plan.value
-    if (target !== undefined) {
-      if (target.subnet !== undefined && target.subnet === own?.subnet)
-        return { unchecked: `${target.text} is this host's own subnet` }
-      if (target.subnet === undefined) {
-        const fix = 'start flanneld on the host that should have it; flanneld peers lists those there are'
-        const proof = `none of the other ${counted(peers.size + refused.size, 'lease')} has ${target.text}`
-        return { faults: [{ level: 'bad', cause: `no host has leased ${target.text}`, fix, proof }] }
-      }
+    const { refused, peers } = plan.value
+    if (target !== undefined && target.subnet === undefined) {
+      const fix = 'start flanneld on the host that should have it; flanneld peers lists those there are'
+      const proof = `none of the other ${counted(peers.size + refused.size, 'lease')} has ${target.text}`
+      return { faults: [{ level: 'bad', cause: `no host has leased ${target.text}`, fix, proof }] }
     }
     const about = [...refused].filter(
       // What we leave behind when we move to another subnet is on its way out.
