@@ -15,6 +15,7 @@ import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import { PeerNews } from './peer-news.ts'
+import { inPortions } from './portions.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 
@@ -152,8 +153,9 @@ class Follower {
         : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
     this.#news.say(told, this.#complete ? 'later' : 'first')
     this.#parts.census.take(this.#parts.options.etcdPrefix, step, this.#table, told)
-    overlay.peersChanged(this.#table.peers, told.changes)
-    if (this.#complete) return
+    if (this.#complete) return overlay.peersChanged(this.#table.peers, told.changes)
+    for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
+    overlay.peersChanged(this.#table.peers, [])
     this.#complete = true
     void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
     this.#news.complete(this.#table.peers.size, this.#revision)

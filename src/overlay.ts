@@ -95,16 +95,21 @@ export class Overlay {
   /** Takes over peers that changed; `peers` are all of them, read again whenever needed. */
   peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
     this.#peers = peers
-    this.#inUse.change(changes)
-    for (const { before, after } of changes) {
-      if (before !== undefined) this.#senders.remove(before.publicAddress)
-      if (after !== undefined) this.#senders.add(after.publicAddress)
-    }
+    this.countPeers(changes)
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
     void this.#guard()
     this.#parts.reconciler.peersChanged(peers, changes)
     if (this.#signature() !== this.#intent) void this.#refresh()
+  }
+
+  /** What peersChanged begins with: a first listing is counted in portions, then taken over without changes. */
+  countPeers(changes: readonly PeerChange[]): void {
+    this.#inUse.change(changes)
+    for (const { before, after } of changes) {
+      if (before !== undefined) this.#senders.remove(before.publicAddress)
+      if (after !== undefined) this.#senders.add(after.publicAddress)
+    }
   }
 
   /** All peers by subnet, as they are at this moment. */

@@ -55,10 +55,14 @@ const KIND: TableKind<Wanted> = {
   family: 'inet',
   names: ({ vni }) => [guardTable(vni)],
   difference(actual, next) {
-    const { added, removed } = next.senders.take()
-    const few = added.length + removed.length <= MOST_ELEMENTS
-    if (few && actual?.port === next.port && actual.senders === next.senders) return changePeers(added, removed)
-    return replaceGuard(next, next.senders)
+    const { senders } = next
+    const known = actual?.port === next.port && actual.senders === senders
+    if (!known || senders.touched > MOST_ELEMENTS) {
+      senders.forget()
+      return replaceGuard(next, senders)
+    }
+    const { added, removed } = senders.take()
+    return changePeers(added, removed)
   },
 }
 

@@ -35,6 +35,16 @@ export class Senders implements Iterable<Address> {
     return this.#times.keys()
   }
 
+  /** How many addresses came, went or did both since take or forget was last called. */
+  get touched(): number {
+    return this.#before.size
+  }
+
+  /** As take, where what changed does not matter. */
+  forget(): void {
+    this.#before = new Map()
+  }
+
   /** What came and went since this was last called. */
   take(): { readonly added: readonly Address[]; readonly removed: readonly Address[] } {
     const added: Address[] = []

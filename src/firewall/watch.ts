@@ -40,6 +40,7 @@ const NFTA_TABLE = 1
 /** A flush of a large set is many messages. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const ANSWER_MS = 2000
+const TURN_MS = 8
 
 /**
  * Watches the ruleset of `netns` (a path; the process's own by default), asking for the generation every
@@ -61,6 +62,8 @@ export function watchRuleset(
   const writer = new MessageWriter()
   const waiting = new Map<number, (generation: number | undefined) => void>()
   let touched = new Set<string>()
+  let lastFamily = -1
+  let lastTable = Buffer.alloc(0)
   let seen: number | undefined
   let sequence = 0
   let poll: PollHandle | undefined
@@ -74,14 +77,21 @@ export function watchRuleset(
       seen = generationOf(message)
       const tables = touched
       touched = new Set()
+      lastFamily = -1
       changed({ generation: seen, tables })
     } else if (message.type >> 8 === NFNL_SUBSYS_NFTABLES >> 8) {
-      touched.add(`${message.u8(0)} ${message.parse(NFGENMSG).text(NFTA_TABLE)}`)
+      // A large set is told of in as many messages as it has elements, all of one table.
+      if (message.u8(0) === lastFamily && message.shows(NFGENMSG, NFTA_TABLE, lastTable)) return
+      const table = message.parse(NFGENMSG).text(NFTA_TABLE)
+      lastFamily = message.u8(0)
+      lastTable = Buffer.from(`${table}\0`)
+      touched.add(`${lastFamily} ${table}`)
     }
   }
 
+  /** The rest of a flood waits for the next turn of the event loop: the poll is level-triggered. */
   function receive(): void {
-    while (!closed) {
+    for (const until = performance.now() + TURN_MS; !closed && performance.now() < until;) {
       const length = sys.recvNetlink(fd, input)
       // An overrun is made good by the next comparison of generations, which is due at once.
       if (length === -ERRNO.ENOBUFS || length > input.length) void compare()

@@ -28,8 +28,8 @@ export function familyOf(address: Address): Family {
   return address.includes(':') ? 6 : 4
 }
 
-/** An IPv4 address as an unsigned 32-bit number, network order: 10.0.0.1 is 0x0a000001. */
-export function numberOf(address: Address): number {
+/** An IPv4 address as an unsigned 32-bit number, network order: 10.0.0.1 is 0x0a000001. Of a prefix its first address. */
+export function numberOf(address: string): number {
   let value = 0
   let byte = 0
   // Digit by digit: this runs for every address of every peer.
@@ -38,6 +38,8 @@ export function numberOf(address: Address): number {
     if (code === 0x2e) {
       value = value * 256 + byte
       byte = 0
+    } else if (code === 0x2f) {
+      break
     } else {
       byte = byte * 10 + code - 0x30
     }

@@ -77,6 +77,7 @@ export function nth(prefix: Prefix, n: number): Address {
 
 /** Whether `inner` (an address or a prefix) lies wholly inside `outer`; different families never do. */
 export function contains(outer: Prefix, inner: Address | Prefix): boolean {
+  if (!outer.includes(':')) return !inner.includes(':') && contains4(outer, inner)
   const slash = inner.indexOf('/')
   const address = (slash < 0 ? inner : inner.slice(0, slash)) as Address
   const family = familyOf(address)
@@ -84,6 +85,14 @@ export function contains(outer: Prefix, inner: Address | Prefix): boolean {
   const length = lengthOf(outer)
   const innerLength = slash < 0 ? bitsOf(family) : Number(inner.slice(slash + 1))
   return innerLength >= length && prefixOf(address, length) === outer
+}
+
+/** By numbers: this runs several times for every lease. */
+function contains4(outer: Prefix, inner: Address | Prefix): boolean {
+  const length = lengthOf(outer)
+  const slash = inner.indexOf('/')
+  if (slash >= 0 && Number(inner.slice(slash + 1)) < length) return false
+  return length === 0 || (numberOf(outer) ^ numberOf(inner)) >>> (32 - length) === 0
 }
 
 /** Whether two prefixes share an address. */

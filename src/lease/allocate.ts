@@ -1,7 +1,7 @@
 // The pure choice of a free subnet out of the whole range.
 // Invariant: what is chosen is inside the range, has the range's length and overlaps nothing taken; while something is
 // free, something is chosen.
-import { type Address, bigintOf, familyOf, fromBigint } from '../ip/address.ts'
+import { type Address, bigintOf, familyOf, fromBigint, numberOf } from '../ip/address.ts'
 import { addressOf, bitsOf, lengthOf, type Prefix, prefixFamily } from '../ip/prefix.ts'
 
 /** The subnets of one family that hosts may lease; the network config's FamilyRange is one. */
@@ -67,7 +67,7 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
   const shift = hostBits(range)
   const blocks: Block[] = []
   for (const prefix of taken) {
-    if (prefixFamily(prefix) !== family) continue
+    if (prefixFamily(prefix) !== family || (family === 4 && beside(range, prefix))) continue
     const first = bigintOf(addressOf(prefix)) - start
     const end = first + (1n << BigInt(bitsOf(family) - lengthOf(prefix))) - 1n
     // A shift rounds down for negative numbers too, so a prefix that starts before the range is cut right.
@@ -86,6 +86,13 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
     }
   }
   return merged
+}
+
+/** Whether an IPv4 prefix lies outside the range: by plain numbers, as in a large network many do. */
+function beside({ subnetMin, subnetMax, subnetLen }: SubnetRange, prefix: Prefix): boolean {
+  const first = numberOf(prefix)
+  const outsideAbove = first >= numberOf(subnetMax) + 2 ** (32 - subnetLen)
+  return outsideAbove || first + 2 ** (32 - lengthOf(prefix)) <= numberOf(subnetMin)
 }
 
 function hostBits(range: SubnetRange): bigint {

@@ -114,7 +114,7 @@ export function decide(
     const tie = tieOf(lease, claim, held, alive)
     if (tie !== 'other') ties.set(lease, tie)
   }
-  const tied = (tie: Tie): readonly Found[] => leases.filter((lease) => ties.get(lease) === tie)
+  const tied = (tie: Tie): readonly Found[] => [...ties].flatMap(([lease, its]) => (its === tie ? [lease] : []))
 
   const firm = tied('ours')
   const unknown = tied('unknown')[0]

@@ -2,6 +2,7 @@
 // Invariant: what was undone within a step is not told.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import { inPortions } from '../portions.ts'
 import { samePeer } from './peer-check.ts'
 
 /** One peer before and after a step; undefined where there is none. */
@@ -42,15 +43,27 @@ export class StepNotes {
 
   /** Ends the step. */
   finish(peers: ReadonlyMap<Prefix, Peer>, refused: ReadonlyMap<string, string>): PeerStep {
+    const changes = [...this.#before].flatMap(([subnet, before]) => changeOf(subnet, before, peers.get(subnet)))
+    return this.#end(changes, refused)
+  }
+
+  /** The same in portions, for a step as large as the cluster; nobody may take notes meanwhile. */
+  async finishInPortions(peers: ReadonlyMap<Prefix, Peer>, refused: ReadonlyMap<string, string>): Promise<PeerStep> {
     const changes: PeerChange[] = []
-    for (const [subnet, before] of this.#before) {
-      const after = peers.get(subnet)
-      const same = before === undefined || after === undefined ? before === after : samePeer(before, after)
-      if (!same) changes.push({ subnet, before, after })
-    }
+    for await (const portion of inPortions([...this.#before.keys()]))
+      for (const subnet of portion) changes.push(...changeOf(subnet, this.#before.get(subnet), peers.get(subnet)))
+    return this.#end(changes, refused)
+  }
+
+  #end(changes: readonly PeerChange[], refused: ReadonlyMap<string, string>): PeerStep {
     const told = [...this.#refusals.values()].filter(({ key, reason }) => refused.get(key) === reason)
     this.#before = new Map()
     this.#refusals = new Map()
     return { changes, refused: told }
   }
+}
+
+function changeOf(subnet: Prefix, before: Peer | undefined, after: Peer | undefined): readonly PeerChange[] {
+  const same = before === undefined || after === undefined ? before === after : samePeer(before, after)
+  return same ? [] : [{ subnet, before, after }]
 }

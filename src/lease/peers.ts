@@ -62,7 +62,7 @@ export class PeerTable {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
     for await (const portion of inPortions(this.#contest.takeUnsettled())) portion.forEach((it) => this.#settle(it))
-    return this.#finish()
+    return this.#notes.finishInPortions(this.#peers, this.#refused)
   }
 
   /** Takes all leases there are, under new rules when given; those that are absent go, unless they are to be kept. */

@@ -142,6 +142,23 @@ export class Message {
     return weigh(this.#view, this.#start, this.#start + this.length, parts)
   }
 
+  /** Whether the first attribute of a type has exactly these bytes; `fixed` is the length of the message's own header. */
+  shows(fixed: number, type: number, value: Uint8Array): boolean {
+    const view = this.#view
+    const end = this.#start + this.length
+    for (let at = this.#start + fixed; at + 4 <= end;) {
+      const length = view.getUint16(at, true)
+      if (length < 4 || at + length > end) return false
+      if ((view.getUint16(at + 2, true) & NLA_TYPE_MASK) === type) {
+        if (length - 4 !== value.length) return false
+        for (let i = 0; i < value.length; i++) if (this.#bytes[at + 4 + i] !== value[i]) return false
+        return true
+      }
+      at += (length + 3) & ~3
+    }
+    return false
+  }
+
   /** Finds the attributes that follow a header of `fixed` bytes. */
   parse(fixed: number): Attributes {
     return this.attributes.parse(this.#bytes, this.#view, this.#start + fixed, this.#start + this.length)

@@ -27,6 +27,8 @@ export interface PassInput {
   readonly dirty: ReadonlyMap<Prefix, Peer | undefined>
   /** Whether the peers are complete; nothing is deleted before. */
   readonly complete: boolean
+  /** Whether what we want was put there by a pass before: then whatever else is in its place is damage. */
+  readonly had: boolean
   readonly conflicts: Conflicts
   /** Keys of what the last pass could not add: something foreign may be in its place. */
   readonly refused: ReadonlySet<string>
@@ -127,7 +129,7 @@ class Pass {
 
   /** Opens the comparison of a kind, if there is something to compare. */
   async #read(kind: Kind): Promise<void> {
-    const { kernel, domain, dirty, intent, complete, conflicts, refused, sound } = this.#input
+    const { kernel, domain, dirty, intent, had, conflicts, refused, sound } = this.#input
     const why = this.#stale.get(kind)
     const devices = [...domain.devices]
     const digest = why === undefined ? undefined : await kernel.fingerprint(kind, devices)
@@ -139,7 +141,7 @@ class Pass {
       : new Map(await kernel.observe(kind, devices))
     // What was foreign before we first wanted its place is a conflict; what took the place of ours is damage.
     const held = (wanted: KernelObject): boolean =>
-      complete &&
+      had &&
       !conflicts.has(keyOf(wanted)) &&
       !refused.has(keyOf(wanted)) &&
       !(wanted.kind === 'route' && isNew(dirty, wanted.destination))

@@ -53,6 +53,8 @@ export class Reconciler {
   #intent: Intent | undefined
   #peers: Peers = new Map()
   #complete = false
+  /** Whether a pass went through since the peers are complete. */
+  #had = false
   #stale = new Map<Kind, Staleness>()
   #passBegan: number | undefined
   #dirty = new Map<Prefix, Peer | undefined>()
@@ -183,6 +185,7 @@ export class Reconciler {
     if (intent === undefined) return 'whole'
     const stale = this.#stale
     const dirty = this.#dirty
+    const complete = this.#complete
     this.#stale = new Map()
     this.#dirty = new Map()
     try {
@@ -194,11 +197,13 @@ export class Reconciler {
         peers: this.#peers,
         stale,
         dirty,
-        complete: this.#complete,
+        complete,
+        had: this.#had,
         conflicts: this.#conflicts,
         refused: new Set(this.#failures.map(({ change }) => (change.verb === 'add' ? keyOf(change.object) : ''))),
         sound: this.#sound,
       })
+      this.#had ||= complete
       for (const [kind, done] of work) this.report.wrote(kind, done)
       if (stale.size === KINDS.length) this.report.audited()
       this.report.passed(performance.now() - began)
