@@ -17,7 +17,7 @@ export const block: Measurement = {
       const longest: number[] = []
       for (let i = 0; i < times; i++) {
         const recorder = `--require ${ROOT}/bench/block-recorder.cjs`
-        const program = `${process.execPath} ${NODE_FLAGS.join(' ')} ${recorder} ${ROOT}/dist/flanneld`
+        const program = `${process.execPath} ${NODE_FLAGS.join(' ')} ${recorder} ${ROOT}/bench/cached-program.cjs`
         const { daemon } = await timedStart(await stage.host(), peers + i, program)
         await new Promise((resolve) => setTimeout(resolve, WATCHED))
         await daemon.stop()
