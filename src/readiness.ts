@@ -9,6 +9,7 @@ export class Readiness {
   readonly #reasons = new Map<Part, string>()
   readonly #log: Log
   readonly #listeners: ((ready: boolean) => void)[] = []
+  readonly #reasonListeners: (() => void)[] = []
 
   constructor(parts: readonly Part[], log: Log) {
     this.#log = log
@@ -29,6 +30,11 @@ export class Readiness {
     this.#listeners.push(listener)
   }
 
+  /** Calls `listener` when we are not ready for another reason than before. */
+  onReason(listener: () => void): void {
+    this.#reasonListeners.push(listener)
+  }
+
   /** A part is right. */
   good(part: Part): void {
     const before = this.ready
@@ -39,8 +45,10 @@ export class Readiness {
   /** A part is not right, and why. */
   bad(part: Part, reason: string): void {
     const before = this.ready
+    const other = this.#reasons.get(part) !== reason
     this.#reasons.set(part, reason)
     this.#tell(before)
+    if (!before && other) for (const listener of this.#reasonListeners) listener()
   }
 
   #tell(before: boolean): void {

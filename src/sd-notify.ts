@@ -25,10 +25,11 @@ function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
 /** Tells systemd of readiness, and of life as long as no pass hangs, until the signal aborts. */
 export function tellSystemd(readiness: Readiness, busy: Busy, signal: AbortSignal): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)
-  const tell = (ready: boolean): boolean =>
-    notify(ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`)
-  tell(readiness.ready)
+  const tell = (): boolean =>
+    notify(readiness.ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`)
+  tell()
   readiness.onChange(tell)
+  readiness.onReason(tell)
   signal.addEventListener('abort', () => notify('STOPPING=1'))
   if (watchdogMs === undefined) return
   setInterval(() => busy() < HANG_MS && notify('WATCHDOG=1'), watchdogMs).unref()
