@@ -14,12 +14,7 @@ import { type Intent, domainOf } from './intent.ts'
 import { type Peers, makePass } from './pass.ts'
 import { Conflicts } from './conflicts.ts'
 import { Report, type Staleness } from './report.ts'
-
-/** Somebody who waits for a pass. */
-interface Waiter {
-  readonly revision: number
-  readonly resolve: () => void
-}
+import { type Waiter, release } from './waiters.ts'
 
 /** The kinds, as they are audited one after the other. */
 const TURNS: readonly (readonly Kind[])[] = [['link', 'address'], ['fdb'], ['neighbor'], ['nexthop'], ['route']]
@@ -55,6 +50,8 @@ export class Reconciler {
   #complete = false
   /** Whether a pass went through since the peers are complete. */
   #had = false
+  /** Whether the last pass left an audit to the next. */
+  #deferred = false
   #stale = new Map<Kind, Staleness>()
   #passBegan: number | undefined
   #dirty = new Map<Prefix, Peer | undefined>()
@@ -164,6 +161,7 @@ export class Reconciler {
     const outcome = await this.#attempt()
     this.#passBegan = undefined
     this.#passed(this.report.failing)
+    if (outcome === 'peers alone') return this.#backoff.reset()
     if (outcome !== 'broken off') {
       this.#tried = revision
       this.#tries = release(this.#tries, revision)
@@ -180,13 +178,16 @@ export class Reconciler {
   }
 
   /** One pass; how much of it was applied. */
-  async #attempt(): Promise<'whole' | 'in part' | 'broken off'> {
+  async #attempt(): Promise<'whole' | 'peers alone' | 'in part' | 'broken off'> {
     const intent = this.#intent
     if (intent === undefined) return 'whole'
-    const stale = this.#stale
+    // Peers do not wait for an audit, but an audit waits for them once at most.
+    const alone = !this.#deferred && this.#dirty.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
+    this.#deferred = alone
+    const stale = alone ? new Map<Kind, Staleness>() : this.#stale
     const dirty = this.#dirty
     const complete = this.#complete
-    this.#stale = new Map()
+    if (!alone) this.#stale = new Map()
     this.#dirty = new Map()
     try {
       const began = performance.now()
@@ -213,13 +214,18 @@ export class Reconciler {
       // What is refused may be so because of the device it hangs on.
       for (const { change } of failures)
         for (const kind of ['link', change.object.kind] as const) this.#stale.set(kind, 'retry')
-      return failures.length === 0 ? 'whole' : 'in part'
+      if (failures.length > 0) return 'in part'
+      return alone ? 'peers alone' : 'whole'
     } catch (error) {
       this.report.brokenOff(messageOf(error))
       for (const kind of KINDS) this.#stale.set(kind, 'retry')
       this.#dirty = new Map([...this.#dirty, ...dirty])
       return 'broken off'
     }
+  }
+
+  #onlyAudits(): boolean {
+    return [...this.#stale.values()].every((why) => why === 'audit')
   }
 
   #forgetDevices(intent: Intent, deleted: readonly KernelObject[], failures: readonly Failure[]): void {
@@ -241,10 +247,4 @@ export class Reconciler {
     this.#wake()
     return this.#requested
   }
-}
-
-/** Lets those go who waited for a revision up to this one; the others. */
-function release(waiters: readonly Waiter[], revision: number): Waiter[] {
-  for (const waiter of waiters) if (waiter.revision <= revision) waiter.resolve()
-  return waiters.filter((waiter) => waiter.revision > revision)
 }
