@@ -2,7 +2,7 @@
 import test from 'ava'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { BOOT_PROTOCOL, FLANNEL_PROTOCOL, KINDS, type Route } from '../../src/kernel/state.ts'
+import { BOOT_PROTOCOL, FLANNEL_PROTOCOL, KINDS, type Route, keyOf } from '../../src/kernel/state.ts'
 import { FakeKernel } from '../fake/kernel.ts'
 import { inWorld } from '../fake/running.ts'
 import { VXLAN_DEFAULTS, address, prefix, vxlanIntent, vxlanPeer } from '../fake/world.ts'
@@ -104,6 +104,29 @@ test('D2 an audit amid changes of our own reads nothing whole, and still finds w
     kernel.reads.length = 0
     await reconciler.auditInTurns()
     t.false(kernel.reads.includes('fdb'))
+  })
+})
+
+test('a peer that comes with an audit goes ahead of it, and the audit is made all the same', async (t) => {
+  const kernel = new FakeKernel()
+  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+    set(vxlanPeer(3))
+    reconciler.peersComplete()
+    await reconciler.settled()
+    kernel.reads.length = 0
+    kernel.objects.delete('route 10.2.3.0/24 0')
+    const apply = kernel.apply.bind(kernel)
+    let readBefore: number | undefined
+    kernel.apply = (changes) => {
+      if (changes.some(({ object }) => keyOf(object) === 'route 10.2.4.0/24 0')) readBefore ??= kernel.reads.length
+      return apply(changes)
+    }
+    const audited = reconciler.attempted(reconciler.audit())
+    set(vxlanPeer(4))
+    await audited
+    t.is(readBefore, 0)
+    t.true(kernel.reads.includes('route'))
+    t.true(kernel.has('route 10.2.3.0/24 0'))
   })
 })
 
