@@ -13,28 +13,71 @@ import { LiveKernel } from '../kernel/live.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { show } from '../kernel/show.ts'
 import { KINDS } from '../kernel/state.ts'
-import type { Log } from '../log.ts'
+import { type Log, createLog } from '../log.ts'
 import type { Options } from '../options/type.ts'
 import { findDevices } from '../startup.ts'
 import { readSubnetEnv } from '../subnet-env.ts'
+import { askedOf } from './asked.ts'
+import type { Terminal } from './terminal.ts'
 
-/** Removes what is ours, or with `dryRun` only says what would go. Throws OperatorError when something stays. */
-export async function cleanup(
+const HELP = `Usage: flanneld cleanup [-dry-run] [-json] [OPTION]...
+
+Takes off this host what a daemon with these flags put there: devices, routes, neighbours, forwarding entries, firewall
+rules, subnet.env. Stop the daemon first. Running twice is calm.
+
+  -dry-run  only say what would go
+  -json     print it as JSON (docs/json.md)
+`
+
+/** Something that goes: of a kind (of kernel objects, `firewall` or `file`), and which. */
+interface Removal {
+  readonly what: string
+  readonly object: string
+  /** Why it is still there; null when it is gone, or nothing was tried. */
+  readonly error: string | null
+}
+
+/** Runs the verb; the exit status. Throws OperatorError when something stays. */
+export async function cleanupVerb(args: readonly string[], { env, out, err }: Terminal): Promise<number> {
+  const asked = askedOf('cleanup', args, env, { flags: { 'dry-run': 'boolean' } })
+  if (asked === 'help') {
+    out(HELP)
+    return 0
+  }
+  const { options, json } = asked
+  const dryRun = asked.has('dry-run')
+  const verb = dryRun ? 'would delete' : 'delete'
+  const foreseen = (found: readonly Removal[]): void => {
+    for (const { what, object } of json ? [] : found)
+      out(`${verb} ${what === 'firewall' ? 'firewall rules of ' : what === 'file' ? '' : `${what} `}${object}\n`)
+  }
+  const done = await cleanup(options, dryRun, createLog('cleanup', options.verbosity, err), foreseen)
+  if (json) out(`${JSON.stringify({ dryRun, done })}\n`)
+  const failed = done.find(({ error }) => error !== null)
+  if (failed !== undefined) throw new OperatorError(`cleanup: ${failed.object}: ${failed.error}`)
+  return 0
+}
+
+/** Removes what is ours, of which it tells first, or with `dryRun` does no more than that. Throws OperatorError. */
+async function cleanup(
   options: Options,
   dryRun: boolean,
   log: Log,
-  print: (line: string) => void,
-): Promise<void> {
+  foresee: (found: readonly Removal[]) => void,
+): Promise<readonly Removal[]> {
   await requireNetAdmin()
   const kernel = new LiveKernel()
   try {
     const env = await readSubnetEnv(options.subnetFile)
     const network = env?.network
     const { deletions, isOurs } = await oursIn(kernel, network)
-    for (const { object } of deletions) print(`${dryRun ? 'would delete' : 'delete'} ${object.kind} ${show(object)}`)
-    if (network !== undefined) print(`${dryRun ? 'would delete' : 'delete'} firewall rules of ${network}`)
-    if (env !== undefined) print(`${dryRun ? 'would delete' : 'delete'} ${options.subnetFile}`)
-    if (dryRun) return
+    const objects = deletions.map(({ object }) => removalOf(object.kind, show(object)))
+    const others = [
+      ...(network === undefined ? [] : [removalOf('firewall', network)]),
+      ...(env === undefined ? [] : [removalOf('file', options.subnetFile)]),
+    ]
+    foresee([...objects, ...others])
+    if (dryRun) return [...objects, ...others]
     const failures = await kernel.apply(deletions)
     const subnet = env?.subnet === undefined ? [] : [env.subnet]
     const previous = network === undefined ? [] : [network, ...subnet]
@@ -42,11 +85,15 @@ export async function cleanup(
     await removeGuards({ prefix: [] }, isOurs)
     await rm(options.subnetFile, { force: true })
     await rm(controlPath(options.subnetFile), { force: true })
-    const [first] = failures
-    if (first !== undefined) throw new OperatorError(`cleanup: ${show(first.change.object)}: ${first.error.message}`)
+    const errors = new Map(failures.map(({ change, error }) => [show(change.object), error.message]))
+    return [...objects.map((one) => ({ ...one, error: errors.get(one.object) ?? null })), ...others]
   } finally {
     kernel.close()
   }
+}
+
+function removalOf(what: string, object: string): Removal {
+  return { what, object, error: null }
 }
 
 /** What is ours. */

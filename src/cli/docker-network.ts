@@ -1,25 +1,27 @@
 // `flanneld docker-network [NAME]`: a user-defined bridge network for the leased subnet, without restarting dockerd.
 // Invariant: a network that exists is never changed nor removed: its containers are on it. Running twice is calm.
 import { OperatorError } from '../errors.ts'
-import { parseGoFlags } from '../options/go-flags.ts'
+import { parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { type Engine, dockerSocket, field, openEngine } from './docker-engine.ts'
 import { type NetworkRequest, differences, networkFor, refuseOverlap } from './docker-network-plan.ts'
 import { SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
 
 /** What `flanneld docker-network -help` prints. */
-export const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [NAME]
+export const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [-json] [NAME]
 
 Creates the user-defined bridge network NAME (default flannel) for the leased subnet, with its gateway, MTU and
 masquerading, or checks the one there is: status 0 when it is right, 1 with a line for each difference when not.
 
   -subnet-file FILE    subnet.env (default ${SUBNET_FILE})
   -docker-socket PATH  the engine's socket (default: of DOCKER_HOST, else /var/run/docker.sock)
+  -json                print it as JSON (docs/json.md)
 `
 
 const FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
   ['subnet-file', 'value'],
   ['docker-socket', 'value'],
+  ['json', 'boolean'],
   ['help', 'boolean'],
   ['h', 'boolean'],
 ])
@@ -46,26 +48,41 @@ export async function dockerNetwork(
   const engine = await openEngine(values.get('docker-socket')?.at(-1) ?? dockerSocket(env['DOCKER_HOST']))
   const wanted = networkFor(name, lease)
   const { Subnet, Gateway } = wanted.IPAM.Config[0]
-  const made = await ensure(engine, wanted, lease.subnet)
-  print(`docker network ${name}: ${made}: subnet ${Subnet}, gateway ${Gateway}, mtu ${lease.mtu}\n`)
+  const { result, wrong, containers } = await ensure(engine, wanted, lease.subnet)
+  const { mtu } = lease
+  const value = { name, result, subnet: Subnet, gateway: Gateway, mtu, differences: wrong, containers }
+  if (parseGoBoolean(values.get('json')?.at(-1) ?? 'false') === true) print(`${JSON.stringify(value)}\n`)
+  else if (wrong.length === 0)
+    print(`docker network ${name}: ${result}: subnet ${Subnet}, gateway ${Gateway}, mtu ${mtu}\n`)
+  if (wrong.length === 0) return
+  throw new OperatorError(
+    `docker network ${name}: differs: ${wrong.join('; ')}: ` +
+      `${containers > 0 ? `disconnect its ${containers} containers, ` : ''}run "docker network rm ${name}" and this again`,
+  )
 }
 
-async function ensure(engine: Engine, wanted: NetworkRequest, subnet: Prefix): Promise<'created' | 'right'> {
+/** What became of a network. */
+interface Ensured {
+  readonly result: 'created' | 'right' | 'differs'
+  /** As differences() tells them. */
+  readonly wrong: readonly string[]
+  /** How many are on one that differs. */
+  readonly containers: number
+}
+
+async function ensure(engine: Engine, wanted: NetworkRequest, subnet: Prefix): Promise<Ensured> {
   const listed = await engine.get('/networks')
   const networks: readonly unknown[] = Array.isArray(listed) ? listed : []
   const found = networks.find((network) => field(network, 'Name') === wanted.Name)
   if (found === undefined) {
     refuseOverlap(networks, wanted.Name, subnet)
     await engine.post('/networks/create', wanted)
-    return 'created'
+    return { result: 'created', wrong: [], containers: 0 }
   }
   const wrong = differences(found, wanted)
-  if (wrong.length === 0) return 'right'
+  if (wrong.length === 0) return { result: 'right', wrong, containers: 0 }
   const id = field(found, 'Id')
   const attached = field(await engine.get(`/networks/${String(id)}`), 'Containers')
-  const count = typeof attached === 'object' && attached !== null ? Object.keys(attached).length : 0
-  throw new OperatorError(
-    `docker network ${wanted.Name}: differs: ${wrong.join('; ')}: ` +
-      `${count > 0 ? `disconnect its ${count} containers, ` : ''}run "docker network rm ${wanted.Name}" and this again`,
-  )
+  const containers = typeof attached === 'object' && attached !== null ? Object.keys(attached).length : 0
+  return { result: 'differs', wrong, containers }
 }

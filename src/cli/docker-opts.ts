@@ -6,7 +6,7 @@ import { writeWhole } from '../whole-file.ts'
 import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */
-export const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY]
+export const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]
 
 Writes the options dockerd has to be started with on this host, from the lease in subnet.env. Fails, and leaves the
 file as it was, when there is no whole lease.
@@ -17,6 +17,7 @@ file as it was, when there is no whole lease.
   -c       all options in one variable; without -i and -c there are both
   -m       leave --ip-masq out
   -k KEY   name of the variable with all options (default DOCKER_OPTS)
+  -json    print what was written as JSON (docs/json.md)
 `
 
 /** The command line, decoded. */
@@ -27,6 +28,7 @@ export interface DockerOptsFlags {
   readonly combined: boolean
   readonly ipMasq: boolean
   readonly key: string
+  readonly json: boolean
 }
 
 /** The environment, as process.env. */
@@ -39,6 +41,11 @@ export function parseDockerOptsFlags(args: readonly string[]): DockerOptsFlags |
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? ''
     if (word === '-help' || word === '--help') return 'help'
+    // Not letters of getopts, as -help: -j is none of Go's script either.
+    if (word === '-json' || word === '--json') {
+      given.add('json')
+      continue
+    }
     if (!/^-./.test(word)) throw new OperatorError(`docker-opts: ${JSON.stringify(word)}: ${HINT}`)
     for (let i = 1; i < word.length; i++) {
       const letter = word[i] ?? ''
@@ -65,25 +72,38 @@ export function parseDockerOptsFlags(args: readonly string[]): DockerOptsFlags |
     combined: both || given.has('c'),
     ipMasq: !given.has('m'),
     key,
+    json: given.has('json'),
   }
 }
 
 const HINT = 'unknown; flanneld docker-opts -h lists the flags'
 
-/** The file's text. Options the operator already has in the variable of `key` come first. */
+/** The file's text. */
 export function renderDockerOpts(lease: LeasedSubnet, flags: DockerOptsFlags, env: Environment): string {
+  return variablesOf(lease, flags, env)
+    .map(([name, value]) => `${name}="${value}"\n`)
+    .join('')
+}
+
+/** What the file sets, in its order. Options the operator already has in the variable of `key` come first. */
+function variablesOf(
+  lease: LeasedSubnet,
+  flags: DockerOptsFlags,
+  env: Environment,
+): readonly (readonly [name: string, value: string])[] {
   const options = [
     { name: 'DOCKER_OPT_BIP', value: `--bip=${firstUsable(lease.subnet)}` },
     // Two that masquerade would hide a container's address from its peers.
     ...(flags.ipMasq ? [{ name: 'DOCKER_OPT_IPMASQ', value: `--ip-masq=${!lease.ipMasq}` }] : []),
     { name: 'DOCKER_OPT_MTU', value: `--mtu=${lease.mtu}` },
   ]
-  const lines = flags.single ? options.map(({ name, value }) => `${name}="${value}"`) : []
   const before = env[flags.key] ?? ''
   // The blanks are as in Go's script.
   const all = [before === '' ? '' : `${before} `, ...options.map(({ value }) => value)].join(' ')
-  if (flags.combined) lines.push(`${flags.key}="${all}"`)
-  return `${lines.join('\n')}\n`
+  return [
+    ...(flags.single ? options.map(({ name, value }) => [name, value] as const) : []),
+    ...(flags.combined ? [[flags.key, all] as const] : []),
+  ]
 }
 
 /** Runs the verb. Throws OperatorError. */
@@ -96,5 +116,8 @@ export async function dockerOpts(
   if (flags === 'help') return print(DOCKER_OPTS_USAGE)
   const lease = await readLeasedSubnet(flags.subnetFile)
   const file = { path: flags.dockerFile, what: 'docker options', flag: '-d' }
-  await writeWhole(file, renderDockerOpts(lease, flags, env))
+  const changed = await writeWhole(file, renderDockerOpts(lease, flags, env))
+  if (!flags.json) return
+  const variables = variablesOf(lease, flags, env).map(([name, value]) => ({ name, value }))
+  print(`${JSON.stringify({ file: flags.dockerFile, changed, variables })}\n`)
 }

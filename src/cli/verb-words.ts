@@ -19,16 +19,20 @@ const JSON_ONLY = { json: undefined }
 
 /** By verb. */
 export const VERB_WORDS: Readonly<Record<Verb, VerbWords>> = {
-  cleanup: { flags: { 'dry-run': undefined }, words: [], daemon: true },
+  cleanup: { flags: { 'dry-run': undefined, ...JSON_ONLY }, words: [], daemon: true },
   completion: { flags: {}, words: [['bash', 'zsh']], daemon: false },
   config: {
     flags: { 'dry-run': undefined, force: undefined, ...JSON_ONLY },
     words: [CONFIG_WORDS, 'file'],
     daemon: true,
   },
-  'docker-network': { flags: { 'subnet-file': 'file', 'docker-socket': 'file' }, words: ['any'], daemon: false },
+  'docker-network': {
+    flags: { 'subnet-file': 'file', 'docker-socket': 'file', ...JSON_ONLY },
+    words: ['any'],
+    daemon: false,
+  },
   'docker-opts': {
-    flags: { f: 'file', d: 'file', i: undefined, c: undefined, m: undefined, k: 'any' },
+    flags: { f: 'file', d: 'file', i: undefined, c: undefined, m: undefined, k: 'any', ...JSON_ONLY },
     words: [],
     daemon: false,
   },

@@ -1,9 +1,7 @@
 // The words that may stand in place of running the daemon, and what each does.
-import { OperatorError } from '../errors.ts'
-import { createLog } from '../log.ts'
-import { UsageError, parseOptions } from '../options.ts'
+import { UsageError } from '../options.ts'
 import type { Verb } from '../options/usage.ts'
-import { cleanup } from './cleanup.ts'
+import { cleanupVerb } from './cleanup.ts'
 import { completion } from './completion.ts'
 import { config } from './config.ts'
 import { dockerNetwork } from './docker-network.ts'
@@ -19,7 +17,7 @@ import type { Terminal } from './terminal.ts'
 
 /** What each verb does with what follows it; the exit status. */
 const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) => Promise<number>>> = {
-  cleanup: cleanUp,
+  cleanup: cleanupVerb,
   completion,
   config,
   'docker-network': (args, { env, out }) => dockerNetwork(args, env, out).then(() => 0),
@@ -44,20 +42,4 @@ export async function runVerb(verb: Verb, args: readonly string[], terminal: Ter
     terminal.err(`flanneld: ${error.message}\nSee flanneld ${verb} -help.\n`)
     return 2
   }
-}
-
-/** Takes the daemon's flags, so that it finds what a daemon with these left behind; and -dry-run. */
-async function cleanUp(args: readonly string[], { env, out, err }: Terminal): Promise<number> {
-  const flags = args.filter((arg) => !/^--?dry-run$/.test(arg))
-  const asked = parseOptions(flags, env)
-  if (asked.kind === 'help') {
-    out(`Usage: flanneld cleanup [-dry-run] [OPTION]...\n\n${asked.text}`)
-    return 0
-  }
-  if (asked.kind !== 'run') throw new OperatorError('cleanup: takes -dry-run and the flags of the daemon')
-  const { options } = asked
-  await cleanup(options, flags.length < args.length, createLog('cleanup', options.verbosity, err), (line) =>
-    out(`${line}\n`),
-  )
-  return 0
 }

@@ -45,7 +45,7 @@ test('bash: verbs, their words, files, flags with one dash or two, and the words
   t.deepEqual(await bash(at, 'leases', '-nexthop-objects', '=', 'al'), ['always'])
   t.deepEqual(await bash(at, '--subnet-file', 'my'), ['my config.json'])
   t.true((await bash(at, '-iface', 'l')).includes('lo'))
-  t.deepEqual(await bash(at, 'docker-opts', '-'), ['-f', '-d', '-i', '-c', '-m', '-k', '-help'])
+  t.deepEqual(await bash(at, 'docker-opts', '-'), ['-f', '-d', '-i', '-c', '-m', '-k', '-json', '-help'])
   t.deepEqual(await bash(at, 'completion', 'z'), ['zsh'])
   t.deepEqual(await bash(at, 'reserve', '10.2.3.0/24', ''), [])
 })
