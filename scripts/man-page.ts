@@ -22,16 +22,13 @@ export function manPage(version: string, date: string): string {
 
 /** Text for the formatter: a backslash and a dash have meanings of their own, and so has a dot or quote that opens a line. */
 function escape(text: string): string {
-  return text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replaceAll("'", '\\(aq')
-    .replaceAll(/^\./gm, '\\&.')
+  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll("'", '\\(aq').replaceAll(/^\./gm, '\\&.')
 }
 
 function option(row: NamedRow): string {
   const { argument } = row.format
-  const title = argument === undefined ? `.B \\-${escape(row.flag)}` : `.BI \\-${escape(row.flag)} " ${escape(argument)}"`
+  const title =
+    argument === undefined ? `.B \\-${escape(row.flag)}` : `.BI \\-${escape(row.flag)} " ${escape(argument)}"`
   const unsupported =
     row.unsupported === undefined ? '' : row.unsupported === 'refused' ? ' Not supported yet.' : ' Without effect.'
   return [

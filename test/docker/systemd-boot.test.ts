@@ -35,7 +35,9 @@ test('flanneld runs hardened with two capabilities; dockerd waits for it and has
     (await systemd.run(`systemctl show ${unit} -p ${property} --value`)).trim()
 
   // No network config yet: flanneld waits, and Docker with it.
-  await waitFor('flanneld to start', async () => /^not ready: config: no network config/.test(await show('flanneld', 'StatusText')))
+  await waitFor('flanneld to start', async () =>
+    /^not ready: config: no network config/.test(await show('flanneld', 'StatusText')),
+  )
   t.is(await show('flanneld', 'ActiveState'), 'activating')
   t.is(await show('docker', 'ActiveState'), 'inactive')
 

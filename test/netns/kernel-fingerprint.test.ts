@@ -51,7 +51,10 @@ test('what we add, replace and delete leaves the digest as it was', async (t) =>
   const now = new Map([...objects(), ...changes.map(({ object }) => object)].map((object) => [keyOf(object), object]))
   t.deepEqual(await apply(kernel, 'delete', [...now.values()].toReversed()), [])
   t.deepEqual(await digests(kernel), before)
-  t.deepEqual([...(await kernel.observe('route', [])).keys()].filter((key) => key.includes('10.99.')), [])
+  t.deepEqual(
+    [...(await kernel.observe('route', [])).keys()].filter((key) => key.includes('10.99.')),
+    [],
+  )
 })
 
 /** What others may do to a peer's entries, and which digest shows it. */
