@@ -62,6 +62,7 @@ ailmentTests({}, [
     fault: 'a foreign route to half of a peer',
     make: ({ peer }) => `ip route add ${peer.subnet}.0/25 via 192.168.19.120 dev enp0s3`,
     reaches: false,
+    probed: true,
     cause: /a route that is not ours takes packets for peer 10\.2\.\d+\.0\/24 another way/,
     fix: /ip route del 10\.2\.\d+\.0\/25 via 192\.168\.19\.120 dev enp0s3$/,
     mend: (_, fix) => fix.replace(/^.*: /, ''),
