@@ -149,6 +149,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
       isWanted: (key) => isPeersNeighbor(key, overlay),
       isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
       onDrift: (drift) => void reconciler.drift(drift),
+      onFailure: (error) =>
+        log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
       onExternalChange: (what) => {
         kernel.forgetRoutes()
         // The kernel drops routes over it without a word when it goes down or loses its address.

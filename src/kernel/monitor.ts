@@ -1,6 +1,7 @@
 // Being told by the kernel that something is no longer as we left it (rtnetlink(7) multicast), on a socket of its own.
 // Invariant: what we write ourselves is no drift; everything else that concerns us is, at once. A socket that had to drop
-// notifications is reported as overrun, and goes on.
+// notifications, or failed and gave way to another, is reported as overrun, and it goes on.
+import type { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
 import { fromNumber } from '../ip/address.ts'
 import { type Prefix, prefixOf } from '../ip/prefix.ts'
@@ -11,10 +12,10 @@ import { readLink } from '../netlink/link.ts'
 import { readNeighbor } from '../netlink/neighbor.ts'
 import { readNexthop } from '../netlink/nexthop.ts'
 import { readRoute } from '../netlink/route.ts'
-import { RouteSocket } from '../netlink/socket.ts'
 import { Devices } from './devices.ts'
 import type { Drift } from './kernel.ts'
 import type { LiveKernel } from './live.ts'
+import { type Listener, Notifications } from './notifications.ts'
 import { UNSPECIFIED, addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
 
@@ -32,23 +33,12 @@ export interface MonitorOptions {
   onDrift(drift: Drift): void
   /** An external device, an address on it or a default route changed; `what` names it. */
   onExternalChange(what: string): void
+  /** The socket failed, the first time in a while; another is opened, and then an overrun reported. */
+  onFailure(error: KernelError): void
 }
 
 /** 60,000 notifications take about 60 MB of socket buffer (measured: none lost at 128 MB). */
 const RECEIVE_BUFFER = 128 * 1024 * 1024
-
-/** Others may flush 60,000 routes at once: so many notifications, then a turn of the event loop. */
-const AT_ONCE = 2000
-
-const GROUPS = [
-  nl.RTNLGRP_LINK,
-  nl.RTNLGRP_NEIGH,
-  nl.RTNLGRP_IPV4_IFADDR,
-  nl.RTNLGRP_IPV4_ROUTE,
-  nl.RTNLGRP_IPV6_IFADDR,
-  nl.RTNLGRP_IPV6_ROUTE,
-  nl.RTNLGRP_NEXTHOP,
-]
 
 /** Protocol number of routes the kernel makes by itself (RTPROT_KERNEL): they follow devices and addresses. */
 const KERNEL_PROTOCOL = 2
@@ -62,54 +52,51 @@ export async function startMonitor(
   signal: AbortSignal,
   bufferBytes: number = RECEIVE_BUFFER,
 ): Promise<void> {
-  const socket = new RouteSocket(kernel.connection.netns, bufferBytes)
-  for (const group of GROUPS) socket.join(group) // a kernel without nexthop objects has no group for them
   const devices = new Devices(kernel.connection)
+  const monitor = new Monitor(kernel, devices, options)
+  const notifications = new Notifications(kernel.connection.netns, bufferBytes, monitor, signal)
   try {
     await devices.refresh()
     signal.throwIfAborted()
   } catch (error) {
-    socket.close()
+    notifications.close()
     throw error
   }
-  const monitor = new Monitor(kernel, socket, devices, options)
-  kernel.ownWrites.drain = () => monitor.drain()
-  socket.watch(() => monitor.drain(AT_ONCE))
+  kernel.ownWrites.drain = () => notifications.drain()
   signal.addEventListener('abort', () => {
     kernel.ownWrites.drain = () => undefined
-    socket.close()
   })
-  monitor.drain()
+  notifications.listen()
 }
 
-class Monitor {
+class Monitor implements Listener {
   readonly #kernel: LiveKernel
-  readonly #socket: RouteSocket
   readonly #devices: Devices
   readonly #options: MonitorOptions
   readonly #nameOf = (index: number): string => this.#devices.nameOf(index)
 
-  constructor(kernel: LiveKernel, socket: RouteSocket, devices: Devices, options: MonitorOptions) {
+  constructor(kernel: LiveKernel, devices: Devices, options: MonitorOptions) {
     this.#kernel = kernel
-    this.#socket = socket
     this.#devices = devices
     this.#options = options
   }
 
-  /** Takes the notifications that are there. */
-  drain(atMost = Infinity): void {
-    for (let i = 0; i < atMost; i++) {
-      const received = this.#socket.receive((message) => this.#take(message))
-      if (received === 'empty') return
-      if (received === 'overrun') {
-        // A device may have come among what was lost; until its name is known its entries look foreign.
-        this.#devices.refresh().catch(() => undefined)
-        this.#options.onDrift({ type: 'overrun' })
-      }
-    }
+  prepare(): Promise<void> {
+    return this.#devices.refresh()
   }
 
-  #take(message: Message): void {
+  missed(): void {
+    // A device may have come among what was lost; until its name is known its entries look foreign.
+    this.#devices.refresh().catch(() => undefined)
+    this.#options.onDrift({ type: 'overrun' })
+    this.#options.onExternalChange('anything')
+  }
+
+  failed(error: KernelError): void {
+    this.#options.onFailure(error)
+  }
+
+  take(message: Message): void {
     switch (message.type) {
       case nl.RTM_NEWLINK:
       case nl.RTM_DELLINK:

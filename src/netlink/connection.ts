@@ -7,7 +7,7 @@ import type { Message } from './attribute.ts'
 import * as nl from './constants.ts'
 import { ERRNO, type Refusal, kernelError } from './errno.ts'
 import { type Encode, HEADER, MessageWriter } from './message.ts'
-import { RouteSocket } from './socket.ts'
+import { type Received, RouteSocket } from './socket.ts'
 
 /** A lost answer is given up after this long. */
 const DEADLINE_MS = 5000
@@ -183,7 +183,7 @@ export class Connection {
       if (message.sequence === last) done = { refusal }
     }
     for (let turnAt = performance.now() + TURN_MS; done === undefined;) {
-      const received = this.#socket.receive(take)
+      const received = this.#receive(take)
       if (received === 'overrun') interrupted = true
       // What was lost may have been the last answer: having read all there is, ask no longer.
       if (received === 'empty' && (interrupted || !(await this.#socket.readable(this.#deadlineMs)))) {
@@ -199,10 +199,20 @@ export class Connection {
     return interrupted ? 'unsure' : done
   }
 
+  #receive(take: (message: Message) => void): Received {
+    try {
+      return this.#socket.receive(take)
+    } catch (error) {
+      this.#reopen()
+      throw error
+    }
+  }
+
   /** A new socket after an answer that never came: a dump left half read would refuse the next one (EBUSY). */
   #reopen(): void {
+    const next = new RouteSocket(this.netns, this.#bufferBytes, this.#protocol)
     this.#socket.close()
-    this.#socket = new RouteSocket(this.netns, this.#bufferBytes, this.#protocol)
+    this.#socket = next
   }
 
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {

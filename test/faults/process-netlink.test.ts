@@ -204,6 +204,7 @@ test.serial(
           reconciler.drift(drift)
         },
         onExternalChange: () => undefined,
+        onFailure: (error) => drifts.push(error.message),
       },
       stop.signal,
       // The least there is: a few notifications.

@@ -40,6 +40,7 @@ async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: 
     isOurNetwork: (destination: Parameters<typeof contains>[0]) => contains(network, destination),
     onDrift: (drift: Drift) => seen.push(drift.type === 'overrun' ? 'overrun' : `${drift.kind}: ${drift.what}`),
     onExternalChange: (what: string) => external.push(what),
+    onFailure: (error: Error) => seen.push(error.message),
   }
   t.teardown(() => stop.abort())
   await startMonitor(t.context.kernel, options, stop.signal, bufferBytes)

@@ -1,0 +1,123 @@
+// The socket on which the kernel tells of changes (rtnetlink(7) multicast), and another one when it fails.
+// Invariant: an error of the socket ends nothing: it is told once, another socket is opened after a pause that grows, and what
+// changed between the two is never passed over in silence (`missed`).
+import { setTimeout as pause } from 'node:timers/promises'
+import { KernelError } from '../errors.ts'
+import type { Message } from '../netlink/attribute.ts'
+import * as nl from '../netlink/constants.ts'
+import { RouteSocket } from '../netlink/socket.ts'
+
+/** Who is told. */
+export interface Listener {
+  /** One notification; valid until it returns. */
+  take(message: Message): void
+  /** Anything may have changed without a word. */
+  missed(): void
+  /** Called before `missed` when sockets were changed: what has to be read for `take` to understand. Throws KernelError. */
+  prepare(): Promise<void>
+  /** The socket failed, the first time in a while. */
+  failed(error: KernelError): void
+}
+
+const GROUPS = [
+  nl.RTNLGRP_LINK,
+  nl.RTNLGRP_NEIGH,
+  nl.RTNLGRP_IPV4_IFADDR,
+  nl.RTNLGRP_IPV4_ROUTE,
+  nl.RTNLGRP_IPV6_IFADDR,
+  nl.RTNLGRP_IPV6_ROUTE,
+  nl.RTNLGRP_NEXTHOP,
+]
+
+/** Others may flush 60,000 routes at once: so many notifications, then a turn of the event loop. */
+const AT_ONCE = 2000
+
+/** Before another socket is opened: at first, and at most. */
+const PAUSE_MS = 100
+const PAUSE_MAX_MS = 10_000
+/** Failures less than this apart are one. */
+const CALM_MS = 60_000
+
+/** Listens until the signal aborts. */
+export class Notifications {
+  readonly #netns: string | undefined
+  readonly #bufferBytes: number
+  readonly #listener: Listener
+  readonly #signal: AbortSignal
+  /** None while one has failed. */
+  #socket: RouteSocket | undefined
+  #pauseMs = PAUSE_MS
+  #failedAt = -Infinity
+
+  /** Opens a socket whose receive buffer holds `bufferBytes`; what it is told waits until `listen`. Throws KernelError. */
+  constructor(netns: string | undefined, bufferBytes: number, listener: Listener, signal: AbortSignal) {
+    this.#netns = netns
+    this.#bufferBytes = bufferBytes
+    this.#listener = listener
+    this.#signal = signal
+    this.#socket = this.#open()
+  }
+
+  /** Begins to tell, with what waits. */
+  listen(): void {
+    this.#signal.addEventListener('abort', () => this.close())
+    this.#socket?.watch(() => this.drain(AT_ONCE))
+    this.drain()
+  }
+
+  /** Takes the notifications that are there. */
+  drain(atMost = Infinity): void {
+    try {
+      for (let i = 0; i < atMost && this.#socket !== undefined; i++) {
+        const received = this.#socket.receive((message) => this.#listener.take(message))
+        if (received === 'empty') return
+        if (received === 'overrun') this.#listener.missed()
+      }
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+      this.#lost(error)
+    }
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+
+  #open(): RouteSocket {
+    const socket = new RouteSocket(this.#netns, this.#bufferBytes)
+    for (const group of GROUPS) socket.join(group) // a kernel without nexthop objects has no group for them
+    return socket
+  }
+
+  #lost(error: KernelError): void {
+    this.close()
+    const now = performance.now()
+    if (now - this.#failedAt > CALM_MS) {
+      this.#pauseMs = PAUSE_MS
+      this.#listener.failed(error)
+    }
+    this.#failedAt = now
+    void this.#reopen()
+  }
+
+  async #reopen(): Promise<void> {
+    const pauseMs = this.#pauseMs
+    this.#pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)
+    await pause(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined)
+    if (this.#signal.aborted) return
+    try {
+      // Joined before anything is read: what changes while it is being read is told afterwards.
+      this.#socket = this.#open()
+      await this.#listener.prepare()
+      if (this.#signal.aborted) return
+      this.#socket?.watch(() => this.drain(AT_ONCE))
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+      return this.#lost(error)
+    }
+    this.#listener.missed()
+    this.drain()
+  }
+}

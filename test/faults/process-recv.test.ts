@@ -1,0 +1,42 @@
+// recv(2) of a real daemon's netlink sockets fails with what nobody expects: it lives, says so once, and misses nothing.
+import test from 'ava'
+import { createCluster } from '../lab/cluster.ts'
+import { preloaded } from '../lab/preload.ts'
+import { waitFor } from '../lab/wait.ts'
+
+// No audit that would find by itself what notifications did not tell.
+const ARGS = '-audit-interval=3600'
+
+test('the socket of notifications fails four times: another is opened, and damage meanwhile is mended', async (t) => {
+  const { nodes } = await createCluster(t, { program: preloaded(t, 'broken-ear'), args: ARGS })
+  const [own, peer] = nodes
+  if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
+  const { host, daemon } = own
+  const route = `${peer.subnet}.0/24`
+  const mended = async (what: string): Promise<void> => {
+    await host.run(`ip route del ${route}`)
+    await waitFor(what, async () => (await host.run(`ip route show ${route}`)) !== '')
+  }
+  await host.run('truncate -s 4 /run/fail-heard')
+  await mended('the route deleted while nothing was heard')
+  await waitFor('all four failures', async () => (await host.run('stat -c %s /run/fail-heard')).trim() === '0')
+  await mended('a route deleted later')
+  await waitFor('it to be heard again', () => /found by notification/.test(daemon.output()))
+  const said = daemon.output().match(/^.*notifications: .*$/gm) ?? []
+  t.is(said.length, 1, daemon.output())
+  t.regex(said[0] ?? '', /^W.*netlink: recv: EINVAL: opening another socket/)
+  await own.container.run(`ping -c 1 -W 5 ${peer.container.address}`)
+  t.is((await daemon.stop()).code, 0)
+})
+
+test('the socket of questions fails, in the middle of a repair: it is tried again', async (t) => {
+  const { nodes } = await createCluster(t, { program: preloaded(t, 'broken-ear'), args: ARGS })
+  const [own, peer] = nodes
+  if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
+  const { host, daemon } = own
+  const route = `${peer.subnet}.0/24`
+  await host.run(`truncate -s 3 /run/fail-asked; ip route del ${route}`)
+  await waitFor('the route', async () => (await host.run(`ip route show ${route}`)) !== '')
+  await waitFor('all failures', async () => (await host.run('stat -c %s /run/fail-asked')).trim() === '0')
+  t.is((await daemon.stop()).code, 0)
+})
