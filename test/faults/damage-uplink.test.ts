@@ -204,7 +204,10 @@ for (const type of ['vxlan', 'host-gw']) {
       ${overBridge(a.host.address)}`)
     const start = Date.now()
     t.not(await index(), before.index)
-    await waitFor('whole', async () => (await kernelText(a.host)).ours === before.ours, 20_000)
+    let last = ''
+    const whole = async (): Promise<boolean> => (last = (await kernelText(a.host)).ours) === before.ours
+    await waitFor('whole', whole, 20_000).catch(() => t.log(a.daemon.output()))
+    t.is(last, before.ours)
     const ms = Date.now() - start
     const flowing = pings.received()
     await waitFor('pings after it', () => pings.received() > flowing + 5)

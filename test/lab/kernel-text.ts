@@ -36,6 +36,8 @@ export function part(printed: string): KernelText {
         .replace(/^\d+: /, '')
         .replaceAll(/\s+/g, ' ')
         .replace(/ state (UP|DOWN|UNKNOWN) /, ' ')
+        // What the underlay could do at the moment a device was made.
+        .replaceAll(/ tso_max_\w+ \d+/g, '')
         .replace(/<NO-CARRIER,|,LOWER_UP\b/g, (flag) => (flag.startsWith('<') ? '<' : ''))
         .trim(),
     )
