@@ -44,7 +44,7 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
     // Waiting is being alive.
     await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
     t.is(count(it, 'READY=1 STATUS=ready'), 0)
-    await it.etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+    await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
     await waitFor('READY=1', () => count(it, 'READY=1 STATUS=ready') === 1)
     t.true(it.socket.received().find(({ text }) => text.startsWith('READY=1'))?.held)
     t.is((await health(it.host, '/readyz')).text, 'ready')
@@ -55,7 +55,7 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
 
 test('a blocked event loop: /healthz does not answer, the watchdog hears nothing; both are back when it turns', async (t) => {
   const it = await world(t, '/run/notify.sock')
-  await it.etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
   await it.daemon.line(/ready: /)
   t.is((await health(it.host, '/healthz')).status, 200)
   await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)

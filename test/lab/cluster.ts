@@ -39,9 +39,10 @@ export interface ClusterOptions {
   readonly program?: string
 }
 
-/** The network's config with these options of the backend. */
+/** The network's config with these options of the backend; the upper half is for leases that tests make up. */
 export function networkWith(backend: object): object {
-  return { Network: '10.2.0.0/16', SubnetLen: 24, Backend: { Type: 'vxlan', ...backend } }
+  const Backend = { Type: 'vxlan', ...backend }
+  return { Network: '10.2.0.0/16', SubnetLen: 24, SubnetMax: '10.2.76.0', Backend }
 }
 
 /** Makes etcd on .120 and hosts .121, .122, ... on one LAN. */

@@ -3,7 +3,6 @@ import test, { type ExecutionContext } from 'ava'
 import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
 import { BUNDLE } from './flanneld.ts'
 import type { Place } from './space.ts'
-import { waitFor } from './wait.ts'
 
 /** A fault as printed. */
 export interface PrintedFault {
@@ -63,8 +62,6 @@ export interface Ailment {
   readonly mend: 'by hand' | ((ward: Ward, fix: string) => string | Promise<unknown>)
   /** Whether the container reaches the peer's while it lasts; not looked at when absent. */
   readonly reaches?: boolean
-  /** The probes notice it too, and take a few seconds to see that it is over. */
-  readonly probed?: true
   readonly args?: string
 }
 
@@ -97,7 +94,7 @@ export function ailmentTests(
 
 async function findAndMend(t: ExecutionContext, ward: Ward, ailment: Ailment): Promise<void> {
   const { own } = ward
-  const { check, level = 'BAD', make, cause, fix, proof, also = [], mend, reaches, probed, args = '' } = ailment
+  const { check, level = 'BAD', make, cause, fix, proof, also = [], mend, reaches, args = '' } = ailment
   const done = make(ward)
   await (typeof done === 'string' ? own.host.run(done) : done)
   if (reaches !== undefined) t.is(await flows(ward), reaches, 'what it does to packets')
@@ -112,8 +109,6 @@ async function findAndMend(t: ExecutionContext, ward: Ward, ailment: Ailment): P
   t.is(found?.level, level)
   t.deepEqual([...new Set(faults.map((one) => one.check))].toSorted(), [check, ...also].toSorted(), text)
   t.true(code > 0)
-  const silent = async (): Promise<boolean> => (await consult(own.host)).faults.some((one) => one.check === 'udp-port')
-  if (probed === true) await waitFor('the probes to be answered again', async () => !(await silent()))
 }
 
 /** What is to be done by hand, a command a line. */

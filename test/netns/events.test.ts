@@ -10,7 +10,7 @@ import { verb } from '../lab/verb.ts'
 test('repairs, peers, config, lease, firewall and etcd are told by events, as they happen and afterwards', async (t) => {
   const lan = await (await createLab(t)).lan()
   const etcd = await etcdHost(lan)
-  const config = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
+  const config = { Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } }
   await etcd.configure(config)
   await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])
   const host = await lan.host(121)
@@ -40,7 +40,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await follower.line(/ {3}peer {6}10\.2\.202\.0\/24 left/)
   await putLeases(etcd, [{ name: '10.2.203.0-24', value: '{"PublicIP":"nonsense"}' }])
   await follower.line(/ ! peer {6}lease refused: .*10\.2\.203\.0-24: public-ip/)
-  await etcd.configure({ ...config, Network: '10.3.0.0/16' })
+  await etcd.configure({ Network: '10.3.0.0/16', Backend: { Type: 'vxlan' } })
   await follower.line(/ ! config {4}network config: Network: 10\.3\.0\.0\/16 does not contain our subnet/)
   await deleteLeases(etcd, [own.replace('.1/', '.0-')])
   await follower.line(/ ! ready {5}not ready: lease: key deleted$/)

@@ -19,7 +19,7 @@ test('docs/json.md has every field of status, peers and events, with and without
   status.push(await ask('status --json'))
 
   const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: { Type: 'vxlan' } })
   await host.run('ip route add 10.2.77.0/24 via 192.168.19.1 dev enp0s3 proto static')
   await putLeases(etcd, [
     { name: '10.2.77.0-24', value: vxlanValue('192.168.19.177', '0a:00:00:00:00:4d') },

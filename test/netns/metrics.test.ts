@@ -26,6 +26,15 @@ test.before(async () => {
     lan.host(121),
     lan.host(199),
   ])
+  // Subnets of before, so that those made up below are nobody's.
+  for (const [one, subnet] of [
+    [host, '10.2.130.1'],
+    [peer, '10.2.140.1'],
+  ] as const)
+    await one.run(
+      'mkdir -p /run/flannel && cat >/run/flannel/subnet.env',
+      `FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=${subnet}/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
+    )
   const daemons = await Promise.all([host, peer].map((one) => startFlanneld(one, argsFor([etcd]))))
   await Promise.all(daemons.map((daemon) => daemon.line(/ ready: /)))
   const env = await ready(peer, daemons[1] as (typeof daemons)[number])

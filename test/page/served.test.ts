@@ -29,7 +29,7 @@ test('it is there while the daemon waits for etcd, says so, and goes on by itsel
   await title.filter({ hasText: 'broken' }).filter({ hasText: 'etcd' }).waitFor()
   await page.getByText('no subnet yet').or(page.getByText('No peers:')).first().waitFor()
   const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await title.filter({ hasText: 'whole' }).waitFor()
   t.deepEqual(complaints, [])
 })
@@ -37,7 +37,7 @@ test('it is there while the daemon waits for etcd, says so, and goes on by itsel
 test('text of a lease is text: no markup, no script, no request comes of it', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   const evil = `<img src=x onerror=document.title='gone'><script>document.title='gone'</script>`
   await putLeases(etcd, [
     { name: '10.2.7.0-24', value: vxlanValue('192.168.19.207', '0a:00:00:00:00:07', { BackendType: evil }) },
@@ -61,7 +61,7 @@ test('text of a lease is text: no markup, no script, no request comes of it', as
 test('it only reads: no other method is answered, and who follows is told the whole first', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const send = (method: string, path: string): Promise<string> =>
     host.run('timeout 20 bash -s', `exec 3<>/dev/tcp/127.0.0.1/9000; printf '${method} ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`) // prettier-ignore
