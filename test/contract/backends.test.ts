@@ -1,7 +1,8 @@
-// What src/backend.ts promises of every backend, held against all that backends/index.ts lists.
+// What src/backend.ts promises of every backend, held against all that backends/index.ts lists, and the one to copy.
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
+import { weighted } from '../../examples/backend-template/index.ts'
 import type { AnyBackend, ExternalInterface, JsonObject, Peer, Self } from '../../src/backend.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import { prefixOf } from '../../src/ip/prefix.ts'
@@ -56,7 +57,7 @@ const somePeers = fc.uniqueArray(
   { maxLength: 30 },
 )
 
-for (const backend of BACKENDS) {
+for (const backend of [...BACKENDS, weighted as AnyBackend]) {
   const { type } = backend
 
   test(`${type}: reads back the lease data it publishes`, (t) => {

@@ -1,0 +1,29 @@
+// Every network config of examples/network-config: found good by `flanneld config check`, and run by a daemon.
+import test from 'ava'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+
+const FOLDER = join(ROOT, 'examples/network-config')
+const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))
+
+for (const name of FILES) {
+  test(`examples/network-config/${name} is good, and a daemon runs by it`, async (t) => {
+    const path = join(FOLDER, name)
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { readonly Backend: { readonly Type: string } }
+    const lan = await (await createLab(t)).lan()
+    const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+    await etcd.configure(config)
+    await host.run(`${BUNDLE} config check ${path} ${ARGS.replace(/-iface=\S+/, '')}`)
+    const daemon = await startFlanneld(host, ARGS)
+    await ready(host, daemon)
+    await daemon.line(/ ready: /)
+    t.true((await etcd.etcdctl('get --prefix / --print-value-only')).includes(`"BackendType":"${config.Backend.Type}"`))
+  })
+}
+
+test('there are examples', (t) => {
+  t.true(FILES.length >= 3)
+})
