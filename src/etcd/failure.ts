@@ -32,7 +32,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 /** Anything a call threw, as an EtcdError. `note` is added when given (say, why new TLS files are not in use). */
 export function toEtcdError(thrown: unknown, endpoint: string, note?: string): EtcdError {
   if (thrown instanceof EtcdError) return thrown
-  const text = detailOf(messageOf(thrown))
+  const text = detailOf(messageOf(thrown), endpoint)
   // Errors of streams are gRPC's own, those of calls are etcd3's.
   const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text)
   const detail = why === 'deadline' ? 'no answer in time' : text
@@ -40,7 +40,7 @@ export function toEtcdError(thrown: unknown, endpoint: string, note?: string): E
 }
 
 /** The gRPC message without its wrapping: `connect ECONNREFUSED 10.0.0.1:2379`. */
-function detailOf(message: string): string {
+function detailOf(message: string, endpoint: string): string {
   const text = message
     .replace(/^\d+ [A-Z_]+: /, '')
     .replace(/ ?Resolution note: ?$/s, '')
@@ -51,6 +51,9 @@ function detailOf(message: string): string {
     .replace(/[\s.]+$/, '')
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
   if (advice !== undefined) return `${text}: ${advice}`
+  // What a server that speaks the other protocol does, when it does not say so first.
+  if (text === 'read ECONNRESET')
+    return `${text}: does it speak ${endpoint.startsWith('https') ? 'https' : 'plain http'}?`
   return text === '' ? 'no reason given' : text
 }
 
