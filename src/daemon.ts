@@ -4,7 +4,7 @@ import { coalesce } from './coalesce.ts'
 import { DockerBridge } from './docker-bridge.ts'
 import { messageOf } from './errors.ts'
 import type { Snapshot } from './etcd/store.ts'
-import { openStore } from './etcd/client.ts'
+import { storeOf } from './open-store.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
 import { Events, tellLines } from './events.ts'
@@ -62,14 +62,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
 
   const host = (sight.host = await findHost(kernel, options, log.part('host')))
-  const opened = openStore({
-    endpoints: options.etcdEndpoints,
-    certificateFile: options.etcdCertfile,
-    keyFile: options.etcdKeyfile,
-    caFile: options.etcdCafile,
-    username: options.etcdUsername,
-    password: options.etcdPassword,
-  })
+  const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
   const configuration = await awaitConfiguration({

@@ -2,7 +2,7 @@
 // by the same routes, with the daemon's flags and variables. Invariant: the connection made for that is closed in the end.
 import { askControl, controlPath } from '../control.ts'
 import { EtcdError, OperatorError } from '../errors.ts'
-import { openStore } from '../etcd/client.ts'
+import { storeOf } from '../open-store.ts'
 import { leaseRoutes } from '../lease-routes.ts'
 import type { Options } from '../options/type.ts'
 import { readSubnetEnv } from '../subnet-env.ts'
@@ -15,14 +15,7 @@ export async function askDaemonOrEtcd(options: Options, route: string, body?: un
   const [method = '', url = ''] = route.split(' ')
   const { pathname, searchParams } = new URL(url, 'http://localhost')
   const own = (await readSubnetEnv(options.subnetFile).catch(() => undefined))?.subnet
-  const store = openStore({
-    endpoints: options.etcdEndpoints,
-    certificateFile: options.etcdCertfile,
-    keyFile: options.etcdKeyfile,
-    caFile: options.etcdCafile,
-    username: options.etcdUsername,
-    password: options.etcdPassword,
-  })
+  const store = storeOf(options)
   try {
     const routes = leaseRoutes(() => ({ store, prefix: options.etcdPrefix, own, wrote: () => undefined }))
     const handler = routes.get(`${method} ${pathname}`)

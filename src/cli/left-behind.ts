@@ -1,7 +1,7 @@
 // What a host shows without a running daemon: subnet.env, what is left in the kernel, and etcd where the command line or
 // the environment says where that is. Read only.
 import { EtcdError, OperatorError } from '../errors.ts'
-import { openStore } from '../etcd/client.ts'
+import { storeOf } from '../open-store.ts'
 import type { Store } from '../etcd/store.ts'
 import { LiveKernel } from '../kernel/live.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
@@ -73,14 +73,7 @@ export async function etcdSeen(asked: AskedVerb, env: Environment, own: FoundSub
   const { options } = asked
   let store: Store | undefined
   try {
-    store = openStore({
-      endpoints: options.etcdEndpoints,
-      certificateFile: options.etcdCertfile,
-      keyFile: options.etcdKeyfile,
-      caFile: options.etcdCafile,
-      username: options.etcdUsername,
-      password: options.etcdPassword,
-    })
+    store = storeOf(options)
     return { view: await leasesOf(store, options.etcdPrefix, { own: own?.subnet }) }
   } catch (error) {
     if (error instanceof EtcdError || error instanceof OperatorError) return { error: error.message }
