@@ -14,6 +14,9 @@ import { EtcdError, type EtcdCause, messageOf } from '../errors.ts'
 const TLS = /certificate|SSL routines|TLS|EPROTO|altnames|self.signed|unable to verify|wrong version number/i
 const AUTH = /etcdserver: (user name|authentication|invalid auth|auth|permission|root|revision of auth)/i
 
+/** What Node says of a connection that the other end does not want. */
+const RESET = 'read ECONNRESET'
+
 /** What to do about a cause that etcd, OpenSSL and Node name in their own words only. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(Failed to connect|Protocol error)/, 'closed at once; is this etcd, and is it plain http?'],
@@ -34,7 +37,7 @@ export function toEtcdError(thrown: unknown, endpoint: string, note?: string): E
   if (thrown instanceof EtcdError) return thrown
   const text = detailOf(messageOf(thrown), endpoint)
   // Errors of streams are gRPC's own, those of calls are etcd3's.
-  const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text)
+  const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text, endpoint)
   const detail = why === 'deadline' ? 'no answer in time' : text
   return new EtcdError(why, endpoint, note === undefined ? detail : `${detail} (${note})`)
 }
@@ -57,7 +60,7 @@ function detailOf(message: string, endpoint: string): string {
   return text === '' ? 'no reason given' : text
 }
 
-function causeOf(thrown: unknown, text: string): EtcdCause {
+function causeOf(thrown: unknown, text: string, endpoint: string): EtcdCause {
   if (thrown instanceof GRPCDeadlineExceededError) return 'deadline'
   if (
     thrown instanceof EtcdAuthenticationFailedError ||
@@ -74,7 +77,8 @@ function causeOf(thrown: unknown, text: string): EtcdCause {
     return 'unavailable'
   }
   if (/etcdserver: /.test(text)) return 'refused'
-  if (TLS.test(text)) return 'tls'
+  // A server that speaks plain HTTP only may reset what it takes for garbage before it says a word.
+  if (TLS.test(text) || (endpoint.startsWith('https') && text.startsWith(RESET))) return 'tls'
   if (thrown instanceof GRPCUnavailableError) return 'unreachable'
   // A reset stream, a cancelled call, an open breaker: the connection went away under us.
   return /CANCELLED|INTERNAL|circuit|reset|closed|dropped|ECONN|EPIPE/i.test(messageOf(thrown))
