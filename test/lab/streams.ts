@@ -40,8 +40,12 @@ const CLIENT = `
 export async function startStreams(from: Container, to: Container, count = 32): Promise<Streams> {
   const server = await to.spawn(`${process.execPath} -e "${SERVER}"`)
   await server.line(/ready/)
-  const client = await from.spawn(`${process.execPath} -e "${CLIENT}" ${to.address} ${count}`)
-  await client.line(/ready/)
+  // It ends by itself when no stream could be opened.
+  const client = await waitFor(`${count} streams`, async () => {
+    const begun = await from.spawn(`${process.execPath} -e "${CLIENT}" ${to.address} ${count}`)
+    await begun.line(/ready/)
+    return begun
+  })
   return {
     async stop() {
       await client.stop('SIGTERM')
