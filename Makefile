@@ -163,7 +163,7 @@ screenshots: dist/flanneld
 ## test-faults: everything that can break, broken
 ## test-docker: the founding tutorial, with dockerd on every host
 test-faults test-docker: test-%: dist/flanneld-amd64
-	$(AVA) --timeout=5m --concurrency=1 'test/$*/**/*.test.ts'
+	$(AVA) --timeout=5m 'test/$*/**/*.test.ts'
 
 # Whole Debians with the engines; `make clean` takes them too.
 ENGINES := build/engines/20.10 build/engines/26.1 build/engines/28.5
