@@ -9,7 +9,7 @@ import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { prefix, selfWith, vxlanIntent, vxlanPeer } from '../fake/world.ts'
 import { DAMAGES, type Damage, FOREIGN, type Target } from '../lab/damage.ts'
 import { kernelText } from '../lab/kernel-text.ts'
-import { createLab } from '../lab/lab.ts'
+import { type Host, createLab } from '../lab/lab.ts'
 import { record } from '../lab/reliability.ts'
 
 const PEERS = [22, 23].map((n) => vxlanPeer(n, 100 + n))
@@ -18,6 +18,22 @@ const TARGET: Target = {
   peer: '10.2.22',
   mac: (PEERS[0]?.data as { readonly mac: string }).mac,
   address: '192.168.19.122',
+}
+
+/** A reconciler on a host's kernel that no monitor tells anything, and the lines it logs. */
+function untold(t: ExecutionContext, host: Host): { readonly reconciler: Reconciler; readonly lines: string[] } {
+  const kernel = new LiveKernel(`/proc/${host.pid}/ns/net`)
+  const lines: string[] = []
+  const log = createLog('kernel', 0, (line) => lines.push(line))
+  const reconciler = new Reconciler(kernel, log)
+  const stop = new AbortController()
+  const running = reconciler.run(stop.signal)
+  t.teardown(async () => {
+    stop.abort()
+    await running
+    kernel.close()
+  })
+  return { reconciler, lines }
 }
 
 /** Does each damage and audits; with the longest that took. */
@@ -31,17 +47,7 @@ async function auditEach(
   const host = await (await lab.lan()).host(121)
   await host.run(`${FOREIGN}
     ip link add docker0 type bridge; ip addr add 10.2.21.1/24 dev docker0; ip link set docker0 up`)
-  const kernel = new LiveKernel(`/proc/${host.pid}/ns/net`)
-  const lines: string[] = []
-  const log = createLog('kernel', 0, (line) => lines.push(line))
-  const reconciler = new Reconciler(kernel, log)
-  const stop = new AbortController()
-  const running = reconciler.run(stop.signal)
-  t.teardown(async () => {
-    stop.abort()
-    await running
-    kernel.close()
-  })
+  const { reconciler, lines } = untold(t, host)
   reconciler.want(intent)
   reconciler.peersChanged(
     new Map(peers.map((peer) => [peer.subnet, peer])),
@@ -96,19 +102,7 @@ test.serial('D2: an audit leaves a foreign route in the place of a new peer alon
   const lab = await createLab(t)
   const host = await (await lab.lan()).host(121)
   await host.run('ip route add 10.2.22.0/24 via 192.168.19.120 dev enp0s3 proto static')
-  const kernel = new LiveKernel(`/proc/${host.pid}/ns/net`)
-  const lines: string[] = []
-  const reconciler = new Reconciler(
-    kernel,
-    createLog('kernel', 0, (line) => lines.push(line)),
-  )
-  const stop = new AbortController()
-  const running = reconciler.run(stop.signal)
-  t.teardown(async () => {
-    stop.abort()
-    await running
-    kernel.close()
-  })
+  const { reconciler, lines } = untold(t, host)
   reconciler.want(vxlanIntent())
   await reconciler.settled(reconciler.peersComplete())
   const peer = vxlanPeer(22, 122)
