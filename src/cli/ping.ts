@@ -75,7 +75,7 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   let tallies: Tallies | undefined
   try {
     for (let round = 0; round < count; round++) {
-      const turn = await takeTurn({ path, hint: 0, pinger, mark: () => mark, signal: stop.signal })
+      const turn = await takeTurn({ path, hint: 0, expected: 'answers', pinger, mark: () => mark, signal: stop.signal })
       if (turn === undefined) throw new OperatorError('ping: the raw socket was closed')
       tallies = tallies === undefined ? turn : addedUp(tallies, turn)
     }

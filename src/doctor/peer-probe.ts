@@ -41,7 +41,14 @@ export async function probePeers(
     const turn = async ([subnet, path]: readonly [Prefix, PeerPath]): Promise<void> => {
       const from = performance.now()
       const mark = { subnet: path.tunnel?.source, silent: false, heard: undefined }
-      const tallies = await takeTurn({ path, hint: 0, pinger, mark: () => mark, signal: stop.signal })
+      const tallies = await takeTurn({
+        path,
+        hint: 0,
+        expected: 'answers',
+        pinger,
+        mark: () => mark,
+        signal: stop.signal,
+      })
       if (tallies === undefined) return
       const seen = { evidence: evidence.of(addressOf(subnet)), from, to: performance.now(), at: Date.now() }
       found.set(subnet, judge(UNTRIED, { path, tallies, ...seen }))

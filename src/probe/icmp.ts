@@ -60,6 +60,9 @@ const MARK = 16
 /** Bytes of the smallest packet we send. */
 export const SMALLEST = IP_HEADER + ICMP_HEADER + MARK
 
+/** As many as the largest packet on an Ethernet with jumbo frames has. */
+const ZEROS = Buffer.alloc(9216)
+
 const PROTOCOL_ICMP = 1
 const TTL = 64
 const DF = 0x4000
@@ -160,11 +163,17 @@ function addressAt(bytes: Buffer, at: number): Address {
   return fromBytes(bytes.subarray(at, at + 4))
 }
 
-/** The Internet checksum (RFC 1071): 0 over something that holds a right one. */
+/**
+ * The Internet checksum (RFC 1071): 0 over something that holds a right one. Behind the mark our packets are zeros, which add
+ * nothing: a comparison is quicker than a sum.
+ */
 function checksum(bytes: Buffer): number {
+  const filling = bytes.subarray(ICMP_HEADER + MARK)
+  const empty = filling.length <= ZEROS.length && filling.equals(ZEROS.subarray(0, filling.length))
+  const end = empty ? bytes.length - filling.length : bytes.length
   let sum = 0
-  for (let at = 0; at + 1 < bytes.length; at += 2) sum += bytes.readUInt16BE(at)
-  if (bytes.length % 2 === 1) sum += bytes.readUInt8(bytes.length - 1) << 8
+  for (let at = 0; at + 1 < end; at += 2) sum += bytes.readUInt16BE(at)
+  if (end % 2 === 1) sum += bytes.readUInt8(end - 1) << 8
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   return ~sum & 0xffff
 }

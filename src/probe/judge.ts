@@ -3,7 +3,7 @@ import type { Evidence } from './evidence.ts'
 import type { Cause, PeerHealth } from './health.ts'
 import { noteOf } from './note.ts'
 import type { PeerPath } from './path.ts'
-import { type Tallies, isTooLarge } from './plan.ts'
+import { type Expected, type Tallies, isTooLarge } from './plan.ts'
 import { SMALL, type Tally, answers, countOf, passes } from './tally.ts'
 
 /** What is kept of a peer between its turns. Flat: there may be thousands. */
@@ -50,6 +50,13 @@ const EVIDENCE_MS = 15_000
 
 /** What a state is made of. */
 type Verdict = Pick<PeerHealth, 'state' | 'cause' | 'pathMtu'> & { readonly heardBothWays?: boolean }
+
+/** What is to be expected of a peer's next turn, from what is known of it. */
+export function expectedOf(known: History | undefined): Expected {
+  if (known === undefined || (!known.answered && known.silentTurns < 2)) return 'either'
+  const gone = known.state === 'unreachable' && known.cause === 'host-down'
+  return gone || (known.state === 'unknown' && known.silentTurns > 0) ? 'nothing' : 'answers'
+}
 
 /** Judges a turn; `before` is what the turn before left. */
 export function judge(before: History | undefined, turn: Turn): History {

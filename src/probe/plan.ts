@@ -4,6 +4,7 @@
 // too large, when all of CONFIRMED = 8 packets were lost: p^8 = 8e-9. In ten minutes 16 peers a round have 1,920 turns:
 // 2e-5 false alarms. The second half of them is sent in the same turn, which then takes 2.6 s: a peer that falls silent is
 // found within 8 s in a cluster of up to 16 peers, with a turn each 5 s, and within 15 s in one of 39.
+// Of whom no answer is expected is asked less, until one comes: a cluster has hosts that are switched off.
 import { SMALL, type Tally, answers, countOf, fails, passes, shortens } from './tally.ts'
 
 /** One packet to send. */
@@ -19,9 +20,17 @@ export const STEP_MS = 100
 /** Bursts a turn has at most. */
 export const BURSTS = 6
 
+/**
+ * What the turns before lead one to expect: answers; nothing known, as the peer never answered and had one turn at most
+ * (it gets two before it is called silent: CONFIRMED packets again); or that neither it nor its host answers.
+ */
+export type Expected = 'answers' | 'either' | 'nothing'
+
 /** Packets of one kind in the first burst, and so many in all before their loss means something. */
 const SMALLS = 4
 const FULLS = 2
+/** Small packets each way of asking to one that is gone. */
+const FEELERS = 2
 export const CONFIRMED = 8
 /** Sizes tried at once in the search for the one that passes: 1,400 possible ones are down to one in three bursts. */
 const RUNGS = 12
@@ -34,16 +43,21 @@ export interface Tallies {
 }
 
 /** What to send in burst number `burst`, counted from 0; nothing when the turn is over. */
-export function nextAsks({ tunnel, underlay }: Tallies, burst: number): readonly Ask[] {
-  if (burst === 0) return [...first('tunnel', tunnel), ...first('underlay', underlay)]
+export function nextAsks({ tunnel, underlay }: Tallies, burst: number, expected: Expected): readonly Ask[] {
+  const both = (asks: (lane: Ask['lane'], tally: Tally) => readonly Ask[]): readonly Ask[] => [
+    ...(tunnel === undefined ? [] : asks('tunnel', tunnel)),
+    ...asks('underlay', underlay),
+  ]
+  if (burst === 0 && expected === 'answers') return both((lane, tally) => [...smalls(lane), ...fulls(lane, tally)])
+  if (burst === 0) return both((lane) => smalls(lane, expected === 'nothing' ? FEELERS : SMALLS))
   if (burst >= BURSTS) return []
   if (!answers(tunnel ?? underlay)) {
-    if (burst > 1) return []
-    return [...(tunnel === undefined ? [] : smalls('tunnel')), ...smalls('underlay')]
+    return burst === 1 && (expected === 'answers' || answers(underlay)) ? both((lane) => smalls(lane)) : []
   }
+  if (burst === 1 && expected !== 'answers') return both(fulls)
   // One search at a time: what shortens the path underneath shortens the tunnel as well, unless it lets fragments pass.
-  if (tunnel !== undefined && shortens(tunnel)) return search('tunnel', tunnel, burst)
-  return shortens(underlay) ? search('underlay', underlay, burst) : []
+  if (tunnel !== undefined && shortens(tunnel)) return search('tunnel', tunnel)
+  return shortens(underlay) ? search('underlay', underlay) : []
 }
 
 /** Whether enough full-size packets were lost, while small ones passed, to say that they don't get there. */
@@ -51,18 +65,16 @@ export function isTooLarge(tally: Tally): boolean {
   return shortens(tally) && countOf(tally, tally.full).sent >= CONFIRMED
 }
 
-function first(lane: Ask['lane'], tally: Tally | undefined): readonly Ask[] {
-  if (tally === undefined) return []
-  const fulls = tally.full > SMALL ? FULLS : 0
-  return [...smalls(lane), ...Array.from({ length: fulls }, (_, i) => ({ lane, length: tally.full, step: i * 2 }))]
+function smalls(lane: Ask['lane'], count = SMALLS): readonly Ask[] {
+  return Array.from({ length: count }, (_, step) => ({ lane, length: SMALL, step }))
 }
 
-function smalls(lane: Ask['lane']): readonly Ask[] {
-  return Array.from({ length: SMALLS }, (_, step) => ({ lane, length: SMALL, step }))
+function fulls(lane: Ask['lane'], { full }: Tally): readonly Ask[] {
+  return full > SMALL ? Array.from({ length: FULLS }, (_, i) => ({ lane, length: full, step: i * 2 })) : []
 }
 
-function search(lane: Ask['lane'], tally: Tally, burst: number): readonly Ask[] {
-  const more = burst === 1 ? CONFIRMED - countOf(tally, tally.full).sent : 0
+function search(lane: Ask['lane'], tally: Tally): readonly Ask[] {
+  const more = Math.max(0, CONFIRMED - countOf(tally, tally.full).sent)
   const again = Array.from({ length: more }, (_, i) => ({ lane, length: tally.full, step: i % SMALLS }))
   const rungs = rungsOf(tally).flatMap((length, i) =>
     Array.from({ length: COPIES }, (_, copy) => ({ lane, length, step: ((i % 2) + copy * 2) % SMALLS })),

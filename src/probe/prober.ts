@@ -16,7 +16,7 @@ import { Announcer } from './announce.ts'
 import { EvidenceBook } from './evidence.ts'
 import type { PeerHealth } from './health.ts'
 import type { Mark } from './icmp.ts'
-import { type History, judge } from './judge.ts'
+import { type History, expectedOf, judge } from './judge.ts'
 import { type PeerPath, pathTo } from './path.ts'
 import { type HeardRequest, Pinger } from './pinger.ts'
 import { takeTurn } from './turn.ts'
@@ -51,8 +51,10 @@ const KEPT = 4096
 const MOST = 16_384
 /** From being ready to the first round, about: hosts that start at the same time spread out. Milliseconds. */
 const FIRST_MS = 1000
-/** Between the beginnings of two turns of a round in a small cluster. Milliseconds. */
+/** Between the beginnings of two turns of a round in a small cluster, on average. Milliseconds. */
 const STAGGER_MS = 20
+/** Turns that begin at the same time: a processor that was asleep takes longer to wake up than to send for one peer more. */
+const TOGETHER = 4
 
 /** A peer that was probed, as its lease was then. */
 interface Probed {
@@ -154,9 +156,9 @@ export class Prober {
     const refused = await reconciler.attempted()
     const failing = new Set(refused.map(({ change }) => keyOf(change.object)))
     const gap = overlay.peers.size <= PEERS ? STAGGER_MS : (interval * 1000) / PEERS
-    for (const subnet of chosen) {
+    for (const [i, subnet] of chosen.entries()) {
       void this.#turn(subnet, failing)
-      await pause(gap, signal)
+      if ((i + 1) % TOGETHER === 0) await pause(gap * TOGETHER, signal)
     }
   }
 
@@ -171,7 +173,7 @@ export class Prober {
     const mark = (): Omit<Mark, 'token'> | undefined =>
       overlay.peers.get(subnet) === peer ? this.#markFor(subnet) : undefined
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
-    const tallies = await takeTurn({ path, hint, pinger, mark, signal })
+    const tallies = await takeTurn({ path, hint, expected: expectedOf(before), pinger, mark, signal })
     this.#running.delete(subnet)
     if (tallies === undefined || peer === undefined || pinger !== this.#pinger) return
     const evidence = this.#evidence.of(addressOf(subnet))

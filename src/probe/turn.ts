@@ -1,10 +1,9 @@
 // One peer's turn: sends burst after burst and collects what comes back.
 // Invariant: it ends, at the latest BURSTS times BURST_MS after its last packet; nothing of it waits afterwards.
-import { pause } from '../etcd/wait.ts'
 import type { Mark } from './icmp.ts'
 import type { Lane, PeerPath } from './path.ts'
 import type { Pinger } from './pinger.ts'
-import { type Ask, STEP_MS, type Tallies, nextAsks } from './plan.ts'
+import { type Ask, type Expected, STEP_MS, type Tallies, nextAsks } from './plan.ts'
 import { asked, emptyTally, learned } from './tally.ts'
 
 /** How long the answers to a burst are awaited at most, and at least. Milliseconds. */
@@ -18,6 +17,7 @@ export interface TurnParts {
   readonly path: PeerPath
   /** Bytes that passed in an earlier turn when the full size did not, 0 for none. */
   readonly hint: number
+  readonly expected: Expected
   readonly pinger: Pick<Pinger, 'ask' | 'forget' | 'drained'>
   /** What our packets say, asked anew for each; undefined when the peer is not to be probed any more. */
   readonly mark: () => Omit<Mark, 'token'> | undefined
@@ -25,7 +25,8 @@ export interface TurnParts {
 }
 
 /** Takes the turn; undefined when it was broken off. Never rejects. */
-export async function takeTurn({ path, hint, pinger, mark, signal }: TurnParts): Promise<Tallies | undefined> {
+export async function takeTurn(parts: TurnParts): Promise<Tallies | undefined> {
+  const { path, hint, expected, pinger, mark, signal } = parts
   let tallies: Tallies = {
     tunnel: path.tunnel && emptyTally(path.tunnel.full, hint),
     underlay: emptyTally(path.underlay.full, hint === 0 ? 0 : hint + path.overhead),
@@ -38,7 +39,8 @@ export async function takeTurn({ path, hint, pinger, mark, signal }: TurnParts):
   /** All requests, and those of the burst at hand that are not answered yet. */
   const requests = new Set<number>()
   const waiting = new Set<number>()
-  let answered: () => void = () => undefined
+  const sleep = new Sleep()
+  let allSent = false
 
   const send = (ask: Ask): boolean => {
     const [lane, says] = [lanes[ask.lane], mark()]
@@ -48,35 +50,54 @@ export async function takeTurn({ path, hint, pinger, mark, signal }: TurnParts):
     const sequence = pinger.ask({ source, destination, length: ask.length, df: true, mark: says }, (outcome) => {
       change(ask.lane, (tally) => learned(tally, ask.length, outcome))
       if (outcome.kind === 'answered') waiting.delete(sequence)
-      if (waiting.size === 0) answered()
+      if (allSent && waiting.size === 0) sleep.end()
     })
     requests.add(sequence)
     waiting.add(sequence)
     return true
   }
 
+  const aborted = (): void => sleep.end()
+  signal.addEventListener('abort', aborted, { once: true })
   try {
     for (let burst = 0; ; burst++) {
-      const asks = nextAsks(tallies, burst)
+      const asks = nextAsks(tallies, burst, expected)
       if (asks.length === 0) return tallies
       // Answers to earlier bursts still count, but are not waited for.
       waiting.clear()
+      allSent = false
       const steps = Math.max(...asks.map((ask) => ask.step))
       for (let step = 0; step <= steps; step++) {
-        if (step > 0) await pause(STEP_MS, signal)
+        if (step > 0 && !signal.aborted) await sleep.for(STEP_MS)
         if (signal.aborted) return undefined
         for (const ask of asks) if (ask.step === step && !send(ask)) return undefined
       }
-      if (waiting.size > 0) {
-        const enough = new AbortController()
-        answered = () => enough.abort()
-        await pause(waitOf(tallies), AbortSignal.any([signal, enough.signal]))
-      }
+      allSent = true
+      if (waiting.size > 0) await sleep.for(waitOf(tallies))
       if (signal.aborted) return undefined
-      await pinger.drained()
+      if (waiting.size > 0) await pinger.drained()
     }
   } finally {
+    signal.removeEventListener('abort', aborted)
     pinger.forget(requests)
+  }
+}
+
+/** A pause that can be ended. Turns have several a second: an AbortSignal for each cost more than the packets. */
+class Sleep {
+  #timer: NodeJS.Timeout | undefined
+  #resolve: () => void = () => undefined
+
+  for(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      this.#timer = setTimeout(resolve, milliseconds)
+    })
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#resolve()
   }
 }
 

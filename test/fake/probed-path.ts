@@ -1,8 +1,8 @@
 // A path between two hosts as probes meet it, without hosts: what it loses, what it blocks, how large a packet it takes.
 import type { Evidence } from '../../src/probe/evidence.ts'
-import { type History, type Turn, judge } from '../../src/probe/judge.ts'
+import { type History, type Turn, expectedOf, judge } from '../../src/probe/judge.ts'
 import type { PeerPath } from '../../src/probe/path.ts'
-import { type Ask, type Tallies, nextAsks } from '../../src/probe/plan.ts'
+import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/plan.ts'
 import { asked, emptyTally, learned } from '../../src/probe/tally.ts'
 import type { Address } from '../../src/ip/address.ts'
 
@@ -55,6 +55,7 @@ export function turnIn(
   path: PeerPath,
   world: World,
   hint = 0,
+  expected: Expected = 'answers',
 ): { readonly tallies: Tallies; readonly bursts: readonly (readonly Ask[])[] } {
   let tallies: Tallies = {
     tunnel: path.tunnel && emptyTally(path.tunnel.full, hint),
@@ -62,7 +63,7 @@ export function turnIn(
   }
   const bursts: (readonly Ask[])[] = []
   for (let burst = 0; ; burst++) {
-    const asks = nextAsks(tallies, burst)
+    const asks = nextAsks(tallies, burst, expected)
     if (asks.length === 0) return { tallies, bursts }
     bursts.push(asks)
     for (const { lane, length } of asks) {
@@ -87,7 +88,13 @@ export function life(path: PeerPath, worlds: readonly World[]): readonly History
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
     const from = i * 5000
     const turn: Turn = {
-      ...{ path, tallies: turnIn(path, world, hint).tallies, from, to: from + 2000, at: 1_000_000 + from },
+      ...{
+        path,
+        tallies: turnIn(path, world, hint, expectedOf(before)).tallies,
+        from,
+        to: from + 2000,
+        at: 1_000_000 + from,
+      },
       evidence: { ...NOTHING, ...world.evidence },
     }
     found.push(judge(before, turn))

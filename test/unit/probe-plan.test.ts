@@ -5,6 +5,8 @@ import { CONFIRMED, BURSTS } from '../../src/probe/plan.ts'
 import { SMALL, countOf, passes } from '../../src/probe/tally.ts'
 import { DIRECT, TUNNEL, seeded, turnIn } from '../fake/probed-path.ts'
 
+const EXPECTED = fc.constantFrom('answers', 'either', 'nothing')
+
 test('a peer that is well costs one burst: four small packets and two full ones each way of asking', (t) => {
   const { bursts } = turnIn(TUNNEL, {})
   t.is(bursts.length, 1)
@@ -24,18 +26,52 @@ test('a silent peer is asked eight times before it is called so, in two bursts',
   t.deepEqual(tallies.tunnel && countOf(tallies.tunnel, SMALL), { sent: CONFIRMED, answered: 0 })
 })
 
+test('a peer of which nothing is known is asked with small packets first; full ones follow an answer', (t) => {
+  const well = turnIn(TUNNEL, {}, 0, 'either').bursts
+  t.deepEqual(
+    well.map((asks) => new Set(asks.map(({ length }) => length))),
+    [new Set([SMALL]), new Set([1450, 1500])],
+  )
+  const { tallies, bursts } = turnIn(TUNNEL, { tunnel: { open: false }, underlay: { open: false } }, 0, 'either')
+  t.is(bursts.length, 1)
+  t.is(tallies.tunnel && countOf(tallies.tunnel, SMALL).sent, CONFIRMED / 2, 'the other half is due in its second turn')
+})
+
+test('a peer that is gone costs two packets each way of asking, until one is answered', (t) => {
+  const gone = turnIn(TUNNEL, { tunnel: { open: false }, underlay: { open: false } }, 0, 'nothing')
+  t.deepEqual(
+    gone.bursts.map((asks) => asks.map(({ lane, length }) => [lane, length])),
+    [
+      [
+        ['tunnel', SMALL],
+        ['tunnel', SMALL],
+        ['underlay', SMALL],
+        ['underlay', SMALL],
+      ],
+    ],
+  )
+  const back = turnIn(TUNNEL, {}, 0, 'nothing')
+  t.is(back.tallies.tunnel && passes(back.tallies.tunnel), 1450, 'the full size is proven in the turn it is back')
+  const blocked = turnIn(TUNNEL, { tunnel: { open: false } }, 0, 'nothing')
+  t.is(
+    blocked.tallies.tunnel && countOf(blocked.tallies.tunnel, SMALL).sent,
+    6,
+    'its host is back, so the tunnel is asked on',
+  )
+})
+
 test('a host that drops ICMP beside its tunnel costs nothing more', (t) => {
   t.is(turnIn(TUNNEL, { underlay: { open: false } }).bursts.length, 1)
 })
 
 test('any path MTU is found exactly within one turn, in the tunnel, beneath it and by a plain route', (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: SMALL, max: 1449 }), fc.nat(1500), (mtu, hint) => {
-      const inside = turnIn(TUNNEL, { tunnel: { mtu } }, hint)
+    fc.property(fc.integer({ min: SMALL, max: 1449 }), fc.nat(1500), EXPECTED, (mtu, hint, expected) => {
+      const inside = turnIn(TUNNEL, { tunnel: { mtu } }, hint, expected)
       t.is(inside.tallies.tunnel && passes(inside.tallies.tunnel), mtu)
-      const beneath = turnIn(TUNNEL, { underlay: { mtu } }, hint)
+      const beneath = turnIn(TUNNEL, { underlay: { mtu } }, hint, expected)
       t.is(passes(beneath.tallies.underlay), mtu)
-      t.is(passes(turnIn(DIRECT, { underlay: { mtu } }, hint).tallies.underlay), mtu)
+      t.is(passes(turnIn(DIRECT, { underlay: { mtu } }, hint, expected).tallies.underlay), mtu)
       t.true(inside.bursts.length <= BURSTS)
     }),
   )
@@ -57,8 +93,10 @@ test('whatever is lost, a turn ends, and no size is said to pass that does not',
       fc.nat(),
       fc.double({ min: 0, max: 1, noNaN: true }),
       fc.integer({ min: SMALL, max: 1500 }),
-      (seed, loss, mtu) => {
-        const { tallies, bursts } = turnIn(TUNNEL, { tunnel: { mtu }, loss, random: seeded(seed) })
+      EXPECTED,
+      (seed, loss, mtu, expected) => {
+        const world = { tunnel: { mtu }, loss, random: seeded(seed) }
+        const { tallies, bursts } = turnIn(TUNNEL, world, 0, expected)
         t.true(bursts.length <= BURSTS)
         t.true(bursts.flat().length <= 120, 'bounded cost')
         t.true(passes(tallies.tunnel ?? tallies.underlay) <= mtu)
