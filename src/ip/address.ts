@@ -17,8 +17,8 @@ const QUAD = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{
 export function parseAddress(text: string): Address | undefined {
   const quad = QUAD.exec(text)
   if (quad) return quad.slice(1).every((byte) => Number(byte) <= 255) ? (text as Address) : undefined
-  // isIPv6 is the judge: ip6addr lets "::00001" and a "::" that stands for nothing pass.
-  if (!isIPv6(text) || text.includes('.') || text.includes('%')) return undefined
+  // isIPv6 is the judge: ip6addr lets "::00001" and a "::" that stands for nothing pass. Its first call takes 2 ms.
+  if (!text.includes(':') || text.includes('.') || text.includes('%') || !isIPv6(text)) return undefined
   const parsed = ip6addr.parse(text)
   return parsed.kind() === 'ipv6' ? fromBytes(bytesOf6(parsed)) : undefined
 }

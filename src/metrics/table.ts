@@ -7,7 +7,7 @@ import { ETCD_OPERATIONS } from './etcd-tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
 import { type Metric, type Sample, bucketsOf, countsOf, one } from './sample.ts'
 
-const BOUNDED = `At most ${PEER_SERIES.toLocaleString('en')} peers that are probed, those in trouble first.`
+const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`
 const PEER = { peer: 'its subnet' }
 
 const PEERS: readonly Metric[] = [

@@ -44,9 +44,9 @@ export const RANGE_KEYS: Readonly<Record<Family, Keys>> = {
 const USUAL_LENGTH: Readonly<Record<Family, number>> = { 4: 24, 6: 64 }
 
 /** Where no host can have an address: "this network", loopback, multicast and class E; their like in IPv6. */
-const UNUSABLE: Readonly<Record<Family, readonly Prefix[]>> = {
-  4: prefixes('0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'),
-  6: prefixes('::/64', 'fe80::/10', 'ff00::/8'),
+const UNUSABLE: Readonly<Record<Family, readonly string[]>> = {
+  4: ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'],
+  6: ['::/64', 'fe80::/10', 'ff00::/8'],
 }
 
 /** Reads the range of one family. Throws ConfigError; `warn` is told of what was mended. */
@@ -82,7 +82,7 @@ function parseNetwork(section: Section, family: Family, warn: (text: string) => 
     throw section.error(key, `must be /${longest} or larger: four subnets of four addresses have to fit`)
   }
   const network = prefixOf(parsed.address, parsed.length)
-  if (UNUSABLE[family].some((unusable) => overlaps(unusable, network))) {
+  if (prefixes(UNUSABLE[family]).some((unusable) => overlaps(unusable, network))) {
     throw section.error(
       key,
       'must hold only addresses a host may have: not zero, loopback, link-local, multicast or reserved',
@@ -119,6 +119,6 @@ function parseBound(section: Section, key: string, network: Prefix, subnetLen: n
   return address
 }
 
-function prefixes(...texts: readonly string[]): readonly Prefix[] {
+function prefixes(texts: readonly string[]): readonly Prefix[] {
   return texts.map(parsePrefix).filter((prefix) => prefix !== undefined)
 }
