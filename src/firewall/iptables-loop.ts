@@ -51,7 +51,7 @@ const LEGACY_POLL_MS = 1000
 const BACKOFF_MS = { first: 1000, most: 15_000 }
 const FAMILIES = [4, 6] as const
 /** Without a network known to be ours, cleanup takes every flanneld's rules. */
-const EVERYONES = ['0.0.0.0/0', '::/0'].flatMap((text) => parsePrefix(text) ?? [])
+const EVERYONES = ['0.0.0.0/0', '::/0']
 const TABLE_KEYS = {
   4: TABLES.map((table) => tableKey('ip', table)),
   6: TABLES.map((table) => tableKey('ip6', table)),
@@ -240,7 +240,7 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
     stop,
     async cleanup() {
       await stop()
-      if (mine.length === 0) mine = EVERYONES
+      if (mine.length === 0) mine = EVERYONES.flatMap((text) => parsePrefix(text) ?? [])
       for (const family of FAMILIES) await sweep(family)
     },
   }
