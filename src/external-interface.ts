@@ -76,10 +76,10 @@ function byNameOrAddress(host: HostNetwork, text: string): readonly Candidate[] 
   const address = parseAddress(text)
   if (address !== undefined) {
     const found = withAddress(host, address)
-    return found.length > 0 ? found : `no interface has the address ${address}`
+    return found.length > 0 ? found : `-iface: no interface has the address ${address}`
   }
   const found = host.links.filter((link) => link.name === text)
-  return found.length > 0 ? found.map((link) => ({ link, address: undefined })) : `no interface "${text}"`
+  return found.length > 0 ? found.map((link) => ({ link, address: undefined })) : `-iface: no interface "${text}"`
 }
 
 /** Addresses are matched first, over all interfaces, then names: as in Go. */
@@ -94,14 +94,14 @@ function byRegex(host: HostNetwork, text: string, family: Family): readonly Cand
   )
   const byName = links.filter((link) => regex.test(link.name)).map((link) => ({ link, address: undefined }))
   const found = [...byAddress, ...byName]
-  return found.length > 0 ? found : `no interface matches the expression "${text}"`
+  return found.length > 0 ? found : `-iface-regex: no interface matches the expression "${text}"`
 }
 
 function byRoute(host: HostNetwork, target: Address): readonly Candidate[] | string {
   const own = withAddress(host, target)
   if (own.length > 0) return own
   const found = routeTo(host, target)
-  if (found === undefined) return `no route to ${target}`
+  if (found === undefined) return `-iface-can-reach: no route to ${target}`
   return [{ link: found.link, address: sourceFor(host, found, target) }]
 }
 

@@ -87,11 +87,14 @@ test('every -iface comes before any -iface-regex, and that before -iface-can-rea
 })
 
 test('what was asked for and is not there is an error, never the default route', (t) => {
-  t.is(refusal({ iface: ['eth9'] }), `no interface "eth9": ${THIS_HOST}`)
-  t.is(refusal({ iface: ['10.1.1.1'] }), `no interface has the address 10.1.1.1: ${THIS_HOST}`)
-  t.is(refusal({ ifaceRegex: ['^wlan'] }), `no interface matches the expression "^wlan": ${THIS_HOST}`)
+  t.is(refusal({ iface: ['eth9'] }), `-iface: no interface "eth9": ${THIS_HOST}`)
+  t.is(refusal({ iface: ['10.1.1.1'] }), `-iface: no interface has the address 10.1.1.1: ${THIS_HOST}`)
+  t.is(refusal({ ifaceRegex: ['^wlan'] }), `-iface-regex: no interface matches the expression "^wlan": ${THIS_HOST}`)
   const both = refusal({ iface: ['eth9', 'br0'], ifaceCanReach: ip('2001:db8::1') }, { ...HOST, routes: [] })
-  t.is(both, `no interface "eth9"; interface "br0" is down; no route to 2001:db8::1: ${THIS_HOST}`)
+  t.is(
+    both,
+    `-iface: no interface "eth9"; interface "br0" is down; -iface-can-reach: no route to 2001:db8::1: ${THIS_HOST}`,
+  )
 })
 
 test('-iface-regex is matched against addresses first, over all interfaces, then names, as in Go', (t) => {
@@ -106,7 +109,7 @@ test('-iface-regex passes over what cannot be used, loopback and our own device'
   t.is(choose({ ifaceRegex: ['^(br0|empty0|enp0s8)$'] }).name, 'enp0s8')
   t.regex(
     refusal({ ifaceRegex: ['^10\\.2\\.', '^127'] }),
-    /no interface matches the expression "\^10\\\.2\\\."; no interface/,
+    /-iface-regex: no interface matches the expression "\^10\\\.2\\\."; -iface-regex: no interface/,
   )
 })
 
