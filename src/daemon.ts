@@ -144,11 +144,9 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
       onDrift: (drift) => void reconciler.drift(drift),
       onFailure: (error) =>
         log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
-      onExternalChange: (what) => {
+      onExternalChange: (what, routesLost) => {
         kernel.forgetRoutes()
-        // The kernel drops routes over it without a word when it goes down or loses its address.
-        if (what.split(' ')[1] === overlay.inputs.external.name)
-          reconciler.drift({ type: 'drift', kind: 'route', what })
+        if (routesLost === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
         void hostChanged()
       },
     },

@@ -31,8 +31,11 @@ export interface MonitorOptions {
   isOurNetwork(destination: Prefix): boolean
   /** Something that concerns us was changed by others, or (overrun) may have been. */
   onDrift(drift: Drift): void
-  /** An external device, an address on it or a default route changed; `what` names it. */
-  onExternalChange(what: string): void
+  /**
+   * An external device, an address on it or a default route changed; `what` names it. `routesLost` is the device over which
+   * the kernel may have dropped routes without a word: one set down, or without an address it had.
+   */
+  onExternalChange(what: string, routesLost?: string): void
   /** The socket failed, the first time in a while; another is opened, and then an overrun reported. */
   onFailure(error: KernelError): void
 }
@@ -125,7 +128,7 @@ class Monitor implements Listener {
     else this.#devices.set(record)
     for (const name of new Set([record.name, before])) {
       if (this.#options.isOurDevice(name)) this.#drift('link', message, linkOf({ ...record, name }, this.#nameOf))
-      if (this.#options.isExternalDevice(name)) this.#options.onExternalChange(`link ${name}`)
+      if (this.#options.isExternalDevice(name)) this.#options.onExternalChange(`link ${name}`, name)
     }
   }
 
@@ -133,8 +136,11 @@ class Monitor implements Listener {
     const record = readAddress(message)
     if (record === undefined) return
     const device = this.#nameOf(record.index)
-    if (this.#options.isExternalDevice(device))
-      this.#options.onExternalChange(`address ${device} ${record.address}/${record.length}`)
+    if (this.#options.isExternalDevice(device)) {
+      const what = `address ${device} ${record.address}/${record.length}`
+      if (message.type === nl.RTM_DELADDR) this.#options.onExternalChange(what, device)
+      else this.#options.onExternalChange(what)
+    }
     const object = addressOf({ ...record, permanent: true }, this.#nameOf)
     if (object === undefined || !this.#options.isOurDevice(device)) return
     // There is nothing about an address to be wrong but its absence; IPv6 announces ours late and with port 0.

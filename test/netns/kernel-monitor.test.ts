@@ -16,6 +16,8 @@ const network = prefix('10.0.0.0/8')
 interface Watching {
   readonly seen: string[]
   readonly external: string[]
+  /** Devices over which routes may be lost. */
+  readonly lost: string[]
   stop(): void
 }
 
@@ -32,6 +34,7 @@ const keys = new Set(wanted.map(keyOf))
 async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: number): Promise<Watching> {
   const seen: string[] = []
   const external: string[] = []
+  const lost: string[] = []
   const stop = new AbortController()
   const options = {
     isOurDevice: (name: string) => name === device,
@@ -39,12 +42,15 @@ async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: 
     isWanted: (key: string) => keys.has(key),
     isOurNetwork: (destination: Parameters<typeof contains>[0]) => contains(network, destination),
     onDrift: (drift: Drift) => seen.push(drift.type === 'overrun' ? 'overrun' : `${drift.kind}: ${drift.what}`),
-    onExternalChange: (what: string) => external.push(what),
+    onExternalChange: (what: string, routesLost?: string) => {
+      external.push(what)
+      if (routesLost !== undefined) lost.push(routesLost)
+    },
     onFailure: (error: Error) => seen.push(error.message),
   }
   t.teardown(() => stop.abort())
   await startMonitor(t.context.kernel, options, stop.signal, bufferBytes)
-  return { seen, external, stop: () => stop.abort() }
+  return { seen, external, lost, stop: () => stop.abort() }
 }
 
 test('what we write ourselves is no drift', async (t) => {
@@ -153,23 +159,23 @@ test('what does not concern us is not reported', async (t) => {
   )
 })
 
-const outside: readonly (readonly [command: string, what: string])[] = [
+const outside: readonly (readonly [command: string, what: string, lost?: 'nothing'])[] = [
   ['ip link set eth0 mtu 1400', 'link eth0'],
   ['ip link set eth0 down', 'link eth0'],
   ['ip link set eth1 down', 'link eth0'],
   ['ip link del eth0', 'link eth0'],
   ['ip link set eth0 down && ip link set eth0 name eth7', 'link eth0'],
-  ['ip addr add 192.168.19.130/24 dev eth0', 'address eth0 192.168.19.130/24'],
+  ['ip addr add 192.168.19.130/24 dev eth0', 'address eth0 192.168.19.130/24', 'nothing'],
   ['ip addr del 192.168.19.121/24 dev eth0', 'address eth0 192.168.19.121/24'],
-  ['ip route add default via 192.168.19.1', 'default route'],
+  ['ip route add default via 192.168.19.1', 'default route', 'nothing'],
 ]
-for (const [command, what] of outside) {
+for (const [command, what, nothing] of outside) {
   test(`external interface: ${command} (L7, D10)`, async (t) => {
     const { space } = t.context
-    const { external } = await watch(t)
+    const { external, lost } = await watch(t)
     await space.run(command)
     await waitFor(what, () => external.includes(what))
-    t.pass()
+    t.is(lost.includes('eth0'), nothing === undefined)
   })
 }
 
