@@ -30,13 +30,13 @@ test.after.always(async () => {
 })
 
 test.serial(
-  'E2: etcd stopped for 16 s: nothing withdrawn, two lines, little CPU; what changes after is seen once',
+  'E2: etcd stopped for 30 s: nothing withdrawn, two lines, little CPU; what changes after is seen once',
   async (t) => {
     const watched = await vigil(host, daemon)
     await etcd.kill()
     const stopped = performance.now()
     await waitFor('a line', () => times(watched.lines(), /ECONNREFUSED/) > 0)
-    await waitFor('16 s', () => performance.now() - stopped > 16_000, 30_000)
+    await waitFor('30 s', () => performance.now() - stopped > 30_000, 60_000)
     t.is(times(watched.lines(), /./), 2, watched.lines().join('\n'))
     const cpu = watched.cpu()
     t.true(cpu < 2, `${cpu.toFixed(1)}% of a core`)
@@ -56,7 +56,7 @@ test.serial(
       30_000,
     )
     await record({
-      fault: 'etcd stopped for 16 s',
+      fault: 'etcd stopped for 30 s',
       promise: 'forwarding goes on, changes seen after',
       ms,
       result: `${cpu.toFixed(1)}% CPU`,
