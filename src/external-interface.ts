@@ -153,11 +153,15 @@ function complete(
   }
 }
 
-/** Prefixes reached on a link without a gateway, as its routes say; a default route says nothing about neighbours. */
+/**
+ * Prefixes reached on a link without a gateway, as its addresses and routes say; a default route says nothing about
+ * neighbours. The addresses alone where routes are gone for a moment: what leads over them is no reason to let peers go.
+ */
 function onlinkPrefixes(host: HostNetwork, link: HostLink): readonly Prefix[] {
-  const found = host.routes
-    .filter((route) => route.index === link.index && route.gateway === undefined && lengthOf(route.destination) > 0)
+  const byAddress = addressesOf(host, link).flatMap(({ network }) => network ?? [])
+  const byRoute = host.routes
+    .filter((route) => route.index === link.index && route.gateway === undefined)
     .map((route) => route.destination)
-    .filter((prefix) => isUnicast(addressOf(prefix)))
-  return [...new Set(found)]
+  const found = [...byAddress, ...byRoute].filter((prefix) => lengthOf(prefix) > 0 && isUnicast(addressOf(prefix)))
+  return [...new Set(found)].toSorted()
 }

@@ -24,6 +24,8 @@ export interface HostAddress {
   readonly address: Address
   readonly length: number
   readonly scope: 'global' | 'link' | 'host'
+  /** The network reached with it, by a route of the kernel's own; undefined where it makes none. */
+  readonly network: Prefix | undefined
 }
 
 /** A unicast route of the main table; "0.0.0.0/0" and "::/0" are the defaults. */

@@ -3,8 +3,8 @@
 // notifications, or failed and gave way to another, is reported as overrun, and it goes on.
 import type { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
-import { fromNumber } from '../ip/address.ts'
-import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import { fromNumber, isUnicast } from '../ip/address.ts'
+import { type Prefix, addressOf as baseOf, prefixOf } from '../ip/prefix.ts'
 import { readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
 import * as nl from '../netlink/constants.ts'
@@ -32,8 +32,9 @@ export interface MonitorOptions {
   /** Something that concerns us was changed by others, or (overrun) may have been. */
   onDrift(drift: Drift): void
   /**
-   * An external device, an address on it or a default route changed; `what` names it. `routesLost` is the device over which
-   * the kernel may have dropped routes without a word: one set down, or without an address it had.
+   * An external device, an address on it, a network on its LAN or a default route changed; `what` names it. `routesLost` is
+   * the device over which the kernel may have dropped routes without a word, or take those again that it refused: one set down,
+   * or without an address it had, or with another network on its LAN.
    */
   onExternalChange(what: string, routesLost?: string): void
   /** The socket failed, the first time in a while; another is opened, and then an overrun reported. */
@@ -164,6 +165,12 @@ class Monitor implements Listener {
     const object = routeOf(record, this.#nameOf)
     if (record.destination === '0.0.0.0/0' || record.destination === '::/0')
       this.#options.onExternalChange('default route')
+    else if (record.hop.type === 'device' && isUnicast(baseOf(record.destination))) {
+      const device = this.#nameOf(record.hop.index)
+      // Ours over neighbours on a LAN are refused while the route to it is missing, and can be had again once it is back.
+      if (this.#options.isExternalDevice(device))
+        this.#options.onExternalChange(`route ${record.destination} ${device}`, device)
+    }
     // Another daemon on this host, for another network, has our protocol number as well.
     const ours =
       this.#options.isWanted(keyOf(object)) ||

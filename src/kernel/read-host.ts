@@ -35,8 +35,8 @@ export async function readHost(
     return (message) => {
       const record = readAddress(message)
       if (record === undefined) return
-      const { index, address, length, scope } = record
-      addresses.push({ index, address, length, scope: scopeName(scope) })
+      const { index, address, length, scope, network } = record
+      addresses.push({ index, address, length, scope: scopeName(scope), network })
     }
   })
   if (known !== undefined) return { host: { links, addresses, routes: known }, weight: 0 }

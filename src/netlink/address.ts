@@ -1,5 +1,6 @@
 // Addresses on devices: RTM_*ADDR with ifaddrmsg { family u8, length u8, flags u8, scope u8, index u32 } (rtnetlink(7)).
 import { type Address, familyOf } from '../ip/address.ts'
+import { type Prefix, bitsOf, prefixOf } from '../ip/prefix.ts'
 import type { Message } from './attribute.ts'
 import * as nl from './constants.ts'
 import type { Encode } from './message.ts'
@@ -15,13 +16,16 @@ export interface AddressRecord {
   readonly scope: number
   /** Not one that a router advertisement or a DHCP client gave with a lifetime. */
   readonly permanent: boolean
+  /** The network the kernel makes a route to with it; undefined where it was told to make none (noprefixroute), or is alone. */
+  readonly network: Prefix | undefined
 }
 
 /** Reads RTM_NEWADDR or RTM_DELADDR; undefined for other families than IPv4 and IPv6. */
 export function readAddress(message: Message): AddressRecord | undefined {
   const attributes = message.parse(IFADDRMSG)
   // On a point-to-point device IFA_ADDRESS is the other end; IPv6 has IFA_LOCAL only there.
-  const address = attributes.address(nl.IFA_LOCAL) ?? attributes.address(nl.IFA_ADDRESS)
+  const far = attributes.address(nl.IFA_ADDRESS)
+  const address = attributes.address(nl.IFA_LOCAL) ?? far
   if (address === undefined) return undefined
   const flags = attributes.has(nl.IFA_FLAGS) ? attributes.number(nl.IFA_FLAGS) : message.u8(2)
   return {
@@ -30,7 +34,12 @@ export function readAddress(message: Message): AddressRecord | undefined {
     length: message.u8(1),
     scope: message.u8(3),
     permanent: (flags & nl.IFA_F_PERMANENT) !== 0,
+    network: (flags & nl.IFA_F_NOPREFIXROUTE) === 0 ? networkOf(address, far, message.u8(1)) : undefined,
   }
+}
+
+function networkOf(own: Address, far: Address = own, length: number): Prefix | undefined {
+  return own === far && length === bitsOf(familyOf(own)) ? undefined : prefixOf(far, length)
 }
 
 /** Asks for the addresses of both families; of one device when its index is not 0. */

@@ -97,7 +97,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
         { ...link, index: 2, name: 'eth0', mtu: 1500 },
         { ...link, index: 3, name: 'flannel.1', mtu: 1450 },
       ],
-      addresses: [{ index: 2, address: EXTERNAL.address, length: 24, scope: 'global' }],
+      addresses: [{ index: 2, address: EXTERNAL.address, length: 24, scope: 'global', network: undefined }],
       routes: [{ destination: '192.168.19.0/24' as Prefix, index: 2, gateway: undefined, metric: 0 }],
     },
     external: { value: EXTERNAL },

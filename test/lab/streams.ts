@@ -26,7 +26,7 @@ const CLIENT = `
   for (let i = 0; i < Number(count); i++) {
     const socket = require('node:net').connect(${PORT}, address, () => ++open == count && console.log('ready'))
     const timer = setInterval(() => socket.write('x'), 20)
-    socket.on('error', () => {}).on('close', () => { clearInterval(timer); alive.delete(socket) })
+    socket.on('error', (error) => console.error(error.message)).on('close', () => { clearInterval(timer); alive.delete(socket) })
     socket.on('data', () => { echoes++; if (stopping) alive.add(socket) })
   }
   process.on('SIGTERM', () => {

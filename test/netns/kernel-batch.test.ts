@@ -66,6 +66,8 @@ test('concurrent calls do not mix their answers', async (t) => {
 test('the host as the choice of an interface wants it', async (t) => {
   const { kernel, space } = t.context
   await space.run('ip route add default via 192.168.19.1 metric 5; ip addr add fc00::9/64 dev eth0 nodad')
+  await space.run(`ip addr add 10.60.0.1 peer 10.60.9.1/24 dev eth0; ip addr add 10.61.0.1/24 dev eth0 noprefixroute
+    ip addr add 10.62.0.1/32 dev eth0`)
   await space.run(`ip nexthop add id 9 via 192.168.19.2 dev eth0 && ip route add 11.0.0.0/8 nhid 9
     ip route add unreachable 12.0.0.0/8`)
   const { links, addresses, routes } = await kernel.readHost()
@@ -79,8 +81,11 @@ test('the host as the choice of an interface wants it', async (t) => {
   t.deepEqual(
     addresses.filter((own) => own.index === index && own.scope === 'global'),
     [
-      { index, address: ip('192.168.19.121'), length: 24, scope: 'global' },
-      { index, address: ip('fc00::9'), length: 64, scope: 'global' },
+      { index, address: ip('192.168.19.121'), length: 24, scope: 'global', network: prefix('192.168.19.0/24') },
+      { index, address: ip('10.60.0.1'), length: 24, scope: 'global', network: prefix('10.60.9.0/24') },
+      { index, address: ip('10.61.0.1'), length: 24, scope: 'global', network: undefined },
+      { index, address: ip('10.62.0.1'), length: 32, scope: 'global', network: undefined },
+      { index, address: ip('fc00::9'), length: 64, scope: 'global', network: prefix('fc00::/64') },
     ],
   )
   t.true(addresses.some(({ address, scope }) => address === '127.0.0.1' && scope === 'host'))

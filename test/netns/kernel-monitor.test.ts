@@ -168,6 +168,8 @@ const outside: readonly (readonly [command: string, what: string, lost?: 'nothin
   ['ip addr add 192.168.19.130/24 dev eth0', 'address eth0 192.168.19.130/24', 'nothing'],
   ['ip addr del 192.168.19.121/24 dev eth0', 'address eth0 192.168.19.121/24'],
   ['ip route add default via 192.168.19.1', 'default route', 'nothing'],
+  ['ip route del 192.168.19.0/24', 'route 192.168.19.0/24 eth0'],
+  ['ip route add 10.99.0.0/24 dev eth0', 'route 10.99.0.0/24 eth0'],
 ]
 for (const [command, what, nothing] of outside) {
   test(`external interface: ${command} (L7, D10)`, async (t) => {

@@ -47,7 +47,13 @@ const host = (...addresses: readonly (readonly [number, string, number])[]): Hos
     { index: 3, name: 'docker0', mtu: 1450, mac: undefined, up: true, carrier: true, loopback: false },
     { index: 4, name: 'flannel.1', mtu: 1450, mac: undefined, up: true, carrier: true, loopback: false },
   ],
-  addresses: addresses.map(([index, text, length]) => ({ index, address: address(text), length, scope: 'global' })),
+  addresses: addresses.map(([index, text, length]) => ({
+    index,
+    address: address(text),
+    length,
+    scope: 'global',
+    network: undefined,
+  })),
   routes: [],
 })
 const ours = (device: string): boolean => device.startsWith('flannel.')

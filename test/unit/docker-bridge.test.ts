@@ -14,7 +14,7 @@ function host(address: string, { mtu = 1450, carrier = true, length = 24, name =
   if (parsed === undefined) throw new Error(address)
   return {
     links: [{ index: 7, name, mtu, mac: undefined, up: true, carrier, loopback: false }],
-    addresses: [{ index: 7, address: parsed, length, scope: 'global' }],
+    addresses: [{ index: 7, address: parsed, length, scope: 'global', network: undefined }],
     routes: [],
   }
 }

@@ -1,9 +1,9 @@
 // The host the tests of the interface choice look at: the tutorial's, with a second card, an address added by hand, IPv6, a
 // bridge that is down, a card without address, one with a tiny MTU and our own device.
 import type { HostAddress, HostLink, HostNetwork, HostRoute } from '../../src/external-interface.ts'
-import { type Address, parseAddress } from '../../src/ip/address.ts'
+import { type Address, familyOf, parseAddress } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
-import { parseInterfacePrefix, parsePrefix } from '../../src/ip/prefix.ts'
+import { parseInterfacePrefix, parsePrefix, prefixOf } from '../../src/ip/prefix.ts'
 
 export function known<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError('bad test value')
@@ -18,7 +18,9 @@ export function link(index: number, name: string, more: Partial<HostLink> = {}):
 }
 
 export function address(index: number, text: string, scope: HostAddress['scope'] = 'global'): HostAddress {
-  return { index, scope, ...known(parseInterfacePrefix(text)) }
+  const own = known(parseInterfacePrefix(text))
+  const alone = own.length === (familyOf(own.address) === 4 ? 32 : 128)
+  return { index, scope, ...own, network: alone ? undefined : prefixOf(own.address, own.length) }
 }
 
 export function route(destination: string, index: number, gateway?: string, metric = 0): HostRoute {

@@ -44,8 +44,8 @@ test("with nothing asked for, the default route's interface of the lowest metric
     publicAddress: ip('192.168.19.121'),
     publicAddress6: ip('2001:db8:19::121'),
     onlink: [
-      known(parsePrefix('192.168.19.0/24')),
       known(parsePrefix('169.254.0.0/16')),
+      known(parsePrefix('192.168.19.0/24')),
       known(parsePrefix('2001:db8:19::/64')),
     ],
   })
@@ -187,7 +187,18 @@ test('onlink holds what the interface reaches without a gateway: no default, no 
     route('10.77.0.0/24', 3),
   ]
   t.deepEqual(choose({ iface: ['enp0s8'] }, { ...HOST, routes }).onlink, [
-    known(parsePrefix('10.9.0.0/16')),
     known(parsePrefix('10.77.0.0/24')),
+    known(parsePrefix('10.9.0.0/16')),
   ])
+})
+
+test('onlink is the same while all routes are gone: the addresses say what is on the LAN', (t) => {
+  const [whole, flushed] = [choose({ iface: ['enp0s3'] }), choose({ iface: ['enp0s3'] }, { ...HOST, routes: [] })]
+  t.deepEqual(flushed, whole)
+})
+
+test('onlink is what routes say where the kernel makes none for an address (noprefixroute)', (t) => {
+  const addresses = HOST.addresses.map((own) => ({ ...own, network: undefined }))
+  const { onlink } = choose({ iface: ['enp0s3'] }, { ...HOST, addresses, routes: [route('192.168.19.0/24', 2)] })
+  t.deepEqual(onlink, [known(parsePrefix('192.168.19.0/24'))])
 })

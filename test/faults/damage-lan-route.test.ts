@@ -1,0 +1,52 @@
+// The route to the hosts' own LAN is gone for a while, as when a DHCP client or an operator makes it anew: peers on that
+// LAN stay peers, and what could not be put back without it is there once it is.
+import test from 'ava'
+import { type Node, createCluster } from '../lab/cluster.ts'
+import { kernelText } from '../lab/kernel-text.ts'
+import { startPings } from '../lab/ping.ts'
+import { record } from '../lab/reliability.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const LAN = '192.168.19.0/24 dev enp0s3 proto kernel scope link src 192.168.19.121'
+
+test.serial('D2: the route to the LAN deleted: no peer leaves, no packet is lost (host-gw)', async (t) => {
+  const { nodes } = await createCluster(t, { backend: { Type: 'host-gw' } })
+  const [a, b] = nodes as [Node, Node]
+  const before = (await kernelText(a.host)).ours
+  const pings = await startPings(a.container, b.container.address)
+  await waitFor('pings', () => pings.received() > 5)
+  await a.host.run(`ip route del ${LAN}`)
+  // An audit looks at everything again, and asks the host for its interface.
+  const flowing = pings.received()
+  await waitFor('two audits of pings', () => pings.received() > flowing + 2100, 60_000)
+  t.is((await kernelText(a.host)).ours, before)
+  t.notRegex(a.daemon.output(), / left:|refused/)
+  await a.host.run(`ip route add ${LAN}`)
+  t.is((await pings.stop()).lost, 0)
+})
+
+for (const type of ['host-gw', 'vxlan'])
+  test.serial(
+    `D2: the route to the LAN and all of ours gone for a while: whole within 1 s of its return (${type})`,
+    async (t) => {
+      const args = '-audit-interval=600 -nexthop-objects=never'
+      const { nodes } = await createCluster(t, { backend: { Type: type }, args })
+      const [a, b] = nodes as [Node, Node]
+      const before = (await kernelText(a.host)).ours
+      const refused = async (): Promise<boolean> =>
+        type === 'vxlan' ? (await kernelText(a.host)).ours === before : / kernel refused add /.test(a.daemon.output())
+      await a.host.run(`ip route del ${LAN}; ip route flush proto 142`)
+      await waitFor('what can be put back is, the rest refused', refused)
+      const pings = await startPings(a.container, b.container.address)
+      await a.host.run(`ip route add ${LAN}`)
+      const start = Date.now()
+      await waitFor('whole', async () => (await kernelText(a.host)).ours === before)
+      const ms = Date.now() - start
+      t.true(ms <= 1000, `whole after ${ms} ms`)
+      t.notRegex(a.daemon.output(), / left:|lease refused/)
+      await waitFor('pings after it', () => pings.received() > 5)
+      await pings.stop()
+      const fault = `routes to the LAN and to peers gone for a while (${type})`
+      await record({ fault, promise: 'whole within 1 s', ms, test: t.title })
+    },
+  )
