@@ -11,14 +11,14 @@ test('doctor: docker0 and br-netfilter, with dockerd', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: { Type: 'vxlan' } })
   const [host, other] = [await lan.host(121), await lan.host(122)]
   const [daemon, peer] = [await startFlanneld(host, `${ARGS} -ip-masq`), await startFlanneld(other, ARGS)]
   const { FLANNEL_SUBNET: subnet = '' } = await ready(host, daemon)
   await ready(other, peer)
   const failing = async (): Promise<readonly string[]> => (await consult(host)).faults.map(({ check }) => check)
 
-  const old = await startDocker(lab, host, '--bip=10.2.9.1/24 --mtu=1450')
+  const old = await startDocker(lab, host, '--bip=10.2.99.1/24 --mtu=1450')
   const [stale] = (await consult(host)).faults
   t.is(stale?.check, 'docker0')
   t.regex(stale?.fix ?? '', /run flanneld docker-opts and restart dockerd/)

@@ -11,8 +11,6 @@ import { more, startStreams } from '../lab/streams.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const GO_MAC = 'c6:d2:32:6f:8f:44'
-const GO_SUBNET = '10.2.5'
-const GO_ENV = { FLANNEL_NETWORK: '10.2.0.0/16', FLANNEL_SUBNET: `${GO_SUBNET}.1/24`, FLANNEL_IPMASQ: 'false' }
 
 /** What Go's flanneld v0.20.2 leaves of a peer on a vxlan host; routes carry no protocol of its own. */
 function goPeer(subnet: string, mac: string, address: string): string {
@@ -40,8 +38,15 @@ async function afterGo(cluster: Cluster, peer: Node, type: 'vxlan' | 'host-gw'):
   const vxlan = type === 'vxlan'
   const mtu = vxlan ? 1450 : 1500
   const data = vxlan ? { BackendData: { VNI: 1, VtepMAC: GO_MAC } } : {}
-  await goLease(cluster, GO_SUBNET, { BackendType: type, ...data })
-  const env = { ...GO_ENV, FLANNEL_MTU: String(mtu) }
+  // The other host chose its own by chance.
+  const subnet = peer.subnet === '10.2.5' ? '10.2.6' : '10.2.5'
+  await goLease(cluster, subnet, { BackendType: type, ...data })
+  const env = {
+    FLANNEL_NETWORK: '10.2.0.0/16',
+    FLANNEL_SUBNET: `${subnet}.1/24`,
+    FLANNEL_IPMASQ: 'false',
+    FLANNEL_MTU: String(mtu),
+  }
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   await host.run('cat >/run/flannel/subnet.env', `${lines.join('\n')}\n`)
   await host.run(`set -e; iptables -P FORWARD DROP; ${GO_RULES}`)
@@ -49,14 +54,14 @@ async function afterGo(cluster: Cluster, peer: Node, type: 'vxlan' | 'host-gw'):
     vxlan
       ? `set -e
         ip link add flannel.1 address ${GO_MAC} mtu 1450 type vxlan id 1 dev enp0s3 local 192.168.19.121 dstport 8472 nolearning
-        ip addr add ${GO_SUBNET}.0/32 dev flannel.1
+        ip addr add ${subnet}.0/32 dev flannel.1
         ip link set flannel.1 up
         ${goPeer(peer.subnet, await macOf(peer), peer.host.address)}
         ${goPeer('10.2.200', '0a:00:00:00:00:c8', '192.168.19.200')}`
       : `set -e
         ip route add ${peer.subnet}.0/24 via ${peer.host.address} dev enp0s3`,
   )
-  return { host, env, subnet: GO_SUBNET, container: await standIn(host, env) }
+  return { host, env, subnet, container: await standIn(host, env) }
 }
 
 /** How many etcd leases there are. */

@@ -80,12 +80,12 @@ ailmentTests({ args: '-probe-interval=0' }, [
   {
     check: 'docker0',
     fault: 'a bridge with an older subnet',
-    make: ({ own }) => `ip addr del ${own.subnet}.1/24 dev docker0; ip addr add 10.2.9.1/24 dev docker0`,
+    make: ({ own }) => `ip addr del ${own.subnet}.1/24 dev docker0; ip addr add 10.2.99.1/24 dev docker0`,
     reaches: false,
     cause: /docker0 is not as leased: peers do not reach its containers/,
     fix: /run flanneld docker-opts and restart dockerd/,
-    proof: /has 10\.2\.9\.1\/24/,
-    mend: ({ own }) => `ip addr del 10.2.9.1/24 dev docker0; ip addr add ${own.subnet}.1/24 brd + dev docker0`,
+    proof: /has 10\.2\.99\.1\/24/,
+    mend: ({ own }) => `ip addr del 10.2.99.1/24 dev docker0; ip addr add ${own.subnet}.1/24 brd + dev docker0`,
   },
   {
     check: 'firewall',
