@@ -144,9 +144,9 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
       onDrift: (drift) => void reconciler.drift(drift),
       onFailure: (error) =>
         log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
-      onExternalChange: (what, routesLost) => {
+      onExternalChange: (what, routesOver) => {
         kernel.forgetRoutes()
-        if (routesLost === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
+        if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
         void hostChanged()
       },
     },

@@ -32,11 +32,11 @@ export interface MonitorOptions {
   /** Something that concerns us was changed by others, or (overrun) may have been. */
   onDrift(drift: Drift): void
   /**
-   * An external device, an address on it, a network on its LAN or a default route changed; `what` names it. `routesLost` is
-   * the device over which the kernel may have dropped routes without a word, or take those again that it refused: one set down,
-   * or without an address it had, or with another network on its LAN.
+   * An external device, an address on it, a network on its LAN or a default route changed; `what` names it. `routesOver` is
+   * the device over which the kernel may now have fewer routes of ours than we know, without a word: one set down, without an
+   * address it had, or with another network on its LAN, over which it may also take again what it refused.
    */
-  onExternalChange(what: string, routesLost?: string): void
+  onExternalChange(what: string, routesOver?: string): void
   /** The socket failed, the first time in a while; another is opened, and then an overrun reported. */
   onFailure(error: KernelError): void
 }

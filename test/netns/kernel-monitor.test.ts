@@ -42,9 +42,9 @@ async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: 
     isWanted: (key: string) => keys.has(key),
     isOurNetwork: (destination: Parameters<typeof contains>[0]) => contains(network, destination),
     onDrift: (drift: Drift) => seen.push(drift.type === 'overrun' ? 'overrun' : `${drift.kind}: ${drift.what}`),
-    onExternalChange: (what: string, routesLost?: string) => {
+    onExternalChange: (what: string, routesOver?: string) => {
       external.push(what)
-      if (routesLost !== undefined) lost.push(routesLost)
+      if (routesOver !== undefined) lost.push(routesOver)
     },
     onFailure: (error: Error) => seen.push(error.message),
   }
