@@ -35,7 +35,7 @@ for (const [what, backend, args] of [
     const lab = await createLab(t)
     const lan = await lab.lan()
     const etcd = await etcdHost(lan)
-    await etcd.configure({ Network: '10.2.0.0/16', Backend: backend })
+    await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: backend })
     const [host, other] = [await lan.host(121), await lan.host(122)]
     await host.run(FOREIGN)
     await waitFor('addresses to settle', async () => !(await host.run('ip addr')).includes('tentative'))

@@ -6,6 +6,7 @@ import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
 import { health } from '../lab/health.ts'
 import { type Lan, createLab } from '../lab/lab.ts'
+import { subnetBeside } from '../lab/subnets.ts'
 import { verb } from '../lab/verb.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -115,17 +116,18 @@ test('what another host has is never taken, with or without a daemon', async (t)
   const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
   await daemon.line(/ ready: /)
   const subnet = own.replace('.1/', '.0/')
-  await verb(desk, `reserve 10.2.250.0/24 192.168.19.150 ${ARGS}`)
+  const [awaited, free] = [`${subnetBeside(own)}/24`, `${subnetBeside(own, subnetBeside(own))}/24`]
+  t.is((await verb(desk, `reserve ${awaited} 192.168.19.150 ${ARGS}`)).code, 0)
   const before = await etcd.etcdctl(`get --prefix ${PREFIX}/ -w json`).then((text) => text.slice(text.indexOf('"kvs"')))
   for (const [at, args, message] of [
     [desk, `reserve ${subnet} 192.168.19.9 ${ARGS}`, /leased to 192\.168\.19\.121: a lease of another host is never/],
     [host, `reserve ${subnet} 192.168.19.9`, /leased to 192\.168\.19\.121: a lease of another host is never taken/],
-    [host, 'reserve 10.2.250.0/24 192.168.19.9', /reserved for 192\.168\.19\.150: release it first/],
+    [host, `reserve ${awaited} 192.168.19.9`, /reserved for 192\.168\.19\.150: release it first/],
     [host, 'reserve 10.2.0.0/24 192.168.19.9', /must be one of the network's subnets: \/24 from 10\.2\.1\.0/],
     [host, 'reserve 10.2.3.4/24 192.168.19.9', /must be a subnet, such as 10\.2\.3\.0\/24/],
     [host, 'reserve 10.2.3.0/24 myhost', /"myhost": must be an IPv4 address/],
     [host, `release ${subnet}`, /leased to 192\.168\.19\.121, not reserved/],
-    [desk, `release 10.2.66.0/24 ${ARGS}`, /10\.2\.66\.0\/24: nothing reserves it/],
+    [desk, `release ${free} ${ARGS}`, /10\.2\.20\d\.0\/24: nothing reserves it/],
   ] as const) {
     const refused = await verb(at, args)
     t.is(refused.code, 1, args)
@@ -136,7 +138,7 @@ test('what another host has is never taken, with or without a daemon', async (t)
   t.regex(bare.output, /^flanneld: reserve: something is missing.*\nSee flanneld reserve -help\.\n$/s)
   const after = await etcd.etcdctl(`get --prefix ${PREFIX}/ -w json`).then((text) => text.slice(text.indexOf('"kvs"')))
   t.is(after, before)
-  const freed = await verb(host, 'release 10.2.250.0/24')
-  t.is(freed.output, '10.2.250.0/24 is free: nobody had taken it\n')
-  t.is(await stored(etcd, '10.2.250.0'), undefined)
+  const freed = await verb(host, `release ${awaited}`)
+  t.is(freed.output, `${awaited} is free: nobody had taken it\n`)
+  t.is(await stored(etcd, awaited.replace('/24', '')), undefined)
 })

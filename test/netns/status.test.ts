@@ -3,6 +3,7 @@ import test from 'ava'
 import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { createLab } from '../lab/lab.ts'
+import { subnetBeside } from '../lab/subnets.ts'
 import { verb } from '../lab/verb.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -44,19 +45,26 @@ test('status says whole, degraded with cause and mend, and what is left when no 
     /flanneld\.sock: permission denied: run as root.*\n1$/m,
   )
 
-  await host.run('ip link add docker0 type bridge && ip addr add 10.2.250.1/24 dev docker0 && ip link set docker0 up')
+  // Not the host's own, whichever it chose.
+  const beside = subnetBeside(own)
+  const address = beside.replace(/0$/, '1/24')
+  const escaped = beside.replaceAll('.', '\\.')
+  await host.run(`ip link add docker0 type bridge && ip addr add ${address} dev docker0 && ip link set docker0 up`)
   const stale = await ask()
   t.is(stale.code, 1)
   t.regex(
     stale.stdout,
-    /^● degraded {3}docker0 is stale[^]*→ docker0: has 10\.2\.250\.1\/24, leased is .*restart dockerd/m,
+    new RegExp(
+      `^● degraded {3}docker0 is stale[^]*→ docker0: has ${escaped.replace(/0$/, '1/24')}, leased is .*restart dockerd`,
+      'm',
+    ),
   )
   await host.run('ip link del docker0')
 
-  await host.run('ip route add 10.2.77.0/24 via 192.168.19.1 dev enp0s3 proto static')
+  await host.run(`ip route add ${beside}/24 via 192.168.19.1 dev enp0s3 proto static`)
   await other.run(
     'mkdir -p /run/flannel && cat > /run/flannel/subnet.env',
-    'FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=10.2.77.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n',
+    `FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=${address}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
   )
   const peer = await startFlanneld(other, ARGS)
   await peer.line(/ready:/)
@@ -64,9 +72,9 @@ test('status says whole, degraded with cause and mend, and what is left when no 
   const found = await ask()
   t.is(found.code, 1)
   const [, command = ''] =
-    /→ in our way and not ours: 10\.2\.77\.0\/24 via 192\.168\.19\.1 dev enp0s3 proto static: remove it\. Run: (.*)/.exec(
-      found.stdout,
-    ) ?? []
+    new RegExp(
+      `→ in our way and not ours: ${escaped}/24 via 192\\.168\\.19\\.1 dev enp0s3 proto static: remove it\\. Run: (.*)`,
+    ).exec(found.stdout) ?? []
   await host.run(command)
   await waitFor('what was told to be the mend to mend it', async () => !/conflict/.test((await ask()).stdout))
 
