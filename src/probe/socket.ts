@@ -25,6 +25,8 @@ export interface IcmpEvents {
 const ICMP = 1
 const IPPROTO_IP = 0
 const IP_HDRINCL = 3
+const IP_MTU_DISCOVER = 10
+const IP_PMTUDISC_INTERFACE = 4
 const SOL_SOCKET = 1
 const SO_TYPE = 3
 const SO_PROTOCOL = 38
@@ -53,6 +55,9 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
   try {
     keepFromChildren(id)
     socket.setOption(IPPROTO_IP, IP_HDRINCL, 1)
+    // What our kernel has learned of a path holds for its own packets, not for containers' in the tunnel, and for ten
+    // minutes: probes neither go by it nor add to it.
+    socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_INTERFACE)
   } catch (error) {
     close()
     throw error

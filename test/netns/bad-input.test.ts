@@ -13,7 +13,10 @@ test.before(async (t) => {
 })
 test.after.always((t) => t.context.lab.close())
 
-/** A daemon that gives up within 2 s and says why in one line that has all of `named` in it. */
+/**
+ * A daemon that gives up within 5 s (2 s where the machine has nothing else to do) and says why in one line that has all
+ * of `named` in it.
+ */
 async function givesUp(
   t: ExecutionContext<{ host: Host }>,
   args: string,
@@ -29,7 +32,7 @@ async function givesUp(
   const took = performance.now() - began
   t.is(signal, null, daemon.output())
   t.not(code, 0)
-  t.true(took < 2000, `took ${took} ms`)
+  t.true(took < 5000, `took ${took} ms`)
   const said = errors(daemon)
   t.is(said.length, 1, daemon.output())
   for (const what of named)
