@@ -9,6 +9,9 @@ import { acquireLease } from '../../src/lease/own.ts'
 import { waitFor } from '../lab/wait.ts'
 import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/claims.ts'
 
+/** Ten renewals' time for the living hosts of these tests: this process has more to do than to renew. */
+const ALIVE_SECONDS = 6
+
 test('L1: 100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
   const { etcd, options } = await lab(t)
   const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.endpoint] }))
@@ -108,7 +111,7 @@ test('a lease outside the config is given up with the new one, its etcd lease us
 test('L6: our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {
   const l = await lab(t)
   const { store, lines } = l
-  const options = { ...l.options, liveFor: 2 }
+  const options = { ...l.options, liveFor: ALIVE_SECONDS }
   const other = await acquireLease(store, PREFIX, claimOf(1), l.options)
   const kept = new AbortController()
   t.teardown(() => kept.abort())
@@ -137,7 +140,7 @@ test('L6: a host id cloned to a second living host: each keeps a lease of its ow
     value: () => valueOf('192.168.19.2' as Address, 'host-1'),
     previousSubnet,
   })
-  const second = await acquireLease(l.store, PREFIX, clone, { ...l.options, liveFor: 2 })
+  const second = await acquireLease(l.store, PREFIX, clone, { ...l.options, liveFor: ALIVE_SECONDS })
   t.not(second.subnet, first.subnet)
   t.is((await owner(l.store, first.subnet))?.modRevision, first.modRevision)
   t.deepEqual(await acquireLease(l.store, PREFIX, clone, l.options), second, 'and after a restart, at once')
