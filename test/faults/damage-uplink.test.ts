@@ -38,16 +38,17 @@ for (const type of ['vxlan', 'host-gw']) {
       )
       const flowing = pings.received()
       await waitFor('pings after it', () => pings.received() > flowing)
+      // With host-gw pings may still come by what the kernel remembers of the old address.
+      const forgotten = async (): Promise<boolean> =>
+        !(await shows(b, 'bridge fdb show dev flannel.1; ip route; nft list ruleset', /192\.168\.19\.121/))
+      await waitFor('the peer to have forgotten the old address', forgotten)
       const ms = Date.now() - start
-      t.true(ms < 1000, `pings flow after ${ms} ms`)
+      t.true(ms < 1000, `whole after ${ms} ms`)
       t.is((await cluster.etcd.leases()).length, 2)
       t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
       if (type === 'vxlan') {
         t.true(await shows(a, 'ip -d link show flannel.1', /local 192\.168\.19\.131 /))
         t.true(await shows(b, 'bridge fdb show dev flannel.1', /dst 192\.168\.19\.131 self permanent/))
-        t.false(await shows(b, 'bridge fdb show dev flannel.1; ip route; nft list ruleset', /192\.168\.19\.121/))
-      } else {
-        t.false(await shows(b, 'ip route', /192\.168\.19\.121/))
       }
       const { longestGap } = await pings.stop()
       const result = `longest time without a packet ${longestGap} ms`
