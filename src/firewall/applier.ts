@@ -4,7 +4,16 @@
 import type { Family } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { OperatorError } from '../errors.ts'
-import { type Iptables, applyTransaction, findIptables, legacyIptables, readRuleset, removeOurs } from './iptables.ts'
+import {
+  ATTEMPTS,
+  type Iptables,
+  apart,
+  applyTransaction,
+  findIptables,
+  legacyIptables,
+  readRuleset,
+  removeOurs,
+} from './iptables.ts'
 import { type LegacyTables, legacyTableNames, openLegacyTables } from './legacy.ts'
 import { type DockerChains, type FirewallInput, desiredChains } from './rules.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -35,8 +44,6 @@ export interface Applier {
   close(): void
 }
 
-/** Somebody who writes at the same time makes us read something else than we wrote; not for ever. */
-const ATTEMPTS = 3
 /** Comparing entries once a second may cost half a percent of a core. */
 const DEAR_MS = 5
 
@@ -99,6 +106,7 @@ export function createApplier(runner: Runner, family: Family, netns?: string): A
         } catch (error) {
           // Somebody else's change between reading and writing: read again.
           if (written + 1 === ATTEMPTS) throw error
+          await apart()
         }
       }
       // Some iptables prints these rules in other words, or somebody undoes them as fast as we write them.

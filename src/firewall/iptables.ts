@@ -1,5 +1,6 @@
 // The iptables programs: which of them hold the rules of this host, reading a ruleset, applying a transaction.
 // Invariant: one process to read, one to apply (iptables-restore --noflush: each table's part is atomic).
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Family } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { legacyTableNames } from './legacy.ts'
@@ -19,6 +20,15 @@ export interface Iptables {
   readonly forGood: boolean
   readonly save: string
   readonly restore: string
+}
+
+/** Somebody who writes at the same time makes us fail, or read something else than we wrote; not for ever. */
+export const ATTEMPTS = 5
+const APART_MS = 50
+
+/** A pause after which two that got in each other's way begin again at different times. */
+export function apart(): Promise<void> {
+  return pause(Math.random() * APART_MS)
 }
 
 /** Seconds iptables-restore waits for another program's lock: less than run's limit. */
@@ -76,9 +86,8 @@ export async function removeOurs(
   mine: readonly Prefix[],
   before: ReadonlySet<string>,
 ): Promise<void> {
-  const text = transaction(await readRuleset(runner, iptables), new Map(), mine)
+  const text = await removal(runner, iptables, mine)
   if (text === undefined) return
-  await applyTransaction(runner, iptables, text)
   if (iptables.variant !== 'nft') return
   const after = await readRuleset(runner, iptables)
   const touched = TABLES.filter((table) => text.includes(`*${table}\n`) && !before.has(table))
@@ -90,6 +99,21 @@ export async function removeOurs(
       [...saved.chains].every(([name, rules]) => rules.length === 0 && saved.policies.get(name) === 'ACCEPT')
     // An nft that is missing or finds the table in use leaves an empty one, which does nothing.
     if (empty) await run(runner, 'nft', ['-f', '-'], emptyTable(family, table, saved)).catch(() => undefined)
+  }
+}
+
+/** Reads and removes, until nobody else's change came between the two; what was written, undefined when nothing was ours. */
+async function removal(runner: Runner, iptables: Iptables, mine: readonly Prefix[]): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const text = transaction(await readRuleset(runner, iptables), new Map(), mine)
+    if (text === undefined) return undefined
+    try {
+      await applyTransaction(runner, iptables, text)
+      return text
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+      await apart()
+    }
   }
 }
 

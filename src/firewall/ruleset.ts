@@ -60,16 +60,26 @@ function isFlannels(rule: string): boolean {
   return comment === 'flanneld forward' || comment === 'flanneld masq'
 }
 
+/** The networks a rule names. */
+function networksOf(rule: string): readonly Prefix[] {
+  const all = words(rule)
+  return all.flatMap((word, i) => {
+    const prefix = word === '-s' || word === '-d' ? parsePrefix(all[i + 1] ?? '') : undefined
+    return prefix === undefined ? [] : [prefix]
+  })
+}
+
 /**
  * Whether a rule in one of our chains was put there by another flanneld of this host, for another network: it has our
  * comment and names networks, none of which is one of `mine` or shares an address with it.
  */
 export function isAnothers(rule: string, mine: readonly Prefix[]): boolean {
   if (!isFlannels(rule)) return false
-  const all = words(rule)
-  const named = all.flatMap((word, i) => {
-    const prefix = word === '-s' || word === '-d' ? parsePrefix(all[i + 1] ?? '') : undefined
-    return prefix === undefined ? [] : [prefix]
-  })
+  const named = networksOf(rule)
   return named.length > 0 && !named.some((prefix) => mine.some((own) => overlaps(prefix, own)))
+}
+
+/** Whether a rule in one of our chains is there once for all flannelds of this host: it has our comment and names no network. */
+export function isShared(rule: string): boolean {
+  return isFlannels(rule) && networksOf(rule).length === 0
 }

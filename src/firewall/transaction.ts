@@ -3,7 +3,7 @@
 // moved inside the one transaction of its table, so at no moment is a rule absent.
 import type { Prefix } from '../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
-import { type Ruleset, type SavedTable, isAnothers, sameRule, targetOf } from './ruleset.ts'
+import { type Ruleset, type SavedTable, isAnothers, isShared, sameRule, targetOf } from './ruleset.ts'
 
 const NO_TABLE: SavedTable = { chains: new Map(), policies: new Map() }
 
@@ -46,13 +46,26 @@ function tableLines(
     }
     kept.push(jump)
     const rules = wanted ?? []
-    const ours = present?.filter((rule) => !others.includes(rule))
-    // Declaring a chain empties it (iptables-restore(8), --noflush).
-    if (ours === undefined || !sameRules(ours, rules)) {
-      fill.push(`:${jump.to} - [0:0]`, ...[...rules, ...others].map((rule) => `-A ${jump.to} ${rule}`))
-    }
+    // What others of this host need as well stays with them.
+    const ours = present?.filter((rule) => !others.includes(rule) && (wanted !== undefined || !isShared(rule)))
+    if (ours === undefined || !sameRules(ours, rules)) fill.push(...chainFill(jump.to, present, ours ?? [], rules))
   }
   return [...fill, ...jumpLines(table, saved, kept), ...remove]
+}
+
+/**
+ * Lines that put `rules` in the place of `ours`. Declaring a chain empties it (iptables-restore(8), --noflush), so a chain
+ * is not declared that another flanneld has rules in or may be making at this moment: -N fails then, and we read again.
+ */
+function chainFill(
+  chain: string,
+  present: readonly string[] | undefined,
+  ours: readonly string[],
+  rules: readonly string[],
+): readonly string[] {
+  if (present !== undefined && present.length > ours.length)
+    return [...ours.map((rule) => `-D ${chain} ${rule}`), ...rules.map((rule, i) => `-I ${chain} ${i + 1} ${rule}`)]
+  return [present === undefined ? `-N ${chain}` : `:${chain} - [0:0]`, ...rules.map((rule) => `-A ${chain} ${rule}`)]
 }
 
 /** Lines that put the jumps of a table in their places, and drop those of chains not kept. */

@@ -1,6 +1,6 @@
 // The firewall on real tables: all that holds for nft-backed and for legacy iptables.
 import test from 'ava'
-import { BACK_WITHIN, DOCKER, INPUT, INPUT6, back, bench } from '../lab/firewall.ts'
+import { BACK_WITHIN, DOCKER, INPUT, INPUT6, back, bench, prefix } from '../lab/firewall.ts'
 import { waitFor } from '../lab/wait.ts'
 
 for (const variant of ['nft', 'legacy'] as const) {
@@ -56,6 +56,39 @@ for (const variant of ['nft', 'legacy'] as const) {
     t.is(on.firewall.status().processes, processes)
     t.is(on.lines.length, 1, on.lines.join('\n'))
   })
+
+  test.serial(
+    `P4: several daemons come and go at the same moments: none complains or harms another (${variant})`,
+    async (t) => {
+      const on = await bench(t, variant)
+      on.firewall.want([INPUT])
+      await on.firewall.settled()
+      const alone = await on.saved()
+      const { written } = on.firewall.status()
+      for (let round = 0; round < 3; round++) {
+        const others = ['10.3', '10.4', '10.5'].map((start) => {
+          const other = on.another()
+          const [network, subnet] = [prefix(`${start}.0.0/16`), prefix(`${start}.7.0/24`)]
+          other.want([{ ...INPUT, network, subnet }])
+          return other
+        })
+        await Promise.all(others.map((other) => other.settled()))
+        const saved = await on.saved()
+        for (const start of ['10.2', '10.3', '10.4', '10.5'])
+          t.is(saved.split(`-A FLANNEL-FWD -s ${start}.0.0/16 `).length, 2, saved)
+        for (const other of others) t.is(other.status().error, undefined)
+        await Promise.all(others.map((other) => other.cleanup()))
+        t.is(await on.saved(), alone)
+      }
+      // It never had anything to mend.
+      await on.firewall.settled()
+      t.is(on.firewall.status().written, written)
+      t.deepEqual(
+        on.lines.filter((line) => !/^firewall: IPv4: \S+ \((nft|legacy)\)$/.test(line)),
+        [],
+      )
+    },
+  )
 
   test.serial(`F1: when Docker starts later, ours is ahead; its own rules stay as they are (${variant})`, async (t) => {
     const on = await bench(t, variant)

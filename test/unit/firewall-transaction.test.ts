@@ -44,7 +44,7 @@ test('F3: what is right is not written', (t) => {
 })
 
 test('an empty host gets chain and jump in one transaction', (t) => {
-  t.is(diff('', A), `*filter\n:FLANNEL-FWD - [0:0]\n${ACCEPTS}\n-I FORWARD 1 ${FWD}\nCOMMIT\n`)
+  t.is(diff('', A), `*filter\n-N FLANNEL-FWD\n${ACCEPTS}\n-I FORWARD 1 ${FWD}\nCOMMIT\n`)
 })
 
 test('F2: a rule ahead of ours, and a second jump, are put right without touching what is not ours', (t) => {
@@ -66,11 +66,22 @@ test('a changed network drops the rules of the one before', (t) => {
 
 test('P4: two daemons for two networks share the chains, and both are content', (t) => {
   const both = RIGHT.replace(ACCEPTS, `${ACCEPTS.replaceAll('10.2.', '10.3.')}\n${ACCEPTS}`)
-  t.is(diff(RIGHT, B), `*filter\n:FLANNEL-FWD - [0:0]\n${ACCEPTS.replaceAll('10.2.', '10.3.')}\n${ACCEPTS}\nCOMMIT\n`)
+  const inserted = ACCEPTS.replaceAll('10.2.', '10.3.').split('\n').map((rule, i) => rule.replace('-A FLANNEL-FWD', `-I FLANNEL-FWD ${i + 1}`)) // prettier-ignore
+  t.is(diff(RIGHT, B), `*filter\n${inserted.join('\n')}\nCOMMIT\n`, 'what the other has is in no line')
   t.is(diff(both, A), undefined)
   t.is(diff(both, B), undefined)
   // One of them cleans up: the other's rules and the jump to them stay.
-  t.is(diff(both, undefined, [B.network]), `*filter\n:FLANNEL-FWD - [0:0]\n${ACCEPTS}\nCOMMIT\n`)
+  const deleted = ACCEPTS.replaceAll('10.2.', '10.3.').replaceAll('-A ', '-D ')
+  t.is(diff(both, undefined, [B.network]), `*filter\n${deleted}\nCOMMIT\n`)
+})
+
+test('P4: of two that masquerade one cleans up: the rule that names no network stays for the other', (t) => {
+  const [a, b] = [inputFor('10.2.0.0/16', '10.2.21.0/24', true), inputFor('10.3.0.0/16', '10.3.1.0/24', true)]
+  const alone = restore('', diff('', a) ?? '')
+  const both = restore(alone, diff(alone, b) ?? '')
+  t.is(both.match(/0x4000/g)?.length, 2, 'mark and mask, once')
+  t.deepEqual([diff(both, a), diff(both, b)], [undefined, undefined])
+  t.is(restore(both, diff(both, undefined, [b.network, b.subnet]) ?? ''), alone)
 })
 
 const DOCKER = `*filter
@@ -135,7 +146,7 @@ function restore(saved: string, text: string): string {
     else if (verb === '-A') chains.set(chain, [...rules, rest.join(' ')])
     else if (verb === '-D') chains.set(chain, rules.toSpliced(rules.indexOf(rest.join(' ')), 1))
     else if (verb === '-I') chains.set(chain, rules.toSpliced(Number(rest[0]) - 1, 0, rest.slice(1).join(' ')))
-    else if (verb === '-F') chains.set(chain, [])
+    else if (verb === '-F' || verb === '-N') chains.set(chain, [])
     else if (verb === '-X') chains.delete(chain)
   }
   return [...tables]
