@@ -7,7 +7,6 @@ import { OperatorError } from '../errors.ts'
 import {
   ATTEMPTS,
   type Iptables,
-  apart,
   applyTransaction,
   findIptables,
   legacyIptables,
@@ -101,13 +100,7 @@ export function createApplier(runner: Runner, family: Family, netns?: string): A
           if (last !== undefined && last.variant !== iptables.variant) await removeOurs(runner, last, mine, new Set())
           return { iptables, docker, written, noted }
         }
-        try {
-          await applyTransaction(runner, iptables, text)
-        } catch (error) {
-          // Somebody else's change between reading and writing: read again.
-          if (written + 1 === ATTEMPTS) throw error
-          await apart()
-        }
+        await applyTransaction(runner, iptables, text, written + 1)
       }
       // Some iptables prints these rules in other words, or somebody undoes them as fast as we write them.
       throw new OperatorError(`firewall: ${iptables.restore}: rules read back otherwise than written: ${brief(text)}`)

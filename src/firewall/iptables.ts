@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Family } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import { OperatorError } from '../errors.ts'
 import { legacyTableNames } from './legacy.ts'
 import { TABLES } from './rules.ts'
 import { type Ruleset, type SavedTable, parseSaved } from './ruleset.ts'
@@ -25,11 +26,6 @@ export interface Iptables {
 /** Somebody who writes at the same time makes us fail, or read something else than we wrote; not for ever. */
 export const ATTEMPTS = 5
 const APART_MS = 50
-
-/** A pause after which two that got in each other's way begin again at different times. */
-export function apart(): Promise<void> {
-  return pause(Math.random() * APART_MS)
-}
 
 /** Seconds iptables-restore waits for another program's lock: less than run's limit. */
 const LOCK_WAIT_S = '5'
@@ -71,9 +67,23 @@ export async function readRuleset(runner: Runner, iptables: Iptables): Promise<R
   return parseSaved(await output(runner, iptables.save, []))
 }
 
-/** Applies a transaction. Throws OperatorError with the program's words. */
-export async function applyTransaction(runner: Runner, iptables: Iptables, text: string): Promise<void> {
-  await output(runner, iptables.restore, ['--noflush', '--wait', LOCK_WAIT_S], text)
+/**
+ * Applies a transaction. Refused, as it is when somebody wrote since the reading it was made from, it returns after a pause
+ * that lets two who got in each other's way begin again at different times: read again. The last of ATTEMPTS throws
+ * OperatorError with the program's words.
+ */
+export async function applyTransaction(
+  runner: Runner,
+  iptables: Iptables,
+  text: string,
+  attempt: number,
+): Promise<void> {
+  try {
+    await output(runner, iptables.restore, ['--noflush', '--wait', LOCK_WAIT_S], text)
+  } catch (error) {
+    if (attempt >= ATTEMPTS) throw error
+    await pause(Math.random() * APART_MS)
+  }
 }
 
 /**
@@ -86,14 +96,12 @@ export async function removeOurs(
   mine: readonly Prefix[],
   before: ReadonlySet<string>,
 ): Promise<void> {
-  const text = await removal(runner, iptables, mine)
-  if (text === undefined) return
+  const { written, left } = await removal(runner, iptables, mine)
   if (iptables.variant !== 'nft') return
-  const after = await readRuleset(runner, iptables)
-  const touched = TABLES.filter((table) => text.includes(`*${table}\n`) && !before.has(table))
+  const touched = TABLES.filter((table) => written.includes(`*${table}\n`) && !before.has(table))
   const family = iptables.family === 4 ? 'ip' : 'ip6'
   for (const table of touched) {
-    const saved = after.get(table)
+    const saved = left.get(table)
     const empty =
       saved !== undefined &&
       [...saved.chains].every(([name, rules]) => rules.length === 0 && saved.policies.get(name) === 'ACCEPT')
@@ -102,19 +110,24 @@ export async function removeOurs(
   }
 }
 
-/** Reads and removes, until nobody else's change came between the two; what was written, undefined when nothing was ours. */
-async function removal(runner: Runner, iptables: Iptables, mine: readonly Prefix[]): Promise<string | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    const text = transaction(await readRuleset(runner, iptables), new Map(), mine)
-    if (text === undefined) return undefined
-    try {
-      await applyTransaction(runner, iptables, text)
-      return text
-    } catch (error) {
-      if (attempt === ATTEMPTS) throw error
-      await apart()
-    }
+/**
+ * Reads and removes until nothing of ours is read: of daemons that remove at the same moment each leaves what they share to
+ * the others, until one finds itself the last. What was written, tried ones too, as some of their tables were; what is left.
+ */
+async function removal(
+  runner: Runner,
+  iptables: Iptables,
+  mine: readonly Prefix[],
+): Promise<{ readonly written: string; readonly left: Ruleset }> {
+  let written = ''
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const left = await readRuleset(runner, iptables)
+    const text = transaction(left, new Map(), mine)
+    if (text === undefined) return { written, left }
+    written += text
+    await applyTransaction(runner, iptables, text, attempt)
   }
+  throw new OperatorError(`firewall: ${iptables.restore}: our rules come back as fast as they are removed`)
 }
 
 /** Unlike a table, a chain that got a rule meanwhile is not deleted, and with it nothing is. */

@@ -1,6 +1,6 @@
 // From the rules there are and the rules wanted to the one text for iptables-restore that makes up the difference.
-// Pure. Invariants: no difference, no text; whatever is not ours is in no line of it; a chain is refilled and its jump
-// moved inside the one transaction of its table, so at no moment is a rule absent.
+// Pure. Invariants: no difference, no text; whatever is not ours is in no line of it; a chain is filled anew and
+// its jump moved inside the one transaction of its table, so at no moment is a rule absent.
 import type { Prefix } from '../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
 import { type Ruleset, type SavedTable, isAnothers, isShared, sameRule, targetOf } from './ruleset.ts'

@@ -61,6 +61,8 @@ for (const variant of ['nft', 'legacy'] as const) {
     `P4: several daemons come and go at the same moments: none complains or harms another (${variant})`,
     async (t) => {
       const on = await bench(t, variant)
+      await on.run('iptables -A FORWARD -j REJECT; iptables -t nat -A POSTROUTING -s 10.9.0.0/16 -j MASQUERADE')
+      const before = await on.saved()
       on.firewall.want([INPUT])
       await on.firewall.settled()
       const alone = await on.saved()
@@ -87,6 +89,12 @@ for (const variant of ['nft', 'legacy'] as const) {
         on.lines.filter((line) => !/^firewall: IPv4: \S+ \((nft|legacy)\)$/.test(line)),
         [],
       )
+      // All at once, one of them the last without knowing.
+      const other = on.another()
+      other.want([{ ...INPUT, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }])
+      await other.settled()
+      await Promise.all([on.firewall.cleanup(), other.cleanup()])
+      t.is(await on.saved(), before)
     },
   )
 
