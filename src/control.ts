@@ -1,12 +1,13 @@
 // The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which the verbs ask the running daemon.
 // Invariant: mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
 import { chmodSync, rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { type IncomingMessage, createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from './errors.ts'
 import { pause } from './etcd/wait.ts'
+import { makeFolder } from './folder.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 
@@ -34,7 +35,7 @@ export function controlPath(subnetFile: string): string {
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
   const listen = async (): Promise<void> => {
     const server = createServer(serveRoutes(routes))
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await rm(path, { force: true })
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
     chmodSync(path, 0o660)

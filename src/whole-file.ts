@@ -1,8 +1,9 @@
 // Files that others read while we write them.
 // Invariant: a reader finds the old file or the new one, whole, never a part; an unchanged file is not touched.
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { open, readFile, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from './errors.ts'
+import { makeFolder } from './folder.ts'
 
 /** A file and how to speak of it. */
 export interface WholeFile {
@@ -27,7 +28,7 @@ export async function readWhole(file: WholeFile): Promise<string | undefined> {
 export async function writeWhole(file: WholeFile, text: string): Promise<boolean> {
   if ((await readWhole(file)) === text) return false
   try {
-    await mkdir(dirname(file.path), { recursive: true, mode: 0o755 })
+    await makeFolder(dirname(file.path))
     await replace(file.path, text)
   } catch (error) {
     throw failure(file, 'cannot be written', error)
