@@ -8,7 +8,7 @@ export interface VxlanConfig {
   readonly vni: number
   /** UDP port; 8472 is the Linux kernel's and Go flannel's default, not IANA's 4789. */
   readonly port: number
-  /** Wanted MTU in bytes; 0: the underlay's less the encapsulation. */
+  /** Wanted MTU of the outer packets in bytes, as Go flannel reads it; 0: the underlay's. Containers get less by the encapsulation. */
   readonly mtu: number
   /** Peers on our own LAN get plain routes. */
   readonly directRouting: boolean
@@ -41,8 +41,9 @@ export const KEYS = {
   MTU: {
     default: 0,
     range: [0, 65_535],
-    doc: 'bytes of a packet of containers; 0, or more than fits: what the interface between hosts takes, less 50',
-    change: 'devices and subnet.env follow; dockerd and containers keep the old MTU until they start again',
+    doc: 'bytes of a packet between hosts, as in Go flannel: containers get 50 less (70 over IPv6); 0, or more than fits: what the interface between hosts takes',
+    change:
+      'devices and subnet.env follow, with 50 bytes less; dockerd and containers keep the old MTU until they start again',
   },
   DirectRouting: {
     default: false,

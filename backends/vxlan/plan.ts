@@ -24,10 +24,13 @@ export function vtepMac(self: Self<VxlanConfig>): Mac {
   return keptMacs.get(deviceName(config)) ?? macFromSeed(`vtep ${hostId} ${config.vni} ${subnet}`)
 }
 
-/** The kernel clamps a VXLAN device's MTU silently to what the underlay carries; asking for that keeps both equal. */
-export function mtu(self: Self<VxlanConfig>): number {
-  const most = self.external.mtu - OVERHEAD[familyOf(self.external.address)]
-  return self.config.mtu === 0 ? most : Math.min(self.config.mtu, most)
+/**
+ * What is left for containers of the outer packets' MTU. That is `Backend.MTU`, as in Go flannel, and the interface's at
+ * most: the kernel clamps the device's MTU silently to what the underlay carries; asking for that keeps both equal.
+ */
+export function mtu({ config, external }: Self<VxlanConfig>): number {
+  const outer = config.mtu === 0 ? external.mtu : Math.min(config.mtu, external.mtu)
+  return outer - OVERHEAD[familyOf(external.address)]
 }
 
 export function base(self: Self<VxlanConfig>): readonly KernelObject[] {

@@ -53,7 +53,12 @@ for (const [what, before, after, expected] of [
   ],
   ['Port', { Port: 4789 }, {}, /^Backend\.Port 4789 -> 8472: every host makes its device anew: some packets lost/],
   ['GBP', {}, { GBP: true }, /^Backend\.GBP false -> true: every host makes its device anew/],
-  ['MTU', {}, { MTU: 1400 }, /^Backend\.MTU 0 -> 1400: devices and subnet\.env follow; dockerd and containers keep/],
+  [
+    'MTU',
+    {},
+    { MTU: 1400 },
+    /^Backend\.MTU 0 -> 1400: devices and subnet\.env follow, with 50 bytes less; dockerd and containers keep/,
+  ],
   ['DirectRouting', {}, { DirectRouting: true }, /^Backend\.DirectRouting false -> true: hosts follow without losing/],
 ] as const)
   // prettier-ignore

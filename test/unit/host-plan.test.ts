@@ -1,5 +1,6 @@
 // What follows from the daemon's inputs.
 import test from 'ava'
+import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { readConfiguration } from '../../src/configuration.ts'
@@ -15,7 +16,7 @@ import {
 import { encodeValue } from '../../src/lease/codec.ts'
 import { parseOptions } from '../../src/options.ts'
 import { hostObjects } from '../../src/reconcile/intent.ts'
-import { ENP0S3, VXLAN_DEFAULTS, mac, prefix, vxlanPeer } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, mac, prefix, vxlanPeer } from '../fake/world.ts'
 
 function inputs(config: object, args: readonly string[] = [], over: Partial<Inputs> = {}): Inputs {
   const parsed = parseOptions(args, {})
@@ -48,11 +49,27 @@ test('D9 the lease says the MAC the device has, or one made from the host id', (
   t.is(leaseValueOf(inputs(HOST_GW)).backendData, undefined)
 })
 
-test('D10 FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU only when smaller', (t) => {
+test('D10 FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU less 50 when that is smaller', (t) => {
   t.is(subnetEnvOf(inputs(VXLAN)).mtu, 1450)
-  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1400)
+  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1350)
   t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 9000 } })).mtu, 1450)
   t.is(subnetEnvOf(inputs(HOST_GW)).mtu, 1500)
+})
+
+test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, and only vxlan has it', (t) => {
+  const sixth = { ...ENP0S3, address: address('fd00::121'), publicAddress: address('fd00::121') }
+  const env = (Backend: object, external = ENP0S3): number => subnetEnvOf(inputs({ Backend }, [], { external })).mtu
+  t.is(env({ Type: 'vxlan', MTU: 1400 }, sixth), 1330)
+  t.is(env({ Type: 'vxlan' }, sixth), 1430)
+  t.is(env({ Type: 'vxlan', MTU: 1400, DirectRouting: true }), 1350)
+  for (const Type of ['host-gw', 'alloc']) t.is(env({ Type, MTU: 1400 }), 1500)
+  fc.assert(
+    fc.property(fc.integer({ min: 200, max: 9000 }), fc.integer({ min: 200, max: 9000 }), (wanted, carried) => {
+      const external = { ...ENP0S3, mtu: carried }
+      const around = env({ Type: 'vxlan', MTU: wanted }, external) + 50
+      t.true(around <= wanted && around <= carried && (around === wanted || around === carried))
+    }),
+  )
 })
 
 test('D12 our own subnet has a blackhole beneath everything, unless it is turned off', (t) => {

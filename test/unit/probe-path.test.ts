@@ -27,8 +27,8 @@ test('vxlan: through the tunnel by its MTU, beside it by that and what the tunne
   const config = { ...VXLAN_DEFAULTS, mtu: 1400, port: 4789 }
   t.like(pathTo(PEER, SELF, { backend: vxlan, config }), {
     port: 4789,
-    tunnel: { full: 1400 },
-    underlay: { full: 1450 },
+    tunnel: { full: 1350 },
+    underlay: { full: 1400 },
   })
 })
 

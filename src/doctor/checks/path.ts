@@ -3,6 +3,7 @@
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
+import { VXLAN_OVERHEAD } from '../../probe/path.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
@@ -173,7 +174,7 @@ export const pathMtuCheck: Check = {
     probed(facts, 'the largest packets pass', (health, subnet, address) => {
       if (health.cause !== 'path-mtu') return undefined
       const fits = health.pathMtu === undefined ? '' : `, ${health.pathMtu} bytes pass`
-      const advice = health.pathMtu === undefined ? '' : ` (Backend.MTU ${health.pathMtu} in the network config)`
+      const advice = health.pathMtu === undefined ? '' : smaller(facts.plan, health.pathMtu)
       return {
         level: 'bad',
         cause: `large packets to peer ${subnet} are lost, small ones pass: the way to ${address} carries less than we send${fits}`,
@@ -181,6 +182,12 @@ export const pathMtuCheck: Check = {
         proof: health.note,
       }
     }),
+}
+
+/** The setting that makes packets of containers fit; Backend.MTU is that of the packets around them. */
+function smaller(plan: Facts['plan'], fits: number): string {
+  const tunnel = 'value' in plan && tunnelOf(plan.value) !== undefined
+  return tunnel ? ` (Backend.MTU ${fits + VXLAN_OVERHEAD} in the network config)` : ''
 }
 
 export const checksumCheck: Check = {
