@@ -1,4 +1,5 @@
 // The errors an operator may read. Wording: lower case, `what: subject: why`, with the offending value.
+import { MOST_LINE, cut, visible } from './plain-text.ts'
 
 /** Something the operator has to mend (a flag, a file, a config): printed as one line, without a stack. */
 export class OperatorError extends Error {
@@ -49,13 +50,61 @@ export class EtcdError extends Error {
   }
 }
 
-/** The message of anything thrown, for a log line. */
+/** The message of anything thrown, for a log line. Total, and cut: others may have written it. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  try {
+    const message = thrown instanceof Error ? thrown.message : thrown
+    return typeof message === 'string' ? cut(message, MOST_LINE) : show(message)
+  } catch {
+    return UNREADABLE
+  }
 }
 
-/** A value as it may stand in a message: JSON, cut at 80 characters. */
-export function show(value: unknown): string {
-  const text = value === undefined ? 'undefined' : (JSON.stringify(value) ?? String(value))
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+/** Levels of arrays and objects that `show` goes into. */
+const MOST_DEPTH = 6
+
+/** What stands for a value that does not let itself be read. */
+const UNREADABLE = '(unreadable)'
+
+/**
+ * Any value as it may stand in a message: JSON on one line, hidden characters escaped, cut at `most` characters. Total: calls
+ * nothing that the value brings along (toString, toJSON), and looks at no more of it than is shown.
+ */
+export function show(value: unknown, most = 80): string {
+  try {
+    return cut(visible(written(value, MOST_DEPTH, most + 1)), most)
+  } catch {
+    return UNREADABLE
+  }
+}
+
+/** JSON of `room` characters or a little more; what is left out lies behind those. */
+function written(value: unknown, depth: number, room: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, room))
+  if (typeof value === 'function') return 'function'
+  // Of the rest only objects could bring a toString along.
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? listed(value, depth, room) : fielded(value, depth, room)
+}
+
+function listed(values: readonly unknown[], depth: number, room: number): string {
+  if (depth === 0 && values.length > 0) return '[...]'
+  let text = '['
+  for (let i = 0; i < values.length && text.length < room; i++) {
+    text += `${i === 0 ? '' : ','}${written(values[i], depth - 1, room - text.length)}`
+  }
+  return `${text}]`
+}
+
+function fielded(value: object, depth: number, room: number): string {
+  const fields = value as Readonly<Record<string, unknown>>
+  const keys = Object.keys(value)
+  if (depth === 0 && keys.length > 0) return '{...}'
+  let text = '{'
+  for (const key of keys) {
+    text += `${text === '{' ? '' : ','}${JSON.stringify(key.slice(0, room))}:`
+    if (text.length >= room) break
+    text += written(fields[key], depth - 1, room - text.length)
+  }
+  return `${text}}`
 }

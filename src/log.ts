@@ -1,6 +1,9 @@
 // Log lines in klog's form on stderr: `I0520 02:24:57.594377    2463 main.go:499] text`.
 // The file named is the part of the daemon that speaks ("lease", "kernel"); the number is the caller's line in the program
 // as it runs. Invariant: one call, one line.
+import { printable } from './plain-text.ts'
+
+export { printable } from './plain-text.ts'
 
 /** Where a part of the daemon writes its lines. `debug(level, ...)` is printed when `-v` is at least `level`. */
 export interface Log {
@@ -39,11 +42,6 @@ export function createLog(
     },
     part: (name, hear) => createLog(name, verbosity, write, hear === undefined ? heard : [...heard, hear]),
   }
-}
-
-/** One line whatever a peer or a file says: control characters, which could forge lines or steer a terminal, become spaces. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ').trimEnd()
 }
 
 /** klog's time stamp, local time: `0520 02:24:57.594377`. */

@@ -1,5 +1,6 @@
 // The vxlan part of the network config, and of a peer's lease.
 import type { Checked, ConfigKeys, ConfigSection } from '../../src/backend.ts'
+import { show } from '../../src/errors.ts'
 import { type Mac, isStation, parseMac } from '../../src/ip/mac.ts'
 
 /** `Backend` of the network config for Type vxlan. */
@@ -78,10 +79,10 @@ export function parsePeer(data: unknown, config: VxlanConfig): Checked<VxlanPeer
   if (typeof data !== 'object' || data === null) return { ok: false, reason: 'backend-data', detail: 'no BackendData' }
   const { VNI: vni, VtepMAC: text } = data as { readonly VNI?: unknown; readonly VtepMAC?: unknown }
   if (vni !== undefined && vni !== config.vni) {
-    return { ok: false, reason: 'vni', detail: `VNI ${String(vni)}, ours is ${config.vni}` }
+    return { ok: false, reason: 'vni', detail: `VNI ${show(vni)}, ours is ${config.vni}` }
   }
   const mac = typeof text === 'string' ? parseMac(text) : undefined
-  if (mac === undefined) return { ok: false, reason: 'mac', detail: `VtepMAC ${JSON.stringify(text)} is no MAC` }
+  if (mac === undefined) return { ok: false, reason: 'mac', detail: `VtepMAC ${show(text)} is no MAC` }
   if (!isStation(mac)) return { ok: false, reason: 'mac', detail: `VtepMAC ${mac} is zero or a group address` }
   return { ok: true, value: { mac } }
 }

@@ -1,5 +1,6 @@
 // `flanneld leases`: who has which subnet and until when, what is reserved, what is free.
 import type { LeaseLine, LeaseView } from '../lease-view.ts'
+import { printable } from '../log.ts'
 import { span } from '../span.ts'
 import { askedOf } from './asked.ts'
 import { columns } from './columns.ts'
@@ -40,11 +41,6 @@ function rowOf(line: LeaseLine): readonly string[] {
   const place = subnet6 === null ? subnet : `${subnet} ${subnet6}`
   const notes = [own ? 'this host' : '', note].filter((text) => text !== '')
   return [place, publicAddress ?? '-', type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')].map(
-    printable,
+    (word) => printable(word),
   )
-}
-
-/** What others wrote must not steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ')
 }

@@ -86,7 +86,7 @@ function rowOf(peer: PeerView, now: number): readonly string[] {
     pathMtu === null ? '-' : `${pathMtu}${cause === 'path-mtu' ? ' !' : ''}`,
     since === null ? '-' : span((now - since) / 1000).replaceAll(' ', ''),
     note,
-  ].map(printable)
+  ].map((word) => printable(word))
 }
 
 /** "0%", "<1%", "3%": what is lost is never shown as nothing. */
