@@ -1,4 +1,5 @@
 // The operator's side of a running daemon: what may be seen of it, and the routes by which it is asked.
+import { Conditions } from './conditions.ts'
 import type { Events } from './events.ts'
 import type { Guard } from './firewall/guard.ts'
 import type { Firewall } from './firewall/firewall.ts'
@@ -33,6 +34,8 @@ export interface Sight {
   readonly readiness: Readiness
   readonly reconciler: Reconciler
   readonly events: Events
+  /** What holds of this host until it is over. */
+  readonly conditions: Conditions
   /** How etcd answers: counts of its calls, whether the watch is alive and how far it has come. */
   readonly etcd: EtcdTally
   /** The leases in numbers. */
@@ -57,6 +60,7 @@ export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness
   )
   return {
     ...known,
+    conditions: new Conditions(),
     ...{ since: Date.now(), etcd: new EtcdTally(), census: new LeaseCensus(), host: undefined, store: undefined },
     ...{ keeper: undefined, renewal: undefined, overlay: undefined, guard: undefined, firewall: undefined },
     prober: undefined,

@@ -18,11 +18,11 @@ export function headline({ word, summary }: Verdict, { host, address, since }: S
   return `● ${word}   ${summary} · ${where} · up ${span((now - since) / 1000)}`
 }
 
-/** One line for each reason, the command last. */
-export function reasonLines({ reasons }: Verdict): readonly string[] {
-  return reasons.map(
-    ({ text, run }) => `→ ${text}${run === null ? '' : `${/[.?!]$/.test(text) ? '' : '.'} Run: ${run}`}`,
-  )
+/** One line for each reason, then for each remark, the command last. */
+export function reasonLines({ reasons, remarks }: Verdict): readonly string[] {
+  const line = (sign: string, { text, run }: { readonly text: string; readonly run: string | null }): string =>
+    `${sign} ${text}${run === null ? '' : `${/[.?!]$/.test(text) ? '' : '.'} Run: ${run}`}`
+  return [...reasons.map((it) => line('→', it)), ...remarks.map((it) => line(`${it.level}:`, it))]
 }
 
 /** What there is to say about a host; `now` in milliseconds since 1970. */

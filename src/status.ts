@@ -1,6 +1,7 @@
 // How this host is doing, as the daemon tells it: values, gathered when somebody asks. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
 import { hostname } from 'node:os'
+import type { Condition } from './conditions.ts'
 import { countersOf } from './device-counters.ts'
 import { guardOf, intentOf, ownSelf } from './host-plan.ts'
 import { show } from './kernel/show.ts'
@@ -34,6 +35,8 @@ export interface Status {
   readonly peers: PeerCounts
   /** Peers that are not as they should be and leases that are refused, the worst first, 20 at most. */
   readonly troubled: readonly PeerView[]
+  /** What holds of this host until it is over, the worst first. */
+  readonly conditions: readonly Condition[]
 }
 
 /** Our lease. */
@@ -143,6 +146,7 @@ export async function statusOf(sight: Sight): Promise<Status> {
     firewall,
     peers: countsOf(peers),
     troubled: worstFirst(peers.filter(isTrouble)).slice(0, TROUBLED),
+    conditions: sight.conditions.all,
   }
 }
 

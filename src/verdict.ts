@@ -1,4 +1,5 @@
 // The verdict over a host: in a word, with what is not as it should be and what to run next. Pure.
+import type { Condition } from './conditions.ts'
 import type { PeerView } from './peer-view.ts'
 import { span } from './span.ts'
 import type { Status } from './status.ts'
@@ -20,6 +21,15 @@ export interface Verdict {
   /** The state in a few words more. */
   readonly summary: string
   readonly reasons: readonly Reason[]
+  /** What an operator should know of though the word is the same with it: warnings, then notes. */
+  readonly remarks: readonly Remark[]
+}
+
+/** Something that is no fault. */
+export interface Remark {
+  readonly level: 'warning' | 'note'
+  readonly text: string
+  readonly run: string | null
 }
 
 /** A client certificate that ends within so many milliseconds is a reason. */
@@ -34,7 +44,7 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
   const bridge: readonly Reason[] = docker === undefined ? [] : [{ gist: 'docker0 is stale', text: docker, run: null }]
   if (status === undefined) {
     const down: Reason = { gist: '', text: 'no daemon answers', run: 'systemctl start flanneld' }
-    return { word: 'not running', code: 3, summary: 'no daemon answers', reasons: [down, ...bridge] }
+    return { word: 'not running', code: 3, summary: 'no daemon answers', reasons: [down, ...bridge], remarks: [] }
   }
   const broken = status.ready ? [] : missing(status)
   const reasons = [
@@ -44,24 +54,27 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
     ...lease(status, now),
     ...peers(status, now),
     ...firewall(status),
+    ...faults(status),
     ...bridge,
   ]
   const summary = [...new Set(reasons.map(({ gist }) => gist))]
     .filter((gist) => gist !== '')
     .slice(0, 2)
     .join(', ')
-  if (broken.length > 0) return { word: 'broken', code: 2, summary, reasons }
+  const remarks = remarksOf(status.conditions)
+  if (broken.length > 0) return { word: 'broken', code: 2, summary, reasons, remarks }
   // Every peer silent at once is this host's own trouble.
   const cutOff = status.peers.total > 1 && status.peers.unreachable === status.peers.total
-  if (cutOff) return { word: 'broken', code: 2, summary: 'no peer is reachable', reasons }
-  if (reasons.length > 0) return { word: 'degraded', code: 1, summary, reasons }
-  return { word: 'whole', code: 0, summary: counted(status.peers.total, 'peer'), reasons }
+  if (cutOff) return { word: 'broken', code: 2, summary: 'no peer is reachable', reasons, remarks }
+  if (reasons.length > 0) return { word: 'degraded', code: 1, summary, reasons, remarks }
+  return { word: 'whole', code: 0, summary: counted(status.peers.total, 'peer'), reasons, remarks }
 }
 
 /** The verdict over a daemon that is there and says nothing. */
 export function silentVerdict(why: string): Verdict {
   const summary = 'the daemon does not answer'
-  return { word: 'broken', code: 2, summary, reasons: [{ gist: summary, text: why, run: 'journalctl -u flanneld' }] }
+  const reasons = [{ gist: summary, text: why, run: 'journalctl -u flanneld' }]
+  return { word: 'broken', code: 2, summary, reasons, remarks: [] }
 }
 
 /** What the start, or the daemon, waits for. What merely follows from it is left out. */
@@ -170,6 +183,14 @@ function firewall({ firewall: state }: Status): readonly Reason[] {
     reasons.push({ gist: 'no guard', text, run: 'flanneld doctor' })
   }
   return reasons
+}
+
+function faults({ conditions }: Status): readonly Reason[] {
+  return conditions.filter(({ level }) => level === 'fault').map(({ gist, text, run }) => ({ gist, text, run }))
+}
+
+function remarksOf(conditions: readonly Condition[]): readonly Remark[] {
+  return conditions.flatMap(({ level, text, run }) => (level === 'fault' ? [] : [{ level, text, run }]))
 }
 
 /** "1 peer", "7 peers". */

@@ -33,7 +33,10 @@ export function withFindings(verdict: Verdict, { checks }: DoctorReport): Verdic
   const reasons = [...verdict.reasons, ...added]
   const summary = [...new Set(reasons.map(({ gist }) => gist))].filter((gist) => gist !== '').slice(0, 2).join(', ') // prettier-ignore
   const bad = verdict.word === 'broken' || found.some(({ level }) => level === 'bad')
-  return bad ? { word: 'broken', code: 2, summary, reasons } : { word: 'degraded', code: 1, summary, reasons }
+  const { remarks } = verdict
+  return bad
+    ? { word: 'broken', code: 2, summary, reasons, remarks }
+    : { word: 'degraded', code: 1, summary, reasons, remarks }
 }
 
 /** Whether the daemon has told it by itself: of leases, rules and the guard it knows a part. */

@@ -191,6 +191,14 @@ const PROCESS: readonly Metric[] = [
     read: ({ version }) => [{ labels: { version, node: process.version }, value: 1 }],
   },
   {
+    name: 'flannel_conditions',
+    type: 'gauge',
+    help: 'Conditions of this host that stand.',
+    labels: { level: 'fault, warning, note' },
+    note: 'Only a fault changes the verdict of `flanneld status`, which names them.',
+    read: ({ conditions }) => Array.from(conditions.counts, ([level, count]) => ({ labels: { level }, value: count })),
+  },
+  {
     name: 'process_cpu_user_seconds_total',
     type: 'counter',
     help: 'Processor time spent in the program.',

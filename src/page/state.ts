@@ -82,9 +82,16 @@ export class Gathering {
       readSubnetEnv(options.subnetFile).then(dockerBridge),
     ])
     const now = Date.now()
-    const { word, summary, reasons } = verdictOf(status, docker, now)
+    const { word, summary, reasons, remarks } = verdictOf(status, docker, now)
     return {
-      verdict: { word, summary, reasons: reasons.map(({ text, run }) => ({ text, run })) },
+      verdict: {
+        word,
+        summary,
+        reasons: [
+          ...reasons.map(({ text, run }) => ({ text, run })),
+          ...remarks.map(({ level, text, run }) => ({ text: `${level}: ${text}`, run })),
+        ],
+      },
       host: {
         name: status.host,
         subnet: status.lease?.subnet ?? null,

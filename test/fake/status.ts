@@ -60,6 +60,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
     },
     peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0 },
     troubled: [],
+    conditions: [],
     ...over,
   }
 }

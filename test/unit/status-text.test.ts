@@ -1,5 +1,6 @@
 // What `flanneld status`, `peers` and `events` print: the layout, and that nothing is told by colour or left to guess.
 import test from 'ava'
+import type { Level } from '../../src/conditions.ts'
 import { columns } from '../../src/cli/columns.ts'
 import { renderEvent } from '../../src/cli/events.ts'
 import { renderPeers } from '../../src/cli/peers.ts'
@@ -30,6 +31,18 @@ test('status: verdict first, facts, then each reason with the next command', (t)
       '',
     ].join('\n'),
   )
+})
+
+test('status: a fault that stands makes the host degraded; a warning and a note are told and do not', (t) => {
+  const standing = (level: Level): Status['conditions'][number] => ({
+    ...{ code: level, level, gist: `a ${level}`, text: `a ${level} stands`, run: null, since: NOW },
+  })
+  t.regex(
+    print(statusWith({ conditions: [standing('fault')] })),
+    /^● degraded {3}a fault ·[^]*\n {2}→ a fault stands\n$/,
+  )
+  const remarked = print(statusWith({ conditions: [standing('warning'), standing('note')] }))
+  t.regex(remarked, /^● whole [^]*\n {2}warning: a warning stands\n {2}note: a note stands\n$/)
 })
 
 test('status before there is a lease: what is known, and why there is no more', (t) => {

@@ -9,7 +9,7 @@ const FINE = statusWith()
 const ETCD = 'etcdctl --endpoints=https://10.0.0.1:2379,https://10.0.0.2:2379,https://10.0.0.3:2379 endpoint health'
 
 test('all is well', (t) => {
-  t.deepEqual(judge(), { word: 'whole', code: 0, summary: '7 peers', reasons: [] })
+  t.deepEqual(judge(), { word: 'whole', code: 0, summary: '7 peers', reasons: [], remarks: [] })
 })
 
 test('no daemon answers', (t) => {
