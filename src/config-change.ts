@@ -1,7 +1,6 @@
 // What another network config means for the hosts that run: each key that changes with what follows, and the leases whose
 // hosts would not follow. Pure. Invariant: judged by the parser and the refusals of the daemon itself.
 import { type Configuration, refusesChange } from './configuration.ts'
-import { contains, lengthOf } from './ip/prefix.ts'
 import { fits } from './lease/allocate.ts'
 import type { Found } from './lease/claim.ts'
 import { effectOf } from './network-config/keys.ts'
@@ -16,6 +15,12 @@ export interface KeyChange {
   readonly effect: string
 }
 
+/** Whose subnet is another after the next start of its daemon. */
+export interface MovingLease {
+  readonly subnet: string
+  readonly publicAddress: string
+}
+
 /** What changes. */
 export interface ConfigChange {
   readonly changes: readonly KeyChange[]
@@ -23,6 +28,8 @@ export interface ConfigChange {
   readonly leases: number
   /** Subnets whose hosts go on with the config they have, because this one has no place for them. */
   readonly stranded: readonly string[]
+  /** Leases outside the subnets of the new config: their hosts keep them while they run, and lease others at their next start. */
+  readonly moving: readonly MovingLease[]
   /** Why it is not to be written unless that is meant; null when nobody is left behind. */
   readonly refusal: string | null
   /** What else to know, one line each. */
@@ -54,6 +61,9 @@ export function configChange(
     changes: changes.filter(({ before: old, after: next }) => old !== next),
     leases: leases.length,
     stranded: stranded.map(({ subnet }) => subnet),
+    moving: leases
+      .filter((lease) => !fits(after.range, lease.subnet))
+      .map(({ subnet, value }) => ({ subnet, publicAddress: value?.publicAddress ?? '' })),
     refusal: why === undefined ? null : refusalOf(after, stranded, leases.length),
     notes: notesOf(after, leases),
   }
@@ -112,17 +122,8 @@ function refusalOf({ range }: Configuration, stranded: readonly Found[], leases:
   return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`
 }
 
-function notesOf({ range, network, own }: Configuration, leases: readonly Found[]): readonly string[] {
+function notesOf({ network, own }: Configuration, leases: readonly Found[]): readonly string[] {
   const notes: string[] = []
-  const outside = leases.filter(
-    ({ subnet }) => contains(range.network, subnet) && lengthOf(subnet) === range.subnetLen && !fits(range, subnet),
-  )
-  const [first] = outside
-  if (first !== undefined) {
-    notes.push(
-      `${first.subnet}${outside.length > 1 ? ` and ${outside.length - 1} more` : ''} outside ${range.subnetMin} to ${range.subnetMax}: kept until its host starts again, which then leases another`,
-    )
-  }
   const go = leases.filter(({ value }) => value?.hostId === undefined && value?.backendType !== '').length
   if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)
   if (own.backend.type === 'host-gw')

@@ -115,7 +115,7 @@ export function renderVerdict(verdict: ConfigVerdict & { readonly valid: true })
   return [...warnings.map((warning) => `→ ${warning}\n`), told].join('')
 }
 
-function renderChange({ changes, leases, notes, same, revision }: Comparison): string {
+function renderChange({ changes, leases, moving, notes, same, revision }: Comparison): string {
   if (same) return 'no change: it is what is stored\n'
   const rows = changes.map(({ key, before, after, effect }) => [key, `${before ?? '-'} -> ${after ?? '-'}`, effect])
   const nothing = revision === '0' ? 'there is no config yet\n' : 'no change of what it means\n'
@@ -123,8 +123,16 @@ function renderChange({ changes, leases, notes, same, revision }: Comparison): s
   return [
     rows.length === 0 ? nothing : columns(rows),
     `${who} at the moment\n`,
+    renderMoving(moving),
     ...notes.map((note) => `→ ${note}\n`),
   ].join('')
+}
+
+/** Names all of them: whoever writes the config has to tell their owners. */
+function renderMoving(moving: Comparison['moving']): string {
+  if (moving.length === 0) return ''
+  const rows = moving.map(({ subnet, publicAddress }) => [`  ${subnet}`, publicAddress])
+  return `outside the new subnets: each is kept until its daemon starts again, which then leases another\n${columns(rows)}`
 }
 
 async function read(file: string): Promise<string> {

@@ -1,5 +1,7 @@
 // What is said of another host's lease that stands in our way.
-import type { Found } from './claim.ts'
+import { type SubnetRange, fits } from './allocate.ts'
+import type { Claim, Found, OwnLease } from './claim.ts'
+import type { LeaseKey } from './lease.ts'
 
 /** Whose it is. */
 export function ownerOf({ value }: Found): string {
@@ -18,4 +20,20 @@ export function duplicate(lease: Found): string {
   return lease.etcdLease === '0'
     ? `${what} by a reservation; if that host is gone, run: flanneld release ${lease.subnet}`
     : `${what}, and that host lives; give one of the two another -public-ip`
+}
+
+/** A line for each subnet we leave: those given up, and at a start that of subnet.env, though its lease may be gone. */
+export function leaving(
+  { release, subnets: { subnet } }: { readonly release: readonly Found[]; readonly subnets: LeaseKey },
+  { previousSubnet, ranges: { ipv4 } }: Claim,
+  held: OwnLease | undefined,
+): readonly string[] {
+  const start = held === undefined && previousSubnet !== undefined ? [previousSubnet] : []
+  const left = new Set([...release.map((lease) => lease.subnet), ...start])
+  left.delete(subnet)
+  return [...left].map((before) => `gave up ${before} for ${subnet}${fits(ipv4, before) ? '' : `: ${place(ipv4)}`}`)
+}
+
+function place({ subnetMin, subnetMax, subnetLen }: SubnetRange): string {
+  return `the network config has subnets of /${subnetLen} from ${subnetMin} to ${subnetMax}`
 }

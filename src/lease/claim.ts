@@ -1,11 +1,13 @@
 // The pure decision which subnet we claim, given all leases there are.
-// Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed.
+// Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed. A host
+// that runs keeps its subnet whatever the config says by now: only another host's lease on it makes it move.
 import type { Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
-import { lengthOf, overlaps, type Prefix } from '../ip/prefix.ts'
+import { overlaps, type Prefix } from '../ip/prefix.ts'
 import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
 import { decodeClaim, decodeKey, encodeValue } from './codec.ts'
 import type { LeaseKey, LeaseValue } from './lease.ts'
+import { type Tie, isHosts, rivalFor, tieOf } from './tie.ts'
 
 /** What we want: who we are, where a subnet may lie, what its lease shall say. */
 export interface Claim {
@@ -94,8 +96,6 @@ export function findLeases(
   })
 }
 
-/** How a lease relates to us, best first: ours beyond doubt, ours as in Go by its address, or a dead host's. */
-type Tie = 'ours' | 'ours-by-address' | 'of-dead-host' | 'duplicate' | 'unknown' | 'other'
 const CLAIMABLE: readonly Tie[] = ['ours', 'ours-by-address', 'of-dead-host']
 
 /**
@@ -118,16 +118,17 @@ export function decide(
 
   const firm = tied('ours')
   const unknown = tied('unknown')[0]
-  const chosen = best(
-    firm.filter((lease) => suits(lease, claim)),
-    claim,
-  )
+  const rival = held && rivalFor(held, leases, ties, claim)
+  // At a start any subnet of the config will do. Who runs has containers in theirs, and takes no other while it can be had.
+  const settled = held !== undefined && rival === undefined
+  const eligible = (lease: Found): boolean => (settled ? lease.key === held.key : suits(lease, claim))
+  const chosen = best(firm.filter(eligible), claim)
   if (chosen === undefined && unknown !== undefined) return { type: 'probe', lease: unknown }
   const duplicate = tied('duplicate')[0]
   if (chosen === undefined && duplicate !== undefined) return { type: 'duplicate', lease: duplicate }
 
   const candidates = CLAIMABLE.flatMap((tie) => [...tied(tie)])
-  const suitable = candidates.filter((lease) => suits(lease, claim))
+  const suitable = candidates.filter(eligible)
   // At a start the operator's word counts more than where we were before; a running daemon stays where it is.
   const reserved = held === undefined ? suitable.filter((lease) => lease.etcdLease === '0') : []
   const existing = best(reserved, claim) ?? chosen ?? best(suitable, claim)
@@ -142,24 +143,25 @@ export function decide(
       ties.get(existing) === 'of-dead-host' && existing.etcdLease !== '0' ? undefined : existing.etcdLease
     return { type: 'claim', subnets: subnetsOf(existing), modRevision: existing.modRevision, etcdLease, release }
   }
-  return fresh(leases, release, claim, held, random)
+  if (rival !== undefined && claim.insists === true) return { type: 'conflict', lease: rival }
+  return fresh(leases, release, claim, held, settled, random)
 }
 
-/** A claim of a key that does not exist: the previous subnet when it is free, else any free one. */
+/** A claim of a key that does not exist: the subnet of who is `settled`, the previous one when it is free, else any. */
 function fresh(
   leases: readonly Found[],
   release: readonly Found[],
   claim: Claim,
   held: OwnLease | undefined,
+  settled: boolean,
   random: () => number,
 ): Decision {
   const { ipv4, ipv6 } = claim.ranges
-  // A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not keep all out.
-  const widest = lengthOf(ipv4.network) + 2
-  const taken = leases.filter((lease) => !release.includes(lease) && lengthOf(lease.subnet) >= widest)
+  const taken = leases.filter((lease) => !release.includes(lease) && isHosts(lease, claim))
   const holder = claim.insists === true ? holderOf(claim.previousSubnet, ipv4, taken) : undefined
   if (holder !== undefined) return { type: 'conflict', lease: holder }
-  const subnet = pick(ipv4, taken.map((lease) => lease.subnet), claim.previousSubnet, random) // prettier-ignore
+  const subnets = taken.map((lease) => lease.subnet)
+  const subnet = settled && held !== undefined ? held.subnet : pick(ipv4, subnets, claim.previousSubnet, random)
   if (subnet === undefined) return { type: 'exhausted', range: ipv4, size: sizeOf(ipv4) }
   const taken6 = taken.flatMap((lease) => lease.subnet6 ?? [])
   const subnet6 = ipv6 && pick(ipv6, taken6, claim.previousSubnet6, random)
@@ -186,25 +188,6 @@ function pick(
 function holderOf(previous: Prefix | undefined, range: SubnetRange, taken: readonly Found[]): Found | undefined {
   if (previous === undefined || !fits(range, previous)) return undefined
   return taken.find((lease) => overlaps(lease.subnet, previous))
-}
-
-function tieOf(lease: Found, claim: Claim, held: OwnLease | undefined, alive: ReadonlyMap<string, boolean>): Tie {
-  if (lease.value === undefined) return 'other'
-  const { hostId, publicAddress } = lease.value
-  const sameAddress = publicAddress === claim.publicAddress
-  if (hostId === claim.hostId) {
-    const reserved = lease.etcdLease === '0'
-    if (sameAddress || reserved || (held?.key === lease.key && held.etcdLease === lease.etcdLease)) return 'ours'
-    // Our id at another address: ourselves before a move, or a clone of this machine that lives.
-    const lives = alive.get(lease.key)
-    return lives === undefined ? 'unknown' : lives ? 'other' : 'ours'
-  }
-  if (!sameAddress) return 'other'
-  if (hostId === undefined) return 'ours-by-address'
-  // Of a reservation's host nobody can tell whether it lives.
-  if (lease.etcdLease === '0') return 'duplicate'
-  const lives = alive.get(lease.key)
-  return lives === undefined ? 'unknown' : lives ? 'duplicate' : 'of-dead-host'
 }
 
 /** Whether a lease's subnets are what the config asks for. */

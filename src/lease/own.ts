@@ -6,7 +6,7 @@ import { EtcdError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../portions.ts'
 import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
-import { duplicate, lost, ownerOf } from './acquisition-lines.ts'
+import { duplicate, leaving, lost, ownerOf } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
 import { LEASE_SECONDS } from './lease.ts'
@@ -89,8 +89,8 @@ class Acquisition {
     const matters = mattersTo(this.#claim, this.#options.held)
     for await (const portion of inPortions(entries)) leases.push(...findLeases(this.#prefix, portion, matters))
     this.#seen = entries.filter(({ key }) => key.startsWith(folder)).length
-    this.#tellLoss(leases)
     const decision = decide(leases, this.#claim, this.#options.held, this.#alive, Math.random)
+    if (decision.type !== 'probe') this.#tellLoss(leases)
     switch (decision.type) {
       case 'keep':
         return this.#keep(decision.lease)
@@ -136,8 +136,8 @@ class Acquisition {
       await pause(Math.random() * 10, this.#options.signal)
       return 'again' // somebody was faster
     }
+    for (const line of leaving(decision, this.#claim, this.#options.held)) this.#options.log.info(line)
     for (const lease of decision.release) {
-      this.#options.log.info(`gave up ${lease.subnet} for ${decision.subnets.subnet}`)
       // Without its key an older etcd lease of ours is of no use.
       if (lease.value?.hostId === this.#claim.hostId && lease.etcdLease !== etcdLease)
         void this.#store.revoke(lease.etcdLease).catch(() => undefined)

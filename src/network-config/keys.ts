@@ -34,13 +34,13 @@ export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
     type: 'text',
     default: 'the second subnet of Network',
     rule: 'the first address of a subnet in Network',
-    change: 'for leases from now on',
+    change: 'for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
   },
   [V4.subnetMax]: {
     type: 'text',
     default: 'the last subnet of Network',
     rule: 'the first address of a subnet in Network, not before SubnetMin',
-    change: 'for leases from now on',
+    change: 'for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
   },
   Backend: {
     type: 'object',

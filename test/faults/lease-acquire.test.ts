@@ -105,7 +105,8 @@ test('a lease outside the config is given up with the new one, its etcd lease us
   t.is(own.etcdLease, lease)
   t.is(await owner(store, '10.2.200.0/24'), undefined)
   t.is(await etcdLeases(etcd), 1)
-  t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${own.subnet}`])
+  const place = 'the network config has subnets of /24 from 10.2.1.0 to 10.2.120.0'
+  t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${own.subnet}: ${place}`])
 })
 
 test('L6: our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {

@@ -2,10 +2,12 @@
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { type Address } from '../../src/ip/address.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { encodeValue } from '../../src/lease/codec.ts'
 import { acquireLease } from '../../src/lease/own.ts'
 import { startProxy } from '../lab/proxy.ts'
 import { waitFor } from '../lab/wait.ts'
-import { claimOf, etcdLeases, foreign, keep, lab, owner, PREFIX, valueOf } from '../lab/claims.ts'
+import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/claims.ts'
 
 test('L4: renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
   const l = await lab(t)
@@ -121,6 +123,25 @@ test('L7: a new public address or backend data is published in place, and only w
   await waitFor('the last change', async () => /ee:01/.test((await owner(l.store, own.subnet))?.value ?? ''))
   t.is(BigInt((await owner(l.store, own.subnet))?.modRevision ?? '0') - BigInt(modRevision), 1n, 'one write')
   t.is(await etcdLeases(l.etcd), 1)
+})
+
+test('another range in the config: the subnet is kept through a new value, a deleted key, a revoked etcd lease and an older copy', async (t) => {
+  const l = await lab(t)
+  const own = await acquireLease(l.store, PREFIX, claimOf(1, { previousSubnet: '10.2.78.0/24' as Prefix }), l.options)
+  t.is(own.subnet, '10.2.78.0/24' as Prefix)
+  const { keeper, changes } = keep(l, claimOf(1), own)
+  const value = () => valueOf('192.168.19.1' as Address, 'host-1', 'aa:bb:cc:dd:ee:00')
+  keeper.publish(claimOf(1, { ranges: { ipv4: range(24), ipv6: undefined }, value }))
+  await waitFor('the new value', () => changes.length === 1)
+  await l.store.commit([], [{ type: 'delete', key: own.key }])
+  await waitFor('the key', () => changes.length === 2)
+  await l.store.revoke(keeper.own().etcdLease)
+  await waitFor('a new etcd lease', () => changes.length === 3)
+  const older = { type: 'put', key: keyOf('10.2.7.0/24'), value: encodeValue(value()), lease: '0' } as const
+  await l.store.commit([], [older, { type: 'delete', key: own.key }])
+  await waitFor('the key once more', () => changes.length === 4)
+  t.is(keeper.own().subnet, own.subnet)
+  t.not(await owner(l.store, own.subnet), undefined)
 })
 
 test('E5: etcd emptied: the same subnet is registered again', async (t) => {

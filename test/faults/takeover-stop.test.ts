@@ -10,6 +10,8 @@ import type { Running } from '../lab/process.ts'
 import { vxlanValue } from '../lab/raw-leases.ts'
 import { record } from '../lab/reliability.ts'
 import { more } from '../lab/streams.ts'
+import { verb } from '../lab/verb.ts'
+import { waitFor } from '../lab/wait.ts'
 
 /** Sends SIGTERM and holds the daemon to two seconds and status 0. */
 async function stops(t: ExecutionContext, state: string, daemon: Running): Promise<void> {
@@ -120,7 +122,7 @@ test.serial('P2: stopping leaves everything as it is: kernel, rules, subnet.env,
 })
 
 test.serial(
-  'L5: SubnetMin and SubnetMax that no longer hold our subnet: it is kept as long as it is ours',
+  'L5: SubnetMin and SubnetMax without our subnet, and whatever changes after them: kept until the next start, which says so',
   async (t) => {
     const cluster = await createCluster(t)
     const [a, b] = cluster.nodes as [Node, Node]
@@ -128,11 +130,29 @@ test.serial(
     await more(pings, 10)
     const third = Number(a.subnet.split('.')[2])
     const [low, high] = third < 128 ? [128, 255] : [1, 127]
-    await cluster.etcd.configure({ ...networkWith({}), SubnetMin: `10.2.${low}.0`, SubnetMax: `10.2.${high}.0` })
+    const place = { SubnetMin: `10.2.${low}.0`, SubnetMax: `10.2.${high}.0` }
+    const key = `${PREFIX}/subnets/${a.subnet}.0-24`
+    await a.host.run('cat >/run/new.json', JSON.stringify({ ...networkWith({}), ...place }))
+    const check = await verb(a.host, 'config check /run/new.json')
+    t.regex(check.output, new RegExp(`^  ${a.subnet}.0/24 +192\\.168\\.19\\.121$`, 'm'))
+    await cluster.etcd.configure({ ...networkWith({}), ...place })
     await a.daemon.line(/network config changed/)
-    await more(pings, 50)
+    for (const backend of [{ Type: 'host-gw' }, { DirectRouting: true }, {}]) {
+      await cluster.etcd.configure({ ...networkWith(backend), ...place })
+      const type = 'Type' in backend ? 'host-gw' : 'vxlan'
+      const says = async (): Promise<boolean> => (await cluster.etcd.etcdctl(`get ${key}`)).includes(`"${type}"`)
+      await waitFor(`the lease to say ${type}`, says)
+      await more(pings, 20)
+    }
     t.is((await pings.stop()).lost, 0)
-    t.true((await cluster.etcd.leases()).includes(`${a.subnet}.0-24`))
     t.is((await ready(a.host, a.daemon))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+    await cluster.etcd.etcdctl(`del ${key}`)
+    await a.daemon.line(new RegExp(`lease of ${a.subnet}.0/24 written anew: key deleted`))
+
+    await a.daemon.stop('SIGTERM')
+    const again = await startFlanneld(a.host, ARGS)
+    await again.line(
+      new RegExp(`gave up ${a.subnet}.0/24 for 10\\..*: the network config has subnets of /24 from 10\\.2`),
+    )
   },
 )

@@ -105,13 +105,24 @@ test('who was left behind before is not counted again', (t) => {
 test('leases outside the new SubnetMin and SubnetMax are told to move at their next start', (t) => {
   const found = change(NETWORK, { ...NETWORK, SubnetMin: '10.2.10.0', SubnetMax: '10.2.100.0' })
   t.deepEqual(lines(found), [
-    'SubnetMin 10.2.1.0 -> 10.2.10.0: for leases from now on',
-    'SubnetMax 10.2.255.0 -> 10.2.100.0: for leases from now on',
+    'SubnetMin 10.2.1.0 -> 10.2.10.0: for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
+    'SubnetMax 10.2.255.0 -> 10.2.100.0: for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
   ])
-  t.deepEqual(found.notes, [
-    '10.2.3.0/24 and 1 more outside 10.2.10.0 to 10.2.100.0: kept until its host starts again, which then leases another',
+  t.deepEqual(found.moving, [
+    { subnet: '10.2.3.0/24', publicAddress: '192.168.19.1' },
+    { subnet: '10.2.200.0/24', publicAddress: '192.168.19.3' },
   ])
+  t.deepEqual(found.notes, [])
   t.is(found.refusal, null)
+})
+
+test('who would lease another subnet at the next start is named for every change of place, and for no other', (t) => {
+  const moving = (after: object): readonly string[] => change(NETWORK, after).moving.map(({ subnet }) => subnet)
+  t.deepEqual(moving({ ...NETWORK, Backend: { Type: 'host-gw' } }), [])
+  t.deepEqual(moving({ Network: '10.0.0.0/8', SubnetLen: 24 }), [])
+  t.deepEqual(moving({ Network: '10.2.0.0/17' }), ['10.2.200.0/24'])
+  t.deepEqual(moving({ ...NETWORK, SubnetLen: 25 }), THREE)
+  t.deepEqual(moving({ ...NETWORK, SubnetMin: '10.2.201.0' }), THREE)
 })
 
 test("hosts of Go's flanneld are counted, and host-gw says what it needs", (t) => {

@@ -1,0 +1,65 @@
+// How the leases in etcd relate to us: which are ours, which are another host's, and which stands on the subnet we hold. Pure.
+import { lengthOf, overlaps } from '../ip/prefix.ts'
+import type { Claim, Found, OwnLease } from './claim.ts'
+
+/** How a lease relates to us, best first: ours beyond doubt, ours as in Go by its address, or a dead host's. */
+export type Tie = 'ours' | 'ours-by-address' | 'of-dead-host' | 'duplicate' | 'unknown' | 'other'
+
+/** How a lease relates to us. `held` and `alive` are those of `decide`. */
+export function tieOf(
+  lease: Found,
+  claim: Claim,
+  held: OwnLease | undefined,
+  alive: ReadonlyMap<string, boolean>,
+): Tie {
+  if (held !== undefined && isRelic(lease, held, claim)) {
+    const lives = alive.get(lease.key)
+    return lives === undefined ? 'unknown' : lives ? 'other' : 'of-dead-host'
+  }
+  if (lease.value === undefined) return 'other'
+  const { hostId, publicAddress } = lease.value
+  const sameAddress = publicAddress === claim.publicAddress
+  if (hostId === claim.hostId) {
+    const reserved = lease.etcdLease === '0'
+    if (sameAddress || reserved || (held?.key === lease.key && held.etcdLease === lease.etcdLease)) return 'ours'
+    // Our id at another address: ourselves before a move, or a clone of this machine that lives.
+    const lives = alive.get(lease.key)
+    return lives === undefined ? 'unknown' : lives ? 'other' : 'ours'
+  }
+  if (!sameAddress) return 'other'
+  if (hostId === undefined) return 'ours-by-address'
+  // Of a reservation's host nobody can tell whether it lives.
+  if (lease.etcdLease === '0') return 'duplicate'
+  const lives = alive.get(lease.key)
+  return lives === undefined ? 'unknown' : lives ? 'duplicate' : 'of-dead-host'
+}
+
+/**
+ * Another host's lease on our subnet that is older than our own last write: etcd was set back to a copy from before we had
+ * it. Its host, if it lives, has another subnet by now and gives this one up as soon as it looks. Whether a host lives can
+ * be told of our own daemons only, which renew every 10 s.
+ */
+function isRelic({ subnet, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
+  if (!overlaps(subnet, held.subnet) || BigInt(modRevision) >= BigInt(held.modRevision)) return false
+  if (value?.hostId === undefined || etcdLease === '0') return false
+  return value.hostId !== claim.hostId && value.publicAddress !== claim.publicAddress
+}
+
+/** The lease of another host on the subnet that we hold; undefined while it is ours, or free, or may be a dead host's. */
+export function rivalFor(
+  { key, subnet }: OwnLease,
+  leases: readonly Found[],
+  ties: ReadonlyMap<Found, Tie>,
+  claim: Claim,
+): Found | undefined {
+  const there = leases.filter((lease) => overlaps(lease.subnet, subnet) && isHosts(lease, claim))
+  const foreign = (lease: Found): boolean => ['duplicate', 'other'].includes(ties.get(lease) ?? 'other')
+  // While its key says that it is ours, others that overlap it came later.
+  if (there.some((lease) => lease.key === key && !foreign(lease))) return undefined
+  return there.find(foreign)
+}
+
+/** A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not keep all out. */
+export function isHosts({ subnet }: Found, { ranges }: Claim): boolean {
+  return lengthOf(subnet) >= lengthOf(ranges.ipv4.network) + 2
+}
