@@ -3,6 +3,7 @@
 import type { ConfigSection, JsonObject } from './backend.ts'
 import { createSection, keyWarnings } from './network-config/section.ts'
 import { ConfigError } from './errors.ts'
+import { MOST_VALUE_BYTES, droppedBytes } from './etcd/oversized.ts'
 import { findJsonFault } from './network-config/json-text.ts'
 import { TOP_KEYS } from './network-config/keys.ts'
 import { type FamilyRange, parseRange } from './network-config/range.ts'
@@ -80,6 +81,9 @@ function parseBackend(value: unknown, warn: (line: string) => void): BackendSect
 }
 
 function parseJson(text: string): unknown {
+  const bytes = droppedBytes(text) ?? Buffer.byteLength(text)
+  if (bytes > MOST_VALUE_BYTES)
+    throw new ConfigError('(whole)', `${bytes} bytes`, `must be at most ${MOST_VALUE_BYTES} bytes: more is not read`)
   try {
     return JSON.parse(text)
   } catch {

@@ -2,16 +2,17 @@
 // Invariant: every call ends within its deadline, with a value or an EtcdError; nothing is retried but a listing
 // overtaken by compaction and a call whose token expired.
 import type { Interceptor } from '@grpc/grpc-js'
-import type { Etcd3, ICompare, IKeyValue, IRangeResponse, IRequestOp } from 'etcd3'
+import type { Etcd3, ICompare, IKeyValue, IRequestOp } from 'etcd3'
 import { type EtcdError, messageOf } from '../errors.ts'
 import { Connection, requireLeader } from './connection.ts'
 import type { StoreOptions } from './endpoints.ts'
+import { isTooLarge } from './failure.ts'
+import { takeIn } from './oversized.ts'
+import { type AskRange, endOf, listPages, readKey } from './pages.ts'
 import type { Entry, Guard, Snapshot, Store, WatchStep, Write } from './store.ts'
 import type { PastEntry } from './position.ts'
 import { endStream, watch, type WatchSource, type WatchStream } from './watch.ts'
 
-/** Keys a listing asks for at a time: decoding a page keeps the event loop from turning for about 10 ms. */
-const PAGE = 1_000
 /** Operations etcd takes in one transaction (--max-txn-ops). */
 const MOST_OPERATIONS = 128
 
@@ -27,10 +28,8 @@ class EtcdStore implements Store, WatchSource {
     this.#connection = new Connection(options)
   }
 
-  async get(key: string): Promise<{ readonly revision: string; readonly entry: Entry | undefined }> {
-    const reply = await this.#connection.call((client) => client.kv.range({ key: Buffer.from(key) }))
-    const kv = reply.kvs[0]
-    return { revision: reply.header.revision, entry: kv && entryOf(kv) }
+  get(key: string): Promise<{ readonly revision: string; readonly entry: Entry | undefined }> {
+    return readKey(this.#ask, key).catch(this.#thrown)
   }
 
   async range(prefix: string): Promise<Snapshot> {
@@ -41,30 +40,22 @@ class EtcdStore implements Store, WatchSource {
   async list(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#listOnce(prefix)
+        return await listPages(this.#ask, prefix)
       } catch (error) {
-        if (attempt === 3 || !messageOf(error).includes('has been compacted')) throw error
+        if (attempt === 3 || !messageOf(error).includes('has been compacted')) this.#thrown(error)
       }
     }
   }
 
-  async #listOnce(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
-    const entries: Entry[] = []
-    let key = Buffer.from(prefix)
-    let first: IRangeResponse | undefined
-    for (;;) {
-      const revision = first?.header.revision ?? '0'
-      const page = await this.#connection.call((client) =>
-        client.kv.range({ key, range_end: endOf(prefix), limit: PAGE, revision }),
-      )
-      first ??= page
-      for (const kv of page.kvs) entries.push(entryOf(kv))
-      const last = page.kvs.at(-1)
-      if (!page.more || last === undefined) {
-        return { snapshot: { revision: first.header.revision, entries }, cluster: first.header.cluster_id }
-      }
-      key = Buffer.concat([last.key, Buffer.from([0])])
-    }
+  readonly #ask: AskRange = async (request) => {
+    // An answer that is too large says nothing of etcd or of the connection to it.
+    const answer = await this.#connection.call((client) => client.kv.range(request).catch(unlessTooLarge))
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+
+  readonly #thrown = (thrown: unknown): never => {
+    throw this.#connection.failure(thrown)
   }
 
   async commit(guards: readonly Guard[], writes: readonly Write[]): Promise<string | undefined> {
@@ -161,8 +152,8 @@ class EtcdStore implements Store, WatchSource {
     return { create_request: create }
   }
 
-  entry(kv: IKeyValue): Entry {
-    return entryOf(kv)
+  entries(kvs: readonly IKeyValue[]): readonly Entry[] {
+    return takeIn(kvs)
   }
 
   failure(thrown: unknown): EtcdError {
@@ -178,14 +169,9 @@ class EtcdStore implements Store, WatchSource {
   }
 }
 
-function entryOf(kv: IKeyValue): Entry {
-  return {
-    key: kv.key.toString(),
-    value: kv.value,
-    createRevision: kv.create_revision,
-    modRevision: kv.mod_revision,
-    lease: kv.lease,
-  }
+function unlessTooLarge(thrown: unknown): Error {
+  if (thrown instanceof Error && isTooLarge(thrown)) return thrown
+  throw thrown
 }
 
 function compareOf(guard: Guard): ICompare {
@@ -197,17 +183,4 @@ function operationOf(write: Write): IRequestOp {
   return write.type === 'put'
     ? { request_put: { key, value: Buffer.from(write.value), lease: write.lease } }
     : { request_delete_range: { key } }
-}
-
-/** The key after all keys that start with `prefix` (etcd's range_end). */
-function endOf(prefix: string): Buffer {
-  const end = Buffer.from(prefix)
-  for (let i = end.length - 1; i >= 0; i--) {
-    const byte = end[i] ?? 0
-    if (byte < 0xff) {
-      end[i] = byte + 1
-      return end.subarray(0, i + 1)
-    }
-  }
-  return Buffer.from([0])
 }

@@ -16,13 +16,13 @@ import {
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, isRecoverableError } from 'etcd3'
 import { EtcdError, messageOf } from '../errors.ts'
 import { credentialsStamp, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
-import { toEtcdError } from './failure.ts'
+import { isTooLarge, toEtcdError } from './failure.ts'
 import { limitHandshakes } from './handshake.ts'
+import { MOST_ANSWER_BYTES } from './pages.ts'
 import { TokenSource, wantsToken, wantsUser } from './token.ts'
 
 const GRPC_OPTIONS = {
-  // The default of 4 MiB ends at some 30,000 leases.
-  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  'grpc.max_receive_message_length': MOST_ANSWER_BYTES,
   // A silent connection is given up after 11 s. etcd refuses pings less than 5 s apart (--grpc-keepalive-min-time).
   'grpc.keepalive_time_ms': 8_000,
   'grpc.keepalive_timeout_ms': 3_000,
@@ -184,7 +184,10 @@ function otherEndpoint(count: number): IPolicy {
 /** Leaves an endpoint alone for a while after a failure, so that a frozen member costs one call now and then, not each. */
 function breaker(): IPolicy {
   const breaker = new ConsecutiveBreaker(1)
-  return circuitBreaker(handleWhen(isRecoverableError), { halfOpenAfter: { next: fromNow }, breaker })
+  return circuitBreaker(
+    handleWhen((error) => isRecoverableError(error) && !isTooLarge(error)),
+    { halfOpenAfter: { next: fromNow }, breaker },
+  )
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   EtcdInvalidAuthTokenError,
   EtcdPermissionDeniedError,
   GRPCDeadlineExceededError,
+  GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
   GRPCUnavailableError,
 } from 'etcd3'
@@ -40,6 +41,15 @@ export function toEtcdError(thrown: unknown, endpoint: string, note?: string): E
   const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text, endpoint)
   const detail = why === 'deadline' ? 'no answer in time' : text
   return new EtcdError(why, endpoint, note === undefined ? detail : `${detail} (${note})`)
+}
+
+/** Whether a call or a stream failed because an answer was larger than we take: gRPC's own limit, no word of etcd's. */
+export function isTooLarge(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    castGrpcError(thrown) instanceof GRPCResourceExhastedError &&
+    !thrown.message.includes('etcdserver: ')
+  )
 }
 
 /** The gRPC message without its wrapping: `connect ECONNREFUSED 10.0.0.1:2379`. */

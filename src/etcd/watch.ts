@@ -3,6 +3,7 @@
 // etcd3's own Watcher resumes at header.revision + 1 and dies on compaction, hence the raw stream.
 import type { IDuplexStream, IRequestStream, IWatchRequest, IWatchResponse } from 'etcd3'
 import type { EtcdError } from '../errors.ts'
+import { isTooLarge } from './failure.ts'
 import { advance, type Batch, continues, type History, type Position, positionOf, revisionOf } from './position.ts'
 import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
 import { Backoff, pause, unlessAborted } from './wait.ts'
@@ -16,7 +17,7 @@ export interface WatchSource extends History {
   open(): Promise<WatchStream>
   /** The request that watches `prefix` from a revision on. */
   request(prefix: string, from: string): IWatchRequest
-  entry(kv: IWatchResponse['events'][number]['kv']): Entry
+  entries(kvs: readonly IWatchResponse['events'][number]['kv'][]): readonly Entry[]
   failure(thrown: unknown): EtcdError
 }
 
@@ -67,7 +68,8 @@ export async function* watch(
       }
     } catch (thrown) {
       if (signal.aborted) return
-      if (thrown instanceof Compacted) {
+      // What is too large to be told can still be listed.
+      if (thrown instanceof Compacted || isTooLarge(thrown)) {
         position = undefined
         continue
       }
@@ -149,7 +151,8 @@ class Feed {
     if (response.created) {
       this.#created = true
     } else {
-      for (const event of response.events) this.#partial.push(changeOf(this.#source, event))
+      const entries = this.#source.entries(response.events.map(({ kv }) => kv))
+      for (const [at, entry] of entries.entries()) this.#partial.push(changeOf(response.events[at]?.type, entry))
       if (response.fragment) return
       const last = this.#partial.at(-1)
       this.#revision = last === undefined ? response.header.revision : revisionOf(last)
@@ -166,10 +169,9 @@ class Feed {
   }
 }
 
-function changeOf(source: WatchSource, event: IWatchResponse['events'][number]): Change {
-  const entry = source.entry(event.kv)
+function changeOf(type: IWatchResponse['events'][number]['type'] | undefined, entry: Entry): Change {
   // Enums arrive as text (proto-loader's `enums: String`), whatever the declared type says.
-  return String(event.type).toUpperCase() === 'DELETE'
+  return String(type).toUpperCase() === 'DELETE'
     ? { type: 'delete', key: entry.key, modRevision: entry.modRevision }
     : { type: 'put', entry }
 }

@@ -2,12 +2,10 @@
 // Invariant: decoding is total, whatever is in etcd; what we encode decodes to the same.
 import type { Checked, Refused } from '../backend.ts'
 import { show } from '../errors.ts'
+import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { LeaseKey, LeaseValue } from './lease.ts'
-
-/** The largest value that is looked at, in bytes; real ones have some 200. */
-export const MOST_VALUE_BYTES = 16 * 1024
 
 /** Where the leases of a network lie: `<prefix>/subnets/`. */
 export function subnetsFolder(prefix: string): string {
@@ -55,7 +53,8 @@ export function decodeValue(value: Buffer): Checked<LeaseValue> {
 
 /** Whose a lease is. As decodeValue, but without a BackendType it passes, with "": a reservation nobody has taken yet. */
 export function decodeClaim(value: Buffer): Checked<LeaseValue> {
-  if (value.length > MOST_VALUE_BYTES) return refuse('oversized', `${value.length} bytes`)
+  const bytes = droppedBytes(value) ?? value.length
+  if (bytes > MOST_VALUE_BYTES) return refuse('oversized', `${bytes} bytes`)
   const text = value.toString()
   const fields = parseFields(text)
   if (fields === undefined) return refuse('json', text)

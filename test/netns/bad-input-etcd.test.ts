@@ -4,14 +4,18 @@ import test, { type ExecutionContext } from 'ava'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { LeaseView } from '../../src/lease-view.ts'
 import { errors, strays } from '../lab/complaints.ts'
 import { makeTls } from '../lab/etcd.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { BUNDLE, ready, residentBytes, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'
 import type { Running } from '../lab/process.ts'
+import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
+import { verb } from '../lab/verb.ts'
 import { waitFor } from '../lab/wait.ts'
 
+const GO_LEASE = vxlanValue('192.168.19.150', '0a:00:00:00:00:01')
 const GOOD = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
 
 async function world(t: ExecutionContext, args = ''): Promise<{ etcd: EtcdHost; host: Host }> {
@@ -217,3 +221,20 @@ test.serial(
     await starts(t, host, daemon)
   },
 )
+
+test.serial('values of 72 MB in all beside the leases: daemon, leases and doctor read on, and name them', async (t) => {
+  const { etcd, host } = await world(t)
+  await etcd.configure(GOOD)
+  const value = 'x'.repeat(1_200_000)
+  const names = Array.from({ length: 60 }, (_, i) => `10.2.${100 + i}.0-24`)
+  await putLeases(etcd, [...names.map((name) => ({ name, value })), { name: '10.2.200.0-24', value: GO_LEASE }])
+  const daemon = await startFlanneld(host, ARGS)
+  await daemon.line(/ ready: /)
+  t.regex(daemon.output(), / 1 peers at /)
+  t.true(residentBytes(daemon) < 200e6, `${residentBytes(daemon)} bytes`)
+  const { leases } = JSON.parse((await verb(host, `leases -json ${ARGS}`)).stdout) as LeaseView
+  t.is(leases.filter(({ note }) => note.includes('oversized')).length, 60)
+  const doctor = await verb(host, `doctor ${ARGS}`)
+  t.regex(doctor.output, /1200000 bytes/)
+  t.deepEqual(strays(daemon), [])
+})

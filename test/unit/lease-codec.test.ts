@@ -2,15 +2,9 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { fromNumber, parseAddress, type Address } from '../../src/ip/address.ts'
+import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
 import { parsePrefix, prefixOf, type Prefix } from '../../src/ip/prefix.ts'
-import {
-  decodeKey,
-  decodeValue,
-  encodeKey,
-  encodeValue,
-  MOST_VALUE_BYTES,
-  subnetsFolder,
-} from '../../src/lease/codec.ts'
+import { decodeKey, decodeValue, encodeKey, encodeValue, subnetsFolder } from '../../src/lease/codec.ts'
 import type { LeaseValue } from '../../src/lease/lease.ts'
 
 const PREFIX = '/coreos.com/network'

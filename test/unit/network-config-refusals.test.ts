@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { ConfigError } from '../../src/errors.ts'
+import { MOST_VALUE_BYTES, noteOf } from '../../src/etcd/oversized.ts'
 import { findJsonFault } from '../../src/network-config/json-text.ts'
 import { parseNetworkConfig } from '../../src/network-config.ts'
 
@@ -133,4 +134,15 @@ test('a fault is found in exactly the texts that are not JSON', (t) => {
 
 test('deeply nested JSON is scanned without recursion', (t) => {
   t.is(findJsonFault('['.repeat(200_000))?.column, 200_001)
+})
+
+test('a config larger than 16 KiB is refused for its size, also when etcd held it and it was not read', (t) => {
+  const huge = JSON.stringify({ Network: '10.2.0.0/16', Comment: 'x'.repeat(MOST_VALUE_BYTES) })
+  for (const text of [huge, noteOf(1_200_000).toString()]) {
+    const { message } = t.throws(() => parseNetworkConfig(text), { instanceOf: ConfigError })
+    t.regex(
+      message,
+      /^network config: \(whole\): "(\d{5}|1200000) bytes": must be at most 16384 bytes: more is not read$/,
+    )
+  }
 })
