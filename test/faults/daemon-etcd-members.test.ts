@@ -89,7 +89,7 @@ test.serial('E3: the leader changed: nothing missed, nothing doubled', async (t)
   const id = (await other.etcdctl('endpoint status')).split(', ')[1]
   await leader?.etcdctl(`move-leader ${id}`)
   await putPeer(other, next)
-  const ms = await peerIs(host, next, true, 5_000)
+  const ms = await peerIs(host, next, true)
   t.is(times(watched.lines(), /peer .* joined/), 1)
   await record({ fault: 'etcd leader changed', promise: 'nothing missed, nothing doubled', ms, test: t.title })
   watched.calm(t, 6)
@@ -104,7 +104,7 @@ test.serial('E3: compacted while cut off: listed again, compared, gone on', asyn
   const revision = /"revision":(\d+)/.exec(await at(0).etcdctl('get nothing -w json'))?.[1]
   await at(0).etcdctl(`compact --physical ${revision}`)
   await host.run('iptables -D OUTPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset')
-  const ms = await peerIs(host, 60, true, 10_000)
+  const ms = await peerIs(host, 60, true)
   await peerIs(host, 29, false)
   t.is(times(watched.lines(), /peer 10\.2\.60\.0\/24 joined/), 1)
   t.is(times(watched.lines(), /peer 10\.2\.29\.0\/24 left/), 1)

@@ -57,7 +57,7 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
   let n = 31
   await waitFor('a line of the next day', async () => {
     await putPeer(etcd, n)
-    await peerIs(host, n, true, 2_000)
+    await peerIs(host, n, true)
     return (await dayOf(n++)) !== (await dayOf(30))
   })
   await renewed(etcd)
@@ -69,7 +69,7 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
   await etcd.start()
   const began = performance.now()
   await putPeer(etcd, 60)
-  await peerIs(host, 60, true, 15_000)
+  await peerIs(host, 60, true, 60_000)
   const ms = performance.now() - began
   t.not(await dayOf(60), await dayOf(30))
   await renewed(etcd)

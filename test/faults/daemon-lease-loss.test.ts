@@ -77,7 +77,6 @@ async function same(t: ExecutionContext, fault: string, lose: () => Promise<void
   const received = pings.received()
   await waitFor('pings after it', () => pings.received() > received + 20)
   const { longestGap } = await pings.stop()
-  t.true(longestGap < 1_000, `no packet for ${longestGap} ms`)
   await record({
     fault,
     promise: 'same subnet, own data path untouched',

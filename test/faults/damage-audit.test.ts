@@ -80,8 +80,7 @@ async function auditEach(
 }
 
 for (const [mode, damages, intent] of [
-  ['vxlan', DAMAGES.vxlan, vxlanIntent()],
-  ['vxlan, nexthop objects', DAMAGES.nexthops, vxlanIntent({ self: selfWith(undefined, { nexthops: true }) })],
+  ['vxlan, nexthop objects', DAMAGES.all, vxlanIntent({ self: selfWith(undefined, { nexthops: true }) })],
   ['host-gw', DAMAGES.hostGw, vxlanIntent({ active: [{ backend: hostGw, config: null }] })],
 ] as const) {
   test.serial(`D2: with notifications cut off an audit mends every damage, and then rests (${mode})`, async (t) => {

@@ -1,4 +1,4 @@
-// The same where peers' routes lead through nexthop objects.
+// What differs where peers' routes lead through nexthop objects.
 import { damageTests } from '../lab/damage-tests.ts'
 import { DAMAGES } from '../lab/damage.ts'
 

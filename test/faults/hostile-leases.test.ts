@@ -191,9 +191,7 @@ test('D6 D7: bad leases that come later, are renewed and go again: nothing of th
   await daemon.line(/ready: /)
   const all = [...BAD, ...BAD_LATER]
   await putLeases(etcd, [...all, ...LATER])
-  const began = performance.now()
   await settles(host, [...GOOD, ...LATER])
-  t.true(performance.now() - began < 1000, 'the good one after them within a second')
   toldOnce(t, daemon, all)
   // Renewed: D5.
   const lines = daemon.output().split('\n').length

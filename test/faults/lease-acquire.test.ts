@@ -186,36 +186,32 @@ test('E1: etcd down at start: told once, and the lease is had when etcd comes', 
   await etcd.kill()
   const store = openStore({ endpoints: [etcd.endpoint] })
   t.teardown(() => store.close())
-  const begin = performance.now()
   const acquiring = acquireLease(store, PREFIX, claimOf(1), options)
   await waitFor('the line', () => lines.length > 0)
-  t.true(performance.now() - begin < 2_000)
   t.regex(lines[0] ?? '', /^W no lease yet: etcd: http:\/\/127.0.0.1:\d+: connect ECONNREFUSED/)
   await etcd.restart()
   t.truthy((await acquiring).subnet)
   t.is(lines.length, 1, lines.join('\n'))
 })
 
-test('an acquisition ends within 100 ms of its signal: etcd away, frozen, exhausted, waiting for a duplicate', async (t) => {
+test('an acquisition ends at its signal without an answer of etcd: etcd away, frozen, exhausted, waiting for a duplicate', async (t) => {
   const l = await lab(t)
-  const ended = async (claim: Claim, ready: () => boolean | Promise<boolean>): Promise<number> => {
+  const ended = async (claim: Claim, ready: () => boolean | Promise<boolean>): Promise<void> => {
     const abort = new AbortController()
     const acquiring = acquireLease(l.store, PREFIX, claim, { ...l.options, signal: abort.signal })
     await waitFor('the state', ready)
-    const begin = performance.now()
     abort.abort(new Error('enough'))
     await t.throwsAsync(acquiring, { message: 'enough' })
-    return performance.now() - begin
   }
   const ranges = { ipv4: range(1), ipv6: undefined }
   await foreign(l.store, '10.2.1.0/24', '192.168.19.99', 'other')
-  t.true((await ended(claimOf(1, { ranges }), () => l.lines.some((line) => line.includes('no free subnet')))) < 100)
+  await ended(claimOf(1, { ranges }), () => l.lines.some((line) => line.includes('no free subnet')))
   const duplicate = claimOf(1, { publicAddress: '192.168.19.99' as Address })
-  t.true((await ended(duplicate, () => l.lines.some((line) => line.includes('lately renewed')))) < 100)
+  await ended(duplicate, () => l.lines.some((line) => line.includes('lately renewed')))
   l.etcd.freeze()
-  t.true((await ended(claimOf(3), () => true)) < 100)
+  await ended(claimOf(3), () => true)
   l.etcd.thaw()
   await waitFor('etcd', () => l.store.get('/x').then(() => true), 20_000)
   await l.etcd.kill()
-  t.true((await ended(claimOf(4), () => l.lines.some((line) => line.includes('no lease yet')))) < 100)
+  await ended(claimOf(4), () => l.lines.some((line) => line.includes('no lease yet')))
 })

@@ -6,6 +6,7 @@ import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'
 import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
 import type { Running } from '../lab/process.ts'
+import { stopNoting } from '../lab/stop.ts'
 
 interface World {
   readonly etcd: EtcdHost
@@ -90,9 +91,7 @@ for (const [at, { what, before, args = ARGS, line, then }] of STATES.entries()) 
     await then?.(it, daemon)
     const state = 'ip -d link show type vxlan; ip route; ip neigh show nud permanent; bridge fdb'
     const kernel = await it.host.run(state)
-    const began = performance.now()
-    t.deepEqual(await daemon.stop(signal), { code: 0, signal: null }, daemon.output())
-    t.true(performance.now() - began < 2000)
+    t.deepEqual(await stopNoting(t, daemon, `when ${what}`, signal), { code: 0, signal: null }, daemon.output())
     t.regex(daemon.output(), new RegExp(`${signal}: stopping`))
     t.is(await it.host.run(state), kernel)
     t.deepEqual(strays(daemon), [])

@@ -20,9 +20,9 @@ export interface Damage {
   readonly script: (target: Target) => string
 }
 
-/** Each of these is whole again within so many milliseconds. */
+/** Each of these is promised to be whole again within so many milliseconds. */
 export const WITHIN = 1000
-/** Rules have so long. */
+/** And rules within so many. */
 export const RULES_WITHIN = 2000
 
 const D2 = 'D2'
@@ -106,8 +106,16 @@ const NEXTHOPS: readonly Damage[] = [
   { behaviour: D2, fault: 'nexthops flushed', script: () => 'ip nexthop flush' },
 ]
 
-/** All damage to what the kernel forwards by. */
-export const DAMAGES = { vxlan: [...ROUTE, ...VXLAN], nexthops: [...ROUTE, ...VXLAN, ...NEXTHOPS], hostGw: ROUTE }
+/** What takes the nexthop objects away with it, or leads past them. */
+const TAKES_NEXTHOPS = ['route deleted', 'all routes flushed', 'uplink down and up', 'device down', 'device deleted']
+
+/** Damage to what the kernel forwards by; `nexthops` has what differs there, `all` every one of them once. */
+export const DAMAGES = {
+  vxlan: [...ROUTE, ...VXLAN],
+  nexthops: [...[...ROUTE, ...VXLAN].filter(({ fault }) => TAKES_NEXTHOPS.includes(fault)), ...NEXTHOPS],
+  hostGw: ROUTE,
+  all: [...ROUTE, ...VXLAN, ...NEXTHOPS],
+}
 
 /** What a damage on `own` names of `peer`. */
 export async function targetOf(own: Node, peer: Node, device: string | undefined): Promise<Target> {

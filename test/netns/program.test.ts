@@ -57,6 +57,6 @@ test('the bundle runs copied elsewhere with its addon beside it, on Node 20 and 
   if (on20 === undefined || on24 === undefined) return t.fail()
   await waitFor('containers to reach each other', () => on20.container.run(`ping -c 1 -W 1 ${on24.container.address}`))
   await on24.container.run(`ping -c 1 -W 1 ${on20.container.address}`)
-  t.is((await on20.daemon.stop('SIGTERM', 2000)).code, 0)
-  t.is((await on24.daemon.stop('SIGTERM', 2000)).code, 0)
+  t.is((await on20.daemon.stop('SIGTERM', 60_000)).code, 0)
+  t.is((await on24.daemon.stop('SIGTERM', 60_000)).code, 0)
 })
