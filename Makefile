@@ -157,17 +157,17 @@ test-golden test-netns: test-%: dist/flanneld
 .PHONY: test-page screenshots
 ## test-page: the page at / of the health port, in a browser
 test-page: dist/flanneld
-	$(AVA) --timeout=5m --concurrency=1 'test/page/**/*.test.ts'
+	$(AVA) --timeout=8m --concurrency=1 'test/page/**/*.test.ts'
 
 ## screenshots: the pictures of the page in docs/screenshots, made by its tests
 screenshots: dist/flanneld
-	SCREENSHOTS=1 $(AVA) --timeout=5m --concurrency=1 'test/page/**/*.test.ts'
+	SCREENSHOTS=1 $(AVA) --timeout=8m --concurrency=1 'test/page/**/*.test.ts'
 
 .PHONY: test-faults test-docker
 ## test-faults: everything that can break, broken
 ## test-docker: the founding tutorial, with dockerd on every host
 test-faults test-docker: test-%: dist/flanneld-amd64
-	$(AVA) --timeout=5m 'test/$*/**/*.test.ts'
+	$(AVA) --timeout=8m 'test/$*/**/*.test.ts'
 
 # Whole Debians with the engines; `make clean` takes them too.
 ENGINES := build/engines/20.10 build/engines/26.1 build/engines/28.5

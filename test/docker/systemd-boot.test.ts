@@ -42,7 +42,7 @@ test('flanneld runs hardened with two capabilities; dockerd waits for it and has
   t.is(await show('docker', 'ActiveState'), 'inactive')
 
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const args = await waitFor('dockerd', async () => (await host.run('cat /run/dockerd.args')).trim(), 20_000)
+  const args = await waitFor('dockerd', async () => (await host.run('cat /run/dockerd.args')).trim())
   const { FLANNEL_SUBNET: subnet = '' } = await subnetEnv(host)
   t.regex(args, new RegExp(`--bip=${subnet.replaceAll('.', '\\.')} --ip-masq=true --mtu=1450$`))
   t.is(await show('flanneld', 'ActiveState'), 'active')

@@ -189,7 +189,7 @@ test.serial(
     }
     await etcd.run(`etcdctl put --lease=${id} ${PREFIX}/subnets/${c.subnet}.0-24`, JSON.stringify(value))
     await waitFor('a route by the short lease', () => routeTo(a, c))
-    await waitFor('etcd to let it expire', async () => !(await etcd.leases()).includes(`${c.subnet}.0-24`), 20_000)
+    await waitFor('etcd to let it expire', async () => !(await etcd.leases()).includes(`${c.subnet}.0-24`))
     await waitFor('.121 to forget the expired host', () => gone(a))
     await waitFor('.122 to forget the expired host', () => gone(b))
 

@@ -23,15 +23,11 @@ async function secondsLeft(etcd: Member): Promise<number> {
 /** Waits until the daemon renews its etcd lease, as it does every 10 s. */
 async function renewed(etcd: Member): Promise<void> {
   let least = Infinity
-  await waitFor(
-    'a renewal',
-    async () => {
-      const left = await secondsLeft(etcd)
-      least = Math.min(least, left)
-      return left > least
-    },
-    25_000,
-  )
+  await waitFor('a renewal', async () => {
+    const left = await secondsLeft(etcd)
+    least = Math.min(least, left)
+    return left > least
+  })
 }
 
 test('the clock jumps a day ahead, and two back while etcd is down: renewed, followed, nothing withdrawn', async (t) => {
@@ -64,7 +60,7 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
 
   await etcd.kill()
   await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) === 1)
-  await waitFor('a failed renewal', () => times(watched.lines(), /not renewed/) === 1, 20_000)
+  await waitFor('a failed renewal', () => times(watched.lines(), /not renewed/) === 1)
   await clock('-1d')
   await etcd.start()
   const began = performance.now()

@@ -62,7 +62,7 @@ async function same(t: ExecutionContext, fault: string, lose: () => Promise<void
   await waitFor('pings', () => pings.received() > 5)
   await lose()
   const lost = performance.now()
-  await waitFor('the key', () => entry(keyOf(own.subnet)), 20_000)
+  await waitFor('the key', () => entry(keyOf(own.subnet)))
   const ms = performance.now() - lost
   await waitFor('the lease told', () => times(watched.lines(), /written anew/) === 1)
   await waitFor('ready', ready)
@@ -168,11 +168,7 @@ test.serial('L2: another host has our subnet: never overwritten, another subnet,
   t.false(ours.includes(` ${taken}.0/32 `), 'and not the old one')
   // Docker's bridge still has the subnet: its route is not ours to replace, and gives way when Docker takes the new one.
   await own.host.run('ip link del docker0')
-  await waitFor(
-    'the new owner as a peer',
-    async () => (await kernelText(own.host)).ours.includes(`${taken}.0/24 `),
-    15_000,
-  )
+  await waitFor('the new owner as a peer', async () => (await kernelText(own.host)).ours.includes(`${taken}.0/24 `))
   const seen = async (): Promise<string> => (await kernelText(peer.host)).ours
   await waitFor('the peer to follow', async () => (await seen()).includes(`${fresh}.0/24 `))
   await waitFor('the peer to send the old one to its new owner', async () =>

@@ -31,7 +31,7 @@ for (const type of ['vxlan', 'host-gw']) {
       await waitFor('pings', () => pings.received() > 5)
       await a.host.run('ip addr flush dev enp0s3; ip addr add 192.168.19.131/24 brd + dev enp0s3')
       const start = Date.now()
-      await waitFor('lease', async () => (await publicAddress(cluster, a)) === '192.168.19.131', 20_000).catch(
+      await waitFor('lease', async () => (await publicAddress(cluster, a)) === '192.168.19.131').catch(
         (error: unknown) => {
           throw new Error(`${String(error)}\n${a.daemon.output()}`)
         },
@@ -201,7 +201,7 @@ for (const type of ['vxlan', 'host-gw']) {
     t.not(await index(), before.index)
     let last = ''
     const whole = async (): Promise<boolean> => (last = (await kernelText(a.host)).ours) === before.ours
-    await waitFor('whole', whole, 20_000).catch(() => t.log(a.daemon.output()))
+    await waitFor('whole', whole).catch(() => t.log(a.daemon.output()))
     t.is(last, before.ours)
     const ms = Date.now() - start
     const flowing = pings.received()

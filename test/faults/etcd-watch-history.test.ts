@@ -72,20 +72,20 @@ test('E3: one of three members killed, then another frozen: nothing missed', asy
   let n = 0
   const write = async (): Promise<void> => {
     const key = `/w/${n++}`
-    await waitFor('a write', () => put(writer, key).then(() => true, () => false), 30_000) // prettier-ignore
+    await waitFor('a write', () => put(writer, key).then(() => true, () => false)) // prettier-ignore
   }
   for (const member of members) {
     await member.kill()
     for (let i = 0; i < 5; i++) await write()
-    await agrees('the events with a member dead', seen, writer, 15_000)
+    await agrees('the events with a member dead', seen, writer)
     await member.restart()
     await write()
-    await agrees('the events with all members', seen, writer, 15_000)
+    await agrees('the events with all members', seen, writer)
   }
   for (const member of members) {
     member.freeze()
     for (let i = 0; i < 5; i++) await write()
-    await agrees('the events with a member frozen', seen, writer, 20_000)
+    await agrees('the events with a member frozen', seen, writer)
     member.thaw()
   }
   t.is(seen.count.snapshots, 1)

@@ -120,7 +120,7 @@ test('E4: connections black-holed while they are made are replaced once the way 
   proxy.cut()
   proxy.blackHole(true)
   const before = proxy.connections()
-  await waitFor('attempts', () => proxy.connections() > before + 1, 30_000)
+  await waitFor('attempts', () => proxy.connections() > before + 1)
   const b = await put(direct, '/w/b')
   // What was begun stays swallowed.
   await proxy.pass()

@@ -211,7 +211,7 @@ test('an acquisition ends at its signal without an answer of etcd: etcd away, fr
   l.etcd.freeze()
   await ended(claimOf(3), () => true)
   l.etcd.thaw()
-  await waitFor('etcd', () => l.store.get('/x').then(() => true), 20_000)
+  await waitFor('etcd', () => l.store.get('/x').then(() => true))
   await l.etcd.kill()
   await ended(claimOf(4), () => l.lines.some((line) => line.includes('no lease yet')))
 })

@@ -60,7 +60,7 @@ async function program(space: Space, fault: Fault | undefined): Promise<Outcome>
   const settled = async (): Promise<void> => {
     let done = false
     void reconciler.settled().then(() => (done = true))
-    await waitFor(`the reconciler under ${JSON.stringify(fault)}`, () => done, 20_000).catch((error: unknown) => {
+    await waitFor(`the reconciler under ${JSON.stringify(fault)}`, () => done).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${lines.join('')}`)
     })
   }

@@ -41,7 +41,7 @@ async function becomes(host: Host, status: number, text: RegExp): Promise<void> 
     const answer = await health(host, '/readyz')
     if (answer.status === status && text.test(answer.text)) return true
     throw new Error(`${answer.status} ${answer.text}`)
-  }, 20_000) // prettier-ignore
+  }) // prettier-ignore
 }
 
 const forwards = (host: Host): Promise<string> => host.run('ip route show 10.2.201.0/24')

@@ -88,7 +88,7 @@ for (const { name, prepare, sign } of STATES) {
     const host: Host = await lan.host(121)
     await prepare(etcd)
     const daemon = await startFlanneld(host, ARGS)
-    await daemon.line(sign, 30_000)
+    await daemon.line(sign)
     await stops(t, name, daemon)
     if (name !== 'with 1,000 peers') return
     const routes = await host.run('ip route show proto 142 | grep -c -v blackhole')

@@ -58,7 +58,7 @@ export function damageTests(
     const said = own.daemon.output()
     const heard = monitor.stdout().length
     // Some 3 s: the daemon is idle, its audits are far apart here (damage-audit has those).
-    await waitFor('400 pings', () => pings.received() > 400, 20_000)
+    await waitFor('400 pings', () => pings.received() > 400)
     const ours = monitor
       .stdout()
       .slice(heard)

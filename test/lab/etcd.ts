@@ -184,7 +184,7 @@ class Member implements Etcd {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-8_000)))
     }
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 60_000
     for (;;) {
       if (child.exitCode !== null) throw new Error(`etcd ended with ${child.exitCode}: ${this.#output}`)
       try {

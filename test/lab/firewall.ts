@@ -107,6 +107,7 @@ export function logInto(lines: string[]): Log {
 export async function back(t: ExecutionContext, on: Bench, right: string, what: string): Promise<void> {
   const start = performance.now()
   await waitFor(`rules after ${what}`, async () => (await on.saved()) === right)
+  t.pass(what)
   const ms = Math.round(performance.now() - start)
   await record({
     fault: `${what} (the firewall alone)`,

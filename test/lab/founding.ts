@@ -31,7 +31,7 @@ export async function etcdHost(lan: Lan, args = ''): Promise<EtcdHost> {
       `--advertise-client-urls=${client} --listen-peer-urls=http://127.0.0.1:2380 ${args}`,
   )
   const etcdctl = (args: string): Promise<string> => host.run(`etcdctl ${args}`)
-  await waitFor('etcd', () => etcdctl('endpoint health 2>&1'), 20_000).catch((error: unknown) => {
+  await waitFor('etcd', () => etcdctl('endpoint health 2>&1')).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${daemon.output()}`)
   })
   return {

@@ -79,7 +79,7 @@ function memberOn(host: Host, cluster: string, { args = '', access = '', scheme 
       // Once there are users it asks who we are: then it is up.
       const up = (): Promise<unknown> =>
         etcdctl('get nothing').catch((error: unknown) => String(error).includes('user name is empty'))
-      await waitFor(`etcd on ${name}`, up, 30_000).catch((error: unknown) => {
+      await waitFor(`etcd on ${name}`, up).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${member.output()}`)
       })
     },

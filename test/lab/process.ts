@@ -75,7 +75,7 @@ export async function start(command: readonly string[], inner: boolean, stdin?: 
         throw new Error(`${String(error)}\n${printed.both}`, { cause: error })
       }
     },
-    async stop(signal = 'SIGTERM', deadline = 10_000) {
+    async stop(signal = 'SIGTERM', deadline = 60_000) {
       kill(signal)
       const timer = setTimeout(() => kill('SIGKILL'), deadline)
       try {

@@ -46,7 +46,7 @@ export async function bootSystemd(lab: Lab, host: Host, wants: readonly string[]
   // systemd answers to processes it can see only.
   const enter = ['nsenter', '-t', pid, ...['-n', '-m', '-p', '-u', '-i', '-C'], 'sh', '-c']
   const place = placeOf(`${host.name}/systemd`, (command, stdin) => start([...enter, command], true, stdin))
-  await waitFor('systemd', () => place.run('systemctl show -p Version'), 20_000).catch((error: unknown) => {
+  await waitFor('systemd', () => place.run('systemctl show -p Version')).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${unshare.output()}`)
   })
   return place

@@ -4,7 +4,7 @@
  * Milliseconds after which a condition that should soon hold is given up: so many because the kernel may be busy with the
  * networks of the test before (it takes down namespaces one by one, and nobody can change a device meanwhile).
  */
-export const DEADLINE = 30_000
+export const DEADLINE = 60_000
 
 /**
  * Polls until `condition` gives something other than undefined or false, and returns that. What it throws counts as

@@ -26,7 +26,7 @@ async function world(t: ExecutionContext, args = ''): Promise<{ etcd: EtcdHost; 
 
 /** Waits for the daemon's `count`-th error line, which has all of `named` in it and says that it waits. */
 async function complains(t: ExecutionContext, daemon: Running, named: readonly string[], count = 1): Promise<string> {
-  const line = await waitFor(`error line ${count}`, () => errors(daemon)[count - 1], 20_000).catch((error: unknown) => {
+  const line = await waitFor(`error line ${count}`, () => errors(daemon)[count - 1]).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${daemon.output()}`)
   })
   for (const what of named) t.true(line.includes(what), `${what}: ${line}`)
@@ -142,7 +142,7 @@ test.serial(
     await forced.stop()
     t.deepEqual(errors(forced), [])
     await host.run('ip link del eth7')
-    await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'), 20_000)
+    await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'))
     await starts(t, host, daemon)
   },
 )
@@ -195,11 +195,7 @@ test.serial(
     --advertise-client-urls=https://127.0.0.1:2379`.replaceAll(/\s+/g, ' '),
     )
     const config = JSON.stringify(GOOD)
-    await waitFor(
-      'etcd',
-      () => host.run(`etcdctl --endpoints=http://127.0.0.1:2378 put ${PREFIX}/config '${config}'`),
-      20_000,
-    )
+    await waitFor('etcd', () => host.run(`etcdctl --endpoints=http://127.0.0.1:2378 put ${PREFIX}/config '${config}'`))
     const args = `-iface=enp0s3 -etcd-prefix=${PREFIX} -etcd-endpoints`
     const plain = await startFlanneld(host, `${args}=https://127.0.0.1:2378 -etcd-cafile=${tls.ca}`)
     await complains(t, plain, ['https://127.0.0.1:2378', 'https?'])

@@ -22,7 +22,7 @@ async function world(t: ExecutionContext): Promise<{ lan: Lan; etcd: EtcdHost; h
 
 /** The daemon's first error line, which has all of `named` in it. */
 async function complains(t: ExecutionContext, daemon: Running, named: readonly string[]): Promise<void> {
-  const line = await waitFor('an error line', () => errors(daemon)[0], 20_000)
+  const line = await waitFor('an error line', () => errors(daemon)[0])
   for (const what of named) t.true(line.includes(what), `${what}: ${line}`)
   t.deepEqual(strays(daemon), [])
 }

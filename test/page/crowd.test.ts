@@ -104,7 +104,7 @@ test('a handful of peers: direct ones and tunnelled ones apart, the silent one f
   await picture(page, 'page')
   for (const width of [320, 480, 660, 760, 901, 1000, 1600]) {
     await page.setViewportSize({ width, height: 900 })
-    await waitFor(`${width} pixels`, async () => (await overflow(page)) === 0, 5000)
+    await waitFor(`${width} pixels`, async () => (await overflow(page)) === 0)
   }
   for (const [name, options] of [
     ['phone', { viewport: { width: 360, height: 740 } }],
