@@ -92,7 +92,7 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
       : guard.error !== null
         ? ['guard ✗ missing']
         : [
-            `guard: ${guard.port} from ${counted(guard.peers, 'peer')}, ${counted(guard.unknownSenders, 'packet')} of unknown senders`,
+            `guard: ${guard.port} from ${counted(guard.peers, 'peer')}, ${guard.unknownSenders === null ? 'dropped packets not known' : `${counted(guard.unknownSenders, 'packet')} of unknown senders`}`,
           ]
   const by = backend === null ? [] : [`by ${backend}`]
   return [

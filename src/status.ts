@@ -104,8 +104,8 @@ export interface FirewallState {
 export interface GuardState {
   readonly port: number
   readonly peers: number
-  /** Packets of hosts that are no peers, dropped. */
-  readonly unknownSenders: number
+  /** Packets of hosts that are no peers, dropped; null when nft does not tell. */
+  readonly unknownSenders: number | null
   readonly error: string | null
 }
 
@@ -177,7 +177,7 @@ async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promis
   const mtu = backend.mtu(ownSelf(inputs))
   const found = hostObjects(intentOf(inputs)).find(({ kind }) => kind === 'link')
   const link = found?.kind === 'link' ? found : undefined
-  const counters = link && (await countersOf(link.name))
+  const counters = link && (await countersOf(link.name).catch(() => undefined))
   return {
     type: backend.type,
     mtu,
@@ -217,6 +217,7 @@ async function firewallOf(
   const tables = inputs.configuration.network.enableNFTables
   const right = status.state === 'right'
   const wanted = guardOf(inputs, peers.values())
+  const dropped = wanted === undefined ? undefined : await guard?.dropped()
   return {
     backend: tables ? 'nftables' : pass === undefined ? null : `iptables-${pass.iptables.variant}`,
     forward: options.iptablesForwardRules ? right : null,
@@ -229,7 +230,7 @@ async function firewallOf(
         : {
             port: wanted.port,
             peers: [...wanted.peers].length,
-            unknownSenders: Number((await guard?.dropped()) ?? 0n),
+            unknownSenders: dropped === undefined ? null : Number(dropped),
             error: guard?.error() ?? null,
           },
   }

@@ -68,6 +68,11 @@ test('nothing imports main, and only main imports the daemon', (t) => {
   t.deepEqual(wrong, [])
 })
 
+test('programs are started by one door alone, which bounds their time and output', (t) => {
+  const starting = SOURCE.filter((path) => read(path).includes('node:child_process'))
+  t.deepEqual(starting, ['src/child.ts'])
+})
+
 test('netlink and etcd know nothing of each other, nor of leases, firewall or reconciling', (t) => {
   const wrong = SOURCE.flatMap((path) => {
     const own = /^src\/(netlink|etcd|ip)\//.exec(path)?.[1]
@@ -126,11 +131,10 @@ test('a file is named after what is in it', (t) => {
   t.deepEqual(wrong, [])
 })
 
-test('only main ends the process', (t) => {
-  const wrong = SOURCE.filter(
-    (path) => path !== 'src/main.ts' && /process\s*\.\s*(exit|abort|kill)\b/.test(codeOf(path)),
-  )
-  t.deepEqual(wrong, [])
+test('only main ends the process, and only the door for programs ends others', (t) => {
+  const having = (what: RegExp): readonly string[] => SOURCE.filter((path) => what.test(codeOf(path)))
+  t.deepEqual(having(/process\s*\.\s*(exit|abort)\b/), ['src/main.ts'])
+  t.deepEqual(having(/process\s*\.\s*kill\b/), ['src/child.ts'])
 })
 
 test('tests wait for conditions and are all run: no only, no skip, no sleep', (t) => {

@@ -34,8 +34,8 @@ export interface Guard {
   want(wish: GuardWish | undefined): void
   /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
   settled(): Promise<void>
-  /** Packets of unknown senders dropped since the table was made; 0 without a guard. */
-  dropped(): Promise<bigint>
+  /** Packets of unknown senders dropped since the table was made; 0 without a guard; undefined when nft does not tell. Never rejects. */
+  dropped(): Promise<bigint | undefined>
   /** Why there is no guard although one is wanted. */
   error(): string | undefined
   readonly syncs: Syncs
@@ -44,6 +44,9 @@ export interface Guard {
   /** Ends the loop and removes the guard of the last wish. */
   cleanup(): Promise<void>
 }
+
+/** Status, page and metrics wait so long at most for the counter. Milliseconds. */
+const COUNT_MS = 2000
 
 interface Wanted extends GuardedPort {
   readonly senders: Senders
@@ -75,6 +78,20 @@ export function createGuard(options: GuardOptions): Guard {
   const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
   const senders = new Senders()
   let vni: number | undefined
+  /** However many ask, one nft is started at a time: it may hang. */
+  let counting: Promise<bigint | undefined> | undefined
+
+  async function count(of: number): Promise<bigint | undefined> {
+    try {
+      const args = ['list', 'counter', 'inet', guardTable(of), 'dropped']
+      const { status, stdout } = await run(runner, 'nft', args, '', COUNT_MS)
+      const packets = status === 0 ? /packets (\d+)/.exec(stdout)?.[1] : undefined
+      return packets === undefined ? undefined : BigInt(packets)
+    } catch {
+      // What nft says is of no use here: the firewall tells of an nft that fails when it writes.
+      return undefined
+    }
+  }
 
   return {
     want(wish) {
@@ -91,8 +108,7 @@ export function createGuard(options: GuardOptions): Guard {
     settled: () => table.settled(),
     async dropped() {
       if (vni === undefined) return 0n
-      const { status, stdout } = await run(runner, 'nft', ['list', 'counter', 'inet', guardTable(vni), 'dropped'])
-      return status === 0 ? BigInt(/packets (\d+)/.exec(stdout)?.[1] ?? 0) : 0n
+      return (counting ??= count(vni).finally(() => (counting = undefined)))
     },
     error: () => table.error(),
     syncs,

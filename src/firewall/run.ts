@@ -1,7 +1,7 @@
-// Starting a program for its output, without ever blocking the loop or waiting for ever.
-// Invariant: the promise settles within the time limit, and then the process is gone.
-import { spawn } from 'node:child_process'
-import { OperatorError } from '../errors.ts'
+// Running iptables, nft and the like for their output, and what their ends mean to an operator.
+// Invariant: this is the one door by which programs are started; the promise settles within the time limit (child.ts).
+import { runChild } from '../child.ts'
+import { OperatorError, messageOf } from '../errors.ts'
 
 /** How programs are started here. */
 export interface Runner {
@@ -21,33 +21,44 @@ export interface Outcome {
 /** A program is not there. */
 export class NotInstalled extends OperatorError {}
 
+/** How long a program may take. Milliseconds. */
 const LIMIT_MS = 10_000
+/** A saved firewall of 100,000 rules is a third of it. */
+const OUTPUT_BYTES = 32 << 20
 const NOT_FOUND = 127
 
-/** Runs `program` with `input`. Rejects with OperatorError when it cannot be started or did not end in 10 s. */
-export function run(runner: Runner, program: string, args: readonly string[], input = ''): Promise<Outcome> {
+/** What the system says when a program cannot be started, with what to do. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EMFILE: 'no file descriptor left: raise LimitNOFILE= of the unit (ulimit -n)',
+  ENFILE: 'no file descriptor left on this host: raise the sysctl fs.file-max',
+  EAGAIN: 'no process may be started: raise TasksMax= of the unit (ulimit -u)',
+  EACCES: 'permission denied',
+}
+
+/**
+ * Runs `program` with `input`. Rejects with OperatorError when it cannot be started, crashes, or does not end in `limitMs`,
+ * after which it and whatever it started are killed.
+ */
+export async function run(
+  runner: Runner,
+  program: string,
+  args: readonly string[],
+  input = '',
+  limitMs = LIMIT_MS,
+): Promise<Outcome> {
   const [file = program, ...rest] = [...runner.prefix, program, ...args]
   runner.started?.(program)
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, rest, { stdio: 'pipe', timeout: LIMIT_MS, killSignal: 'SIGKILL' })
-    const out: Buffer[] = []
-    const err: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      // 127 is what the shell, env(1) and nsenter(1) say of a program that is not there.
-      if (error.code === 'ENOENT') resolve({ status: NOT_FOUND, stdout: '', stderr: '' })
-      else reject(new OperatorError(`firewall: ${file}: ${error.message}`))
-    })
-    child.on('close', (status, signal) => {
-      const stderr = Buffer.concat(err).toString()
-      if (signal !== null) reject(new OperatorError(`firewall: ${program}: ended by ${signal} (limit ${LIMIT_MS} ms)`))
-      else resolve({ status: status ?? 1, stdout: Buffer.concat(out).toString(), stderr })
-    })
-    // A program that ends without reading its input is judged by its status.
-    child.stdin.on('error', () => undefined)
-    child.stdin.end(input)
-  })
+  try {
+    const { status, signal, stdout, stderr } = await runChild(file, rest, { input, limitMs, outputBytes: OUTPUT_BYTES })
+    if (signal !== null) throw new OperatorError(`firewall: ${program}: ended by ${signal}`)
+    return { status: status ?? 1, stdout, stderr }
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    // 127 is what the shell, env(1) and nsenter(1) say of a program that is not there.
+    if (code === 'ENOENT') return { status: NOT_FOUND, stdout: '', stderr: '' }
+    throw new OperatorError(`firewall: ${program}: ${ADVICE[code] ?? messageOf(error)}`, { cause: error })
+  }
 }
 
 /** Like run, but any status other than 0 rejects, with the program's own words. */

@@ -28,6 +28,11 @@ export function one(value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [{ value }]
 }
 
+/** A count that may be large, as samples have it. */
+export function asNumber(value: bigint | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value)
+}
+
 /** One sample for each label of each counter. */
 export function countsOf(label: string, ...counters: readonly (Counter | undefined)[]): readonly Sample[] {
   const sums = new Map<string, number>()

@@ -5,7 +5,7 @@ import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
 import { ETCD_OPERATIONS } from './etcd-tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
-import { type Metric, type Sample, bucketsOf, countsOf, one } from './sample.ts'
+import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
 
 const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`
 const PEER = { peer: 'its subnet' }
@@ -170,7 +170,7 @@ const FIREWALL: readonly Metric[] = [
     type: 'counter',
     help: 'Packets to the VXLAN port from no peer, dropped by the guard.',
     note: 'Since the guard was made: a restart of the daemon does not reset it.',
-    read: async ({ guard }) => one(guard && Number(await guard.dropped())),
+    read: async ({ guard }) => one(asNumber(await guard?.dropped())),
   },
   {
     name: 'flannel_firewall_sync_total',

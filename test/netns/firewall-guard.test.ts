@@ -66,14 +66,14 @@ test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t
   t.is(await guard.dropped(), 0n)
   await stranger.run('ip link set flannel.1 up')
   t.false(await reaches(stranger, INNER.guarded, 3))
-  t.true((await guard.dropped()) >= 3n)
+  t.true(((await guard.dropped()) ?? 0n) >= 3n)
   // Elements alone change when a peer joins or leaves; the counter goes on.
   const before = await guard.dropped()
   guard.want({ ...PORT, peers: [address(stranger.address)] })
   await guard.settled()
   t.true(await reaches(stranger, INNER.guarded))
   t.false(await reaches(peer, INNER.guarded))
-  t.true((await guard.dropped()) > before)
+  t.true(((await guard.dropped()) ?? 0n) > (before ?? 0n))
   await guard.cleanup()
   t.is(await host.run('nft list ruleset'), '')
 })
@@ -113,7 +113,7 @@ test.serial('D11: fragments of a stranger are dropped, fragments of a peer put t
   await guard.settled()
   t.true(await peer.run(`ping -c 1 -W 2 -s 1400 ${INNER.guarded}`).then(() => true))
   await t.throwsAsync(stranger.run(`ping -c 1 -W 1 -s 1400 ${INNER.guarded}`))
-  t.true((await guard.dropped()) >= 1n)
+  t.true(((await guard.dropped()) ?? 0n) >= 1n)
 })
 
 test.serial('F2: a guard that was flushed, deleted or altered comes back', async (t) => {

@@ -1,0 +1,116 @@
+// Starting a program and being done with it in time, whatever it does.
+// Invariants: the promise settles within the limit by a timer of our own, even when a child of the child keeps the pipes open or
+// cannot be killed; what was started is a process group and is killed as one; nothing blocks the loop; what is kept of its
+// output is bounded; a failed start is a rejection.
+import { spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+
+/** What a program left. `status` is null when a signal ended it. */
+export interface Ended {
+  readonly status: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How a program is run. */
+export interface ChildOptions {
+  readonly input: string
+  /** Milliseconds from the start to the kill. */
+  readonly limitMs: number
+  /** Bytes of standard output at most: a program that prints more is killed. */
+  readonly outputBytes: number
+}
+
+/** A program was killed because it did not end in time, or printed without end. `message` says which. */
+export class Killed extends Error {
+  override readonly name = 'Killed'
+}
+
+/** After a program has ended, somebody else may hold its pipes: so long are they read. Milliseconds. */
+const LINGER_MS = 1000
+/** Of what a program says on standard error, the beginning is kept. */
+const ERROR_BYTES = 64 * 1024
+
+/** Groups that may have a living process, by the id of their first. */
+const alive = new Set<number>()
+let atExit = false
+
+/** Kills whatever was started here and has not ended: for an exit, since nobody else knows of these groups. */
+export function killChildren(): void {
+  for (const group of alive) kill(group)
+  alive.clear()
+}
+
+function kill(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL')
+  } catch {
+    // Gone already.
+  }
+}
+
+/** Runs a program. Rejects with Killed, or with the system's error when it cannot be started (ENOENT, EMFILE, E2BIG, ...). */
+export function runChild(file: string, args: readonly string[], options: ChildOptions): Promise<Ended> {
+  if (!atExit) process.once('exit', killChildren)
+  atExit = true
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: 'pipe', detached: true })
+    // First of all: without a descriptor left there is no pipe, and the error is told in the next tick.
+    child.on('error', (error) => settle(() => reject(error)))
+    const { pid } = child
+    // Without a descriptor left there are none, whatever the types say.
+    const { stdin, stdout, stderr }: Partial<Pick<typeof child, 'stdin' | 'stdout' | 'stderr'>> = child
+    const pipes = [stdin, stdout, stderr]
+    if (pid !== undefined) alive.add(pid)
+    let lingering: NodeJS.Timeout | undefined
+    let settled = false
+    const limit = setTimeout(() => stop(`did not end within ${options.limitMs} ms`), options.limitMs)
+
+    function settle(how: () => void): void {
+      if (settled) return
+      settled = true
+      clearTimeout(limit)
+      clearTimeout(lingering)
+      if (pid !== undefined) alive.delete(pid)
+      for (const pipe of pipes) pipe?.destroy()
+      how()
+    }
+
+    function stop(why: string): void {
+      if (pid !== undefined && !settled) kill(pid)
+      settle(() => reject(new Killed(`${why}: killed`)))
+    }
+
+    // A broken pipe says nothing that the program's end does not.
+    for (const pipe of pipes) pipe?.on('error', () => undefined)
+    const tooMuch = (): void => stop(`printed more than ${options.outputBytes} bytes`)
+    const out = keep(stdout, options.outputBytes, tooMuch)
+    const err = keep(stderr, ERROR_BYTES, () => undefined)
+    const end = (status: number | null, signal: string | null): void =>
+      settle(() => resolve({ status, signal, stdout: out(), stderr: err() }))
+    child.on('close', end)
+    child.on('exit', (status, signal) => {
+      lingering = setTimeout(() => {
+        // What it printed may be waiting to be read, after a time in which the loop was busy.
+        setImmediate(() => {
+          if (pid !== undefined && !settled) kill(pid)
+          end(status, signal)
+        })
+      }, LINGER_MS)
+    })
+    stdin?.end(options.input)
+  })
+}
+
+/** Keeps what comes out, up to `most` bytes; beyond that `over` is told. Returns what reads it as text. */
+function keep(stream: Readable | undefined, most: number, over: () => void): () => string {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  stream?.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes <= most) chunks.push(chunk)
+    else over()
+  })
+  return () => Buffer.concat(chunks).toString()
+}
