@@ -1,7 +1,10 @@
 // Answering HTTP by a table of routes: JSON or text at once, or a stream of server-sent events. The control socket and the
 // health port are two tables over the same handlers.
-import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { OperatorError, messageOf } from './errors.ts'
+import { type IncomingMessage, type RequestListener, STATUS_CODES, type ServerResponse } from 'node:http'
+import { OperatorError, messageOf, show } from './errors.ts'
+import { Busy, bodyOf } from './http-body.ts'
+import { type HostRule, type Target, isPagesRequest, nameIn, targetOf } from './http-hosts.ts'
+import { Unread } from './http-unread.ts'
 
 /** A request: what follows the path's `?`, and the body read as JSON (undefined when there is none). */
 export interface Asked {
@@ -9,8 +12,8 @@ export interface Asked {
   readonly body: unknown
 }
 
-/** An answer; `events` is called once with what sends, and a signal that aborts when the asker has gone. */
-export type Answer =
+/** An answer at once. */
+type Said =
   | { readonly status: number; readonly json: unknown }
   | {
       readonly status: number
@@ -18,81 +21,145 @@ export type Answer =
       readonly type?: string
       readonly headers?: Readonly<Record<string, string>>
     }
-  | { readonly events: (send: (event: unknown) => void, gone: AbortSignal) => void }
 
-/** A handler. What it throws is answered: 400 for an OperatorError, else 500. */
+/**
+ * An answer; `events` is called once with what sends, and a signal that aborts when the asker has gone. The same object as an
+ * answer or event of several askers is written out once for all.
+ */
+export type Answer = Said | { readonly events: (send: (event: object) => void, gone: AbortSignal) => void }
+
+/** A handler. What it throws is answered: 400 for an OperatorError, 503 for Busy, else 500. */
 export type Handler = (asked: Asked) => Answer | Promise<Answer>
 
 /** Handlers by "GET /path". Routes may be added while a server runs. */
 export type Routes = Map<string, Handler>
 
-/** A request body is no longer than so many bytes. */
-const BODY_BYTES = 1 << 20
+/** Where a table is served, and to whom. */
+export interface Serving {
+  /** By what names we are asked; any when absent. */
+  readonly hosts?: HostRule
+  /** Paths that are answered under any name. */
+  readonly open?: readonly string[]
+  /** So many may follow events at a time. */
+  readonly streams?: number
+  readonly unread?: Unread
+}
 
-/** Who follows events and has not read so many bytes of them is cut off, so that what waits for it stays bounded. */
-const UNREAD_BYTES = 16 << 20
+/** So many may follow events of one table at a time. */
+const STREAMS = 64
+
+/** What waits for readers, of all tables. */
+const UNREAD = new Unread()
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+}
 
 /** Serves a table. */
-export function serveRoutes(routes: Routes): RequestListener {
+export function serveRoutes(routes: Routes, serving: Serving = {}): RequestListener {
+  const served = { routes, streams: STREAMS, unread: UNREAD, following: new Set<ServerResponse>(), ...serving }
   return (request, response) => {
-    void respond(routes, request, response).catch(() => response.destroy())
+    void respond(served, request, response).catch(() => response.destroy())
   }
 }
 
-async function respond(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost')
-  const handler = routes.get(`${request.method ?? 'GET'} ${url.pathname}`)
-  const answer = await answerOf(routes, handler, url, request)
-  const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
-  if ('events' in answer) {
-    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
-    response.flushHeaders()
-    const gone = new AbortController()
-    response.on('close', () => gone.abort())
-    answer.events((event) => {
-      response.write(`data: ${JSON.stringify(event)}\n\n`)
-      if (response.writableLength > UNREAD_BYTES) response.destroy()
-    }, gone.signal)
+type Served = Required<Pick<Serving, 'streams' | 'unread'>> &
+  Serving & { readonly routes: Routes; readonly following: Set<ServerResponse> }
+
+async function respond(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const answer = await answerOf(served, request)
+  if (response.destroyed) return
+  if ('events' in answer) follow(served, answer, response)
+  else say(served.unread, answer, response)
+}
+
+function say(unread: Unread, answer: Said, response: ServerResponse): void {
+  const type = 'json' in answer ? 'application/json' : (answer.type ?? 'text/plain; charset=utf-8')
+  const own = 'text' in answer ? answer.headers : {}
+  const bytes = writtenOut(answer, () => ('json' in answer ? `${JSON.stringify(answer.json)}\n` : answer.text))
+  response.writeHead(answer.status, { ...HEADERS, ...own, 'content-type': type, 'content-length': bytes.length })
+  unread.end(response, bytes)
+}
+
+function follow(
+  { following, streams, unread }: Served,
+  { events }: Extract<Answer, { readonly events: unknown }>,
+  response: ServerResponse,
+): void {
+  if (following.size >= streams && !unread.cutFurthest((it) => following.has(it))) {
+    say(unread, { status: 503, json: { error: `${streams} follow already: end one of them` } }, response)
     return
   }
-  const [type, text] =
-    'json' in answer
-      ? ['application/json', `${JSON.stringify(answer.json)}\n`]
-      : [answer.type ?? 'text/plain; charset=utf-8', answer.text]
-  const own = 'text' in answer ? answer.headers : {}
-  response.writeHead(answer.status, { ...headers, ...own, 'content-type': type })
-  response.end(text)
+  following.add(response)
+  response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' })
+  response.flushHeaders()
+  const gone = new AbortController()
+  response.on('close', () => {
+    following.delete(response)
+    gone.abort()
+  })
+  events(
+    (event) =>
+      unread.write(
+        response,
+        writtenOut(event, () => `data: ${JSON.stringify(event)}\n\n`),
+      ),
+    gone.signal,
+  )
 }
 
-async function answerOf(
-  routes: Routes,
-  handler: Handler | undefined,
-  url: URL,
-  request: IncomingMessage,
-): Promise<Answer> {
+/** An answer or event in bytes: the same for all who are told the same object. */
+function writtenOut(told: object, text: () => string): Buffer {
+  const known = WRITTEN.get(told)
+  if (known !== undefined) return known
+  const bytes = Buffer.from(text())
+  WRITTEN.set(told, bytes)
+  return bytes
+}
+
+const WRITTEN = new WeakMap<object, Buffer>()
+
+async function answerOf(served: Served, request: IncomingMessage): Promise<Answer> {
+  const { url = '/', method = 'GET', headers } = request
+  const target = targetOf(url, headers.host)
+  if (target === undefined) return { status: 400, text: 'the request names no path\n' }
+  if (isPagesRequest(method, headers)) return { status: 403, text: 'web pages of others change nothing here\n' }
+  const stranger = await strangeName(target, served.hosts)
+  if (stranger !== undefined && served.open?.includes(target.path) !== true) return misdirected(stranger)
+  const handler = served.routes.get(`${method} ${target.path}`)
   if (handler === undefined) {
-    return { status: 404, text: `there is ${[...routes.keys()].map((key) => key.replace('GET ', '')).join(', ')}\n` }
+    const known = [...served.routes.keys()].map((key) => key.replace('GET ', ''))
+    return { status: 404, text: `there is ${known.join(', ')}\n` }
   }
   try {
-    return await handler({ query: url.searchParams, body: await bodyOf(request) })
+    const body = method === 'GET' ? undefined : await bodyOf(request)
+    const answer = await handler({ query: target.query, body })
+    return stranger === undefined ? answer : inShort(answer)
   } catch (error) {
-    return { status: error instanceof OperatorError ? 400 : 500, json: { error: messageOf(error) } }
+    const status = error instanceof Busy ? 503 : error instanceof OperatorError ? 400 : 500
+    return { status, json: { error: messageOf(error) } }
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length
-    if (bytes > BODY_BYTES) throw new OperatorError(`request body: at most ${BODY_BYTES} bytes`)
-    parts.push(part)
+/** The first name in a request that we do not go by, as it stands there. */
+async function strangeName({ hosts }: Target, rule: HostRule | undefined): Promise<string | undefined> {
+  if (rule === undefined) return undefined
+  for (const host of hosts) {
+    const name = nameIn(host)
+    if (name === undefined || !(await rule(name))) return host
   }
-  const text = Buffer.concat(parts).toString('utf8')
-  if (text === '') return undefined
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new OperatorError(`request body: ${messageOf(error)}`)
-  }
+  return undefined
+}
+
+function misdirected(name: string): Said {
+  const how = 'ask by address or by the name of this host, or allow it with -healthz-allowed-hosts'
+  return { status: 421, text: `${show(name)}: not a name of this host: ${how}\n` }
+}
+
+/** Whether, but not why: what is wrong here is not for those who do not know the host. */
+function inShort(answer: Answer): Answer {
+  if ('events' in answer || answer.status === 200) return answer
+  return { status: answer.status, text: `${STATUS_CODES[answer.status] ?? answer.status}\n` }
 }

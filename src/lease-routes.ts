@@ -3,6 +3,7 @@
 import { BACKENDS } from '../backends/index.ts'
 import { ConfigError, OperatorError, show } from './errors.ts'
 import type { Store } from './etcd/store.ts'
+import { atMost } from './http-handlers.ts'
 import type { Answer, Handler, Routes } from './http.ts'
 import { parseAddress } from './ip/address.ts'
 import { type Prefix, parsePrefix } from './ip/prefix.ts'
@@ -23,8 +24,16 @@ export interface LeaseGround {
   readonly wrote: (kind: 'lease' | 'config', text: string) => void
 }
 
+/** So many of one kind are worked on at a time: each reads etcd for itself. */
+const AT_A_TIME = 4
+
 /** The routes, over what `ground` gives at each request; it may throw OperatorError. */
 export function leaseRoutes(ground: () => LeaseGround): Routes {
+  const routes = handlersOver(ground)
+  return new Map(Array.from(routes, ([route, handler]) => [route, atMost(AT_A_TIME, handler)]))
+}
+
+function handlersOver(ground: () => LeaseGround): Routes {
   const config = (): Parameters<typeof getConfig>[0] => ({ ...ground(), backends: BACKENDS })
   return new Map<string, Handler>([
     [

@@ -6,6 +6,7 @@ import type { Firewall } from './firewall/firewall.ts'
 import type { Store } from './etcd/store.ts'
 import { OperatorError } from './errors.ts'
 import { healthRoutes } from './health.ts'
+import { shared } from './http-handlers.ts'
 import type { Answer, Handler, Routes } from './http.ts'
 import { groundOf, leaseRoutes } from './lease-routes.ts'
 import { LeaseCensus } from './lease/census.ts'
@@ -84,9 +85,9 @@ export function healthPortRoutes(sight: Sight): Routes {
 /** The routes of the control socket. */
 export function controlRoutes(sight: Sight): Routes {
   return new Map<string, Handler>([
-    ['GET /v1/status', async () => ({ status: 200, json: await statusOf(sight) })],
+    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(sight) }))],
     ['GET /v1/doctor', doctorHandler(sight)],
-    ['GET /v1/peers', () => ({ status: 200, json: peersOf(sight) })],
+    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(sight) }))],
     ['GET /metrics', metricsRoute(sight)],
     ...leaseRoutes(() => groundOf(sight)),
     ...probeRoutes(sight),

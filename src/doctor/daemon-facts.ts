@@ -1,6 +1,7 @@
 // What the daemon tells doctor: its options without the password, what it runs on, and what etcd answers it.
 // Invariant: JSON all through; the password is replaced before anything is answered.
 import type { Peer } from '../backend.ts'
+import { shared } from '../http-handlers.ts'
 import type { Handler } from '../http.ts'
 import { show } from '../kernel/show.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -44,7 +45,7 @@ export interface RunningFacts {
 
 /** The handler of GET /v1/doctor. */
 export function doctorHandler(sight: Sight): Handler {
-  return async () => ({ status: 200, json: await daemonFacts(sight) })
+  return shared(async () => ({ status: 200, json: await daemonFacts(sight) }))
 }
 
 async function daemonFacts(sight: Sight): Promise<DaemonFacts> {

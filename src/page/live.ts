@@ -18,6 +18,8 @@ export class Live {
   readonly #source: Source
   readonly #readers = new Set<(change: PageChange) => void>()
   #last: PageState | undefined
+  /** The whole of it, for who joins: one object, so that it is written out once. */
+  #whole: PageChange | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(source: Source) {
@@ -30,7 +32,7 @@ export class Live {
     if (gone.aborted) return
     // Others may have come meanwhile: all are told the changes from one state on.
     this.#last ??= first
-    send(wholeOf(this.#last))
+    send((this.#whole ??= wholeOf(this.#last)))
     this.#readers.add(send)
     gone.addEventListener('abort', () => this.#leave(send))
     if (this.#timer === undefined) this.#again(0)
@@ -42,6 +44,7 @@ export class Live {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#last = undefined
+    this.#whole = undefined
   }
 
   #again(tookMs: number): void {
@@ -53,6 +56,7 @@ export class Live {
     const after = this.#source.look()
     const change = this.#last === undefined ? wholeOf(after) : changeBetween(this.#last, after)
     this.#last = after
+    this.#whole = undefined
     if (change !== undefined) for (const send of this.#readers) send(change)
     this.#again(performance.now() - began)
   }

@@ -1,5 +1,6 @@
 // The page at / of the health port: its files, and what it shows, read only.
 // Invariant: nothing is loaded from anywhere else, and no text of a lease is ever read as HTML or script (the policy).
+import { shared } from '../http-handlers.ts'
 import type { Routes } from '../http.ts'
 import type { Sight } from '../operator.ts'
 import { pageFiles } from './files.ts'
@@ -31,9 +32,11 @@ export function withPage(sight: Sight, routes: Routes): Routes {
   ] as const
   for (const [path, text, type] of files) {
     const headers = { 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' }
-    routes.set(`GET ${path}`, () => ({ status: 200, text, type: `${type}; charset=utf-8`, headers }))
+    const answer = { status: 200, text, type: `${type}; charset=utf-8`, headers }
+    routes.set(`GET ${path}`, () => answer)
   }
-  routes.set('GET /api/state', async () => ({ status: 200, json: await gathering.settled() }))
+  const state = shared(async () => ({ status: 200, json: await gathering.settled() }))
+  routes.set('GET /api/state', state)
   routes.set('GET /api/live', () => ({ events: (send, gone) => void live.join(send, gone) }))
   return routes
 }
