@@ -2,12 +2,14 @@
 // Invariant: mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
 import { chmodSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { type IncomingMessage, createServer, request } from 'node:http'
-import { connect } from 'node:net'
+import { type IncomingMessage, request } from 'node:http'
+import { connect, isIP } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from './errors.ts'
 import { pause } from './etcd/wait.ts'
 import { makeFolder } from './folder.ts'
+import { boundedServer } from './http-bounds.ts'
+import type { HostRule } from './http-hosts.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
 
@@ -22,6 +24,12 @@ const ANSWER_MS = 10_000
 /** How often another daemon's socket is looked at. Milliseconds. */
 const OTHERS_MS = 2000
 
+/**
+ * A socket that somebody forwards to a port (ssh -L) can be reached by a browser, and a web page by a name of its own. Whoever
+ * asks a socket names anything as host, `localhost` mostly: what is no name on the Internet passes.
+ */
+const isPlainName: HostRule = (name) => !name.includes('.') || isIP(name) !== 0
+
 /** Where the daemon of a subnet file listens: flanneld.sock beside the usual one, so that two daemons do not meet. */
 export function controlPath(subnetFile: string): string {
   const name = basename(subnetFile)
@@ -34,7 +42,7 @@ export function controlPath(subnetFile: string): string {
  */
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
   const listen = async (): Promise<void> => {
-    const server = createServer(serveRoutes(routes))
+    const server = boundedServer(serveRoutes(routes, { hosts: isPlainName }))
     await makeFolder(dirname(path))
     await rm(path, { force: true })
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))

@@ -56,8 +56,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const reconciler = new Reconciler(kernel, log.part('kernel'), judge, events)
   tellSystemd(readiness, () => reconciler.busyFor, signal)
   const sight = firstSight({ version, options, readiness, reconciler, events })
-  const { healthzIp: ip, healthzPort: port } = options
-  if (port > 0) await serveHealth({ ip, port }, healthPortRoutes(sight), log.part('health'), signal)
+  const { healthzIp: ip, healthzPort: port, healthzAllowedHosts: allowedHosts } = options
+  if (port > 0) await serveHealth({ ip, port, allowedHosts }, healthPortRoutes(sight), log.part('health'), signal)
 
   await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
 

@@ -1,13 +1,17 @@
 // The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP; /metrics and
 // the page are added to its routes by others.
-import { createServer } from 'node:http'
 import { OperatorError, messageOf } from './errors.ts'
 import { type Answer, type Handler, type Routes, serveRoutes } from './http.ts'
+import { boundedServer } from './http-bounds.ts'
+import { hostRule, latestNames } from './http-hosts.ts'
 import type { Log } from './log.ts'
 import type { Readiness } from './readiness.ts'
 
 /** A pass of the reconciler that takes longer than this many milliseconds hangs. */
 export const HANG_MS = 30_000
+
+/** What load balancers ask, by whatever name they have for us. */
+const OPEN = ['/healthz', '/readyz']
 
 /** What /healthz asks: for how long the pass at hand has been running, in milliseconds; 0 between passes. */
 export type Busy = () => number
@@ -22,12 +26,13 @@ export function healthRoutes(readiness: Readiness, busy: Busy): Routes {
 
 /** Listens until the signal aborts. Rejects with OperatorError when the address cannot be had. */
 export async function serveHealth(
-  at: { readonly ip: string; readonly port: number },
+  at: { readonly ip: string; readonly port: number; readonly allowedHosts?: readonly string[] },
   routes: Routes,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const server = createServer(serveRoutes(routes))
+  const hosts = hostRule(latestNames(), at.allowedHosts ?? [])
+  const server = boundedServer(serveRoutes(routes, { hosts, open: OPEN }))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new OperatorError(`-healthz-port: ${at.ip}:${at.port}: cannot listen: ${messageOf(error)}`)),

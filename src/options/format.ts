@@ -116,6 +116,17 @@ export const regexes: Format<readonly string[]> = {
   },
 }
 
+/** Names of hosts, or what they end with, or `*`; in lower case. */
+export const hostNames: Format<readonly string[]> = {
+  name: 'go-host-names',
+  argument: 'names',
+  read: (text) => {
+    const names = text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim().toLowerCase()]))
+    const wrong = names.find((name) => !/^(\*|\.?[\p{L}\d_-]+(\.[\p{L}\d_-]+)*)$/u.test(name))
+    return wrong === undefined ? names : broken('must be names of hosts without scheme and port, separated by commas')
+  },
+}
+
 /** A file's path. */
 export const file: Format<string> = {
   name: 'go-file',

@@ -186,6 +186,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     format: format.boolean,
     doc: 'serve a page at / of that port too: this host, its peers, leases and repairs, live; anyone who reaches it can read it',
   },
+  healthzAllowedHosts: {
+    flag: 'healthz-allowed-hosts',
+    own: true,
+    default: [],
+    format: format.hostNames,
+    repeatable: true,
+    doc: 'names this host is asked by at that port, beside its own and its addresses; .example.org: all names under it; *: any',
+  },
   ...KUBERNETES,
   verbosity: {
     flag: 'v',

@@ -41,6 +41,8 @@ export interface Options {
   /** 0: off. */
   readonly healthzPort: number
   readonly healthzPage: boolean
+  /** In lower case; `.example.org` is every name under it, `*` any name. */
+  readonly healthzAllowedHosts: readonly string[]
   readonly kubeSubnetMgr: boolean
   readonly kubeApiUrl: string | undefined
   readonly kubeAnnotationPrefix: string

@@ -9,6 +9,15 @@ import { createLab } from '../lab/lab.ts'
 import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
 import { waitFor } from '../lab/wait.ts'
 
+/** 300 connections that follow and read nothing, 1,500 whose request never ends. */
+const CROWD = `
+  let open = 0
+  for (let i = 0; i < 1800; i++) {
+    const socket = require('node:net').connect(9000, '127.0.0.1', () => ++open === 1800 && console.log('all there'))
+    socket.on('error', () => {}).pause()
+    socket.write(i < 300 ? 'GET /api/live HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' : 'GET /healthz HTTP/1.1\\r\\n')
+  }`
+
 const PATHS = ['/', '/page.css', '/page.js', '/api/state', '/api/live']
 
 test('off by default: 404 for all of it', async (t) => {
@@ -76,4 +85,35 @@ test('it only reads: no other method is answered, and who follows is told the wh
     `exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET /api/live HTTP/1.0\\r\\n\\r\\n' >&3; while read -r line <&3; do case $line in data:*) echo "$line"; break;; esac; done`,
   )
   t.regex(first, /^data: \{.*"whole":true/)
+})
+
+test('a web page under a name of its own reads nothing; a crowd that asks for nothing keeps nobody out', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
+  await ready(
+    host,
+    await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page -healthz-allowed-hosts=metrics.example`),
+  )
+  const ask = async (path: string, name: string): Promise<number> => {
+    const script = `exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET ${path} HTTP/1.1\\r\\nHost: ${name}\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3`
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(await host.run('timeout 20 bash -s', script))?.[1])
+  }
+  for (const path of [...PATHS.slice(0, 4), '/metrics', 'http://evil.example/metrics']) {
+    t.is(await ask(path, 'evil.example:9000'), 421, path)
+  }
+  t.is(await ask('http://evil.example/metrics', 'localhost'), 421)
+  const own = (await host.run('hostname')).trim()
+  for (const name of ['localhost:9000', '192.168.19.121', '[::1]:9000', 'metrics.example:9000', own]) {
+    t.is(await ask('/metrics', name), 200, name)
+  }
+  for (const path of ['/healthz', '/readyz']) t.is(await ask(path, 'lb.example'), 200, path)
+
+  const crowd = await host.spawn(`${process.execPath} -e "${CROWD}"`)
+  await crowd.line(/all there/)
+  const there = async (): Promise<number> => Number(await host.run('ss -Htn state established sport = :9000 | wc -l'))
+  await waitFor('no more than are kept', async () => (await there()) <= 256)
+  t.is((await health(host, '/readyz')).status, 200)
+  t.is(await ask('/metrics', 'localhost'), 200)
+  await crowd.stop('SIGTERM')
 })

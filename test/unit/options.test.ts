@@ -45,6 +45,7 @@ test("nothing said gives Go's defaults, and ours for what is ours", (t) => {
     healthzIp: '0.0.0.0',
     healthzPort: 0,
     healthzPage: false,
+    healthzAllowedHosts: [],
     kubeSubnetMgr: false,
     kubeApiUrl: undefined,
     kubeAnnotationPrefix: 'flannel.alpha.coreos.com',
@@ -93,6 +94,7 @@ const SAMPLES: Partial<Record<keyof Options, readonly [text: string, value: unkn
   probeInterval: ['0', 0],
   healthzIp: ['127.0.0.1', '127.0.0.1'],
   healthzPort: ['8080', 8080],
+  healthzAllowedHosts: ['A.example,.b.example', ['a.example', '.b.example']],
   verbosity: ['2', 2],
 }
 
