@@ -16,7 +16,7 @@ export class ConfigError extends OperatorError {
   constructor(path: string, value: unknown, rule: string) {
     super(`network config: ${path}: ${show(value)}: ${rule}`)
     this.path = path
-    this.value = value
+    this.value = writable(value)
     this.rule = rule
   }
 }
@@ -75,6 +75,16 @@ export function show(value: unknown, most = 80): string {
     return cut(visible(written(value, MOST_DEPTH, most + 1)), most)
   } catch {
     return UNREADABLE
+  }
+}
+
+/** A value as it is, or as a text when it is nested too deep to be written as JSON. */
+function writable(value: unknown): unknown {
+  try {
+    JSON.stringify(value)
+    return value
+  } catch {
+    return show(value)
   }
 }
 

@@ -111,7 +111,12 @@ function subnetIn(body: unknown, verb: string): Prefix {
 function configIn(body: unknown): string {
   const value = field(body, 'config')
   if (value === undefined) throw new OperatorError('config: the request has none')
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new OperatorError(`config: ${show(value)}: nested too deep: a config has two levels`)
+  }
 }
 
 /** The subnets that may be leased by a stored config. */

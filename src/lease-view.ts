@@ -8,6 +8,7 @@ import { type SubnetRange, chooseSubnet, countFree, fits, sizeOf } from './lease
 import { decodeClaim, decodeKey, subnetsFolder } from './lease/codec.ts'
 import { isAwaited } from './lease/peer-check.ts'
 import { parseNetworkConfig } from './network-config.ts'
+import { printable } from './plain-text.ts'
 import { span } from './span.ts'
 
 /** One lease or reservation. Null is what is not known. */
@@ -64,6 +65,9 @@ const SILENT = 120
 /** Go's flanneld renews an hour before the end, so one with less left has not come. Seconds. */
 const LATE = 3_500
 
+/** Characters that are shown of a word that others chose. */
+const MOST_WORD = 60
+
 /** Reads them. `own` is the subnet of the host asked; with `times` false nobody's time is asked for, one request in all. */
 export async function leasesOf(
   store: Store,
@@ -108,7 +112,12 @@ export function viewOf(prefix: string, { revision, entries }: Snapshot, times: T
   const malformed = unnamed.map((entry) =>
     lineOf(
       entry,
-      { subnet: entry.key.slice(folder.length), subnet6: null, own: false, odd: 'its key names no subnet' },
+      {
+        subnet: printable(entry.key.slice(folder.length), MOST_WORD),
+        subnet6: null,
+        own: false,
+        odd: 'its key names no subnet',
+      },
       times,
     ),
   )
@@ -135,6 +144,7 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
   const kind = entry.lease === '0' ? 'reservation' : 'lease'
   const time = times.get(entry.lease)
   const hostId = read.ok ? (read.value.hostId ?? null) : null
+  const type = read.ok ? printable(read.value.backendType, MOST_WORD) : ''
   const silence = time === undefined ? 0 : time.granted - time.remaining
   const expiring = time !== undefined && (hostId === null ? time.remaining < LATE : silence > SILENT)
   const notes = [
@@ -146,10 +156,10 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
   return {
     ...place,
     publicAddress: read.ok ? read.value.publicAddress : null,
-    type: read.ok && read.value.backendType !== '' ? read.value.backendType : null,
+    type: type === '' ? null : type,
     kind,
     expiresIn: time?.remaining ?? null,
-    hostId,
+    hostId: hostId === null ? null : printable(hostId, MOST_WORD),
     expiring,
     note: notes.filter((note) => note !== '').join('; '),
   }

@@ -3,7 +3,7 @@
 import type { Happenings } from './events.ts'
 import { FAULTLESS } from './lease/peer-check.ts'
 import type { PeerChange, PeerStep } from './lease/peers.ts'
-import type { Log } from './log.ts'
+import { type Log, printable } from './log.ts'
 
 /** At most so many peers get a line of their own in one step. */
 const LINES = 10
@@ -39,11 +39,11 @@ export class PeerNews {
 
   #refusals({ refused }: PeerStep): void {
     for (const { key, reason, detail } of refused.slice(0, REFUSALS)) {
-      this.#log[FAULTLESS.has(reason) ? 'info' : 'warn'](`lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`)
+      this.#log[FAULTLESS.has(reason) ? 'info' : 'warn'](`lease refused: ${printable(key, 120)}: ${reason}: ${detail}`)
     }
     if (refused.length > REFUSALS) this.#log.warn(`lease refused: and ${refused.length - REFUSALS} more`)
     for (const { key, reason, detail } of refused.slice(0, LINES)) {
-      const text = `lease refused: ${key.slice(0, 120)}: ${reason}: ${detail}`
+      const text = `lease refused: ${printable(key, 120)}: ${reason}: ${detail}`
       this.#events.happened('peer', text, { bad: !FAULTLESS.has(reason) })
     }
     if (refused.length > LINES) {

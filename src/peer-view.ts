@@ -76,9 +76,7 @@ export const UNPROBED = { rttMs: null, loss: null, pathMtu: null, since: null, c
 /** A lease that is not believed: its key is all that is sure. */
 function refusedView(prefix: string, key: string, note: string): PeerView {
   const decoded = decodeKey(prefix, key)
-  const subnet = decoded.ok
-    ? decoded.value.subnet
-    : printable(key.slice(key.lastIndexOf('/') + 1, key.lastIndexOf('/') + 60))
+  const subnet = decoded.ok ? decoded.value.subnet : printable(key.slice(key.lastIndexOf('/') + 1), 60)
   return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', note }
 }
 

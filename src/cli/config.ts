@@ -145,7 +145,10 @@ async function read(file: string): Promise<string> {
 
 function parsed(text: string | null): unknown {
   try {
-    return text === null ? null : JSON.parse(text)
+    if (text === null) return null
+    const value: unknown = JSON.parse(text)
+    // What is nested too deep to be written again throws.
+    return JSON.stringify(value) === undefined ? null : value
   } catch {
     return null
   }

@@ -1,6 +1,7 @@
 // A user-defined bridge network for the leased subnet: what it has to be, and how one that exists differs. Pure.
-import { OperatorError } from '../errors.ts'
+import { OperatorError, show } from '../errors.ts'
 import { type Prefix, nth, overlaps, parsePrefix } from '../ip/prefix.ts'
+import { printable } from '../log.ts'
 import { field } from './docker-engine.ts'
 import type { LeasedSubnet } from './leased-subnet.ts'
 
@@ -43,7 +44,7 @@ export function differences(found: unknown, wanted: NetworkRequest): readonly st
     ['mtu', field(options, MTU) ?? 'not set', wanted.Options[MTU] ?? ''],
     ['masquerade', field(options, MASQUERADE) ?? 'true', wanted.Options[MASQUERADE] ?? ''],
     ['internal', String(field(found, 'Internal') === true), 'false'],
-    ['further subnets', String(further.map((one) => field(one, 'Subnet'))), ''],
+    ['further subnets', further.map((one) => text(field(one, 'Subnet'))).join(','), ''],
   ]
   return pairs
     .filter(([, is, should]) => is !== should)
@@ -77,5 +78,5 @@ function configsOf(network: unknown): readonly unknown[] {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value || 'none' : JSON.stringify(value)
+  return typeof value === 'string' ? printable(value, 80) || 'none' : show(value)
 }

@@ -1,6 +1,6 @@
 // `flanneld docker-network [NAME]`: a user-defined bridge network for the leased subnet, without restarting dockerd.
 // Invariant: a network that exists is never changed nor removed: its containers are on it. Running twice is calm.
-import { OperatorError } from '../errors.ts'
+import { OperatorError, show } from '../errors.ts'
 import { parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { type Engine, dockerSocket, field, openEngine } from './docker-engine.ts'
@@ -82,7 +82,8 @@ async function ensure(engine: Engine, wanted: NetworkRequest, subnet: Prefix): P
   const wrong = differences(found, wanted)
   if (wrong.length === 0) return { result: 'right', wrong, containers: 0 }
   const id = field(found, 'Id')
-  const attached = field(await engine.get(`/networks/${String(id)}`), 'Containers')
+  const path = `/networks/${typeof id === 'string' ? encodeURIComponent(id) : show(id)}`
+  const attached = field(await engine.get(path), 'Containers')
   const containers = typeof attached === 'object' && attached !== null ? Object.keys(attached).length : 0
   return { result: 'differs', wrong, containers }
 }

@@ -3,6 +3,7 @@
 import { type RequestOptions, request as plain } from 'node:http'
 import { request as secure } from 'node:https'
 import { messageOf } from '../errors.ts'
+import { printable } from '../log.ts'
 import { type StoreOptions, parseEndpoints, readCredentials } from './endpoints.ts'
 
 /**
@@ -65,12 +66,16 @@ function ask(url: string, how: RequestOptions): Promise<Omit<EndpointHealth, 'ur
   })
 }
 
+/** Characters that are kept of why a member is not well. */
+const MOST_REASON = 200
+
 /** `{"health":"true","reason":""}`; older ones say true without quotes. */
 function readHealth(text: string): Omit<EndpointHealth, 'url'> {
   try {
     const { health, reason } = JSON.parse(text) as { readonly health?: unknown; readonly reason?: unknown }
-    if (String(health) === 'true') return { health: 'healthy', detail: '' }
-    if (health !== undefined) return { health: 'unhealthy', detail: typeof reason === 'string' ? reason : '' }
+    if (health === 'true' || health === true) return { health: 'healthy', detail: '' }
+    if (health !== undefined)
+      return { health: 'unhealthy', detail: typeof reason === 'string' ? printable(reason, MOST_REASON) : '' }
   } catch {
     // Not etcd's answer.
   }

@@ -1,11 +1,12 @@
 // What is said of another host's lease that stands in our way.
+import { printable } from '../plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
 import type { Claim, Found, OwnLease } from './claim.ts'
 import type { LeaseKey } from './lease.ts'
 
 /** Whose it is. */
 export function ownerOf({ value }: Found): string {
-  return `${value?.publicAddress ?? 'an unknown host'}${value?.hostId === undefined ? '' : ` (host id ${value.hostId})`}`
+  return `${value?.publicAddress ?? 'an unknown host'}${value?.hostId === undefined ? '' : ` (host id ${printable(value.hostId, 64)})`}`
 }
 
 /** Our subnet is another host's. */
@@ -16,7 +17,7 @@ export function lost(lease: Found): string {
 /** Our public address is another host's as well. */
 export function duplicate(lease: Found): string {
   const address = lease.value?.publicAddress ?? ''
-  const what = `duplicate address: ${address}: ${lease.subnet} is leased to it under host id ${lease.value?.hostId ?? ''}`
+  const what = `duplicate address: ${address}: ${lease.subnet} is leased to it under host id ${printable(lease.value?.hostId ?? '', 64)}`
   return lease.etcdLease === '0'
     ? `${what} by a reservation; if that host is gone, run: flanneld release ${lease.subnet}`
     : `${what}, and that host lives; give one of the two another -public-ip`
@@ -36,4 +37,9 @@ export function leaving(
 
 function place({ subnetMin, subnetMax, subnetLen }: SubnetRange): string {
   return `the network config has subnets of /${subnetLen} from ${subnetMin} to ${subnetMax}`
+}
+
+/** A lease that our own code cannot read: its subnet counts as taken. */
+export function refusedBug(key: string, why: string): string {
+  return `lease refused: ${printable(key, 120)}: bug: ${why}`
 }

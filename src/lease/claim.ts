@@ -1,11 +1,12 @@
 // The pure decision which subnet we claim, given all leases there are.
 // Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed. A host
 // that runs keeps its subnet whatever the config says by now: only another host's lease on it makes it move.
+import type { Checked } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import { overlaps, type Prefix } from '../ip/prefix.ts'
 import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
-import { decodeClaim, decodeKey, encodeValue } from './codec.ts'
+import { decodeClaim, decodeKey, encodeValue, readSafely } from './codec.ts'
 import type { LeaseKey, LeaseValue } from './lease.ts'
 import { type Tie, isHosts, rivalFor, tieOf } from './tie.ts'
 
@@ -41,6 +42,8 @@ export interface Found extends LeaseKey {
   readonly value: LeaseValue | undefined
   readonly modRevision: string
   readonly etcdLease: string
+  /** What went wrong in our own code when it was read. */
+  readonly bug?: string
 }
 
 /** What to do next. */
@@ -78,22 +81,28 @@ export function findLeases(
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
     if (!key.ok) return []
-    const value = matters(entry) ? decodeClaim(entry.value) : undefined
     const { subnet, subnet6 } = key.value
     const { modRevision, lease } = entry
-    const text = value?.ok === true ? entry.value.toString() : ''
+    const read = readSafely(() => textOf(entry, matters))
     return [
       {
         key: entry.key,
         subnet,
         subnet6,
-        text,
-        value: value?.ok === true ? value.value : undefined,
+        text: read.ok ? read.value.text : '',
+        value: read.ok ? read.value.value : undefined,
         modRevision,
         etcdLease: lease,
+        ...(read.ok || read.reason !== 'bug' ? {} : { bug: read.detail }),
       },
     ]
   })
+}
+
+function textOf(entry: Entry, matters: (entry: Entry) => boolean): Checked<Pick<Found, 'text' | 'value'>> {
+  if (!matters(entry)) return { ok: true, value: { text: '', value: undefined } }
+  const value = decodeClaim(entry.value)
+  return value.ok ? { ok: true, value: { text: entry.value.toString(), value: value.value } } : value
 }
 
 const CLAIMABLE: readonly Tie[] = ['ours', 'ours-by-address', 'of-dead-host']

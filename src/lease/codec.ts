@@ -1,7 +1,7 @@
 // Keys and values of leases as Go's flanneld writes and reads them (pkg/subnet/subnet.go, pkg/lease/lease.go).
-// Invariant: decoding is total, whatever is in etcd; what we encode decodes to the same.
+// Invariant: decoding is total, whatever is in etcd, even where this code is wrong; what we encode decodes to the same.
 import type { Checked, Refused } from '../backend.ts'
-import { show } from '../errors.ts'
+import { messageOf, show } from '../errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
@@ -19,8 +19,24 @@ export function encodeKey(prefix: string, key: LeaseKey): string {
   )
 }
 
+/**
+ * A reading of what others wrote that throws nothing: where our own code does, because of this one entry, the entry is refused
+ * with 'bug', and all others go on.
+ */
+export function readSafely<T>(read: () => Checked<T>): Checked<T> {
+  try {
+    return read()
+  } catch (error) {
+    return { ok: false, reason: 'bug', detail: `please report it: ${messageOf(error)}` }
+  }
+}
+
 /** The subnets an etcd key names. Refused with 'key' for anything but what encodeKey makes. */
 export function decodeKey(prefix: string, key: string): Checked<LeaseKey> {
+  return readSafely(() => readKey(prefix, key))
+}
+
+function readKey(prefix: string, key: string): Checked<LeaseKey> {
   const folder = subnetsFolder(prefix)
   if (!key.startsWith(folder)) return refuse('key', key)
   const [first = '', second, ...more] = key.slice(folder.length).split('&')
@@ -53,6 +69,10 @@ export function decodeValue(value: Buffer): Checked<LeaseValue> {
 
 /** Whose a lease is. As decodeValue, but without a BackendType it passes, with "": a reservation nobody has taken yet. */
 export function decodeClaim(value: Buffer): Checked<LeaseValue> {
+  return readSafely(() => readClaim(value))
+}
+
+function readClaim(value: Buffer): Checked<LeaseValue> {
   const bytes = droppedBytes(value) ?? value.length
   if (bytes > MOST_VALUE_BYTES) return refuse('oversized', `${bytes} bytes`)
   const text = value.toString()

@@ -6,7 +6,7 @@ import { EtcdError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../portions.ts'
 import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
-import { duplicate, leaving, lost, ownerOf } from './acquisition-lines.ts'
+import { duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
 import { LEASE_SECONDS } from './lease.ts'
@@ -89,6 +89,7 @@ class Acquisition {
     const matters = mattersTo(this.#claim, this.#options.held)
     for await (const portion of inPortions(entries)) leases.push(...findLeases(this.#prefix, portion, matters))
     this.#seen = entries.filter(({ key }) => key.startsWith(folder)).length
+    for (const { key, bug } of leases) if (bug !== undefined) this.say('warn', refusedBug(key, bug), 'bug')
     const decision = decide(leases, this.#claim, this.#options.held, this.#alive, Math.random)
     if (decision.type !== 'probe') this.#tellLoss(leases)
     switch (decision.type) {

@@ -3,7 +3,7 @@ import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import { type Address, isUnicast } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
-import { decodeClaim, decodeKey, decodeValue } from './codec.ts'
+import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
 
 /** What a lease is held against. */
 export interface PeerRules {
@@ -29,6 +29,10 @@ export const FAULTLESS: ReadonlySet<string> = new Set(['reserved', 'our-move'])
 
 /** A lease as a peer, or why it is none. What other leases there are does not matter here. */
 export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
+  return readSafely(() => checkPeer(prefix, entry, rules))
+}
+
+function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
   const key = decodeKey(prefix, entry.key)
   if (!key.ok) return key
   const { subnet } = key.value
@@ -46,6 +50,9 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
   if (!data.ok) return data
   const peer = { subnet, publicAddress, type: backendType, data: data.value }
   const needs = rules.needs(peer)
+  // What the table does with it later must not throw either.
+  rules.exclusive(backendType, data.value)
+  samePeer(peer, peer)
   return needs.ok ? { ok: true, value: peer } : needs
 }
 

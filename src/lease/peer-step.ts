@@ -2,8 +2,12 @@
 // Invariant: what was undone within a step is not told.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import { printable } from '../plain-text.ts'
 import { inPortions } from '../portions.ts'
 import { samePeer } from './peer-check.ts'
+
+/** What is wrong with a lease is told in so many characters: others may have written it. */
+const MOST_DETAIL = 200
 
 /** One peer before and after a step; undefined where there is none. */
 export interface PeerChange {
@@ -38,7 +42,7 @@ export class StepNotes {
 
   /** A lease is refused, for a reason it was not refused for before. */
   refuse(refusal: RefusedLease): void {
-    this.#refusals.set(refusal.key, refusal)
+    this.#refusals.set(refusal.key, { ...refusal, detail: printable(refusal.detail, MOST_DETAIL) })
   }
 
   /** Ends the step. */

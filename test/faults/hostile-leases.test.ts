@@ -65,6 +65,10 @@ const BAD: readonly Bad[] = [
   bad('the broadcast MAC', 'mac', data({ VNI: 1, VtepMAC: 'ff:ff:ff:ff:ff:ff' })),
   bad('another VNI', 'vni', data({ VNI: 2, VtepMAC: mac(99) })),
   bad('a VNI that is a text', 'vni', data({ VNI: '1', VtepMAC: mac(99) })),
+  bad('a VNI with a toString of its own', 'vni', data({ VNI: { toString: 1 }, VtepMAC: mac(99) })),
+  bad('a VNI nested 500 deep', 'vni', data(JSON.parse(`{"VNI":${'['.repeat(500)}${']'.repeat(500)}}`))),
+  bad('a MAC with a toJSON of its own', 'mac', data({ VNI: 1, VtepMAC: { toJSON: 1, toString: 1 } })),
+  bad('a backend type of 10,000 hidden characters', 'backend-type', data({}, '\u202e\u2028\u200b'.repeat(1_500))),
   bad('a host-gw peer that is not on our LAN', 'not-onlink', {
     value: JSON.stringify({ PublicIP: '192.168.77.7', BackendType: 'host-gw' }),
   }),

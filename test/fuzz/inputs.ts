@@ -30,15 +30,44 @@ export function nearly(...texts: readonly string[]): fc.Arbitrary<string> {
 /** Any text: readable, binary, or long. */
 export const anyText: fc.Arbitrary<string> = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.json())
 
+/** Names that JavaScript gives a meaning to, and those that leases and configs have. */
+const ODD_NAMES = fc.constantFrom(
+  ...['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'toJSON', 'then', 'length', 'hasOwnProperty', ''],
+  ...['VNI', 'VtepMAC', 'PublicIP', 'BackendType', 'BackendData', 'HostID', 'Network', 'Backend', 'Type'],
+)
+
+/** JSON that is deeper or longer than anybody means it to be. */
+const EXCESS: fc.Arbitrary<string> = fc.oneof(
+  fc.nat(2_000).map((depth) => `${'['.repeat(depth)}1${']'.repeat(depth)}`),
+  fc.nat(1_000).map((depth) => `${'{"toString":'.repeat(depth)}1${'}'.repeat(depth)}`),
+  fc.nat(20_000).map((length) => JSON.stringify('x\u202e'.repeat(length / 2))),
+  fc.nat(300).map((digits) => `1${'0'.repeat(digits)}`),
+)
+
+/** Any JSON text: nested, with odd names, hidden characters, and now and then in excess. */
+export const anyJson: fc.Arbitrary<string> = fc.letrec<{ value: string; object: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 6, depthSize: 'small' },
+    fc.oneof(fc.jsonValue({ maxDepth: 0 }), fc.string({ unit: 'binary' })).map((value) => JSON.stringify(value)),
+    tie('object'),
+    fc.array(tie('value'), { maxLength: 3 }).map((values) => `[${values.join(',')}]`),
+    { weight: 1, arbitrary: EXCESS },
+  ),
+  object: fc
+    .array(fc.tuple(ODD_NAMES, tie('value')), { maxLength: 4 })
+    .map((fields) => `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`),
+})).value
+
+/** A JSON value of any kind, as parsed: with names such as `__proto__` of its own. */
+export const anyValue: fc.Arbitrary<unknown> = anyJson.map((text): unknown => JSON.parse(text))
+
 /** A JSON object that has some of `fields`, with values from there or of any kind. */
 export function objectWith(
   fields: Readonly<Record<string, fc.Arbitrary<unknown>>>,
 ): fc.Arbitrary<Record<string, unknown>> {
   const model = Object.fromEntries(
-    Object.entries(fields).map(([name, good]) => [
-      name,
-      fc.oneof({ weight: 6, arbitrary: good }, fc.jsonValue({ maxDepth: 1 })),
-    ]),
+    Object.entries(fields).map(([name, good]) => [name, fc.oneof({ weight: 6, arbitrary: good }, anyValue)]),
   )
-  return fc.record(model, { requiredKeys: [] })
+  const odd = fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, fc.dictionary(ODD_NAMES, anyValue, { maxKeys: 3 }))
+  return fc.tuple(fc.record(model, { requiredKeys: [] }), odd).map(([known, other]) => ({ ...other, ...known }))
 }

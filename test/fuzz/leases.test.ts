@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { AnyBackend, Peer } from '../../src/backend.ts'
+import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import { isUnicast, parseAddress } from '../../src/ip/address.ts'
 import { isStation, parseMac } from '../../src/ip/mac.ts'
@@ -11,7 +12,7 @@ import { contains, lengthOf, overlaps, parsePrefix } from '../../src/ip/prefix.t
 import { decodeKey, decodeValue, encodeKey, encodeValue } from '../../src/lease/codec.ts'
 import { type PeerRules, type PeerStep, PeerTable } from '../../src/lease/peers.ts'
 import { ENP0S3, VXLAN_DEFAULTS, prefix, selfWith } from '../fake/world.ts'
-import { anyText, inputs, nearly, objectWith } from './inputs.ts'
+import { anyJson, anyText, inputs, nearly, objectWith } from './inputs.ts'
 
 const PREFIX = '/n'
 const folder = `${PREFIX}/subnets/`
@@ -65,7 +66,6 @@ const values = objectWith({
   BackendType: fc.constantFrom('vxlan', 'host-gw', 'udp', '', 'VXLAN'),
   BackendData: objectWith({ VNI: fc.constantFrom(1, 2, '1', -1, 1e99), VtepMAC: macs }),
   HostID: fc.string(),
-  __proto__: fc.constant(1),
 }).map((value) => JSON.stringify(value))
 const GOOD =
   '{"PublicIP":"192.168.19.122","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"0a:00:00:00:00:01"}}'
@@ -74,6 +74,7 @@ const bytes = fc.oneof(
   values.map((text) => Buffer.from(text)),
   nearly(GOOD).map((text) => Buffer.from(text)),
   anyText.map((text) => Buffer.from(text)),
+  anyJson.map((text) => Buffer.from(text)),
   fc.uint8Array({ maxLength: 64 }).map((array) => Buffer.from(array)),
 )
 
@@ -83,8 +84,11 @@ test('values: never throws; what is read has good addresses and is written so th
       const read = decodeValue(value)
       if (!read.ok) return ['json', 'oversized', 'public-ip', 'backend-type'].includes(read.reason)
       const { publicAddress, publicAddress6, backendType } = read.value
-      const again = decodeValue(Buffer.from(encodeValue(read.value)))
-      t.deepEqual(again, read)
+      const written = Buffer.from(encodeValue(read.value))
+      if (written.length > MOST_VALUE_BYTES) return true
+      const again = decodeValue(written)
+      // Compared as text: comparing values as deep as these takes longer than reading them.
+      if (!again.ok || JSON.stringify(again) !== JSON.stringify(read)) return false
       return (
         parseAddress(publicAddress) === publicAddress &&
         !publicAddress.includes(':') &&

@@ -1,8 +1,10 @@
 // How whatever others wrote stands in a message.
 import test from 'ava'
 import fc from 'fast-check'
+import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { messageOf, show } from '../../src/errors.ts'
+import { readConfiguration } from '../../src/configuration.ts'
+import { ConfigError, messageOf, show } from '../../src/errors.ts'
 import { VXLAN_DEFAULTS } from '../fake/world.ts'
 
 /** JSON values with the names that JavaScript gives a meaning to, as deep as they come. */
@@ -73,5 +75,16 @@ test('a VNI or VtepMAC that is an object with a toString of its own is refused, 
     const other = vxlan.parsePeerData({ VNI: 1, VtepMAC: vni }, VXLAN_DEFAULTS)
     t.like(other, { ok: false, reason: 'mac' })
     t.true(!other.ok && other.detail.length < 120)
+  }
+})
+
+test('a value nested too deep to be written as JSON is a refused config, told in one line', (t) => {
+  for (const backend of [
+    `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+    `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`,
+  ]) {
+    const text = `{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":${backend}}}`
+    const error = t.throws(() => readConfiguration(text, BACKENDS), { instanceOf: ConfigError })
+    t.true(error !== undefined && error.message.length < 200 && JSON.stringify(error.value).length < 200)
   }
 })
