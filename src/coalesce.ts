@@ -1,4 +1,5 @@
 // Level-triggered work: however often it is asked for, it runs one at a time, and once more after the last asking.
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Asks for `work`; the promise resolves after a run that began after this asking. Rejections of `work` go to `failed`. */
 export function coalesce(work: () => Promise<void>, failed: (error: unknown) => void): () => Promise<void> {
@@ -15,5 +16,20 @@ export function coalesce(work: () => Promise<void>, failed: (error: unknown) => 
       return (running = run())
     })
     return next
+  }
+}
+
+/** Of the time, work that is called for all the time gets so much. */
+const SHARE = 0.2
+/** Milliseconds; nobody waits longer for the next turn. */
+const MOST_MS = 2000
+
+/** `work`, after which as much time passes as leaves the process to others: for what a busy host calls for without end. */
+export function inMeasure(work: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    const began = performance.now()
+    await work()
+    const took = performance.now() - began
+    await pause(Math.min(took / SHARE - took, MOST_MS), undefined, { ref: false })
   }
 }

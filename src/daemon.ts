@@ -1,6 +1,6 @@
 // The wiring, in start order. Above the drawn line the daemon only reads; below it touches the machine.
 import type { AnyBackend } from './backend.ts'
-import { coalesce } from './coalesce.ts'
+import { coalesce, inMeasure } from './coalesce.ts'
 import { DockerBridge } from './docker-bridge.ts'
 import { messageOf } from './errors.ts'
 import type { Snapshot } from './etcd/store.ts'
@@ -14,7 +14,7 @@ import { type Inputs, leaseValueOf } from './host-plan.ts'
 import { parseAddress } from './ip/address.ts'
 import { contains } from './ip/prefix.ts'
 import { LiveKernel } from './kernel/live.ts'
-import { startMonitor } from './kernel/monitor.ts'
+import { type MonitorOptions, startMonitor } from './kernel/monitor.ts'
 import type { Claim, OwnLease } from './lease/claim.ts'
 import { encodeValue } from './lease/codec.ts'
 import { keepLease } from './lease/keep.ts'
@@ -28,7 +28,7 @@ import { Overlay } from './overlay.ts'
 import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { tellSystemd } from './sd-notify.ts'
-import { awaitConfiguration, findDevices, findHost, obstacleTo } from './startup.ts'
+import { awaitConfiguration, findDevices, findHost, obstacleTo, patiently } from './startup.ts'
 import { readSubnetEnv } from './subnet-env.ts'
 import { controlPath, serveControl } from './control.ts'
 import { follow } from './follow.ts'
@@ -61,7 +61,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
 
   await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
 
-  const host = (sight.host = await findHost(kernel, options, log.part('host')))
+  const waitOut = <T>(read: () => Promise<T>): Promise<T> => patiently(read, log.part('kernel'), signal)
+  const host = (sight.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
   const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
@@ -77,7 +78,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   if (configuration === undefined) return
   readiness.good('config')
   const previous = await readSubnetEnv(options.subnetFile)
-  const devices = await findDevices(kernel, configuration.range.network)
+  const devices = await waitOut(() => findDevices(kernel, configuration.range.network))
   const inputs: Omit<Inputs, 'subnet'> = {
     options,
     configuration,
@@ -102,7 +103,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const firewall = createFirewall({ log: firewallLog, resyncSeconds, previous: networks })
   const vnis = devices.names.map((name) => Number(name.slice('flannel.'.length)))
   const guard = createGuard({ log: firewallLog, resyncSeconds, previous: vnis })
-  const nexthopsKnown = await kernel.hasNexthops()
+  const nexthopsKnown = await waitOut(() => kernel.hasNexthops())
   const keeper = keepLease(
     store,
     options.etcdPrefix,
@@ -130,28 +131,25 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const running = reconciler.run(signal)
   const dockerBridge = new DockerBridge(networks, log.part('docker'))
   const hostChanged = coalesce(
-    () => followHost(kernel, store, options, overlay, dockerBridge, log.part('host')),
+    inMeasure(() => followHost(kernel, store, options, overlay, dockerBridge, log.part('host'))),
     (error) => log.error(`host: ${messageOf(error)}`),
   )
-  await startMonitor(
-    kernel,
-    {
-      isOurDevice: (name) => reconciler.isOurDevice(name),
-      // Another one may become it: when ours is gone, or comes back under a new name.
-      isExternalDevice: (name) => !/^(veth|docker|br-|flannel\.)/.test(name),
-      isWanted: (key) => isPeersNeighbor(key, overlay),
-      isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
-      onDrift: (drift) => void reconciler.drift(drift),
-      onFailure: (error) =>
-        log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
-      onExternalChange: (what, routesOver) => {
-        kernel.forgetRoutes()
-        if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
-        void hostChanged()
-      },
+  const monitoring: MonitorOptions = {
+    isOurDevice: (name) => reconciler.isOurDevice(name),
+    // Another one may become it: when ours is gone, or comes back under a new name.
+    isExternalDevice: (name) => !/^(veth|docker|br-|flannel\.)/.test(name),
+    isWanted: (key) => isPeersNeighbor(key, overlay),
+    isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
+    onDrift: (drift) => void reconciler.drift(drift),
+    onFailure: (error) =>
+      log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
+    onExternalChange: (what, routesOver) => {
+      kernel.forgetRoutes()
+      if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
+      void hostChanged()
     },
-    signal,
-  )
+  }
+  await waitOut(() => startMonitor(kernel, monitoring, signal))
   void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
   staySmall(readiness, signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })

@@ -3,7 +3,7 @@
 import type { AnyBackend, ExternalInterface } from './backend.ts'
 import { requireNetAdmin } from './capabilities.ts'
 import { type Configuration, overlapWith, readConfiguration } from './configuration.ts'
-import { OperatorError, messageOf } from './errors.ts'
+import { KernelError, OperatorError, messageOf } from './errors.ts'
 import type { Store } from './etcd/store.ts'
 import { Backoff, pause } from './etcd/wait.ts'
 import { chooseExternalInterface } from './external-interface.ts'
@@ -12,6 +12,7 @@ import type { Mac } from './ip/mac.ts'
 import { type Prefix, contains } from './ip/prefix.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { LiveKernel } from './kernel/live.ts'
+import { ERRNO } from './netlink/errno.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 
@@ -33,6 +34,26 @@ export interface FoundDevices {
 const SILENCE_MS = 1500
 /** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
 const CONFIG_RETRY_MS = 10_000
+
+/** What the kernel answers when it is busy, or short of something: another time it answers otherwise. */
+const PASSING = new Set([ERRNO.EAGAIN, ERRNO.EBUSY, ERRNO.EINTR, ERRNO.ENOBUFS, ERRNO.ENOMEM, ERRNO.ETIMEDOUT])
+
+/**
+ * What `read` finds out from the kernel, however long that takes: a start on a busy host waits instead of ending. Rejects with
+ * what is not passing, and with anything once the signal aborted.
+ */
+export async function patiently<T>(read: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T> {
+  const backoff = new Backoff(100, 5000)
+  for (let said = false; ; said = true) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof KernelError) || !PASSING.has(error.errno) || signal.aborted) throw error
+      if (!said) log.warn(`${error.message}; trying again`)
+      await pause(backoff.next(), signal)
+    }
+  }
+}
 
 /** Reads the host and chooses its interface. Rejects with OperatorError. */
 export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {

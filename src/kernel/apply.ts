@@ -78,7 +78,8 @@ export class Applier {
     if (changes.length === 0) return []
     const first = await this.#send(changes)
     if (first.size === 0) return []
-    if ([...first.values()].some(({ errno }) => errno === ERRNO.ENODEV)) await this.#devices.refresh()
+    const lost = [...first].flatMap(([{ object }, { errno }]) => (errno === ERRNO.ENODEV ? devicesOf(object) : []))
+    if (lost.length > 0) await this.#devices.refresh(new Set(lost))
     const again = await this.#worthAnotherTry(first)
     const second = again.length === 0 ? new Map<EntryChange, Refusal>() : await this.#send(again)
     const retried = new Set(again.map(({ object }) => object))
@@ -148,6 +149,12 @@ export class Applier {
     } else if (write === 'replace') this.#ownWeight.lose(object.kind)
     return step
   }
+}
+
+/** The names of the devices an object is on. */
+function devicesOf(object: Entry): readonly string[] {
+  const on = object.kind === 'route' ? object.target : object
+  return 'device' in on ? [on.device] : []
 }
 
 /** The messages of a change. An address has nothing in it that could be replaced. */

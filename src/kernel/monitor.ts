@@ -60,7 +60,7 @@ export async function startMonitor(
   const monitor = new Monitor(kernel, devices, options)
   const notifications = new Notifications(kernel.connection.netns, bufferBytes, monitor, signal)
   try {
-    await devices.refresh()
+    await devices.readAll()
     signal.throwIfAborted()
   } catch (error) {
     notifications.close()
@@ -86,12 +86,12 @@ class Monitor implements Listener {
   }
 
   prepare(): Promise<void> {
-    return this.#devices.refresh()
+    return this.#devices.readAll()
   }
 
   missed(): void {
     // A device may have come among what was lost; until its name is known its entries look foreign.
-    this.#devices.refresh().catch(() => undefined)
+    this.#devices.readAll().catch(() => undefined)
     this.#options.onDrift({ type: 'overrun' })
     this.#options.onExternalChange('anything')
   }

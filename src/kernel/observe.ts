@@ -5,12 +5,13 @@ import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
 import type { Connection } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
+import { type LinkRecord, askLinksOf, readLink } from '../netlink/link.ts'
 import type { Encode } from '../netlink/message.ts'
 import { askFdb, askNeighbors, readNeighbor } from '../netlink/neighbor.ts'
-import { askNexthops, readNexthop } from '../netlink/nexthop.ts'
-import { askRoutes, readRoute } from '../netlink/route.ts'
+import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
+import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
 import type { Devices } from './devices.ts'
-import { addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { type NameOf, addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from './state.ts'
 
 const NOTHING_THERE = new Set([ERRNO.ENODEV, ERRNO.ENOENT, ERRNO.EAFNOSUPPORT, ERRNO.EOPNOTSUPP])
@@ -21,8 +22,8 @@ export function isNothingThere(error: unknown): boolean {
 }
 
 /**
- * All objects of a kind that could concern us, as Kernel.observe says. Devices are read anew with every kind, since a
- * name can pass from one device to another. Throws KernelError.
+ * All objects of a kind that could concern us, as Kernel.observe says. The devices in question are read anew with every kind,
+ * since a name can pass from one device to another. Throws KernelError.
  */
 export async function observe(
   connection: Connection,
@@ -30,11 +31,12 @@ export async function observe(
   kind: Kind,
   names: readonly string[],
 ): Promise<KernelState> {
-  await devices.refresh()
+  await devices.refresh(names)
   const indexes = names.map((name) => devices.indexOf(name)).filter((index) => index !== undefined)
+  const nameOf: NameOf = (index) => devices.nameOf(index)
   switch (kind) {
     case 'link':
-      return observeLinks(devices, new Set(names))
+      return observeLinks(connection, devices, names)
     case 'address':
       return perDevice(connection, indexes, askAddresses, (message) => {
         const record = readAddress(message)
@@ -51,16 +53,9 @@ export async function observe(
         return record.fdb && indexes.includes(record.index) ? neighborOf(record, nameOf) : undefined
       })
     case 'nexthop':
-      return read(connection, [askNexthops], (message) => nexthopOf(readNexthop(message), nameOf))
+      return observeNamed(connection, devices, [askNexthops], NEXTHOPS)
     case 'route':
-      return read(connection, [askRoutes(4), askRoutes(6)], (message) => {
-        const record = readRoute(message)
-        return record === undefined ? undefined : routeOf(record, nameOf)
-      })
-  }
-
-  function nameOf(index: number): string {
-    return devices.nameOf(index)
+      return observeNamed(connection, devices, [askRoutes(4), askRoutes(6)], ROUTES)
   }
 }
 
@@ -75,14 +70,69 @@ export async function hasNexthops(connection: Connection): Promise<boolean> {
   }
 }
 
-function observeLinks(devices: Devices, names: ReadonlySet<string>): KernelState {
+/** Ours by their names, which no change of others can hide; of the rest, those of our kind. */
+async function observeLinks(connection: Connection, devices: Devices, names: readonly string[]): Promise<KernelState> {
+  const found = new Map<number, LinkRecord>()
+  await connection.dump('read devices', askLinksOf('vxlan'), () => {
+    found.clear()
+    return (message) => {
+      const link = readLink(message)
+      if (link.vxlan !== undefined) found.set(link.index, link)
+    }
+  })
+  for (const name of names) {
+    const link = await devices.read(name)
+    if (link !== undefined) found.set(link.index, link)
+  }
+  const nameOf = await devices.names([...found.values()].map((link) => link.vxlan?.underlay ?? 0))
   const state = new Map<string, KernelObject>()
-  for (const link of devices.all) {
-    if (link.vxlan === undefined && !names.has(link.name)) continue
-    const object = linkOf(link, (index) => devices.nameOf(index))
+  for (const link of found.values()) {
+    const object = linkOf(link, nameOf)
     state.set(keyOf(object), object)
   }
   return state
+}
+
+/** A kind whose objects are on any device: how one is read, on which device it is, and what it is to us. */
+interface Named<R> {
+  readonly read: (message: Message) => R | undefined
+  readonly indexOf: (record: R) => number
+  readonly objectOf: (record: R, nameOf: NameOf) => KernelObject | undefined
+}
+
+const NEXTHOPS: Named<NexthopRecord> = { read: readNexthop, indexOf: ({ index }) => index, objectOf: nexthopOf }
+const ROUTES: Named<RouteRecord> = {
+  read: readRoute,
+  indexOf: ({ hop }) => ('index' in hop ? hop.index : 0),
+  objectOf: routeOf,
+}
+
+/** Names of devices nobody has asked for yet are found out after the dump; few objects are on such. */
+async function observeNamed<R>(
+  connection: Connection,
+  devices: Devices,
+  asks: readonly Encode[],
+  { read: recordOf, indexOf, objectOf }: Named<R>,
+): Promise<KernelState> {
+  const nameOf: NameOf = (index) => devices.nameOf(index)
+  const unnamed = new Map<KernelObject, R>()
+  const state = await read(connection, asks, (message) => {
+    const record = recordOf(message)
+    const object = record && objectOf(record, nameOf)
+    if (record === undefined || object === undefined) return undefined
+    const index = indexOf(record)
+    if (index !== 0 && !devices.isFollowed(index)) unnamed.set(object, record)
+    return object
+  })
+  if (unnamed.size === 0) return state
+  const known = await devices.names([...unnamed.values()].map(indexOf))
+  // In the place it has: of two with one key the first one counts.
+  const named = new Map(state)
+  for (const [object, record] of unnamed) {
+    const again = state.get(keyOf(object)) === object ? objectOf(record, known) : undefined
+    if (again !== undefined) named.set(keyOf(again), again)
+  }
+  return named
 }
 
 function perDevice(

@@ -5,10 +5,10 @@ import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
 import type { Connection } from '../netlink/connection.ts'
 import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
-import { askLinks, readLink } from '../netlink/link.ts'
 import type { Encode } from '../netlink/message.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
+import { Devices } from './devices.ts'
 import { foreignWeight } from './fingerprint.ts'
 import { isNothingThere } from './observe.ts'
 import { FLANNEL_PROTOCOL } from './state.ts'
@@ -21,29 +21,43 @@ export async function readHost(
   connection: Connection,
   known?: HostNetwork['routes'],
 ): Promise<{ readonly host: HostNetwork; readonly weight: number }> {
-  const links: HostLink[] = []
-  const addresses: HostAddress[] = []
-  await connection.dump('read devices', askLinks, () => {
-    links.length = 0
-    return (message) => {
-      const { index, name, mtu, mac, up, lowerUp: carrier, loopback } = readLink(message)
-      links.push({ index, name, mtu, mac, up, carrier, loopback })
-    }
-  })
-  await connection.dump('read addresses', askAddresses(0), () => {
-    addresses.length = 0
-    return (message) => {
-      const record = readAddress(message)
-      if (record === undefined) return
-      const { index, address, length, scope, network } = record
-      addresses.push({ index, address, length, scope: scopeName(scope), network })
-    }
-  })
+  const devices = new Devices(connection)
+  await devices.readAll()
+  const links: readonly HostLink[] = [...devices.all].map(
+    ({ index, name, mtu, mac, up, lowerUp: carrier, loopback }) => ({ index, name, mtu, mac, up, carrier, loopback }),
+  )
+  const addresses = await readAddresses(connection)
   if (known !== undefined) return { host: { links, addresses, routes: known }, weight: 0 }
   const nexthops = await readNexthops(connection)
   const [four, six] = [await readRoutes(connection, 4, nexthops.found), await readRoutes(connection, 6, nexthops.found)]
   const weight = nexthops.weight + four.weight + six.weight
   return { host: { links, addresses, routes: [...four.found, ...six.found] }, weight }
+}
+
+/** All addresses; those of a device that an interrupted dump passed over, though an earlier attempt saw it, are asked for. */
+async function readAddresses(connection: Connection): Promise<readonly HostAddress[]> {
+  const seen = new Set<number>()
+  const byDevice = new Map<number, HostAddress[]>()
+  const take = (message: Message): void => {
+    const record = readAddress(message)
+    if (record === undefined) return
+    const { index, address, length, scope, network } = record
+    seen.add(index)
+    const own = byDevice.get(index) ?? []
+    if (own.push({ index, address, length, scope: scopeName(scope), network }) === 1) byDevice.set(index, own)
+  }
+  await connection.dump('read addresses', askAddresses(0), () => {
+    byDevice.clear()
+    return take
+  })
+  for (const index of seen) {
+    if (byDevice.has(index)) continue
+    await dumpIfAny(connection, askAddresses(index), () => {
+      byDevice.delete(index)
+      return (message) => message.i32(4) === index && take(message)
+    })
+  }
+  return [...byDevice.values()].flat()
 }
 
 /** What a dump showed, with its weight. */

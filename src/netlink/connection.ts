@@ -17,8 +17,10 @@ const RECEIVE_BUFFER = 8 * 1024 * 1024
 const TURN_MS = 8
 const PORTION_MIN = 8
 const PORTION_MAX = 512
-/** A dump that saw changes while it was made is made again, so many times. */
+/** A dump of which something was dropped is made again, so many times. */
 const DUMP_ATTEMPTS = 10
+/** One that others' changes interrupted, so many times: on a busy host every one is. */
+const CALM_ATTEMPTS = 3
 
 /** What tests make small. */
 export interface ConnectionLimits {
@@ -28,8 +30,8 @@ export interface ConnectionLimits {
   readonly deadlineMs?: number
 }
 
-/** How an exchange ended: answered; or something was dropped or changed, so we cannot know; or no answer came. */
-type Ending = { readonly refusal: Refusal | undefined } | 'unsure' | 'silent'
+/** How an exchange ended: answered; or something was dropped, so we cannot know; or no answer came. */
+type Ending = { readonly refusal: Refusal | undefined; readonly interrupted: boolean } | 'lost' | 'silent'
 
 const LOST: Refusal = { errno: ERRNO.ENOBUFS, detail: 'answer lost' }
 const SILENT: Refusal = { errno: ERRNO.ETIMEDOUT, detail: 'no answer' }
@@ -83,7 +85,9 @@ export class Connection {
 
   /**
    * Reads all objects a request names, message by message. A dump during which things changed is made again: `begin` is
-   * called for each attempt, has to forget what came before, and gives the visitor. Throws KernelError, headed `what`.
+   * called for each attempt, has to forget what came before, and gives the visitor. When the last attempt was interrupted
+   * too (NLM_F_DUMP_INTR), it counts: what came, went or changed meanwhile is told by notification. Kernels before 6.10
+   * may then have passed over an object that was there all along. Throws KernelError, headed `what`.
    */
   async dump(what: string, encode: Encode, begin: () => (message: Message) => void): Promise<void> {
     const refusal = await this.#exclusively(async () => {
@@ -92,9 +96,10 @@ export class Connection {
         this.#writer.message(encode, sequence, nl.NLM_F_DUMP)
         this.#socket.send(this.#writer.buffer, this.#writer.length)
         const ending = await this.#answers(sequence, sequence, begin(), ignore)
-        if (ending !== 'unsure') return refusalIn(ending)
+        const again = ending === 'lost' || (ending !== 'silent' && ending.interrupted && attempt + 1 < CALM_ATTEMPTS)
+        if (!again) return refusalIn(ending)
       }
-      return { errno: ERRNO.EINTR, detail: `changed while being read, ${DUMP_ATTEMPTS} times` }
+      return LOST
     })
     if (refusal !== undefined) throw kernelError(what, refusal)
   }
@@ -166,6 +171,7 @@ export class Connection {
   ): Promise<Ending> {
     let done: Ending | undefined
     let interrupted = false
+    let lost = false
     let thrown: { readonly error: unknown } | undefined
     const take = (message: Message): void => {
       if ((message.sequence - first) >>> 0 > (last - first) >>> 0) return
@@ -180,15 +186,15 @@ export class Connection {
       }
       const refusal = refusalOf(message)
       if (refusal !== undefined) refuse(message.sequence, refusal)
-      if (message.sequence === last) done = { refusal }
+      if (message.sequence === last) done = { refusal, interrupted }
     }
     for (let turnAt = performance.now() + TURN_MS; done === undefined;) {
       const received = this.#receive(take)
-      if (received === 'overrun') interrupted = true
+      if (received === 'overrun') lost = true
       // What was lost may have been the last answer: having read all there is, ask no longer.
-      if (received === 'empty' && (interrupted || !(await this.#socket.readable(this.#deadlineMs)))) {
+      if (received === 'empty' && (lost || !(await this.#socket.readable(this.#deadlineMs)))) {
         this.#reopen()
-        return interrupted ? 'unsure' : 'silent'
+        return lost ? 'lost' : 'silent'
       }
       if (performance.now() > turnAt) {
         await turn()
@@ -196,7 +202,7 @@ export class Connection {
       }
     }
     if (thrown !== undefined) throw thrown.error
-    return interrupted ? 'unsure' : done
+    return lost ? 'lost' : done
   }
 
   #receive(take: (message: Message) => void): Received {
@@ -224,7 +230,7 @@ export class Connection {
 }
 
 function refusalIn(ending: Ending): Refusal | undefined {
-  return ending === 'unsure' ? LOST : ending === 'silent' ? SILENT : ending.refusal
+  return ending === 'lost' ? LOST : ending === 'silent' ? SILENT : ending.refusal
 }
 
 function ignore(): void {

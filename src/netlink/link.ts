@@ -94,12 +94,27 @@ export const askLinks: Encode = (message) => {
   message.u32(nl.IFLA_EXT_MASK, nl.RTEXT_FILTER_SKIP_STATS)
 }
 
+/** Asks for the devices of one kind: for a dump. A kernel that does not know the kind shows all. */
+export function askLinksOf(kind: string): Encode {
+  return (message) => {
+    askLinks(message)
+    message.nest(nl.IFLA_LINKINFO, () => message.text(nl.IFLA_INFO_KIND, kind))
+  }
+}
+
 /** Asks for one device by name. */
 export function askLink(name: string): Encode {
   return (message) => {
-    message.header(nl.RTM_GETLINK, 0, IFINFOMSG)
+    askLinks(message)
     message.text(nl.IFLA_IFNAME, name)
-    message.u32(nl.IFLA_EXT_MASK, nl.RTEXT_FILTER_SKIP_STATS)
+  }
+}
+
+/** Asks for one device by index. */
+export function askLinkAt(index: number): Encode {
+  return (message) => {
+    askLinks(message)
+    message.setU32(4, index)
   }
 }
 

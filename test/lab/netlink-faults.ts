@@ -7,6 +7,10 @@ const HEADER = 16
 const NLMSG_NOOP = 1
 const NLMSG_ERROR = 2
 const NLM_F_ACK = 4
+const NLM_F_MULTI = 2
+const NLM_F_DUMP_INTR = 16
+const RTM_NEWLINK = 16
+const RTM_NEWADDR = 20
 
 /** What goes wrong, at one call or message counted from 1. */
 export type Fault =
@@ -18,6 +22,11 @@ export type Fault =
   | { readonly type: 'send'; readonly call: number; readonly errno: number }
   /** A datagram is lost, silently or with the error that says so (ENOBUFS). */
   | { readonly type: 'lost' | 'overrun'; readonly call: number; readonly errno: number }
+  /**
+   * Others change something during every dump (NLM_F_DUMP_INTR). Of those that show the device, or the addresses, of an
+   * index, the second and the third pass over it, as kernels before 6.10 may do.
+   */
+  | { readonly type: 'interrupted'; readonly passesOver?: number }
 
 /** Faults at work, and how many calls they saw. */
 export interface Faults {
@@ -36,6 +45,8 @@ export function inject(fault: Fault | undefined): Faults {
   const seen = { messages: 0, sends: 0, receipts: 0 }
   const refused = new Set<number>()
   let struck = false
+  /** Dumps that had what is to be passed over, as "type sequence". */
+  const shown = new Set<string>()
 
   sys.send = (fd, data, length) => {
     seen.sends++
@@ -68,9 +79,10 @@ export function inject(fault: Fault | undefined): Faults {
       return -fault.errno
     }
     const view = new DataView(into.buffer, into.byteOffset, length)
+    if (fault?.type === 'interrupted') struck = interrupt(view, length, fault.passesOver, shown) || struck
     for (let at = 0; at + HEADER <= length; at += (view.getUint32(at, true) + 3) & ~3) {
       const answers = view.getUint16(at + 4, true) === NLMSG_ERROR && refused.delete(view.getUint32(at + 8, true))
-      if (answers && fault !== undefined) view.setInt32(at + HEADER, -fault.errno, true)
+      if (answers && fault !== undefined && 'errno' in fault) view.setInt32(at + HEADER, -fault.errno, true)
     }
     return length
   }
@@ -82,4 +94,26 @@ export function inject(fault: Fault | undefined): Faults {
     struck: () => struck,
     remove: () => Object.assign(sys, { send, recvNetlink }),
   }
+}
+
+/** Marks what belongs to a dump; whether there was any. */
+function interrupt(view: DataView, length: number, hidden: number | undefined, shown: Set<string>): boolean {
+  let any = false
+  for (let at = 0; at + HEADER <= length; at += (view.getUint32(at, true) + 3) & ~3) {
+    const [type, flags, dump] = [
+      view.getUint16(at + 4, true),
+      view.getUint16(at + 6, true),
+      view.getUint32(at + 8, true),
+    ]
+    if ((flags & NLM_F_MULTI) === 0) continue
+    any = true
+    view.setUint16(at + 6, flags | NLM_F_DUMP_INTR, true)
+    // Both headers have the index at this place (ifinfomsg, ifaddrmsg).
+    if ((type !== RTM_NEWLINK && type !== RTM_NEWADDR) || view.getInt32(at + HEADER + 4, true) !== hidden) continue
+    shown.add(`${type} ${dump}`)
+    const nth = [...shown].filter((one) => one.startsWith(`${type} `)).indexOf(`${type} ${dump}`)
+    // Of another exchange: thrown away.
+    if (nth === 1 || nth === 2) view.setUint32(at + 8, 0, true)
+  }
+  return any
 }

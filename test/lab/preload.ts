@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { BUNDLE, ROOT } from './flanneld.ts'
 
 /** The daemon's command line with this library preloaded; the library is gone when the test is over. */
-export function preloaded(t: Pick<ExecutionContext, 'teardown'>, name: 'no-vxlan' | 'deaf' | 'broken-ear'): string {
+export function preloaded(
+  t: Pick<ExecutionContext, 'teardown'>,
+  name: 'no-vxlan' | 'deaf' | 'broken-ear' | 'restless',
+): string {
   const folder = mkdtempSync(join(tmpdir(), `flanneld-${name}-${process.pid}-`))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const library = join(folder, `${name}.so`)

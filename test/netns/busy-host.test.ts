@@ -1,0 +1,46 @@
+// A daemon on a host whose devices come and go so fast that every list the kernel makes is interrupted: it starts, adds
+// peers, puts right what is damaged, and its verbs answer, as on a quiet host.
+import test from 'ava'
+import { errors } from '../lab/complaints.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { preloaded } from '../lab/preload.ts'
+import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
+import { verb } from '../lab/verb.ts'
+import { waitFor } from '../lab/wait.ts'
+
+test.serial(
+  'with every list interrupted the daemon starts, adds peers, mends, starts again and is taken off',
+  async (t) => {
+    const lan = await (await createLab(t)).lan()
+    const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+    await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+    const program = preloaded(t, 'restless')
+    const first = await startFlanneld(host, ARGS, program)
+    await ready(host, first)
+    await first.line(/ ready: /)
+
+    await putLeases(etcd, [{ name: '10.2.200.0-24', value: vxlanValue('192.168.19.200', '0a:00:00:00:00:c8') }])
+    const route = async (): Promise<boolean> => (await host.run('ip route show 10.2.200.0/24 proto 142')) !== ''
+    await waitFor('the route to the peer', route)
+    for (const damage of ['ip route del 10.2.200.0/24', 'ip link del flannel.1', 'ip link set flannel.1 down']) {
+      await host.run(damage)
+      await waitFor(`${damage}: the device to be back`, async () =>
+        /inet 10\.2\.\d+\.0\/32/.test(await host.run('ip addr show up dev flannel.1')),
+      )
+      await waitFor(`${damage}: the route to be back`, route)
+    }
+    const doctor = await verb(host, 'doctor', program)
+    t.notRegex(doctor.output, /EINTR|changed while/)
+
+    await first.stop('SIGKILL')
+    const second = await startFlanneld(host, ARGS, program)
+    await second.line(/ ready: /)
+    for (const daemon of [first, second]) t.deepEqual(errors(daemon), [], daemon.output())
+    t.is((await second.stop()).code, 0)
+    const cleaned = await verb(host, 'cleanup', program)
+    t.is(cleaned.code, 0, cleaned.output)
+    t.is(await host.run('ip -o link show type vxlan; ip route show proto 142'), '')
+  },
+)
