@@ -4,8 +4,16 @@ import type { Running } from './process.ts'
 /** A klog line: severity, date, time, pid, file:line, then the text. */
 const KLOG = /^([IWEF])\d{4} [\d:.]+ +\d+ \w[\w.-]*:\d+\] (.*)$/
 
-/** The texts of error lines so far, without klog's head; before the log is open they begin with "flanneld: ". */
+/** Said when etcd has not answered for a moment, as it may on a busy machine. */
+const SLOW = /: no answer; waiting$/
+
+/** The texts of error lines so far, without klog's head, but for those that say that etcd is slow. */
 export function errors(daemon: Running): readonly string[] {
+  return allErrors(daemon).filter((line) => !SLOW.test(line))
+}
+
+/** The same with those. Before the log is open lines begin with "flanneld: ". */
+export function allErrors(daemon: Running): readonly string[] {
   return texts(daemon, 'E')
 }
 
