@@ -91,6 +91,7 @@ export function firewallOf(inputs: Inputs): readonly FirewallInput[] {
       randomFully: !options.ipMasqFullyRandomDisable,
       forward: options.iptablesForwardRules,
       nftables: configuration.network.enableNFTables,
+      external: external.name,
       overlay: [
         ...tunnels.map((name) => ({ name, shared: false })),
         ...(receivesDirectly(inputs) ? [{ name: external.name, shared: true }] : []),

@@ -2,11 +2,13 @@
 // Invariant: rules are written in the very words iptables-save prints, so that what was written reads back equal; only
 // what a chain holds depends on the network, where it is jumped to from (JUMPS) never does, so two daemons can share it.
 //
-// FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), rule for rule. The
-// other chains are for Docker and exist only where Docker's do:
-// - FLANNEL-OVERLAY, in raw ahead of the drops Docker 28 adds per container, and at the end of the operator's own
-//   DOCKER-USER: lets in what comes from the network by a device of the overlay. A neighbour on the LAN stays out.
-// - FLANNEL-USER: as our accepts come ahead of everything in FORWARD, the operator's DOCKER-USER rules are asked first.
+// FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), rule for rule. The two
+// accepts of FLANNEL-FWD are wide, so they come last, behind Docker's own rules: two of this host's Docker networks, an
+// --internal one, containers under --icc=false stay apart as Docker wants it.
+// - FLANNEL-OVERLAY comes ahead of all others in FORWARD, so it lets pass only what enters or leaves by a device of the
+//   overlay, between our subnet and the network. Beside Docker it is also in raw, ahead of the drops Docker 28 adds per
+//   container, and at the end of the operator's own DOCKER-USER, so that nothing is lost while dockerd puts its rules first.
+// - FLANNEL-USER: what FLANNEL-OVERLAY would accept is first shown to the operator's rules in DOCKER-USER.
 // - FLANNEL-NOMASQ: Docker masquerades what leaves its bridge; what stays in the network keeps its own address.
 import type { Family } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -26,6 +28,8 @@ export interface FirewallInput {
   readonly forward: boolean
   /** EnableNFTables: forwarding and masquerading are nftables.ts's; only what Docker makes necessary is left here. */
   readonly nftables?: boolean
+  /** The interface between the hosts. */
+  readonly external: string
   /** Devices peers' containers are heard on: flannel.1; the external interface with host-gw and DirectRouting. */
   readonly overlay: readonly OverlayDevice[]
 }
@@ -55,13 +59,16 @@ export type Table = (typeof TABLES)[number]
 /** The rules of our chains, by "table chain". A chain that is not there is not wanted. */
 export type DesiredChains = ReadonlyMap<string, readonly string[]>
 
-/** How one of our chains is reached. Jumps to be first in the same chain are first in this order. */
+/** How one of our chains is reached. Jumps in the same chain are in this order. */
 export interface Jump {
   readonly table: Table
   readonly from: string
   readonly to: string
-  /** `last` is ahead of an unconditional RETURN, which is how DOCKER-USER of older engines ends. */
-  readonly place: 'first' | 'last'
+  /**
+   * `last` is ahead of an unconditional RETURN, which is how DOCKER-USER of older engines ends; `behind` is behind Docker's
+   * rules and ahead of a rule that refuses all that is left.
+   */
+  readonly place: 'first' | 'last' | 'behind'
   readonly rule: string
 }
 
@@ -83,7 +90,8 @@ const jump = (table: Table, from: string, to: string, place: Jump['place'] = 'fi
 export const JUMPS: readonly Jump[] = [
   jump('raw', 'PREROUTING', 'FLANNEL-OVERLAY'),
   jump('filter', 'FORWARD', 'FLANNEL-USER'),
-  jump('filter', 'FORWARD', 'FLANNEL-FWD'),
+  jump('filter', 'FORWARD', 'FLANNEL-OVERLAY'),
+  jump('filter', 'FORWARD', 'FLANNEL-FWD', 'behind'),
   jump('filter', 'DOCKER-USER', 'FLANNEL-OVERLAY', 'last'),
   jump('nat', 'POSTROUTING', 'FLANNEL-NOMASQ'),
   jump('nat', 'POSTROUTING', 'FLANNEL-POSTRTG'),
@@ -93,12 +101,13 @@ export const JUMPS: readonly Jump[] = [
 export function desiredChains(input: FirewallInput, docker: DockerChains): DesiredChains {
   const chains = new Map<string, readonly string[]>()
   if (input.forward && docker.user) {
-    const overlay = overlayRules(input)
-    chains.set('raw FLANNEL-OVERLAY', overlay)
-    chains.set('filter FLANNEL-USER', userRules(input))
-    chains.set('filter FLANNEL-OVERLAY', overlay)
+    chains.set('raw FLANNEL-OVERLAY', entering(input, 'ACCEPT'))
+    chains.set('filter FLANNEL-USER', [...entering(input, 'DOCKER-USER'), ...leaving(input, 'DOCKER-USER')])
   }
-  if (input.forward && (docker.user || input.nftables !== true)) chains.set('filter FLANNEL-FWD', forwardRules(input))
+  if (input.forward && (docker.user || input.nftables !== true)) {
+    chains.set('filter FLANNEL-OVERLAY', [...entering(input, 'ACCEPT'), ...leaving(input, 'ACCEPT')])
+    chains.set('filter FLANNEL-FWD', forwardRules(input))
+  }
   if (docker.nat) chains.set('nat FLANNEL-NOMASQ', keepAddressRules(input))
   if (input.masquerade && input.nftables !== true) chains.set('nat FLANNEL-POSTRTG', masqueradeRules(input))
   return chains
@@ -108,20 +117,20 @@ function forwardRules({ network }: FirewallInput): readonly string[] {
   return [`-s ${network} ${FORWARD_COMMENT} -j ACCEPT`, `-d ${network} ${FORWARD_COMMENT} -j ACCEPT`]
 }
 
-/** Each packet that FLANNEL-FWD would accept passes DOCKER-USER exactly once. */
-function userRules({ network }: FirewallInput): readonly string[] {
-  return [
-    `-s ${network} ${FORWARD_COMMENT} -j DOCKER-USER`,
-    `! -s ${network} -d ${network} ${FORWARD_COMMENT} -j DOCKER-USER`,
-  ]
-}
-
-function overlayRules({ network, subnet, overlay }: FirewallInput): readonly string[] {
+/** What comes from the network to our subnet by a device of the overlay. */
+function entering({ network, subnet, overlay }: FirewallInput, target: string): readonly string[] {
   return overlay.flatMap(({ name, shared }) => [
     // Nobody outside has an address of our own subnet.
     ...(shared ? [`-s ${subnet} -i ${name} ${FORWARD_COMMENT} -j RETURN`] : []),
-    `-s ${network} -i ${name} ${FORWARD_COMMENT} -j ACCEPT`,
+    `-s ${network} -d ${subnet} -i ${name} ${FORWARD_COMMENT} -j ${target}`,
   ])
+}
+
+/** What goes from our subnet to the network by one, unless it only passes through from a neighbour. */
+function leaving({ network, subnet, external, overlay }: FirewallInput, target: string): readonly string[] {
+  return overlay.map(
+    ({ name }) => `-s ${subnet} -d ${network} ! -i ${external} -o ${name} ${FORWARD_COMMENT} -j ${target}`,
+  )
 }
 
 function keepAddressRules({ network, subnet }: FirewallInput): readonly string[] {

@@ -53,6 +53,12 @@ export function targetOf(rule: string): string | undefined {
   return at < 0 ? undefined : all[at + 1]
 }
 
+/** The devices a rule names, whether as its own or by "!" as none of its. */
+export function devicesOf(rule: string): readonly string[] {
+  const all = words(rule)
+  return all.filter((_, i) => all[i - 1] === '-i' || all[i - 1] === '-o')
+}
+
 /** Whether a rule is one that a flanneld wrote. */
 function isFlannels(rule: string): boolean {
   const all = words(rule)

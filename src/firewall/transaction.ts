@@ -3,7 +3,7 @@
 // its jump moved inside the one transaction of its table, so at no moment is a rule absent.
 import type { Prefix } from '../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
-import { type Ruleset, type SavedTable, isAnothers, isShared, sameRule, targetOf } from './ruleset.ts'
+import { type Ruleset, type SavedTable, devicesOf, isAnothers, isShared, sameRule, targetOf, words } from './ruleset.ts'
 
 const NO_TABLE: SavedTable = { chains: new Map(), policies: new Map() }
 
@@ -35,22 +35,27 @@ function tableLines(
 ): readonly string[] {
   const fill: string[] = []
   const remove: string[] = []
-  const kept: Jump[] = []
-  for (const jump of JUMPS.filter((one) => one.table === table)) {
-    const wanted = desired.get(`${table} ${jump.to}`)
-    const present = saved.chains.get(jump.to)
+  const kept = new Set<string>()
+  for (const chain of ourChains(table)) {
+    const wanted = desired.get(`${table} ${chain}`)
+    const present = saved.chains.get(chain)
     const others = (present ?? []).filter((rule) => isAnothers(rule, mine))
     if (wanted === undefined && others.length === 0) {
-      if (present !== undefined) remove.push(`-F ${jump.to}`, `-X ${jump.to}`)
+      if (present !== undefined) remove.push(`-F ${chain}`, `-X ${chain}`)
       continue
     }
-    kept.push(jump)
+    kept.add(chain)
     const rules = wanted ?? []
     // What others of this host need as well stays with them.
     const ours = present?.filter((rule) => !others.includes(rule) && (wanted !== undefined || !isShared(rule)))
-    if (ours === undefined || !sameRules(ours, rules)) fill.push(...chainFill(jump.to, present, ours ?? [], rules))
+    if (ours === undefined || !sameRules(ours, rules)) fill.push(...chainFill(chain, present, ours ?? [], rules))
   }
   return [...fill, ...jumpLines(table, saved, kept), ...remove]
+}
+
+/** Our chains in a table; several jumps may lead to one. */
+function ourChains(table: Table): ReadonlySet<string> {
+  return new Set(JUMPS.filter((jump) => jump.table === table).map((jump) => jump.to))
 }
 
 /**
@@ -69,8 +74,8 @@ function chainFill(
 }
 
 /** Lines that put the jumps of a table in their places, and drop those of chains not kept. */
-function jumpLines(table: Table, saved: SavedTable, kept: readonly Jump[]): readonly string[] {
-  const chains = new Set(JUMPS.filter((jump) => jump.table === table).map((jump) => jump.to))
+function jumpLines(table: Table, saved: SavedTable, kept: ReadonlySet<string>): readonly string[] {
+  const chains = ourChains(table)
   const froms = new Set(JUMPS.filter((jump) => jump.table === table).map((jump) => jump.from))
   return [...froms].flatMap((from) => {
     const present = saved.chains.get(from)
@@ -80,33 +85,62 @@ function jumpLines(table: Table, saved: SavedTable, kept: readonly Jump[]): read
   })
 
   function chainLines(from: string, present: readonly string[]): readonly string[] {
-    const ours = present.filter((rule) => chains.has(targetOf(rule) ?? ''))
-    const wanted = kept.filter((jump) => jump.from === from)
-    if (inPlace(present, ours, wanted)) return []
-    const foreign = present.filter((rule) => !ours.includes(rule))
-    let first = 1
+    const isOurs = (rule: string): boolean => chains.has(targetOf(rule) ?? '')
+    const wanted = JUMPS.filter((jump) => jump.table === table && jump.from === from && kept.has(jump.to))
+    if (inPlace(present, isOurs, wanted)) return []
+    const foreign = present.filter((rule) => !isOurs(rule))
     return [
-      ...ours.map((rule) => `-D ${from} ${rule}`),
-      ...wanted.map((jump) => {
-        const at = jump.place === 'first' ? first++ : returnAt(foreign) + 1
-        return `-I ${from} ${at} ${jump.rule}`
-      }),
+      ...present.filter(isOurs).map((rule) => `-D ${from} ${rule}`),
+      // Those before it are in the chain by then, each ahead of it.
+      ...wanted.map((jump, i) => `-I ${from} ${placesOf(jump, foreign).last + i + 1} ${jump.rule}`),
     ]
   }
 }
 
-function inPlace(present: readonly string[], ours: readonly string[], wanted: readonly Jump[]): boolean {
-  if (
-    !sameRules(
-      ours,
-      wanted.map((jump) => jump.rule),
-    )
+function inPlace(present: readonly string[], isOurs: (rule: string) => boolean, wanted: readonly Jump[]): boolean {
+  const foreign: string[] = []
+  /** How many foreign rules are ahead of each of ours. */
+  const ahead: number[] = []
+  const ours: string[] = []
+  for (const rule of present) {
+    if (isOurs(rule)) {
+      ours.push(rule)
+      ahead.push(foreign.length)
+    } else foreign.push(rule)
+  }
+  const rules = wanted.map((jump) => jump.rule)
+  return (
+    sameRules(ours, rules) &&
+    wanted.every((jump, i) => {
+      const { first, last } = placesOf(jump, foreign)
+      const at = ahead[i] ?? -1
+      return at >= first && at <= last
+    })
   )
-    return false
-  return wanted.every((jump, i) => {
-    const at = present.findIndex((rule) => sameRule(rule, jump.rule))
-    return jump.place === 'first' ? at === i : at <= returnAt(present)
-  })
+}
+
+/** Where among the rules of others a jump may stand: behind so many of them, at least and at most. */
+function placesOf({ place }: Jump, foreign: readonly string[]): { readonly first: number; readonly last: number } {
+  if (place === 'first') return { first: 0, last: 0 }
+  if (place === 'last') return { first: 0, last: returnAt(foreign) }
+  const first = foreign.findLastIndex(dockers(foreign)) + 1
+  const end = foreign.findIndex((rule, i) => i >= first && refusesAll(rule))
+  return { first, last: end < 0 ? foreign.length : end }
+}
+
+/** Tells Docker's own rules in FORWARD: a jump to a chain of its, or (engines before 28) one on a bridge of its. */
+function dockers(forward: readonly string[]): (rule: string) => boolean {
+  const isDockers = (rule: string): boolean => targetOf(rule)?.startsWith('DOCKER') === true
+  const bridges = new Set(forward.filter(isDockers).flatMap(devicesOf))
+  return (rule) => isDockers(rule) || devicesOf(rule).some((device) => bridges.has(device))
+}
+
+/** Whether a rule drops or rejects every packet there is. */
+function refusesAll(rule: string): boolean {
+  const all = words(rule)
+    .join(' ')
+    .replace(/^-m comment --comment .* -j /, '-j ')
+  return /^-j (DROP|REJECT)\b/.test(all)
 }
 
 /** The index of the rule that ends a chain for every packet, or the chain's length. */

@@ -74,15 +74,36 @@ async function whole(t: ExecutionContext, on: Pair, version: EngineVersion, what
   t.deepEqual(last, should, what)
 }
 
-/** Whether our rules are whole and ahead of all others. */
-async function ahead({ a }: Pair, kind: FirewallKind): Promise<boolean> {
+/** Whether our rules are whole and in place: those of the overlay ahead of all others, the wide ones behind Docker's. */
+async function placed({ a }: Pair, kind: FirewallKind): Promise<boolean> {
   const saved = await a.host.run('iptables-save -t filter')
   if (kind === 'EnableNFTables') await a.host.run('nft list chain ip flannel-ipv4 forward')
   if (kind === 'EnableNFTables' && !saved.includes('DOCKER-USER')) return true
-  const first = saved.split('\n').filter((line) => line.startsWith('-A FORWARD '))
-  const docker = saved.includes(':DOCKER-USER')
-  const at = first.findIndex((line) => line.endsWith('-j FLANNEL-FWD'))
-  return at === (docker ? 1 : 0) && (saved.match(/^-A FLANNEL-FWD .* ACCEPT$/gm)?.length ?? 0) === 2
+  const forward = saved.split('\n').filter((line) => line.startsWith('-A FORWARD '))
+  const chains = forward.map((line) => line.split(' -j ')[1])
+  const ahead = saved.includes(':DOCKER-USER') ? ['FLANNEL-USER', 'FLANNEL-OVERLAY'] : ['FLANNEL-OVERLAY']
+  const right = chains.at(-1) === 'FLANNEL-FWD' && ahead.every((chain, i) => chains[i] === chain)
+  return right && /^-A FLANNEL-FWD .* ACCEPT$/m.test(saved) && /^-A FLANNEL-OVERLAY .* ACCEPT$/m.test(saved)
+}
+
+/** Two more networks on host A, one of them --internal: nobody reaches from one bridge to another, or in from a peer. */
+async function isolated(t: ExecutionContext, { a, b }: Pair, [other, inside]: readonly Container[], what: string) {
+  if (other === undefined || inside === undefined) return t.fail()
+  const port = PORTS[1]
+  const asked = await Promise.all([
+    ask(other, [`${a.container.address} ${port}`]),
+    ask(inside, [`${a.container.address} ${port}`, `${b.container.address} ${port}`]),
+    ask(a.container, [`${other.address} ${port}`, `${inside.address} ${port}`]),
+  ])
+  t.deepEqual(asked, [[undefined], [undefined, undefined], [undefined, undefined]], `bridges apart: ${what}`)
+}
+
+/** Starts a container on each of these networks of host A. */
+async function moreNetworks({ a }: Pair): Promise<readonly Container[]> {
+  await a.host.run('docker network create other && docker network create --internal inside')
+  const made = [await a.docker.container('oo', '--network other'), await a.docker.container('ii', '--network inside')]
+  await Promise.all(made.map((place) => serve(place)))
+  return made
 }
 
 /** What somebody who speaks VXLAN, but is no peer, gets into the overlay: nothing. */
@@ -125,30 +146,34 @@ async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallK
   t.true(engine.localeCompare(version, 'en', { numeric: true }) >= 0, engine)
   const tables = kind === 'iptables-legacy' ? 'legacy' : 'nft'
   await on.a.flanneld.line(new RegExp(`iptables-save \\(${tables}\\), ahead of Docker's rules`))
+  const networks = await moreNetworks(on)
   const backends = async (flags: string): Promise<void> => {
     for (const name of NAMES) {
       await on.backend(name)
       await whole(t, on, version, `${name} ${flags}`)
+      await isolated(t, on, networks, `${name} ${flags}`)
       if (name === 'vxlan') await stranger(t, on)
     }
   }
   await backends('')
   await on.restart('-ip-masq')
   on.a = await restartDocker(on)
-  await waitFor('ours ahead after a restart of dockerd', () => ahead(on, kind))
+  await on.a.host.run('docker start oo ii')
+  await Promise.all(networks.map((place) => serve(place)))
+  await waitFor('ours in place after a restart of dockerd', () => placed(on, kind))
   await backends('-ip-masq')
 
   on.a.docker.daemon.kill('SIGHUP')
   const more = await on.a.docker.container('cc', '--stop-signal=KILL')
   await serve(more)
   await answered(t, on, more, 'one more container')
-  t.true(await ahead(on, kind))
+  t.true(await placed(on, kind))
   const flushes = ['iptables -F', 'for table in raw nat mangle filter; do iptables -t $table -F; done']
   for (const flush of kind === 'iptables-legacy' ? flushes : [...flushes, 'nft flush ruleset']) {
     await on.a.host.run(flush)
     const start = performance.now()
     // That this takes 2 s at most is for test/faults, where not three engines are at work at once.
-    await waitFor(`ours ahead after ${flush}`, () => ahead(on, kind))
+    await waitFor(`ours in place after ${flush}`, () => placed(on, kind))
     t.log(`${flush}: ${Math.round(performance.now() - start)} ms`)
     await answered(t, on, more, flush)
   }

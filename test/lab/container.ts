@@ -9,23 +9,23 @@ export interface Container extends Place {
   readonly address: string
 }
 
-/** A container on bridge `docker0`, which is made like dockerd's: the subnet's first address, the leased MTU. */
-export async function standIn(host: Host, env: SubnetEnv, last = 2): Promise<Container> {
+/** A container on a bridge, which is made like dockerd's: the subnet's first address, the leased MTU. */
+export async function standIn(host: Host, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
   const gateway = env['FLANNEL_SUBNET'] ?? ''
   const mtu = env['FLANNEL_MTU'] ?? ''
   const [address = '', length = ''] = gateway.split('/')
   const own = address.replace(/\d+$/, String(last))
-  const name = `c${last}`
+  const name = bridge === 'docker0' ? `c${last}` : `${bridge}-${last}`
   // Names of namespaces live in /run/netns, and /run is the host's own.
   await host.run(`set -e
-    if ! ip link show docker0 >/dev/null 2>&1; then
-      ip link add docker0 type bridge
-      ip addr add ${gateway} brd + dev docker0
-      ip link set docker0 mtu ${mtu} up
+    if ! ip link show ${bridge} >/dev/null 2>&1; then
+      ip link add ${bridge} type bridge
+      ip addr add ${gateway} brd + dev ${bridge}
+      ip link set ${bridge} mtu ${mtu} up
     fi
     ip netns add ${name}
-    ip link add v${last} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}
-    ip link set v${last} master docker0 up
+    ip link add v${name} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}
+    ip link set v${name} master ${bridge} up
     ip -n ${name} link set lo up
     ip -n ${name} addr add ${own}/${length} dev eth0
     ip -n ${name} link set eth0 up

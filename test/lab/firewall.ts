@@ -25,6 +25,7 @@ export const INPUT: FirewallInput = {
   masquerade: true,
   randomFully: true,
   forward: true,
+  external: 'enp0s3',
   overlay: [{ name: 'flannel.1', shared: false }],
 }
 export const INPUT6: FirewallInput = {

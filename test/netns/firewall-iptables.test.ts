@@ -39,7 +39,12 @@ for (const variant of ['nft', 'legacy'] as const) {
       await back(t, on, right, damage)
     }
     await on.run('iptables -I FORWARD 1 -i nowhere -j DROP')
-    await back(t, on, right.replace(/(FLANNEL-FWD\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'), 'insert')
+    await back(
+      t,
+      on,
+      right.replace(/(-j FLANNEL-OVERLAY\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'),
+      'insert',
+    )
     await on.run('iptables -F')
     await back(t, on, right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''), 'iptables -F')
   })
@@ -98,33 +103,37 @@ for (const variant of ['nft', 'legacy'] as const) {
     },
   )
 
-  test.serial(`F1: when Docker starts later, ours is ahead; its own rules stay as they are (${variant})`, async (t) => {
-    const on = await bench(t, variant)
-    on.firewall.want([INPUT])
-    await on.firewall.settled()
-    await on.restore(DOCKER)
-    await waitFor('our chains', async () => (await on.saved()).includes(':FLANNEL-OVERLAY'))
-    await on.firewall.settled()
-    const saved = await on.saved()
-    t.deepEqual(saved.match(/^-A FORWARD .*/gm), [
-      '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-USER',
-      '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
-      '-A FORWARD -j DOCKER-USER',
-      '-A FORWARD -o docker0 -j DOCKER',
-    ])
-    t.deepEqual(saved.match(/^-A DOCKER-USER .*/gm), [
-      '-A DOCKER-USER -m comment --comment "flanneld forward" -j FLANNEL-OVERLAY',
-      '-A DOCKER-USER -j RETURN',
-    ])
-    t.deepEqual(saved.match(/^-A POSTROUTING .*/gm), [
-      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-NOMASQ',
-      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
-      '-A POSTROUTING -s 10.2.21.0/24 ! -o docker0 -j MASQUERADE',
-    ])
-    // dockerd restarted: its jumps are first again, until we see it.
-    await on.run('iptables -D FORWARD -j DOCKER-USER; iptables -I FORWARD -j DOCKER-USER')
-    await back(t, on, saved, 'dockerd restart')
-  })
+  test.serial(
+    `F1: when Docker starts later, ours are where they belong; its own rules stay as they are (${variant})`,
+    async (t) => {
+      const on = await bench(t, variant)
+      on.firewall.want([INPUT])
+      await on.firewall.settled()
+      await on.restore(DOCKER)
+      await waitFor('our chains', async () => (await on.saved()).includes(':FLANNEL-USER'))
+      await on.firewall.settled()
+      const saved = await on.saved()
+      t.deepEqual(saved.match(/^-A FORWARD .*/gm), [
+        '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-USER',
+        '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-OVERLAY',
+        '-A FORWARD -j DOCKER-USER',
+        '-A FORWARD -o docker0 -j DOCKER',
+        '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+      ])
+      t.deepEqual(saved.match(/^-A DOCKER-USER .*/gm), [
+        '-A DOCKER-USER -m comment --comment "flanneld forward" -j FLANNEL-OVERLAY',
+        '-A DOCKER-USER -j RETURN',
+      ])
+      t.deepEqual(saved.match(/^-A POSTROUTING .*/gm), [
+        '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-NOMASQ',
+        '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
+        '-A POSTROUTING -s 10.2.21.0/24 ! -o docker0 -j MASQUERADE',
+      ])
+      // dockerd restarted: its jumps are first again, until we see it.
+      await on.run('iptables -D FORWARD -j DOCKER-USER; iptables -I FORWARD -j DOCKER-USER')
+      await back(t, on, saved, 'dockerd restart')
+    },
+  )
 
   test.serial(`F5: cleanup leaves what was there before, byte for byte (${variant})`, async (t) => {
     const on = await bench(t, variant)

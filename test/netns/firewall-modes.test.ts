@@ -28,7 +28,10 @@ test.serial('legacy tables are used when they alone hold rules', async (t) => {
   on.firewall.want([INPUT])
   await on.firewall.settled()
   t.is(on.firewall.status().passes.get(4)?.iptables.variant, 'legacy')
-  t.regex(await on.run('iptables-legacy-save'), /-A FORWARD .* -j FLANNEL-FWD\n-A FORWARD -j REJECT/)
+  t.regex(
+    await on.run('iptables-legacy-save'),
+    /-A FORWARD .* -j FLANNEL-OVERLAY\n-A FORWARD .* -j FLANNEL-FWD\n-A FORWARD -j REJECT/,
+  )
 })
 
 test.serial('F1: when Docker comes with the other iptables, the rules follow it there, and back', async (t) => {
@@ -38,13 +41,13 @@ test.serial('F1: when Docker comes with the other iptables, the rules follow it 
   t.is(on.firewall.status().passes.get(4)?.iptables.variant, 'nft')
   await on.run('iptables-legacy-restore --noflush', DOCKER)
   const legacy = (): Promise<string> => on.run('iptables-legacy-save')
-  await waitFor('our chains in legacy tables', async () => (await legacy()).includes(':FLANNEL-OVERLAY'))
+  await waitFor('our chains in legacy tables', async () => (await legacy()).includes(':FLANNEL-USER'))
   await waitFor('none in nft’s', async () => !(await on.saved()).includes('FLANNEL'))
   await waitFor('a line', () => /iptables-legacy-save \(legacy\), ahead of Docker's/.test(on.lines.join('\n')))
   // The engine was moved to nft, its old chains deleted.
   await on.run('iptables-legacy -F; iptables-legacy -X DOCKER-USER; iptables-legacy -t nat -F')
   await on.restore(DOCKER)
-  await waitFor('our chains in nft’s', async () => (await on.saved()).includes(':FLANNEL-OVERLAY'))
+  await waitFor('our chains in nft’s', async () => (await on.saved()).includes(':FLANNEL-USER'))
   await waitFor('none in legacy tables', async () => !(await legacy()).includes('FLANNEL'))
 })
 

@@ -35,6 +35,21 @@ function match(field: string, right: unknown): object {
   return { match: { op: '==', left: { payload: { protocol: 'udp', field } }, right } }
 }
 
+/** Our rules as iptables-save shows them. */
+const FORWARD = '-m comment --comment "flanneld forward" -j'
+const OWN = `*filter
+:FORWARD ACCEPT
+:FLANNEL-FWD -
+:FLANNEL-OVERLAY -
+-A FORWARD ${FORWARD} FLANNEL-OVERLAY
+-A FORWARD ${FORWARD} FLANNEL-FWD
+-A FLANNEL-FWD -s 10.2.0.0/16 ${FORWARD} ACCEPT
+-A FLANNEL-FWD -d 10.2.0.0/16 ${FORWARD} ACCEPT
+-A FLANNEL-OVERLAY -s 10.2.0.0/16 -d 10.2.21.0/24 -i flannel.1 ${FORWARD} ACCEPT
+-A FLANNEL-OVERLAY -s 10.2.21.0/24 -d 10.2.0.0/16 ! -i eth0 -o flannel.1 ${FORWARD} ACCEPT
+COMMIT
+`
+
 test("firewall: other tables' drops, by how much they let through and whether they speak of us", (t) => {
   const table = { family: 'inet', table: 'fw' }
   const chain = { ...table, name: 'forward', handle: 1, type: 'filter', hook: 'forward' }
@@ -43,11 +58,7 @@ test("firewall: other tables' drops, by how much they let through and whether th
   const judged = (policy: string, ...rules: (readonly object[])[]): readonly string[] => {
     const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
     const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
-    const own =
-      '*filter\n:FORWARD ACCEPT\n:FLANNEL-FWD -\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD\n'
-    const rule = (flag: string): string =>
-      `-A FLANNEL-FWD ${flag} 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT\n`
-    const firewall = { nft: { value: nft }, iptables: { value: `${own}${rule('-s')}${rule('-d')}COMMIT\n` } }
+    const firewall = { nft: { value: nft }, iptables: { value: OWN } }
     return faults('firewall', patient({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
   }
   t.deepEqual(judged('accept'), [])

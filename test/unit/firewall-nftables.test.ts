@@ -23,6 +23,7 @@ const input = {
   randomFully: true,
   forward: true,
   nftables: true,
+  external: 'enp0s3',
   overlay: [],
 } as const
 

@@ -18,17 +18,25 @@ const input: FirewallInput = {
   masquerade: false,
   randomFully: true,
   forward: true,
+  external: 'enp0s3',
   overlay: [{ name: 'flannel.1', shared: false }],
 }
+const BOTH = [
+  { name: 'flannel.1', shared: false },
+  { name: 'enp0s3', shared: true },
+]
 
 function golden(chains: DesiredChains): string {
   return [...chains].flatMap(([chain, rules]) => [`:${chain}`, ...rules]).join('\n')
 }
 
-test('FLANNEL-FWD accepts what comes from and goes to the network, as Go', (t) => {
+test('FLANNEL-FWD accepts what comes from and goes to the network, as Go; ahead passes only what a tunnel carries', (t) => {
   t.is(
     golden(desiredChains(input, NO_DOCKER)),
-    `:filter FLANNEL-FWD
+    `:filter FLANNEL-OVERLAY
+-s 10.2.0.0/16 -d 10.2.21.0/24 -i flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
+-s 10.2.21.0/24 -d 10.2.0.0/16 ! -i enp0s3 -o flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
+:filter FLANNEL-FWD
 -s 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
 -d 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT`,
   )
@@ -57,30 +65,44 @@ test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own 
 })
 
 test('F1: beside Docker, overlay traffic alone is let past its raw rules, and DOCKER-USER is asked first', (t) => {
-  t.is(
-    golden(desiredChains(input, DOCKER)),
-    `:raw FLANNEL-OVERLAY
--s 10.2.0.0/16 -i flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
-:filter FLANNEL-USER
--s 10.2.0.0/16 -m comment --comment "flanneld forward" -j DOCKER-USER
-! -s 10.2.0.0/16 -d 10.2.0.0/16 -m comment --comment "flanneld forward" -j DOCKER-USER
-:filter FLANNEL-OVERLAY
--s 10.2.0.0/16 -i flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
-:filter FLANNEL-FWD
--s 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
--d 10.2.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
-:nat FLANNEL-NOMASQ
--m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
--s 10.2.21.0/24 -d 10.2.21.0/24 -m comment --comment "flanneld masq" -j RETURN
--s 10.2.21.0/24 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j ACCEPT`,
+  const chains = desiredChains(input, DOCKER)
+  t.deepEqual(
+    [...chains.keys()],
+    [
+      'raw FLANNEL-OVERLAY',
+      'filter FLANNEL-USER',
+      'filter FLANNEL-OVERLAY',
+      'filter FLANNEL-FWD',
+      'nat FLANNEL-NOMASQ',
+    ],
   )
+  t.deepEqual(chains.get('raw FLANNEL-OVERLAY'), [
+    '-s 10.2.0.0/16 -d 10.2.21.0/24 -i flannel.1 -m comment --comment "flanneld forward" -j ACCEPT',
+  ])
+  t.deepEqual(chains.get('filter FLANNEL-USER'), [
+    '-s 10.2.0.0/16 -d 10.2.21.0/24 -i flannel.1 -m comment --comment "flanneld forward" -j DOCKER-USER',
+    '-s 10.2.21.0/24 -d 10.2.0.0/16 ! -i enp0s3 -o flannel.1 -m comment --comment "flanneld forward" -j DOCKER-USER',
+  ])
+  t.deepEqual(chains.get('nat FLANNEL-NOMASQ'), [
+    '-m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN',
+    '-s 10.2.21.0/24 -d 10.2.21.0/24 -m comment --comment "flanneld masq" -j RETURN',
+    '-s 10.2.21.0/24 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j ACCEPT',
+  ])
+})
+
+test('no accept that comes ahead of others is for less than a device and our own subnet', (t) => {
+  for (const docker of [DOCKER, NO_DOCKER])
+    for (const [chain, rules] of desiredChains({ ...input, overlay: BOTH }, docker))
+      if (chain.endsWith('FLANNEL-OVERLAY') || chain.endsWith('FLANNEL-USER'))
+        for (const rule of rules.filter((one) => !one.endsWith('-j RETURN')))
+          t.regex(rule, /^(-s \S+ -d 10\.2\.21\.0\/24 -i|-s 10\.2\.21\.0\/24 -d \S+ ! -i enp0s3 -o) \S+ -m/, chain)
 })
 
 test('F1: on an interface shared with others, our own subnet is no source', (t) => {
   const chains = desiredChains({ ...input, overlay: [{ name: 'enp0s3', shared: true }] }, DOCKER)
   t.deepEqual(chains.get('raw FLANNEL-OVERLAY'), [
     '-s 10.2.21.0/24 -i enp0s3 -m comment --comment "flanneld forward" -j RETURN',
-    '-s 10.2.0.0/16 -i enp0s3 -m comment --comment "flanneld forward" -j ACCEPT',
+    '-s 10.2.0.0/16 -d 10.2.21.0/24 -i enp0s3 -m comment --comment "flanneld forward" -j ACCEPT',
   ])
 })
 

@@ -12,7 +12,7 @@ import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } 
 
 export const firewallCheck: Check = {
   name: 'firewall',
-  about: 'our rules are there, ahead of all others, and no other table drops what we forward',
+  about: 'our rules are there, each in its place, and no other table drops what we forward',
   ofPeer: true,
   settles: true,
   run(facts) {
@@ -33,7 +33,10 @@ export const firewallCheck: Check = {
       const fix = 'journalctl -u flanneld has the whole story'
       faults.push({ level: 'warn', cause: 'the daemon has trouble with its rules', fix, proof: failing })
     }
-    return outcomeOf(firstOf(faults), facts.options.iptablesForwardRules ? 'ours are first' : 'none are wanted of us')
+    return outcomeOf(
+      firstOf(faults),
+      facts.options.iptablesForwardRules ? 'ours are in place' : 'none are wanted of us',
+    )
   },
 }
 
@@ -42,7 +45,7 @@ function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: Nft
   const fix =
     daemon.state === 'answers'
       ? 'systemctl restart flanneld; if they go again, find who removes them: nft monitor'
-      : 'start flanneld, which puts them first again'
+      : 'start flanneld, which puts them back'
   const faults: Fault[] = []
   for (const input of firewallOf(inputs)) {
     const desired = desiredChains(input, dockerChains(ruleset))
@@ -52,7 +55,7 @@ function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: Nft
       const missing = lines.some((line) => line.startsWith(':'))
       const cause = missing
         ? 'rules of ours are missing: packets between containers are dropped or get another address'
-        : 'our rules are there, but not first: rules ahead of them decide'
+        : 'our rules are there, but not in their places: rules ahead of them decide'
       faults.push({ level: 'bad', cause, fix, proof: `missing in their place: ${written.slice(0, 3).join('; ')}` })
     }
     if (input.nftables !== true || nft === undefined) continue
