@@ -1,7 +1,6 @@
 // The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which the verbs ask the running daemon.
-// Invariant: mode 0660; the file is gone when the daemon has stopped, one left by a killed daemon is replaced.
-import { chmodSync, rmSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+// Invariant: mode 0660 from the first moment on; the file is gone when the daemon has stopped, a socket left by a killed daemon
+// is replaced.
 import { type IncomingMessage, request } from 'node:http'
 import { connect, isIP } from 'node:net'
 import { basename, dirname, join } from 'node:path'
@@ -12,6 +11,7 @@ import { boundedServer } from './http-bounds.ts'
 import type { HostRule } from './http-hosts.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
+import { listenAt, removeSocket } from './unix-socket.ts'
 
 /** A daemon is there, and says nothing. */
 export class Unanswered extends OperatorError {
@@ -44,11 +44,9 @@ export async function serveControl(path: string, routes: Routes, log: Log, signa
   const listen = async (): Promise<void> => {
     const server = boundedServer(serveRoutes(routes, { hosts: isPlainName }))
     await makeFolder(dirname(path))
-    await rm(path, { force: true })
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
-    chmodSync(path, 0o660)
+    await listenAt(server, path)
     // A fatal error ends the process without an abort.
-    const unlink = (): void => rmSync(path, { force: true })
+    const unlink = (): boolean => removeSocket(path)
     process.once('exit', unlink)
     signal.addEventListener('abort', () => {
       process.off('exit', unlink)
@@ -81,7 +79,8 @@ function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.on('connect', () => resolve(true))
-    socket.on('error', () => resolve(false))
+    // One that cannot take more callers at this moment is there.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EAGAIN'))
     socket.on('connect', () => socket.destroy())
   })
 }

@@ -1,8 +1,10 @@
 // subnet.env: what the flannel CNI plugin, dockerd's start scripts and we ourselves, after a restart, read the lease from.
-// Invariant: a reader finds the old file or the new one, whole, never a part; an unchanged file is not touched.
+// Invariant: a reader finds the old file or the new one, whole, never a part. The file is shared: units let mk-docker-opts.sh
+// write options into it; lines that set no variable of ours stay, and a file that says what it should is not touched.
+import { rm } from 'node:fs/promises'
 import { familyOf } from './ip/address.ts'
 import { type Prefix, lengthOf, nth, parseInterfacePrefix, prefixFamily, prefixOf } from './ip/prefix.ts'
-import { type WholeFile, readWhole, writeWhole } from './whole-file.ts'
+import { type WholeFile, readWhole, updateWhole } from './whole-file.ts'
 
 /** What the file says. */
 export interface SubnetEnv {
@@ -37,11 +39,9 @@ export function renderSubnetEnv(env: SubnetEnv): string {
 /** Reads a file's text as a shell would read assignments, without running anything. Never throws. */
 export function parseSubnetEnv(text: string): FoundSubnetEnv {
   const values = new Map<string, string>()
-  for (const line of text.split(/\r?\n/)) {
-    const assignment =
-      /^\uFEFF?\s*(?:export\s+)?(FLANNEL_[A-Z0-9_]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'#]*))\s*(?:\s#.*)?$/.exec(line)
-    const [, name, double, single, bare] = assignment ?? []
-    if (name !== undefined) values.set(name, double ?? single ?? bare ?? '')
+  for (const line of linesOf(text)) {
+    const found = assignmentIn(line)
+    if (found !== undefined) values.set(found.name, found.value)
   }
   const mtu = values.get('FLANNEL_MTU') ?? ''
   return {
@@ -62,7 +62,66 @@ export async function readSubnetEnv(path: string): Promise<FoundSubnetEnv | unde
 
 /** Writes the file, with its folder, unless it says the same already; whether it wrote. Throws OperatorError. */
 export function writeSubnetEnv(path: string, env: SubnetEnv): Promise<boolean> {
-  return writeWhole(subnetFile(path), renderSubnetEnv(env))
+  return updateWhole(subnetFile(path), (before) => {
+    const after = withEnv(before?.toString('latin1') ?? '', env)
+    return after === undefined ? undefined : Buffer.from(after, 'latin1')
+  })
+}
+
+/** Takes our lines out of the file, and the file away when there are no others. Throws OperatorError. */
+export async function removeSubnetEnv(path: string): Promise<void> {
+  let empty = true
+  await updateWhole(subnetFile(path), (before) => {
+    const text = before?.toString('latin1') ?? ''
+    const others = linesOf(text).filter((line) => !OURS.test(line))
+    empty = others.every((line) => line.trim() === '')
+    return empty || !linesOf(text).some((line) => OURS.test(line)) ? undefined : Buffer.from(textOf(others), 'latin1')
+  })
+  if (empty) await rm(path, { force: true })
+}
+
+/**
+ * A file's text (a byte a character) with our values: our lines first, as Go writes them, those of others behind them in their
+ * order. Undefined when it says the same already, in whatever place and form. Pure.
+ */
+export function withEnv(before: string, env: SubnetEnv): string | undefined {
+  const ours = renderSubnetEnv(env)
+  const [has, wants] = [valuesIn(before), valuesIn(ours)]
+  if (has.size === wants.size && [...wants].every(([name, value]) => has.get(name) === value)) return undefined
+  return `${ours}${textOf(linesOf(before).filter((line) => !OURS.test(line)))}`
+}
+
+/** A line that sets a variable of ours, in whatever form. */
+const OURS = /^(?:\uFEFF|\xEF\xBB\xBF)?\s*(?:export\s+)?(FLANNEL_(?:(?:IPV6_)?(?:NETWORK|SUBNET)|MTU|IPMASQ))=/
+
+/** What a text sets variables of ours to, as a shell that reads it would have them; undefined where that cannot be read. */
+function valuesIn(text: string): ReadonlyMap<string, string | undefined> {
+  const values = new Map<string, string | undefined>()
+  for (const line of linesOf(text)) {
+    const name = OURS.exec(line)?.[1]
+    if (name !== undefined) values.set(name, assignmentIn(line)?.value)
+  }
+  return values
+}
+
+/** A variable that a line sets; undefined when it sets none, or more than one. */
+function assignmentIn(line: string): { readonly name: string; readonly value: string } | undefined {
+  const assignment =
+    /^(?:\uFEFF|\xEF\xBB\xBF)?\s*(?:export\s+)?(FLANNEL_[A-Z0-9_]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'#]*))\s*(?:\s#[^]*)?$/.exec(
+      line,
+    )
+  const [, name, double, single, bare] = assignment ?? []
+  return name === undefined ? undefined : { name, value: double ?? single ?? bare ?? '' }
+}
+
+/** Lines without their newline. */
+function linesOf(text: string): readonly string[] {
+  const lines = text.split('\n')
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
 }
 
 function subnetFile(path: string): WholeFile {

@@ -1,6 +1,5 @@
 // `flanneld cleanup`: takes back everything a daemon put on this host: kernel objects, firewall rules, subnet.env (F5).
 // Invariant: what is found is judged by the same ownership as in the daemon; what is not ours stays byte for byte.
-import { rm } from 'node:fs/promises'
 import { requireNetAdmin } from '../capabilities.ts'
 import { controlPath } from '../control.ts'
 import { OperatorError } from '../errors.ts'
@@ -16,7 +15,8 @@ import { KINDS } from '../kernel/state.ts'
 import { type Log, createLog } from '../log.ts'
 import type { Options } from '../options/type.ts'
 import { findDevices } from '../startup.ts'
-import { readSubnetEnv } from '../subnet-env.ts'
+import { readSubnetEnv, removeSubnetEnv } from '../subnet-env.ts'
+import { removeSocket } from '../unix-socket.ts'
 import { askedOf } from './asked.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -83,8 +83,8 @@ async function cleanup(
     const previous = network === undefined ? [] : [network, ...subnet]
     await createFirewall({ log, resyncSeconds: options.iptablesResync, previous }).cleanup()
     await removeGuards({ prefix: [] }, isOurs)
-    await rm(options.subnetFile, { force: true })
-    await rm(controlPath(options.subnetFile), { force: true })
+    await removeSubnetEnv(options.subnetFile)
+    removeSocket(controlPath(options.subnetFile))
     const errors = new Map(failures.map(({ change, error }) => [show(change.object), error.message]))
     return [...objects.map((one) => ({ ...one, error: errors.get(one.object) ?? null })), ...others]
   } finally {

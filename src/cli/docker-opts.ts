@@ -1,8 +1,9 @@
 // `flanneld docker-opts`: the options dockerd has to be started with, as Go flannel's mk-docker-opts.sh writes them.
 // Invariant: the file is written whole or left as it was; nothing that a file says is ever executed.
+import { stat } from 'node:fs/promises'
 import { OperatorError } from '../errors.ts'
 import { firstUsable } from '../subnet-env.ts'
-import { writeWhole } from '../whole-file.ts'
+import { type WholeFile, updateWhole, writeWhole } from '../whole-file.ts'
 import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */
@@ -116,8 +117,26 @@ export async function dockerOpts(
   if (flags === 'help') return print(DOCKER_OPTS_USAGE)
   const lease = await readLeasedSubnet(flags.subnetFile)
   const file = { path: flags.dockerFile, what: 'docker options', flag: '-d' }
-  const changed = await writeWhole(file, renderDockerOpts(lease, flags, env))
+  const text = renderDockerOpts(lease, flags, env)
+  const shared = await isSameFile(flags.dockerFile, flags.subnetFile)
+  const changed = await (shared ? writeBehind(file, text, flags.key) : writeWhole(file, text))
   if (!flags.json) return
   const variables = variablesOf(lease, flags, env).map(([name, value]) => ({ name, value }))
   print(`${JSON.stringify({ file: flags.dockerFile, changed, variables })}\n`)
+}
+
+/** Some units have the options written into subnet.env itself: then the lease in it stays. */
+function writeBehind(file: WholeFile, text: string, key: string): Promise<boolean> {
+  const ours = new RegExp(`^\\s*(?:export\\s+)?(?:DOCKER_OPT_(?:BIP|IPMASQ|MTU)|${key})=`)
+  return updateWhole(file, (before) => {
+    const others = (before?.toString('latin1') ?? '').split('\n').filter((line) => line !== '' && !ours.test(line))
+    const after = Buffer.concat([Buffer.from(others.map((line) => `${line}\n`).join(''), 'latin1'), Buffer.from(text)])
+    return before?.equals(after) === true ? undefined : after
+  })
+}
+
+/** Whether two paths lead to one file that is there. */
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map((path) => stat(path).catch(() => undefined)))
+  return a !== undefined && a.ino === b?.ino && a.dev === b.dev
 }

@@ -1,11 +1,11 @@
 // `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 whole, 1 warnings, 2 something
 // is bad, 3 no daemon runs.
-import { writeFile } from 'node:fs/promises'
 import { requireNetAdmin } from '../capabilities.ts'
 import { blot, bundle } from '../doctor/bundle.ts'
 import { examine } from '../doctor/examine.ts'
 import { render } from '../doctor/report.ts'
 import { OperatorError, messageOf } from '../errors.ts'
+import { writePrivate } from '../whole-file.ts'
 import { askedOf } from './asked.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -49,8 +49,10 @@ export async function doctor(args: readonly string[], { env, out }: Terminal): P
 
 async function write(file: string, bytes: Buffer): Promise<void> {
   try {
-    await writeFile(file, bytes, { mode: 0o600 })
+    await writePrivate(file, bytes)
   } catch (error) {
-    throw new OperatorError(`doctor: -bundle ${file}: ${messageOf(error)}`)
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    const why = isThere ? 'a link or a file of somebody else is there: name another file' : messageOf(error)
+    throw new OperatorError(`doctor: -bundle ${file}: ${why}`)
   }
 }

@@ -132,6 +132,12 @@ test('subnet.env deleted or changed by others is back with the next audit', asyn
     await host.run(damage)
     await waitFor('the file', async () => (await host.run(`cat ${FILE}`)) === before)
   }
+  // Units of old tutorials let mk-docker-opts.sh write its options over subnet.env, for dockerd to read both from there.
+  await host.run(`echo 'DOCKER_OPTS=" --mtu=1450"' >${FILE}`)
+  await waitFor('both', async () => (await host.run(`cat ${FILE}`)) === `${before}DOCKER_OPTS=" --mtu=1450"\n`)
+  await host.run('ip link set enp0s3 mtu 1400')
+  await waitFor('the new MTU', async () => (await subnetEnv(host, FILE))['FLANNEL_MTU'] === '1350')
+  t.regex(await host.run(`cat ${FILE}`), /IPMASQ=\w+\nDOCKER_OPTS=" --mtu=1450"\n$/)
   t.true((await host.run(`etcdctl --endpoints=http://192.168.19.120:2379 get ${PREFIX}/config`)).length > 0)
   t.is((await daemon.stop()).code, 0)
 })
