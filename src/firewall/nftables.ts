@@ -3,7 +3,7 @@
 // another table, so beside Docker the iptables rules of rules.ts stay as well (desiredChains).
 import { type Prefix, overlaps, parsePrefix } from '../ip/prefix.ts'
 import type { TableKind } from './owned-table.ts'
-import type { FirewallInput } from './rules.ts'
+import { type FirewallInput, isShared } from './rules.ts'
 
 /** Go's names. */
 export const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
@@ -45,9 +45,7 @@ export function nftablesTable(input: FirewallInput, name: string): string {
   const { family, network, subnet } = input
   const ip = FAMILY[family]
   const table = `${ip} ${name}`
-  const forward = input.forward
-    ? chain('forward', 'type filter hook forward priority 0', forwardRules(ip, network))
-    : []
+  const forward = input.forward ? chain('forward', 'type filter hook forward priority 0', forwardRules(ip, input)) : []
   const masquerade = `masquerade${input.randomFully ? ' fully-random' : ''}`
   const rules = masqueradeRules(ip, network, subnet, MULTICAST[family], masquerade)
   const postrtg = input.masquerade ? chain('postrtg', 'type nat hook postrouting priority 100', rules) : []
@@ -59,8 +57,22 @@ function chain(name: string, type: string, rules: readonly string[]): readonly s
   return [`chain ${name} {`, `${type}; policy accept;`, ...rules, '}']
 }
 
-function forwardRules(ip: string, network: Prefix): readonly string[] {
-  return [`${ip} saddr ${network} accept`, `${ip} daddr ${network} accept`]
+/** The rules of FLANNEL-FWD, in its order. */
+function forwardRules(
+  ip: string,
+  { network, subnet, external, masquerade, overlay }: FirewallInput,
+): readonly string[] {
+  const fromNetwork = `${ip} saddr ${network} accept`
+  const toNetwork = `${ip} daddr ${network} accept`
+  if (!masquerade) return [fromNetwork, toNetwork]
+  const outside = `iifname "${external}" ${ip}`
+  const transit = `${outside} daddr ${network} ct state != { established, related } ct status & dnat != dnat drop`
+  return [
+    `${ip} daddr ${subnet} accept`,
+    `${outside} saddr ${subnet} drop`,
+    ...(isShared(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
+    toNetwork,
+  ]
 }
 
 /** The rules of FLANNEL-POSTRTG, in its order. */
@@ -73,10 +85,10 @@ function masqueradeRules(
 ): readonly string[] {
   return [
     'meta mark & 0x4000 == 0x4000 return',
-    `${ip} saddr ${subnet} ${ip} daddr ${network} return`,
-    `${ip} saddr ${network} ${ip} daddr ${subnet} return`,
+    `${ip} saddr ${network} ${ip} daddr ${network} return`,
     `${ip} saddr != ${network} ${ip} daddr ${subnet} return`,
     `${ip} saddr ${network} ${ip} daddr != ${multicast} ${masquerade}`,
-    `${ip} saddr != ${network} ${ip} daddr ${network} ${masquerade}`,
+    `${ip} saddr != ${network} ${ip} daddr ${network} fib saddr type local ${masquerade}`,
+    `${ip} saddr != ${network} ${ip} daddr ${network} ct status & dnat == dnat ${masquerade}`,
   ]
 }

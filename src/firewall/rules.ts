@@ -2,9 +2,9 @@
 // Invariant: rules are written in the very words iptables-save prints, so that what was written reads back equal; only
 // what a chain holds depends on the network, where it is jumped to from (JUMPS) never does, so two daemons can share it.
 //
-// FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), rule for rule. The two
-// accepts of FLANNEL-FWD are wide, so they come last, behind Docker's own rules: two of this host's Docker networks, an
-// --internal one, containers under --icc=false stay apart as Docker wants it.
+// FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), but that neither serves
+// neighbours who send through this host to others. The two accepts of FLANNEL-FWD are wide, so they come last, behind
+// Docker's own rules: two of this host's Docker networks, an --internal one, containers under --icc=false stay apart.
 // - FLANNEL-OVERLAY comes ahead of all others in FORWARD, so it lets pass only what enters or leaves by a device of the
 //   overlay, between our subnet and the network. Beside Docker it is also in raw, ahead of the drops Docker 28 adds per
 //   container, and at the end of the operator's own DOCKER-USER, so that nothing is lost while dockerd puts its rules first.
@@ -113,8 +113,29 @@ export function desiredChains(input: FirewallInput, docker: DockerChains): Desir
   return chains
 }
 
-function forwardRules({ network }: FirewallInput): readonly string[] {
-  return [`-s ${network} ${FORWARD_COMMENT} -j ACCEPT`, `-d ${network} ${FORWARD_COMMENT} -j ACCEPT`]
+/**
+ * Go's two accepts. With -ip-masq others would reach the whole network by way of this host, so what comes in by the external
+ * interface passes to our own subnet only, unless a rule of this host's sent it further (DNAT) or it answers.
+ */
+function forwardRules({ network, subnet, external, masquerade, overlay }: FirewallInput): readonly string[] {
+  const fromNetwork = `-s ${network} ${FORWARD_COMMENT} -j ACCEPT`
+  const toNetwork = `-d ${network} ${FORWARD_COMMENT} -j ACCEPT`
+  if (!masquerade) return [fromNetwork, toNetwork]
+  // Nobody outside has an address of our own subnet.
+  const forged = `-s ${subnet} -i ${external} ${FORWARD_COMMENT} -j DROP`
+  const transit = `-d ${network} -i ${external} -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT ${FORWARD_COMMENT} -j DROP`
+  return [
+    `-d ${subnet} ${FORWARD_COMMENT} -j ACCEPT`,
+    forged,
+    // Where peers send unwrapped, they come in there as well.
+    ...(isShared(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
+    toNetwork,
+  ]
+}
+
+/** Whether packets of peers come in by this device unwrapped. */
+export function isShared(overlay: readonly OverlayDevice[], device: string): boolean {
+  return overlay.some(({ name, shared }) => shared && name === device)
 }
 
 /** What comes from the network to our subnet by a device of the overlay. */
@@ -142,15 +163,20 @@ function keepAddressRules({ network, subnet }: FirewallInput): readonly string[]
   ]
 }
 
+/**
+ * Go's rules, but for two things. Its last one lends our address to everybody who sends through this host into the network;
+ * ours serves what it is there for: what starts on this host, and what a rule of this host's leads there (DNAT). And what only
+ * passes through, from the network to the network, is not masqueraded.
+ */
 function masqueradeRules({ family, network, subnet, randomFully }: FirewallInput): readonly string[] {
   const masquerade = `${MASQ_COMMENT} -j MASQUERADE${randomFully ? ' --random-fully' : ''}`
   return [
     `${KUBE_MARK} ${MASQ_COMMENT} -j RETURN`,
-    `-s ${subnet} -d ${network} ${MASQ_COMMENT} -j RETURN`,
-    `-s ${network} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
+    `-s ${network} -d ${network} ${MASQ_COMMENT} -j RETURN`,
     // From outside to a container of ours: it shall see who calls.
     `! -s ${network} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
     `-s ${network} ! -d ${MULTICAST[family]} ${masquerade}`,
-    `! -s ${network} -d ${network} ${masquerade}`,
+    `! -s ${network} -d ${network} -m addrtype --src-type LOCAL ${masquerade}`,
+    `! -s ${network} -d ${network} -m conntrack --ctstate DNAT ${masquerade}`,
   ]
 }

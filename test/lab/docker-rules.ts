@@ -60,7 +60,10 @@ COMMIT
 
 /** What a further bridge adds: \`br-other\`, an ordinary network, and \`br-inside\`, an --internal one. */
 export const OTHER_NETWORKS = {
-  '20.10': `*filter
+  '20.10': `*nat
+-A POSTROUTING -s 172.18.0.0/16 ! -o br-other -j MASQUERADE
+COMMIT
+*filter
 -A FORWARD -o br-other -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A FORWARD -o br-other -j DOCKER
 -A FORWARD -i br-other ! -o br-other -j ACCEPT
@@ -72,7 +75,10 @@ export const OTHER_NETWORKS = {
 -I DOCKER-ISOLATION-STAGE-2 -o br-other -j DROP
 COMMIT
 `,
-  '28.5': `*raw
+  '28.5': `*nat
+-A POSTROUTING -s 172.18.0.0/16 ! -o br-other -j MASQUERADE
+COMMIT
+*raw
 -A PREROUTING -d 172.18.0.2/32 ! -i br-other -j DROP
 -A PREROUTING -d 172.19.0.2/32 ! -i br-inside -j DROP
 COMMIT

@@ -35,21 +35,30 @@ delete table ip flannel-ipv4
 table ip flannel-ipv4 {
 chain forward {
 type filter hook forward priority 0; policy accept;
+ip daddr 10.2.21.0/24 accept
+iifname "enp0s3" ip saddr 10.2.21.0/24 drop
+iifname "enp0s3" ip daddr 10.2.0.0/16 ct state != { established, related } ct status & dnat != dnat drop
 ip saddr 10.2.0.0/16 accept
 ip daddr 10.2.0.0/16 accept
 }
 chain postrtg {
 type nat hook postrouting priority 100; policy accept;
 meta mark & 0x4000 == 0x4000 return
-ip saddr 10.2.21.0/24 ip daddr 10.2.0.0/16 return
-ip saddr 10.2.0.0/16 ip daddr 10.2.21.0/24 return
+ip saddr 10.2.0.0/16 ip daddr 10.2.0.0/16 return
 ip saddr != 10.2.0.0/16 ip daddr 10.2.21.0/24 return
 ip saddr 10.2.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random
-ip saddr != 10.2.0.0/16 ip daddr 10.2.0.0/16 masquerade fully-random
+ip saddr != 10.2.0.0/16 ip daddr 10.2.0.0/16 fib saddr type local masquerade fully-random
+ip saddr != 10.2.0.0/16 ip daddr 10.2.0.0/16 ct status & dnat == dnat masquerade fully-random
 }
 }
 `,
   )
+})
+
+test('without -ip-masq forwarding is as Go has it, and nothing has connections tracked', (t) => {
+  const table = nftablesTable({ ...input, masquerade: false }, 'flannel-ipv4')
+  t.regex(table, /policy accept;\nip saddr 10\.2\.0\.0\/16 accept\nip daddr 10\.2\.0\.0\/16 accept\n}/)
+  t.notRegex(table, / ct /)
 })
 
 test('flags leave their chain out; IPv6 has a table of its own', (t) => {

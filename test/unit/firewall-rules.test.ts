@@ -42,25 +42,38 @@ test('FLANNEL-FWD accepts what comes from and goes to the network, as Go; ahead 
   )
 })
 
-test('-ip-masq: FLANNEL-POSTRTG is Go’s, rule for rule', (t) => {
+test('-ip-masq: FLANNEL-POSTRTG masquerades what Go’s does, if it starts here or is led there by a rule of this host', (t) => {
   t.is(
     golden(desiredChains({ ...input, masquerade: true, forward: false }, NO_DOCKER)),
     `:nat FLANNEL-POSTRTG
 -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
--s 10.2.21.0/24 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j RETURN
--s 10.2.0.0/16 -d 10.2.21.0/24 -m comment --comment "flanneld masq" -j RETURN
+-s 10.2.0.0/16 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j RETURN
 ! -s 10.2.0.0/16 -d 10.2.21.0/24 -m comment --comment "flanneld masq" -j RETURN
 -s 10.2.0.0/16 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
-! -s 10.2.0.0/16 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully`,
+! -s 10.2.0.0/16 -d 10.2.0.0/16 -m addrtype --src-type LOCAL -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+! -s 10.2.0.0/16 -d 10.2.0.0/16 -m conntrack --ctstate DNAT -m comment --comment "flanneld masq" -j MASQUERADE --random-fully`,
   )
+})
+
+test('-ip-masq: what comes in from outside is forwarded to our own subnet alone, where no peer sends unwrapped', (t) => {
+  const forward = (overlay: FirewallInput['overlay']) =>
+    desiredChains({ ...input, overlay, masquerade: true }, NO_DOCKER)
+      .get('filter FLANNEL-FWD')
+      ?.map((rule) => rule.replace(' -m comment --comment "flanneld forward"', ''))
+  const transit = '-d 10.2.0.0/16 -i enp0s3 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP'
+  const [own, forged] = ['-d 10.2.21.0/24 -j ACCEPT', '-s 10.2.21.0/24 -i enp0s3 -j DROP']
+  const [from, to] = ['-s 10.2.0.0/16 -j ACCEPT', '-d 10.2.0.0/16 -j ACCEPT']
+  t.deepEqual(forward(input.overlay), [own, forged, transit, from, to])
+  t.deepEqual(forward(BOTH), [own, forged, from, transit, to])
 })
 
 test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own multicast', (t) => {
   const six = { ...input, family: 6, network: prefix('fc00::/48'), subnet: prefix('fc00:0:0:1::/64') } as const
   const chains = desiredChains({ ...six, masquerade: true, randomFully: false, forward: false }, NO_DOCKER)
-  t.deepEqual(chains.get('nat FLANNEL-POSTRTG')?.slice(4), [
+  t.deepEqual(chains.get('nat FLANNEL-POSTRTG')?.slice(3), [
     '-s fc00::/48 ! -d ff00::/8 -m comment --comment "flanneld masq" -j MASQUERADE',
-    '! -s fc00::/48 -d fc00::/48 -m comment --comment "flanneld masq" -j MASQUERADE',
+    '! -s fc00::/48 -d fc00::/48 -m addrtype --src-type LOCAL -m comment --comment "flanneld masq" -j MASQUERADE',
+    '! -s fc00::/48 -d fc00::/48 -m conntrack --ctstate DNAT -m comment --comment "flanneld masq" -j MASQUERADE',
   ])
 })
 
