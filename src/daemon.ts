@@ -165,6 +165,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     readiness,
     keeper,
     census: sight.census,
+    conditions: sight.conditions,
     events,
     obstacleTo: (next) => obstacleTo(next, { kernel, options, external: overlay.inputs.external }),
     log,

@@ -1,11 +1,13 @@
 // Follows etcd: one watch over our prefix gives the network config, the peers' leases and our own.
 // Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
 import type { AnyBackend } from './backend.ts'
+import type { Conditions } from './conditions.ts'
 import { type Configuration, readConfiguration, refusesChange } from './configuration.ts'
 import { messageOf } from './errors.ts'
 import type { Happenings } from './events.ts'
 import { selfOf } from './host-plan.ts'
-import type { Change, Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
+import type { Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
+import { Hold } from './hold.ts'
 import type { LeaseCensus } from './lease/census.ts'
 import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
@@ -18,6 +20,8 @@ import { PeerNews } from './peer-news.ts'
 import { inPortions } from './portions.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
+import { ShutOuts } from './shut-outs.ts'
+import { configIn, leasesIn, leasesOf } from './step-entries.ts'
 
 /** What following works with. */
 export interface FollowParts {
@@ -32,6 +36,7 @@ export interface FollowParts {
   readonly keeper: LeaseKeeper
   /** Counts the leases. */
   readonly census: LeaseCensus
+  readonly conditions: Conditions
   readonly events: Happenings
   /** Why this host cannot run another config. */
   readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
@@ -40,9 +45,6 @@ export interface FollowParts {
   /** Peers missing after etcd lost its data have so long to register again. Milliseconds, five minutes when absent. */
   readonly holdMs?: number | undefined
 }
-
-/** Long enough for every host to notice and register, however many they are. */
-const HOLD_MS = 300_000
 
 /** Follows until the signal aborts. */
 export async function follow(parts: FollowParts): Promise<void> {
@@ -56,13 +58,14 @@ class Follower {
   readonly #configLog: Log
   readonly #news: PeerNews
   readonly #table: PeerTable
+  readonly #shutOuts: ShutOuts
+  readonly #hold: Hold
   readonly #configKey: string
   readonly #folder: string
   #revision = 0n
   #fresh = true
   /** The config that was refused last, null for its absence; said once. */
   #refusedConfig: string | null | undefined
-  #holdUntil = 0
   #connected = true
   /** Whether the first listing was taken over. */
   #complete = false
@@ -74,8 +77,10 @@ class Follower {
     this.#log = parts.log.part('etcd')
     this.#configLog = parts.log.part('config')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
+    this.#hold = new Hold(this.#log, parts.holdMs)
     this.#configKey = `${parts.options.etcdPrefix}/config`
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
+    this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
     this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
   }
 
@@ -83,8 +88,8 @@ class Follower {
   async round(): Promise<void> {
     const { store, listing, options, signal, overlay } = this.#parts
     const again = new AbortController()
-    const hold = this.#holdUntil - performance.now()
-    const timer = hold > 0 ? setTimeout(() => again.abort(), hold + 100) : undefined
+    const { left } = this.#hold
+    const timer = left > 0 ? setTimeout(() => again.abort(), left + 100) : undefined
     const changed = (): void => {
       if (this.#readBy !== this.#rulesText()) again.abort()
     }
@@ -108,9 +113,10 @@ class Follower {
     if (step.type === 'disconnected') return true
     this.#parts.keeper.observe(step)
     if (await this.#config(step)) return false
-    const held = this.#holdUntil
-    await this.#peers(step)
-    return held === this.#holdUntil
+    const { added, removed } = this.#shutOuts.take(step, this.#parts.overlay.inputs.external.publicAddress)
+    if (removed.length > 0 && step.type === 'changes') return false
+    if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
+    return !(await this.#peers(step))
   }
 
   /** Takes the network config of a step; whether another one is in force now. */
@@ -142,23 +148,38 @@ class Follower {
     }
   }
 
-  async #peers(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<void> {
-    const { overlay, reconciler, readiness, keeper } = this.#parts
-    const loss = lossIn(step, { ownKey: keeper.own().key, folder: this.#folder, revision: this.#revision })
+  /** Takes the leases of a step; whether peers are kept from now on that are not in it. */
+  async #peers(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
+    const { overlay, reconciler, readiness } = this.#parts
+    const loss = this.#lossIn(step)
     this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
-    if (loss !== undefined) this.#hold(loss)
+    const holds = loss !== undefined && this.#hold.begin(loss, this.#table.peers.size)
     const told =
       step.type === 'snapshot'
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
         : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
-    this.#news.say(told, this.#complete ? 'later' : 'first')
-    this.#parts.census.take(this.#parts.options.etcdPrefix, step, this.#table, told)
-    if (this.#complete) return overlay.peersChanged(this.#table.peers, told.changes)
+    this.#told(told, step)
+    if (this.#complete) return holds
     for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
     overlay.peersChanged(this.#table.peers, [])
     this.#complete = true
     void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
     this.#news.complete(this.#table.peers.size, this.#revision)
+    return holds
+  }
+
+  #lossIn(step: WatchStep): EtcdLoss | undefined {
+    const { keeper } = this.#parts
+    const ranOut = Date.now() > (keeper.expires() ?? Infinity)
+    return lossIn(step, { ownKey: keeper.own().key, folder: this.#folder, revision: this.#revision, ranOut })
+  }
+
+  /** Passes on what a step made of the table; the overlay gets the first listing in portions. */
+  #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
+    const { overlay, census, options } = this.#parts
+    this.#news.say(told, this.#complete ? 'later' : 'first')
+    census.take(options.etcdPrefix, step, this.#table, told)
+    if (this.#complete) overlay.peersChanged(this.#table.peers, told.changes)
   }
 
   /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */
@@ -168,15 +189,7 @@ class Follower {
     const fresh = this.#fresh
     this.#fresh = false
     if (fresh) return this.#table.first(leases, rules)
-    return this.#table.snapshot(leases, rules, performance.now() < this.#holdUntil ? 'keep' : 'delete')
-  }
-
-  #hold(loss: EtcdLoss): void {
-    if (performance.now() < this.#holdUntil) return
-    const { holdMs = HOLD_MS } = this.#parts
-    this.#holdUntil = performance.now() + holdMs
-    const { size } = this.#table.peers
-    this.#log.error(`etcd lost data (${loss}): keeping ${size} peers for ${holdMs / 60_000} min, registering again`)
+    return this.#table.snapshot(leases, rules, this.#hold.left > 0 ? 'keep' : 'delete')
   }
 
   #noteConnection(step: WatchStep): void {
@@ -216,23 +229,8 @@ class Follower {
         const self = { ...selfOf(overlay.inputs), config: way?.config }
         return way?.backend.forPeer(self, peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
       },
+      shutOut: (address) => this.#shutOuts.has(address),
       exclusive: (type, data) => overlay.configured(type)?.backend.exclusive(data),
     }
   }
-}
-
-/** The config text in a step: null when it was deleted, undefined when the step says nothing of it. */
-function configIn(step: Exclude<WatchStep, { type: 'disconnected' }>, key: string): string | null | undefined {
-  if (step.type === 'snapshot')
-    return step.snapshot.entries.find((entry) => entry.key === key)?.value.toString() ?? null
-  const last = step.changes.findLast((change) => (change.type === 'put' ? change.entry.key : change.key) === key)
-  return last && (last.type === 'put' ? last.entry.value.toString() : null)
-}
-
-function leasesIn(entries: readonly Entry[], folder: string): readonly Entry[] {
-  return entries.filter((entry) => entry.key.startsWith(folder))
-}
-
-function leasesOf(changes: readonly Change[], folder: string): readonly Change[] {
-  return changes.filter((change) => (change.type === 'put' ? change.entry.key : change.key).startsWith(folder))
 }

@@ -5,11 +5,12 @@ import { ConfigError, OperatorError, show } from './errors.ts'
 import type { Store } from './etcd/store.ts'
 import { atMost } from './http-handlers.ts'
 import type { Answer, Handler, Routes } from './http.ts'
-import { parseAddress } from './ip/address.ts'
+import { type Address, parseAddress } from './ip/address.ts'
 import { type Prefix, parsePrefix } from './ip/prefix.ts'
 import { leasesOf } from './lease-view.ts'
 import type { SubnetRange } from './lease/allocate.ts'
 import { release, reserve } from './lease/reserve.ts'
+import { readmit, shutOut } from './lease/shut-out.ts'
 import { parseNetworkConfig } from './network-config.ts'
 import type { Sight } from './operator.ts'
 import { checkConfig, getConfig, setConfig } from './stored-config.ts'
@@ -18,6 +19,8 @@ import { checkConfig, getConfig, setConfig } from './stored-config.ts'
 export interface LeaseGround {
   readonly store: Store
   readonly prefix: string
+  /** The address of a peer that is kept though its lease is gone. */
+  readonly peerAt?: (subnet: Prefix) => Address | undefined
   /** The subnet of this host, where it is known. */
   readonly own: Prefix | undefined
   /** Told in a line of what was written. */
@@ -65,6 +68,24 @@ function handlersOver(ground: () => LeaseGround): Routes {
         return json(done)
       },
     ],
+    [
+      'POST /v1/shut-out',
+      async ({ body }) => {
+        const { store, prefix, wrote, peerAt } = ground()
+        const done = await shutOut(store, prefix, textIn(body, 'target', 'shut-out'), peerAt ?? (() => undefined))
+        wrote('lease', `${done.address} shut out, ${done.deleted.length} leases deleted`)
+        return json(done)
+      },
+    ],
+    [
+      'POST /v1/readmit',
+      async ({ body }) => {
+        const { store, prefix, wrote } = ground()
+        const done = await readmit(store, prefix, textIn(body, 'address', 'readmit'))
+        wrote('lease', `${done.address} readmitted`)
+        return json(done)
+      },
+    ],
     ['GET /v1/config', async () => json(await getConfig(config()))],
     ['POST /v1/config/check', async ({ body }) => json(await checkConfig(configIn(body), config()))],
     [
@@ -87,7 +108,8 @@ function handlersOver(ground: () => LeaseGround): Routes {
 export function groundOf({ store, options, overlay, events }: Sight): LeaseGround {
   if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
   const wrote: LeaseGround['wrote'] = (kind, text) => events.happened(kind, text)
-  return { store, prefix: options.etcdPrefix, own: overlay?.inputs.subnet, wrote }
+  const peerAt = (subnet: Prefix): Address | undefined => overlay?.peers.get(subnet)?.publicAddress
+  return { store, prefix: options.etcdPrefix, own: overlay?.inputs.subnet, wrote, peerAt }
 }
 
 function json(value: unknown): Answer {
@@ -96,6 +118,12 @@ function json(value: unknown): Answer {
 
 function field(body: unknown, name: string): unknown {
   return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>)[name] : undefined
+}
+
+function textIn(body: unknown, name: string, verb: string): string {
+  const text = field(body, name)
+  if (typeof text === 'string') return text
+  throw new OperatorError(`${verb}: ${show(text)}: must be an address`)
 }
 
 function subnetIn(body: unknown, verb: string): Prefix {

@@ -7,6 +7,7 @@ import { type Prefix, addressOf, contains, lengthOf, overlaps } from './ip/prefi
 import { type SubnetRange, chooseSubnet, countFree, fits, sizeOf } from './lease/allocate.ts'
 import { decodeClaim, decodeKey, subnetsFolder } from './lease/codec.ts'
 import { isAwaited } from './lease/peer-check.ts'
+import { addressShutOut } from './lease/shut-out.ts'
 import { parseNetworkConfig } from './network-config.ts'
 import { printable } from './plain-text.ts'
 import { span } from './span.ts'
@@ -51,6 +52,8 @@ export interface LeaseView {
   /** Null without a network config that can be read; `trouble` then says why. */
   readonly subnets: SubnetCounts | null
   readonly trouble: string
+  /** Public addresses that the operator has shut out, with or without a lease. */
+  readonly shutOut: readonly string[]
   /** In the order of their subnets, unreadable keys last. */
   readonly leases: readonly LeaseLine[]
 }
@@ -95,6 +98,7 @@ async function timesOf(store: Store, ids: readonly string[]): Promise<Times> {
 export function viewOf(prefix: string, { revision, entries }: Snapshot, times: Times, own?: Prefix): LeaseView {
   const { range, trouble } = rangeIn(entries.find((entry) => entry.key === `${prefix}/config`))
   const folder = subnetsFolder(prefix)
+  const shutOut = entries.flatMap(({ key }) => addressShutOut(prefix, key) ?? [])
   const read = entries
     .filter((entry) => entry.key.startsWith(folder))
     .map((entry) => {
@@ -127,8 +131,15 @@ export function viewOf(prefix: string, { revision, entries }: Snapshot, times: T
     network: range?.network ?? null,
     subnets: range === undefined ? null : countsOf(range, named),
     trouble,
-    leases: [...lines, ...malformed],
+    shutOut,
+    leases: [...lines, ...malformed].map((line) => ({ ...line, note: withShutOut(line, shutOut) })),
   }
+}
+
+/** The note of a line, which says first when its host is shut out. */
+function withShutOut({ publicAddress, note }: LeaseLine, shutOut: readonly string[]): string {
+  if (publicAddress === null || !shutOut.includes(publicAddress)) return note
+  return note === '' ? 'refused: shut-out' : `refused: shut-out; ${note}`
 }
 
 interface Place {

@@ -12,8 +12,8 @@ Usage: make-roles.sh [-p PREFIX] roles
        make-roles.sh [-p PREFIX] [-c] host NAME SUBNET
 
 roles   makes the roles:
-          flannel-host      what a daemon needs: reads PREFIX/, writes PREFIX/subnets/
-          flannel-operator  reads and writes PREFIX/: network config, reservations
+          flannel-host      what a daemon needs: reads PREFIX/, writes PREFIX/subnets/; not PREFIX/shut-out/
+          flannel-operator  reads and writes PREFIX/: network config, reservations, hosts that are shut out
           flannel-reader    reads PREFIX/
 user    makes a user with one of them; its password is the first line of standard input
 host    makes a user for one host alone, with a role of its own: reads PREFIX/, writes the lease of SUBNET (10.2.21.0/24),

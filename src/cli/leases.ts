@@ -26,13 +26,15 @@ export async function leases(args: readonly string[], { env, out }: Terminal): P
 }
 
 /** The text a person reads. Pure. */
-export function renderLeases({ leases: lines, subnets, trouble }: LeaseView): string {
+export function renderLeases({ leases: lines, subnets, trouble, shutOut }: LeaseView): string {
   const heading = ['SUBNET', 'PUBLIC IP', 'TYPE', 'KIND', 'EXPIRES IN', 'HOST', 'NOTE']
   const table = lines.length === 0 ? '' : columns([heading, ...lines.map(rowOf)])
-  if (subnets === null) return `${table}${trouble}\n`
+  const out =
+    shutOut.length === 0 ? '' : `shut out: ${shutOut.join(', ')}; flanneld readmit PUBLIC-IP lets one in again\n`
+  if (subnets === null) return `${table}${out}${trouble}\n`
   const { total, used, reserved, next } = subnets
   const rest = next === null ? 'none free' : `next free ${next}`
-  return `${table}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
+  return `${table}${out}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
 }
 
 function rowOf(line: LeaseLine): readonly string[] {

@@ -41,7 +41,9 @@ export const VERB_WORDS: Readonly<Record<Verb, VerbWords>> = {
   leases: { flags: JSON_ONLY, words: [], daemon: true },
   peers: { flags: JSON_ONLY, words: [], daemon: true },
   ping: { flags: { count: 'any', ...JSON_ONLY }, words: ['any'], daemon: true },
+  readmit: { flags: JSON_ONLY, words: ['any'], daemon: true },
   release: { flags: JSON_ONLY, words: ['any'], daemon: true },
   reserve: { flags: JSON_ONLY, words: ['any', 'any'], daemon: true },
+  'shut-out': { flags: JSON_ONLY, words: ['any'], daemon: true },
   status: { flags: { watch: undefined, ...JSON_ONLY }, words: [], daemon: true },
 }

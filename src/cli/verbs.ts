@@ -12,6 +12,7 @@ import { leases } from './leases.ts'
 import { peers } from './peers.ts'
 import { ping } from './ping.ts'
 import { releaseVerb, reserveVerb } from './reservation.ts'
+import { readmitVerb, shutOutVerb } from './shut-out.ts'
 import { status } from './status.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -27,8 +28,10 @@ const RUN: Readonly<Record<Verb, (args: readonly string[], terminal: Terminal) =
   leases,
   peers,
   ping,
+  readmit: readmitVerb,
   release: releaseVerb,
   reserve: reserveVerb,
+  'shut-out': shutOutVerb,
   status,
 }
 

@@ -58,15 +58,23 @@ export function advance(position: Position, batch: Batch): Position {
   return { next: next > position.next ? next : position.next, cluster: position.cluster, witness }
 }
 
-/** Whether etcd's history up to the position is still the one we saw; when that cannot be told, it is not. */
-export async function continues(source: History, { next, cluster, witness }: Position): Promise<boolean> {
-  if (witness === undefined) return false
+/**
+ * Whether etcd's history up to the position is still the one we saw, or `another`; `unknown` when that part of it is
+ * compacted, or nothing was seen of it.
+ */
+export async function recognise(
+  source: History,
+  { next, cluster, witness }: Position,
+): Promise<'same' | 'another' | 'unknown'> {
+  if (witness === undefined) return 'unknown'
   const now = await source.at(witness.key, witness.revision)
-  if (now === undefined || now.cluster !== cluster || BigInt(now.revision) < next - 1n) return false
-  if (witness.present) return now.modRevision === witness.revision
-  if (now.modRevision !== undefined) return false
+  if (now === undefined) return 'unknown'
+  if (now.cluster !== cluster || BigInt(now.revision) < next - 1n) return 'another'
+  if (witness.present) return now.modRevision === witness.revision ? 'same' : 'another'
+  if (now.modRevision !== undefined) return 'another'
   const before = await source.at(witness.key, (BigInt(witness.revision) - 1n).toString())
-  return before?.modRevision !== undefined
+  if (before === undefined) return 'unknown'
+  return before.modRevision === undefined ? 'another' : 'same'
 }
 
 /** The revision of a change. */

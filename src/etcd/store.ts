@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly entries: readonly Entry[]
   /** The cluster whose history the revision is in. */
   readonly cluster?: string
+  /** Of a watch that listed again: `another` when what it had seen before is not in etcd's history. */
+  readonly history?: 'another'
 }
 
 /** A condition of a transaction: the key has this mod revision ("0": it does not exist). */

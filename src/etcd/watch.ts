@@ -4,7 +4,7 @@
 import type { IDuplexStream, IRequestStream, IWatchRequest, IWatchResponse } from 'etcd3'
 import type { EtcdError } from '../errors.ts'
 import { isTooLarge } from './failure.ts'
-import { advance, type Batch, continues, type History, type Position, positionOf, revisionOf } from './position.ts'
+import { advance, type Batch, recognise, type History, type Position, positionOf, revisionOf } from './position.ts'
 import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
 import { Backoff, pause, unlessAborted } from './wait.ts'
 
@@ -45,13 +45,14 @@ export async function* watch(
     let feed: Feed | undefined
     let up = Infinity
     try {
-      const same = position !== undefined && (await unlessAborted(continues(source, position), signal))
+      const history = position && (await unlessAborted(recognise(source, position), signal))
+      const same = history === 'same'
       if (!same) {
         const box = given(from) ?? [await unlessAborted(source.list(prefix), signal)]
         const listing = positionIn(box)
         if (listing === undefined) return
         position = listing
-        yield takeSnapshot(box)
+        yield takeSnapshot(box, history === 'another' ? { history } : {})
       }
       if (position === undefined) return
       feed = new Feed(source, await source.open())
@@ -190,10 +191,10 @@ function positionIn([listed]: Box): Position | undefined {
 }
 
 /** Empties the box. */
-function takeSnapshot(box: Box): WatchStep {
+function takeSnapshot(box: Box, beside: Pick<Snapshot, 'history'>): WatchStep {
   const listed = box.pop()
   if (listed === undefined) throw new TypeError('a listing is given once')
-  return { type: 'snapshot', snapshot: listed.snapshot }
+  return { type: 'snapshot', snapshot: { ...listed.snapshot, ...beside } }
 }
 
 /** Ends a stream we are done with. Not by cancel() alone: etcd3 takes that for a failure of the whole endpoint. */

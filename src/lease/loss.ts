@@ -1,9 +1,15 @@
-// Telling a cluster that lost its data from hosts that left: pure. After a restore or a wipe the leases are gone though
-// the hosts live (E5); who re-registers is known again, who left is found out when the time to do so is over.
+// Telling an etcd that lost its data from hosts that left, and from somebody who deleted leases: pure. After a restore or a
+// wipe the leases are gone though the hosts live (E5). Deletions are ordinary changes that every host sees at once: who lives
+// registers again within moments. So it is the history that tells: it went back, or is not the one that we saw.
 import type { Change, WatchStep } from '../etcd/store.ts'
 
-/** What gave the loss away, as a phrase for the log. */
-export type EtcdLoss = string
+/** What happened to the leases. */
+export interface EtcdLoss {
+  /** `data`: etcd came back without them, so that hosts find out one by one. `leases`: they were deleted. */
+  readonly of: 'data' | 'leases'
+  /** What gave it away, as a phrase for the log. */
+  readonly why: string
+}
 
 /** What we know: our own key, which we keep alive, and the last revision seen. */
 export interface LossEvidence {
@@ -11,17 +17,22 @@ export interface LossEvidence {
   /** `<prefix>/subnets/` */
   readonly folder: string
   readonly revision: bigint
+  /** Whether our own lease has run out by our own clock: etcd was out of reach for that long, for others as well maybe. */
+  readonly ranOut: boolean
 }
 
-/** Why a step looks like lost data rather than like hosts leaving; undefined when it does not. */
-export function lossIn(step: WatchStep, { ownKey, folder, revision }: LossEvidence): EtcdLoss | undefined {
+/** Why a step looks like lost data or deleted leases rather than like hosts leaving; undefined when it does not. */
+export function lossIn(step: WatchStep, { ownKey, folder, revision, ranOut }: LossEvidence): EtcdLoss | undefined {
   if (step.type === 'disconnected') return undefined
   if (step.type === 'snapshot') {
-    const now = BigInt(step.snapshot.revision)
-    if (now < revision) return `its revision went back from ${revision} to ${now}`
-    return revision === 0n || step.snapshot.entries.some((entry) => entry.key === ownKey)
-      ? undefined
-      : `our own lease is not in it`
+    const { revision: read, entries, history } = step.snapshot
+    const now = BigInt(read)
+    if (now < revision) return { of: 'data', why: `its revision went back from ${revision} to ${now}` }
+    if (history === 'another') return { of: 'data', why: 'its history is another than before' }
+    if (revision === 0n || entries.some((entry) => entry.key === ownKey)) return undefined
+    return ranOut
+      ? { of: 'data', why: 'our own lease ran out while it was out of reach' }
+      : { of: 'leases', why: 'our own lease is not in it' }
   }
   // One transaction that takes our lease and others with it is nobody's leaving: `etcdctl del --prefix`, say.
   const own = step.changes.find((change) => change.type === 'delete' && change.key === ownKey)
@@ -33,7 +44,7 @@ export function lossIn(step: WatchStep, { ownKey, folder, revision }: LossEviden
       change.key.startsWith(folder) &&
       change.modRevision === own.modRevision,
   )
-  return others ? 'our lease and others were deleted at once' : undefined
+  return others ? { of: 'leases', why: 'our lease and others were deleted at once' } : undefined
 }
 
 /** The changes that are no deletions. */

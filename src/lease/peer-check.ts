@@ -20,6 +20,8 @@ export interface PeerRules {
   readonly parseData: (type: string, data: unknown) => Checked<unknown>
   /** What carries packets to a peer, or why nothing can (host-gw across a router, say). */
   readonly needs: (peer: Peer) => Checked<unknown>
+  /** Whether the operator has shut an address out; nobody is when absent. */
+  readonly shutOut?: (address: Address) => boolean
   /** What no two hosts may share, as Backend.exclusive says; depends on nothing but its arguments. */
   readonly exclusive: (type: string, data: unknown) => string | undefined
 }
@@ -44,6 +46,7 @@ function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer
   const { publicAddress, backendType, backendData, hostId } = value.value
   // What we write ourselves may be seen before its own answer has come, and is left behind for a while when we move.
   if (hostId === rules.hostId && publicAddress === rules.publicAddress) return refuse('our-move', subnet)
+  if (rules.shutOut?.(publicAddress) === true) return refuse('shut-out', publicAddress)
   if (publicAddress === rules.publicAddress) return refuse('public-ip-ours', publicAddress)
   if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
   const data = rules.parseData(backendType, backendData)

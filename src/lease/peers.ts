@@ -12,17 +12,10 @@ import { decodeKey, encodeKey } from './codec.ts'
 import { type Claimant, Contest, type Prize, winner } from './contest.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
+import { type Candidate, Waiting, byAge } from './waiting.ts'
 
 export type { PeerRules } from './peer-check.ts'
 export type { PeerChange, PeerStep, RefusedLease } from './peer-step.ts'
-
-/** A lease that is good by itself. */
-interface Candidate {
-  readonly key: string
-  readonly peer: Peer
-  /** Revision at which its key was created. */
-  readonly created: number
-}
 
 /** The peers of one network. */
 export class PeerTable {
@@ -35,8 +28,7 @@ export class PeerTable {
   readonly #created = new Map<Prefix, number>()
   /** The key of a holder where it is not the plain one of its subnet (dual stack). */
   readonly #oddKeys = new Map<Prefix, string>()
-  /** Good leases of a subnet that an older key holds, by subnet and key: they follow when that one goes. */
-  readonly #waiting = new Map<Prefix, Map<string, Candidate>>()
+  readonly #waiting = new Waiting()
   readonly #contest = new Contest()
   readonly #refused = new Map<string, string>()
   readonly #notes = new StepNotes()
@@ -90,6 +82,19 @@ export class PeerTable {
     return this.#finish()
   }
 
+  /** Takes out what belongs to addresses that are shut out by now, be it absent and kept. The next listing has the rest. */
+  shutOut(): PeerStep {
+    const isOut = ({ publicAddress }: Peer): boolean => this.#rules.shutOut?.(publicAddress) === true
+    const out = this.#waiting.all.filter(({ peer }) => isOut(peer))
+    for (const subnet of this.#created.keys()) if (isOut(this.#holderOf(subnet))) out.push(this.#candidateOf(subnet))
+    // The waiting ones first: none of them may follow.
+    for (const { key, peer } of out) {
+      this.#delete(key)
+      this.#refuse(key, 'shut-out', peer.publicAddress)
+    }
+    return this.#finish()
+  }
+
   /** Public addresses that more than one subnet is leased to, as Go's flanneld leaves them when a host changes subnet. */
   sharedAddresses(): ReadonlyMap<Address, readonly Prefix[]> {
     const subnets = new Map<Address, Prefix[]>()
@@ -113,9 +118,9 @@ export class PeerTable {
     const { subnet } = read.value
     const holder = this.#created.has(subnet) ? this.#keyOf(subnet) : key
     // Several keys may name this subnet: the oldest has it, the others wait.
-    const rival = holder === key ? this.#oldestWaiting(subnet) : this.#candidateOf(subnet)
+    const rival = holder === key ? this.#waiting.oldest(subnet) : this.#candidateOf(subnet)
     if (rival === undefined || byAge(candidate, rival) < 0) {
-      this.#unwait(subnet, key)
+      this.#waiting.remove(subnet, key)
       this.#hold(candidate)
       if (rival !== undefined && holder !== key) this.#wait(rival, key)
     } else {
@@ -129,9 +134,9 @@ export class PeerTable {
     const decoded = decodeKey(this.#prefix, key)
     if (!decoded.ok) return
     const { subnet } = decoded.value
-    this.#unwait(subnet, key)
+    this.#waiting.remove(subnet, key)
     if (!this.#created.has(subnet) || this.#keyOf(subnet) !== key) return
-    const next = this.#oldestWaiting(subnet)
+    const next = this.#waiting.oldest(subnet)
     if (next === undefined) this.#letGo(subnet)
     else this.#promote(next)
   }
@@ -192,28 +197,13 @@ export class PeerTable {
   }
 
   #wait(candidate: Candidate, holder: string): void {
-    const { subnet } = candidate.peer
-    const waiting = this.#waiting.get(subnet) ?? new Map<string, Candidate>()
-    this.#waiting.set(subnet, waiting.set(candidate.key, candidate))
-    this.#refuse(candidate.key, 'overlap', `${subnet} is ${holder}'s`)
+    this.#waiting.add(candidate)
+    this.#refuse(candidate.key, 'overlap', `${candidate.peer.subnet} is ${holder}'s`)
   }
 
   #promote(candidate: Candidate): void {
-    this.#unwait(candidate.peer.subnet, candidate.key)
+    this.#waiting.remove(candidate.peer.subnet, candidate.key)
     this.#hold(candidate)
-  }
-
-  #oldestWaiting(subnet: Prefix): Candidate | undefined {
-    let oldest: Candidate | undefined
-    for (const candidate of this.#waiting.get(subnet)?.values() ?? []) {
-      if (oldest === undefined || byAge(candidate, oldest) < 0) oldest = candidate
-    }
-    return oldest
-  }
-
-  #unwait(subnet: Prefix, key: string): void {
-    const waiting = this.#waiting.get(subnet)
-    if (waiting?.delete(key) === true && waiting.size === 0) this.#waiting.delete(subnet)
   }
 
   #refuse(key: string, reason: string, detail: string, known = this.#refused.get(key)): void {
@@ -243,8 +233,4 @@ export class PeerTable {
   #keyOf(subnet: Prefix): string {
     return this.#oddKeys.get(subnet) ?? encodeKey(this.#prefix, { subnet, subnet6: undefined })
   }
-}
-
-function byAge(a: { key: string; created: number }, b: { key: string; created: number }): number {
-  return a.created - b.created || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 }

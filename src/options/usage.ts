@@ -13,8 +13,10 @@ export const VERBS = {
   leases: 'who has which subnet and until when, and what is free',
   peers: 'the peers, those in trouble first',
   ping: 'probe one peer now, through the tunnel and beside it',
+  readmit: 'let a host in again that was shut out',
   release: 'give the reservation of a subnet back',
   reserve: 'reserve a subnet for one host',
+  'shut-out': 'shut a host out of the network at once, on every host',
   status: 'how this host is doing, and what to do about it',
 } as const
 

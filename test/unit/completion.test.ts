@@ -33,7 +33,7 @@ async function bash(at: string, ...words: readonly string[]): Promise<readonly s
 test('bash: verbs, their words, files, flags with one dash or two, and the words a flag takes', async (t) => {
   const at = folder(t)
   t.deepEqual(await bash(at, ''), VERB_NAMES)
-  t.deepEqual(await bash(at, 're'), ['release', 'reserve'])
+  t.deepEqual(await bash(at, 're'), ['readmit', 'release', 'reserve'])
   t.deepEqual(await bash(at, '-etcd-prefix', '/x', '-ip-masq', 'lea'), ['leases'])
   t.deepEqual(await bash(at, 'config', ''), ['get', 'set', 'check'])
   t.deepEqual(await bash(at, 'config', 'set', '-force', 'my'), ['my config.json'])

@@ -1,11 +1,11 @@
-// E5: telling an etcd that lost its data from hosts that left.
+// E5: telling an etcd that lost its data from deleted leases and from hosts that left.
 import test from 'ava'
 import type { Change, Entry, WatchStep } from '../../src/etcd/store.ts'
 import { lossIn, withoutDeletions } from '../../src/lease/loss.ts'
 
 const FOLDER = '/n/subnets/'
 const OWN = `${FOLDER}10.2.1.0-24`
-const seen = { ownKey: OWN, folder: FOLDER, revision: 10n }
+const seen = { ownKey: OWN, folder: FOLDER, revision: 10n, ranOut: false }
 const entry = (key: string): Entry => ({
   key,
   value: Buffer.from('{}'),
@@ -20,25 +20,36 @@ const snapshot = (revision: string, ...keys: readonly string[]): WatchStep => ({
 })
 const changes = (...list: readonly Change[]): WatchStep => ({ type: 'changes', revision: '11', changes: list })
 
-test('a revision that went back is a loss, whatever is in it', (t) => {
-  t.regex(lossIn(snapshot('9', OWN), seen) ?? '', /went back from 10 to 9/)
+test('a revision that went back is lost data, whatever is in it', (t) => {
+  t.deepEqual(lossIn(snapshot('9', OWN), seen), { of: 'data', why: 'its revision went back from 10 to 9' })
 })
 
-test('a listing without our own lease is a loss, but for the first', (t) => {
-  t.truthy(lossIn(snapshot('11', `${FOLDER}10.2.2.0-24`), seen))
+test('another history is lost data, though its revision is past ours and our lease is in it', (t) => {
+  const step = { type: 'snapshot', snapshot: { revision: '99', entries: [entry(OWN)], history: 'another' } } as const
+  t.like(lossIn(step, seen), { of: 'data' })
+})
+
+test('our own lease gone because it ran out while etcd was out of reach: others may have run out as well', (t) => {
+  const step = snapshot('11', `${FOLDER}10.2.2.0-24`)
+  t.like(lossIn(step, { ...seen, ranOut: true }), { of: 'data' })
+  t.is(lossIn(snapshot('11', OWN), { ...seen, ranOut: true }), undefined)
+})
+
+test('a listing without our own lease, but for the first: somebody deleted leases, no data are lost', (t) => {
+  t.like(lossIn(snapshot('11', `${FOLDER}10.2.2.0-24`), seen), { of: 'leases' })
   t.is(lossIn(snapshot('11', OWN), seen), undefined)
   t.is(lossIn(snapshot('11'), { ...seen, revision: 0n }), undefined)
 })
 
-test('our lease deleted together with others is a loss; alone, or at another revision, it is not', (t) => {
-  t.truthy(lossIn(changes(gone(OWN, '11'), gone(`${FOLDER}10.2.2.0-24`, '11')), seen))
+test('our lease deleted together with others: somebody deleted leases; alone, or at another revision, hosts may have left', (t) => {
+  t.like(lossIn(changes(gone(OWN, '11'), gone(`${FOLDER}10.2.2.0-24`, '11')), seen), { of: 'leases' })
   t.is(lossIn(changes(gone(OWN, '11')), seen), undefined)
   t.is(lossIn(changes(gone(`${FOLDER}10.2.2.0-24`, '11'), gone(`${FOLDER}10.2.3.0-24`, '11')), seen), undefined)
   t.is(lossIn(changes(gone(OWN, '11'), gone(`${FOLDER}10.2.2.0-24`, '12')), seen), undefined)
   t.is(lossIn(changes(gone(OWN, '11'), gone('/n/config', '11')), seen), undefined)
 })
 
-test('while data are lost, only deletions are held back', (t) => {
+test('while peers are kept, only deletions are held back', (t) => {
   const put: Change = { type: 'put', entry: entry(OWN) }
   t.deepEqual(withoutDeletions([gone(OWN, '11'), put]), [put])
 })

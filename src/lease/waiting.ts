@@ -1,0 +1,46 @@
+// Good leases of a subnet that an older key holds: they wait, and the oldest follows when that one goes. Pure.
+import type { Peer } from '../backend.ts'
+import type { Prefix } from '../ip/prefix.ts'
+
+/** A lease that is good by itself. */
+export interface Candidate {
+  readonly key: string
+  readonly peer: Peer
+  /** Revision at which its key was created. */
+  readonly created: number
+}
+
+export class Waiting {
+  /** By subnet and key. */
+  readonly #candidates = new Map<Prefix, Map<string, Candidate>>()
+
+  add(candidate: Candidate): void {
+    const { subnet } = candidate.peer
+    const waiting = this.#candidates.get(subnet) ?? new Map<string, Candidate>()
+    this.#candidates.set(subnet, waiting.set(candidate.key, candidate))
+  }
+
+  remove(subnet: Prefix, key: string): void {
+    const waiting = this.#candidates.get(subnet)
+    if (waiting?.delete(key) === true && waiting.size === 0) this.#candidates.delete(subnet)
+  }
+
+  /** The one that follows. */
+  oldest(subnet: Prefix): Candidate | undefined {
+    let oldest: Candidate | undefined
+    for (const candidate of this.#candidates.get(subnet)?.values() ?? []) {
+      if (oldest === undefined || byAge(candidate, oldest) < 0) oldest = candidate
+    }
+    return oldest
+  }
+
+  /** All of them. */
+  get all(): readonly Candidate[] {
+    return [...this.#candidates.values()].flatMap((waiting) => [...waiting.values()])
+  }
+}
+
+/** Orders the oldest first; of two created in one transaction the lesser key. */
+export function byAge(a: Pick<Candidate, 'key' | 'created'>, b: Pick<Candidate, 'key' | 'created'>): number {
+  return a.created - b.created || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+}
