@@ -56,6 +56,7 @@ test('E5: emptied and filled by others past our revision: a new listing', async 
   await proxy.pass()
   await agrees('the new history', seen, direct)
   t.deepEqual([...seen.state.keys()], ['/w/new'])
+  t.true(seen.count.otherHistories > 0, 'said to be another history')
 })
 
 test('E3: one of three members killed, then another frozen: nothing missed', async (t) => {

@@ -11,7 +11,7 @@ export interface Record {
   /** `put key@revision` and `delete key@revision` since the first snapshot. */
   readonly events: string[]
   readonly state: Map<string, string>
-  readonly count: { snapshots: number; disconnects: number; steps: number }
+  readonly count: { snapshots: number; disconnects: number; steps: number; otherHistories: number }
   stop(): Promise<number>
 }
 
@@ -19,13 +19,14 @@ export function record(t: ExecutionContext, store: Store, prefix = '/w/'): Recor
   const abort = new AbortController()
   const events: string[] = []
   const state = new Map<string, string>()
-  const count = { snapshots: 0, disconnects: 0, steps: 0 }
+  const count = { snapshots: 0, disconnects: 0, steps: 0, otherHistories: 0 }
   const take = (entry: Entry): void => void state.set(entry.key, `${entry.value.toString()}@${entry.modRevision}`)
   const follow = (step: WatchStep): void => {
     count.steps++
     if (step.type === 'disconnected') count.disconnects++
     if (step.type === 'snapshot') {
       count.snapshots++
+      if (step.snapshot.history === 'another') count.otherHistories++
       state.clear()
       step.snapshot.entries.forEach(take)
     }
