@@ -18,7 +18,7 @@ export class Unanswered extends OperatorError {
   override readonly name = 'Unanswered'
 }
 
-/** How long an answer may take. Milliseconds. */
+/** How long the daemon may say nothing. It tells several times as often that it works on an answer: etcd may be slow. */
 const ANSWER_MS = 10_000
 
 /** How often another daemon's socket is looked at. Milliseconds. */
@@ -42,7 +42,7 @@ export function controlPath(subnetFile: string): string {
  */
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
   const listen = async (): Promise<void> => {
-    const server = boundedServer(serveRoutes(routes, { hosts: isPlainName }))
+    const server = boundedServer(serveRoutes(routes, { hosts: isPlainName, workingMs: ANSWER_MS / 4 }))
     await makeFolder(dirname(path))
     await listenAt(server, path)
     // A fatal error ends the process without an abort.

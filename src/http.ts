@@ -43,6 +43,8 @@ export interface Serving {
   /** So many may follow events at a time. */
   readonly streams?: number
   readonly unread?: Unread
+  /** How often an asker is told that his answer is being worked on (102 Processing), in milliseconds; never when absent. */
+  readonly workingMs?: number
 }
 
 /** So many may follow events of one table at a time. */
@@ -69,7 +71,8 @@ type Served = Required<Pick<Serving, 'streams' | 'unread'>> &
   Serving & { readonly routes: Routes; readonly following: Set<ServerResponse> }
 
 async function respond(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const answer = await answerOf(served, request)
+  const working = setInterval(() => !response.destroyed && response.writeProcessing(), served.workingMs ?? 2 ** 31 - 1)
+  const answer = await answerOf(served, request).finally(() => clearInterval(working))
   if (response.destroyed) return
   if ('events' in answer) follow(served, answer, response)
   else say(served.unread, answer, response)

@@ -150,17 +150,18 @@ export async function statusOf(sight: Sight): Promise<Status> {
   }
 }
 
-async function leaseOf({ keeper, renewal, store }: Sight): Promise<LeaseStatus | null> {
+async function leaseOf({ keeper, renewal, store, etcd }: Sight): Promise<LeaseStatus | null> {
   if (keeper === undefined) return null
   const { subnet, etcdLease } = keeper.own()
   const reserved = etcdLease === '0'
-  const known = reserved ? undefined : (renewal?.expires ?? (await askEnd(store, etcdLease)))
+  const known = reserved ? undefined : (renewal?.expires ?? (await askEnd(store, etcdLease, etcd.usualMs)))
   return { subnet, reserved, renewed: reserved ? null : (renewal?.at ?? null), expires: known ?? null }
 }
 
 /** A lease that was just taken over has not been renewed by us yet. */
-async function askEnd(store: Sight['store'], etcdLease: string): Promise<number | undefined> {
-  const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined).unref())
+async function askEnd(store: Sight['store'], etcdLease: string, usualMs: number): Promise<number | undefined> {
+  const enough = Math.min(8000, Math.max(1000, usualMs * 3))
+  const limit = new Promise<undefined>((resolve) => setTimeout(resolve, enough, undefined).unref())
   const time = await Promise.race([store?.timeToLive(etcdLease).catch(() => undefined), limit])
   return time === undefined ? undefined : Date.now() + time.remaining * 1000
 }

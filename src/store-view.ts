@@ -28,7 +28,7 @@ export async function storeOf({ options, etcd }: Pick<Sight, 'options' | 'etcd'>
   const secure = options.etcdEndpoints.some((url) => url.startsWith('https:'))
   const { etcdCertfile } = options
   return {
-    endpoints: await endpointsOf(options),
+    endpoints: await endpointsOf(options, etcd.usualMs),
     connected: etcd.connected,
     revision: etcd.revision ?? null,
     since: etcd.since ?? null,
@@ -38,10 +38,10 @@ export async function storeOf({ options, etcd }: Pick<Sight, 'options' | 'etcd'>
   }
 }
 
-async function endpointsOf(options: Options): Promise<readonly EndpointHealth[]> {
+async function endpointsOf(options: Options, usualMs: number): Promise<readonly EndpointHealth[]> {
   const asked = { endpoints: options.etcdEndpoints, ...files(options) }
   try {
-    const all = await askHealth(asked)
+    const all = await askHealth(asked, usualMs)
     // Of the two default endpoints one is there, as old or new etcds have it: the other is no fault.
     const byDefault = options.etcdEndpoints.join() === TABLE.etcdEndpoints.default.join()
     const there = all.filter(({ health }) => health !== 'silent')

@@ -8,8 +8,8 @@ import { messageOf } from '../errors.ts'
 import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
 import type { CredentialFacts, EndpointFacts, ToldOptions } from './facts.ts'
 
-/** An endpoint may take so long. Milliseconds. */
-const LIMIT_MS = 2_500
+/** An endpoint may take so long: others are asked meanwhile, and one that is slow is to be told from one that is silent. */
+const LIMIT_MS = 8_000
 
 /** Asks every endpoint for its version: the answer carries the time (RFC 9110, Date). Never rejects. */
 export function readEndpointFacts(options: ToldOptions): Promise<readonly EndpointFacts[]> {

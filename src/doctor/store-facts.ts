@@ -1,5 +1,6 @@
 // Asking etcd: every endpoint alone, how long it takes, and what is stored.
-// Invariant: fresh connections, so that what is found is what a daemon starting now would find; ends within eight seconds.
+// Invariant: fresh connections, so that what is found is what a daemon starting now would find; ends within ten seconds where
+// etcd is quick or silent, and within a minute where it answers, but slowly.
 import { EtcdError, messageOf } from '../errors.ts'
 import { openStore } from '../etcd/client.ts'
 import type { StoreOptions } from '../etcd/endpoints.ts'
@@ -9,12 +10,15 @@ import { subnetsFolder } from '../lease/codec.ts'
 import type { Options } from '../options/type.ts'
 import type { StoreContent, StoreFacts, StoredLease } from './facts.ts'
 
-/** A call may take so long. Milliseconds. */
+/** A call may take so long at first, and longer where etcd lives but takes its time. Milliseconds. */
 const DEADLINE_MS = 2_500
 /** The first two reads of an endpoint may take two deadlines; after so long there is no third. Milliseconds. */
 const ENOUGH_MS = 1_000
-/** And reading what is stored may take so long. Milliseconds. */
+/** And reading what is stored may take so long; so many round trips where those are slow. Milliseconds. */
 const CONTENT_MS = 3_000
+const CONTENT_TRIPS = 10
+/** No more in any case. Milliseconds. */
+const CONTENT_MOST_MS = 30_000
 /** So many reads make a median; the first connects and does not count. */
 const READS = 5
 
@@ -30,8 +34,11 @@ export async function readStore(
   if (answering.length === 0) return { endpoints, content: undefined, error: first ?? 'no endpoint is given' }
   try {
     const reading = withStore(storeOptions(options, answering), (store) => readContent(store, options, isOwn))
-    const content = await unlessAborted(reading, AbortSignal.timeout(CONTENT_MS))
-    return { endpoints, content, error: content === undefined ? `not read within ${CONTENT_MS / 1000} s` : undefined }
+    const slowest = Math.max(...endpoints.map(({ roundTripMs = 0 }) => roundTripMs))
+    const limit = Math.round(Math.min(CONTENT_MOST_MS, Math.max(CONTENT_MS, slowest * CONTENT_TRIPS)))
+    const content = await unlessAborted(reading, AbortSignal.timeout(limit))
+    const error = content === undefined ? `not read within ${Math.round(limit / 1000)} s` : undefined
+    return { endpoints, content, error }
   } catch (error) {
     return { endpoints, content: undefined, error: messageOf(error) }
   }

@@ -1,6 +1,6 @@
 // The one implementation of Store, over etcd3.
 // Invariant: every call ends within its deadline, with a value or an EtcdError; nothing is retried but a listing
-// overtaken by compaction and a call whose token expired.
+// overtaken by compaction, a call whose token expired, and one that may be made twice and took too long.
 import type { Interceptor } from '@grpc/grpc-js'
 import type { Etcd3, ICompare, IKeyValue, IRequestOp } from 'etcd3'
 import { type EtcdError, messageOf } from '../errors.ts'
@@ -15,6 +15,9 @@ import { endStream, watch, type WatchSource, type WatchStream } from './watch.ts
 
 /** Operations etcd takes in one transaction (--max-txn-ops). */
 const MOST_OPERATIONS = 128
+
+/** For what may be done twice: nothing comes of it but the answer. */
+const TWICE = { twice: true } as const
 
 /** Opens a store; connects with the first call. Throws OperatorError for wrong endpoints and TLS files. */
 export function openStore(options: StoreOptions): Store {
@@ -49,7 +52,7 @@ class EtcdStore implements Store, WatchSource {
 
   readonly #ask: AskRange = async (request) => {
     // An answer that is too large says nothing of etcd or of the connection to it.
-    const answer = await this.#connection.call((client) => client.kv.range(request).catch(unlessTooLarge))
+    const answer = await this.#connection.call((client) => client.kv.range(request).catch(unlessTooLarge), TWICE)
     if (answer instanceof Error) throw answer
     return answer
   }
@@ -75,15 +78,15 @@ class EtcdStore implements Store, WatchSource {
   }
 
   async timeToLive(lease: string): Promise<{ readonly remaining: number; readonly granted: number } | undefined> {
-    const reply = await this.#connection.call((client) =>
-      client.leaseClient.leaseTimeToLive({ ID: lease, keys: false }),
-    )
+    const ask = { ID: lease, keys: false }
+    const reply = await this.#connection.call((client) => client.leaseClient.leaseTimeToLive(ask), TWICE)
     const remaining = Number(reply.TTL)
     return remaining < 0 ? undefined : { remaining, granted: Number(reply.grantedTTL) }
   }
 
   async keepAlive(lease: string): Promise<number | undefined> {
-    const once = (): Promise<number> => this.#connection.call((client) => this.#keepAliveOnce(client, lease), 'one')
+    const once = (): Promise<number> =>
+      this.#connection.call((client) => this.#keepAliveOnce(client, lease), { reach: 'one', twice: true })
     const ttl = await this.#connection.elsewhere(once)
     return ttl > 0 ? ttl : undefined
   }
@@ -104,7 +107,7 @@ class EtcdStore implements Store, WatchSource {
 
   async revoke(lease: string): Promise<void> {
     await this.#connection
-      .call((client) => client.leaseClient.leaseRevoke({ ID: lease }))
+      .call((client) => client.leaseClient.leaseRevoke({ ID: lease }), TWICE)
       .catch((error: unknown) => {
         // Gone already is what was wanted.
         if (!messageOf(error).includes('requested lease not found')) throw error
@@ -117,9 +120,8 @@ class EtcdStore implements Store, WatchSource {
 
   async at(key: string, revision: string): Promise<PastEntry | undefined> {
     try {
-      const reply = await this.#connection.call((client) =>
-        client.kv.range({ key: Buffer.from(key), revision, keys_only: true }),
-      )
+      const ask = { key: Buffer.from(key), revision, keys_only: true }
+      const reply = await this.#connection.call((client) => client.kv.range(ask), TWICE)
       return {
         cluster: reply.header.cluster_id,
         revision: reply.header.revision,
@@ -133,10 +135,9 @@ class EtcdStore implements Store, WatchSource {
 
   async open(): Promise<WatchStream> {
     const interceptors = (): Interceptor[] => [requireLeader, ...this.#connection.interceptors()]
-    const stream = await this.#connection.call(
-      (client) => client.watchClient.watch({ interceptors: interceptors() }),
-      'one',
-    )
+    const stream = await this.#connection.call((client) => client.watchClient.watch({ interceptors: interceptors() }), {
+      reach: 'one',
+    })
     return stream as WatchStream
   }
 
@@ -154,6 +155,14 @@ class EtcdStore implements Store, WatchSource {
 
   entries(kvs: readonly IKeyValue[]): readonly Entry[] {
     return takeIn(kvs)
+  }
+
+  limit(): number {
+    return this.#connection.limit()
+  }
+
+  late(limit: number): void {
+    this.#connection.late(limit)
   }
 
   failure(thrown: unknown): EtcdError {

@@ -1,43 +1,19 @@
 // The etcd3 client of a store: how it connects, what it does about a failing endpoint, when it is made anew.
 // Invariant: every call through it ends within its deadline, with a value or an EtcdError; nothing is retried here but
-// another endpoint of the same cluster; the password is in no message.
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
-import {
-  type IBackoff,
-  type IPolicy,
-  circuitBreaker,
-  ConsecutiveBreaker,
-  handleType,
-  handleWhen,
-  isBrokenCircuitError,
-  noop,
-  retry,
-} from 'cockatiel'
-import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, isRecoverableError } from 'etcd3'
+// another endpoint of the same cluster, a token that expired, and what may be done twice and was given too little time; the password is in no message.
+import { InterceptingCall, type Interceptor, status as Status } from '@grpc/grpc-js'
+import { isBrokenCircuitError } from 'cockatiel'
+import type { Etcd3 } from 'etcd3'
 import { EtcdError, messageOf } from '../errors.ts'
+import { createClient } from './channels.ts'
 import { credentialsStamp, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
-import { isTooLarge, toEtcdError } from './failure.ts'
-import { limitHandshakes } from './handshake.ts'
-import { MOST_ANSWER_BYTES } from './pages.ts'
+import { isUnexplained, toEtcdError } from './failure.ts'
+import { Patience } from './patience.ts'
+import { Sockets } from './sockets.ts'
 import { TokenSource, wantsToken, wantsUser } from './token.ts'
 
-const GRPC_OPTIONS = {
-  'grpc.max_receive_message_length': MOST_ANSWER_BYTES,
-  // A silent connection is given up after 11 s. etcd refuses pings less than 5 s apart (--grpc-keepalive-min-time).
-  'grpc.keepalive_time_ms': 8_000,
-  'grpc.keepalive_timeout_ms': 3_000,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.initial_reconnect_backoff_ms': 200,
-  'grpc.min_reconnect_backoff_ms': 200,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.dns_min_time_between_resolutions_ms': 2_000,
-  'grpc.enable_channelz': 0,
-  // Go's flanneld takes a proxy for TLS alone; an `http_proxy` meant for image pulls must not catch etcd.
-  'grpc.enable_http_proxy': process.env['https_proxy'] ? 1 : 0,
-}
-
-/** A failing endpoint is left alone so long, in milliseconds. */
-const LEFT_ALONE_MS = 2_000
+/** gRPC's. */
+const OK = Status.OK as number
 
 /** A member that lost its cluster ends the stream instead of being silent for ever (clientv3.WithRequireLeader). */
 export const requireLeader: Interceptor = (options, nextCall) =>
@@ -49,15 +25,14 @@ export const requireLeader: Interceptor = (options, nextCall) =>
     },
   })
 
-/** Clients made so far by this process: two stores of one cluster must not share a connection either. */
-let made = 0
-
 /** The connections to one etcd cluster. */
 export class Connection {
   readonly #options: StoreOptions
   readonly #urls: readonly string[]
   readonly #secure: boolean
   readonly #tokens: TokenSource
+  readonly #patience: Patience
+  readonly #sockets: Sockets
   #client: Etcd3
   #stamp: string
   /** Why replaced TLS files are not in use. */
@@ -69,7 +44,11 @@ export class Connection {
     this.#options = options
     this.#urls = urls
     this.#secure = secure
-    limitHandshakes(urls.map((url) => Number(url.slice(url.lastIndexOf(':') + 1))))
+    this.#patience = new Patience(options.deadline ?? (urls.length > 1 ? 3_000 : 5_000))
+    this.#sockets = new Sockets(
+      urls.map((url) => Number(url.slice(url.lastIndexOf(':') + 1))),
+      this.#patience,
+    )
     this.#tokens = new TokenSource(options.username, options.password)
     this.#stamp = secure ? credentialsStamp(options) : ''
     this.#client = this.#connect()
@@ -77,23 +56,34 @@ export class Connection {
 
   /**
    * Makes a call, or opens a stream, with the client of the moment; a second time when its token had expired. Rejects
-   * with EtcdError. `reach` says whether the call tries every endpoint, as unary ones do, or one.
+   * with EtcdError. `reach` says whether the call tries every endpoint, as unary ones do, or one. What may be done twice is
+   * done again when etcd lives and only took too long, each time with more time.
    */
-  async call<T>(send: (client: Etcd3) => Promise<T>, reach: 'every' | 'one' = 'every'): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const client = this.#current()
+  async call<T>(
+    send: (client: Etcd3) => Promise<T>,
+    { reach = 'every', twice = false }: { readonly reach?: 'every' | 'one'; readonly twice?: boolean } = {},
+  ): Promise<T> {
+    let asked = 0
+    const all = reach === 'every' || this.#urls.length === 1
+    for (let late = 0; ;) {
+      const [client, limit, received] = [this.#current(), this.limit(), this.#sockets.received()]
       try {
         await this.#tokens.prepare(client)
         return await send(client)
       } catch (thrown) {
         const error = this.failure(thrown)
-        if (error.why === 'deadline' && client === this.#client && (reach === 'every' || this.#urls.length === 1)) {
-          // What holds it up is unknown, so begin anew with another connection.
-          this.#replace(this.#connect())
+        if (error.why === 'deadline' && !isBrokenCircuitError(thrown)) {
+          if (this.#sockets.received() > received || this.#sockets.connecting()) {
+            if (all) this.#patience.tooShort(limit)
+            if (twice && ++late <= 2) continue
+          } else if (client === this.#client && all) {
+            // Nothing at all came in: what holds it up is unknown, so begin anew with another connection.
+            this.#replace(this.#connect())
+          }
         }
         if (wantsUser(thrown)) this.#tokens.forget()
         else if (!wantsToken(thrown)) throw error
-        if (attempt > 1) throw error
+        if (++asked > 1) throw error
       }
     }
   }
@@ -118,13 +108,23 @@ export class Connection {
   /** Anything thrown by a call or a stream as an EtcdError. */
   failure(thrown: unknown): EtcdError {
     // No endpoint was tried: what happened when they were says more.
-    if (isBrokenCircuitError(thrown) && this.#last !== undefined) return this.#last
+    if ((isBrokenCircuitError(thrown) || isUnexplained(thrown)) && this.#last !== undefined) return this.#last
     return (this.#last = toEtcdError(thrown, this.#urls.join(','), this.#note))
   }
 
-  /** When a call or a short stream made now has to be done, in Date.now()'s milliseconds. */
+  /** How long a call or a short stream made now may take, in milliseconds. */
+  limit(): number {
+    return this.#patience.limit
+  }
+
+  /** When it has to be done, in Date.now()'s milliseconds. */
   deadline(): number {
-    return Date.now() + (this.#options.deadline ?? (this.#urls.length > 1 ? 3_000 : 5_000))
+    return Date.now() + this.limit()
+  }
+
+  /** A stream was given up after `limit` milliseconds. Of several endpoints it may have been that one. */
+  late(limit: number): void {
+    if (this.#urls.length === 1) this.#patience.tooShort(limit)
   }
 
   /** As Store.reconnect says. */
@@ -133,6 +133,7 @@ export class Connection {
   }
 
   close(): void {
+    this.#sockets.close()
     this.#client.close()
   }
 
@@ -158,48 +159,27 @@ export class Connection {
   }
 
   #connect(): Etcd3 {
-    const several = this.#urls.length > 1
-    return new Etcd3({
-      hosts: [...this.#urls],
-      ...(this.#secure ? { credentials: readCredentials(this.#options) } : {}),
-      // grpc-js shares connections between channels with equal options: another number, another connection.
-      grpcOptions: { ...GRPC_OPTIONS, 'flanneld.connection': made++ },
-      defaultCallOptions: (context) => ({
-        ...(context.isStream ? {} : { deadline: this.deadline() }),
-        interceptors: context.method === 'authenticate' ? [] : this.interceptors(),
+    return createClient(
+      this.#urls,
+      this.#secure ? readCredentials(this.#options) : undefined,
+      ({ method, isStream }) => ({
+        ...(isStream ? {} : { deadline: this.deadline() }),
+        interceptors: [...(isStream ? [] : [this.#timed]), ...(method === 'authenticate' ? [] : this.interceptors())],
       }),
-      faultHandling: {
-        global: several ? otherEndpoint(this.#urls.length) : noop,
-        host: () => (several ? breaker() : noop),
-      },
-    })
+    )
   }
-}
 
-/** Tries each endpoint once. */
-function otherEndpoint(count: number): IPolicy {
-  return retry(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), { maxAttempts: count - 1 })
-}
-
-/** Leaves an endpoint alone for a while after a failure, so that a frozen member costs one call now and then, not each. */
-function breaker(): IPolicy {
-  const breaker = new ConsecutiveBreaker(1)
-  return circuitBreaker(
-    handleWhen((error) => isRecoverableError(error) && !isTooLarge(error)),
-    { halfOpenAfter: { next: fromNow }, breaker },
-  )
-}
-
-/**
- * cockatiel compares the wall clock's difference to `duration`: a clock set back a day would keep every endpoint out for
- * that long. So the duration is all or nothing, by the time that really passed.
- */
-function fromNow(): IBackoff<unknown> {
-  const until = performance.now() + LEFT_ALONE_MS
-  return {
-    get duration() {
-      return performance.now() < until ? Infinity : -Infinity
-    },
-    next: fromNow,
+  /** Learns how long an answer takes, of each attempt by itself: what failed elsewhere before says nothing of it. */
+  readonly #timed: Interceptor = (options, nextCall) => {
+    const began = performance.now()
+    return new InterceptingCall(nextCall(options), {
+      start: (metadata, _listener, next) =>
+        next(metadata, {
+          onReceiveStatus: (status, done) => {
+            if ((status.code as number) === OK) this.#patience.answered(performance.now() - began)
+            done(status)
+          },
+        }),
+    })
   }
 }

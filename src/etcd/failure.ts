@@ -52,11 +52,17 @@ export function isTooLarge(thrown: unknown): boolean {
   )
 }
 
+/** Whether a call failed for want of a connection and gRPC no longer knows why there is none. */
+export function isUnexplained(thrown: unknown): boolean {
+  return /^(\d+ [A-Z_]+: )?No connection established\. Last error: (null|undefined)\b/.test(messageOf(thrown))
+}
+
 /** The gRPC message without its wrapping: `connect ECONNREFUSED 10.0.0.1:2379`. */
 function detailOf(message: string, endpoint: string): string {
   const text = message
     .replace(/^\d+ [A-Z_]+: /, '')
     .replace(/ ?Resolution note: ?$/s, '')
+    .replace(/^No connection established\. Last error: (null|undefined)\b/, 'no connection')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/[0-9A-F]{16}:error:[0-9A-F]+:(SSL routines:[^:]*:[^:]*):[^\s]*/, '$1')
     .replace(/\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')

@@ -22,24 +22,27 @@ export interface EndpointHealth {
 
 /** Long for a member that lives, short for a person who waits. Milliseconds. */
 const LIMIT_MS = 1500
+/** An etcd known to be slow gets more, but who asks for the daemon's status waits for this. Milliseconds. */
+const MOST_MS = 8000
 const BODY_BYTES = 4096
 
-/** Asks all endpoints at once. Throws OperatorError for endpoints and TLS files that make no sense. */
-export function askHealth(options: StoreOptions): Promise<readonly EndpointHealth[]> {
+/** Asks all endpoints at once; `usual` is how long an answer takes of late, in milliseconds. Throws OperatorError for endpoints and TLS files that make no sense. */
+export function askHealth(options: StoreOptions, usual = 0): Promise<readonly EndpointHealth[]> {
   const { urls, secure: tls } = parseEndpoints(options.endpoints)
   const { rootCertificate: ca, privateKey: key, certChain: cert } = tls ? readCredentials(options) : noCredentials
+  const limit = Math.min(MOST_MS, Math.max(LIMIT_MS, Math.round(usual * 3)))
   const how: RequestOptions & { ca?: Buffer; key?: Buffer; cert?: Buffer } = {
-    timeout: LIMIT_MS,
+    timeout: limit,
     agent: false,
     ...(ca === undefined ? {} : { ca }),
     ...(key === undefined || cert === undefined ? {} : { key, cert }),
   }
-  return Promise.all(urls.map(async (url) => ({ url, ...(await ask(url, how)) })))
+  return Promise.all(urls.map(async (url) => ({ url, ...(await ask(url, how, limit)) })))
 }
 
 const noCredentials = { rootCertificate: undefined, privateKey: undefined, certChain: undefined }
 
-function ask(url: string, how: RequestOptions): Promise<Omit<EndpointHealth, 'url'>> {
+function ask(url: string, how: RequestOptions, limit: number): Promise<Omit<EndpointHealth, 'url'>> {
   return new Promise((resolve) => {
     const asking = (url.startsWith('https:') ? secure : plain)(`${url}/health`, how, (answer) => {
       let text = ''
@@ -55,8 +58,8 @@ function ask(url: string, how: RequestOptions): Promise<Omit<EndpointHealth, 'ur
       })
     })
     // The timeout of a request is one of silence alone.
-    const late = setTimeout(() => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)), LIMIT_MS)
-    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)))
+    const late = setTimeout(() => asking.destroy(new Error(`no answer in ${limit} ms`)), limit)
+    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${limit} ms`)))
     asking.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(late)
       const other = error.code?.startsWith('HPE_') === true

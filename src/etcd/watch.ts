@@ -19,9 +19,13 @@ export interface WatchSource extends History {
   request(prefix: string, from: string): IWatchRequest
   entries(kvs: readonly IWatchResponse['events'][number]['kv'][]): readonly Entry[]
   failure(thrown: unknown): EtcdError
+  /** Milliseconds that a call may take at the moment. */
+  limit(): number
+  /** A watch was not confirmed within so many. */
+  late(limit: number): void
 }
 
-/** Milliseconds etcd may take to confirm a watch. */
+/** Milliseconds etcd may take to confirm a watch, at least. */
 const CREATED_WITHIN = 5_000
 /** Milliseconds after which a connection counts as one that holds. */
 const STEADY = 5_000
@@ -111,7 +115,11 @@ class Feed {
   /** Asks for the watch; resolves when etcd confirmed it. */
   async start(request: IWatchRequest): Promise<void> {
     this.#stream.write(request)
-    const late = setTimeout(() => this.#fail(new Error('watch not confirmed: connection dropped')), CREATED_WITHIN)
+    const limit = Math.max(CREATED_WITHIN, this.#source.limit())
+    const late = setTimeout(() => {
+      this.#source.late(limit)
+      this.#fail(new Error('watch not confirmed: connection dropped'))
+    }, limit)
     try {
       while (!this.#created) await this.#progress()
     } finally {

@@ -24,6 +24,7 @@ export class EtcdTally {
   #answered = false
   #revision: string | undefined
   #since: number | undefined
+  #usualMs = 0
   #trouble: { readonly at: number; readonly text: string } | undefined
 
   /** Whether the watch is alive; before there is one, whether the last call was answered. */
@@ -34,6 +35,11 @@ export class EtcdTally {
   /** Since when `connected` is what it is; milliseconds since 1970, undefined before the first answer or failure. */
   get since(): number | undefined {
     return this.#since
+  }
+
+  /** How long an answer takes of late, the slow ones first; milliseconds, 0 before the first. */
+  get usualMs(): number {
+    return this.#usualMs
   }
 
   /** What failed last, and when (milliseconds since 1970), whether or not it is over. */
@@ -69,6 +75,7 @@ export class EtcdTally {
     try {
       const value = await call
       this.#now(() => (this.#answered = true))
+      this.#usualMs = Math.max(performance.now() - began, this.#usualMs * 0.8)
       return value
     } catch (error) {
       this.#now(() => (this.#answered = false))

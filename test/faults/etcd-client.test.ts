@@ -73,11 +73,12 @@ test('E1 E2: a server that never answers: calls end in time, and connections do 
   const store = open(t, { endpoints, deadline: 300 })
   const calls = [store.get('/a'), store.keepAlive('7'), store.grant(60), store.range('/')]
   for (const error of await Promise.all(calls.map(failure))) t.is(error.why, 'deadline', error.message)
-  for (let i = 0; i < 10; i++) await failure(store.get('/a'))
+  for (let i = 0; i < 3; i++) await failure(store.get('/a'))
+  t.true(sockets.size <= 1, `${sockets.size} connections`)
   await waitFor('the connections to be given up', () => sockets.size === 0)
   const slow = await failure(open(t, { endpoints }).get('/a'))
   t.is(slow.why, 'unreachable')
-  t.regex(slow.message, /no answer from 127.0.0.1:\d+ in 4 s/)
+  t.regex(slow.message, /no answer from 127.0.0.1:\d+$/)
 })
 
 test('E1: what is no etcd is said to be none', async (t) => {

@@ -33,11 +33,11 @@ async function serve(t: ExecutionContext, routes: Readonly<Record<string, Handle
       socket.write(words)
       return socket
     },
-    ask(url: string, method = 'GET', body?: string): Promise<IncomingMessage> {
+    ask(url: string, method = 'GET', body?: string, working = (): void => undefined): Promise<IncomingMessage> {
       return new Promise((resolve, reject) => {
         const headers = body === undefined ? {} : { 'content-length': body.length }
         const asking = request({ socketPath: path, path: url, method, headers, agent: false }, resolve)
-        asking.on('error', reject).end(body)
+        asking.on('information', working).on('error', reject).end(body)
       })
     },
   }
@@ -176,4 +176,17 @@ test('headers of an answer are its own, beside those of all', async (t) => {
     ['content-type', 'x-own', 'cache-control', 'x-content-type-options', 'content-length'].map((name) => headers[name]),
     ['text/x', 'b', 'no-store', 'nosniff', '1'],
   )
+})
+
+test('who waits for a slow answer is told that it is being worked on', async (t) => {
+  let [told, answer] = [0, (): void => undefined]
+  const done = new Promise<void>((resolve) => (answer = resolve))
+  const slow: Handler = () => done.then((): Answer => ({ status: 200, text: 'at last' }))
+  const { ask } = await serve(t, { 'GET /slow': slow }, { workingMs: 10 })
+  const asked = ask('/slow', 'GET', undefined, () => {
+    told++
+    if (told === 3) answer()
+  })
+  t.is(await text(await asked), 'at last')
+  t.true(told >= 3)
 })
