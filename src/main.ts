@@ -1,45 +1,73 @@
 // The program: reads the command line, runs what it asks for, and is the only place that ends the process.
 // Exit status: 0 stopped as asked, 1 a fatal error (one line on stderr says which), 2 a command line that makes no sense.
+import { hearWarnings } from './process-start.ts'
 import { BACKENDS } from '../backends/index.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { runVerb } from './cli/verbs.ts'
 import { runDaemon } from './daemon.ts'
-import { OperatorError, messageOf } from './errors.ts'
+import { OperatorError, show } from './errors.ts'
+import { LineSink, flushed } from './line-sink.ts'
 import { type Log, createLog } from './log.ts'
+import { endOnSignals, handleSignals } from './signals.ts'
+import { newStop } from './stop.ts'
 import { type Options, UsageError, parseOptions, usage } from './options.ts'
 
 /** SIGTERM has to end the process within 2 s, whatever is under way (P2). */
 const STOP_MS = 1500
+/** Kinds of warnings of Node's that are told. */
+const MOST_WARNINGS = 20
 
-// What Node and its libraries deprecate is nothing an operator can mend.
-process.noDeprecation = true
+/** A fatal line that nobody reads is waited for so long. Milliseconds. */
+const FLUSH_MS = 1000
+
+/** As the shell has it of a program that SIGPIPE ended: a verb whose reader has seen enough, such as head(1). */
+const PIPE_STATUS = 141
+
+/** Tells of the end by a fault. The daemon has a log for it. */
+let tell = (text: string): void => void process.stderr.write(`flanneld: ${text}\n`)
 
 async function main(): Promise<number> {
   const asked = parseOptions(process.argv.slice(2), process.env)
-  switch (asked.kind) {
-    case 'help':
-      process.stdout.write(asked.text)
-      return 0
-    case 'version':
-      process.stdout.write(`flanneld ${pkg.version}\n`)
-      return 0
-    case 'verb':
-      return runVerb(asked.verb, asked.args, {
-        env: process.env,
-        out: (text) => void process.stdout.write(text),
-        err: (text) => void process.stderr.write(text),
-        screen: process.stdout.isTTY,
-      })
-    case 'run':
-      return daemon(asked.options, asked.warnings)
+  if (asked.kind === 'run') return daemon(asked.options, asked.warnings)
+  process.stdout.on('error', unread)
+  process.stderr.on('error', () => undefined)
+  endOnSignals((status) => process.exit(status))
+  const out = (text: string): void => void process.stdout.write(text)
+  if (asked.kind === 'help') out(asked.text)
+  else if (asked.kind === 'version') out(`flanneld ${pkg.version}\n`)
+  else {
+    const err = (text: string): void => void process.stderr.write(text)
+    const status = await runVerb(asked.verb, asked.args, {
+      ...{ env: process.env, out, err, screen: process.stdout.isTTY },
+    })
+    await flushed(process.stdout)
+    return status
   }
+  await flushed(process.stdout)
+  return 0
+}
+
+/** What a verb prints cannot be written. Of a pipe whose reader has gone nothing is to be said, of a full disk there is. */
+function unread(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(PIPE_STATUS)
+  tell(`standard output: ${error.message}`)
+  process.exit(1)
 }
 
 async function daemon(options: Options, warnings: readonly string[]): Promise<number> {
-  const log = createLog('main', options.verbosity, (line) => process.stderr.write(line))
+  const sink = new LineSink(process.stderr, (lost, why) =>
+    log.warn(`log: ${lost} lines before this one are lost: ${why}`),
+  )
+  const log = createLog('main', options.verbosity, (line) => sink.write(line))
+  tell = (text) => log.error(text)
+  hearWarnings(warningsTo(log))
   for (const warning of warnings) log.warn(warning)
-  const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => endSoon(signal, stop, log))
+  const stop = newStop()
+  handleSignals(
+    (signal) => endSoon(signal, stop, log),
+    (signal) =>
+      log.info(`${signal}: ignored: configs are followed as they change, and a log is rotated by who reads it`),
+  )
   try {
     await runDaemon({ options, backends: BACKENDS, version: pkg.version, log, signal: stop.signal })
     log.info('stopped; forwarding stays as it is')
@@ -58,17 +86,39 @@ function endSoon(signal: string, stop: AbortController, log: Log): void {
   setTimeout(() => process.exit(0), STOP_MS).unref()
 }
 
-/** One line for what the operator can mend, the whole stack for what only we can. */
-function fatal(error: unknown): string {
-  if (error instanceof OperatorError) return error.message
-  return error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error)
+/** One line for each kind of warning of Node's: they tell of a fault of ours, which others than its author cannot mend. */
+function warningsTo(log: Log): (warning: Error) => void {
+  const told = new Set<string>()
+  return ({ name, message }) => {
+    if (told.has(name) || told.size > MOST_WARNINGS) return
+    told.add(name)
+    log.warn(`node: ${name}: ${message}: please report this`)
+  }
 }
 
+/** One line for what the operator can mend, the whole stack for what only we can. Total: anything can be thrown. */
+function fatal(error: unknown): string {
+  if (error instanceof OperatorError) return error.message
+  return error instanceof Error && typeof error.stack === 'string' ? error.stack : `thrown: ${show(error)}`
+}
+
+/** What nobody caught may have left anything half done: one line, and the end; the next start mends what is left. */
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, (error: unknown) => {
+    tell(fatal(error))
+    process.exit(1)
+  })
+
 main().then(
-  (status) => process.exit(status),
+  async (status) => {
+    // Its reader may never come; a stop has its own limit.
+    setTimeout(() => process.exit(status), FLUSH_MS)
+    await flushed(process.stderr)
+    process.exit(status)
+  },
   (error: unknown) => {
     const usageError = error instanceof UsageError
-    process.stderr.write(`flanneld: ${fatal(error)}\n${usageError ? `\n${usage()}` : ''}`)
+    tell(usageError ? `${error.message}\n\n${usage()}`.trimEnd() : fatal(error))
     process.exit(usageError ? 2 : 1)
   },
 )

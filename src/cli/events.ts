@@ -1,4 +1,5 @@
 // `flanneld events`: what happened on this host since the daemon started, and with -follow what happens now.
+import { newStop } from '../stop.ts'
 import { askControl, controlPath, followControl } from '../control.ts'
 import type { HappenedEvent } from '../events.ts'
 import { askedOf } from './asked.ts'
@@ -31,7 +32,7 @@ export async function events(args: readonly string[], { env, out, err }: Termina
     for (const event of kept) print(event)
     return 0
   }
-  const stop = new AbortController()
+  const stop = newStop()
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
   const stream = await followControl(path, 'GET /v1/events', stop.signal)

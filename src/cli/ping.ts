@@ -1,5 +1,6 @@
 // `flanneld ping`: probes one peer now, through the tunnel and beside it, and says what that shows. The running daemon
 // tells the path; where none runs, what is left in the kernel does.
+import { newStop } from '../stop.ts'
 import { askControl, controlPath } from '../control.ts'
 import { OperatorError } from '../errors.ts'
 import { addressOf, parsePrefix } from '../ip/prefix.ts'
@@ -60,7 +61,7 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   const path = { ...view, tunnel: view.tunnel ?? undefined, needs: [] }
   const peer = addressOf(subnet)
   const evidence = new EvidenceBook()
-  const stop = new AbortController()
+  const stop = newStop()
   const pinger = new Pinger({
     // The peer's daemon, if it probes us meanwhile, tells which way is blocked.
     heard: ({ source, mark }) => {

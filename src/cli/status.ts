@@ -1,5 +1,6 @@
 // `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
 // kernel and etcd tell what is left. Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
+import { newStop } from '../stop.ts'
 import { Unanswered, askControl, controlPath } from '../control.ts'
 import { examine } from '../doctor/examine.ts'
 import type { DoctorReport } from '../doctor/report.ts'
@@ -57,7 +58,7 @@ export async function status(args: readonly string[], { env, out, screen }: Term
     out(show(whole))
     return whole.verdict.code
   }
-  const stop = new AbortController()
+  const stop = newStop()
   let examined: DoctorReport | undefined
   let next = 0
   process.once('SIGINT', () => stop.abort())

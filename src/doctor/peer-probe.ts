@@ -1,5 +1,6 @@
 // Probes peers once, where no daemon has: as `flanneld ping` does, a few peers side by side.
 // Invariant: only peers whose entries in the kernel are whole: what goes astray here says nothing of the way there.
+import { newStop } from '../stop.ts'
 import { messageOf } from '../errors.ts'
 import { selfOf } from '../host-plan.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
@@ -26,7 +27,7 @@ export async function probePeers(
   const paths = [...subnets].flatMap((subnet) => pathIn(plan, host, subnet) ?? [])
   if (paths.length === 0) return { unknown: 'nobody to probe whose entries in the kernel are whole' }
   const evidence = new EvidenceBook()
-  const stop = new AbortController()
+  const stop = newStop()
   const pinger = new Pinger({
     heard({ source, mark }) {
       const { subnet } = mark

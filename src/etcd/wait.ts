@@ -1,5 +1,13 @@
 // Waiting that ends at once when a signal aborts, and the growing pauses between attempts.
 
+/** The longest that a timer of Node's waits: beyond it would end at once. */
+const LONGEST = 2 ** 31 - 1
+
+/** A time as a timer takes it: 0 for one that has passed or is none. Node warns of any other. Pure. */
+export function timerTime(milliseconds: number): number {
+  return milliseconds > 0 ? Math.min(milliseconds, LONGEST) : 0
+}
+
 /** Resolves after `milliseconds`, or at once when `signal` aborts. Never rejects. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
@@ -9,7 +17,7 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
       signal.removeEventListener('abort', finish)
       resolve()
     }
-    const timer = setTimeout(finish, milliseconds)
+    const timer = setTimeout(finish, timerTime(milliseconds))
     signal.addEventListener('abort', finish, { once: true })
   })
 }

@@ -1,0 +1,34 @@
+// What the daemon does at each signal.
+// Invariant: a signal stops it in order or is ignored; none ends it in the middle of something.
+
+/** Those that ask for the end, from a terminal, systemd or an engine. */
+export const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
+
+/**
+ * Those that mean something to other daemons, and would end this one. SIGPIPE and SIGXFSZ are ignored by Node: the write
+ * that causes them fails.
+ */
+const IGNORED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const
+
+type Signal = NodeJS.Signals
+
+/** Calls `stop` for signals that ask for the end, and `ignored` at the first of each that does not. */
+export function handleSignals(stop: (signal: Signal) => void, ignored: (signal: Signal) => void): void {
+  for (const signal of STOPPING) process.on(signal, () => stop(signal))
+  for (const signal of IGNORED) {
+    process.once(signal, () => ignored(signal))
+    // Without a listener the signal would end the process again.
+    process.on(signal, () => undefined)
+  }
+}
+
+/** Ends a verb by `end` with the shell's status for a signal, unless it listens itself: what it started is to end with it. */
+export function endOnSignals(end: (status: number) => void): void {
+  for (const [signal, number] of [
+    ['SIGHUP', 1],
+    ['SIGINT', 2],
+    ['SIGQUIT', 3],
+    ['SIGTERM', 15],
+  ] as const)
+    process.once(signal, () => process.listenerCount(signal) === 0 && end(128 + number))
+}
