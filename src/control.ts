@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from './errors.ts'
 import { pause } from './etcd/wait.ts'
 import { makeFolder } from './folder.ts'
-import { boundedServer } from './http-bounds.ts'
+import { boundedServer, crowdIn } from './http-bounds.ts'
 import type { HostRule } from './http-hosts.ts'
 import { type Routes, serveRoutes } from './http.ts'
 import type { Log } from './log.ts'
@@ -42,7 +42,8 @@ export function controlPath(subnetFile: string): string {
  */
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
   const listen = async (): Promise<void> => {
-    const server = boundedServer(serveRoutes(routes, { hosts: isPlainName, workingMs: ANSWER_MS / 4 }))
+    const serving = { hosts: isPlainName, workingMs: ANSWER_MS / 4 }
+    const server = boundedServer(serveRoutes(routes, serving), { crowded: crowdIn(log, 'control socket') })
     await makeFolder(dirname(path))
     await listenAt(server, path)
     // A fatal error ends the process without an abort.

@@ -2,7 +2,7 @@
 // the page are added to its routes by others.
 import { OperatorError, messageOf } from './errors.ts'
 import { type Answer, type Handler, type Routes, serveRoutes } from './http.ts'
-import { boundedServer } from './http-bounds.ts'
+import { boundedServer, crowdIn } from './http-bounds.ts'
 import { hostRule, latestNames } from './http-hosts.ts'
 import type { Log } from './log.ts'
 import type { Readiness } from './readiness.ts'
@@ -32,7 +32,7 @@ export async function serveHealth(
   signal: AbortSignal,
 ): Promise<void> {
   const hosts = hostRule(latestNames(), at.allowedHosts ?? [])
-  const server = boundedServer(serveRoutes(routes, { hosts, open: OPEN }))
+  const server = boundedServer(serveRoutes(routes, { hosts, open: OPEN }), { crowded: crowdIn(log, 'health') })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new OperatorError(`-healthz-port: ${at.ip}:${at.port}: cannot listen: ${messageOf(error)}`)),

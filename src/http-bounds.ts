@@ -3,6 +3,7 @@
 // a flood of half requests does not keep a monitoring system out.
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Log } from './log.ts'
 
 /** So many connections are kept. */
 const MOST_CONNECTIONS = 256
@@ -23,6 +24,21 @@ export interface ServerBounds {
   readonly connections: number
   /** Told whenever a connection had to make room for another. */
   readonly crowded: () => void
+}
+
+/** Between two lines that say so. Milliseconds. */
+const TOLD_MS = 60_000
+
+/** Tells of a crowd in the log, once a minute. */
+export function crowdIn(log: Pick<Log, 'warn'>, where: string): () => void {
+  let [count, toldAt] = [0, Number.NEGATIVE_INFINITY]
+  return () => {
+    count++
+    if (performance.now() - toldAt < TOLD_MS) return
+    toldAt = performance.now()
+    log.warn(`${where}: more than ${MOST_CONNECTIONS} connections: ${count} closed that asked nothing, for others`)
+    count = 0
+  }
 }
 
 /** A server that answers one request at a time on each connection. */

@@ -1,17 +1,32 @@
 // The page of a host with a thousand peers, and of one with a handful in all states.
 import test from 'ava'
+import { readFile } from 'node:fs/promises'
 import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/browser.ts'
 import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/crowd.ts'
 import { ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
+import { health } from '../lab/health.ts'
 import { type Host, createLab } from '../lab/lab.ts'
+import type { Running } from '../lab/process.ts'
 import { deleteLeases } from '../lab/raw-leases.ts'
 import { waitFor } from '../lab/wait.ts'
+
+/** Asks and reads nothing. */
+const IDLE = `
+  let open = 0
+  // Sockets that read nothing keep no process.
+  setInterval(() => {}, 1000)
+  for (let i = 0; i < 1000; i++) {
+    const socket = require('node:net').connect(9000, '127.0.0.1', () => ++open === 1000 && console.log('all there'))
+    socket.on('error', () => {}).pause()
+    socket.write('GET /api/' + (i % 2 === 0 ? 'live' : 'state') + ' HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n')
+  }`
 
 interface Stage {
   readonly etcd: EtcdHost
   readonly crowd: Crowd
   readonly host: Host
+  readonly daemon: Running
 }
 
 /** A host with a daemon that has so many peers. */
@@ -27,11 +42,11 @@ async function stage(t: Parameters<typeof createLab>[0], count: number, length: 
   await ready(host, daemon)
   await daemon.line(/ready:/)
   await answerTo(crowd, host)
-  return { etcd, crowd, host }
+  return { etcd, crowd, host, daemon }
 }
 
 test('1,000 peers: all in the picture, found by the filter, walked by keyboard, at 360 pixels too', async (t) => {
-  const { etcd, crowd, host } = await stage(t, 1000, 28)
+  const { etcd, crowd, host, daemon } = await stage(t, 1000, 28)
   const lost = crowd.peers.filter((_, i) => i % 131 === 100)
   await crowd.silence(lost)
   const { page, complaints } = await openPage(await startBrowser(t, host))
@@ -82,6 +97,19 @@ test('1,000 peers: all in the picture, found by the filter, walked by keyboard, 
     await page.setViewportSize({ width: 360, height: 740 })
     await picture(page, 'thousand-phone', 1700)
   }
+
+  // A thousand who ask for the page's state and its stream, and read nothing, cost what is held for all of them together.
+  const memory = async (): Promise<number> =>
+    Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${daemon.pid}/status`, 'utf8'))?.[1])
+  const before = await memory()
+  // The kernel takes over little of it.
+  await host.run('sysctl -qw net.ipv4.tcp_rmem="4096 4096 4096" net.ipv4.tcp_wmem="4096 4096 4096"')
+  const idle = await host.spawn(`${process.execPath} -e "${IDLE}"`)
+  await idle.line(/all there/)
+  await waitFor('an answer for who comes later', async () => (await health(host, '/api/state')).status === 200)
+  const more = (await memory()) - before
+  t.log(`1,000 who read nothing: ${before} KiB and ${more} KiB more`)
+  t.true(more < 150_000, `${more} KiB`)
 })
 
 test('a handful of peers: direct ones and tunnelled ones apart, the silent one first', async (t) => {

@@ -12,6 +12,8 @@ import { waitFor } from '../lab/wait.ts'
 /** 300 connections that follow and read nothing, 1,500 whose request never ends. */
 const CROWD = `
   let open = 0
+  // Sockets that read nothing keep no process.
+  setInterval(() => {}, 1000)
   for (let i = 0; i < 1800; i++) {
     const socket = require('node:net').connect(9000, '127.0.0.1', () => ++open === 1800 && console.log('all there'))
     socket.on('error', () => {}).pause()
