@@ -2,7 +2,7 @@
 import type { AnyBackend } from './backend.ts'
 import { ConfigError } from './errors.ts'
 import { contains, lengthOf, overlaps, prefixOf, type Prefix } from './ip/prefix.ts'
-import type { HostNetwork } from './external-interface.ts'
+import { type HostNetwork, isOverlayDevice } from './external-interface/host.ts'
 import { suggestion } from './nearest.ts'
 import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './network-config.ts'
 import type { Configured } from './reconcile/intent.ts'
@@ -62,12 +62,12 @@ export function overlapWith(
   { network, subnetLen }: FamilyRange,
   host: HostNetwork,
   externalIndex: number,
-  ours: (device: string) => boolean,
 ): string | undefined {
   for (const { index, address, length } of host.addresses) {
     const connected = prefixOf(address, length)
-    const name = host.links.find((link) => link.index === index)?.name ?? `#${index}`
-    if (!overlaps(network, connected) || ours(name)) continue
+    const link = host.links.find((each) => each.index === index)
+    const name = link?.name ?? `#${index}`
+    if (!overlaps(network, connected) || (link !== undefined && isOverlayDevice(link))) continue
     const bridge = index !== externalIndex && length === subnetLen && contains(network, connected)
     if (!bridge) {
       return `network config: Network: ${network} overlaps ${connected} on ${name}: peers' routes would hide hosts there; choose another Network, or force it with -force-network-overlap`

@@ -1,15 +1,13 @@
 // The wiring, in start order. Above the drawn line the daemon only reads; below it touches the machine.
 import type { AnyBackend } from './backend.ts'
-import { coalesce, inMeasure } from './coalesce.ts'
 import { DockerBridge } from './docker-bridge.ts'
-import { messageOf } from './errors.ts'
 import type { Snapshot } from './etcd/store.ts'
 import { storeOf } from './open-store.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
 import { Events, tellLines } from './events.ts'
 import { serveHealth } from './health.ts'
-import { audit, followHost } from './host-changes.ts'
+import { HostFollower, audit } from './host-changes.ts'
 import { type Inputs, leaseValueOf } from './host-plan.ts'
 import { parseAddress } from './ip/address.ts'
 import { contains } from './ip/prefix.ts'
@@ -28,7 +26,7 @@ import { Overlay } from './overlay.ts'
 import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { tellSystemd } from './sd-notify.ts'
-import { awaitConfiguration, findDevices, findHost, obstacleTo, patiently } from './startup.ts'
+import { awaitConfiguration, findDevices, findHost, findLeasedHost, obstacleTo, patiently } from './startup.ts'
 import { readSubnetEnv } from './subnet-env.ts'
 import { controlPath, serveControl } from './control.ts'
 import { follow } from './follow.ts'
@@ -62,14 +60,14 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
 
   const waitOut = <T>(read: () => Promise<T>): Promise<T> => patiently(read, log.part('kernel'), signal)
-  const host = (sight.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
+  const found = (sight.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
   const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
   const configuration = await awaitConfiguration({
     store,
     kernel,
-    external: host.external,
+    external: found.external,
     options,
     backends,
     log: log.part('config', becauseOf(readiness, 'config')),
@@ -78,6 +76,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   if (configuration === undefined) return
   readiness.good('config')
   const previous = await readSubnetEnv(options.subnetFile)
+  const looking = { store, kernel, options, log: log.part('host'), signal }
+  const host = (sight.host = await waitOut(() => findLeasedHost(found, looking, previous?.subnet)))
   const devices = await waitOut(() => findDevices(kernel, configuration.range.network))
   const inputs: Omit<Inputs, 'subnet'> = {
     options,
@@ -130,14 +130,14 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   )
   const running = reconciler.run(signal)
   const dockerBridge = new DockerBridge(networks, log.part('docker'))
-  const hostChanged = coalesce(
-    inMeasure(() => followHost(kernel, store, options, overlay, dockerBridge, log.part('host'))),
-    (error) => log.error(`host: ${messageOf(error)}`),
-  )
+  const follower = new HostFollower({
+    ...{ kernel, store, options, overlay, dockerBridge, signal },
+    log: log.part('host'),
+    home: host.home,
+  })
   const monitoring: MonitorOptions = {
     isOurDevice: (name) => reconciler.isOurDevice(name),
-    // Another one may become it: when ours is gone, or comes back under a new name.
-    isExternalDevice: (name) => !/^(veth|docker|br-|flannel\.)/.test(name),
+    isExternalDevice: (device, address) => follower.concerns(device, address),
     isWanted: (key) => isPeersNeighbor(key, overlay),
     isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
     onDrift: (drift) => void reconciler.drift(drift),
@@ -146,11 +146,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     onExternalChange: (what, routesOver) => {
       kernel.forgetRoutes()
       if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
-      void hostChanged()
+      void follower.look()
     },
   }
   await waitOut(() => startMonitor(kernel, monitoring, signal))
-  void audit(reconciler, overlay, hostChanged, options.auditInterval, signal)
+  void audit(reconciler, overlay, follower.look, options.auditInterval, signal)
   staySmall(readiness, signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })
   startProber(sight, overlay, log, signal)

@@ -7,18 +7,23 @@ import { KernelError, OperatorError, messageOf } from './errors.ts'
 import type { Store } from './etcd/store.ts'
 import { Backoff, pause } from './etcd/wait.ts'
 import { chooseExternalInterface } from './external-interface.ts'
+import { type Place, questionsOf } from './external-interface/host.ts'
 import { hostId, readMachineId } from './host-id.ts'
 import type { Mac } from './ip/mac.ts'
 import { type Prefix, contains } from './ip/prefix.ts'
+import { isFlannelLink } from './kernel/flannel-link.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { LiveKernel } from './kernel/live.ts'
 import { ERRNO } from './netlink/errno.ts'
+import { leasedInterface } from './leased-interface.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 
 /** This host, as found. */
 export interface Host {
   readonly external: ExternalInterface
+  /** Where our lease says we are, when that is not to be had. */
+  readonly home: Place | undefined
   readonly hostId: string
 }
 
@@ -58,19 +63,45 @@ export async function patiently<T>(read: () => Promise<T>, log: Log, signal: Abo
 /** Reads the host and chooses its interface. Rejects with OperatorError. */
 export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {
   await requireNetAdmin()
-  const network = await kernel.readHost()
+  const network = await kernel.readHost(questionsOf(options))
   const external = chooseExternalInterface(network, options, 4)
   if (external instanceof OperatorError) throw external
-  const behind = external.publicAddress === external.address ? '' : `, reached by ${external.publicAddress}`
-  log.info(`interface ${external.name}: ${external.address}, mtu ${external.mtu}${behind}`)
-  return { external, hostId: hostId(await readMachineId(), external.mac, external.address) }
+  log.info(lineOf(external))
+  return { external, home: undefined, hostId: hostId(await readMachineId(), external.mac, external.address) }
+}
+
+/** The host with the interface and the identity that its own lease names, where there is one. Waits for etcd. */
+export async function findLeasedHost(
+  host: Host,
+  parts: Pick<ConfigurationParts, 'store' | 'kernel' | 'options' | 'log' | 'signal'>,
+  previous: Prefix | undefined,
+): Promise<Host> {
+  const { store, kernel, options, log, signal } = parts
+  const leased = await leasedInterface({
+    store,
+    etcdPrefix: options.etcdPrefix,
+    network: await kernel.readHost(questionsOf(options)),
+    wish: options,
+    machineId: await readMachineId(),
+    previous,
+    signal,
+  })
+  if (leased === undefined) return host
+  const external = leased.external ?? host.external
+  if (external.address !== host.external.address) log.info(`${lineOf(external)}: that is where our lease says we are`)
+  const home = leased.external === undefined ? leased.place : undefined
+  return { external, home, hostId: leased.hostId ?? host.hostId }
+}
+
+function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {
+  return `interface ${name}: ${address}, mtu ${mtu}${publicAddress === address ? '' : `, reached by ${publicAddress}`}`
 }
 
 /** Looks for VXLAN devices named as ours are. */
 export async function findDevices(kernel: Kernel, network: Prefix): Promise<FoundDevices> {
   const macs = new Map<string, Mac>()
   for (const link of (await kernel.observe('link', [])).values()) {
-    if (link.kind === 'link' && /^flannel\.\d+$/.test(link.name)) macs.set(link.name, link.mac)
+    if (isFlannelLink(link)) macs.set(link.name, link.mac)
   }
   const names = new Set<string>()
   for (const found of (await kernel.observe('address', [...macs.keys()])).values()) {
@@ -148,6 +179,5 @@ export async function obstacleTo(
 ): Promise<string | undefined> {
   const refusal = own.backend.refuses(parts.external)
   if (refusal !== undefined || parts.options.forceNetworkOverlap) return refusal
-  const ours = (device: string): boolean => /^flannel\.\d+$/.test(device)
-  return overlapWith(range, await parts.kernel.readHost(), parts.external.index, ours)
+  return overlapWith(range, await parts.kernel.readHost(), parts.external.index)
 }

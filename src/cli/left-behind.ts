@@ -3,6 +3,7 @@
 import { EtcdError, OperatorError } from '../errors.ts'
 import { storeOf } from '../open-store.ts'
 import type { Store } from '../etcd/store.ts'
+import { isFlannelLink } from '../kernel/flannel-link.ts'
 import { LiveKernel } from '../kernel/live.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
 import { type LeaseView, leasesOf } from '../lease-view.ts'
@@ -43,7 +44,7 @@ export function objectsLeft(kinds: readonly Kind[]): Promise<{
 }> {
   return withKernel(async (kernel) => {
     const links = [...(await kernel.observe('link', [])).values()]
-    const devices = links.flatMap((it) => (it.kind === 'link' && /^flannel\.\d+$/.test(it.name) ? [it.name] : []))
+    const devices = links.flatMap((it) => (isFlannelLink(it) ? [it.name] : []))
     const found = [...(await kernel.observe('route', devices)).values()]
     const routes = found.flatMap((it) => (it.kind === 'route' && isToPeer(it, devices) ? [it] : []))
     const others: KernelObject[] = []

@@ -2,6 +2,7 @@
 import { OperatorError } from '../errors.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { addressOf, contains, parseInterfacePrefix, parsePrefix } from '../ip/prefix.ts'
+import { isFlannelLink } from '../kernel/flannel-link.ts'
 import { LiveKernel } from '../kernel/live.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import { VXLAN_OVERHEAD } from '../probe/path.ts'
@@ -51,7 +52,7 @@ async function tunnelLink(): Promise<VxlanLink | undefined> {
   const kernel = new LiveKernel()
   try {
     const links = [...(await kernel.observe('link', [])).values()]
-    return links.find((it): it is VxlanLink => it.kind === 'link' && /^flannel\.\d+$/.test(it.name))
+    return links.find(isFlannelLink)
   } finally {
     kernel.close()
   }

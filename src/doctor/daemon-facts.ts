@@ -4,6 +4,7 @@ import type { Peer } from '../backend.ts'
 import { shared } from '../http-handlers.ts'
 import type { Handler } from '../http.ts'
 import { show } from '../kernel/show.ts'
+import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Sight } from '../operator.ts'
 import type { PeerHealth } from '../probe/health.ts'
@@ -40,6 +41,8 @@ export type HealthFacts = PeerHealth & { readonly subnet: Prefix }
 export interface RunningFacts {
   readonly config: string
   readonly own: OwnStored
+  /** The interface and the address it works with. */
+  readonly interface: { readonly name: string; readonly address: Address }
   readonly peers: readonly Peer[]
 }
 
@@ -66,6 +69,7 @@ async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
         ? undefined
         : {
             config: overlay.inputs.configuration.text,
+            interface: { name: overlay.inputs.external.name, address: overlay.inputs.external.address },
             own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
             peers: [...overlay.peers.values()],
           },

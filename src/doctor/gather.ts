@@ -2,13 +2,15 @@
 import { BACKENDS } from '../../backends/index.ts'
 import { askControl, controlPath } from '../control.ts'
 import { OperatorError, messageOf } from '../errors.ts'
+import type { Place } from '../external-interface/host.ts'
 import { findIptables } from '../firewall/iptables.ts'
 import { type Runner, output } from '../firewall/run.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { type Mac, parseMac } from '../ip/mac.ts'
 import { type Prefix, contains, parsePrefix } from '../ip/prefix.ts'
 import { LiveKernel } from '../kernel/live.ts'
-import { FLANNEL_PROTOCOL, type KernelState } from '../kernel/state.ts'
+import { isFlannelLink } from '../kernel/flannel-link.ts'
+import { FLANNEL_PROTOCOL, type KernelState, type VxlanLink } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { probeChecksums } from './checksum-probe.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
@@ -27,10 +29,12 @@ export async function gather(given: Options, peer: string | undefined): Promise<
     daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : told(given)
   const kernel = new LiveKernel()
   try {
-    const tunnels = await tunnelsOf(kernel)
-    const host = await readHostFacts(kernel, options, [...tunnels.keys()])
-    const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, host)
-    const plan = planFor(options, host, tunnels, store, daemon)
+    const devices = await tunnelsOf(kernel)
+    const tunnels = new Map(devices.map(({ name, mac }) => [name, mac]))
+    const looked = await readHostFacts(kernel, options, [...tunnels.keys()], placesOf(daemon, devices))
+    const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, looked)
+    const plan = planFor(options, looked, tunnels, store, daemon)
+    const host = 'unknown' in plan ? looked : await withWays(kernel, looked, plan.value)
     const target = peer === undefined ? undefined : targetOf(peer, options, store, plan)
     const [firewall, endpoints, checksums, peers] = await Promise.all([
       readFirewall(),
@@ -72,13 +76,24 @@ async function askDaemon(subnetFile: string): Promise<DaemonState> {
   }
 }
 
-/** VXLAN devices that are flannel's by name, with their MACs. */
-async function tunnelsOf(kernel: LiveKernel): Promise<ReadonlyMap<string, Mac>> {
-  const found = new Map<string, Mac>()
-  for (const link of (await kernel.observe('link', [])).values()) {
-    if (link.kind === 'link' && /^flannel\.\d+$/.test(link.name)) found.set(link.name, link.mac)
-  }
-  return found
+/** VXLAN devices that are flannel's by name. */
+async function tunnelsOf(kernel: LiveKernel): Promise<readonly VxlanLink[]> {
+  return [...(await kernel.observe('link', [])).values()].filter(isFlannelLink)
+}
+
+/** The interface that the daemon works with; when none answers, the one that its devices were made on. */
+function placesOf(daemon: DaemonState, devices: readonly VxlanLink[]): readonly Place[] {
+  const running = daemon.state === 'answers' ? daemon.facts.running : undefined
+  if (running !== undefined) return [{ ...running.interface, used: true }]
+  return devices.map(({ underlay, local }) => ({ name: underlay, address: local, used: true }))
+}
+
+/** The host with the kernel's own ways to all peers, where a strict filter makes them matter. */
+async function withWays(kernel: LiveKernel, host: HostFacts, { peers }: Plan): Promise<HostFacts> {
+  const strict = [...host.sysctls].some(([path, value]) => path.endsWith('/rp_filter') && value === '1')
+  if (!strict) return host
+  const asked = await kernel.askRoutes(Array.from(peers.values(), ({ publicAddress }) => publicAddress))
+  return { ...host, network: { ...host.network, asked } }
 }
 
 function askStore(options: Options, host: HostFacts): Promise<StoreFacts> {

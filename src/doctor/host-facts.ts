@@ -2,6 +2,7 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { OperatorError, KernelError, messageOf } from '../errors.ts'
 import { chooseExternalInterface } from '../external-interface.ts'
+import { type Place, questionsOf } from '../external-interface/host.ts'
 import { hostId, readMachineId } from '../host-id.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
@@ -16,14 +17,18 @@ const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']
 /** Values of each device, and of `all`. */
 const DEVICE_SYSCTLS = ['rp_filter', 'forwarding']
 
-/** Looks. `tunnels` names devices whose entries are of interest; the external interface and docker0 are anyway. */
+/**
+ * Looks. `tunnels` names devices whose entries are of interest; the external interface and docker0 are anyway. `places` are
+ * those that the daemon works or worked with.
+ */
 export async function readHostFacts(
   kernel: LiveKernel,
   options: ToldOptions,
   tunnels: readonly string[],
+  places: readonly Place[],
 ): Promise<HostFacts> {
-  const network = await kernel.readHost()
-  const chosen = chooseExternalInterface(network, options, 4)
+  const network = await kernel.readHost(questionsOf(options))
+  const chosen = chooseExternalInterface(network, options, 4, places)
   const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
   const uplink = 'value' in external ? [external.value.name] : []
   const devices = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))

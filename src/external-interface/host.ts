@@ -1,7 +1,7 @@
 // A host's links, addresses and routes as plain values, and the questions the choice of an interface asks of them.
 import { type Address, type Family, familyOf, isUnicast } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
-import { type Prefix, contains, lengthOf, prefixOf } from '../ip/prefix.ts'
+import type { Prefix } from '../ip/prefix.ts'
 
 /** A network device. */
 export interface HostLink {
@@ -16,6 +16,8 @@ export interface HostLink {
   /** Something is at the other end (IFF_LOWER_UP). */
   readonly carrier: boolean
   readonly loopback: boolean
+  /** Kind as ip-link(8) names it: "vxlan", "bridge", "veth"; empty for hardware. */
+  readonly kind: string
 }
 
 /** An address on a device, in the kernel's order: primary before secondary. */
@@ -28,19 +30,32 @@ export interface HostAddress {
   readonly network: Prefix | undefined
 }
 
-/** A unicast route of the main table; "0.0.0.0/0" and "::/0" are the defaults. */
+/** A hop of a unicast route of the main table; "0.0.0.0/0" and "::/0" are the defaults. A multipath route is several. */
 export interface HostRoute {
   readonly destination: Prefix
   readonly index: number
   readonly gateway: Address | undefined
   readonly metric: number
+  /** Whether its device is up and has a carrier, as the kernel marks it. */
+  readonly live: boolean
 }
+
+/** Where the kernel sends packets to an address: by which device, from which of our addresses. */
+export interface RouteAnswer {
+  readonly index: number
+  readonly source: Address | undefined
+}
+
+/** A question put to the kernel and its answer, or why there is none: "ENETUNREACH". */
+export type AskedRoutes = ReadonlyMap<Address, RouteAnswer | string>
 
 /** What netlink shows of one network namespace. */
 export interface HostNetwork {
   readonly links: readonly HostLink[]
   readonly addresses: readonly HostAddress[]
   readonly routes: readonly HostRoute[]
+  /** What the kernel answered to the questions of `questionsOf`, by the address asked for. */
+  readonly asked: AskedRoutes
 }
 
 /** An interface that may be taken, with the address it was found by. */
@@ -49,10 +64,24 @@ export interface Candidate {
   readonly address: Address | undefined
 }
 
-/** A route with the link it leads to. */
-export interface FoundRoute {
-  readonly route: HostRoute
-  readonly link: HostLink
+/** An interface and its address that were used before: by this process (`used`), or by what our lease says. */
+export interface Place {
+  readonly name: string
+  readonly address: Address
+  readonly used: boolean
+}
+
+/** Addresses of nobody (RFC 5737, RFC 3849): the kernel's way to them is its way to everywhere. */
+export const ELSEWHERE: Readonly<Record<Family, Address>> = { 4: '192.0.2.1' as Address, 6: '2001:db8::1' as Address }
+
+/** The questions to put to the kernel for a choice of the interface. */
+export function questionsOf({ ifaceCanReach }: { readonly ifaceCanReach: Address | undefined }): readonly Address[] {
+  return [ELSEWHERE[4], ...(ifaceCanReach === undefined ? [] : [ifaceCanReach])]
+}
+
+/** Flannel's own devices, ours and Go's, of any backend. A card or a bridge with such a name is none. */
+export function isOverlayDevice({ name, kind }: Pick<HostLink, 'name' | 'kind'>): boolean {
+  return kind !== '' && kind !== 'bridge' && kind !== 'vlan' && kind !== 'bond' && /^flannel/.test(name)
 }
 
 /** How many interfaces an error lists: a container host may have hundreds. */
@@ -70,27 +99,6 @@ export function usableAddresses(host: HostNetwork, link: HostLink, family: Famil
   )
   const local = (own: HostAddress): boolean => own.scope === 'link' || own.address.startsWith('169.254.')
   return [...reachable.filter((own) => !local(own)), ...reachable.filter(local)].map((own) => own.address)
-}
-
-/** The route the kernel would take: the longest prefix, then the lowest metric. */
-export function routeTo(host: HostNetwork, target: Address): FoundRoute | undefined {
-  const [best] = host.routes
-    .filter((route) => contains(route.destination, target))
-    .toSorted((a, b) => lengthOf(b.destination) - lengthOf(a.destination) || a.metric - b.metric)
-  const link = best && host.links.find((other) => other.index === best.index)
-  return best && link && { route: best, link }
-}
-
-/** The link's address in the network of the next hop, which is what the kernel sends from; undefined when in none. */
-export function sourceFor(host: HostNetwork, { route, link }: FoundRoute, target: Address): Address | undefined {
-  const next = route.gateway ?? target
-  const usable = new Set(usableAddresses(host, link, familyOf(target)))
-  return addressesOf(host, link).find(
-    (own) =>
-      usable.has(own.address) &&
-      familyOf(next) === familyOf(own.address) &&
-      contains(prefixOf(own.address, own.length), next),
-  )?.address
 }
 
 /** `lo, enp0s3 (192.168.19.121)`: the interfaces for a message. */

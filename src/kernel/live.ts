@@ -1,5 +1,6 @@
 // The kernel of one network namespace, in life: Kernel over one netlink connection.
-import type { HostNetwork } from '../external-interface/host.ts'
+import type { AskedRoutes, HostNetwork } from '../external-interface/host.ts'
+import type { Address } from '../ip/address.ts'
 import { Connection, type ConnectionLimits } from '../netlink/connection.ts'
 import { Applier } from './apply.ts'
 import { Devices } from './devices.ts'
@@ -7,7 +8,7 @@ import { OwnWeight, fingerprint } from './fingerprint.ts'
 import type { Change, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
-import { readHost } from './read-host.ts'
+import { askKernel, readHost } from './read-host.ts'
 import type { KernelState, Kind } from './state.ts'
 
 /** Access to a live kernel. */
@@ -50,15 +51,22 @@ export class LiveKernel implements Kernel {
   }
 
   /**
-   * Links, addresses and routes as the choice of the external interface wants them. Routes are those read last, where the
-   * last audit saw the same ones.
+   * Links, addresses and routes as the choice of the external interface wants them, and the kernel's answers to its
+   * `questions`. Routes are those read last, where the last audit saw the same ones.
    */
-  async readHost(): Promise<HostNetwork> {
+  async readHost(questions: readonly Address[] = []): Promise<HostNetwork> {
     const audited = (this.#foreign.get('route') ?? Number.NaN) + (this.#foreign.get('nexthop') ?? Number.NaN)
-    if (this.#routes?.weight === audited) return (await readHost(this.connection, this.#routes.routes)).host
-    const { host, weight } = await readHost(this.connection)
+    if (this.#routes?.weight === audited) {
+      return (await readHost(this.connection, questions, this.#routes.routes)).host
+    }
+    const { host, weight } = await readHost(this.connection, questions)
     this.#routes = { routes: host.routes, weight }
     return host
+  }
+
+  /** Where packets to each of these go, by the kernel's own word. Throws KernelError. */
+  askRoutes(targets: readonly Address[]): Promise<AskedRoutes> {
+    return askKernel(this.connection, targets)
   }
 
   /** Something was told of routes that are not ours: they are read anew. */

@@ -3,7 +3,7 @@
 // notifications, or failed and gave way to another, is reported as overrun, and it goes on.
 import type { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
-import { fromNumber, isUnicast } from '../ip/address.ts'
+import { type Address, fromNumber, isUnicast } from '../ip/address.ts'
 import { type Prefix, addressOf as baseOf, prefixOf } from '../ip/prefix.ts'
 import { readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
@@ -23,8 +23,8 @@ import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from '.
 export interface MonitorOptions {
   /** Whether a device is one of ours, such as flannel.1. */
   isOurDevice(name: string): boolean
-  /** Whether a device is the external interface, or might become it. */
-  isExternalDevice(name: string): boolean
+  /** Whether a device is the external interface or might become it, or an address on it is the one we had. */
+  isExternalDevice(device: string, address?: Address): boolean
   /** Whether we want an object, by its key (keyOf). */
   isWanted(key: string): boolean
   /** Whether a destination lies in a network of ours. */
@@ -137,7 +137,7 @@ class Monitor implements Listener {
     const record = readAddress(message)
     if (record === undefined) return
     const device = this.#nameOf(record.index)
-    if (this.#options.isExternalDevice(device)) {
+    if (this.#options.isExternalDevice(device, record.address)) {
       const what = `address ${device} ${record.address}/${record.length}`
       if (message.type === nl.RTM_DELADDR) this.#options.onExternalChange(what, device)
       else this.#options.onExternalChange(what)

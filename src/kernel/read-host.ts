@@ -1,37 +1,74 @@
-// A host's links, addresses and unicast routes, as the choice of the external interface wants them.
-import type { HostAddress, HostLink, HostNetwork, HostRoute } from '../external-interface/host.ts'
-import type { Family } from '../ip/address.ts'
+// A host's links, addresses and unicast routes, as the choice of the external interface wants them, and the kernel's own answer
+// to where packets go: with policy rules, several tables and multipath no reading of the main table tells that.
+import { KernelError } from '../errors.ts'
+import type {
+  AskedRoutes,
+  HostAddress,
+  HostLink,
+  HostNetwork,
+  HostRoute,
+  RouteAnswer,
+} from '../external-interface/host.ts'
+import type { Address, Family } from '../ip/address.ts'
 import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
 import type { Connection } from '../netlink/connection.ts'
 import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
 import type { Encode } from '../netlink/message.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
-import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
+import { askRoute, readAnswer } from '../netlink/route-lookup.ts'
+import { readHops } from '../netlink/route-hops.ts'
+import { askRoutes, readRoute } from '../netlink/route.ts'
 import { Devices } from './devices.ts'
 import { foreignWeight } from './fingerprint.ts'
+import { ERRNO } from '../netlink/errno.ts'
 import { isNothingThere } from './observe.ts'
 import { FLANNEL_PROTOCOL } from './state.ts'
 
 /**
- * Reads a host's network; its routes only where they are not `known`. With them comes the weight of what was dumped of
- * others' routes and nexthops (foreignWeight). Throws KernelError.
+ * Reads a host's network, and asks for the ways to `questions`; its routes only where they are not `known`. With them comes the
+ * weight of what was dumped of others' routes and nexthops (foreignWeight). Throws KernelError.
  */
 export async function readHost(
   connection: Connection,
+  questions: readonly Address[],
   known?: HostNetwork['routes'],
 ): Promise<{ readonly host: HostNetwork; readonly weight: number }> {
   const devices = new Devices(connection)
   await devices.readAll()
-  const links: readonly HostLink[] = [...devices.all].map(
-    ({ index, name, mtu, mac, up, lowerUp: carrier, loopback }) => ({ index, name, mtu, mac, up, carrier, loopback }),
-  )
+  const links: readonly HostLink[] = [...devices.all].map(({ type: kind, lowerUp: carrier, ...link }) => {
+    const { index, name, mtu, mac, up, loopback } = link
+    return { index, name, mtu, mac, up, carrier, loopback, kind }
+  })
   const addresses = await readAddresses(connection)
-  if (known !== undefined) return { host: { links, addresses, routes: known }, weight: 0 }
+  const asked = await askKernel(connection, questions)
+  if (known !== undefined) return { host: { links, addresses, routes: known, asked }, weight: 0 }
   const nexthops = await readNexthops(connection)
   const [four, six] = [await readRoutes(connection, 4, nexthops.found), await readRoutes(connection, 6, nexthops.found)]
   const weight = nexthops.weight + four.weight + six.weight
-  return { host: { links, addresses, routes: [...four.found, ...six.found] }, weight }
+  return { host: { links, addresses, routes: [...four.found, ...six.found], asked }, weight }
+}
+
+/** What says nothing of a route: the connection failed. */
+const NO_ANSWER: readonly number[] = [ERRNO.ETIMEDOUT, ERRNO.ENOBUFS, ERRNO.EBADF]
+
+/** Where the kernel would send packets to each of these. Throws KernelError when it gives no answer at all. */
+export async function askKernel(connection: Connection, targets: readonly Address[]): Promise<AskedRoutes> {
+  const asked = new Map<Address, RouteAnswer | string>()
+  for (const target of new Set(targets)) {
+    let answer: RouteAnswer | string = 'stays on this host'
+    try {
+      await connection.request('ask for a route', askRoute(target), (message) => {
+        answer = readAnswer(message) ?? answer
+      })
+    } catch (error) {
+      // Unreachable, blackhole and prohibit routes, and none at all, are answered by an errno each (rtnetlink(7)).
+      if (!(error instanceof KernelError) || NO_ANSWER.includes(error.errno)) throw error
+      answer = error.code
+    }
+    asked.set(target, answer)
+  }
+  return asked
 }
 
 /** All addresses; those of a device that an interrupted dump passed over, though an earlier attempt saw it, are asked for. */
@@ -80,8 +117,13 @@ async function readRoutes(
       weight += foreignWeight('route', message)
       if (message.u8(5) === FLANNEL_PROTOCOL) return // ours lead into the overlay, and there may be thousands
       const record = readRoute(message)
-      const route = record === undefined ? undefined : hostRoute(record, nexthops)
-      if (route !== undefined) routes.push(route)
+      if (record === undefined) return
+      const { destination, metric, hop } = record
+      for (const { index, gateway, live } of readHops(message)) {
+        const object = hop.type === 'nexthop' && index === 0 ? nexthops.get(hop.id) : undefined
+        const told = object === undefined ? { index, gateway } : { index: object.index, gateway: object.gateway }
+        if (told.index !== 0) routes.push({ destination, metric, live, ...told })
+      }
     }
   })
   return { found: routes, weight }
@@ -112,14 +154,6 @@ async function dumpIfAny(connection: Connection, ask: Encode, begin: () => (mess
   } catch (error) {
     if (!isNothingThere(error)) throw error
   }
-}
-
-function hostRoute({ destination, metric, hop }: RouteRecord, nexthops: Nexthops): HostRoute | undefined {
-  if (hop.type === 'gateway') return { destination, metric, index: hop.index, gateway: hop.gateway }
-  if (hop.type === 'device') return { destination, metric, index: hop.index, gateway: undefined }
-  const nexthop = hop.type === 'nexthop' ? nexthops.get(hop.id) : undefined
-  if (nexthop === undefined || nexthop.index === 0) return undefined // groups, blackholes, what we have no word for
-  return { destination, metric, index: nexthop.index, gateway: nexthop.gateway }
 }
 
 /** rtnetlink(7): what is neither site nor universe nor link is of the host alone. */

@@ -67,6 +67,17 @@ export class Attributes {
     return bytes.length === 4 || bytes.length === 16 ? fromBytes(bytes) : undefined
   }
 
+  /** A gateway of another family than its route (struct rtvia { family u16, address }), else undefined. */
+  via(type: number): Address | undefined {
+    const bytes = this.#raw(type).subarray(2)
+    return bytes.length === 4 || bytes.length === 16 ? fromBytes(bytes) : undefined
+  }
+
+  /** The bytes of an attribute, in the buffer of its message; none when absent. */
+  bytes(type: number): Uint8Array {
+    return this.#raw(type)
+  }
+
   /** An Ethernet address; undefined when absent or of another size. */
   mac(type: number): Mac | undefined {
     const bytes = this.#raw(type)

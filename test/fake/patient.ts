@@ -89,16 +89,17 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
       new Map(wanted.filter((object) => object.kind === kind).map((object) => [keyOf(object), object])),
     ]),
   )
-  const link = { mac: undefined, up: true, carrier: true, loopback: false }
+  const link = { mac: undefined, up: true, carrier: true, loopback: false, kind: '' }
   return {
     hostId: 'own',
     network: {
       links: [
         { ...link, index: 2, name: 'eth0', mtu: 1500 },
-        { ...link, index: 3, name: 'flannel.1', mtu: 1450 },
+        { ...link, index: 3, name: 'flannel.1', mtu: 1450, kind: 'vxlan' },
       ],
       addresses: [{ index: 2, address: EXTERNAL.address, length: 24, scope: 'global', network: undefined }],
-      routes: [{ destination: '192.168.19.0/24' as Prefix, index: 2, gateway: undefined, metric: 0 }],
+      routes: [{ destination: '192.168.19.0/24' as Prefix, index: 2, gateway: undefined, metric: 0, live: true }],
+      asked: new Map(),
     },
     external: { value: EXTERNAL },
     kernel: states,
@@ -139,7 +140,10 @@ export function answering(facts: Facts): Facts['daemon'] {
       running:
         plan === undefined || own === undefined
           ? undefined
-          : { config: plan.configuration.text, own, peers: [...plan.peers.values()] },
+          : {
+              ...{ config: plan.configuration.text, own, peers: [...plan.peers.values()] },
+              interface: { name: EXTERNAL.name, address: EXTERNAL.address },
+            },
       ...{ firewallError: undefined, guardError: undefined, store: facts.store, health: [] },
     },
   }

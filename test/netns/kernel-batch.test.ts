@@ -96,6 +96,7 @@ test('the host as the choice of an interface wants it', async (t) => {
       metric: 5,
       index,
       gateway: ip('192.168.19.1'),
+      live: true,
     },
   )
 })

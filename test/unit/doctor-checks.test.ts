@@ -4,7 +4,7 @@ import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
 import { judge, mayBeOnItsWay, render } from '../../src/doctor/report.ts'
-import type { Prefix } from '../../src/ip/prefix.ts'
+import type { Address } from '../../src/ip/address.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
 import { OWN, PEER, answering, faults, lease, outcome, patient } from '../fake/patient.ts'
 
@@ -58,7 +58,7 @@ test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with 
     network: {
       ...patient().host.network,
       links: [...patient().host.network.links, { ...link(9), name: 'eth1' }],
-      routes: [{ destination: '192.168.19.122/32' as Prefix, index: 9, gateway: undefined, metric: 0 }],
+      asked: new Map([['192.168.19.122' as Address, { index: 9, source: undefined }]]),
     },
   }
   const [found] = faults('rp-filter', patient({ host: uplinks }))
@@ -68,7 +68,7 @@ test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with 
 })
 
 function link(index: number): Facts['host']['network']['links'][number] {
-  return { index, name: '', mtu: 1500, mac: undefined, up: true, carrier: true, loopback: false }
+  return { index, name: '', mtu: 1500, mac: undefined, up: true, carrier: true, loopback: false, kind: '' }
 }
 
 test('docker0: a bridge elsewhere is there by intent; no bridge is no fault', (t) => {

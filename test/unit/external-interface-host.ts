@@ -14,7 +14,7 @@ export const ip = (text: string): Address => known(parseAddress(text))
 
 export function link(index: number, name: string, more: Partial<HostLink> = {}): HostLink {
   const mac = parseMac(`02:00:00:00:00:${String(index).padStart(2, '0')}`)
-  return { index, name, mtu: 1500, mac, up: true, carrier: true, loopback: false, ...more }
+  return { index, name, mtu: 1500, mac, up: true, carrier: true, loopback: false, kind: '', ...more }
 }
 
 export function address(index: number, text: string, scope: HostAddress['scope'] = 'global'): HostAddress {
@@ -23,12 +23,13 @@ export function address(index: number, text: string, scope: HostAddress['scope']
   return { index, scope, ...own, network: alone ? undefined : prefixOf(own.address, own.length) }
 }
 
-export function route(destination: string, index: number, gateway?: string, metric = 0): HostRoute {
+export function route(destination: string, index: number, gateway?: string, metric = 0, live = true): HostRoute {
   return {
     destination: known(parsePrefix(destination)),
     index,
     gateway: gateway === undefined ? undefined : ip(gateway),
     metric,
+    live,
   }
 }
 
@@ -40,7 +41,7 @@ export const HOST: HostNetwork = {
     link(4, 'br0', { up: false }),
     link(5, 'empty0'),
     link(6, 'tiny0', { mtu: 118 }),
-    link(7, 'flannel.1', { mtu: 1450 }),
+    link(7, 'flannel.1', { mtu: 1450, kind: 'vxlan' }),
   ],
   addresses: [
     address(1, '127.0.0.1/8', 'host'),
@@ -69,4 +70,5 @@ export const HOST: HostNetwork = {
     route('fe80::/64', 2, undefined, 256),
     route('2001:db8:19::/64', 2, undefined, 256),
   ],
+  asked: new Map(),
 }

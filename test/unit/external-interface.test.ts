@@ -2,6 +2,7 @@ import test from 'ava'
 import type { ExternalInterface } from '../../src/backend.ts'
 import { OperatorError } from '../../src/errors.ts'
 import { type HostNetwork, type InterfaceWish, chooseExternalInterface } from '../../src/external-interface.ts'
+import type { RouteAnswer } from '../../src/external-interface/host.ts'
 import type { Family } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
 import { parsePrefix } from '../../src/ip/prefix.ts'
@@ -83,7 +84,13 @@ test('several -iface: the first that can be used, in the order given', (t) => {
 test('every -iface comes before any -iface-regex, and that before -iface-can-reach', (t) => {
   t.is(choose({ iface: ['enp0s8'], ifaceRegex: ['enp0s3'] }).name, 'enp0s8')
   t.is(choose({ iface: ['eth9'], ifaceRegex: ['enp0s3'], ifaceCanReach: ip('10.9.0.7') }).name, 'enp0s3')
-  t.is(choose({ iface: ['eth9'], ifaceRegex: ['^wlan'], ifaceCanReach: ip('10.9.0.7') }).name, 'enp0s8')
+  t.is(
+    choose(
+      { iface: ['eth9'], ifaceRegex: ['^wlan'], ifaceCanReach: ip('10.9.0.7') },
+      answering('10.9.0.7', { index: 3, source: undefined }),
+    ).name,
+    'enp0s8',
+  )
 })
 
 test('what was asked for and is not there is an error, never the default route', (t) => {
@@ -113,13 +120,52 @@ test('-iface-regex passes over what cannot be used, loopback and our own device'
   )
 })
 
-test('-iface-can-reach takes the longest prefix, then the lowest metric, then the address in the next hop', (t) => {
-  t.is(choose({ ifaceCanReach: ip('8.8.8.8') }).name, 'enp0s3')
-  t.is(choose({ ifaceCanReach: ip('10.50.2.1') }).name, 'enp0s8')
-  t.is(choose({ ifaceCanReach: ip('10.50.1.1') }).name, 'enp0s8')
-  const moved = HOST.addresses.map((own) => (own.address === ip('10.9.0.1') ? address(3, '172.30.0.1/24') : own))
-  const addresses = [...moved, address(3, '10.9.0.1/16')]
-  t.is(pick(choose({ ifaceCanReach: ip('10.50.2.1') }, { ...HOST, addresses })), 'enp0s8 10.9.0.1')
+/** The host with what its kernel answers when asked for the way to an address. */
+function answering(target: string, answer: RouteAnswer | string, host: HostNetwork = HOST): HostNetwork {
+  return { ...host, asked: new Map([[ip(target), answer]]) }
+}
+
+test('-iface-can-reach takes the device and the source that the kernel answers, whatever the main table says', (t) => {
+  const reach = (answer: RouteAnswer | string): string =>
+    pick(choose({ ifaceCanReach: ip('10.50.1.1') }, answering('10.50.1.1', answer)))
+  t.is(reach({ index: 2, source: ip('192.168.19.200') }), 'enp0s3 192.168.19.200')
+  t.is(reach({ index: 3, source: ip('10.9.7.1') }), 'enp0s8 10.9.7.1')
+  t.is(reach({ index: 3, source: undefined }), 'enp0s8 10.9.0.1')
+})
+
+test("-iface-can-reach without a way is refused with the kernel's own word, and never guessed", (t) => {
+  const ifaceCanReach = ip('8.8.8.8')
+  for (const word of ['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL', 'stays on this host']) {
+    const message = refusal({ ifaceCanReach }, answering('8.8.8.8', word))
+    t.is(message, `-iface-can-reach: no route to 8.8.8.8 (${word}): ${THIS_HOST}`)
+  }
+  t.regex(
+    refusal({ ifaceCanReach }, answering('8.8.8.8', { index: 99, source: undefined })),
+    /no route to 8\.8\.8\.8: /,
+  )
+})
+
+const hops = (...parts: readonly (readonly [index: number, live: boolean])[]): HostNetwork => ({
+  ...HOST,
+  routes: parts.map(([index, live]) => route('0.0.0.0/0', index, undefined, 0, live)),
+})
+
+test('a default route of several hops: the first whose device lives, whichever the kernel picks for one address', (t) => {
+  t.is(choose({}, hops([3, true], [2, true])).name, 'enp0s8')
+  t.is(choose({}, hops([3, false], [2, true])).name, 'enp0s3')
+  const asked = hops([3, true], [2, true])
+  t.is(choose({}, answering('192.0.2.1', { index: 2, source: undefined }, asked)).name, 'enp0s8')
+  t.is(choose({}, hops([3, false], [2, false])).name, 'enp0s8', 'better than none')
+})
+
+test('of several default routes the one that the kernel takes now; one that is not in the main table when there is no other', (t) => {
+  const answer = { index: 3, source: undefined }
+  t.is(choose({}, answering('192.0.2.1', answer)).name, 'enp0s8', 'the first is dead, the kernel goes on to the next')
+  const elsewhere = { ...HOST, routes: HOST.routes.filter(({ destination }) => !destination.endsWith('/0')) }
+  t.is(choose({}, answering('192.0.2.1', answer, elsewhere)).name, 'enp0s8', 'by a policy rule')
+  // A VPN that covers everything by two halves, or by a rule, is not where the hosts reach each other.
+  t.is(choose({}, answering('192.0.2.1', { index: 6, source: undefined })).name, 'enp0s3')
+  t.regex(refusal({}, answering('192.0.2.1', 'ENETUNREACH', elsewhere)), /^no default route for IPv4/)
 })
 
 test('-iface-can-reach of an own address is its interface, not loopback', (t) => {
@@ -164,12 +210,12 @@ test('no default route: the error says how to do without', (t) => {
   const routes = HOST.routes.filter(({ destination }) => !destination.endsWith('/0'))
   const message = refusal({}, { ...HOST, routes })
   t.is(message, `no default route for IPv4: name the interface between the hosts with -iface: ${THIS_HOST}`)
-  t.regex(refusal({}, { links: [], addresses: [], routes: [] }), /this host has no interfaces$/)
+  t.regex(refusal({}, { links: [], addresses: [], routes: [], asked: new Map() }), /this host has no interfaces$/)
 })
 
 test('an error lists a dozen interfaces at most', (t) => {
   const links = Array.from({ length: 300 }, (_, index) => link(index + 1, `veth${index}`))
-  const message = refusal({ iface: ['eth0'] }, { links, addresses: [], routes: [] })
+  const message = refusal({ iface: ['eth0'] }, { links, addresses: [], routes: [], asked: new Map() })
   t.true(message.endsWith('veth11 and 288 more'), message)
 })
 

@@ -18,7 +18,7 @@ export const overlapCheck: Check = {
     const { range } = configuration
     if ('unknown' in host.external) return { unchecked: host.external.unknown }
     const faults: Fault[] = []
-    const overlap = overlapWith(range, host.network, host.external.value.index, (name) => /^flannel\.\d+$/.test(name))
+    const overlap = overlapWith(range, host.network, host.external.value.index)
     if (overlap !== undefined) {
       const [cause = overlap, why = ''] = overlap.split(': peers')
       const fix = 'choose another Network (flanneld config set), or take that address off this host'

@@ -2,7 +2,6 @@
 import { ownSelf } from '../../host-plan.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
-import { routeTo } from '../../external-interface/host.ts'
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
 import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
@@ -83,8 +82,10 @@ function reversePathOutcome({ host, target, probes }: Facts, { wanted, configura
       faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
       continue
     }
-    const back = routeTo(host.network, peer.publicAddress)?.link.name
-    // A routing policy may know better than the main table: who answers is not dropped.
+    const way = host.network.asked.get(peer.publicAddress)
+    const index = typeof way === 'object' ? way.index : undefined
+    const back = host.network.links.find((link) => link.index === index)?.name
+    // What is routed may still be asymmetric on purpose: who answers is not dropped.
     if (back !== undefined && back !== external.name && strict(external.name) && !answers.has(subnet)) {
       const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${back}`
       faults.push(fault(external.name, proof))
