@@ -81,6 +81,7 @@ for (const type of ['vxlan', 'host-gw']) {
     const start = Date.now()
     await waitFor('whole', async () => (await kernelText(a.host)).ours === before)
     const ms = Date.now() - start
+    t.pass()
     await waitFor('pings after it', () => pings.received() > last.received + 5)
     await pings.stop()
     const promise = 'whole within 1 s'
@@ -120,6 +121,7 @@ test.serial('D10: Backend.MTU changes: devices and subnet.env follow', async (t)
       await waitFor('subnet.env', async () => (await subnetEnv(node.host))['FLANNEL_MTU'] === String(mtu))
     }
     const ms = Date.now() - start
+    t.pass()
     await record({
       fault: `Backend.MTU changed to ${outer}`,
       promise: 'devices and subnet.env follow within 5 s',

@@ -206,7 +206,8 @@ test('D6 D7: bad leases that come later, are renewed and go again: nothing of th
     .output()
     .split('\n')
     .slice(lines - 1)
-    .filter((line) => line !== '')
+    // The peers here exist in etcd alone: a probe that finds them silent says so in its own time.
+    .filter((line) => line !== '' && !line.includes(' probe.ts:'))
   t.is(news.length, 1, news.join('\n'))
   t.regex(news[0] ?? '', /peer 10\.2\.204\.0\/24 left/)
   t.is((await daemon.stop()).code, 0)
