@@ -1,5 +1,6 @@
 // Conditions of this host that stand until they are over: what an operator should see for as long as it holds.
 // Invariants: one condition a code; only a `fault` changes the verdict; a condition costs no I/O and never throws.
+import { printable } from './plain-text.ts'
 
 /** `note`: nothing to do. `warning`: something to look at, traffic is as it should be. `fault`: the host is degraded. */
 export type Level = 'note' | 'warning' | 'fault'
@@ -21,6 +22,10 @@ export interface Condition extends ConditionText {
   readonly since: number
 }
 
+/** Characters kept of what is said: others may have written part of it. */
+const MOST_GIST = 120
+const MOST_TEXT = 1000
+
 /** Worst first. */
 const ORDER: readonly Level[] = ['fault', 'warning', 'note']
 
@@ -28,7 +33,8 @@ export class Conditions {
   readonly #held = new Map<string, Condition>()
 
   /** States a condition. True when it is new, or says something else than before: the time to log it. */
-  set(code: string, said: ConditionText): boolean {
+  set(code: string, given: ConditionText): boolean {
+    const said = { ...given, gist: printable(given.gist, MOST_GIST), text: printable(given.text, MOST_TEXT) }
     const before = this.#held.get(code)
     const same = before !== undefined && before.level === said.level && before.text === said.text
     // A condition that gets better or worse is still the one that began then.

@@ -1,5 +1,5 @@
 // The errors an operator may read. Wording: lower case, `what: subject: why`, with the offending value.
-import { MOST_LINE, cut, visible } from './plain-text.ts'
+import { MOST_LINE, cut, printable, visible } from './plain-text.ts'
 
 /** Something the operator has to mend (a flag, a file, a config): printed as one line, without a stack. */
 export class OperatorError extends Error {
@@ -37,6 +37,9 @@ export class KernelError extends Error {
 /** Why etcd did not answer as wanted, as one of few causes a person can act on. */
 export type EtcdCause = 'unreachable' | 'tls' | 'auth' | 'deadline' | 'unavailable' | 'refused'
 
+/** Characters kept of what a server answers. */
+const MOST_DETAIL = 1000
+
 /** A call to etcd failed. `endpoint` is a URL without credentials. */
 export class EtcdError extends Error {
   override readonly name = 'EtcdError'
@@ -44,7 +47,7 @@ export class EtcdError extends Error {
   readonly endpoint: string
 
   constructor(why: EtcdCause, endpoint: string, detail: string) {
-    super(`etcd: ${endpoint}: ${detail}`)
+    super(`etcd: ${endpoint}: ${printable(detail, MOST_DETAIL)}`)
     this.why = why
     this.endpoint = endpoint
   }

@@ -121,7 +121,15 @@ export class Events {
   #tell(event: Omit<HappenedEvent, 'id' | 'at'>): void {
     const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
     this.#kept.push(told)
-    if (this.#kept.length > this.#limits.kept) this.#kept.shift()
+    if (this.#kept.length > this.#limits.kept) this.#kept.splice(oldestOfMost(this.#kept), 1)
     for (const listener of this.#listeners) listener(told)
   }
+}
+
+/** Where the oldest event stands of the kind there are most of: a kind that comes without end drives out itself alone. */
+function oldestOfMost(events: readonly HappenedEvent[]): number {
+  const counts = new Map<HappenedEvent['kind'], number>()
+  for (const { kind } of events) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  return events.findIndex(({ kind }) => counts.get(kind) === most)
 }

@@ -13,7 +13,7 @@ import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import { type PeerRules, type PeerStep, PeerTable } from './lease/peers.ts'
-import type { Log } from './log.ts'
+import { type Log, printable } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import { PeerNews } from './peer-news.ts'
@@ -137,7 +137,7 @@ class Follower {
       const why = refusesChange(running, next, overlay.inputs.subnet) ?? (await this.#parts.obstacleTo(next))
       if (why !== undefined) throw new Error(why)
       for (const warning of next.warnings) this.#configLog.warn(warning)
-      this.#configLog.info(`network config changed: ${text.replaceAll(/\s+/g, ' ')}`)
+      this.#configLog.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
       await overlay.update({ configuration: next })
       this.#refusedConfig = undefined
       return true

@@ -1,6 +1,7 @@
 // Log lines in klog's form on stderr: `I0520 02:24:57.594377    2463 main.go:499] text`.
 // The file named is the part of the daemon that speaks ("lease", "kernel"); the number is the caller's line in the program
-// as it runs. Invariant: one call, one line.
+// as it runs. Invariants: one call, one line; whatever others make happen, a bounded number of lines.
+import { type BudgetLimits, LineBudget } from './line-budget.ts'
 import { printable } from './plain-text.ts'
 
 export { printable } from './plain-text.ts'
@@ -21,27 +22,82 @@ export type Severity = 'I' | 'W' | 'E'
 /** Is told each line but those of debug. */
 export type Hear = (part: string, severity: Severity, text: string) => void
 
+/** Limits of the lines that one place in the program, and all of it, may write: others can make some happen at will. */
+const LIMITS: BudgetLimits = {
+  each: { burst: 300, everyMs: 2_000 },
+  all: { burst: 3_000, everyMs: 200 },
+  subjects: 200,
+  sumMs: 60_000,
+}
+
 /** A log that writes klog lines through `write` (whole lines, with the newline). */
 export function createLog(
   part: string,
   verbosity: number,
   write: (line: string) => void,
   heard: readonly Hear[] = [],
+  limits: BudgetLimits = LIMITS,
 ): Log {
-  const line = (severity: Severity, text: string, listeners = heard): void => {
-    for (const hear of listeners) hear(part, severity, printable(text))
-    const head = `${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${callerLine()}]`
-    write(`${head} ${printable(text)}\n`)
+  return new Lines(verbosity, write, limits).part(part, heard)
+}
+
+/** Where the lines of all parts come together. */
+class Lines {
+  readonly #verbosity: number
+  readonly #write: (line: string) => void
+  readonly #budget: LineBudget
+  /** The last line withheld of each place, until the next sum. */
+  readonly #last = new Map<string, { readonly line: Line; readonly heard: readonly Hear[] }>()
+
+  constructor(verbosity: number, write: (line: string) => void, limits: BudgetLimits) {
+    this.#verbosity = verbosity
+    this.#write = write
+    this.#budget = new LineBudget(limits, ({ bySubject }) => this.#sumUp(bySubject))
   }
-  return {
-    info: (text) => line('I', text),
-    warn: (text) => line('W', text),
-    error: (text) => line('E', text),
-    debug: (level, text) => {
-      if (level <= verbosity) line('I', text, [])
-    },
-    part: (name, hear) => createLog(name, verbosity, write, hear === undefined ? heard : [...heard, hear]),
+
+  part(part: string, heard: readonly Hear[]): Log {
+    const say = (severity: Severity, text: string): void =>
+      this.#say({ part, severity, at: callerLine(), text: printable(text) }, heard)
+    return {
+      info: (text) => say('I', text),
+      warn: (text) => say('W', text),
+      error: (text) => say('E', text),
+      debug: (level, text) => {
+        // Wanted by whoever gave -v: never withheld.
+        if (level <= this.#verbosity) this.#print({ part, severity: 'I', at: callerLine(3), text: printable(text) }, [])
+      },
+      part: (name, hear) => this.part(name, hear === undefined ? heard : [...heard, hear]),
+    }
   }
+
+  #say(line: Line, heard: readonly Hear[]): void {
+    const place = `${line.severity} ${line.part} ${line.at}`
+    if (this.#budget.allows(place)) this.#print(line, heard)
+    else if (this.#last.has(place) || this.#last.size < LIMITS.subjects) this.#last.set(place, { line, heard })
+  }
+
+  #sumUp(withheld: ReadonlyMap<string, number>): void {
+    for (const [place, { line, heard }] of this.#last) {
+      const text = `${line.text} (and ${(withheld.get(place) ?? 1) - 1} more lines of this kind, withheld)`
+      this.#print({ ...line, text }, heard)
+    }
+    this.#last.clear()
+  }
+
+  #print({ part, severity, at, text }: Line, heard: readonly Hear[]): void {
+    for (const hear of heard) hear(part, severity, text)
+    const place = at.slice(0, at.indexOf(':'))
+    this.#write(`${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${place}] ${text}\n`)
+  }
+}
+
+/** A line before it is written. */
+interface Line {
+  readonly part: string
+  readonly severity: Severity
+  /** Line and column of the caller. */
+  readonly at: string
+  readonly text: string
 }
 
 /** klog's time stamp, local time: `0520 02:24:57.594377`. */
@@ -52,9 +108,9 @@ function stamp(now: Date): string {
   return `${two(now.getMonth() + 1)}${two(now.getDate())} ${time}.${micro}`
 }
 
-/** The line in the running program of the function that called the log. */
-function callerLine(): number {
-  // Frames: Error, callerLine, line, the log's own method, the caller.
-  const frame = new Error().stack?.split('\n')[4] ?? ''
-  return Number(/:(\d+):\d+\)?$/.exec(frame)?.[1] ?? 0)
+/** Where in the running program the log was called, as `line:column`; `frame` is that of the caller in the stack. */
+function callerLine(frame = 4): string {
+  // Frames: Error, callerLine, say, the log's own method, the caller.
+  const text = new Error().stack?.split('\n')[frame] ?? ''
+  return /:(\d+:\d+)\)?$/.exec(text)?.[1] ?? '0:0'
 }

@@ -11,6 +11,7 @@ import { type Log, createLog } from './log.ts'
 import { endOnSignals, handleSignals } from './signals.ts'
 import { newStop } from './stop.ts'
 import { type Options, UsageError, parseOptions, usage } from './options.ts'
+import { printableLines } from './plain-text.ts'
 
 /** SIGTERM has to end the process within 2 s, whatever is under way (P2). */
 const STOP_MS = 1500
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
   if (asked.kind === 'help') out(asked.text)
   else if (asked.kind === 'version') out(`flanneld ${pkg.version}\n`)
   else {
-    const err = (text: string): void => void process.stderr.write(text)
+    const err = (text: string): void => void process.stderr.write(printableLines(text))
     const status = await runVerb(asked.verb, asked.args, {
       ...{ env: process.env, out, err, screen: process.stdout.isTTY },
     })
@@ -118,7 +119,7 @@ main().then(
   },
   (error: unknown) => {
     const usageError = error instanceof UsageError
-    tell(usageError ? `${error.message}\n\n${usage()}`.trimEnd() : fatal(error))
+    tell(usageError ? `${printableLines(error.message)}\n\n${usage()}`.trimEnd() : printableLines(fatal(error)))
     process.exit(usageError ? 2 : 1)
   },
 )

@@ -16,7 +16,7 @@ const BLANK = /\p{Cc}+|[\p{Zl}\p{Zp}\p{Zs}]/gu
  * zero-width ones among them), lone surrogates, what is private or not assigned, and scripts written from right to left.
  */
 const HIDDEN =
-  /[\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/gu
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/gu
 
 const FLOOD = new RegExp(`(\\p{M}{${MOST_MARKS}})\\p{M}+`, 'gu')
 
@@ -27,12 +27,20 @@ const PLAIN = /^[ -~]*$/
 export function printable(text: string, most = MOST_LINE): string {
   const kept = cut(text, most)
   if (PLAIN.test(kept)) return kept.trimEnd()
-  return cut(visible(kept.replace(BLANK, ' ').replace(FLOOD, '$1')), most).trimEnd()
+  return cut(visible(kept.replace(BLANK, ' ')), most).trimEnd()
 }
 
-/** Text with hidden characters written as `\u202e`. */
+/** A text of several lines, each printable. */
+export function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n')
+}
+
+/** Text with hidden characters written as `\u202e`, and no more marks on a letter than a script needs. */
 export function visible(text: string): string {
-  return text.replace(HIDDEN, escaped)
+  return text.replace(FLOOD, '$1').replace(HIDDEN, escaped)
 }
 
 /** Text of at most `most` UTF-16 units; one that was longer ends in dots. No character is cut in two. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import { OperatorError, messageOf } from '../errors.ts'
 import { UsageError } from '../options.ts'
+import { printableLines } from '../plain-text.ts'
 import type { Comparison, ConfigVerdict, ConfigWritten, StoredConfig } from '../stored-config.ts'
 import { type AskedVerb, askedOf } from './asked.ts'
 import { columns } from './columns.ts'
@@ -112,7 +113,7 @@ async function set(
 export function renderVerdict(verdict: ConfigVerdict & { readonly valid: true }): string {
   const { warnings, compared, trouble } = verdict
   const told = compared === null ? `not compared with what is stored: ${trouble ?? ''}\n` : renderChange(compared)
-  return [...warnings.map((warning) => `→ ${warning}\n`), told].join('')
+  return printableLines([...warnings.map((warning) => `→ ${warning}\n`), told].join(''))
 }
 
 function renderChange({ changes, leases, moving, notes, same, revision }: Comparison): string {

@@ -2,6 +2,7 @@
 import { newStop } from '../stop.ts'
 import { askControl, controlPath, followControl } from '../control.ts'
 import type { HappenedEvent } from '../events.ts'
+import { printable } from '../plain-text.ts'
 import { askedOf } from './asked.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -50,7 +51,7 @@ function down(err: (text: string) => void): number {
 
 /** "2026-11-21 09:12:07 ! repair   text", local time. Pure. */
 export function renderEvent({ at, kind, bad, text }: HappenedEvent): string {
-  return `${stamp(new Date(at))} ${bad ? '!' : ' '} ${kind.padEnd(8)}  ${text}`
+  return `${stamp(new Date(at))} ${bad ? '!' : ' '} ${kind.padEnd(8)}  ${printable(text)}`
 }
 
 function stamp(at: Date): string {

@@ -1,6 +1,6 @@
 // `flanneld leases`: who has which subnet and until when, what is reserved, what is free.
 import type { LeaseLine, LeaseView } from '../lease-view.ts'
-import { printable } from '../log.ts'
+import { printable } from '../plain-text.ts'
 import { span } from '../span.ts'
 import { askedOf } from './asked.ts'
 import { columns } from './columns.ts'
@@ -31,7 +31,7 @@ export function renderLeases({ leases: lines, subnets, trouble, shutOut }: Lease
   const table = lines.length === 0 ? '' : columns([heading, ...lines.map(rowOf)])
   const out =
     shutOut.length === 0 ? '' : `shut out: ${shutOut.join(', ')}; flanneld readmit PUBLIC-IP lets one in again\n`
-  if (subnets === null) return `${table}${out}${trouble}\n`
+  if (subnets === null) return `${table}${out}${printable(trouble)}\n`
   const { total, used, reserved, next } = subnets
   const rest = next === null ? 'none free' : `next free ${next}`
   return `${table}${out}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
@@ -42,7 +42,5 @@ function rowOf(line: LeaseLine): readonly string[] {
   const end = kind === 'reservation' ? 'never' : expiresIn === null ? '-' : span(expiresIn)
   const place = subnet6 === null ? subnet : `${subnet} ${subnet6}`
   const notes = [own ? 'this host' : '', note].filter((text) => text !== '')
-  return [place, publicAddress ?? '-', type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')].map(
-    (word) => printable(word),
-  )
+  return [place, publicAddress ?? '-', type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')]
 }

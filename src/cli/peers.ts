@@ -2,7 +2,6 @@
 // daemon; where none answers, etcd when that is named, else what is left in the kernel.
 import { askControl, controlPath } from '../control.ts'
 import type { LeaseLine } from '../lease-view.ts'
-import { printable } from '../log.ts'
 import type { Environment } from '../options.ts'
 import { type PeerView, UNPROBED, isTrouble, worstFirst } from '../peer-view.ts'
 import { span } from '../span.ts'
@@ -86,7 +85,7 @@ function rowOf(peer: PeerView, now: number): readonly string[] {
     pathMtu === null ? '-' : `${pathMtu}${cause === 'path-mtu' ? ' !' : ''}`,
     since === null ? '-' : span((now - since) / 1000).replaceAll(' ', ''),
     note,
-  ].map((word) => printable(word))
+  ]
 }
 
 /** "0%", "<1%", "3%": what is lost is never shown as nothing. */

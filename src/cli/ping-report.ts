@@ -4,6 +4,7 @@ import type { Lane } from '../probe/path.ts'
 import type { Tallies } from '../probe/plan.ts'
 import type { PathView } from '../probe/routes.ts'
 import { SMALL, type Tally, countOf, passes } from '../probe/tally.ts'
+import { printable } from '../plain-text.ts'
 import { columns } from './columns.ts'
 
 /** One way of asking. Null is what is not known. */
@@ -66,7 +67,7 @@ export function renderPing(report: PingReport): string {
     rowOf(via === 'direct' ? 'directly' : 'to its host', underlay),
   ]
   const next = state === 'up' && note === '' ? '' : `  → Run: flanneld doctor ${subnet}\n`
-  return `${verdict}\n${columns(rows)}${next}`
+  return `${printable(verdict)}\n${columns(rows)}${next}`
 }
 
 function rowOf(name: string, { source, destination, sent, answered, rttMs, full, largest }: LaneReport): string[] {

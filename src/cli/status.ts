@@ -9,6 +9,7 @@ import { pause } from '../etcd/wait.ts'
 import type { Environment, Options } from '../options.ts'
 import type { LeaseView } from '../lease-view.ts'
 import { span } from '../span.ts'
+import { printable } from '../plain-text.ts'
 import { factsOf, headline, reasonLines } from '../status-text.ts'
 import type { Status } from '../status.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../subnet-env.ts'
@@ -138,7 +139,9 @@ export function render({ verdict, status: found, file, left, etcd }: Seen, now: 
   const facts = found === undefined ? downFacts(file, left, etcd) : factsOf(found, now)
   const width = Math.max(8, ...facts.map(({ label }) => label.length))
   const lines = facts.map(({ label, text }) => `${label.padEnd(width)} ${text}`)
-  return [head, ...[...lines, ...reasonLines(verdict)].map((line) => `  ${line}`), ''].join('\n')
+  return [head, ...[...lines, ...reasonLines(verdict)].map((line) => `  ${line}`), '']
+    .map((line) => printable(line))
+    .join('\n')
 }
 
 function downFacts(

@@ -1,4 +1,5 @@
 // What doctor says: every check's outcome, the verdict over them, as values and as text. Pure.
+import { printable } from '../plain-text.ts'
 import type { Facts } from './facts.ts'
 import type { Check, Fault, Outcome } from './finding.ts'
 
@@ -81,5 +82,5 @@ export function render({ verdict, peer, checks }: DoctorReport, all: boolean): s
   } else {
     lines.push(`ok: ${of('ok').map(({ name }) => name).join(', ') || 'nothing'}`) // prettier-ignore
   }
-  return `${lines.join('\n')}\n`
+  return `${lines.map((line) => printable(line)).join('\n')}\n`
 }

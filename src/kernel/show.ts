@@ -1,8 +1,14 @@
 // An object in iproute2's words, for log lines: what `ip` or `bridge` would print of it, or take to make it.
+import { printable } from '../log.ts'
 import type { KernelObject, RouteTarget } from './state.ts'
 
 /** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */
 export function show(object: KernelObject): string {
+  // Names of devices may hold anything but a slash and white space.
+  return printable(worded(object))
+}
+
+function worded(object: KernelObject): string {
   switch (object.kind) {
     case 'link': {
       const { name, vni, local, underlay, port, mtu, mac, learning, gbp, up } = object

@@ -43,3 +43,18 @@ function place({ subnetMin, subnetMax, subnetLen }: SubnetRange): string {
 export function refusedBug(key: string, why: string): string {
   return `lease refused: ${printable(key, 120)}: bug: ${why}`
 }
+
+/** Lines that are remembered, so as to say each once. */
+const MOST_SAID = 500
+
+/** What was said already. Others' words are in some lines: of more than are remembered, one may be said again. */
+export class SaidOnce {
+  readonly #said = new Set<string>()
+
+  isNew(line: string): boolean {
+    if (this.#said.has(line)) return false
+    if (this.#said.size >= MOST_SAID) this.#said.clear()
+    this.#said.add(line)
+    return true
+  }
+}

@@ -6,7 +6,7 @@ import { EtcdError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../portions.ts'
 import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
-import { duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
+import { SaidOnce, duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
 import { LEASE_SECONDS } from './lease.ts'
@@ -67,7 +67,7 @@ class Acquisition {
   /** An etcd lease granted for a claim that did not succeed yet. */
   #granted: string | undefined
   /** Lines said already. */
-  readonly #said = new Set<string>()
+  readonly #said = new SaidOnce()
   /** Keys of the last reading. */
   #seen = 0
 
@@ -222,8 +222,7 @@ class Acquisition {
 
   /** Says each line once; lines of one `kind` count as the same. */
   say(severity: 'warn' | 'error', text: string, kind = text): void {
-    if (!this.#said.has(kind)) this.#options.log[severity](text)
-    this.#said.add(kind)
+    if (this.#said.isNew(kind)) this.#options.log[severity](text)
   }
 
   /** Says so when the key we held is another host's now. */

@@ -1,6 +1,7 @@
 // One JSON object of the network config, read the way Go reads it: keys in any case, null like absent, types strict.
 import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
+import { printable } from '../log.ts'
 import { suggestion } from '../nearest.ts'
 
 /** A section that can also be asked for texts and for whether a key is there. */
@@ -62,12 +63,16 @@ export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly s
     if (!knownKeys.some((known) => known.toLowerCase() === folded)) {
       warnings.push(`${name}: unknown key, ignored${suggestion(key, knownKeys)}`)
     } else if (earlier !== undefined) {
-      warnings.push(`${name}: the same key as ${earlier}: the last one counts`)
+      warnings.push(`${name}: the same key as ${printable(earlier, MOST_KEY)}: the last one counts`)
     }
   }
   return warnings
 }
 
+/** Characters that are shown of a key: nobody's keys are longer. */
+const MOST_KEY = 60
+
 function pathOf(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`
+  const name = printable(key, MOST_KEY)
+  return path === '' ? name : `${path}.${name}`
 }

@@ -1,7 +1,13 @@
 // Text of others on its way to a log, a table or a page.
 import test from 'ava'
 import fc from 'fast-check'
+import { BACKENDS } from '../../backends/index.ts'
 import { columns } from '../../src/cli/columns.ts'
+import { renderEvent } from '../../src/cli/events.ts'
+import { Conditions } from '../../src/conditions.ts'
+import { readConfiguration } from '../../src/configuration.ts'
+import { render as renderDoctor } from '../../src/doctor/report.ts'
+import { EtcdError } from '../../src/errors.ts'
 import { cut, printable, widthOf } from '../../src/plain-text.ts'
 
 const nasty = fc.string({
@@ -60,4 +66,24 @@ test('a table keeps its width whatever is in it', (t) => {
     { numRuns: 2_000 },
   )
   t.deepEqual(['abc', 'e\u0301', '東京', '\u{1f600}', 'é'].map(widthOf), [3, 1, 4, 2, 1])
+})
+
+test('what foreign words stand in keeps its lines: status, doctor, leases, events, config', (t) => {
+  const foreign = 'x\u202e\u2028\n\u001b[2J\u200b' + '\u0301'.repeat(100)
+  const hidden = /[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?!\n)\p{Cc}|\p{M}{3}/u
+  const fault = { level: 'bad', cause: foreign, fix: foreign, proof: foreign } as const
+  const check = { name: 'lease', about: '', level: 'bad', note: '', faults: [fault] } as const
+  const doctor = renderDoctor({ verdict: 'broken', code: 2, peer: null, checks: [check] }, true)
+  const event = renderEvent({ id: 1, at: 0, kind: 'peer', bad: true, text: foreign })
+  const conditions = new Conditions()
+  conditions.set('x', { level: 'fault', gist: foreign, text: foreign, run: null })
+  const [held] = conditions.all
+  const config = t.throws(() => readConfiguration(JSON.stringify({ Network: foreign }), BACKENDS))?.message ?? ''
+  const keys = readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', [foreign]: 1 }), BACKENDS).warnings
+  for (const text of [doctor, event, held?.gist, held?.text, config, ...keys]) t.notRegex(text ?? '\n\0', hidden)
+  t.is(event.split('\n').length, 1)
+  const plain = { ...check, faults: [{ level: 'bad', cause: 'x', fix: 'x', proof: 'x' }] } as const
+  const same = renderDoctor({ verdict: 'broken', code: 2, peer: null, checks: [plain] }, true)
+  t.is(doctor.split('\n').length, same.split('\n').length)
+  t.is(new EtcdError('refused', 'http://a:1', foreign).message.split('\n').length, 1)
 })
