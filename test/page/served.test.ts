@@ -56,7 +56,8 @@ test('text of a lease is text: no markup, no script, no request comes of it', as
   ])
   await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const { page, complaints } = await openPage(await startBrowser(t, host))
-  await page.locator('#leases').getByText(evil).waitFor()
+  // What others write is cut, so that tables keep their width.
+  await page.locator('#leases').getByText(evil.slice(0, 20)).waitFor()
   await page.getByRole('rowheader', { name: '<b>10.2.8.0-24<b>' }).waitFor()
   t.is(await page.locator('img, b, body script').count(), 0)
   t.regex(await page.title(), /^\w+ · 10\.2\./)
