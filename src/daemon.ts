@@ -2,6 +2,7 @@
 import type { AnyBackend } from './backend.ts'
 import { DockerBridge } from './docker-bridge.ts'
 import type { Snapshot } from './etcd/store.ts'
+import { watchAlarms } from './etcd-alarms.ts'
 import { storeOf } from './open-store.ts'
 import { createFirewall } from './firewall/firewall.ts'
 import { createGuard } from './firewall/guard.ts'
@@ -64,6 +65,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
+  void watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal })
   const configuration = await awaitConfiguration({
     store,
     kernel,

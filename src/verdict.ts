@@ -119,7 +119,7 @@ function conflicts({ kernel }: Status): readonly Reason[] {
   }))
 }
 
-function store({ store: etcd, lease: own, ready }: Status, now: number): readonly Reason[] {
+function store({ store: etcd, lease: own, ready, conditions }: Status, now: number): readonly Reason[] {
   const { endpoints, connected, since, error, certificateEnds } = etcd
   const reasons: Reason[] = []
   const check = checkEtcd(endpoints.map(({ url }) => url))
@@ -129,7 +129,11 @@ function store({ store: etcd, lease: own, ready }: Status, now: number): readonl
     const text = `etcd is not watched${forHow}${why}; forwarding goes on as it is`
     reasons.push({ gist: 'etcd out of sight', text, run: check })
   } else if (ready) {
-    const down = endpoints.filter(({ health }) => health === 'silent' || health === 'unhealthy')
+    // A member with an alarm answers, and says no more than that (etcd 3.4: not even that); the condition does.
+    const alarmed = conditions.some(({ code }) => code === 'etcd-alarm')
+    const ails = ({ health, detail }: (typeof endpoints)[number]): boolean =>
+      health === 'silent' || (health === 'unhealthy' && !(alarmed && /^(ALARM |$)/.test(detail)))
+    const down = endpoints.filter(ails)
     const [gist, after] =
       down.length < endpoints.length
         ? ['an etcd member is down', 'the others serve']

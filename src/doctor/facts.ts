@@ -2,6 +2,7 @@
 // Invariant: no secret is in here; a password is not even gathered.
 import type { ExternalInterface } from '../backend.ts'
 import type { EtcdCause } from '../errors.ts'
+import type { Alarm } from '../etcd/alarms.ts'
 import type { HostNetwork } from '../external-interface/host.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelState, Kind } from '../kernel/state.ts'
@@ -60,6 +61,8 @@ export interface StoreFacts {
   readonly content: StoreContent | undefined
   /** Why there is no content. */
   readonly error: string | undefined
+  /** Alarms of etcd; absent when it could not be asked. */
+  readonly alarms?: readonly Alarm[] | undefined
 }
 
 /** What is stored. */

@@ -2,6 +2,7 @@
 // Invariant: fresh connections, so that what is found is what a daemon starting now would find; ends within ten seconds where
 // etcd is quick or silent, and within a minute where it answers, but slowly.
 import { EtcdError, messageOf } from '../errors.ts'
+import type { Alarm } from '../etcd/alarms.ts'
 import { openStore } from '../etcd/client.ts'
 import type { StoreOptions } from '../etcd/endpoints.ts'
 import type { Entry, Store } from '../etcd/store.ts'
@@ -33,12 +34,17 @@ export async function readStore(
   const first = endpoints.find(({ error }) => error !== undefined)?.error?.text
   if (answering.length === 0) return { endpoints, content: undefined, error: first ?? 'no endpoint is given' }
   try {
-    const reading = withStore(storeOptions(options, answering), (store) => readContent(store, options, isOwn))
+    let alarms: readonly Alarm[] | undefined
+    const reading = withStore(storeOptions(options, answering), async (store) => {
+      // First of all: under an alarm the rest may be refused.
+      alarms = await store.alarms().catch(() => undefined)
+      return readContent(store, options, isOwn).catch((thrown: unknown) => messageOf(thrown))
+    })
     const slowest = Math.max(...endpoints.map(({ roundTripMs = 0 }) => roundTripMs))
     const limit = Math.round(Math.min(CONTENT_MOST_MS, Math.max(CONTENT_MS, slowest * CONTENT_TRIPS)))
     const content = await unlessAborted(reading, AbortSignal.timeout(limit))
-    const error = content === undefined ? `not read within ${Math.round(limit / 1000)} s` : undefined
-    return { endpoints, content, error }
+    if (typeof content === 'object') return { endpoints, content, error: undefined, alarms }
+    return { endpoints, content: undefined, error: content ?? `not read within ${Math.round(limit / 1000)} s`, alarms }
   } catch (error) {
     return { endpoints, content: undefined, error: messageOf(error) }
   }

@@ -4,6 +4,7 @@
 import type { Interceptor } from '@grpc/grpc-js'
 import type { Etcd3, ICompare, IKeyValue, IRequestOp } from 'etcd3'
 import { type EtcdError, messageOf } from '../errors.ts'
+import { type Alarm, alarmsIn } from './alarms.ts'
 import { Connection, requireLeader } from './connection.ts'
 import type { StoreOptions } from './endpoints.ts'
 import { isTooLarge } from './failure.ts'
@@ -131,6 +132,11 @@ class EtcdStore implements Store, WatchSource {
       if (/has been compacted|is a future revision/.test(messageOf(error))) return undefined
       throw error
     }
+  }
+
+  async alarms(): Promise<readonly Alarm[]> {
+    const { errors } = await this.#connection.call((client) => client.maintenance.status(), TWICE)
+    return alarmsIn(errors)
   }
 
   async open(): Promise<WatchStream> {

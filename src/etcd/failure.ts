@@ -11,6 +11,7 @@ import {
   GRPCUnavailableError,
 } from 'etcd3'
 import { EtcdError, type EtcdCause, messageOf } from '../errors.ts'
+import { type Alarm, shortTextOf } from './alarms.ts'
 
 const TLS = /certificate|SSL routines|TLS|EPROTO|altnames|self.signed|unable to verify|wrong version number/i
 const AUTH = /etcdserver: (user name|authentication|invalid auth|auth|permission|root|revision of auth)/i
@@ -31,6 +32,12 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /permission denied/,
     'its role has to read -etcd-prefix and to write the subnets/ in it; for more, give -etcd-username of somebody who may',
   ],
+]
+
+/** What etcd says of a call that an alarm forbids. */
+const ALARMS: readonly (readonly [RegExp, Alarm])[] = [
+  [/database space exceeded/, 'NOSPACE'],
+  [/corrupt cluster/, 'CORRUPT'],
 ]
 
 /** Anything a call threw, as an EtcdError. `note` is added when given (say, why new TLS files are not in use). */
@@ -69,6 +76,8 @@ function detailOf(message: string, endpoint: string): string {
     .replace(/\s+/g, ' ')
     .replace(/[\s.]+$/, '')
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
+  const alarm = ALARMS.find(([pattern]) => pattern.test(text))?.[1]
+  if (alarm !== undefined) return `${text}: ${shortTextOf(alarm, endpoint)}`
   if (advice !== undefined) return `${text}: ${advice}`
   // What a server that speaks the other protocol does, when it does not say so first.
   if (text === 'read ECONNRESET')

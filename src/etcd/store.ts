@@ -1,6 +1,8 @@
 // What the daemon needs of a store: values and promises only; etcd/client.ts is the one implementation.
 // int64 values (revisions, lease ids) are decimal strings, as etcd3 gives them.
 
+import type { Alarm } from './alarms.ts'
+
 /** One key with its value as read at some revision. */
 export interface Entry {
   readonly key: string
@@ -68,6 +70,8 @@ export interface Store {
    * `from` holds a listing of that prefix, it is taken out and is the first snapshot.
    */
   watch(prefix: string, signal: AbortSignal, from?: Snapshot[]): AsyncIterableIterator<WatchStep>
+  /** The alarms of the cluster; none from a member that does not say. */
+  alarms(): Promise<readonly Alarm[]>
   /** Later calls and watches take fresh connections: those we have may be deaf, our own address having changed. */
   reconnect(): void
   close(): void

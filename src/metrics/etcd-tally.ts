@@ -65,6 +65,7 @@ export class EtcdTally {
       revoke: (lease: string) => this.#timed('revoke', store.revoke(lease)),
       watch: (prefix: string, signal: AbortSignal, from?: Snapshot[]) =>
         this.#watching(store.watch(prefix, signal, from)),
+      alarms: () => store.alarms(),
       reconnect: () => store.reconnect(),
       close: () => store.close(),
     }

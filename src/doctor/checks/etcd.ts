@@ -1,4 +1,5 @@
 // etcd: reached and quick, its certificates and ours, the daemon's watch on it, and the two clocks.
+import { textOf } from '../../etcd/alarms.ts'
 import { type Check, type Fault, counted, firstOf, outcomeOf } from '../finding.ts'
 
 /** A read that takes longer holds up everything. Milliseconds. */
@@ -34,6 +35,17 @@ export const etcdCheck: Check = {
           proof: `${url}: a read takes ${Math.round(roundTripMs)} ms, up to ${SLOW_MS} is usual`,
         })
       }
+    }
+    const [alarm, ...others] = store.alarms ?? []
+    if (alarm !== undefined) {
+      const urls = endpoints.map(({ url }) => url)
+      const { gist, text, run } = textOf([alarm, ...others], urls)
+      faults.unshift({
+        level: 'bad',
+        cause: text,
+        fix: `${run}, once its cause is gone`,
+        proof: `${urls.join(',')}: ${gist}`,
+      })
     }
     if (faults.length === 0 && store.content === undefined) {
       const fix = 'etcdctl endpoint status tells more'
