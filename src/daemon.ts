@@ -19,15 +19,18 @@ import { encodeValue } from './lease/codec.ts'
 import { keepLease } from './lease/keep.ts'
 import { acquireLease } from './lease/own.ts'
 import { leaseNews } from './lease-news.ts'
+import { Locks } from './lock.ts'
 import type { Log } from './log.ts'
+import { locksOf, obstacleTo, processOf } from './obstacles.ts'
 import type { Options } from './options/type.ts'
 import { staySmall } from './memory.ts'
 import { controlRoutes, firstSight, healthPortRoutes, startProber } from './operator.ts'
 import { Overlay } from './overlay.ts'
 import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
+import { tellFights } from './repair-fight.ts'
 import { tellSystemd } from './sd-notify.ts'
-import { awaitConfiguration, findDevices, findHost, findLeasedHost, obstacleTo, patiently } from './startup.ts'
+import { awaitConfiguration, findDevices, findHost, findLeasedHost, patiently } from './startup.ts'
 import { readSubnetEnv } from './subnet-env.ts'
 import { controlPath, serveControl } from './control.ts'
 import { follow } from './follow.ts'
@@ -50,8 +53,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   log.info(`flanneld ${version}, node ${process.version}`)
   const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel', 'firewall'], log)
   const kernel = new LiveKernel()
-  const judge = (failing: number): void =>
-    failing === 0 ? readiness.good('kernel') : readiness.bad('kernel', `${failing} changes refused`)
+  const judge = (failing: number): void => {
+    tellFights(reconciler.report.fights, sight.conditions, events, log.part('kernel'))
+    if (failing === 0) readiness.good('kernel')
+    else readiness.bad('kernel', `${failing} changes refused`)
+  }
   const reconciler = new Reconciler(kernel, log.part('kernel'), judge, events)
   tellSystemd(readiness, () => reconciler.busyFor, signal)
   const sight = firstSight({ version, options, readiness, reconciler, events })
@@ -66,21 +72,26 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
   void watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal })
+  const previous = await readSubnetEnv(options.subnetFile)
+  const locks = new Locks((name, holder) =>
+    log.warn(
+      `lock ${name}: taken by ${holder === undefined ? 'somebody' : `${processOf(holder)} of user ${holder.uid}`}, no flanneld of ours: going on without it`,
+    ),
+  )
+  const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: previous?.subnet }
   const configuration = await awaitConfiguration({
     store,
-    kernel,
-    external: found.external,
     options,
     backends,
+    obstacleTo: (first) => obstacleTo(first, { ...obstacles, external: found.external, isOurs: () => false }),
     log: log.part('config', becauseOf(readiness, 'config')),
     signal,
   })
   if (configuration === undefined) return
   readiness.good('config')
-  const previous = await readSubnetEnv(options.subnetFile)
   const looking = { store, kernel, options, log: log.part('host'), signal }
   const host = (sight.host = await waitOut(() => findLeasedHost(found, looking, previous?.subnet)))
-  const devices = await waitOut(() => findDevices(kernel, configuration.range.network))
+  const devices = await waitOut(() => findDevices(kernel, configuration.range.network, locks))
   const inputs: Omit<Inputs, 'subnet'> = {
     options,
     configuration,
@@ -130,6 +141,8 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     },
     { ...inputs, subnet: lease.subnet },
   )
+  // A device that another config gave up is no longer ours alone.
+  overlay.onChange(() => locks.keep(locksOf(overlay.inputs.configuration, overlay.inputs.external)))
   const running = reconciler.run(signal)
   const dockerBridge = new DockerBridge(networks, log.part('docker'))
   const follower = new HostFollower({
@@ -169,7 +182,12 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     census: sight.census,
     conditions: sight.conditions,
     events,
-    obstacleTo: (next) => obstacleTo(next, { kernel, options, external: overlay.inputs.external }),
+    obstacleTo: (next) =>
+      obstacleTo(next, {
+        ...obstacles,
+        external: overlay.inputs.external,
+        isOurs: (name) => reconciler.isOurDevice(name),
+      }),
     log,
     signal,
     holdMs,

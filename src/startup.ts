@@ -2,7 +2,7 @@
 // ours. Invariant: nothing here changes the kernel, a file or the firewall; what can come later is waited for.
 import type { AnyBackend, ExternalInterface } from './backend.ts'
 import { requireNetAdmin } from './capabilities.ts'
-import { type Configuration, overlapWith, readConfiguration } from './configuration.ts'
+import { type Configuration, readConfiguration } from './configuration.ts'
 import { KernelError, OperatorError, messageOf } from './errors.ts'
 import type { Store } from './etcd/store.ts'
 import { Backoff, pause } from './etcd/wait.ts'
@@ -16,7 +16,9 @@ import type { Kernel } from './kernel/kernel.ts'
 import type { LiveKernel } from './kernel/live.ts'
 import { ERRNO } from './netlink/errno.ts'
 import { leasedInterface } from './leased-interface.ts'
+import type { Locks } from './lock.ts'
 import type { Log } from './log.ts'
+import { vxlanLock } from './obstacles.ts'
 import type { Options } from './options/type.ts'
 
 /** This host, as found. */
@@ -38,7 +40,7 @@ export interface FoundDevices {
 /** An operator who looks at the log hears within 2 s what we wait for (E1); a call may take longer. Milliseconds. */
 const SILENCE_MS = 1500
 /** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
-const CONFIG_RETRY_MS = 10_000
+const CONFIG_RETRY_MS = 3000
 
 /** What the kernel answers when it is busy, or short of something: another time it answers otherwise. */
 const PASSING = new Set([ERRNO.EAGAIN, ERRNO.EBUSY, ERRNO.EINTR, ERRNO.ENOBUFS, ERRNO.ENOMEM, ERRNO.ETIMEDOUT])
@@ -73,7 +75,7 @@ export async function findHost(kernel: LiveKernel, options: Options, log: Log): 
 /** The host with the interface and the identity that its own lease names, where there is one. Waits for etcd. */
 export async function findLeasedHost(
   host: Host,
-  parts: Pick<ConfigurationParts, 'store' | 'kernel' | 'options' | 'log' | 'signal'>,
+  parts: Pick<ConfigurationParts, 'store' | 'options' | 'log' | 'signal'> & { readonly kernel: LiveKernel },
   previous: Prefix | undefined,
 ): Promise<Host> {
   const { store, kernel, options, log, signal } = parts
@@ -97,11 +99,12 @@ function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): strin
   return `interface ${name}: ${address}, mtu ${mtu}${publicAddress === address ? '' : `, reached by ${publicAddress}`}`
 }
 
-/** Looks for VXLAN devices named as ours are. */
-export async function findDevices(kernel: Kernel, network: Prefix): Promise<FoundDevices> {
+/** Looks for VXLAN devices named as ours are, and whose lock no other daemon has. */
+export async function findDevices(kernel: Kernel, network: Prefix, locks: Locks): Promise<FoundDevices> {
   const macs = new Map<string, Mac>()
   for (const link of (await kernel.observe('link', [])).values()) {
-    if (isFlannelLink(link)) macs.set(link.name, link.mac)
+    if (!isFlannelLink(link)) continue
+    if (locks.holder(vxlanLock(Number(link.name.slice('flannel.'.length)))) === undefined) macs.set(link.name, link.mac)
   }
   const names = new Set<string>()
   for (const found of (await kernel.observe('address', [...macs.keys()])).values()) {
@@ -113,10 +116,10 @@ export async function findDevices(kernel: Kernel, network: Prefix): Promise<Foun
 /** What awaitConfiguration works with. */
 export interface ConfigurationParts {
   readonly store: Store
-  readonly kernel: LiveKernel
-  readonly external: ExternalInterface
   readonly options: Options
   readonly backends: readonly AnyBackend[]
+  /** Why this host cannot run a config; undefined when it can. */
+  readonly obstacleTo: (configuration: Configuration) => Promise<string | undefined>
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -139,7 +142,7 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
       read = entry?.modRevision ?? '0'
       if (entry === undefined) throw new OperatorError(missing(key))
       const configuration = readConfiguration(entry.value.toString(), parts.backends)
-      const obstacle = await obstacleTo(configuration, parts)
+      const obstacle = await parts.obstacleTo(configuration)
       if (obstacle !== undefined) throw new OperatorError(obstacle)
       for (const warning of configuration.warnings) log.warn(warning)
       return configuration
@@ -170,14 +173,4 @@ async function untilWritten(store: Store, key: string, seen: string, signal: Abo
 
 function missing(key: string): string {
   return `no network config: ${key}: not found in etcd v3: put one there, for example: etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}' (one stored through the v2 API is invisible: store it again with ETCDCTL_API=3)`
-}
-
-/** Why this host, as it is now, cannot run a config; undefined when it can. */
-export async function obstacleTo(
-  { range, own }: Configuration,
-  parts: Pick<ConfigurationParts, 'kernel' | 'external' | 'options'>,
-): Promise<string | undefined> {
-  const refusal = own.backend.refuses(parts.external)
-  if (refusal !== undefined || parts.options.forceNetworkOverlap) return refusal
-  return overlapWith(range, await parts.kernel.readHost(), parts.external.index)
 }

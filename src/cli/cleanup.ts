@@ -12,7 +12,9 @@ import { LiveKernel } from '../kernel/live.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { show } from '../kernel/show.ts'
 import { KINDS } from '../kernel/state.ts'
+import { Locks } from '../lock.ts'
 import { type Log, createLog } from '../log.ts'
+import { networkLock, processOf, vxlanLock } from '../obstacles.ts'
 import type { Options } from '../options/type.ts'
 import { findDevices } from '../startup.ts'
 import { readSubnetEnv, removeSubnetEnv } from '../subnet-env.ts'
@@ -70,7 +72,11 @@ async function cleanup(
   try {
     const env = await readSubnetEnv(options.subnetFile)
     const network = env?.network
-    const { deletions, isOurs } = await oursIn(kernel, network)
+    const locks = new Locks()
+    const holder = network && !dryRun ? locks.holder(networkLock(network)) : undefined
+    if (holder !== undefined)
+      throw new OperatorError(`cleanup: ${network}: flanneld runs in it (${processOf(holder)}): stop that first`)
+    const { deletions, isOurs } = await oursIn(kernel, network, locks)
     const objects = deletions.map(({ object }) => removalOf(object.kind, show(object)))
     const others = [
       ...(network === undefined ? [] : [removalOf('firewall', network)]),
@@ -104,11 +110,11 @@ interface Ours {
   readonly isOurs: (vni: number) => boolean
 }
 
-/** Looks for what is ours. Without subnet.env, that is whatever looks like flannel's. */
-async function oursIn(kernel: Kernel, network: Prefix | undefined): Promise<Ours> {
+/** Looks for what is ours. Without subnet.env, that is whatever looks like flannel's; never what a daemon that runs has. */
+async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks): Promise<Ours> {
   const everywhere = parsePrefix('0.0.0.0/0')
   const networks = network === undefined ? (everywhere === undefined ? [] : [everywhere]) : [network]
-  const found = await Promise.all(networks.map((known) => findDevices(kernel, known)))
+  const found = await Promise.all(networks.map((known) => findDevices(kernel, known, locks)))
   const domain: Domain = { devices: new Set(found.flatMap((devices) => devices.names)), networks }
   const present = new Set(found.flatMap((devices) => [...devices.macs.keys()]))
   const deletions: Change[] = []
@@ -116,6 +122,8 @@ async function oursIn(kernel: Kernel, network: Prefix | undefined): Promise<Ours
     const actual = new Map(await kernel.observe(kind, [...domain.devices]))
     deletions.unshift(...new Comparison(actual, domain, () => false).rest())
   }
-  const isOurs = (vni: number): boolean => domain.devices.has(`flannel.${vni}`) || !present.has(`flannel.${vni}`)
+  const isOurs = (vni: number): boolean =>
+    domain.devices.has(`flannel.${vni}`) ||
+    (!present.has(`flannel.${vni}`) && locks.holder(vxlanLock(vni)) === undefined)
   return { deletions, isOurs }
 }

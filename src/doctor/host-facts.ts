@@ -7,8 +7,6 @@ import { hostId, readMachineId } from '../host-id.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
 import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
-import { ERRNO } from '../netlink/errno.ts'
-import { askVxlan } from '../netlink/link.ts'
 import { readSubnetEnv } from '../subnet-env.ts'
 import type { HostFacts, Known, ToldOptions, UdpSocket } from './facts.ts'
 
@@ -68,16 +66,9 @@ async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<stri
   return values
 }
 
-/** Devices of a kind the kernel does not know are refused as such, by whatever user. */
 async function hasVxlan(kernel: LiveKernel): Promise<Known<boolean>> {
-  try {
-    await kernel.connection.request('ask for vxlan', askVxlan())
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error
-    if (error.errno === ERRNO.EOPNOTSUPP) return { value: false }
-    if (error.errno === ERRNO.EPERM) return { unknown: 'CAP_NET_ADMIN is needed to ask' }
-  }
-  return { value: true }
+  const value = await kernel.hasVxlan()
+  return value === undefined ? { unknown: 'CAP_NET_ADMIN is needed to ask' } : { value }
 }
 
 async function readOffload(

@@ -1,7 +1,11 @@
 // The kernel of one network namespace, in life: Kernel over one netlink connection.
 import type { AskedRoutes, HostNetwork } from '../external-interface/host.ts'
 import type { Address } from '../ip/address.ts'
+import { KernelError } from '../errors.ts'
+import type { Mac } from '../ip/mac.ts'
 import { Connection, type ConnectionLimits } from '../netlink/connection.ts'
+import { ERRNO } from '../netlink/errno.ts'
+import { askVxlan } from '../netlink/link.ts'
 import { Applier } from './apply.ts'
 import { Devices } from './devices.ts'
 import { OwnWeight, fingerprint } from './fingerprint.ts'
@@ -48,6 +52,27 @@ export class LiveKernel implements Kernel {
   /** Whether this kernel has nexthop objects (5.3+). */
   hasNexthops(): Promise<boolean> {
     return hasNexthops(this.connection)
+  }
+
+  /** Whether this kernel has VXLAN, in it or as a module; undefined when we may not ask. Throws KernelError. */
+  async hasVxlan(): Promise<boolean | undefined> {
+    try {
+      await this.connection.request('ask for vxlan', askVxlan())
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+      if (error.errno === ERRNO.EOPNOTSUPP) return false
+      if (error.errno === ERRNO.EPERM) return undefined
+    }
+    return true
+  }
+
+  /** A device of any kind: its kind and MAC, and the name of the bridge or bond it is a port of. Throws KernelError. */
+  async device(name: string): Promise<{ type: string; mac: Mac | undefined; master: string } | undefined> {
+    const found = await this.#devices.read(name)
+    if (found === undefined) return undefined
+    const nameOf = await this.#devices.names([found.master])
+    const master = found.master === 0 ? '' : nameOf(found.master)
+    return { type: found.type, mac: found.mac, master }
   }
 
   /**

@@ -29,6 +29,10 @@ export interface Addon {
   recvNetlink(fd: number, into: Uint8Array): number
   /** One datagram to a Unix socket; "@name" is an abstract one. */
   sendUnix(path: string, data: Uint8Array): number
+  /** A listening stream socket, with "@name" an abstract one of this network namespace: a file descriptor. */
+  listenUnix(path: string): number
+  /** A stream socket connected to such a one; SO_PEERCRED tells who listens: a file descriptor. */
+  connectUnix(path: string): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
   read(fd: number, into: Uint8Array): number
   write(fd: number, data: Uint8Array): number

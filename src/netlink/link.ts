@@ -32,6 +32,8 @@ export interface LinkRecord {
   /** Carrier. */
   readonly lowerUp: boolean
   readonly loopback: boolean
+  /** Index of the bridge or bond it is a port of; 0 for none. */
+  readonly master: number
   /** Kind as ip-link(8) names it: "vxlan", "bridge", "veth"; empty for hardware. */
   readonly type: string
   readonly vxlan: VxlanInfo | undefined
@@ -71,6 +73,7 @@ export function readLink(message: Message): LinkRecord {
     up: (flags & nl.IFF_UP) !== 0,
     lowerUp: (flags & nl.IFF_LOWER_UP) !== 0,
     loopback: (flags & nl.IFF_LOOPBACK) !== 0,
+    master: attributes.number(nl.IFLA_MASTER),
     type,
     vxlan: type === 'vxlan' ? readVxlan(info.nested(nl.IFLA_INFO_DATA, vxlan)) : undefined,
   }
@@ -169,6 +172,15 @@ export function changeVxlan(index: number, settings: Pick<LinkSettings, 'local' 
       message.text(nl.IFLA_INFO_KIND, 'vxlan')
       message.nest(nl.IFLA_INFO_DATA, () => writeVxlan(message, settings))
     })
+  }
+}
+
+/** Gives a device another name, while it is down. */
+export function renameLink(index: number, name: string): Encode {
+  return (message) => {
+    message.header(nl.RTM_NEWLINK, 0, IFINFOMSG)
+    message.setU32(4, index)
+    message.text(nl.IFLA_IFNAME, name)
   }
 }
 

@@ -6,15 +6,13 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <sched.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "call.h"
 #include "pages.h"
 #include "poll.h"
+#include "unix.h"
 
 // Moves this thread to a network namespace; what it was in comes back through `home` (-1: nothing to undo).
 static int enter(const char *netns, int *home) {
@@ -141,18 +139,14 @@ static napi_value send_unix(napi_env env, napi_callback_info info) {
   Args args = arguments(env, info);
   char path[PATH_SIZE];
   size_t size;
-  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  struct sockaddr_un to;
   if (text(&args, 0, path) == NULL) args.bad = true;
   const void *data = bytes(&args, 1, &size);
   if (args.bad) return answer(&args, 0);
-  size_t length = strlen(path);
-  if (length == 0 || length >= sizeof to.sun_path) return answer(&args, -ENAMETOOLONG);
-  memcpy(to.sun_path, path, length);
-  if (path[0] == '@') to.sun_path[0] = 0;
+  socklen_t name = unix_address(path, &to);
+  if (name == 0) return answer(&args, -ENAMETOOLONG);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return answer(&args, -errno);
-  // The address of an abstract socket ends where its length says; a trailing NUL would be part of the name.
-  socklen_t name = offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1);
   long sent = RESULT(sendto(fd, data, size, MSG_NOSIGNAL, (struct sockaddr *)&to, name));
   close(fd);
   return answer(&args, sent);
@@ -197,6 +191,7 @@ NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
     {"socket", socket_}, {"open", open_}, {"bindNetlink", bind_netlink}, {"setsockopt", setsockopt_},
     {"attachFilter", attach_filter}, {"getsockopt", getsockopt_}, {"send", send_}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
+    {"listenUnix", listen_unix}, {"connectUnix", connect_unix},
     {"ioctl", ioctl_}, {"read", read_}, {"write", write_}, {"close", close_},
     {"pollStart", poll_start}, {"pollAgain", poll_again}, {"pollStop", poll_stop},
     {"releaseProgram", release_program},

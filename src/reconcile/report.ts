@@ -5,6 +5,7 @@ import { brief, show } from '../kernel/show.ts'
 import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
 import type { Happenings } from '../events.ts'
 import type { Log } from '../log.ts'
+import { Fights } from './fights.ts'
 import { Lately } from './lately.ts'
 import { Counter, Histogram } from '../metrics/tally.ts'
 
@@ -44,6 +45,8 @@ export class Report {
   readonly repairs = new Map<Kind, number>()
   /** The same, in the last 24 hours. */
   readonly lately = new Lately()
+  /** What somebody changes again and again. */
+  readonly fights = new Fights()
   /** The last of them ("route 10.2.3.0/24 deleted"); milliseconds since 1970. */
   lastRepair: { readonly at: number; readonly text: string } | undefined
   /** Of the repairs, those the kernel refused at the first try. */
@@ -88,6 +91,7 @@ export class Report {
     this.refusedRepairs.add(kind, refused)
     this.repairs.set(kind, (this.repairs.get(kind) ?? 0) + repairs)
     this.lately.noted(repairs)
+    this.fights.noted(brief(first.object))
     this.lastRepair = { at: Date.now(), text: `${brief(first.object)} ${THEIRS[first.verb]}` }
     const now = performance.now()
     this.#unsaid += repairs

@@ -127,6 +127,8 @@ test('a wrong type of argument is a TypeError, not a crash', (t) => {
     ['send', 1, new Uint16Array(3), 2],
     ['recvNetlink', 1, 'x'],
     ['sendUnix', 3, new Uint8Array(1)],
+    ['listenUnix', 3],
+    ['connectUnix'],
     ['ioctl', 1, 2, 3],
     ['read', 1],
     ['write', 1, null],

@@ -1,0 +1,88 @@
+// Whose a device with a name of ours is, by what hangs on it.
+import test from 'ava'
+import { vxlan } from '../../backends/vxlan/index.ts'
+import type { Address } from '../../src/ip/address.ts'
+import type { Mac } from '../../src/ip/mac.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { clashWith } from '../../src/obstacles.ts'
+import { type Evidence, type FoundDevice, strangersOn } from '../../src/whose-device.ts'
+import { vxlanIntent } from '../fake/world.ts'
+
+const device: FoundDevice = {
+  ...{ name: 'flannel.1', type: 'vxlan', mac: '0a:00:00:00:00:01' as Mac, master: '' },
+  ...{ addresses: [], routes: [] },
+}
+const evidence: Evidence = {
+  network: '10.2.0.0/16' as Prefix,
+  previousSubnet: undefined,
+  isOurMac: () => false,
+}
+const ours = '10.2.5.0' as Address
+const theirs = '10.42.0.0' as Address
+const route = (destination: string, protocol = 3): FoundDevice['routes'][number] => ({
+  destination: destination as Prefix,
+  protocol,
+})
+
+for (const [what, found, known] of [
+  ['that is empty', {}, {}],
+  ['with an address of our network', { addresses: [ours] }, {}],
+  ['of ours to which somebody added an address', { addresses: [theirs, ours] }, {}],
+  ['without address, with routes into our network', { routes: [route('10.2.9.0/24')] }, {}],
+  ['of another network, whose MAC our network knows', { addresses: [theirs] }, { isOurMac: () => true }],
+  [
+    'of another network, with the subnet of subnet.env and routes that carry our number',
+    { addresses: [theirs], routes: [route('10.42.1.0/24', 142)] },
+    { previousSubnet: '10.42.0.0/24' as Prefix },
+  ],
+] as const) {
+  test(`a device ${what} is ours to go on with`, (t) => {
+    t.is(strangersOn({ ...device, ...found }, { ...evidence, ...known }), undefined)
+  })
+}
+
+for (const [what, found, known, says] of [
+  ['with an address of another network', { addresses: [theirs] }, {}, 'it carries 10.42.0.0, not of 10.2.0.0/16'],
+  [
+    'with routes of another network alone',
+    { routes: [route('10.42.1.0/24'), route('10.42.2.0/24')] },
+    {},
+    'it carries 10.42.1.0/24 and 1 more, not of 10.2.0.0/16',
+  ],
+  [
+    'of another flannel that writes the same subnet.env',
+    { addresses: [theirs], routes: [route('10.42.1.0/24')] },
+    { previousSubnet: '10.42.0.0/24' as Prefix },
+    'it carries 10.42.0.0 and 1 more, not of 10.2.0.0/16',
+  ],
+  ['in a bridge', { master: 'br0' }, {}, 'it is a port of br0'],
+  ['in a bridge, though of our network', { master: 'br0', addresses: [ours] }, {}, 'it is a port of br0'],
+  ['of another kind', { type: 'bridge' }, {}, 'it is a device of kind bridge'],
+  ['that is hardware', { type: '' }, {}, 'it is hardware'],
+] as const) {
+  test(`a device ${what} is another's`, (t) => {
+    t.is(strangersOn({ ...device, ...found }, { ...evidence, ...known }), says)
+  })
+}
+
+const [link] = vxlan
+  .base({ ...vxlanIntent().self, config: vxlan.parseConfig({ integer: (_k, v) => v, boolean: (_k, v) => v }) })
+  .flatMap((object) => (object.kind === 'link' ? [object] : []))
+
+for (const [what, other, says] of [
+  ['the same VNI on the same port', { name: 'vx0' }, /vx0 has VNI 1/],
+  ['the same VNI, though down', { name: 'vx0', up: false }, /vx0 has VNI 1/],
+  ['our port with group policies', { name: 'vx0', vni: 9, gbp: true }, /vx0 uses it in another way \(GBP\)/],
+  ['our port for all VNIs', { name: 'vx0', vni: -1 }, /vx0 uses it in another way/],
+  ['our port for another VNI', { name: 'vx0', vni: 9 }, undefined],
+  ['our VNI on another port', { name: 'vx0', port: 4789 }, undefined],
+  ['our name', {}, undefined],
+  ['everything like ours, and is ours on its way out', { name: 'flannel.7' }, undefined],
+] as const) {
+  test(`a device that has ${what} is ${says === undefined ? 'no obstacle' : 'in the way'}`, (t) => {
+    if (link === undefined) return t.fail()
+    const found = clashWith(link, [{ ...link, ...other }], (name) => name === 'flannel.7')
+    if (says === undefined) t.is(found, undefined)
+    else t.regex(found ?? '', says)
+  })
+}
