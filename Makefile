@@ -144,9 +144,9 @@ test-repo: $(MODULES)
 test-unit test-contract test-fuzz: test-%: $(MODULES) $(ADDON)
 	$(AVA) 'test/$*/**/*.test.ts'
 
-# These wait for most of their time: a file more at once takes a third off it, on two cores. Those of faults hold promises
-# of a second or two, which want the machine.
-test-netns: MORE := --concurrency=3
+# These wait for most of their time: four files at once take half of it, on two cores. What they promise in time is held by make
+# reliability, which leaves the machine to two of them.
+test-netns test-faults: MORE := --concurrency=4
 
 .PHONY: test-golden test-netns
 ## test-golden: whole inputs against recorded outputs
@@ -167,7 +167,7 @@ screenshots: dist/flanneld
 ## test-faults: everything that can break, broken
 ## test-docker: the founding tutorial, with dockerd on every host
 test-faults test-docker: test-%: dist/flanneld-amd64
-	$(AVA) --timeout=8m 'test/$*/**/*.test.ts'
+	$(AVA) --timeout=8m $(MORE) 'test/$*/**/*.test.ts'
 
 # Whole Debians with the engines; `make clean` takes them too.
 ENGINES := build/engines/20.10 build/engines/26.1 build/engines/28.5
@@ -194,7 +194,7 @@ soak: dist/flanneld
 ## reliability: the tests of faults, the tables of docs/reliability.md from them, and whether the promised times were kept
 reliability:
 	rm -f build/reliability.json
-	$(MAKE) --no-print-directory test-faults
+	$(MAKE) --no-print-directory MORE=--concurrency=2 test-faults
 	node scripts/reliability.ts
 
 .PHONY: fuzz
