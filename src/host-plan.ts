@@ -110,5 +110,13 @@ export function guardOf(inputs: Inputs, peers: Iterable<Peer>): GuardWish | unde
   if (!inputs.options.vxlanGuard) return undefined
   const link = hostObjects(intentOf(inputs)).find((object) => object.kind === 'link')
   if (link?.kind !== 'link') return undefined
-  return { port: link.port, vni: link.vni, peers: [...peers].map((peer) => peer.publicAddress) }
+  const { external, configuration } = inputs
+  return {
+    port: link.port,
+    vni: link.vni,
+    device: link.name,
+    network: configuration.range.network,
+    own: [...new Set([external.address, external.publicAddress])],
+    peers: [...peers].map((peer) => peer.publicAddress),
+  }
 }

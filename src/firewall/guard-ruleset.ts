@@ -1,6 +1,8 @@
-// The nftables table that lets only peers send to our VXLAN port, as text for `nft -f -`. Pure.
+// The nftables table that lets only peers send to our VXLAN port, and nobody but this host to theirs, as text for
+// `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
 import { type Address, familyOf } from '../ip/address.ts'
+import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { ElementChange } from './elements.ts'
 
 /** What a guard guards. */
@@ -8,6 +10,12 @@ export interface GuardedPort {
   /** UDP port of the VXLAN device. */
   readonly port: number
   readonly vni: number
+  /** The VXLAN device. */
+  readonly device: string
+  /** The network of the containers: they are no senders of VXLAN. */
+  readonly network: Prefix
+  /** Addresses that peers know this host by: nobody else's datagrams leave by them. */
+  readonly own: readonly Address[]
 }
 
 /** Elements of one nft line: long lines cost memory in nft's parser, many lines cost time. */
@@ -22,30 +30,63 @@ export function guardTable(vni: number): string {
 }
 
 /**
- * Makes the table hold exactly these rules and peers, whatever was in it; its counter goes on counting.
+ * Makes the table hold exactly these rules and peers, whatever was in it; its counters go on counting.
  *
- * The chain is at input: there fragments have been put together, and what is routed through to others is not our
- * business. Ahead of every accept a host firewall may have (priority raw); to drop is final in nftables.
- * Datagrams for another VNI are left to whoever serves that: bytes 4..6 of the VXLAN header (RFC 7348), 96 bits after
- * the beginning of UDP's. Too short to have a VNI, a datagram does not match, and the kernel's VXLAN drops it.
+ * What comes in is looked at in the chain at input: there fragments have been put together. Ahead of every accept a host
+ * firewall may have (priority raw); to drop is final in nftables. Datagrams for another VNI are left to whoever serves that:
+ * bytes 4..6 of the VXLAN header (RFC 7348), 96 bits after the beginning of UDP's. Too short to have a VNI, a datagram does
+ * not match, and the kernel's VXLAN drops it.
+ *
+ * Peers let in whatever has our address, so what is only forwarded must not leave as ours:
+ * - at forward, ahead of masquerading, a container's own datagrams (not those from container to container: a network in the
+ *   network), and those with a peer's address from where that peer is not;
+ * - at postrouting, behind it (priority 200), what came in by a device and has got our address: containers of Docker's other
+ *   networks, answers of published ports. What the VXLAN device wraps comes from that device, and what a program of the host
+ *   sends from none. The incoming device is known there from Linux 5.7 on.
  */
-export function replaceGuard({ port, vni }: GuardedPort, peers: Iterable<Address>): string {
+export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): string {
+  const { port, vni, device, network, own } = guarded
   const table = `inet ${guardTable(vni)}`
   const ours = `udp dport ${port} @th,96,24 ${vni}`
+  const ip = prefixFamily(network) === 4 ? 'ip' : 'ip6'
+  const chain = (name: string, priority: number): readonly string[] => [
+    `add chain ${table} ${name} { type filter hook ${name} priority ${priority}; policy accept; }`,
+    `flush chain ${table} ${name}`,
+  ]
+  const rule = (name: string, match: string, counter: string): string =>
+    `add rule ${table} ${name} ${ours} ${match} counter name ${counter} drop`
   return [
     `add table ${table}`,
     `add counter ${table} dropped`,
+    `add counter ${table} forwarded`,
     `add set ${table} peers4 { type ipv4_addr; }`,
     `add set ${table} peers6 { type ipv6_addr; }`,
-    `add chain ${table} input { type filter hook input priority -300; policy accept; }`,
-    `flush chain ${table} input`,
+    ...chain('input', -300),
+    ...chain('forward', -300),
+    ...chain('postrouting', 200),
     `flush set ${table} peers4`,
     `flush set ${table} peers6`,
-    `add rule ${table} input ${ours} ip saddr != @peers4 counter name dropped drop`,
-    `add rule ${table} input ${ours} ip6 saddr != @peers6 counter name dropped drop`,
+    rule('input', 'ip saddr != @peers4', 'dropped'),
+    rule('input', 'ip6 saddr != @peers6', 'dropped'),
+    rule('forward', `${ip} saddr ${network} ${ip} daddr != ${network}`, 'forwarded'),
+    rule('forward', 'ip saddr @peers4 fib saddr . iif oif 0', 'forwarded'),
+    rule('forward', 'ip6 saddr @peers6 fib saddr . iif oif 0', 'forwarded'),
+    ...own.map((address) =>
+      rule('postrouting', `iif != 0 iifname != "${device}" ${ipOf(address)} saddr ${address}`, 'forwarded'),
+    ),
     ...elements(vni, peers),
     '',
   ].join('\n')
+}
+
+/** The same for a kernel whose nftables asks no routes (nft_fib): a peer's address is believed wherever it comes from. */
+export function withoutRoutes(text: string): string {
+  const lines = text.split('\n')
+  return lines.filter((line) => !line.includes(' fib ')).join('\n')
+}
+
+function ipOf(address: Address): 'ip' | 'ip6' {
+  return familyOf(address) === 4 ? 'ip' : 'ip6'
 }
 
 /** Lets peers in or shuts them out. Every one of `added` must be absent, of `removed` present. */

@@ -1,11 +1,20 @@
 // The VXLAN guard (BEHAVIOURS D11): a VXLAN socket takes frames from anybody who knows the VNI, so only peers'
-// public addresses are let to its port.
+// public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
+// that did not start here.
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
 import type { Address } from '../ip/address.ts'
 import type { Log } from '../log.ts'
 import { MOST_ELEMENTS } from './elements.ts'
-import { GUARD_PREFIX, type GuardedPort, changePeers, guardTable, replaceGuard } from './guard-ruleset.ts'
-import { type TableKind, keepTable, listTables, removeTables } from './owned-table.ts'
+import {
+  GUARD_PREFIX,
+  type GuardedPort,
+  changePeers,
+  guardTable,
+  replaceGuard,
+  withoutRoutes,
+} from './guard-ruleset.ts'
+import { listTables, removeTables } from './nft-tables.ts'
+import { type TableKind, keepTable } from './owned-table.ts'
 import { type Runner, run } from './run.ts'
 import { Senders } from './senders.ts'
 import { type Syncs, countSyncs } from './syncs.ts'
@@ -59,7 +68,7 @@ const KIND: TableKind<Wanted> = {
   names: ({ vni }) => [guardTable(vni)],
   difference(actual, next) {
     const { senders } = next
-    const known = actual?.port === next.port && actual.senders === senders
+    const known = actual !== undefined && sameRules(actual, next) && actual.senders === senders
     if (!known || senders.touched > MOST_ELEMENTS) {
       senders.forget()
       return replaceGuard(next, senders)
@@ -67,6 +76,11 @@ const KIND: TableKind<Wanted> = {
     const { added, removed } = senders.take()
     return changePeers(added, removed)
   },
+  lesser: withoutRoutes,
+}
+
+function sameRules(a: GuardedPort, b: GuardedPort): boolean {
+  return a.port === b.port && a.device === b.device && a.network === b.network && a.own.join() === b.own.join()
 }
 
 /** A guard that does nothing until want is called. */
@@ -97,13 +111,7 @@ export function createGuard(options: GuardOptions): Guard {
     want(wish) {
       vni = wish?.vni ?? vni
       if (wish !== undefined && !(wish.peers instanceof Senders)) senders.become(wish.peers)
-      table.want(
-        wish && {
-          port: wish.port,
-          vni: wish.vni,
-          senders: wish.peers instanceof Senders ? wish.peers : senders,
-        },
-      )
+      table.want(wish && { ...wish, senders: wish.peers instanceof Senders ? wish.peers : senders })
     },
     settled: () => table.settled(),
     async dropped() {

@@ -5,7 +5,8 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type ElementChange, changeElements } from './elements.ts'
 import type { TableFamily } from './nfnetlink.ts'
-import { type Runner, output, run } from './run.ts'
+import { listTable, listTables, removal, writeTables } from './nft-tables.ts'
+import type { Runner } from './run.ts'
 import type { Syncs } from './syncs.ts'
 import { type RulesetWatch, tableKey, watchRuleset } from './watch.ts'
 
@@ -22,6 +23,8 @@ export interface TableKind<Wanted> {
   isAnothers?(listing: string): boolean
   /** What leads from what is known to be there (undefined: anything) to what is wanted. */
   difference(actual: Wanted | undefined, wanted: Wanted, name: string): Difference
+  /** What to try instead of a text that nft refused: one that asks less of the kernel. Absent: nothing. */
+  readonly lesser?: (text: string) => string
 }
 
 /** Text for nft, '' for nothing; or, where only a few elements of sets change, these. */
@@ -56,28 +59,6 @@ const DEBOUNCE_MS = 100
 /** Somebody who keeps undoing what we write is answered ever more slowly, down to this, while it goes on. */
 const CONTENTION = { debounceMs: 1000, endsAfterMs: 5000 }
 const BACKOFF_MS = { first: 1000, most: 60_000 }
-
-/** The tables there are, as "inet name"; without nft there are none. Throws OperatorError. */
-export async function listTables(runner: Runner): Promise<readonly string[]> {
-  const { status, stdout } = await run(runner, 'nft', ['list', 'tables'])
-  return status === 0 ? Array.from(stdout.matchAll(/^table (.+)$/gm), (match) => match[1] ?? '') : []
-}
-
-/** What nft shows of a table ("inet name"); undefined when there is none. Throws OperatorError. */
-export async function listTable(runner: Runner, table: string): Promise<string | undefined> {
-  const { status, stdout } = await run(runner, 'nft', ['list', 'table', ...table.split(' ')])
-  return status === 0 ? stdout : undefined
-}
-
-/** Removes tables ("inet name"), in one transaction. Throws OperatorError. */
-export async function removeTables(runner: Runner, tables: readonly string[]): Promise<void> {
-  if (tables.length > 0) await output(runner, 'nft', ['-f', '-'], tables.map(removal).join(''))
-}
-
-/** Text that removes a table, also when there is none. */
-function removal(table: string): string {
-  return `add table ${table}\ndelete table ${table}\n`
-}
 
 /** A table that is left alone until want is called. */
 export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions): OwnedTable<Wanted> {
@@ -183,7 +164,7 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
   async function transact(what: Difference, next: Wanted | undefined): Promise<void> {
     touched = 0
     try {
-      if (typeof what === 'string') await output(runner, 'nft', ['-f', '-'], what)
+      if (typeof what === 'string') await writeTables(runner, what, kind.lesser)
       else changeElements(netns, { family: kind.family, name: current }, what)
       await watch?.generation()
       actual = next

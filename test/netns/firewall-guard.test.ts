@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { type Address, fromNumber, parseAddress } from '../../src/ip/address.ts'
 import { createGuard, type Guard } from '../../src/firewall/guard.ts'
 import { createLog } from '../../src/log.ts'
+import { prefix } from '../lab/firewall.ts'
 import { type Host, type Lab, createLab } from '../lab/lab.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -12,7 +13,7 @@ const address = (text: string): Address => {
   return parsed
 }
 
-const PORT = { port: 8472, vni: 1 }
+const PORT = { port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [] }
 const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
 
 interface Bench {
@@ -163,10 +164,10 @@ test.serial('F3: a restarted daemon takes the table over; VNI and port change in
   next.want({ ...PORT, peers: [address(peer.address)] })
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /192\.168\.19\.200/)
-  next.want({ vni: 1, port: 4789, peers: [address(peer.address)] })
+  next.want({ ...PORT, port: 4789, peers: [address(peer.address)] })
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /8472/)
-  next.want({ vni: 7, port: 4789, peers: [address(peer.address)] })
+  next.want({ ...PORT, vni: 7, device: 'flannel.7', port: 4789, peers: [address(peer.address)] })
   await next.settled()
   t.is(await host.run('nft list tables'), 'table inet flannel-guard-7\n')
   next.want(undefined)
@@ -187,6 +188,31 @@ test.serial('ten thousand peers are let in by one call, and one more costs littl
   t.log(`one more: ${Math.round(performance.now() - start)} ms`)
   const listed = await host.run('nft list set inet flannel-guard-1 peers4')
   t.is(listed.match(/\d+\.\d+\.\d+\.\d+/g)?.length, 10_001)
+})
+
+test.serial('a kernel that knows no routes in nftables has all the rest of the guard', async (t) => {
+  const { host, peer } = await bench(t)
+  await host.run(`mkdir /run/bin; cat >/run/bin/nft <<'end'
+#!/bin/sh
+if [ "$1" != -f ]; then exec /usr/sbin/nft "$@"; fi
+text=$(cat)
+case $text in *" fib "*) echo 'Error: Could not process rule: No such file or directory' >&2; exit 1;; esac
+printf '%s\\n' "$text" | exec /usr/sbin/nft "$@"
+end
+chmod +x /run/bin/nft`)
+  const lines: string[] = []
+  const prefix = ['nsenter', '-t', String(host.pid), '-n', '-m', 'env', 'PATH=/run/bin:/usr/sbin:/usr/bin:/bin']
+  const netns = `/proc/${host.pid}/ns/net`
+  const guard = createGuard({ log: createLog('test', 0, (line) => lines.push(line)), resyncSeconds: 1, netns, prefix })
+  t.teardown(() => guard.stop())
+  guard.want({ ...PORT, peers: [address(peer.address)] })
+  await guard.settled()
+  t.is(guard.error(), undefined)
+  t.deepEqual(lines, [])
+  const table = await host.run('nft list table inet flannel-guard-1')
+  t.notRegex(table, / fib /)
+  t.regex(table, /chain forward \{[^}]* ip saddr 10\.2\.0\.0\/16 [^}]*drop/)
+  t.true(await reaches(peer, INNER.guarded))
 })
 
 test.serial('without nft one warning says what that means', async (t) => {

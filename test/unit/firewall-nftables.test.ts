@@ -27,6 +27,14 @@ const input = {
   overlay: [],
 } as const
 
+const GUARDED = {
+  port: 8472,
+  vni: 1,
+  device: 'flannel.1',
+  network: prefix('10.2.0.0/16'),
+  own: [...addresses('192.168.19.121')],
+}
+
 test('the table is replaced whole, in one transaction', (t) => {
   t.is(
     nftablesTable(input, 'flannel-ipv4'),
@@ -85,17 +93,26 @@ test('beside Docker, iptables keeps what an nft accept cannot overrule, and no m
 
 test('D11: the guard matches port and VNI, and has a set for each family', (t) => {
   t.is(
-    replaceGuard({ port: 8472, vni: 1 }, addresses('192.168.19.122', 'fd00::1')),
+    replaceGuard(GUARDED, addresses('192.168.19.122', 'fd00::1')),
     `add table inet flannel-guard-1
 add counter inet flannel-guard-1 dropped
+add counter inet flannel-guard-1 forwarded
 add set inet flannel-guard-1 peers4 { type ipv4_addr; }
 add set inet flannel-guard-1 peers6 { type ipv6_addr; }
 add chain inet flannel-guard-1 input { type filter hook input priority -300; policy accept; }
 flush chain inet flannel-guard-1 input
+add chain inet flannel-guard-1 forward { type filter hook forward priority -300; policy accept; }
+flush chain inet flannel-guard-1 forward
+add chain inet flannel-guard-1 postrouting { type filter hook postrouting priority 200; policy accept; }
+flush chain inet flannel-guard-1 postrouting
 flush set inet flannel-guard-1 peers4
 flush set inet flannel-guard-1 peers6
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 counter name dropped drop
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 counter name dropped drop
+add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip saddr 10.2.0.0/16 ip daddr != 10.2.0.0/16 counter name forwarded drop
+add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip saddr @peers4 fib saddr . iif oif 0 counter name forwarded drop
+add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip6 saddr @peers6 fib saddr . iif oif 0 counter name forwarded drop
+add rule inet flannel-guard-1 postrouting udp dport 8472 @th,96,24 1 iif != 0 iifname != "flannel.1" ip saddr 192.168.19.121 counter name forwarded drop
 add element inet flannel-guard-1 peers4 { 192.168.19.122 }
 add element inet flannel-guard-1 peers6 { fd00::1 }
 `,

@@ -103,8 +103,13 @@ test('D11 the guard lets in the peers, follows the port, and is off where there 
   t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
     port: 4789,
     vni: 7,
+    device: 'flannel.7',
+    network: '10.2.0.0/16',
+    own: ['192.168.19.121'],
     peers: peers.map((peer) => peer.publicAddress),
   })
+  const behind = { ...ENP0S3, publicAddress: address('203.0.113.7') }
+  t.deepEqual(guardOf(inputs(VXLAN, [], { external: behind }), peers)?.own, ['192.168.19.121', '203.0.113.7'])
   t.is(guardOf(inputs(HOST_GW), peers), undefined)
   t.is(guardOf(inputs(VXLAN, ['-vxlan-guard=false']), peers), undefined)
 })
