@@ -1,8 +1,7 @@
 // The network config together with the backend it names: what the daemon runs under. Pure.
 import type { AnyBackend } from './backend.ts'
 import { ConfigError } from './errors.ts'
-import { contains, lengthOf, overlaps, prefixOf, type Prefix } from './ip/prefix.ts'
-import { type HostNetwork, isOverlayDevice } from './external-interface/host.ts'
+import { contains, lengthOf, type Prefix } from './ip/prefix.ts'
 import { suggestion } from './nearest.ts'
 import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './network-config.ts'
 import type { Configured } from './reconcile/intent.ts'
@@ -50,28 +49,6 @@ export function refusesChange(running: Configuration, next: Configuration, subne
   }
   if (lengthOf(subnet) !== subnetLen) {
     return `network config: SubnetLen: ${subnetLen} differs from our subnet ${subnet}: keeping ${lengthOf(subnet)}; to change it, ${restart}`
-  }
-  return undefined
-}
-
-/**
- * Why this host cannot be in `network`: one of its own networks overlaps (C3). The bridge of our containers is no
- * obstacle: its address has the length of a leased subnet and is on another interface than `external`.
- */
-export function overlapWith(
-  { network, subnetLen }: FamilyRange,
-  host: HostNetwork,
-  externalIndex: number,
-): string | undefined {
-  for (const { index, address, length } of host.addresses) {
-    const connected = prefixOf(address, length)
-    const link = host.links.find((each) => each.index === index)
-    const name = link?.name ?? `#${index}`
-    if (!overlaps(network, connected) || (link !== undefined && isOverlayDevice(link))) continue
-    const bridge = index !== externalIndex && length === subnetLen && contains(network, connected)
-    if (!bridge) {
-      return `network config: Network: ${network} overlaps ${connected} on ${name}: peers' routes would hide hosts there; choose another Network, or force it with -force-network-overlap`
-    }
   }
   return undefined
 }

@@ -147,6 +147,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const dockerBridge = new DockerBridge(networks, log.part('docker'))
   const follower = new HostFollower({
     ...{ kernel, store, options, overlay, dockerBridge, signal },
+    conditions: sight.conditions,
     log: log.part('host'),
     home: host.home,
   })
@@ -165,6 +166,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     },
   }
   await waitOut(() => startMonitor(kernel, monitoring, signal))
+  void follower.look()
   void audit(reconciler, overlay, follower.look, options.auditInterval, signal)
   staySmall(readiness, signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })

@@ -2,18 +2,22 @@
 // from time to time.
 import type { DockerBridge } from './docker-bridge.ts'
 import { coalesce, inMeasure } from './coalesce.ts'
+import type { Conditions } from './conditions.ts'
 import { messageOf } from './errors.ts'
 import type { Store } from './etcd/store.ts'
 import { pause } from './etcd/wait.ts'
-import { type Place, questionsOf } from './external-interface/host.ts'
+import { type HostNetwork, type Place, questionsOf } from './external-interface/host.ts'
 import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from './external-interface/keep.ts'
 import { subnetEnvOf } from './host-plan.ts'
 import type { Address } from './ip/address.ts'
 import type { LiveKernel } from './kernel/live.ts'
 import type { Log } from './log.ts'
+import { overlapsIn } from './network-overlap.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
+
+const OVERLAP = 'network-overlap'
 
 /** What following the host needs. */
 export interface FollowHostParts {
@@ -22,6 +26,7 @@ export interface FollowHostParts {
   readonly options: Options
   readonly overlay: Overlay
   readonly dockerBridge: DockerBridge
+  readonly conditions: Conditions
   readonly log: Log
   readonly signal: AbortSignal
   /** Where our lease says we were, when that was not to be had at the start. */
@@ -58,6 +63,7 @@ export class HostFollower {
     const host = await kernel.readHost(questionsOf(options))
     const { subnet, configuration } = overlay.inputs
     dockerBridge.look(host, configuration.range.network, { subnet, mtu: subnetEnvOf(overlay.inputs).mtu })
+    this.#tellOverlaps(host)
     const now = performance.now()
     const { decision, held } = decideInterface(host, options, this.#held, now)
     this.#held = held
@@ -78,6 +84,22 @@ export class HostFollower {
     log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
     if (external.address !== before.address) store.reconnect()
     await overlay.update({ external })
+  }
+
+  /** A bridge of containers within Network: no reason not to run, and nothing to keep quiet about. */
+  #tellOverlaps(host: HostNetwork): void {
+    const { overlay, conditions, log } = this.#parts
+    const { configuration, external } = overlay.inputs
+    const found = overlapsIn(configuration.range, host, external.index).filter(({ containers }) => containers)
+    const [first] = found
+    if (first === undefined) {
+      if (conditions.clear(OVERLAP)) log.info('network config: Network: no bridge of containers overlaps it any more')
+      return
+    }
+    const more = found.length === 1 ? '' : ` (and ${found.length - 1} more)`
+    const gist = `${first.device} overlaps Network${more}`
+    const text = `${first.text}${more}`
+    if (conditions.set(OVERLAP, { level: 'warning', gist, text, run: first.run })) log.warn(text)
   }
 
   #say(text: string): void {

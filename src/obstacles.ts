@@ -2,13 +2,14 @@
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
 import { createSocket } from 'node:dgram'
 import type { AnyBackend, ExternalInterface, Self } from './backend.ts'
-import { type Configuration, overlapWith } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
 import type { Store } from './etcd/store.ts'
 import type { Mac } from './ip/mac.ts'
 import { type Prefix, prefixOf } from './ip/prefix.ts'
 import type { LiveKernel } from './kernel/live.ts'
 import type { VxlanLink } from './kernel/state.ts'
 import type { Holder, Locks } from './lock.ts'
+import { overlapWith } from './network-overlap.ts'
 import type { Options } from './options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
 

@@ -16,6 +16,8 @@ export interface HostLink {
   /** Something is at the other end (IFF_LOWER_UP). */
   readonly carrier: boolean
   readonly loopback: boolean
+  /** Index of the bridge or bond it is a port of; 0 for none. */
+  readonly master: number
   /** Kind as ip-link(8) names it: "vxlan", "bridge", "veth"; empty for hardware. */
   readonly kind: string
 }

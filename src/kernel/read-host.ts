@@ -37,8 +37,8 @@ export async function readHost(
   const devices = new Devices(connection)
   await devices.readAll()
   const links: readonly HostLink[] = [...devices.all].map(({ type: kind, lowerUp: carrier, ...link }) => {
-    const { index, name, mtu, mac, up, loopback } = link
-    return { index, name, mtu, mac, up, carrier, loopback, kind }
+    const { index, name, mtu, mac, up, loopback, master } = link
+    return { index, name, mtu, mac, up, carrier, loopback, master, kind }
   })
   const addresses = await readAddresses(connection)
   const asked = await askKernel(connection, questions)

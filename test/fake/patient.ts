@@ -89,7 +89,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
       new Map(wanted.filter((object) => object.kind === kind).map((object) => [keyOf(object), object])),
     ]),
   )
-  const link = { mac: undefined, up: true, carrier: true, loopback: false, kind: '' }
+  const link = { mac: undefined, up: true, carrier: true, loopback: false, master: 0, kind: '' }
   return {
     hostId: 'own',
     network: {

@@ -13,7 +13,7 @@ function host(address: string, { mtu = 1450, carrier = true, length = 24, name =
   const parsed = parseAddress(address)
   if (parsed === undefined) throw new Error(address)
   return {
-    links: [{ index: 7, name, mtu, mac: undefined, up: true, carrier, loopback: false, kind: 'bridge' }],
+    links: [{ index: 7, name, mtu, mac: undefined, up: true, carrier, loopback: false, master: 0, kind: 'bridge' }],
     addresses: [{ index: 7, address: parsed, length, scope: 'global', network: undefined }],
     routes: [],
     asked: new Map(),

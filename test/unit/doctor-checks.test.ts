@@ -68,7 +68,7 @@ test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with 
 })
 
 function link(index: number): Facts['host']['network']['links'][number] {
-  return { index, name: '', mtu: 1500, mac: undefined, up: true, carrier: true, loopback: false, kind: '' }
+  return { index, name: '', mtu: 1500, mac: undefined, up: true, carrier: true, loopback: false, master: 0, kind: '' }
 }
 
 test('docker0: a bridge elsewhere is there by intent; no bridge is no fault', (t) => {

@@ -14,7 +14,7 @@ export const ip = (text: string): Address => known(parseAddress(text))
 
 export function link(index: number, name: string, more: Partial<HostLink> = {}): HostLink {
   const mac = parseMac(`02:00:00:00:00:${String(index).padStart(2, '0')}`)
-  return { index, name, mtu: 1500, mac, up: true, carrier: true, loopback: false, kind: '', ...more }
+  return { index, name, mtu: 1500, mac, up: true, carrier: true, loopback: false, master: 0, kind: '', ...more }
 }
 
 export function address(index: number, text: string, scope: HostAddress['scope'] = 'global'): HostAddress {

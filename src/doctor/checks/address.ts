@@ -1,8 +1,8 @@
 // Networks that overlap, routes that steal packets, and Docker's bridge.
-import { overlapWith } from '../../configuration.ts'
 import { staleBridge } from '../../docker-bridge.ts'
 import { type Prefix, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
 import { subnetEnvOf } from '../../host-plan.ts'
+import { overlapsIn } from '../../network-overlap.ts'
 import { type Check, type Fault, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'
@@ -18,11 +18,15 @@ export const overlapCheck: Check = {
     const { range } = configuration
     if ('unknown' in host.external) return { unchecked: host.external.unknown }
     const faults: Fault[] = []
-    const overlap = overlapWith(range, host.network, host.external.value.index)
-    if (overlap !== undefined) {
-      const [cause = overlap, why = ''] = overlap.split(': peers')
-      const fix = 'choose another Network (flanneld config set), or take that address off this host'
-      faults.push({ level: 'bad', cause: cause.replace('network config: ', ''), fix, proof: `peers${why}` })
+    for (const overlap of overlapsIn(range, host.network, host.external.value.index)) {
+      const [, key = '', what = '', ...why] = overlap.text.split(': ')
+      const elsewhere = 'choose another Network (flanneld config set), or take that address off this host'
+      faults.push({
+        level: overlap.containers ? 'warn' : 'bad',
+        cause: `${key}: ${what}`,
+        fix: overlap.containers ? why.slice(1).join(': ') : elsewhere,
+        proof: why[0] ?? '',
+      })
     }
     const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
     for (const { destination, index, gateway } of host.network.routes) {

@@ -1,0 +1,38 @@
+// Docker on its default bridge, and that bridge within Network: what the daemon says, and when it is over.
+import test from 'ava'
+import { errors } from '../lab/complaints.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/founding.ts'
+import { createLab } from '../lab/lab.ts'
+import { waitFor } from '../lab/wait.ts'
+
+interface Told {
+  readonly status: {
+    readonly conditions: readonly { readonly code: string; readonly level: string; readonly run: string | null }[]
+  }
+}
+
+test('a bridge of containers within Network is told, with what to run, and keeps nobody from starting', async (t) => {
+  const lab = await createLab(t)
+  const lan = await lab.lan()
+  const etcd = await etcdHost(lan)
+  const host = await lan.host(121)
+  await etcd.configure({ Network: '172.17.0.0/16', Backend: { Type: 'vxlan' } })
+  // As dockerd leaves its bridge without --bip, with a container on it.
+  await host.run(`ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
+    ip link add v0 type veth peer name v1; ip link set v0 master docker0 up`)
+  const daemon = await startFlanneld(host, ARGS)
+  const subnet = (await ready(host, daemon))['FLANNEL_SUBNET'] ?? ''
+  const told = async (): Promise<Told['status']['conditions'][number] | undefined> =>
+    (JSON.parse(await host.run(`${BUNDLE} status -json || true`)) as Told).status.conditions.find(
+      ({ code }) => code === 'network-overlap',
+    )
+  t.like(await waitFor('the condition', told), { level: 'warning', run: 'flanneld docker-opts' })
+  const line =
+    /W.*Network: 172\.17\.0\.0\/16 overlaps 172\.17\.0\.0\/16 on docker0: .*docker-opts, and restart dockerd/g
+  t.is(daemon.output().match(line)?.length, 1)
+
+  await host.run(`ip addr add ${subnet} dev docker0; ip addr del 172.17.0.1/16 dev docker0`)
+  await waitFor('its end', async () => (await told()) === undefined)
+  t.deepEqual(errors(daemon), [])
+})
