@@ -3,9 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type IncomingMessage, get as getPlain } from 'node:http'
 import { get as getSecure } from 'node:https'
-import type { TLSSocket } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { messageOf } from '../errors.ts'
 import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
+import { tlsOptions } from '../etcd/tls.ts'
+import { wayTo } from '../etcd/tunnel.ts'
 import type { CredentialFacts, EndpointFacts, ToldOptions } from './facts.ts'
 
 /** An endpoint may take so long: others are asked meanwhile, and one that is slow is to be told from one that is silent. */
@@ -33,19 +35,18 @@ async function askEndpoint(url: string, options: ToldOptions): Promise<EndpointF
 
 function ask(url: string, options: ToldOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asking = url.startsWith('https:')
-      ? // Whether it can be trusted is found out where it matters; here its certificate is only looked at.
-        getSecure(url, { ...tlsOptions(options), rejectUnauthorized: false, agent: false, timeout: LIMIT_MS }, resolve)
-      : getPlain(url, { agent: false, timeout: LIMIT_MS }, resolve)
+    // Whether it can be trusted is found out where it matters; here its certificate is only looked at.
+    const tls = { ...filesOf(options), rejectUnauthorized: false }
+    const how = { ...tls, ...wayTo(url, tls, LIMIT_MS), timeout: LIMIT_MS }
+    const asking = url.startsWith('https:') ? getSecure(url, how, resolve) : getPlain(url, how, resolve)
     asking.on('timeout', () => asking.destroy(new Error(`no answer in ${LIMIT_MS} ms`)))
     asking.on('error', reject)
   })
 }
 
-function tlsOptions(options: ToldOptions): { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } {
+function filesOf(options: ToldOptions): SecureContextOptions {
   try {
-    const { rootCertificate, privateKey, certChain } = readCredentials(storeOptions(options))
-    return { ca: rootCertificate, ...(privateKey && { key: privateKey }), ...(certChain && { cert: certChain }) }
+    return tlsOptions(readCredentials(storeOptions(options)))
   } catch {
     return {}
   }

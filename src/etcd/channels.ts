@@ -1,12 +1,15 @@
 // The etcd3 client over the endpoints of one cluster: gRPC's options, and what is done about an endpoint that fails.
 // Invariant: no two clients share a connection; a failing endpoint is left alone for a while when there are others.
+import { type ChannelCredentials, type ChannelOptions, setLogger } from '@grpc/grpc-js'
 import type { IBackoff, IPolicy } from 'cockatiel'
 import { circuitBreaker, ConsecutiveBreaker, handleType, handleWhen, noop, retry } from 'cockatiel'
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions, isRecoverableError } from 'etcd3'
 import type { Credentials } from './endpoints.ts'
 import { isTooLarge } from './failure.ts'
 import { MOST_ANSWER_BYTES } from './pages.ts'
+import type { Proxy } from './proxy.ts'
 import { PING_AFTER } from './sockets.ts'
+import { channelCredentials } from './tls.ts'
 
 const GRPC_OPTIONS = {
   'grpc.max_receive_message_length': MOST_ANSWER_BYTES,
@@ -19,8 +22,8 @@ const GRPC_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.dns_min_time_between_resolutions_ms': 2_000,
   'grpc.enable_channelz': 0,
-  // Go's flanneld takes a proxy for TLS alone; an `http_proxy` meant for image pulls must not catch etcd.
-  'grpc.enable_http_proxy': process.env['https_proxy'] ? 1 : 0,
+  // What gRPC makes of the proxy variables is not what Go makes of them: proxy.ts decides.
+  'grpc.enable_http_proxy': 0,
 }
 
 /** A failing endpoint is left alone so long, in milliseconds. */
@@ -29,46 +32,94 @@ const LEFT_ALONE_MS = 2_000
 /** Clients made so far by this process: two stores of one cluster must not share a connection either. */
 let made = 0
 
-/** Makes a client. It connects with the first call. */
+/** One endpoint, and how it is reached. */
+export interface Way {
+  /** `host:port`. */
+  readonly address: string
+  readonly secure: boolean
+  readonly proxy: Proxy | undefined
+}
+
+/** Makes a client. It connects with the first call. `credentials` are for those ways that are secure. */
 export function createClient(
-  urls: readonly string[],
+  ways: readonly Way[],
   credentials: Credentials | undefined,
   defaultCallOptions: NonNullable<IOptions['defaultCallOptions']>,
 ): Etcd3 {
-  const several = urls.length > 1
-  return new Client({
-    hosts: [...urls],
-    ...(credentials === undefined ? {} : { credentials }),
+  const several = ways.length > 1
+  const options = {
+    // Without their schemes: etcd3 knows one set of credentials for all.
+    hosts: ways.map(({ address }) => address),
     // grpc-js shares connections between channels with equal options: another number, another connection.
     grpcOptions: { ...GRPC_OPTIONS, 'flanneld.connection': made++ },
     defaultCallOptions,
     faultHandling: {
-      global: several ? otherEndpoint(urls.length) : noop,
+      global: several ? otherEndpoint(ways.length) : noop,
       host: () => (several ? breaker() : noop),
     },
-  })
+  }
+  return new Client(options, ways, credentials && channelCredentials(credentials))
 }
 
 /** What etcd3 keeps for an endpoint; private there (lib/connection-pool). */
 interface Host {
+  host: string
+  channelCredentials: ChannelCredentials
+  channelOptions: ChannelOptions
   closed: boolean
   resetAllServices: () => void
   close: () => void
 }
 
-/** etcd3 throws an endpoint's connection away after every failed call, a late answer too: set up anew it would be late again. */
 class Client extends Etcd3 {
-  constructor(options: IOptions) {
+  constructor(options: IOptions, ways: readonly Way[], secure: ChannelCredentials | undefined) {
     super(options)
-    for (const host of (this.pool as unknown as { readonly hosts: readonly Host[] }).hosts) {
-      const closeChannels = host.resetAllServices.bind(host)
-      host.resetAllServices = () => undefined
-      host.close = () => {
-        closeChannels()
-        host.closed = true
-      }
+    const { hosts } = this.pool as unknown as { readonly hosts: readonly Host[] }
+    for (const [at, host] of hosts.entries()) {
+      const way = ways[at]
+      if (way === undefined) continue
+      if (way.secure && secure !== undefined) host.channelCredentials = secure
+      if (way.proxy !== undefined) leadThrough(host, way.address, way.proxy)
+      keepConnection(host)
     }
   }
+}
+
+/** etcd3 throws an endpoint's connection away after every failed call, a late answer too: set up anew it would be late again. */
+function keepConnection(host: Host): void {
+  const closeChannels = host.resetAllServices.bind(host)
+  host.resetAllServices = () => undefined
+  host.close = () => {
+    closeChannels()
+    host.closed = true
+  }
+}
+
+/** As grpc-js does for its own proxies (lib/http_proxy). */
+function leadThrough(host: Host, address: string, { address: proxy, credentials }: Proxy): void {
+  host.host = proxy
+  host.channelOptions = {
+    ...host.channelOptions,
+    'grpc.default_authority': address,
+    'grpc.http_connect_target': `dns:${address}`,
+    ...(credentials === undefined ? {} : { 'grpc.http_connect_creds': credentials }),
+  }
+}
+
+/** What gRPC said last of a proxy that did not let us through: it tells that to its log alone. */
+let refusal: string | undefined
+setLogger({
+  error: (line: unknown) => {
+    const [, why] = /(?:to proxy \S+ with error|through proxy \S+ with status) (.*)/.exec(String(line)) ?? []
+    if (why !== undefined) refusal = /^\d+$/.test(why) ? `HTTP status ${why}` : why
+  },
+  info: () => undefined,
+  debug: () => undefined,
+})
+
+/** Why a proxy did not let us through; undefined when none did so. */
+export function proxyRefusal(): string | undefined {
+  return refusal
 }
 
 /** Tries each endpoint once. */

@@ -3,12 +3,13 @@
 // another endpoint of the same cluster, a token that expired, and what may be done twice and was given too little time; the password is in no message.
 import { InterceptingCall, type Interceptor, status as Status } from '@grpc/grpc-js'
 import { isBrokenCircuitError } from 'cockatiel'
-import type { Etcd3 } from 'etcd3'
+import { type Etcd3, GRPCUnavailableError } from 'etcd3'
 import { EtcdError, messageOf } from '../errors.ts'
-import { createClient } from './channels.ts'
+import { type Way, createClient, proxyRefusal } from './channels.ts'
 import { credentialsStamp, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
 import { isUnexplained, toEtcdError } from './failure.ts'
 import { Patience } from './patience.ts'
+import { proxyFor } from './proxy.ts'
 import { Sockets } from './sockets.ts'
 import { TokenSource, wantsToken, wantsUser } from './token.ts'
 
@@ -30,6 +31,7 @@ export class Connection {
   readonly #options: StoreOptions
   readonly #urls: readonly string[]
   readonly #secure: boolean
+  readonly #ways: readonly Way[]
   readonly #tokens: TokenSource
   readonly #patience: Patience
   readonly #sockets: Sockets
@@ -45,8 +47,12 @@ export class Connection {
     this.#urls = urls
     this.#secure = secure
     this.#patience = new Patience(options.deadline ?? (urls.length > 1 ? 3_000 : 5_000))
+    this.#ways = urls.map((url) => {
+      const address = url.replace(/^https?:\/\//, '')
+      return { address, secure: url.startsWith('https:'), proxy: proxyFor(address, process.env) }
+    })
     this.#sockets = new Sockets(
-      urls.map((url) => Number(url.slice(url.lastIndexOf(':') + 1))),
+      this.#ways.map(({ address, proxy }) => portOf(proxy?.address ?? address)),
       this.#patience,
     )
     this.#tokens = new TokenSource(options.username, options.password)
@@ -107,9 +113,14 @@ export class Connection {
 
   /** Anything thrown by a call or a stream as an EtcdError. */
   failure(thrown: unknown): EtcdError {
+    const { variable, address } = this.#ways.find(({ proxy }) => proxy !== undefined)?.proxy ?? {}
+    const through = variable === undefined ? undefined : `through the proxy ${address ?? ''} that ${variable} names`
+    const refused = through !== undefined && isUnexplained(thrown) ? proxyRefusal() : undefined
     // No endpoint was tried: what happened when they were says more.
-    if ((isBrokenCircuitError(thrown) || isUnexplained(thrown)) && this.#last !== undefined) return this.#last
-    return (this.#last = toEtcdError(thrown, this.#urls.join(','), this.#note))
+    if ((isBrokenCircuitError(thrown) || isUnexplained(thrown)) && refused === undefined && this.#last !== undefined)
+      return this.#last
+    const why = refused === undefined ? thrown : new GRPCUnavailableError(refused)
+    return (this.#last = toEtcdError(why, this.#urls.join(','), { note: this.#note, through }))
   }
 
   /** How long a call or a short stream made now may take, in milliseconds. */
@@ -160,7 +171,7 @@ export class Connection {
 
   #connect(): Etcd3 {
     return createClient(
-      this.#urls,
+      this.#ways,
       this.#secure ? readCredentials(this.#options) : undefined,
       ({ method, isStream }) => ({
         ...(isStream ? {} : { deadline: this.deadline() }),
@@ -182,4 +193,8 @@ export class Connection {
         }),
     })
   }
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1))
 }

@@ -40,14 +40,25 @@ const ALARMS: readonly (readonly [RegExp, Alarm])[] = [
   [/corrupt cluster/, 'CORRUPT'],
 ]
 
-/** Anything a call threw, as an EtcdError. `note` is added when given (say, why new TLS files are not in use). */
-export function toEtcdError(thrown: unknown, endpoint: string, note?: string): EtcdError {
+/** What else is to be said of a failure. */
+export interface Circumstances {
+  /** Why new TLS files are not in use, say. */
+  readonly note?: string | undefined
+  /** The proxy on the way, in words. */
+  readonly through?: string | undefined
+}
+
+/** Anything a call threw, as an EtcdError. */
+export function toEtcdError(thrown: unknown, endpoint: string, { note, through }: Circumstances = {}): EtcdError {
   if (thrown instanceof EtcdError) return thrown
   const text = detailOf(messageOf(thrown), endpoint)
   // Errors of streams are gRPC's own, those of calls are etcd3's.
   const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text, endpoint)
   const detail = why === 'deadline' ? 'no answer in time' : text
-  return new EtcdError(why, endpoint, note === undefined ? detail : `${detail} (${note})`)
+  // What etcd itself answered has nothing to do with the way to it.
+  const way = ['unreachable', 'tls', 'deadline'].includes(why) ? through : undefined
+  const also = [note, way].filter((words) => words !== undefined)
+  return new EtcdError(why, endpoint, also.length === 0 ? detail : `${detail} (${also.join('; ')})`)
 }
 
 /** Whether a call or a stream failed because an answer was larger than we take: gRPC's own limit, no word of etcd's. */
@@ -72,6 +83,8 @@ function detailOf(message: string, endpoint: string): string {
     .replace(/^No connection established\. Last error: (null|undefined)\b/, 'no connection')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/[0-9A-F]{16}:error:[0-9A-F]+:(SSL routines:[^:]*:[^:]*):[^\s]*/, '$1')
+    // Node's advice is for those who start Node.
+    .replace(/[;,.]?\s*(if the root CA is installed locally, )?try running Node\.js with [-\w]+/i, '')
     .replace(/\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
     .replace(/\s+/g, ' ')
     .replace(/[\s.]+$/, '')

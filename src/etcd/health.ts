@@ -5,6 +5,8 @@ import { request as secure } from 'node:https'
 import { messageOf } from '../errors.ts'
 import { printable } from '../log.ts'
 import { type StoreOptions, parseEndpoints, readCredentials } from './endpoints.ts'
+import { tlsOptions } from './tls.ts'
+import { wayTo } from './tunnel.ts'
 
 /**
  * `healthy` and `unhealthy` are etcd's own words; `silent`: no answer, or no connection; `unknown`: something answers that
@@ -29,18 +31,15 @@ const BODY_BYTES = 4096
 /** Asks all endpoints at once; `usual` is how long an answer takes of late, in milliseconds. Throws OperatorError for endpoints and TLS files that make no sense. */
 export function askHealth(options: StoreOptions, usual = 0): Promise<readonly EndpointHealth[]> {
   const { urls, secure: tls } = parseEndpoints(options.endpoints)
-  const { rootCertificate: ca, privateKey: key, certChain: cert } = tls ? readCredentials(options) : noCredentials
   const limit = Math.min(MOST_MS, Math.max(LIMIT_MS, Math.round(usual * 3)))
-  const how: RequestOptions & { ca?: Buffer; key?: Buffer; cert?: Buffer } = {
-    timeout: limit,
-    agent: false,
-    ...(ca === undefined ? {} : { ca }),
-    ...(key === undefined || cert === undefined ? {} : { key, cert }),
-  }
-  return Promise.all(urls.map(async (url) => ({ url, ...(await ask(url, how, limit)) })))
+  const files = tls ? tlsOptions(readCredentials(options)) : {}
+  return Promise.all(
+    urls.map(async (url) => ({
+      url,
+      ...(await ask(url, { ...files, ...wayTo(url, files, limit), timeout: limit }, limit)),
+    })),
+  )
 }
-
-const noCredentials = { rootCertificate: undefined, privateKey: undefined, certChain: undefined }
 
 function ask(url: string, how: RequestOptions, limit: number): Promise<Omit<EndpointHealth, 'url'>> {
   return new Promise((resolve) => {
