@@ -1,5 +1,8 @@
 // The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP; /metrics and
-// the page are added to its routes by others.
+// the page are added to its routes by others. Status and first line are those of Go's flanneld, byte for byte.
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { ListenOptions } from 'node:net'
 import { OperatorError, messageOf } from './errors.ts'
 import { type Answer, type Handler, type Routes, serveRoutes } from './http.ts'
 import { boundedServer, crowdIn } from './http-bounds.ts'
@@ -20,7 +23,7 @@ export type Busy = () => number
 export function healthRoutes(readiness: Readiness, busy: Busy): Routes {
   return new Map<string, Handler>([
     ['GET /healthz', () => alive(busy())],
-    ['GET /readyz', () => (readiness.ready ? text(200, 'ready') : text(503, readiness.reasons.join('\n')))],
+    ['GET /readyz', () => readyOr(readiness.reasons)],
   ])
 }
 
@@ -33,12 +36,11 @@ export async function serveHealth(
 ): Promise<void> {
   const hosts = hostRule(latestNames(), at.allowedHosts ?? [])
   const server = boundedServer(serveRoutes(routes, { hosts, open: OPEN }), { crowded: crowdIn(log, 'health') })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new OperatorError(`-healthz-port: ${at.ip}:${at.port}: cannot listen: ${messageOf(error)}`)),
-    )
-    server.listen(at.port, at.ip, resolve)
-  })
+  try {
+    await listen(server, at)
+  } catch (error) {
+    throw new OperatorError(`-healthz-port: ${at.ip}:${at.port}: cannot listen: ${messageOf(error)}`)
+  }
   signal.addEventListener('abort', () => {
     server.close()
     server.closeAllConnections()
@@ -46,11 +48,32 @@ export async function serveHealth(
   log.info(`health: http://${at.ip}:${at.port}/healthz, /readyz and /metrics`)
 }
 
-function alive(ms: number): Answer {
-  if (ms <= HANG_MS) return text(200, 'flanneld is running')
-  return text(503, `the reconciler has been in one pass for ${Math.round(ms / 1000)} s`)
+/** What a kernel without IPv6 says of its addresses. */
+const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
+
+/** As Go listens: the address of no interface stands for all of both families, whichever family's it is. */
+async function listen(server: Server, { ip, port }: { readonly ip: string; readonly port: number }): Promise<void> {
+  if (ip !== '0.0.0.0' && ip !== '::') return listenOn(server, { host: ip, port })
+  try {
+    await listenOn(server, { host: '::', port, ipv6Only: false })
+  } catch (error) {
+    if (!NO_IPV6.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    await listenOn(server, { host: '0.0.0.0', port })
+  }
 }
 
-function text(status: number, line: string): Answer {
-  return { status, text: `${line}\n` }
+async function listenOn(server: Server, where: ListenOptions): Promise<void> {
+  server.listen(where)
+  await once(server, 'listening')
+}
+
+function alive(ms: number): Answer {
+  if (ms <= HANG_MS) return { status: 200, text: 'flanneld is running' }
+  return { status: 503, text: `the reconciler has been in one pass for ${Math.round(ms / 1000)} s\n` }
+}
+
+/** Go says no more than the first line. */
+function readyOr(reasons: readonly string[]): Answer {
+  if (reasons.length === 0) return { status: 200, text: 'flanneld is ready' }
+  return { status: 503, text: `flanneld is not ready yet\n${reasons.join('\n')}\n` }
 }

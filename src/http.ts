@@ -59,6 +59,8 @@ const HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
+const EVENTS = { ...HEADERS, 'content-type': 'text/event-stream' }
+
 /** Serves a table. */
 export function serveRoutes(routes: Routes, serving: Serving = {}): RequestListener {
   const served = { routes, streams: STREAMS, unread: UNREAD, following: new Set<ServerResponse>(), ...serving }
@@ -74,7 +76,8 @@ async function respond(served: Served, request: IncomingMessage, response: Serve
   const working = setInterval(() => !response.destroyed && response.writeProcessing(), served.workingMs ?? 2 ** 31 - 1)
   const answer = await answerOf(served, request).finally(() => clearInterval(working))
   if (response.destroyed) return
-  if ('events' in answer) follow(served, answer, response)
+  if ('events' in answer && request.method === 'HEAD') response.writeHead(200, EVENTS).end()
+  else if ('events' in answer) follow(served, answer, response)
   else say(served.unread, answer, response)
 }
 
@@ -96,7 +99,7 @@ function follow(
     return
   }
   following.add(response)
-  response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' })
+  response.writeHead(200, EVENTS)
   response.flushHeaders()
   const gone = new AbortController()
   response.on('close', () => {
@@ -125,7 +128,9 @@ function writtenOut(told: object, text: () => string): Buffer {
 const WRITTEN = new WeakMap<object, Buffer>()
 
 async function answerOf(served: Served, request: IncomingMessage): Promise<Answer> {
-  const { url = '/', method = 'GET', headers } = request
+  const { url = '/', headers } = request
+  // What HEAD asks for is what GET would say; Node leaves the text out.
+  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET')
   const target = targetOf(url, headers.host)
   if (target === undefined) return { status: 400, text: 'the request names no path\n' }
   if (isPagesRequest(method, headers)) return { status: 403, text: 'web pages of others change nothing here\n' }

@@ -171,7 +171,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'healthz-ip',
     default: '0.0.0.0' as Address,
     format: format.address,
-    doc: 'address to serve /healthz, /readyz and /metrics on',
+    doc: 'address to serve /healthz, /readyz and /metrics on; for 0.0.0.0 all addresses, those of IPv6 too',
   },
   healthzPort: {
     flag: 'healthz-port',

@@ -32,14 +32,14 @@ async function world(t: ExecutionContext): Promise<World> {
   const args = `${ARGS} -subnet-file=${FILE} -healthz-ip=127.0.0.1 -healthz-port=9000 -audit-interval=1`
   const daemon = await startFlanneld(host, args)
   await ready(host, daemon, FILE)
-  await becomes(host, 200, /^ready$/)
+  await becomes(host, 200, /^flanneld is ready$/)
   return { etcd, host, daemon }
 }
 
 async function becomes(host: Host, status: number, text: RegExp): Promise<void> {
   await waitFor(`/readyz ${status} ${text}`, async () => {
     const answer = await health(host, '/readyz')
-    if (answer.status === status && text.test(answer.text)) return true
+    if (answer.status === status && answer.text.split('\n').some((line) => text.test(line))) return true
     throw new Error(`${answer.status} ${answer.text}`)
   }) // prettier-ignore
 }
@@ -60,7 +60,7 @@ test('the lease lost to another host, and no other subnet: not ready, forwarding
   await daemon.line(/no longer ready: lease: /)
   await daemon.line(/no free subnet/)
   await deleteLeases(etcd, ['10.2.5.0-24'])
-  await becomes(host, 200, /^ready$/)
+  await becomes(host, 200, /^flanneld is ready$/)
   t.regex(await etcd.etcdctl(`get ${keyOf('10.2.5.0-24')}`), /192\.168\.19\.121/)
   t.is(await forwards(host), way)
   t.is((await daemon.stop()).code, 0)
@@ -76,7 +76,7 @@ test('a change the kernel refuses: not ready, with what is refused; ready once i
   await becomes(host, 503, /^(kernel|backend): /m)
   t.regex(await host.run('ip -d link show flannel.1'), /bridge/)
   await host.run('ip link del flannel.1')
-  await becomes(host, 200, /^ready$/)
+  await becomes(host, 200, /^flanneld is ready$/)
   t.is(await forwards(host), way)
   t.is((await daemon.stop()).code, 0)
 })
@@ -96,7 +96,7 @@ for (const [what, spoil, mend, reason] of [
     t.regex(await host.run('ip link show flannel.1'), /mtu 1350/)
     t.is(await forwards(host), way)
     await host.run(mend)
-    await becomes(host, 200, /^ready$/)
+    await becomes(host, 200, /^flanneld is ready$/)
     t.is((await subnetEnv(host, FILE))['FLANNEL_MTU'], '1350')
     t.is(daemon.output().split('cannot be written').length - 1, 2, 'once as an error, once as the reason')
     const left = (await host.run('ls -A /run/f')).split('\n').filter((name) => name.includes('subnet.env'))

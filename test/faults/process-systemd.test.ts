@@ -39,7 +39,10 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
     await it.daemon.line(/no network config/)
     const early = await health(it.host, '/readyz')
     t.is(early.status, 503)
-    t.regex(early.text, /lease: not yet\nbackend: not yet\nsubnet\.env: not yet\npeers: not yet/)
+    t.regex(
+      early.text,
+      /^flanneld is not ready yet\n[^]*lease: not yet\nbackend: not yet\nsubnet\.env: not yet\npeers: not yet/,
+    )
     t.is((await health(it.host, '/healthz')).status, 200)
     // Waiting is being alive.
     await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
@@ -47,7 +50,7 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
     await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
     await waitFor('READY=1', () => count(it, 'READY=1 STATUS=ready') === 1)
     t.true(it.socket.received().find(({ text }) => text.startsWith('READY=1'))?.held)
-    t.is((await health(it.host, '/readyz')).text, 'ready')
+    t.is((await health(it.host, '/readyz')).text, 'flanneld is ready')
     t.is((await it.daemon.stop()).code, 0)
     await waitFor('STOPPING=1', () => count(it, 'STOPPING=1') === 1)
   })
