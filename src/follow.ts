@@ -5,18 +5,20 @@ import type { Conditions } from './conditions.ts'
 import { type Configuration, readConfiguration, refusesChange } from './configuration.ts'
 import { messageOf } from './errors.ts'
 import type { Happenings } from './events.ts'
-import { selfOf } from './host-plan.ts'
-import type { Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
+import type { Change, Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
 import { Hold } from './hold.ts'
 import type { LeaseCensus } from './lease/census.ts'
+import { Departures } from './lease/departures.ts'
 import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
+import { Liveness } from './lease/liveness.ts'
 import { type PeerRules, type PeerStep, PeerTable } from './lease/peers.ts'
 import { type Log, printable } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import { PeerNews } from './peer-news.ts'
+import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from './portions.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
@@ -60,6 +62,8 @@ class Follower {
   readonly #table: PeerTable
   readonly #shutOuts: ShutOuts
   readonly #hold: Hold
+  readonly #departures: Departures
+  readonly #liveness: Liveness
   readonly #configKey: string
   readonly #folder: string
   #revision = 0n
@@ -78,6 +82,8 @@ class Follower {
     this.#configLog = parts.log.part('config')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
     this.#hold = new Hold(this.#log, parts.holdMs)
+    this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
+    this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
     this.#configKey = `${parts.options.etcdPrefix}/config`
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
@@ -154,10 +160,11 @@ class Follower {
     const loss = this.#lossIn(step)
     this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
     const holds = loss !== undefined && this.#hold.begin(loss, this.#table.peers.size)
+    if (loss !== undefined) this.#departures.forget()
     const told =
       step.type === 'snapshot'
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
-        : this.#table.change(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
+        : this.#changes(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
     this.#told(told, step)
     if (this.#complete) return holds
     for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
@@ -178,6 +185,7 @@ class Follower {
   #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
     const { overlay, census, options } = this.#parts
     this.#news.say(told, this.#complete ? 'later' : 'first')
+    this.#liveness.watch(this.#table.rivals)
     census.take(options.etcdPrefix, step, this.#table, told)
     if (this.#complete) overlay.peersChanged(this.#table.peers, told.changes)
   }
@@ -189,7 +197,25 @@ class Follower {
     const fresh = this.#fresh
     this.#fresh = false
     if (fresh) return this.#table.first(leases, rules)
-    return this.#table.snapshot(leases, rules, this.#hold.left > 0 ? 'keep' : 'delete')
+    const told = this.#table.snapshot(leases, rules, 'keep')
+    const present = new Set(leases.map(({ key }) => key))
+    const absent = this.#hold.left > 0 ? [] : this.#table.absentFrom(present)
+    this.#departures.listed(present, absent, this.#revision.toString())
+    return told
+  }
+
+  #changes(changes: readonly Change[]): PeerStep {
+    return this.#table.change(this.#departures.take(changes))
+  }
+
+  /** Leases that were deleted a moment ago, and not written again. */
+  #gone(changes: readonly Change[]): void {
+    this.#told(this.#table.change(changes), { type: 'changes', revision: this.#revision.toString(), changes })
+  }
+
+  /** Hosts that claim the same turned out to live, or not to. */
+  #resettle(): void {
+    this.#told(this.#table.resettle(), { type: 'changes', revision: this.#revision.toString(), changes: [] })
   }
 
   #noteConnection(step: WatchStep): void {
@@ -210,27 +236,11 @@ class Follower {
 
   #rules(): PeerRules {
     const { overlay, keeper } = this.#parts
-    const { configuration, external, hostId } = overlay.inputs
-    const { key, subnet } = keeper.own()
-    return {
-      network: configuration.range.network,
-      subnetLen: configuration.range.subnetLen,
-      own: { key, subnet },
-      publicAddress: external.publicAddress,
-      hostId,
-      onlink: external.onlink,
-      parseData: (type, data) => {
-        const way = overlay.configured(type)
-        if (way !== undefined) return way.backend.parsePeerData(data, way.config)
-        return { ok: false, reason: 'backend-type', detail: type }
-      },
-      needs: (peer) => {
-        const way = overlay.configured(peer.type)
-        const self = { ...selfOf(overlay.inputs), config: way?.config }
-        return way?.backend.forPeer(self, peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
-      },
+    return peerRulesOf({
+      overlay,
+      keeper,
       shutOut: (address) => this.#shutOuts.has(address),
-      exclusive: (type, data) => overlay.configured(type)?.backend.exclusive(data),
-    }
+      alive: (key) => this.#liveness.lives(key),
+    })
   }
 }

@@ -6,6 +6,7 @@ import { bigintOf } from './ip/address.ts'
 import { type Prefix, addressOf, contains, lengthOf, overlaps } from './ip/prefix.ts'
 import { type SubnetRange, chooseSubnet, countFree, fits, sizeOf } from './lease/allocate.ts'
 import { decodeClaim, decodeKey, subnetsFolder } from './lease/codec.ts'
+import { isRenewed } from './lease/liveness.ts'
 import { isAwaited } from './lease/peer-check.ts'
 import { addressShutOut } from './lease/shut-out.ts'
 import { parseNetworkConfig } from './network-config.ts'
@@ -63,10 +64,6 @@ export type Times = ReadonlyMap<string, { readonly remaining: number; readonly g
 
 /** A lease is asked for its time by itself: so many at once. */
 const ABREAST = 32
-/** Our daemon renews every 10 s: silent for so many seconds, it is not running. */
-const SILENT = 120
-/** Go's flanneld renews an hour before the end, so one with less left has not come. Seconds. */
-const LATE = 3_500
 
 /** Characters that are shown of a word that others chose. */
 const MOST_WORD = 60
@@ -157,7 +154,7 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
   const hostId = read.ok ? (read.value.hostId ?? null) : null
   const type = read.ok ? printable(read.value.backendType, MOST_WORD) : ''
   const silence = time === undefined ? 0 : time.granted - time.remaining
-  const expiring = time !== undefined && (hostId === null ? time.remaining < LATE : silence > SILENT)
+  const expiring = time !== undefined && !isRenewed(time, hostId ?? undefined)
   const notes = [
     odd,
     read.ok ? '' : `unreadable: ${read.reason}`,

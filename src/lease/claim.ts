@@ -206,8 +206,10 @@ function suits(lease: LeaseKey, claim: Claim): boolean {
   return ipv6 === undefined ? lease.subnet6 === undefined : lease.subnet6 !== undefined && fits(ipv6, lease.subnet6)
 }
 
+/** The one we had, else the one that has said so for longest: another host can put our name into its lease, but only later. */
 function best(leases: readonly Found[], claim: Claim): Found | undefined {
-  return leases.find((lease) => lease.subnet === claim.previousSubnet) ?? leases[0]
+  const oldest = leases.toSorted((a, b) => Number(BigInt(a.modRevision) - BigInt(b.modRevision)))[0]
+  return leases.find((lease) => lease.subnet === claim.previousSubnet) ?? oldest
 }
 
 function subnetsOf({ subnet, subnet6 }: LeaseKey): LeaseKey {

@@ -1,5 +1,6 @@
-// Who gets what only one host may have, such as a VTEP MAC: of several claimants the host whose lease was created last,
-// since a host that moves leaves its old lease behind. Pure; subnets stand for the leases that hold them.
+// Who gets what only one host may have, such as a VTEP MAC: of several claimants the oldest whose host lives. Whoever may
+// write a lease can claim anything in it, but not be there before another. A host that moved leaves its old lease behind: it
+// gets its MAC when that one is no longer renewed. Pure; subnets stand for the leases that hold them.
 // Invariant: the outcome depends on who claims, not on the order in which they came.
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -13,8 +14,10 @@ export interface Prize {
 /** A lease that claims something. */
 export interface Claimant {
   readonly publicAddress: Address
-  /** Revision at which its key was created. */
-  readonly created: number
+  /** Revision since when it claims this. */
+  readonly claimed: number
+  /** Whether its host renews it. */
+  readonly alive: boolean
 }
 
 /** The claims on everything exclusive. */
@@ -22,11 +25,28 @@ export class Contest {
   /** Claimants by backend type and claim; nearly always one, which then stands there by itself. */
   readonly #claims = new Map<string, Map<string, Prefix | Set<Prefix>>>()
   readonly #unsettled = new Map<string, Prize>()
+  /** What more than one claims. */
+  readonly #contested = new Map<string, Prize>()
 
   /** The subnets that claim something. */
   claimants({ type, what }: Prize): readonly Prefix[] {
     const found = this.#claims.get(type)?.get(what) ?? []
     return typeof found === 'string' ? [found] : [...found]
+  }
+
+  /** Whether more than one claims this. */
+  isContested(prize: Prize): boolean {
+    return this.#contested.has(nameOf(prize))
+  }
+
+  /** The subnets that claim what another claims as well. */
+  get rivals(): readonly Prefix[] {
+    return [...this.#contested.values()].flatMap((prize) => this.claimants(prize))
+  }
+
+  /** Who wins what several claim has to be found out again. */
+  unsettleAll(): void {
+    for (const prize of this.#contested.values()) this.unsettle(prize)
   }
 
   /** Adds a claim. */
@@ -37,7 +57,9 @@ export class Contest {
     if (known === undefined) ofType.set(prize.what, subnet)
     else if (typeof known !== 'string') known.add(subnet)
     else if (known !== subnet) ofType.set(prize.what, new Set([known, subnet]))
-    if (typeof ofType.get(prize.what) !== 'string') this.unsettle(prize)
+    if (typeof ofType.get(prize.what) === 'string') return
+    this.#contested.set(nameOf(prize), prize)
+    this.unsettle(prize)
   }
 
   /** Takes a claim back. */
@@ -48,13 +70,16 @@ export class Contest {
     if (known === undefined || typeof known === 'string') return
     known.delete(subnet)
     const [first, second] = known
-    if (first !== undefined && second === undefined) ofType?.set(prize.what, first)
+    if (first !== undefined && second === undefined) {
+      ofType?.set(prize.what, first)
+      this.#contested.delete(nameOf(prize))
+    }
     this.unsettle(prize)
   }
 
   /** Who wins this has to be found out again. */
   unsettle(prize: Prize): void {
-    this.#unsettled.set(`${prize.type} ${prize.what}`, prize)
+    this.#unsettled.set(nameOf(prize), prize)
   }
 
   /** What has to be settled since the last call. */
@@ -65,13 +90,22 @@ export class Contest {
   }
 }
 
-/** The address that wins: that of the newest claim; of claims made by one transaction, the greatest address. */
-export function winner(claimants: Iterable<Claimant>): Address | undefined {
+function nameOf({ type, what }: Prize): string {
+  return `${type} ${what}`
+}
+
+/**
+ * The address that wins: that of the oldest claim whose host lives. While none lives the newest one wins, being the last that
+ * is known of the host. Of claims made by one transaction, the greatest address.
+ */
+export function winner(claimants: readonly Claimant[]): Address | undefined {
+  const living = claimants.filter(({ alive }) => alive)
+  const sign = living.length > 0 ? 1 : -1
   let best: Claimant | undefined
-  for (const claimant of claimants) {
-    const newer = best === undefined || claimant.created > best.created
-    const tied = best?.created === claimant.created && claimant.publicAddress > best.publicAddress
-    if (newer || tied) best = claimant
+  for (const claimant of living.length > 0 ? living : claimants) {
+    const earlier = best === undefined || sign * (claimant.claimed - best.claimed) < 0
+    const tied = best?.claimed === claimant.claimed && claimant.publicAddress > best.publicAddress
+    if (earlier || tied) best = claimant
   }
   return best?.publicAddress
 }

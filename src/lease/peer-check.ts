@@ -24,6 +24,13 @@ export interface PeerRules {
   readonly shutOut?: (address: Address) => boolean
   /** What no two hosts may share, as Backend.exclusive says; depends on nothing but its arguments. */
   readonly exclusive: (type: string, data: unknown) => string | undefined
+  /** Whether the host of a lease renews it, by key, as far as is known; all do when absent. */
+  readonly alive?: (key: string) => boolean
+  /**
+   * Of a lease that is rewritten to claim something else, the claim is as old as that, not as its key. That depends on what
+   * was seen before; without it the outcome depends on the leases there are alone.
+   */
+  readonly remembersClaims?: boolean
 }
 
 /** Reasons that are nobody's fault: a reservation whose host has not come yet, and our own lease on another subnet. */

@@ -8,8 +8,9 @@ import type { Change, Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../portions.ts'
-import { decodeKey, encodeKey } from './codec.ts'
+import { decodeKey } from './codec.ts'
 import { type Claimant, Contest, type Prize, winner } from './contest.ts'
+import { type Age, Holders, ageOf, sharedBy } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
 import { type Candidate, Waiting, byAge } from './waiting.ts'
@@ -24,10 +25,7 @@ export class PeerTable {
   readonly #peers = new Map<Prefix, Peer>()
   /** Holders of subnets that lost a contest: good but for another host with the same MAC, say. */
   readonly #losers = new Map<Prefix, Peer>()
-  /** When the holder of a subnet was created. */
-  readonly #created = new Map<Prefix, number>()
-  /** The key of a holder where it is not the plain one of its subnet (dual stack). */
-  readonly #oddKeys = new Map<Prefix, string>()
+  readonly #holders: Holders
   readonly #waiting = new Waiting()
   readonly #contest = new Contest()
   readonly #refused = new Map<string, string>()
@@ -36,6 +34,7 @@ export class PeerTable {
   /** `prefix` is the etcd prefix of the network. */
   constructor(prefix: string, rules: PeerRules) {
     this.#prefix = prefix
+    this.#holders = new Holders(prefix)
     this.#rules = rules
   }
 
@@ -65,12 +64,29 @@ export class PeerTable {
       present.add(entry.key)
       this.#put(entry)
     }
-    for (const subnet of absent === 'keep' ? [] : [...this.#created.keys()]) {
+    for (const subnet of absent === 'keep' ? [] : this.#holders.subnets) {
       // Deleting one lets a waiting one follow, which may be gone as well.
-      while (this.#created.has(subnet) && !present.has(this.#keyOf(subnet))) this.#delete(this.#keyOf(subnet))
+      while (this.#holders.has(subnet) && !present.has(this.#holders.keyOf(subnet)))
+        this.#delete(this.#holders.keyOf(subnet))
     }
     for (const key of [...this.#refused.keys()]) if (!present.has(key)) this.#delete(key)
     return this.#finish()
+  }
+
+  /** The keys of all leases that claim what another claims as well. */
+  get rivals(): readonly string[] {
+    return this.#contest.rivals.map((subnet) => this.#holders.keyOf(subnet))
+  }
+
+  /** Decides again who has what several claim: the hosts that live are others now. */
+  resettle(): PeerStep {
+    this.#contest.unsettleAll()
+    return this.#finish()
+  }
+
+  /** Keys of believed leases that are not among these. */
+  absentFrom(present: ReadonlySet<string>): readonly string[] {
+    return this.#holders.subnets.map((subnet) => this.#holders.keyOf(subnet)).filter((key) => !present.has(key))
   }
 
   /** Takes changes in their order. */
@@ -86,7 +102,7 @@ export class PeerTable {
   shutOut(): PeerStep {
     const isOut = ({ publicAddress }: Peer): boolean => this.#rules.shutOut?.(publicAddress) === true
     const out = this.#waiting.all.filter(({ peer }) => isOut(peer))
-    for (const subnet of this.#created.keys()) if (isOut(this.#holderOf(subnet))) out.push(this.#candidateOf(subnet))
+    for (const subnet of this.#holders.subnets) if (isOut(this.#holderOf(subnet))) out.push(this.#candidateOf(subnet))
     // The waiting ones first: none of them may follow.
     for (const { key, peer } of out) {
       this.#delete(key)
@@ -97,12 +113,7 @@ export class PeerTable {
 
   /** Public addresses that more than one subnet is leased to, as Go's flanneld leaves them when a host changes subnet. */
   sharedAddresses(): ReadonlyMap<Address, readonly Prefix[]> {
-    const subnets = new Map<Address, Prefix[]>()
-    for (const { publicAddress, subnet } of this.#peers.values()) {
-      subnets.set(publicAddress, [...(subnets.get(publicAddress) ?? []), subnet])
-    }
-    for (const [address, list] of subnets) if (list.length === 1) subnets.delete(address)
-    return subnets
+    return sharedBy(this.#peers.values())
   }
 
   #put(entry: Entry): void {
@@ -114,18 +125,17 @@ export class PeerTable {
       this.#delete(key)
       return this.#refuse(key, read.reason, read.detail, known)
     }
-    const candidate = { key, peer: read.value, created: Number(entry.createRevision) }
+    const candidate = { key, peer: read.value, ...this.#ageOf(entry, read.value) }
     const { subnet } = read.value
-    const holder = this.#created.has(subnet) ? this.#keyOf(subnet) : key
+    const holder = this.#holders.has(subnet) ? this.#holders.keyOf(subnet) : key
     // Several keys may name this subnet: the oldest has it, the others wait.
     const rival = holder === key ? this.#waiting.oldest(subnet) : this.#candidateOf(subnet)
     if (rival === undefined || byAge(candidate, rival) < 0) {
-      this.#waiting.remove(subnet, key)
       this.#hold(candidate)
       if (rival !== undefined && holder !== key) this.#wait(rival, key)
     } else {
       this.#wait(candidate, rival.key)
-      if (holder === key) this.#promote(rival)
+      if (holder === key) this.#hold(rival)
     }
   }
 
@@ -135,34 +145,45 @@ export class PeerTable {
     if (!decoded.ok) return
     const { subnet } = decoded.value
     this.#waiting.remove(subnet, key)
-    if (!this.#created.has(subnet) || this.#keyOf(subnet) !== key) return
+    if (!this.#holders.has(subnet) || this.#holders.keyOf(subnet) !== key) return
     const next = this.#waiting.oldest(subnet)
     if (next === undefined) this.#letGo(subnet)
-    else this.#promote(next)
+    else this.#hold(next)
   }
 
   /** Gives a subnet to a lease. */
-  #hold({ key, peer, created }: Candidate): void {
+  #hold(candidate: Candidate): void {
+    const { peer } = candidate
     const { subnet } = peer
-    const before = this.#created.has(subnet) ? this.#prizeOf(this.#holderOf(subnet)) : undefined
+    this.#waiting.remove(subnet, candidate.key)
+    const before = this.#holders.has(subnet) ? this.#prizeOf(this.#holderOf(subnet)) : undefined
     const prize = this.#prizeOf(peer)
-    this.#created.set(subnet, created)
-    if (key === encodeKey(this.#prefix, { subnet, subnet6: undefined })) this.#oddKeys.delete(subnet)
-    else this.#oddKeys.set(subnet, key)
+    this.#holders.set(candidate)
     if (before !== undefined && (before.what !== prize?.what || before.type !== prize.type)) {
       this.#contest.leave(before, subnet)
     }
     if (prize !== undefined) this.#contest.enter(prize, subnet)
-    if (prize === undefined || !this.#losers.has(subnet)) return this.#accept(subnet, peer)
-    this.#losers.set(subnet, peer)
-    this.#contest.unsettle(prize)
+    const lost = prize !== undefined && this.#losers.has(subnet)
+    if (lost) this.#losers.set(subnet, peer)
+    else this.#accept(subnet, peer)
+    if (prize !== undefined && (lost || this.#contest.isContested(prize))) this.#contest.unsettle(prize)
+  }
+
+  /** How old a lease is, and its claim. */
+  #ageOf(entry: Entry, peer: Peer): Age {
+    if (this.#rules.remembersClaims !== true) return ageOf(entry, undefined)
+    const { subnet } = peer
+    const holds = this.#holders.has(subnet) && this.#holders.keyOf(subnet) === entry.key
+    const known = holds ? this.#candidateOf(subnet) : this.#waiting.find(subnet, entry.key)
+    if (known === undefined) return ageOf(entry, this.#refused.has(entry.key) ? 'another' : undefined)
+    return ageOf(entry, this.#prizeOf(known.peer)?.what === this.#prizeOf(peer)?.what ? known.claimed : 'another')
   }
 
   /** A subnet is nobody's any more. */
   #letGo(subnet: Prefix): void {
     const prize = this.#prizeOf(this.#holderOf(subnet))
     this.#notes.touch(subnet, this.#peers.get(subnet))
-    for (const map of [this.#peers, this.#losers, this.#created, this.#oddKeys]) map.delete(subnet)
+    for (const map of [this.#peers, this.#losers, this.#holders]) map.delete(subnet)
     if (prize !== undefined) this.#contest.leave(prize, subnet)
   }
 
@@ -182,7 +203,7 @@ export class PeerTable {
 
   #accept(subnet: Prefix, peer: Peer): void {
     this.#losers.delete(subnet)
-    this.#refused.delete(this.#keyOf(subnet))
+    this.#refused.delete(this.#holders.keyOf(subnet))
     const known = this.#peers.get(subnet)
     if (known !== undefined && samePeer(known, peer)) return
     this.#notes.touch(subnet, this.#peers.get(subnet))
@@ -193,17 +214,12 @@ export class PeerTable {
     this.#notes.touch(subnet, this.#peers.get(subnet))
     this.#peers.delete(subnet)
     this.#losers.set(subnet, peer)
-    this.#refuse(this.#keyOf(subnet), 'duplicate-mac', detail)
+    this.#refuse(this.#holders.keyOf(subnet), 'duplicate-mac', detail)
   }
 
   #wait(candidate: Candidate, holder: string): void {
     this.#waiting.add(candidate)
     this.#refuse(candidate.key, 'overlap', `${candidate.peer.subnet} is ${holder}'s`)
-  }
-
-  #promote(candidate: Candidate): void {
-    this.#waiting.remove(candidate.peer.subnet, candidate.key)
-    this.#hold(candidate)
   }
 
   #refuse(key: string, reason: string, detail: string, known = this.#refused.get(key)): void {
@@ -218,19 +234,17 @@ export class PeerTable {
   }
 
   #candidateOf(subnet: Prefix): Candidate {
-    return { key: this.#keyOf(subnet), peer: this.#holderOf(subnet), created: this.#created.get(subnet) ?? 0 }
+    return { key: this.#holders.keyOf(subnet), peer: this.#holderOf(subnet), ...this.#holders.ageOf(subnet) }
   }
 
   #claimantOf(subnet: Prefix): Claimant {
-    return { publicAddress: this.#holderOf(subnet).publicAddress, created: this.#created.get(subnet) ?? 0 }
+    const { publicAddress } = this.#holderOf(subnet)
+    const { claimed } = this.#holders.ageOf(subnet)
+    return { publicAddress, claimed, alive: this.#rules.alive?.(this.#holders.keyOf(subnet)) ?? true }
   }
 
   #prizeOf({ type, data }: Peer): Prize | undefined {
     const what = this.#rules.exclusive(type, data)
     return what === undefined ? undefined : { type, what }
-  }
-
-  #keyOf(subnet: Prefix): string {
-    return this.#oddKeys.get(subnet) ?? encodeKey(this.#prefix, { subnet, subnet6: undefined })
   }
 }

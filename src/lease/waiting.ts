@@ -8,6 +8,8 @@ export interface Candidate {
   readonly peer: Peer
   /** Revision at which its key was created. */
   readonly created: number
+  /** Revision since when it claims what only one host may have: that of its creation, or of a later write. */
+  readonly claimed: number
 }
 
 export class Waiting {
@@ -23,6 +25,11 @@ export class Waiting {
   remove(subnet: Prefix, key: string): void {
     const waiting = this.#candidates.get(subnet)
     if (waiting?.delete(key) === true && waiting.size === 0) this.#candidates.delete(subnet)
+  }
+
+  /** One of them. */
+  find(subnet: Prefix, key: string): Candidate | undefined {
+    return this.#candidates.get(subnet)?.get(key)
   }
 
   /** The one that follows. */

@@ -10,7 +10,7 @@ import { kernelText } from '../lab/kernel-text.ts'
 import { argsFor, type Member, startMembers } from '../lab/members.ts'
 import { startPings } from '../lab/ping.ts'
 import { record } from '../lab/reliability.ts'
-import { putPeer, times, vigil } from '../lab/steady.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const closings: (() => Promise<void>)[] = []
@@ -103,6 +103,61 @@ test.serial('L5: expired while frozen, and still free: the same subnet again, th
     }
   }),
 )
+
+test.serial('a key deleted by mistake, again and again: its peer changes nothing, and no packet is lost', async (t) => {
+  const watched = await vigil(peer.host, peer.daemon)
+  const rules = await peer.host.spawn('nft monitor')
+  const pings = await startPings(peer.container, own.container.address)
+  await waitFor('pings', () => pings.received() > 5)
+  for (let n = 0; n < 5; n++) {
+    const { revision = 0 } = (await entry(keyOf(own.subnet))) ?? {}
+    await etcd.etcdctl(`del ${keyOf(own.subnet)}`)
+    await waitFor('the key', async () => ((await entry(keyOf(own.subnet)))?.revision ?? 0) > revision)
+    const received = pings.received()
+    await waitFor('pings after it', () => pings.received() > received + 60)
+  }
+  const { lost, sent } = await pings.stop()
+  await record({
+    fault: "a living host's key deleted five times",
+    promise: 'no packet lost',
+    result: `${lost} of ${sent} packets lost`,
+    test: t.title,
+  })
+  t.is(lost, 0, `${lost} of ${sent}`)
+  t.deepEqual(watched.lines(), [], 'its peer has nothing to tell')
+  watched.calm(t, 0)
+  t.is((await kernelText(peer.host)).ours, watched.before)
+  t.notRegex(rules.stdout(), /flannel-guard/)
+})
+
+test.serial("a host that leaves is gone soon after; one that claims its peers' MAC gets nothing by it", async (t) => {
+  await putPeer(etcd, 99)
+  await peerIs(peer.host, 99, true)
+  await etcd.etcdctl(`del ${keyOf('10.2.99')}`)
+  const ms = await peerIs(peer.host, 99, false)
+  await record({ fault: 'a host leaves', promise: 'gone within 1 s', ms, limit: 1_000, test: t.title })
+  await peer.daemon.line(/peer 10\.2\.99\.0\/24 left/)
+
+  const watched = await vigil(peer.host, peer.daemon)
+  const pings = await startPings(peer.container, own.container.address)
+  await waitFor('pings', () => pings.received() > 5)
+  const [, mac = ''] = /"VtepMAC":"([^"]+)"/.exec((await entry(keyOf(own.subnet)))?.value ?? '') ?? []
+  const value = { PublicIP: '192.168.19.98', BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }
+  const lines = (): number =>
+    times(watched.lines(), new RegExp(`lease refused: ${keyOf('10.2.98')}: duplicate-mac: ${mac} is`))
+  await etcd.etcdctl(`put ${keyOf('10.2.98')} '${JSON.stringify(value)}'`)
+  await waitFor('its refusal', () => lines() === 1)
+  // Nor while the key of the one that has it is deleted and comes back.
+  const { revision = 0 } = (await entry(keyOf(own.subnet))) ?? {}
+  await etcd.etcdctl(`del ${keyOf(own.subnet)}`)
+  await waitFor('the key', async () => ((await entry(keyOf(own.subnet)))?.revision ?? 0) > revision)
+  const received = pings.received()
+  await waitFor('pings after it', () => pings.received() > received + 60)
+  t.is((await pings.stop()).lost, 0)
+  t.is((await kernelText(peer.host)).ours, watched.before)
+  t.is(lines(), 1, 'told once')
+  await etcd.etcdctl(`del ${keyOf('10.2.98')}`)
+})
 
 /** Freezes the daemon; meanwhile its lease ends and host .99 takes the subnet. */
 async function robbed(): Promise<number> {

@@ -1,0 +1,69 @@
+// Deletions of leases that wait a moment before they are acted on: a host whose key was deleted by mistake writes it anew within
+// a tenth of a second, and its peers need not withdraw and program it meanwhile.
+// Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is told of
+// it meanwhile.
+import type { Change } from '../etcd/store.ts'
+
+/** How long a deletion waits: a host that leaves is gone within a second. Milliseconds. */
+export const DEPARTURE_MS = 500
+
+type Deletion = Change & { readonly type: 'delete' }
+
+export class Departures {
+  readonly #act: (gone: readonly Deletion[]) => void
+  readonly #ms: number
+  readonly #signal: AbortSignal
+  /** By key, the oldest first; `due` by performance.now. */
+  readonly #waiting = new Map<string, { readonly deletion: Deletion; readonly due: number }>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** `act` is given what is gone for good. */
+  constructor(act: (gone: readonly Deletion[]) => void, signal: AbortSignal, ms = DEPARTURE_MS) {
+    this.#act = act
+    this.#signal = signal
+    this.#ms = ms
+  }
+
+  /** Takes changes in their order; gives those that are to be acted on at once. */
+  take(changes: readonly Change[]): readonly Change[] {
+    for (const change of changes) {
+      if (change.type === 'delete') this.#wait(change)
+      else this.#waiting.delete(change.entry.key)
+    }
+    this.#plan()
+    return changes.filter(({ type }) => type === 'put')
+  }
+
+  /** Takes a listing: the keys in it, and those that are known and not in it. */
+  listed(present: ReadonlySet<string>, absent: readonly string[], revision: string): void {
+    for (const key of this.#waiting.keys()) if (present.has(key)) this.#waiting.delete(key)
+    for (const key of absent) this.#wait({ type: 'delete', key, modRevision: revision })
+    this.#plan()
+  }
+
+  /** All that wait stay: etcd lost them, their hosts did not leave. */
+  forget(): void {
+    this.#waiting.clear()
+    this.#plan()
+  }
+
+  #wait(deletion: Deletion): void {
+    if (!this.#waiting.has(deletion.key))
+      this.#waiting.set(deletion.key, { deletion, due: performance.now() + this.#ms })
+  }
+
+  #plan(): void {
+    clearTimeout(this.#timer)
+    const [first] = this.#waiting.values()
+    if (first === undefined || this.#signal.aborted) return
+    this.#timer = setTimeout(() => this.#over(), Math.max(0, first.due - performance.now())).unref()
+  }
+
+  #over(): void {
+    const now = performance.now()
+    const gone = [...this.#waiting.values()].filter(({ due }) => due <= now).map(({ deletion }) => deletion)
+    for (const { key } of gone) this.#waiting.delete(key)
+    if (gone.length > 0 && !this.#signal.aborted) this.#act(gone)
+    this.#plan()
+  }
+}

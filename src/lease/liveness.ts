@@ -1,0 +1,89 @@
+// Whether the hosts live whose leases claim the same: asked of etcd while there are such leases, and of nobody else.
+// Invariant: a host counts as living until etcd says that its lease was not renewed, for its silence may be ours.
+import { EtcdError } from '../errors.ts'
+import type { Store } from '../etcd/store.ts'
+import { pause } from '../etcd/wait.ts'
+import { decodeClaim } from './codec.ts'
+
+/** Our daemon renews every 10 s, and comes back sooner from an update: silent for so many seconds, it is gone. */
+const SILENT_S = 120
+/** Go's flanneld renews an hour before the end, so one with less left has not come. Seconds. */
+const LATE_S = 3_500
+/** Between two questions. Milliseconds. */
+const ASK_MS = 10_000
+/** So many leases are asked for: of a flood that claims one thing, the others count as living. */
+const MOST = 100
+
+/** Remaining and granted seconds of a lease. */
+export interface LeaseTime {
+  readonly remaining: number
+  readonly granted: number
+}
+
+/** Whether a lease is renewed: by our daemon, which says its host id, or by Go's. `undefined`: the etcd lease is gone. Pure. */
+export function isRenewed(time: LeaseTime | undefined, hostId: string | undefined): boolean {
+  if (time === undefined) return false
+  return hostId === undefined ? time.remaining >= LATE_S : time.granted - time.remaining <= SILENT_S
+}
+
+/** What is asked of a store. */
+type Asked = Pick<Store, 'get' | 'timeToLive'>
+
+export class Liveness {
+  readonly #store: Asked
+  readonly #signal: AbortSignal
+  readonly #changed: () => void
+  readonly #askMs: number
+  /** Keys whose leases are not renewed. */
+  #silent: ReadonlySet<string> = new Set()
+  #rivals: readonly string[] = []
+  #asking = false
+
+  /** `changed` is called when a host turns out to live, or not to, that was held for the other. */
+  constructor(store: Asked, signal: AbortSignal, changed: () => void, askMs = ASK_MS) {
+    this.#store = store
+    this.#signal = signal
+    this.#changed = changed
+    this.#askMs = askMs
+  }
+
+  /** Whether the host of a lease lives, as far as is known. */
+  lives(key: string): boolean {
+    return !this.#silent.has(key)
+  }
+
+  /** The keys of all leases that claim what another claims as well. */
+  watch(rivals: readonly string[]): void {
+    this.#rivals = rivals
+    if (rivals.length === 0) this.#silent = new Set()
+    else if (!this.#asking) void this.#ask()
+  }
+
+  async #ask(): Promise<void> {
+    this.#asking = true
+    while (this.#rivals.length > 0 && !this.#signal.aborted) {
+      const silent = new Set<string>()
+      for (const key of this.#rivals.slice(0, MOST)) if (!(await this.#renewed(key))) silent.add(key)
+      const before = this.#silent
+      this.#silent = silent
+      const same = before.size === silent.size && [...silent].every((key) => before.has(key))
+      if (!same && !this.#signal.aborted) this.#changed()
+      await pause(this.#askMs, this.#signal).catch(() => undefined)
+    }
+    this.#asking = false
+  }
+
+  /** Whether a lease is renewed; as it was last known while etcd does not answer. */
+  async #renewed(key: string): Promise<boolean> {
+    try {
+      const { entry } = await this.#store.get(key)
+      // Its deletion is told by the watch; a reservation has no end.
+      if (entry === undefined || entry.lease === '0') return true
+      const claim = decodeClaim(entry.value)
+      return isRenewed(await this.#store.timeToLive(entry.lease), claim.ok ? claim.value.hostId : undefined)
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error
+      return this.lives(key)
+    }
+  }
+}
