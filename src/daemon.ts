@@ -59,8 +59,9 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     else readiness.bad('kernel', `${failing} changes refused`)
   }
   const reconciler = new Reconciler(kernel, log.part('kernel'), judge, events)
-  tellSystemd(readiness, () => reconciler.busyFor, signal)
-  const sight = firstSight({ version, options, readiness, reconciler, events })
+  // Its faults are told to the log alone: not to the events, which may be what failed.
+  const sight = firstSight({ version, options, readiness, reconciler, events }, parts.log)
+  tellSystemd(readiness, () => reconciler.busyFor, sight.supervisor.part('systemd'), signal)
   const { healthzIp: ip, healthzPort: port, healthzAllowedHosts: allowedHosts } = options
   if (port > 0) await serveHealth({ ip, port, allowedHosts }, healthPortRoutes(sight), log.part('health'), signal)
 
@@ -168,7 +169,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   await waitOut(() => startMonitor(kernel, monitoring, signal))
   void follower.look()
   void audit(reconciler, overlay, follower.look, options.auditInterval, signal)
-  staySmall(readiness, signal)
+  staySmall(readiness, sight.supervisor.part('memory'), signal)
   Object.assign(sight, { keeper, overlay, guard, firewall })
   startProber(sight, overlay, log, signal)
   await overlay.update({})

@@ -73,21 +73,27 @@ export class Events {
   readonly #stretches = new Map<HappenedEvent['kind'], Stretch>()
   readonly #limits: EventLimits
   #last = 0
+  #failed: (error: unknown) => void = () => undefined
 
   constructor(limits = LIMITS) {
     this.#limits = limits
   }
 
-  /** Notes an event. */
-  happened(
-    kind: HappenedEvent['kind'],
-    text: string,
-    { bad = false, peer }: { bad?: boolean; peer?: string } = {},
-  ): void {
+  /** Tells `listener` of what goes wrong in noting or telling an event: who tells one never hears of it. */
+  onFault(listener: (error: unknown) => void): void {
+    this.#failed = listener
+  }
+
+  /** Notes an event. Never throws. */
+  happened(kind: HappenedEvent['kind'], text: string, about: { bad?: boolean; peer?: string } = {}): void {
+    this.#try(() => this.#note(kind, text, about))
+  }
+
+  #note(kind: HappenedEvent['kind'], text: string, { bad = false, peer }: { bad?: boolean; peer?: string }): void {
     const stretch = this.#stretchOf(kind)
     if (++stretch.told > this.#limits.most) {
       stretch.bad ||= bad
-      if (stretch.untold++ === 0) setTimeout(() => this.#sumUp(kind, stretch), this.#limits.ms).unref()
+      if (stretch.untold++ === 0) this.#sumUpLater(kind, stretch)
       return
     }
     this.#tell({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
@@ -113,6 +119,10 @@ export class Events {
     return fresh
   }
 
+  #sumUpLater(kind: HappenedEvent['kind'], stretch: Stretch): void {
+    setTimeout(() => this.#try(() => this.#sumUp(kind, stretch)), this.#limits.ms).unref()
+  }
+
   #sumUp(kind: HappenedEvent['kind'], { untold, bad }: Stretch): void {
     this.#stretches.delete(kind)
     this.#tell({ kind, bad, text: `and ${untold} more of this kind` })
@@ -122,7 +132,15 @@ export class Events {
     const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
     this.#kept.push(told)
     if (this.#kept.length > this.#limits.kept) this.#kept.splice(oldestOfMost(this.#kept), 1)
-    for (const listener of this.#listeners) listener(told)
+    for (const listener of this.#listeners) this.#try(() => listener(told))
+  }
+
+  #try(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 }
 

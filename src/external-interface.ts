@@ -11,6 +11,7 @@ import {
   ELSEWHERE,
   type Place,
   describeHost,
+  linkOut,
   isOverlayDevice,
   usableAddresses,
 } from './external-interface/host.ts'
@@ -76,10 +77,8 @@ export function alternatives(host: HostNetwork, wish: InterfaceWish, family: Fam
 
 /** Whether an interface still has its address, is up, and can be used. */
 export function isUsable(host: HostNetwork, wish: InterfaceWish, { name, address }: Place): boolean {
-  return withAddress(host, address).some(
-    (candidate) =>
-      candidate.link.name === name && typeof complete(host, wish, familyOf(address), candidate) !== 'string',
-  )
+  const found = withAddress(host, address).map((candidate) => complete(host, wish, familyOf(address), candidate))
+  return found.some((one) => typeof one !== 'string' && one.name === name)
 }
 
 /** Where a place of before is now: its own interface first, then whatever else got its address, say a bridge over it. */
@@ -194,7 +193,7 @@ function withAddress(host: HostNetwork, address: Address): readonly Candidate[] 
     .map((link) => ({ link, address }))
 }
 
-/** A candidate with its addresses, or why it cannot be used. */
+/** A candidate with its addresses, or why it cannot be used. An address on loopback goes with the interface that packets leave by. */
 function complete(
   host: HostNetwork,
   wish: InterfaceWish,
@@ -212,18 +211,17 @@ function complete(
   if (link.mtu <= VXLAN_OVERHEAD + LEAST_MTU) {
     return `${name}: mtu ${link.mtu} is too small: more than ${VXLAN_OVERHEAD + LEAST_MTU} is needed`
   }
+  const out = link.loopback ? linkOut(host, family) : link
+  if (out === undefined) return `${name}: ${address} is there, but no route leads to other hosts`
   const second = wanted !== undefined && familyOf(wanted) === other ? wanted : usableAddresses(host, link, other)[0]
   const address6 = family === 6 ? address : second
   return {
-    name: link.name,
-    index: link.index,
-    mtu: link.mtu,
-    mac: link.mac,
+    ...{ name: out.name, index: out.index, mtu: out.mtu, mac: out.mac },
     address,
     address6,
     publicAddress: (family === 4 ? wish.publicIp : wish.publicIpv6) ?? address,
     publicAddress6: wish.publicIpv6 ?? address6,
-    onlink: onlinkPrefixes(host, link),
+    onlink: onlinkPrefixes(host, out),
   }
 }
 

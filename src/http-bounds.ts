@@ -60,6 +60,8 @@ export function boundedServer(serve: RequestListener, bounds: Partial<ServerBoun
     crowded()
     connections.cutOneFor(socket)
   })
+  // Taking a connection can fail at any time, for want of descriptors say: whoever asked sees it, and may ask again.
+  server.on('error', () => undefined)
   // Should never be met: it turns away who comes, whoever that is.
   server.maxConnections = most * 2
   return server

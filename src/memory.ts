@@ -2,6 +2,7 @@
 // ICU) that steady running does not, and leaves as much again in the allocator. They are given back a moment after the
 // start, after the first audits, which read the whole kernel, and again now and then.
 import { setFlagsFromString } from 'node:v8'
+import type { Part } from './supervise.ts'
 import { addon } from './netlink/addon.ts'
 
 /** After the start, after the first audits, and between later times. Milliseconds. */
@@ -19,11 +20,16 @@ function preferSize(): void {
 }
 
 /** Gives back what is not needed, from when the daemon is `ready` until the signal aborts. */
-export function staySmall(readiness: { onChange(listener: () => void): void }, signal: AbortSignal): void {
-  readiness.onChange(preferSize)
+export function staySmall(
+  readiness: { onChange(listener: () => void): void },
+  part: Pick<Part, 'guard'>,
+  signal: AbortSignal,
+): void {
+  const smaller = part.guard(preferSize)
+  readiness.onChange(smaller)
   // A start that takes long, for want of etcd say, is to be small as well.
-  const late = setTimeout(preferSize, LATE_MS).unref()
-  const release = (): void => void addon().releaseProgram()
+  const late = setTimeout(smaller, LATE_MS).unref()
+  const release = part.guard(() => addon().releaseProgram())
   const first = FIRST_MS.map((after) => setTimeout(release, after).unref())
   const later = setInterval(release, EVERY_MS).unref()
   signal.addEventListener('abort', () => {

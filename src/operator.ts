@@ -1,5 +1,7 @@
 // The operator's side of a running daemon: what may be seen of it, and the routes by which it is asked.
 import { Conditions } from './conditions.ts'
+import { observed } from './observed-routes.ts'
+import { Supervisor } from './supervise.ts'
 import type { Events } from './events.ts'
 import type { Guard } from './firewall/guard.ts'
 import type { Firewall } from './firewall/firewall.ts'
@@ -37,6 +39,8 @@ export interface Sight {
   readonly events: Events
   /** What holds of this host until it is over. */
   readonly conditions: Conditions
+  /** What goes wrong in the parts that only look on. */
+  readonly supervisor: Supervisor
   /** How etcd answers: counts of its calls, whether the watch is alive and how far it has come. */
   readonly etcd: EtcdTally
   /** The leases in numbers. */
@@ -54,14 +58,20 @@ export interface Sight {
 }
 
 /** What can be seen at the very start. */
-export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>): Sight {
+export function firstSight(
+  known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>,
+  log: Log,
+): Sight {
   const { readiness, events } = known
+  const conditions = new Conditions()
+  const supervisor = new Supervisor(conditions, log)
+  events.onFault(supervisor.part('events').failed)
   readiness.onChange((ready) =>
     events.happened('ready', ready ? 'ready' : `not ready: ${readiness.reasons.join('; ')}`, { bad: !ready }),
   )
   return {
     ...known,
-    conditions: new Conditions(),
+    ...{ conditions, supervisor },
     ...{ since: Date.now(), etcd: new EtcdTally(), census: new LeaseCensus(), host: undefined, store: undefined },
     ...{ keeper: undefined, renewal: undefined, overlay: undefined, guard: undefined, firewall: undefined },
     prober: undefined,
@@ -72,19 +82,21 @@ export function firstSight(known: Pick<Sight, 'version' | 'options' | 'readiness
 export function startProber(sight: Sight, overlay: Overlay, log: Log, signal: AbortSignal): void {
   const { reconciler, readiness, events, options } = sight
   const interval = options.probeInterval
-  sight.prober = new Prober({ overlay, reconciler, readiness, events, log: log.part('probe'), interval, signal })
-  void sight.prober.run()
+  const part = sight.supervisor.part('probe')
+  const prober = new Prober({ overlay, reconciler, readiness, events, log: log.part('probe'), interval, part, signal })
+  sight.prober = prober
+  void part.keep(() => prober.run(), signal)
 }
 
 /** The routes of the health port. */
 export function healthPortRoutes(sight: Sight): Routes {
   const routes = healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
-  return withPage(sight, routes.set('GET /metrics', metricsRoute(sight)))
+  return observed(withPage(sight, routes.set('GET /metrics', metricsRoute(sight))), sight.supervisor)
 }
 
 /** The routes of the control socket. */
 export function controlRoutes(sight: Sight): Routes {
-  return new Map<string, Handler>([
+  const routes = new Map<string, Handler>([
     ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(sight) }))],
     ['GET /v1/doctor', doctorHandler(sight)],
     ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(sight) }))],
@@ -93,6 +105,7 @@ export function controlRoutes(sight: Sight): Routes {
     ...probeRoutes(sight),
     ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
   ])
+  return observed(routes, sight.supervisor)
 }
 
 /**

@@ -2,6 +2,7 @@
 // Without that variable nothing is sent.
 import { type Busy, HANG_MS } from './health.ts'
 import { addon } from './netlink/addon.ts'
+import type { Part } from './supervise.ts'
 import type { Readiness } from './readiness.ts'
 
 /** Sends one state, such as `READY=1`; false when there was nobody to tell. */
@@ -23,14 +24,21 @@ function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
 }
 
 /** Tells systemd of readiness, and of life as long as no pass hangs, until the signal aborts. */
-export function tellSystemd(readiness: Readiness, busy: Busy, signal: AbortSignal): void {
+export function tellSystemd(readiness: Readiness, busy: Busy, part: Pick<Part, 'guard'>, signal: AbortSignal): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)
-  const tell = (): boolean =>
-    notify(readiness.ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`)
+  const tell = part.guard(() =>
+    notify(readiness.ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`),
+  )
   tell()
   readiness.onChange(tell)
   readiness.onReason(tell)
-  signal.addEventListener('abort', () => notify('STOPPING=1'))
+  signal.addEventListener(
+    'abort',
+    part.guard(() => notify('STOPPING=1')),
+  )
   if (watchdogMs === undefined) return
-  setInterval(() => busy() < HANG_MS && notify('WATCHDOG=1'), watchdogMs).unref()
+  setInterval(
+    part.guard(() => busy() < HANG_MS && notify('WATCHDOG=1')),
+    watchdogMs,
+  ).unref()
 }

@@ -1,7 +1,7 @@
 // A host's links, addresses and routes as plain values, and the questions the choice of an interface asks of them.
 import { type Address, type Family, familyOf, isUnicast } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
-import type { Prefix } from '../ip/prefix.ts'
+import { type Prefix, lengthOf } from '../ip/prefix.ts'
 
 /** A network device. */
 export interface HostLink {
@@ -101,6 +101,18 @@ export function usableAddresses(host: HostNetwork, link: HostLink, family: Famil
   )
   const local = (own: HostAddress): boolean => own.scope === 'link' || own.address.startsWith('169.254.')
   return [...reachable.filter((own) => !local(own)), ...reachable.filter(local)].map((own) => own.address)
+}
+
+/** Where packets to other hosts leave: by the kernel's answer, else by a default route, else by any route with a gateway. */
+export function linkOut(host: HostNetwork, family: Family): HostLink | undefined {
+  const answer = host.asked.get(ELSEWHERE[family])
+  const routes = host.routes
+    .filter((route) => route.live && route.gateway !== undefined && familyOf(route.gateway) === family)
+    .toSorted((a, b) => lengthOf(a.destination) - lengthOf(b.destination) || a.metric - b.metric)
+  const indexes = [...(typeof answer === 'object' ? [answer.index] : []), ...routes.map(({ index }) => index)]
+  return indexes
+    .flatMap((index) => host.links.filter((link) => link.index === index))
+    .find((link) => link.up && !link.loopback)
 }
 
 /** `lo, enp0s3 (192.168.19.121)`: the interfaces for a message. */

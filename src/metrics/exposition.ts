@@ -3,6 +3,7 @@
 import type Registry from 'prom-client/lib/registry.js'
 import type { Answer, Handler } from '../http.ts'
 import type { Sight } from '../operator.ts'
+import { isAnswer } from '../supervise.ts'
 import type { Metric } from './sample.ts'
 import { METRICS } from './table.ts'
 
@@ -15,7 +16,11 @@ export function metricsRoute(sight: Sight): Handler {
   let last: Promise<Answer> | undefined
   let until = 0
   const scrape = async (): Promise<Answer> => {
-    const registry = await (filled ??= fill(sight))
+    // One that failed is not kept: without descriptors left, say, nothing can be loaded.
+    const registry = await (filled ??= fill(sight).catch((error: unknown) => {
+      filled = undefined
+      throw error
+    }))
     return { status: 200, text: await registry.metrics(), type: registry.contentType }
   }
   return () => {
@@ -49,7 +54,10 @@ function sourceOf({ name, help, type, read }: Metric, sight: Sight): Parameters<
     type,
     async get() {
       // What cannot be read (the guard's counter without nft, say) must not hide the rest.
-      const samples = await (async () => read(sight))().catch(() => [])
+      const samples = await (async () => read(sight))().catch((error: unknown) => {
+        if (!isAnswer(error)) sight.supervisor.part('metrics').failed(error)
+        return []
+      })
       const values = samples.map(({ labels = {}, value, suffix = '' }) => ({
         labels,
         value,

@@ -5,6 +5,7 @@ import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
 import { ETCD_OPERATIONS } from './etcd-tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
+import { OBSERVING } from '../supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
 
 const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`
@@ -197,6 +198,14 @@ const PROCESS: readonly Metric[] = [
     labels: { level: 'fault, warning, note' },
     note: 'Only a fault changes the verdict of `flanneld status`, which names them.',
     read: ({ conditions }) => Array.from(conditions.counts, ([level, count]) => ({ labels: { level }, value: count })),
+  },
+  {
+    name: 'flannel_part_faults_total',
+    type: 'counter',
+    help: 'Faults of the program in parts that only look on, which start again by themselves.',
+    labels: { part: OBSERVING.join(', ') },
+    note: 'For five minutes after one, the condition `part-failed-PART` stands.',
+    read: ({ supervisor }) => countsOf('part', supervisor.faults),
   },
   {
     name: 'process_cpu_user_seconds_total',

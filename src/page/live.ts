@@ -1,6 +1,7 @@
 // Telling readers of the page what changes, by server-sent events.
 // Invariant: nothing is looked at while nobody listens, and never more often than once a second.
 import { changeBetween, wholeOf } from './changes.ts'
+import type { Part } from '../supervise.ts'
 import type { PageChange, PageState } from './shape.ts'
 
 /** Between two looks. Milliseconds. */
@@ -16,14 +17,16 @@ interface Source {
 
 export class Live {
   readonly #source: Source
+  readonly #part: Pick<Part, 'guard'>
   readonly #readers = new Set<(change: PageChange) => void>()
   #last: PageState | undefined
   /** The whole of it, for who joins: one object, so that it is written out once. */
   #whole: PageChange | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(source: Source) {
+  constructor(source: Source, part: Pick<Part, 'guard'>) {
     this.#source = source
+    this.#part = part
   }
 
   /** Sends the whole state, then every change of it, until `gone` aborts. */
@@ -48,16 +51,27 @@ export class Live {
   }
 
   #again(tookMs: number): void {
-    this.#timer = setTimeout(() => this.#tell(), Math.max(PAUSE_MS, tookMs * REST)).unref()
+    this.#timer = setTimeout(
+      this.#part.guard(() => this.#look()),
+      Math.max(PAUSE_MS, tookMs * REST),
+    ).unref()
+  }
+
+  /** Whatever comes of a look, there is another one. */
+  #look(): void {
+    const began = performance.now()
+    try {
+      this.#tell()
+    } finally {
+      this.#again(performance.now() - began)
+    }
   }
 
   #tell(): void {
-    const began = performance.now()
     const after = this.#source.look()
     const change = this.#last === undefined ? wholeOf(after) : changeBetween(this.#last, after)
     this.#last = after
     this.#whole = undefined
     if (change !== undefined) for (const send of this.#readers) send(change)
-    this.#again(performance.now() - began)
   }
 }

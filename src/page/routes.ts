@@ -24,7 +24,8 @@ export function withPage(sight: Sight, routes: Routes): Routes {
   if (!sight.options.healthzPage) return routes
   const { html, css, script } = pageFiles()
   const gathering = new Gathering(sight)
-  const live = new Live(gathering)
+  const part = sight.supervisor.part('page')
+  const live = new Live(gathering, part)
   const files = [
     ['/', html, 'text/html'],
     ['/page.css', css, 'text/css'],
@@ -37,6 +38,6 @@ export function withPage(sight: Sight, routes: Routes): Routes {
   }
   const state = shared(async () => ({ status: 200, json: await gathering.settled() }))
   routes.set('GET /api/state', state)
-  routes.set('GET /api/live', () => ({ events: (send, gone) => void live.join(send, gone) }))
+  routes.set('GET /api/live', () => ({ events: part.guard((send, gone) => live.join(send, gone)) }))
   return routes
 }

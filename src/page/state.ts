@@ -9,6 +9,7 @@ import { isTrouble, peersOf } from '../peer-view.ts'
 import { factsOf } from '../status-text.ts'
 import { statusOf } from '../status.ts'
 import { readSubnetEnv } from '../subnet-env.ts'
+import { isAnswer } from '../supervise.ts'
 import { verdictOf } from '../verdict.ts'
 import { Leases } from './leases.ts'
 import type { PagePeer, PageState } from './shape.ts'
@@ -67,7 +68,10 @@ export class Gathering {
     const fresh = performance.now() - this.#read.at < FRESH_MS && event === this.#read.event
     if (fresh || this.#reading !== undefined) return
     this.#reading = this.#judge()
-      .catch((error: unknown) => this.#unjudged('unknown', messageOf(error)))
+      .catch((error: unknown) => {
+        if (!isAnswer(error)) this.#sight.supervisor.part('page').failed(error)
+        return this.#unjudged('unknown', messageOf(error))
+      })
       .then((judged) => {
         this.#judged = judged
         this.#read = { at: performance.now(), event }

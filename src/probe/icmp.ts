@@ -60,6 +60,9 @@ const MARK = 16
 /** Bytes of the smallest packet we send. */
 export const SMALLEST = IP_HEADER + ICMP_HEADER + MARK
 
+/** Of the largest: its length is told in 16 bits (RFC 791). */
+export const LARGEST = 65_535
+
 /** As many as the largest packet on an Ethernet with jumbo frames has. */
 const ZEROS = Buffer.alloc(9216)
 

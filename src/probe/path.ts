@@ -2,9 +2,10 @@
 import type { Peer, Self } from '../backend.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
+import { LARGEST } from './icmp.ts'
 import { type KernelObject, keyOf } from '../kernel/state.ts'
 
-/** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known). */
+/** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known; at most LARGEST). */
 export interface Lane {
   readonly source: Address
   readonly destination: Address
@@ -62,13 +63,13 @@ export function pathTo(
     const link = backend.base(own).find((object) => object.kind === 'link')
     return {
       ...{ via: 'tunnel', mtu, port: link?.kind === 'link' ? link.port : 0, overhead: VXLAN_OVERHEAD, needs },
-      tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: mtu },
-      underlay: { ...hosts, full: mtu + VXLAN_OVERHEAD },
+      tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },
+      underlay: { ...hosts, full: Math.min(mtu + VXLAN_OVERHEAD, LARGEST) },
     }
   }
   const direct = objects.value.length > 0
   return {
     ...{ via: direct ? 'direct' : 'elsewhere', mtu, port: 0, overhead: 0, needs, tunnel: undefined },
-    underlay: { ...hosts, full: direct ? Math.min(mtu, external.mtu) : 0 },
+    underlay: { ...hosts, full: direct ? Math.min(mtu, external.mtu, LARGEST) : 0 },
   }
 }

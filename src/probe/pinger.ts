@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Address } from '../ip/address.ts'
 import { type EchoRequest, type IcmpMessage, type Mark, readMessage, writeRequest } from './icmp.ts'
+import type { Part } from '../supervise.ts'
 import { type IcmpSocket, openIcmpSocket } from './socket.ts'
 import type { Outcome } from './tally.ts'
 
@@ -27,12 +28,15 @@ interface Waiting {
 export interface PingerEvents {
   readonly heard: (request: HeardRequest) => void
   readonly broken: (why: string) => void
+  /** Puts its faults where they belong, where they would come up in the middle of the raw socket's package. */
+  readonly guard?: Part['guard']
 }
 
 export class Pinger {
   readonly #id = randomInt(1 << 16)
   readonly #token = randomInt(2 ** 32)
   readonly #events: PingerEvents
+  readonly #guard: Part['guard']
   readonly #waiting = new Map<number, Waiting>()
   #socket: IcmpSocket | undefined
   #sequence = randomInt(1 << 16)
@@ -40,13 +44,14 @@ export class Pinger {
 
   constructor(events: PingerEvents) {
     this.#events = events
+    this.#guard = events.guard ?? ((callback) => callback)
   }
 
   /** Opens the socket. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
   async open(): Promise<void> {
     this.#socket = await openIcmpSocket(this.#id, {
-      message: (packet) => this.#message(packet),
-      broken: (why) => this.#events.broken(why),
+      message: this.#guard((packet: Buffer) => this.#message(packet)),
+      broken: this.#guard((why: string) => this.#events.broken(why)),
     })
   }
 
@@ -57,7 +62,11 @@ export class Pinger {
     const mark = { ...question.mark, token: this.#token }
     this.#waiting.set(sequence, { to: question.destination, sentAt: performance.now(), outcome })
     const packet = writeRequest({ ...question, mark, id: this.#id, sequence })
-    this.#socket?.send(packet, question.destination, (why) => outcome(failure(why)))
+    this.#socket?.send(
+      packet,
+      question.destination,
+      this.#guard((why: string) => outcome(failure(why))),
+    )
     return sequence
   }
 

@@ -11,6 +11,7 @@ import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
 import type { Overlay } from '../overlay.ts'
 import type { Readiness } from '../readiness.ts'
+import { type Part, isAnswer } from '../supervise.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { Announcer } from './announce.ts'
 import { EvidenceBook } from './evidence.ts'
@@ -31,6 +32,8 @@ export interface ProberParts {
   readonly log: Log
   /** Seconds between rounds; 0: no probing. */
   readonly interval: number
+  /** Whose faults those of probing are. */
+  readonly part: Pick<Part, 'guard'>
   readonly signal: AbortSignal
 }
 
@@ -106,9 +109,11 @@ export class Prober {
     return { off: this.#off, interval: this.#parts.interval, peers, proven }
   }
 
-  /** Probes until the signal aborts. Never rejects. */
+  /** Probes until the signal aborts. Rejects for a fault of ours, and may be called again then. */
   async run(): Promise<void> {
-    const { overlay, readiness, interval, log, signal } = this.#parts
+    const { overlay, readiness, interval, log, part, signal } = this.#parts
+    this.#pinger?.close()
+    this.#pinger = undefined
     if (interval === 0) return
     // The start comes first: its time, and peers that learn of us only now.
     await new Promise<void>((resolve) => {
@@ -116,12 +121,18 @@ export class Prober {
       readiness.onChange((ready) => ready && resolve())
     })
     await pause(FIRST_MS * (0.5 + Math.random()), signal)
-    signal.addEventListener('abort', () => this.#pinger?.close())
+    const close = part.guard(() => this.#pinger?.close())
+    signal.addEventListener('abort', close, { once: true })
     for (let next = performance.now(); !signal.aborted;) {
       try {
         if (this.#pinger === undefined && overlay.peers.size > 0) await this.#open()
         if (this.#pinger !== undefined) await this.#round()
       } catch (error) {
+        if (!isAnswer(error)) {
+          this.#off = messageOf(error)
+          signal.removeEventListener('abort', close)
+          throw error
+        }
         // Said once: what is missing will hardly come back by itself, but costs little to look for.
         if (this.#off === undefined) log.warn(`no probes: ${messageOf(error)}; peers' states are not known`)
         this.#off = messageOf(error)
@@ -132,7 +143,9 @@ export class Prober {
   }
 
   async #open(): Promise<void> {
+    const { guard } = this.#parts.part
     const pinger = new Pinger({
+      guard,
       heard: (request) => this.#heard(request),
       broken: (why) => {
         this.#parts.log.warn(`raw socket: ${why}; opening another`)
@@ -147,7 +160,7 @@ export class Prober {
   }
 
   async #round(): Promise<void> {
-    const { overlay, reconciler, interval, signal } = this.#parts
+    const { overlay, reconciler, interval, part, signal } = this.#parts
     this.#forget()
     const most = PEERS - this.#running.size
     const chosen = this.#turns.next(overlay.peers, (subnet) => this.#running.has(subnet), most, Math.random())
@@ -156,8 +169,9 @@ export class Prober {
     const refused = await reconciler.attempted()
     const failing = new Set(refused.map(({ change }) => keyOf(change.object)))
     const gap = overlay.peers.size <= PEERS ? STAGGER_MS : (interval * 1000) / PEERS
+    const turn = part.guard((subnet: Prefix) => this.#turn(subnet, failing))
     for (const [i, subnet] of chosen.entries()) {
-      void this.#turn(subnet, failing)
+      turn(subnet)
       if ((i + 1) % TOGETHER === 0) await pause(gap * TOGETHER, signal)
     }
   }
@@ -173,8 +187,8 @@ export class Prober {
     const mark = (): Omit<Mark, 'token'> | undefined =>
       overlay.peers.get(subnet) === peer ? this.#markFor(subnet) : undefined
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
-    const tallies = await takeTurn({ path, hint, expected: expectedOf(before), pinger, mark, signal })
-    this.#running.delete(subnet)
+    const turn = { path, hint, expected: expectedOf(before), pinger, mark, signal }
+    const tallies = await takeTurn(turn).finally(() => this.#running.delete(subnet))
     if (tallies === undefined || peer === undefined || pinger !== this.#pinger) return
     const evidence = this.#evidence.of(addressOf(subnet))
     const now = performance.now()

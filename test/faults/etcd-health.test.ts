@@ -27,7 +27,7 @@ function viewWith(t: ExecutionContext, ...args: readonly string[]): Promise<Stor
   const log = createLog('test', 0, (line) => t.log(line))
   const known = { version: 'test', options: asked.options, events: new Events() }
   const reconciler = new Reconciler(new FakeKernel(), log)
-  return storeOf(firstSight({ ...known, readiness: new Readiness([], log), reconciler }))
+  return storeOf(firstSight({ ...known, readiness: new Readiness([], log), reconciler }, log))
 }
 
 test('a cluster that loses its members one after the other', async (t) => {

@@ -94,9 +94,9 @@ test('a program that crashes is told as such', async (t) => {
 test('when we exit, nothing that was started is left', async (t) => {
   const script = `
     const { runChild } = await import('${join(import.meta.dirname, '../../src/child.ts')}')
+    process.on('SIGTERM', () => process.exit(0))
     runChild('sh', ['-c', '${FOR_EVER} & echo $! >&3; ${FOR_EVER}'], { input: '', limitMs: 60_000, outputBytes: 1 })
-    setInterval(() => undefined, 1000)
-    process.on('SIGTERM', () => process.exit(0))`
+    setInterval(() => undefined, 1000)`
   // Descriptor 3 of ours is not inherited by what Node starts: the shell writes its child's id to a file.
   const path = `/tmp/child-exit-${process.pid}`
   const us = spawn(process.execPath, ['--input-type=module', '--eval', script.replace('>&3', `>${path}`)])

@@ -6,7 +6,7 @@ import type { RouteAnswer } from '../../src/external-interface/host.ts'
 import type { Family } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
 import { parsePrefix } from '../../src/ip/prefix.ts'
-import { HOST, address, ip, known, link, route } from './external-interface-host.ts'
+import { HOST, ip, known, link, route } from './external-interface-host.ts'
 
 const NOTHING: InterfaceWish = {
   iface: [],
@@ -199,11 +199,6 @@ test('an interface that is down, without address, loopback only or with too smal
   t.is(refusal({ iface: ['tiny0'] }), `interface "tiny0": mtu 118 is too small: more than 118 is needed: ${THIS_HOST}`)
   const grown = { ...HOST, links: HOST.links.map((each) => (each.name === 'tiny0' ? { ...each, mtu: 119 } : each)) }
   t.is(choose({ iface: ['tiny0'] }, grown).mtu, 119)
-})
-
-test('a global address on loopback is one hosts may be reached by', (t) => {
-  const host = { ...HOST, addresses: [...HOST.addresses, address(1, '198.51.100.9/32')] }
-  t.is(pick(choose({ iface: ['lo'] }, host)), 'lo 198.51.100.9')
 })
 
 test('no default route: the error says how to do without', (t) => {

@@ -1,6 +1,9 @@
 // What readers of the page are told: that what they are told adds up, and when they are told.
 import test from 'ava'
 import fc from 'fast-check'
+import { Conditions } from '../../src/conditions.ts'
+import { createLog } from '../../src/log.ts'
+import { Supervisor } from '../../src/supervise.ts'
 import { changeBetween, keyOf, wholeOf } from '../../src/page/changes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageChange, PageEvent, PagePeer, PageState } from '../../src/page/shape.ts'
@@ -94,7 +97,11 @@ function counting(): { looks: number; settled(): Promise<PageState>; look(): Pag
 
 test('while nobody listens nobody looks; who comes later is told the whole, and then what all are told', async (t) => {
   const [left, watched] = [counting(), counting()]
-  const [abandoned, live] = [new Live(left), new Live(watched)]
+  const part = new Supervisor(
+    new Conditions(),
+    createLog('test', 0, () => undefined),
+  ).part('page')
+  const [abandoned, live] = [new Live(left, part), new Live(watched, part)]
   t.is(watched.looks, 0)
   const told: PageChange[][] = [[], []]
   const [first, second] = [new AbortController(), new AbortController()]

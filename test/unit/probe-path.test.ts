@@ -1,8 +1,10 @@
 // How a peer of each backend can be probed.
 import test from 'ava'
+import fc from 'fast-check'
 import { alloc } from '../../backends/alloc/index.ts'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
+import { writeRequest } from '../../src/probe/icmp.ts'
 import { pathTo } from '../../src/probe/path.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/world.ts'
 
@@ -51,4 +53,24 @@ test('a peer that packets cannot go to is not probed', (t) => {
   t.is(pathTo(away, SELF, { backend: hostGw, config: null }), undefined, 'host-gw, not on our LAN')
   const six = { ...PEER, publicAddress: address('fd00::7') }
   t.is(pathTo(six, { ...SELF, external: ENP0S3 }, { backend: vxlan, config: VXLAN_DEFAULTS }), undefined)
+})
+
+test('whatever the MTU, no probe is longer than an IP packet can be', (t) => {
+  const backends = [
+    { backend: vxlan, config: VXLAN_DEFAULTS },
+    { backend: hostGw, config: null },
+  ]
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.integer({ min: 200, max: 2 ** 31 }), fc.constantFrom(...backends), (mtu, way) => {
+        const path = pathTo(PEER, { ...SELF, external: { ...SELF.external, mtu } }, way)
+        for (const lane of [path?.tunnel, path?.underlay]) {
+          if (lane === undefined) continue
+          const mark = { token: 1, subnet: undefined, silent: false, heard: undefined }
+          const ends = { source: lane.source, destination: lane.destination, id: 1, sequence: 1, df: true, mark }
+          t.is(writeRequest({ ...ends, length: lane.full }).length, lane.full)
+        }
+      }),
+    ),
+  )
 })
