@@ -59,7 +59,11 @@ export function vxlanLock(vni: number): string {
 }
 
 /** The devices a config wants, whichever our subnet will be. */
-function linksOf({ own, range }: Configuration, external: ExternalInterface, hostId: string): readonly VxlanLink[] {
+export function linksOf(
+  { own, range }: Configuration,
+  external: ExternalInterface,
+  hostId: string,
+): readonly VxlanLink[] {
   const subnet = prefixOf(range.subnetMin, range.subnetLen)
   const objects = own.backend.base({ ...selfOf(range.network, subnet, external, hostId), config: own.config })
   return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))

@@ -136,12 +136,17 @@ test.serial(
     await host.run(
       'ip link add eth7 type veth peer name eth8 && ip addr add 10.2.77.9/16 dev eth7 && ip link set eth7 up',
     )
-    const daemon = await startFlanneld(host, ARGS)
-    await complains(t, daemon, ['10.2.0.0/16 overlaps 10.2.0.0/16 on eth7', '-force-network-overlap'])
+    const overlaps = ['10.2.0.0/16 overlaps 10.2.0.0/16 on eth7', '-force-network-overlap']
+    const refused = await startFlanneld(host, ARGS)
+    await complains(t, refused, overlaps)
+    // One daemon at a time has a network of a host.
+    await refused.stop()
     const forced = await startFlanneld(host, `${ARGS} -force-network-overlap -subnet-file=/run/forced.env`)
     await ready(host, forced, '/run/forced.env')
     await forced.stop()
     t.deepEqual(errors(forced), [])
+    const daemon = await startFlanneld(host, ARGS)
+    await complains(t, daemon, overlaps)
     await host.run('ip link del eth7')
     await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'))
     await starts(t, host, daemon)

@@ -101,7 +101,7 @@ test('doctor: udp-port: taken by a program; and the JSON of it', async (t) => {
   )
   await thief.line(/bound/)
   const daemon = await startFlanneld(host, ARGS)
-  await daemon.line(/EADDRINUSE/)
+  await daemon.line(/8472: in use by another program/)
   const { faults, text } = await consult(host)
   const found = faults.find(({ check }) => check === 'udp-port')
   t.regex(found?.cause ?? '', /^UDP 8472 is taken by (node|MainThread) \(pid \d+\): flannel\.1 cannot be set up$/, text)

@@ -3,6 +3,7 @@
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
+import { linksOf } from '../../obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../probe/path.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
@@ -58,8 +59,8 @@ export const portCheck: Check = {
   run(facts) {
     if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
     const link = tunnelOf(facts.plan.value)
-    if (link === undefined)
-      return facts.plan.value.own === undefined ? { unchecked: 'this host has no lease' } : { seen: 'no tunnel' }
+    if (link === undefined && facts.plan.value.own !== undefined) return { seen: 'no tunnel' }
+    if (link === undefined) return beforeLease(facts, facts.plan.value)
     const local = [...takenFaults(facts, link), ...closedFaults(facts, link)]
     const way = probed(facts, 'open here; all answer', (health, subnet, address) =>
       blocked(health, subnet, address, link),
@@ -67,6 +68,14 @@ export const portCheck: Check = {
     if (local.length === 0) return way
     return outcomeOf(firstOf([...local, ...('faults' in way ? way.faults : [])]), '')
   },
+}
+
+/** A daemon that finds the port taken leases nothing. */
+function beforeLease(facts: Facts, { configuration }: Plan): Outcome {
+  const { external } = facts.host
+  const links = 'value' in external ? linksOf(configuration, external.value, '') : []
+  const [fault, ...others] = links.flatMap((link) => takenFaults(facts, link))
+  return fault === undefined ? { unchecked: 'this host has no lease' } : { faults: [fault, ...others] }
 }
 
 function tunnelOf({ wanted }: Plan): VxlanLink | undefined {
