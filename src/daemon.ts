@@ -1,6 +1,7 @@
 // The wiring, in start order. Above the drawn line the daemon only reads; below it touches the machine.
 import type { AnyBackend } from './backend.ts'
 import { DockerBridge } from './docker-bridge.ts'
+import { NO_CHANGE } from './doors.ts'
 import type { Snapshot } from './etcd/store.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { storeOf } from './open-store.ts'
@@ -101,6 +102,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     others: [],
     keptMacs: devices.macs,
     leftovers: devices.names,
+    change: NO_CHANGE,
     nexthops: false,
   }
   const claim = claimOf(inputs, previous?.subnet)

@@ -2,6 +2,7 @@
 // says, what subnet.env says, which firewall rules hold.
 import type { ExternalInterface, Peer, Self } from './backend.ts'
 import type { Configuration } from './configuration.ts'
+import { type Change, doorsOf } from './doors.ts'
 import type { GuardWish } from './firewall/guard.ts'
 import type { FirewallInput } from './firewall/rules.ts'
 import type { Mac } from './ip/mac.ts'
@@ -22,6 +23,8 @@ export interface Inputs {
   readonly others: readonly Configured[]
   readonly keptMacs: ReadonlyMap<string, Mac>
   readonly leftovers: readonly string[]
+  /** What a change of the config leaves open. */
+  readonly change: Change
   readonly nexthops: boolean
 }
 
@@ -78,9 +81,11 @@ export function subnetEnvOf(inputs: Inputs): SubnetEnv {
   }
 }
 
-export function firewallOf(inputs: Inputs): readonly FirewallInput[] {
+/** The rules wanted, with these peers; without, they are not known yet. */
+export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): readonly FirewallInput[] {
   const { options, configuration, subnet, external } = inputs
   if (!options.iptablesForwardRules && !options.ipMasq) return []
+  const doors = doorsOf(inputs, peers)
   const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
   return [
     {
@@ -93,16 +98,11 @@ export function firewallOf(inputs: Inputs): readonly FirewallInput[] {
       nftables: configuration.network.enableNFTables,
       external: external.name,
       overlay: [
-        ...tunnels.map((name) => ({ name, shared: false })),
-        ...(receivesDirectly(inputs) ? [{ name: external.name, shared: true }] : []),
+        ...tunnels.map((name) => ({ name, shared: false, from: [configuration.range.network] })),
+        ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
       ],
     },
   ]
-}
-
-/** Whether peers' packets may arrive unwrapped on the external interface: some backend at work routes over it. */
-function receivesDirectly({ configuration, others }: Inputs): boolean {
-  return [configuration.own, ...others].some(({ backend, config }) => backend.receivesDirectly(config))
 }
 
 /** The VXLAN port to guard and who may send to it; undefined when there is none, or nobody wants a guard. */

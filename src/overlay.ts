@@ -13,6 +13,7 @@ import type { Address } from './ip/address.ts'
 import { type Prefix, addressOf, prefixOf } from './ip/prefix.ts'
 import type { LeaseValue } from './lease/lease.ts'
 import type { PeerChange } from './lease/peers.ts'
+import { LateDoors } from './late-doors.ts'
 import type { Log } from './log.ts'
 import type { Readiness } from './readiness.ts'
 import { type Configured, type Intent, wantedMacs } from './reconcile/intent.ts'
@@ -36,6 +37,8 @@ export interface OverlayParts {
 const RETRY_MS = 2000
 /** Between two changes of the guard, so that a burst of peers is a few of them. */
 const GUARD_PAUSE_MS = 20
+/** The same for rules that name peers, which take two programs. */
+const DOORS_PAUSE_MS = 500
 
 export class Overlay {
   readonly #parts: OverlayParts
@@ -55,6 +58,8 @@ export class Overlay {
   #stopped = false
   readonly #refresh: () => Promise<void>
   readonly #guard: () => Promise<void>
+  readonly #doors: () => Promise<void>
+  readonly #late = new LateDoors((change) => void this.update({ change }))
 
   constructor(parts: OverlayParts, inputs: Inputs) {
     this.#parts = parts
@@ -63,10 +68,9 @@ export class Overlay {
       () => this.#apply(),
       (error) => this.#later(messageOf(error)),
     )
-    this.#guard = coalesce(
-      () => this.#guardPeers(),
-      (error) => parts.log.error(`guard: ${messageOf(error)}`),
-    )
+    const tell = (error: unknown): void => parts.log.error(`firewall: ${messageOf(error)}`)
+    this.#guard = coalesce(() => this.#guardPeers(), tell)
+    this.#doors = coalesce(() => this.#openDoors(), tell)
   }
 
   get inputs(): Inputs {
@@ -86,7 +90,7 @@ export class Overlay {
   /** Changes inputs; resolves when their outcome was tried. */
   update(change: Partial<Inputs>): Promise<void> {
     const before = this.#inputs.configuration.own
-    this.#inputs = { ...this.#inputs, ...change }
+    this.#inputs = this.#late.after(this.#inputs, { ...this.#inputs, ...change })
     if (before.backend !== this.#inputs.configuration.own.backend) this.#inUse.linger(before.backend.type)
     for (const listener of this.#listeners) listener()
     return this.#refresh()
@@ -99,6 +103,7 @@ export class Overlay {
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
     void this.#guard()
+    void this.#doors()
     this.#parts.reconciler.peersChanged(peers, changes)
     if (this.#signature() !== this.#intent) void this.#refresh()
   }
@@ -142,6 +147,7 @@ export class Overlay {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#retry)
+    this.#late.stop()
   }
 
   async #apply(): Promise<void> {
@@ -175,7 +181,7 @@ export class Overlay {
   /** At the start it comes last: starting programs for it takes longer than all before it. */
   #wantRules(inputs: Inputs): void {
     const { firewall, readiness } = this.#parts
-    const rules = firewallOf(inputs)
+    const rules = firewallOf(inputs, this.#complete ? this.#peers.values() : undefined)
     const text = JSON.stringify(rules)
     if (text === this.#rules) return
     this.#rules = text
@@ -221,6 +227,16 @@ export class Overlay {
     this.#parts.guard.want(wish && { ...wish, peers: this.#senders })
     await this.#parts.guard.settled()
     await pause(GUARD_PAUSE_MS, undefined, { ref: false })
+  }
+
+  /** Peers that came or went may have rules of their own; at the start those come in their turn. */
+  async #openDoors(): Promise<void> {
+    const before = this.#rules
+    if (before === '' || this.#stopped) return
+    this.#wantRules(this.#inputs)
+    if (this.#rules === before) return
+    await this.#parts.firewall.settled()
+    await pause(DOORS_PAUSE_MS, undefined, { ref: false })
   }
 
   #later(why: string): void {

@@ -4,6 +4,7 @@ import type { AnyBackend, ExternalInterface, Peer, Self } from '../backend.ts'
 import { type Configuration, readConfiguration } from '../configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Entry } from '../etcd/store.ts'
+import { NO_CHANGE } from '../doors.ts'
 import { type Inputs, intentOf, selfOf, useNexthops } from '../host-plan.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -130,6 +131,7 @@ function bareInputs(parts: PlanParts, configuration: Configuration): Omit<Inputs
     others: [],
     keptMacs: deviceMacs,
     leftovers: [],
+    change: NO_CHANGE,
     nexthops: false,
   }
 }

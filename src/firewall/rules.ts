@@ -42,6 +42,8 @@ export interface OverlayDevice {
    * a neighbour without an address of the network stays out, one that forges a peer's container's gets no answer.
    */
   readonly shared: boolean
+  /** What peers' containers send from by it. */
+  readonly from: readonly Prefix[]
 }
 
 /** Which of Docker's chains exist. */
@@ -101,11 +103,11 @@ export const JUMPS: readonly Jump[] = [
 export function desiredChains(input: FirewallInput, docker: DockerChains): DesiredChains {
   const chains = new Map<string, readonly string[]>()
   if (input.forward && docker.user) {
-    chains.set('raw FLANNEL-OVERLAY', entering(input, 'ACCEPT'))
-    chains.set('filter FLANNEL-USER', [...entering(input, 'DOCKER-USER'), ...leaving(input, 'DOCKER-USER')])
+    chains.set('raw FLANNEL-OVERLAY', entering(input))
+    chains.set('filter FLANNEL-USER', userRules(input))
   }
   if (input.forward && (docker.user || input.nftables !== true)) {
-    chains.set('filter FLANNEL-OVERLAY', [...entering(input, 'ACCEPT'), ...leaving(input, 'ACCEPT')])
+    chains.set('filter FLANNEL-OVERLAY', [...entering(input), ...leaving(input, 'ACCEPT')])
     chains.set('filter FLANNEL-FWD', forwardRules(input))
   }
   if (docker.nat) chains.set('nat FLANNEL-NOMASQ', keepAddressRules(input))
@@ -138,13 +140,22 @@ export function isShared(overlay: readonly OverlayDevice[], device: string): boo
   return overlay.some(({ name, shared }) => shared && name === device)
 }
 
-/** What comes from the network to our subnet by a device of the overlay. */
-function entering({ network, subnet, overlay }: FirewallInput, target: string): readonly string[] {
-  return overlay.flatMap(({ name, shared }) => [
+/** What comes from peers to our subnet by a device of the overlay. */
+function entering({ subnet, overlay }: FirewallInput): readonly string[] {
+  return overlay.flatMap(({ name, shared, from }) => [
     // Nobody outside has an address of our own subnet.
     ...(shared ? [`-s ${subnet} -i ${name} ${FORWARD_COMMENT} -j RETURN`] : []),
-    `-s ${network} -d ${subnet} -i ${name} ${FORWARD_COMMENT} -j ${target}`,
+    ...from.map((prefix) => `-s ${prefix} -d ${subnet} -i ${name} ${FORWARD_COMMENT} -j ACCEPT`),
   ])
+}
+
+/** What is to be asked of the operator's rules: all that FLANNEL-OVERLAY accepts. Asking may be wider than accepting. */
+function userRules(input: FirewallInput): readonly string[] {
+  const { network, subnet, overlay } = input
+  return [
+    ...overlay.map(({ name }) => `-s ${network} -d ${subnet} -i ${name} ${FORWARD_COMMENT} -j DOCKER-USER`),
+    ...leaving(input, 'DOCKER-USER'),
+  ]
 }
 
 /** What goes from our subnet to the network by one, unless it only passes through from a neighbour. */

@@ -12,7 +12,7 @@ const prefix = (text: string): Prefix => {
 }
 
 export function inputFor(network: string, subnet: string, masquerade = false): FirewallInput {
-  const overlay = [{ name: 'flannel.1', shared: false }]
+  const overlay = [{ name: 'flannel.1', shared: false, from: [prefix(network)] }]
   const rest = { masquerade, randomFully: true, forward: true, external: 'enp0s3', overlay }
   return { family: 4, network: prefix(network), subnet: prefix(subnet), ...rest }
 }

@@ -26,7 +26,7 @@ export const INPUT: FirewallInput = {
   randomFully: true,
   forward: true,
   external: 'enp0s3',
-  overlay: [{ name: 'flannel.1', shared: false }],
+  overlay: [{ name: 'flannel.1', shared: false, from: [prefix('10.2.0.0/16')] }],
 }
 export const INPUT6: FirewallInput = {
   ...INPUT,

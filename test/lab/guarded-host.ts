@@ -5,7 +5,7 @@ import { createFirewall, type Firewall } from '../../src/firewall/firewall.ts'
 import type { FirewallInput } from '../../src/firewall/rules.ts'
 import { createLog } from '../../src/log.ts'
 import { type Container, standIn } from './container.ts'
-import { INPUT } from './firewall.ts'
+import { INPUT, prefix } from './firewall.ts'
 import { type Host, createLab } from './lab.ts'
 import type { Place } from './space.ts'
 
@@ -39,7 +39,10 @@ export async function guardedHost(t: ExecutionContext, backend: 'vxlan' | 'host-
   const log = createLog('test', 0, () => undefined)
   const firewall = createFirewall({ log, resyncSeconds: 5, netns, prefix: ['nsenter', `--net=${netns}`] })
   t.teardown(() => firewall.stop())
-  const overlay = backend === 'vxlan' ? { name: 'flannel.1', shared: false } : { name: 'enp0s3', shared: true }
+  const overlay =
+    backend === 'vxlan'
+      ? { name: 'flannel.1', shared: false, from: [INPUT.network] }
+      : { name: 'enp0s3', shared: true, from: [prefix('10.2.22.0/24')] }
   return {
     ...{ host, container, peer, remote, neighbour, firewall },
     async protect(change = {}) {

@@ -19,11 +19,11 @@ const input: FirewallInput = {
   randomFully: true,
   forward: true,
   external: 'enp0s3',
-  overlay: [{ name: 'flannel.1', shared: false }],
+  overlay: [{ name: 'flannel.1', shared: false, from: [prefix('10.2.0.0/16')] }],
 }
 const BOTH = [
-  { name: 'flannel.1', shared: false },
-  { name: 'enp0s3', shared: true },
+  { name: 'flannel.1', shared: false, from: [prefix('10.2.0.0/16')] },
+  { name: 'enp0s3', shared: true, from: [prefix('10.2.0.0/16')] },
 ]
 
 function golden(chains: DesiredChains): string {
@@ -112,7 +112,10 @@ test('no accept that comes ahead of others is for less than a device and our own
 })
 
 test('F1: on an interface shared with others, our own subnet is no source', (t) => {
-  const chains = desiredChains({ ...input, overlay: [{ name: 'enp0s3', shared: true }] }, DOCKER)
+  const chains = desiredChains(
+    { ...input, overlay: [{ name: 'enp0s3', shared: true, from: [prefix('10.2.0.0/16')] }] },
+    DOCKER,
+  )
   t.deepEqual(chains.get('raw FLANNEL-OVERLAY'), [
     '-s 10.2.21.0/24 -i enp0s3 -m comment --comment "flanneld forward" -j RETURN',
     '-s 10.2.0.0/16 -d 10.2.21.0/24 -i enp0s3 -m comment --comment "flanneld forward" -j ACCEPT',

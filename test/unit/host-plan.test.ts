@@ -4,15 +4,8 @@ import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { readConfiguration } from '../../src/configuration.ts'
-import {
-  type Inputs,
-  firewallOf,
-  guardOf,
-  intentOf,
-  leaseValueOf,
-  subnetEnvOf,
-  useNexthops,
-} from '../../src/host-plan.ts'
+import { type Inputs, guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops } from '../../src/host-plan.ts'
+import { NO_CHANGE } from '../../src/doors.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { parseOptions } from '../../src/options.ts'
 import { hostObjects } from '../../src/reconcile/intent.ts'
@@ -30,6 +23,7 @@ function inputs(config: object, args: readonly string[] = [], over: Partial<Inpu
     others: [],
     keptMacs: new Map(),
     leftovers: [],
+    change: NO_CHANGE,
     nexthops: false,
     ...over,
   }
@@ -87,14 +81,6 @@ test('nexthop objects come with size, and go only at half of it', (t) => {
   t.false(useNexthops('always', false, 10_000, false))
   t.true(useNexthops('always', true, 0, false))
   t.false(useNexthops('never', true, 60_000, true))
-})
-
-test('F1 overlay traffic is expected on the tunnel, and on the LAN only where peers route directly', (t) => {
-  const devices = (config: object): readonly string[] =>
-    firewallOf(inputs(config)).flatMap(({ overlay }) => overlay.map(({ name, shared }) => `${name} ${shared}`))
-  t.deepEqual(devices(VXLAN), ['flannel.1 false'])
-  t.deepEqual(devices(HOST_GW), ['enp0s3 true'])
-  t.deepEqual(devices({ Backend: { Type: 'vxlan', DirectRouting: true } }), ['flannel.1 false', 'enp0s3 true'])
 })
 
 test('D11 the guard lets in the peers, follows the port, and is off where there is no tunnel or nobody wants it', (t) => {

@@ -1,13 +1,14 @@
 // Rules: ours are there and first, nobody else drops what we forward, and the guard knows every peer.
 import { guardTable } from '../../firewall/guard-ruleset.ts'
 import { tableNames } from '../../firewall/nftables.ts'
-import { desiredChains } from '../../firewall/rules.ts'
+import { type FirewallInput, desiredChains } from '../../firewall/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/transaction.ts'
 import { type Inputs, firewallOf, guardOf, intentOf } from '../../host-plan.ts'
 import { hostObjects } from '../../reconcile/intent.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import type { Plan } from '../plan.ts'
 import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 
 export const firewallCheck: Check = {
@@ -28,7 +29,7 @@ export const firewallCheck: Check = {
     }
     const ruleset = parseSaved(firewall.iptables.value)
     const nft = 'value' in firewall.nft ? parseNft(firewall.nft.value) : undefined
-    const faults = [...ownFaults(facts, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
+    const faults = [...ownFaults(facts, plan.value, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
     if (faults.length === 0 && failing !== undefined) {
       const fix = 'journalctl -u flanneld has the whole story'
       faults.push({ level: 'warn', cause: 'the daemon has trouble with its rules', fix, proof: failing })
@@ -41,19 +42,31 @@ export const firewallCheck: Check = {
 }
 
 /** What the daemon would write to have its own as they should be. */
-function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
+function ownFaults(
+  { daemon }: Facts,
+  plan: Plan,
+  inputs: Inputs,
+  ruleset: Ruleset,
+  nft: NftRuleset | undefined,
+): Fault[] {
+  const peers = [...plan.peers.values()]
+  // What the daemon alone knows: that the config was another one.
+  const formerly = inputs.others.map(({ backend }) => backend.type)
+  const changes = [true, false].map((lately) => ({ lately, formerly }))
   const fix =
     daemon.state === 'answers'
       ? 'systemctl restart flanneld; if they go again, find who removes them: nft monitor'
       : 'start flanneld, which puts them back'
   const faults: Fault[] = []
-  for (const input of firewallOf(inputs)) {
-    const desired = desiredChains(input, dockerChains(ruleset))
-    const lines = transaction(ruleset, desired, [input.network, input.subnet])?.trim().split('\n') ?? []
+  for (const input of firewallOf(inputs, peers)) {
+    const lines = missing(ruleset, input)
     const written = lines.filter((line) => /^(-A|-I|:)/.test(line))
-    if (written.length > 0) {
-      const missing = lines.some((line) => line.startsWith(':'))
-      const cause = missing
+    const late = (): boolean =>
+      changes.some((change) =>
+        firewallOf({ ...inputs, change }, peers).every((other) => missing(ruleset, other).length === 0),
+      )
+    if (written.length > 0 && !late()) {
+      const cause = lines.some((line) => line.startsWith(':'))
         ? 'rules of ours are missing: packets between containers are dropped or get another address'
         : 'our rules are there, but not in their places: rules ahead of them decide'
       faults.push({ level: 'bad', cause, fix, proof: `missing in their place: ${written.slice(0, 3).join('; ')}` })
@@ -65,6 +78,12 @@ function ownFaults({ daemon }: Facts, inputs: Inputs, ruleset: Ruleset, nft: Nft
     faults.push({ level: 'bad', cause, fix, proof: `there is no table ip ${names[0]} with rules` })
   }
   return faults
+}
+
+/** The lines that would have to be written. */
+function missing(ruleset: Ruleset, input: FirewallInput): readonly string[] {
+  const desired = desiredChains(input, dockerChains(ruleset))
+  return transaction(ruleset, desired, [input.network, input.subnet])?.trim().split('\n') ?? []
 }
 
 /** Tables of iptables-nft: what is in them is read as iptables rules. */
