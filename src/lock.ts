@@ -2,7 +2,7 @@
 // A lock is a Unix socket with an abstract name: such names belong to the network namespace, as devices and routes do, so that
 // daemons in containers of the host's network meet; the kernel frees them at any end. Any local user can take a name: one that
 // is neither root nor the user we are does not hold us up.
-import { addon } from './netlink/addon.ts'
+import { type PollHandle, READABLE, addon } from './netlink/addon.ts'
 import { SOL_SOCKET, SO_PEERCRED } from './netlink/constants.ts'
 import { ERRNO, orThrow } from './netlink/errno.ts'
 
@@ -12,9 +12,15 @@ export interface Holder {
   readonly uid: number
 }
 
+/** A lock of ours: its socket, and the poll that answers those who ask whose it is. */
+interface Held {
+  readonly fd: number
+  readonly poll: PollHandle | undefined
+}
+
 /** The locks of this process. */
 export class Locks {
-  readonly #held = new Map<string, number>()
+  readonly #held = new Map<string, Held>()
   readonly #ignored: (name: string, holder: Holder | undefined) => void
 
   /** `ignored` hears of a lock that somebody has who may not have it; undefined: it cannot be told who. */
@@ -27,7 +33,7 @@ export class Locks {
     if (this.#held.has(name)) return undefined
     const fd = addon().listenUnix(socketOf(name))
     if (fd !== -ERRNO.EADDRINUSE) {
-      this.#held.set(name, orThrow(`lock ${name}`, fd))
+      this.#held.set(name, answering(orThrow(`lock ${name}`, fd)))
       return undefined
     }
     const holder = holderOf(name)
@@ -49,16 +55,27 @@ export class Locks {
     for (const name of this.#held.keys()) if (!names.includes(name)) this.#release(name)
   }
 
-  /** Whether a lock is ours. */
-  has(name: string): boolean {
-    return this.#held.has(name)
+  /** The names of ours. */
+  get names(): readonly string[] {
+    return [...this.#held.keys()]
   }
 
   #release(name: string): void {
-    const fd = this.#held.get(name)
-    if (fd !== undefined) addon().close(fd)
+    const held = this.#held.get(name)
     this.#held.delete(name)
+    if (held === undefined) return
+    if (held.poll !== undefined) addon().pollStop(held.poll)
+    addon().close(held.fd)
   }
+}
+
+/** Connections that nobody takes would fill the queue, and then nobody could tell whose the lock is. */
+function answering(fd: number): Held {
+  const sys = addon()
+  const poll = sys.pollStart(fd, READABLE, () => {
+    for (let one = sys.acceptUnix(fd); one >= 0; one = sys.acceptUnix(fd)) sys.close(one)
+  })
+  return { fd, poll: typeof poll === 'number' ? undefined : poll }
 }
 
 function socketOf(name: string): string {

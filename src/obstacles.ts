@@ -27,8 +27,18 @@ export interface ObstacleParts {
   readonly isOurs: (device: string) => boolean
 }
 
-/** Why this host cannot run a config; undefined when it can, and then its locks are ours. Throws KernelError, EtcdError. */
+/** Why this host cannot run a config; undefined when it can, and only then its locks are ours. Throws KernelError, EtcdError. */
 export async function obstacleTo(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
+  const before = parts.locks.names
+  let obstacle: string | undefined = 'not known yet'
+  try {
+    return (obstacle = await find(configuration, parts))
+  } finally {
+    if (obstacle !== undefined) parts.locks.keep(before)
+  }
+}
+
+async function find(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
   const { external, kernel, options } = parts
   const { range, own } = configuration
   const refusal = own.backend.refuses(external)

@@ -33,6 +33,8 @@ export interface Addon {
   listenUnix(path: string): number
   /** A stream socket connected to such a one; SO_PEERCRED tells who listens: a file descriptor. */
   connectUnix(path: string): number
+  /** The next connection to a listening one, EAGAIN when there is none: a file descriptor. */
+  acceptUnix(fd: number): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
   read(fd: number, into: Uint8Array): number
   write(fd: number, data: Uint8Array): number

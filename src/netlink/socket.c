@@ -191,7 +191,7 @@ NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
     {"socket", socket_}, {"open", open_}, {"bindNetlink", bind_netlink}, {"setsockopt", setsockopt_},
     {"attachFilter", attach_filter}, {"getsockopt", getsockopt_}, {"send", send_}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
-    {"listenUnix", listen_unix}, {"connectUnix", connect_unix},
+    {"listenUnix", listen_unix}, {"connectUnix", connect_unix}, {"acceptUnix", accept_unix},
     {"ioctl", ioctl_}, {"read", read_}, {"write", write_}, {"close", close_},
     {"pollStart", poll_start}, {"pollAgain", poll_again}, {"pollStop", poll_stop},
     {"releaseProgram", release_program},

@@ -1,6 +1,7 @@
-// Unix sockets of Linux's abstract names, which belong to a network namespace and go with the process (unix(7)).
+// Unix sockets, also with Linux's abstract names, which belong to a network namespace and go with the process (unix(7)).
 // Invariant: nothing blocks.
 #pragma once
+#define _GNU_SOURCE
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,7 +38,7 @@ static napi_value with_unix(napi_env env, napi_callback_info info, int (*use)(in
 }
 
 static int bind_and_listen(int fd, struct sockaddr *name, socklen_t length) {
-  return bind(fd, name, length) < 0 ? -1 : listen(fd, 16);
+  return bind(fd, name, length) < 0 ? -1 : listen(fd, 128);
 }
 
 static int connect_to(int fd, struct sockaddr *name, socklen_t length) { return connect(fd, name, length); }
@@ -47,3 +48,10 @@ static napi_value listen_unix(napi_env env, napi_callback_info info) { return wi
 
 // connectUnix(path): fd, of which SO_PEERCRED says who listens.
 static napi_value connect_unix(napi_env env, napi_callback_info info) { return with_unix(env, info, connect_to); }
+
+// acceptUnix(fd): the next connection's fd, EAGAIN when there is none.
+static napi_value accept_unix(napi_env env, napi_callback_info info) {
+  Args args = arguments(env, info);
+  int fd = integer(&args, 0);
+  return answer(&args, args.bad ? 0 : RESULT(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)));
+}

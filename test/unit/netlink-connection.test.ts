@@ -129,6 +129,7 @@ test('a wrong type of argument is a TypeError, not a crash', (t) => {
     ['sendUnix', 3, new Uint8Array(1)],
     ['listenUnix', 3],
     ['connectUnix'],
+    ['acceptUnix', 'x'],
     ['ioctl', 1, 2, 3],
     ['read', 1],
     ['write', 1, null],

@@ -1,0 +1,52 @@
+// Locks of a network namespace: one has it, others learn who, however often they ask.
+import { spawn } from 'node:child_process'
+import test from 'ava'
+import { Locks } from '../../src/lock.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const name = (what: string): string => `test ${what} ${process.pid}`
+
+test('one has a lock; another learns which process, and gets it when it is given up', (t) => {
+  const [one, other] = [new Locks(), new Locks()]
+  t.is(one.take(name('a')), undefined)
+  t.is(one.take(name('a')), undefined, 'again')
+  t.is(one.holder(name('a')), undefined, 'ours is nobody else’s')
+  t.is(other.take(name('a'))?.pid, process.pid)
+  t.is(other.holder(name('a'))?.pid, process.pid)
+  t.is(other.take(name('b')), undefined)
+  t.deepEqual(other.names, [name('b')])
+  one.keep([])
+  t.is(other.holder(name('a')), undefined)
+  t.deepEqual(other.names, [name('b')], 'asking takes nothing')
+  t.is(other.take(name('a')), undefined)
+  other.keep([name('a')])
+  t.is(one.take(name('b')), undefined)
+  for (const locks of [one, other]) locks.keep([])
+})
+
+test('it can be asked for a thousand times whose a lock is', async (t) => {
+  const ignored: string[] = []
+  const [one, other] = [new Locks(), new Locks((lock) => ignored.push(lock))]
+  one.take(name('asked'))
+  for (let n = 0; n < 1000; n++) {
+    if (other.take(name('asked'))?.pid !== process.pid) t.fail(`asked ${n} times`)
+    if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.deepEqual(ignored, [])
+  one.keep([])
+})
+
+test('a process that is killed leaves no lock', async (t) => {
+  const path = new URL('../../src/lock.ts', import.meta.url).href
+  const program = `const { Locks } = await import('${path}'); new Locks().take('${name('killed')}'); console.log('taken')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program])
+  t.teardown(() => child.kill('SIGKILL'))
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (printed += text.toString()))
+  await waitFor('the lock to be taken', () => printed.includes('taken'))
+  const locks = new Locks()
+  t.is(locks.take(name('killed'))?.pid, child.pid)
+  child.kill('SIGKILL')
+  await waitFor('the lock to be free', () => locks.take(name('killed')) === undefined)
+  locks.keep([])
+})
