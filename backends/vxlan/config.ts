@@ -24,13 +24,18 @@ export interface VxlanPeer {
 
 export const DEFAULT_PORT = 8472
 
+/** `flannel.` and the number have to fit the 15 bytes of a device's name (IFNAMSIZ of linux/if.h). */
+const MOST_VNI = 9_999_999
+/** The least a device takes, 68 (ETH_MIN_MTU, RFC 791), with the encapsulation over IPv4. */
+export const LEAST_MTU = 118
+
 const NEW_DEVICE = 'every host makes its device anew: some packets lost for less than a second'
 
 export const KEYS = {
   VNI: {
     default: 1,
-    range: [1, 0xff_ffff],
-    doc: 'VXLAN network identifier; the device is `flannel.` with this number',
+    range: [1, MOST_VNI],
+    doc: 'VXLAN network identifier; the device is `flannel.` with this number, of seven digits at most',
     change: `${NEW_DEVICE}, and it registers again`,
   },
   Port: {
@@ -42,7 +47,7 @@ export const KEYS = {
   MTU: {
     default: 0,
     range: [0, 65_535],
-    doc: 'bytes of a packet between hosts, as in Go flannel: containers get 50 less (70 over IPv6); 0, or more than fits: what the interface between hosts takes',
+    doc: 'bytes of a packet between hosts, as in Go flannel: containers get 50 less (70 over IPv6); 0, or more than fits: what the interface between hosts takes; otherwise 118 at least',
     change:
       'devices and subnet.env follow, with 50 bytes less; dockerd and containers keep the old MTU until they start again',
   },
@@ -63,11 +68,13 @@ export function parseConfig(section: ConfigSection): VxlanConfig {
   }
   const boolean = (key: Key<boolean>): boolean => section.boolean(key, KEYS[key].default)
   const port = integer('Port')
+  const mtu = integer('MTU')
+  if (mtu !== 0) section.integer('MTU', 0, LEAST_MTU, KEYS.MTU.range[1])
   return {
     vni: integer('VNI'),
     // Go's flanneld hands 0 to the kernel, which takes its default.
     port: port === 0 ? DEFAULT_PORT : port,
-    mtu: integer('MTU'),
+    mtu,
     directRouting: boolean('DirectRouting'),
     learning: boolean('Learning'),
     gbp: boolean('GBP'),

@@ -1,13 +1,14 @@
 // vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). README.md here follows one packet.
 import type { Backend } from '../../src/backend.ts'
-import { KEYS, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
+import { KEYS, LEAST_MTU, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
 import { base, forPeer, mtu, vtepMac } from './plan.ts'
 
 export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   type: 'vxlan',
   configKeys: KEYS,
   parseConfig,
-  refuses: () => undefined,
+  refuses: ({ name, mtu: most }) =>
+    most >= LEAST_MTU ? undefined : `the MTU of ${name} is ${most}: vxlan needs ${LEAST_MTU} at least`,
   mtu,
   receivesDirectly: (config) => config.directRouting,
   leaseData: (self) => ({ VNI: self.config.vni, VtepMAC: vtepMac(self) }),

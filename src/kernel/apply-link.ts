@@ -5,12 +5,23 @@ import { constants } from 'node:fs'
 import { addon } from '../netlink/addon.ts'
 import type { Connection } from '../netlink/connection.ts'
 import { ERRNO, kernelError } from '../netlink/errno.ts'
-import { type LinkRecord, changeLink, changeVxlan, createVxlan, deleteLink, withoutLinkLocal } from '../netlink/link.ts'
+import {
+  type LinkRecord,
+  changeLink,
+  changeVxlan,
+  createVxlan,
+  deleteLink,
+  renameLink,
+  withoutLinkLocal,
+} from '../netlink/link.ts'
 import type { Devices } from './devices.ts'
 import type { Change } from './kernel.ts'
 import type { VxlanLink } from './state.ts'
 
 const NO_VXLAN = 'this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw'
+
+/** What a device is called that is about to take the place of another. */
+const BESIDE = 'flannel.new'
 
 /** Least MTU of IPv6 (RFC 8200); below it the kernel forgets a device's IPv6 settings, and begins anew above it. */
 const IPV6_MTU = 1280
@@ -25,8 +36,9 @@ export async function applyLink(
   const found = await devices.read(wanted.name)
   if (found !== undefined && verb !== 'add' && found.vxlan === undefined)
     throw kernelError('rtnetlink', { errno: ERRNO.EEXIST, detail: `a device of kind ${found.type || 'hardware'}` })
-  if (found !== undefined && (verb === 'delete' || verb === 'recreate')) await remove(connection, devices, found)
+  if (found !== undefined && verb === 'delete') await remove(connection, devices, found)
   if (verb === 'delete') return
+  if (found !== undefined && verb === 'recreate') return recreate(connection, devices, wanted, found)
   if (verb === 'replace' && found !== undefined) await change(connection, devices, wanted, found)
   else await create(connection, devices, wanted)
   await devices.read(wanted.name)
@@ -39,6 +51,32 @@ async function remove(connection: Connection, devices: Devices, found: LinkRecor
     if (!(error instanceof KernelError) || error.errno !== ERRNO.ENODEV) throw error
   }
   devices.delete(found.index)
+}
+
+/**
+ * Puts a device in place of one of the same name. It is made, and set up for a moment, under another name before the old one
+ * goes: what the kernel refuses (a port in use, say) leaves the old one as it was, and working.
+ */
+async function recreate(connection: Connection, devices: Devices, wanted: VxlanLink, found: LinkRecord): Promise<void> {
+  const left = await devices.read(BESIDE)
+  if (left?.vxlan !== undefined) await remove(connection, devices, left)
+  // With other group policies on the same port both can be there, but not up: the port is the old one's.
+  const up = wanted.up && found.vxlan?.port !== wanted.port
+  try {
+    await create(connection, devices, { ...wanted, name: BESIDE, up })
+  } catch (error) {
+    const half = await devices.read(BESIDE)
+    if (half?.vxlan !== undefined) await remove(connection, devices, half)
+    throw error
+  }
+  const made = await devices.read(BESIDE)
+  if (made === undefined) throw kernelError('rtnetlink', { errno: ERRNO.ENODEV, detail: `${BESIDE} is gone again` })
+  // Kernels before 6.2 rename no device that is up.
+  await connection.request('rtnetlink', changeLink(made.index, { up: false }))
+  await remove(connection, devices, found)
+  await connection.request('rtnetlink', renameLink(made.index, wanted.name))
+  if (wanted.up) await connection.request('rtnetlink', changeLink(made.index, { up: true }))
+  await devices.read(wanted.name)
 }
 
 async function create(connection: Connection, devices: Devices, wanted: VxlanLink): Promise<void> {

@@ -119,12 +119,20 @@ class Pass {
     const deletions: Change[] = []
     for (const [kind, { comparison, why }] of this.#open) {
       if (why !== undefined) this.#input.conflicts.found(kind, comparison.conflicts)
-      if (this.#input.complete) deletions.unshift(...comparison.rest())
+      if (this.#input.complete) deletions.unshift(...comparison.rest().filter((change) => !this.#isNeeded(change)))
     }
     await this.#apply(deletions)
     for (const [kind, digest] of this.#digests) this.#input.sound.set(kind, digest)
     for (const { change } of this.#failures) this.#input.sound.delete(change.object.kind)
     return { failures: this.#failures, deleted: deletions.map(({ object }) => object), work: this.#work }
+  }
+
+  /** While a device cannot be made, the one it was to take the place of is all there is, with what hangs on it. */
+  #isNeeded({ object }: Change): boolean {
+    const stuck = this.#failures.some(({ change }) => change.object.kind === 'link')
+    const on = object.kind === 'route' ? object.target : object
+    const device = object.kind === 'link' ? object.name : 'device' in on ? on.device : undefined
+    return stuck && device !== undefined && this.#input.domain.devices.has(device)
   }
 
   /** Opens the comparison of a kind, if there is something to compare. */

@@ -106,7 +106,7 @@ test.serial('C1: each bad config is refused with path, value and rule; a good on
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlna"}}', 'Backend.Type', 'vxlna', 'did you mean vxlan?'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"udp"}}', 'Backend.Type', 'udp', 'vxlan, host-gw'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","Port":70000}}', 'Backend.Port', '70000', '65535'],
-    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":0}}', 'Backend.VNI', '0', 'from 1 to 16777215'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":0}}', 'Backend.VNI', '0', 'from 1 to 9999999'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","DirectRouting":"yes"}}', 'DirectRouting', 'true or false'],
     // C3
     [

@@ -1,0 +1,84 @@
+// A config this host cannot run, though its numbers are right: named before anything is touched, at a start and while running;
+// what runs goes on, and what was in the way gone, the config is taken.
+import test, { type ExecutionContext } from 'ava'
+import { errors } from '../lab/complaints.ts'
+import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
+import { type Host, createLab } from '../lab/lab.ts'
+import type { Running } from '../lab/process.ts'
+import { waitFor } from '../lab/wait.ts'
+
+const bound = (port: number): string =>
+  `${process.execPath} -e "require('dgram').createSocket('udp4').bind(${port}, () => console.log('bound'))"`
+
+function configOf(backend: object): object {
+  return { Network: '10.2.0.0/16', Backend: { Type: 'vxlan', ...backend } }
+}
+
+async function world(t: ExecutionContext, backend: object): Promise<{ etcd: EtcdHost; host: Host }> {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  await etcd.configure(configOf(backend))
+  return { etcd, host }
+}
+
+function complains(daemon: Running, what: RegExp): Promise<string> {
+  return waitFor(`${what}`, () => errors(daemon).find((line) => what.test(line))).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${daemon.output()}`)
+  })
+}
+
+test.serial('a port that a program has: a start touches nothing and waits, then goes on by itself', async (t) => {
+  const { etcd, host } = await world(t, { Port: 9999 })
+  // Of a run before, with another port: it works while the daemon waits.
+  await host.run(`ip link add flannel.1 address 0a:00:00:00:00:01 type vxlan id 1 dev enp0s3 local 192.168.19.121 dstport 8472
+    ip addr add 10.2.5.0/32 dev flannel.1; ip link set flannel.1 up`)
+  const before = await host.run('ip -4 -d addr show flannel.1')
+  const program = await host.spawn(bound(9999))
+  await program.line(/bound/)
+  const daemon = await startFlanneld(host, ARGS)
+  await complains(
+    daemon,
+    /Backend\.Port: 9999: in use by another program \(ss -ulpn sport = :9999 shows which\): .*; waiting/,
+  )
+  t.is(await host.run('ip -4 -d addr show flannel.1'), before)
+  t.deepEqual(await etcd.leases(), [])
+  await program.stop('SIGKILL')
+  await ready(host, daemon)
+  t.regex(await host.run('ip -d link show flannel.1'), /dstport 9999 /)
+})
+
+test.serial(
+  'what the kernel would refuse is refused while running, each by its name; the running config is kept',
+  async (t) => {
+    const { etcd, host } = await world(t, {})
+    await (await host.spawn(bound(9999))).line(/bound/)
+    await host.run(`ip link add vx0 type vxlan id 7 dev enp0s3 dstport 8472; ip link add vx1 type vxlan id 8 dstport 9998 gbp
+    ip link add flannel.6 type bridge; ip link add br0 type bridge; ip link add flannel.4 type vxlan id 4 dstport 7777; ip link set flannel.4 master br0
+    ip link set vx0 up; ip link set vx1 up`)
+    const daemon = await startFlanneld(host, ARGS)
+    await daemon.line(/ ready: /)
+    const state = (): Promise<string> =>
+      host.run('ip -4 -d addr show flannel.1; ip route; nft list tables; cat /run/flannel/subnet.env')
+    const [before, leases] = [await state(), await etcd.leases()]
+    for (const [backend, says] of [
+      [{ Port: 9999 }, /Backend\.Port: 9999: in use by another program/],
+      [{ VNI: 7 }, /Backend\.Port: 8472: vx0 has VNI 7 on it/],
+      [{ Port: 9998 }, /Backend\.Port: 9998: vx1 uses it in another way \(GBP\)/],
+      [{ GBP: true }, /Backend\.Port: 8472: vx0 uses it in another way/],
+      [{ VNI: 6 }, /flannel\.6: it is a device of kind bridge: left alone/],
+      [{ VNI: 4 }, /flannel\.4: it is a port of br0: left alone/],
+      [{ VNI: 10_000_000 }, /Backend\.VNI: 10000000: must be an integer from 1 to 9999999/],
+      [{ MTU: 67 }, /Backend\.MTU: 67: must be an integer from 118/],
+    ] as const) {
+      await etcd.configure(configOf(backend))
+      t.regex(await complains(daemon, says), /keeping the running config$/)
+      t.is(await state(), before)
+    }
+    t.deepEqual(await etcd.leases(), leases)
+    // Nothing of it stays: the next good one is taken.
+    await etcd.configure(configOf({ Port: 8473 }))
+    await waitFor('the other port', async () => / dstport 8473 /.test(await host.run('ip -d link show flannel.1')))
+    t.regex(await host.run('ip -o addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
+  },
+)
