@@ -4,6 +4,7 @@ import type { ConfigSection, JsonObject } from './backend.ts'
 import { createSection, keyWarnings } from './network-config/section.ts'
 import { ConfigError } from './errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from './etcd/oversized.ts'
+import { invisibleIn, typesetIn } from './odd-characters.ts'
 import { findJsonFault } from './network-config/json-text.ts'
 import { TOP_KEYS } from './network-config/keys.ts'
 import { type FamilyRange, parseRange } from './network-config/range.ts'
@@ -89,9 +90,17 @@ function parseJson(text: string): unknown {
   } catch {
     const fault = findJsonFault(text)
     const where = fault === undefined ? '(whole)' : `line ${fault.line}, column ${fault.column}`
-    const rule = `must be JSON${fault === undefined ? '' : `: expected ${fault.expected}`}`
+    const odd = oddFirst(fault?.found ?? '')
+    const rule = `must be JSON${fault === undefined ? '' : `: expected ${fault.expected}`}${odd}`
     throw new ConfigError(where, fault?.found ?? text, fault?.found === '' ? `${rule}, but the text ends` : rule)
   }
+}
+
+/** What nobody sees, or takes for a quote, at the beginning of a text, to end a message with. */
+function oddFirst(text: string): string {
+  const first = text.slice(0, 1)
+  const odd = invisibleIn(first)?.replace(' at position 1', '') ?? typesetIn(first)
+  return odd === undefined ? '' : `: ${odd}`
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -3,7 +3,10 @@
 import convict from 'convict'
 import { OperatorError, messageOf, show } from './errors.ts'
 import { type GoFlags, parseGoFlags, unexpectedWord } from './options/go-flags.ts'
-import { suggestion } from './nearest.ts'
+import { withSchemes } from './etcd/schemes.ts'
+import { KLOG_FLAGS, klogWarnings } from './options/klog.ts'
+import { nearMisses } from './options/near-misses.ts'
+import { oddityIn } from './odd-characters.ts'
 import { type NamedRow, PREFIX, ROWS, TABLE, variableOf } from './options/table.ts'
 import type { Options } from './options/type.ts'
 import { VERB_NAMES, type Verb, usage } from './options/usage.ts'
@@ -28,6 +31,7 @@ export const DAEMON_FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
     row.flag,
     row.format.argument === undefined ? 'boolean' : 'value',
   ]),
+  ...KLOG_FLAGS,
   ['help', 'boolean'],
   ['h', 'boolean'],
   ['version', 'boolean'],
@@ -48,8 +52,9 @@ export function parseOptions(argv: readonly string[], env: Environment): Invocat
     if (verb === undefined) throw unexpectedWord(word, before.at(-1), VERB_NAMES)
     return { kind: 'verb', verb, args: [...before, ...rest] }
   }
+  refuseOddTexts(flags, env)
   const options = readOptions(flags, env)
-  return { kind: 'run', options, warnings: [...unusedOptions(options), ...unknownVariables(env)] }
+  return { kind: 'run', options, warnings: warningsOf(options, flags, env) }
 }
 
 /** A text that broke its rule; kept as the value until it is known where it came from. */
@@ -87,6 +92,8 @@ function readOptions(flags: GoFlags, env: Environment): Options {
     }
     values[row.name] = value
   }
+  const files = ['etcdCafile', 'etcdCertfile', 'etcdKeyfile'].some((name) => values[name] !== undefined)
+  values['etcdEndpoints'] = withSchemes(values['etcdEndpoints'] as readonly string[], files)
   // Every name of Options has a row (TABLE's type), and every value came through its row's reader.
   const options = values as unknown as Options
   requirePair(options, origin, 'etcdCertfile', 'etcdKeyfile')
@@ -145,21 +152,38 @@ function requirePair(options: Options, origin: (row: NamedRow) => string, a: key
   }
 }
 
-function unusedOptions(options: Options): readonly string[] {
+function warningsOf(options: Options, { values }: GoFlags, env: Environment): readonly string[] {
   const ignored = ROWS.filter((row) => row.unsupported === 'ignored' && options[row.name] !== undefined)
   const tls = (['etcdCafile', 'etcdCertfile'] as const).filter((name) => options[name] !== undefined)
-  const plain = options.etcdEndpoints.some((endpoint) => endpoint.startsWith('http:'))
+  const secure = options.etcdEndpoints.filter((endpoint) => endpoint.startsWith('https:')).length
+  const mixed = secure > 0 && secure < options.etcdEndpoints.length
   return [
     ...ignored.map((row) => `-${row.flag}: accepted, but has no effect here`),
-    ...(plain ? tls.map((name) => `-${TABLE[name].flag}: has no effect: the endpoints are http://, not https://`) : []),
+    ...klogWarnings(values),
+    ...(secure > 0
+      ? []
+      : tls.map((name) => `-${TABLE[name].flag}: has no effect: the endpoints are http://, not https://`)),
+    ...(mixed
+      ? [`-etcd-endpoints: ${options.etcdEndpoints.join(',')}: http and https: what goes to http can be read`]
+      : []),
+    ...nearMisses(env, new Set(values.keys())),
   ]
 }
 
-function unknownVariables(env: Environment): readonly string[] {
-  const known = ROWS.map((row) => variableOf(row.flag).slice(PREFIX.length))
-  return Object.keys(env)
-    .filter((name) => name.startsWith(PREFIX) && !known.includes(name.slice(PREFIX.length)))
-    .map((name) => `${name}: names no option${suggestion(name.slice(PREFIX.length), known, PREFIX)}`)
+/** Names what nobody sees in the texts given. A password may be anything. */
+function refuseOddTexts(flags: GoFlags, env: Environment): void {
+  for (const row of ROWS) {
+    if (row.sensitive === true) continue
+    const variable = variableOf(row.flag)
+    const given = flags.values.get(row.flag)
+    const texts = given ?? [env[variable] ?? '']
+    for (const text of texts) {
+      const odd = oddityIn(text)
+      if (odd === undefined) continue
+      const origin = given === undefined ? variable : `-${row.flag}`
+      throw new OperatorError(`${origin}: ${text.includes('@') ? '(hidden)' : show(text)}: ${odd}`)
+    }
+  }
 }
 
 /** A text that may be a URL with a password in it is shown as nothing at all: who knows where it begins. */

@@ -2,6 +2,7 @@
 // ours. Invariant: nothing here changes the kernel, a file or the firewall; what can come later is waited for.
 import type { AnyBackend, ExternalInterface } from './backend.ts'
 import { requireNetAdmin } from './capabilities.ts'
+import { configElsewhere } from './config-elsewhere.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { KernelError, OperatorError, messageOf } from './errors.ts'
 import type { Store } from './etcd/store.ts'
@@ -140,7 +141,7 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
     try {
       const { entry } = await store.get(key)
       read = entry?.modRevision ?? '0'
-      if (entry === undefined) throw new OperatorError(missing(key))
+      if (entry === undefined) throw new OperatorError(missing(key, await configElsewhere(store, options.etcdPrefix)))
       const configuration = readConfiguration(entry.value.toString(), parts.backends)
       const obstacle = await parts.obstacleTo(configuration)
       if (obstacle !== undefined) throw new OperatorError(obstacle)
@@ -171,6 +172,8 @@ async function untilWritten(store: Store, key: string, seen: string, signal: Abo
   clearTimeout(timer)
 }
 
-function missing(key: string): string {
-  return `no network config: ${key}: not found in etcd v3: put one there, for example: etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}' (one stored through the v2 API is invisible: store it again with ETCDCTL_API=3)`
+function missing(key: string, elsewhere: string | undefined): string {
+  const hint =
+    elsewhere === undefined ? '' : `there is one under ${elsewhere}, did you mean -etcd-prefix=${elsewhere}? Else `
+  return `no network config: ${key}: not found in etcd v3: ${hint}put one there, for example: etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}' (one stored through the v2 API is invisible: store it again with ETCDCTL_API=3)`
 }

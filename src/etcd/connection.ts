@@ -6,7 +6,7 @@ import { isBrokenCircuitError } from 'cockatiel'
 import { type Etcd3, GRPCUnavailableError } from 'etcd3'
 import { EtcdError, messageOf } from '../errors.ts'
 import { type Way, createClient, proxyRefusal } from './channels.ts'
-import { credentialsStamp, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
+import { credentialsStamp, hasFiles, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
 import { isUnexplained, toEtcdError } from './failure.ts'
 import { Patience } from './patience.ts'
 import { proxyFor } from './proxy.ts'
@@ -42,7 +42,7 @@ export class Connection {
   #last: EtcdError | undefined
 
   constructor(options: StoreOptions) {
-    const { urls, secure } = parseEndpoints(options.endpoints)
+    const { urls, secure } = parseEndpoints(options.endpoints, hasFiles(options))
     this.#options = options
     this.#urls = urls
     this.#secure = secure

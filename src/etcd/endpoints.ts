@@ -4,10 +4,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import { messageOf, OperatorError } from '../errors.ts'
+import { withSchemes } from './schemes.ts'
 
 /** How to reach etcd. Files are PEM; they are read again whenever they changed. */
 export interface StoreOptions {
-  /** URLs, each may itself be a comma list: `http://10.0.0.1:2379`, `https://...`; without a scheme `http` is meant. */
+  /** URLs, each may itself be a comma list: `http://10.0.0.1:2379`, `https://...`; without a scheme as withSchemes has it. */
   readonly endpoints: readonly string[]
   readonly certificateFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -18,7 +19,7 @@ export interface StoreOptions {
   readonly deadline?: number | undefined
 }
 
-/** Checked endpoints, all plain or all TLS. */
+/** Checked endpoints; `secure` when there is one with TLS. */
 export interface Endpoints {
   readonly urls: readonly string[]
   readonly secure: boolean
@@ -43,29 +44,27 @@ const SYSTEM_ROOTS = [
   '/etc/ssl/cert.pem',
 ]
 
-/** Checks a list of endpoints. Throws OperatorError that names the offending one. */
-export function parseEndpoints(list: readonly string[]): Endpoints {
+/** Checks a list of endpoints; `files` says whether there are TLS files. Throws OperatorError that names the offending one. */
+export function parseEndpoints(list: readonly string[], files = false): Endpoints {
   const urls = list
     .flatMap((item) => item.split(','))
     .flatMap((item) => (item.trim() === '' ? [] : [parseEndpoint(item.trim())]))
   if (urls.length === 0) throw new OperatorError('etcd-endpoints: none given: name one, as in http://10.0.0.1:2379')
-  const secure = urls.filter((url) => url.startsWith('https:')).length
-  if (secure > 0 && secure < urls.length) {
-    throw new OperatorError(`etcd-endpoints: ${urls.join(',')}: http and https cannot be mixed`)
-  }
-  return { urls: [...new Set(urls)], secure: secure > 0 }
+  const resolved = withSchemes(urls, files)
+  return { urls: resolved, secure: resolved.some((url) => url.startsWith('https:')) }
 }
 
 function parseEndpoint(text: string): string {
   if (text.includes('@')) {
     throw new OperatorError('etcd-endpoints: credentials in a URL: use -etcd-username and -etcd-password instead')
   }
-  const url = (/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`).replace(/\/+$/, '')
+  const bare = !/^[a-z]+:\/\//i.test(text)
+  const url = (bare ? `http://${text}` : text).replace(/\/+$/, '')
   const form = URL_FORM.exec(url)
   if (form === null || Number(form[3]) < 1 || Number(form[3]) > 65535) {
     throw new OperatorError(`etcd-endpoints: ${text}: not a URL with a port, as in http://10.0.0.1:2379`)
   }
-  return `${(form[1] ?? '').toLowerCase()}://${form[2] ?? ''}:${form[3] ?? ''}`
+  return `${bare ? '' : `${(form[1] ?? '').toLowerCase()}://`}${form[2] ?? ''}:${form[3] ?? ''}`
 }
 
 /** Reads and checks the TLS files. Throws OperatorError that names the flag and the file. */
@@ -84,6 +83,11 @@ export function readCredentials(options: StoreOptions): Credentials {
     )
   }
   return { rootCertificate, privateKey, certChain }
+}
+
+/** Whether TLS files were given. */
+export function hasFiles({ caFile, certificateFile, keyFile }: StoreOptions): boolean {
+  return [caFile, certificateFile, keyFile].some((file) => file !== undefined && file !== '')
 }
 
 /** A word that changes when one of the TLS files is replaced. */

@@ -4,7 +4,7 @@ import { type RequestOptions, request as plain } from 'node:http'
 import { request as secure } from 'node:https'
 import { messageOf } from '../errors.ts'
 import { printable } from '../log.ts'
-import { type StoreOptions, parseEndpoints, readCredentials } from './endpoints.ts'
+import { type StoreOptions, hasFiles, parseEndpoints, readCredentials } from './endpoints.ts'
 import { tlsOptions } from './tls.ts'
 import { wayTo } from './tunnel.ts'
 
@@ -30,7 +30,7 @@ const BODY_BYTES = 4096
 
 /** Asks all endpoints at once; `usual` is how long an answer takes of late, in milliseconds. Throws OperatorError for endpoints and TLS files that make no sense. */
 export function askHealth(options: StoreOptions, usual = 0): Promise<readonly EndpointHealth[]> {
-  const { urls, secure: tls } = parseEndpoints(options.endpoints)
+  const { urls, secure: tls } = parseEndpoints(options.endpoints, hasFiles(options))
   const limit = Math.min(MOST_MS, Math.max(LIMIT_MS, Math.round(usual * 3)))
   const files = tls ? tlsOptions(readCredentials(options)) : {}
   return Promise.all(

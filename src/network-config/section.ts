@@ -3,6 +3,7 @@ import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
 import { printable } from '../log.ts'
 import { suggestion } from '../nearest.ts'
+import { invisibleIn } from '../odd-characters.ts'
 
 /** A section that can also be asked for texts and for whether a key is there. */
 export interface Section extends ConfigSection {
@@ -45,8 +46,11 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
     },
     text(key) {
       const value = find(key)
-      if (value === undefined || typeof value === 'string') return value
-      throw error(key, 'must be a text in double quotes')
+      if (value === undefined) return value
+      if (typeof value !== 'string') throw error(key, 'must be a text in double quotes')
+      const odd = invisibleIn(value)
+      if (odd !== undefined) throw error(key, `has ${odd}: take it out`)
+      return value
     },
   }
 }
@@ -61,13 +65,27 @@ export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly s
     const earlier = seen.get(folded)
     seen.set(folded, key)
     if (!knownKeys.some((known) => known.toLowerCase() === folded)) {
-      warnings.push(`${name}: unknown key, ignored${suggestion(key, knownKeys)}`)
+      warnings.push(`${name}: unknown key, ignored${hintAt(key, path, knownKeys)}`)
     } else if (earlier !== undefined) {
       warnings.push(`${name}: the same key as ${printable(earlier, MOST_KEY)}: the last one counts`)
     }
   }
   return warnings
 }
+
+/** What an unknown key was meant to be, or where it belongs. */
+function hintAt(key: string, path: string, knownKeys: readonly string[]): string {
+  const odd = invisibleIn(key)
+  if (odd !== undefined) return `: has ${odd}`
+  const folded = key.toLowerCase()
+  if (path === '' && OF_BACKENDS.includes(folded)) return ': it belongs into Backend'
+  if (path !== '' && OF_NETWORK.test(key)) return `: it belongs beside ${path}, not into it`
+  return suggestion(key, knownKeys)
+}
+
+/** Keys of the two levels that are often put into the other one. */
+const OF_BACKENDS = ['type', 'vni', 'port', 'mtu', 'directrouting', 'learning', 'gbp']
+const OF_NETWORK = /^(IPv6)?(Network|Subnet(Len|Min|Max))$|^Enable(IPv[46]|NFTables)$/i
 
 /** Characters that are shown of a key: nobody's keys are longer. */
 const MOST_KEY = 60

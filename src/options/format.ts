@@ -145,7 +145,7 @@ export const keyPrefix: Format<string> = {
   },
 }
 
-/** Comma-separated URLs of etcd members as `scheme://host:port`, all of one scheme. */
+/** Comma-separated URLs of etcd members as `scheme://host:port`; the scheme is missing where it was not given. */
 export const endpoints: Format<readonly string[]> = {
   name: 'go-endpoints',
   argument: 'URLs',
@@ -158,18 +158,20 @@ export const endpoints: Format<readonly string[]> = {
       .filter((part) => part !== '')
     const urls = list.map(readEndpoint)
     if (urls.length === 0) return broken('must name at least one URL, such as http://127.0.0.1:2379')
-    if (new Set(urls.map((url) => url.slice(0, url.indexOf(':')))).size > 1)
-      return broken('must be all http or all https, not mixed')
     return [...new Set(urls)]
   },
 }
 
 function readEndpoint(text: string): string {
+  // Go's client takes them bare; what that means is said where the TLS files are known (etcd/schemes.ts).
+  const bare = /^([\w.-]+|\[[\da-f:]+\]):(\d+)\/?$/i.exec(text)
+  if (bare !== null && Number(bare[2]) >= 1 && Number(bare[2]) <= 65535) return text.replace(/\/$/, '').toLowerCase()
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
-    const hint = /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(text) ? `, did you mean http://${text}?` : ''
-    if (/^https?:\/\/[^/?#@\s]+:\d+\/?$/i.test(text)) return broken(`${text}: must have a port from 1 to 65535`)
-    return broken(`${text}: must be a URL beginning with http:// or https://${hint}`)
+    const hint = /^[\w.-]+$|^\[[\da-f:]+\]$/i.test(text) ? `, did you mean ${text}:2379?` : ''
+    if (bare !== null || /^https?:\/\/[^/?#@\s]+:\d+\/?$/i.test(text))
+      return broken(`${text}: must have a port from 1 to 65535`)
+    return broken(`${text}: must be host:port or a URL beginning with http:// or https://${hint}`)
   }
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     return broken(`${text}: must end after the port: the keys' path is -etcd-prefix`)

@@ -2,6 +2,7 @@
 // Pure: it knows which flags exist and which are boolean, not what their values mean.
 import { OperatorError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import { typesetIn } from '../odd-characters.ts'
 
 /** The command line itself is wrong: printed with the usage, and the exit code is not zero. */
 export class UsageError extends OperatorError {
@@ -55,6 +56,8 @@ export function parseGoFlags(argv: readonly string[], flags: ReadonlyMap<string,
 export function unexpectedWord(word: string, before: string | undefined, verbs: readonly string[]): UsageError {
   // In Go `-ip-masq false` sets it to true and stops at "false", silently dropping all that follows.
   const bare = before !== undefined && /^--?[^=]+$/.test(before) && parseGoBoolean(word) !== undefined
+  const typeset = /^[^\w/.]/.test(word) ? typesetIn(word) : undefined
+  if (typeset !== undefined) return new UsageError(`argument: ${quote(withoutValue(word))}: ${typeset}: write -`)
   const hint = bare ? `: a boolean takes its value after "=": ${before}=${word}` : suggestion(word, verbs)
   return new UsageError(`argument: ${quote(withoutValue(word))}: neither a flag nor a command${hint}`)
 }

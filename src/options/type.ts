@@ -3,7 +3,7 @@ import type { Address } from '../ip/address.ts'
 
 /** Everything the command line and the environment decide. */
 export interface Options {
-  /** `scheme://host:port` each, all of one scheme. */
+  /** `scheme://host:port` each. */
   readonly etcdEndpoints: readonly string[]
   /** Without trailing slash. */
   readonly etcdPrefix: string

@@ -1,4 +1,5 @@
 // The text of -help, made from the option table in the layout of Go's flag package, and from the table of verbs.
+import { KLOG_HELP } from './klog.ts'
 import { type NamedRow, ROWS } from './table.ts'
 
 /** Words that may stand in place of running the daemon, each with one line for -help and the completions. */
@@ -41,6 +42,7 @@ export function usage(): string {
   ]
   for (const row of ROWS) lines.push(...describe(row))
   lines.push('  -version', '    \tprint the version and exit', '  -help', '    \tprint this text and exit')
+  lines.push('', KLOG_HELP)
   return `${lines.join('\n')}\n`
 }
 

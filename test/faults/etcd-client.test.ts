@@ -114,7 +114,6 @@ for (const [what, endpoints] of [
   ['port 0', ['http://10.0.0.1:0']],
   ['a port out of range', ['http://10.0.0.1:70000']],
   ['a path', ['http://10.0.0.1:2379/v2']],
-  ['http and https', ['http://10.0.0.1:2379,https://10.0.0.2:2379']],
 ] as const) {
   test(`endpoints: ${what}: refused, naming the flag`, (t) => {
     t.regex(t.throws(() => openStore({ endpoints }), { instanceOf: OperatorError }).message, /^etcd-endpoints: /)

@@ -27,6 +27,21 @@ test('E6: the CA alone is enough; without it, or with another, the cause is TLS'
   )
 })
 
+test('endpoints without a scheme are TLS with an authority, and http beside https is each spoken to as it listens', async (t) => {
+  const tls = makeTls(folder(t))
+  const [secure, plain] = [await freePort(), await freePort()]
+  const urls = `https://127.0.0.1:${secure},http://127.0.0.1:${plain}`
+  await start(t, { tls, port: secure, args: [`--listen-client-urls=${urls}`, `--advertise-client-urls=${urls}`] })
+  const bare = open(t, { endpoints: [`127.0.0.1:${secure}`], caFile: tls.ca })
+  t.is((await bare.get('/a')).entry, undefined)
+  const mixed = open(t, { endpoints: [`http://127.0.0.1:${plain},https://127.0.0.1:${secure}`], caFile: tls.ca })
+  for (let i = 0; i < 12; i++) t.is((await mixed.get('/a')).entry, undefined)
+  // The first decides for the second, which then does not answer: its calls go to the other one.
+  const first = open(t, { endpoints: [`https://127.0.0.1:${secure},http://127.0.0.1:${plain}`], caFile: tls.ca })
+  for (let i = 0; i < 12; i++) t.is((await first.get('/a')).entry, undefined)
+  t.is((await failure(open(t, { endpoints: [`127.0.0.1:${secure}`] }).get('/a'))).why, 'unreachable')
+})
+
 test('E6: a client certificate is shown; without one the cause is TLS', async (t) => {
   const tls = makeTls(folder(t))
   const etcd = await start(t, { tls: { ...tls, clients: true } })

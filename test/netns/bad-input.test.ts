@@ -52,7 +52,7 @@ for (const [what, args, ...named] of [
   ['a flag without its value', '-iface', '-iface: needs a value'],
   ['a port out of range', '-healthz-port=70000', '-healthz-port', '70000', '0 to 65535'],
   ["a port of etcd's out of range", '-etcd-endpoints=http://127.0.0.1:70000', '127.0.0.1:70000', '1 to 65535'],
-  ['an endpoint without a scheme', '-etcd-endpoints=10.0.0.1:2379', 'did you mean http://10.0.0.1:2379?'],
+  ['an endpoint without a port', '-etcd-endpoints=10.0.0.1', 'did you mean 10.0.0.1:2379?'],
   ['a margin out of range', '-subnet-lease-renew-margin=0', '-subnet-lease-renew-margin', '1 to 1439'],
   ['an address for health checks that is not ours', '-healthz-ip=10.9.9.9 -healthz-port=90', '10.9.9.9:90', 'listen'],
   ['Kubernetes', '-kube-subnet-mgr', '-kube-subnet-mgr', 'not supported yet'],

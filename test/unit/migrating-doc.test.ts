@@ -2,6 +2,7 @@
 import test from 'ava'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { KLOG_FLAGS } from '../../src/options/klog.ts'
 import { ROWS } from '../../src/options/table.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
 
@@ -42,7 +43,7 @@ for (const name of ['migrating.md', 'security.md']) {
       [],
     )
     const flags = Array.from(doc.matchAll(/[ `]-([a-z][a-z-]{3,})(?=[=` ])/g), (match) => match[1] ?? '')
-    const known = new Set([...ROWS.map(({ flag }) => flag), 'bundle'])
+    const known = new Set([...ROWS.map(({ flag }) => flag), ...KLOG_FLAGS.keys(), 'bundle'])
     t.deepEqual(
       flags.filter((flag) => !known.has(flag)),
       [],

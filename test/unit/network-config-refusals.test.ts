@@ -146,3 +146,26 @@ test('a config larger than 16 KiB is refused for its size, also when etcd held i
     )
   }
 })
+
+for (const [what, text, line] of [
+  [
+    'a byte order mark',
+    '\ufeff{"Network":"10.2.0.0/16"}',
+    /line 1, column 1.*expected a value: an invisible character: U\+FEFF \(a byte order mark\)$/,
+  ],
+  ['a no-break space', '{\u00a0"Network":"10.2.0.0/16"}', /line 1, column 2.*U\+00A0 \(a no-break space\)$/],
+  [
+    'typeset quotes',
+    '{\u201cNetwork\u201d:"10.2.0.0/16"}',
+    /a key in double quotes: \u201c is U\+201C, as word processors set it$/,
+  ],
+  [
+    'a zero width space in a value',
+    '{"Network":"10.2.0.0/16\u200b"}',
+    /^network config: Network: .*has an invisible character at position 12: U\+200B/,
+  ],
+] as const) {
+  test(`${what} is named`, (t) => {
+    t.regex(refusal(text).message, line)
+  })
+}

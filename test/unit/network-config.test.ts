@@ -168,3 +168,18 @@ test('a backend that reads a key it has not declared is a programming error', (t
   t.is(section.integer('vni', 1, 1, 9), 1)
   t.throws(() => section.integer('Port', 1, 1, 9), { instanceOf: TypeError })
 })
+
+test('keys on the wrong level, and with characters that nobody sees, are told where they belong', (t) => {
+  const text = JSON.stringify({
+    Network: '10.2.0.0/16',
+    VNI: 2,
+    'Network\u200b': 1,
+    Backend: { Type: 'vxlan', SubnetLen: 24, Prot: 1 },
+  })
+  const { config, warnings } = parseNetworkConfig(text)
+  const all = [...warnings, ...backendKeyWarnings(config.backend, ['VNI', 'Port'])].join('\n')
+  t.regex(all, /VNI: unknown key, ignored: it belongs into Backend/)
+  t.regex(all, /unknown key, ignored: has an invisible character at position 8: U\+200B/)
+  t.regex(all, /Backend\.SubnetLen: unknown key, ignored: it belongs beside Backend, not into it/)
+  t.regex(all, /Backend\.Prot: unknown key, ignored, did you mean Port\?/)
+})

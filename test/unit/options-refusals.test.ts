@@ -31,8 +31,8 @@ const BAD: readonly (readonly [flag: string, value: string, rule: RegExp])[] = [
   ['etcd-prefix', '/', /path of a key/],
   ['etcd-endpoints', '', /at least one URL/],
   ['etcd-endpoints', 'unix:///run/etcd', /beginning with http:\/\/ or https:\/\//],
-  ['etcd-endpoints', 'etcd:2379', /did you mean http:\/\/etcd:2379\?/],
-  ['etcd-endpoints', 'http://a:2379,https://b:2379', /all http or all https/],
+  ['etcd-endpoints', 'etcd', /did you mean etcd:2379\?/],
+  ['etcd-endpoints', 'etcd:99999', /port from 1 to 65535/],
   ['etcd-endpoints', 'http://a:99999', /port from 1 to 65535/],
   ['etcd-endpoints', 'http://a:2379/coreos.com', /-etcd-prefix/],
 ]

@@ -1,0 +1,40 @@
+// Environment variables that are nearly ours: said at the start, since what they hold has no effect.
+import { nearest } from '../nearest.ts'
+import { PREFIX, ROWS, variableOf } from './table.ts'
+import { KLOG_FLAGS } from './klog.ts'
+
+/** What subnet.env has, which units hand to programs, the daemon among them. */
+const OF_SUBNET_ENV: ReadonlySet<string> = new Set([
+  'NETWORK',
+  'SUBNET',
+  'IPV6_NETWORK',
+  'IPV6_SUBNET',
+  'MTU',
+  'IPMASQ',
+])
+
+/** What the packages of CentOS and Fedora called it, for their own script to make flags of. */
+const OLD_NAMES: Readonly<Record<string, string>> = { ETCD: 'ETCD_ENDPOINTS', ETCD_KEY: 'ETCD_PREFIX' }
+
+/** A line for each variable that names no option but was meant to; `given` are the flags on the command line. */
+export function nearMisses(
+  env: Readonly<Record<string, string | undefined>>,
+  given: ReadonlySet<string> = new Set(),
+): readonly string[] {
+  const known = new Map(ROWS.map(({ flag }) => [variableOf(flag).slice(PREFIX.length), flag]))
+  const klog = new Set([...KLOG_FLAGS.keys()].map(variableOf))
+  return Object.keys(env).flatMap((name) => {
+    if (name.startsWith(PREFIX)) {
+      const word = name.slice(PREFIX.length)
+      if (known.has(word) || klog.has(name)) return []
+      const meant = nearest(word, known.keys())
+      return [`${name}: names no option${meant === undefined ? '' : `, did you mean ${PREFIX}${meant}?`}`]
+    }
+    const [, word] = /^FLAN+EL+D?_+(.+)$/.exec(name.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')) ?? []
+    if (word === undefined || OF_SUBNET_ENV.has(word)) return []
+    const meant = OLD_NAMES[word] ?? (known.has(word) ? word : nearest(word, known.keys()))
+    // Units make flags of such variables: then they have their effect.
+    if (meant === undefined || given.has(known.get(meant) ?? '') || (env[`${PREFIX}${meant}`] ?? '') !== '') return []
+    return [`${name}: is not read, did you mean ${PREFIX}${meant}?`]
+  })
+}

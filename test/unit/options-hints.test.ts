@@ -1,0 +1,114 @@
+// What nearly is an option: flags of others, names close to ours, texts with characters that nobody sees.
+import test from 'ava'
+import { type Environment, parseOptions, usage } from '../../src/options.ts'
+import type { Options } from '../../src/options/type.ts'
+import { variableOf } from '../../src/options/table.ts'
+import { refusal } from '../fake/command-line.ts'
+
+function run(argv: readonly string[], env: Environment = {}): Options {
+  const invocation = parseOptions(argv, env)
+  if (invocation.kind !== 'run') throw new TypeError(`expected options, got ${invocation.kind}`)
+  return invocation.options
+}
+
+function warnings(argv: readonly string[], env: Environment = {}): readonly string[] {
+  const invocation = parseOptions(argv, env)
+  return invocation.kind === 'run' ? invocation.warnings : []
+}
+
+test('flags of klog and glog in old units are accepted; only those that would take the log away are told, in one line', (t) => {
+  const usual = [
+    '-logtostderr',
+    '-alsologtostderr=true',
+    '-stderrthreshold=INFO',
+    '--skip_headers',
+    '-log_file_max_size=1',
+  ]
+  t.deepEqual(warnings(usual), [])
+  t.deepEqual(
+    warnings(['-log_dir=/var/log', '-logtostderr=false', '-log_file', '/x', '-one_output', '-add_dir_header']),
+    ['-logtostderr, -log_dir, -log_file: accepted, but without effect: the log goes to stderr'],
+  )
+  t.deepEqual(warnings([], { FLANNELD_LOG_DIR: '/x' }), [])
+  t.regex(usage(), /^Flags of klog are accepted without effect: -logtostderr, [^\n]*-one_output\.$/m)
+})
+
+for (const [what, args, urls] of [
+  ['no scheme: plain', ['-etcd-endpoints=10.0.0.1:2379,[fd00::1]:2379/'], 'http://10.0.0.1:2379,http://[fd00::1]:2379'],
+  ['no scheme, but an authority: TLS', ['-etcd-endpoints=Etcd:2379', '-etcd-cafile=/ca'], 'https://etcd:2379'],
+  [
+    'a plain one first: plain, whatever files there are',
+    ['-etcd-endpoints=http://a:1,b:1', '-etcd-cafile=/ca'],
+    'http://a:1,http://b:1',
+  ],
+  [
+    'https first: TLS for all, as in Go',
+    ['-etcd-endpoints=https://a:1,http://b:1,c:1'],
+    'https://a:1,https://b:1,https://c:1',
+  ],
+  ['https after http stays https', ['-etcd-endpoints=http://a:1,https://b:1,c:1'], 'http://a:1,https://b:1,http://c:1'],
+] as const) {
+  test(`endpoints: ${what}`, (t) => t.is(run(args).etcdEndpoints.join(), urls))
+}
+
+test('plain endpoints beside TLS are warned about', (t) => {
+  t.deepEqual(warnings(['-etcd-endpoints=http://a:1,https://b:1']), [
+    '-etcd-endpoints: http://a:1,https://b:1: http and https: what goes to http can be read',
+  ])
+})
+
+test('variables that are nearly ours are told, unless a flag was made of them or they are of subnet.env', (t) => {
+  const env = {
+    FLANNEL_ETCD_ENDPOINTS: 'http://10.0.0.1:2379',
+    FLANNEL_ETCD_KEY: '/x',
+    FLANELD_IP_MASQ: 'true',
+    flanneld_iface: 'eth0',
+    'FLANNELD-PUBLIC-IP': '10.0.0.1',
+    FLANNEL_SUBNET: '10.2.1.1/24',
+    FLANNEL_MTU: '1450',
+    FLANNEL_VERSION: '1',
+    FLANNELD_ETCD_ENDPOINT: 'http://10.0.0.1:2379',
+  }
+  t.deepEqual(warnings([], env), [
+    'FLANNEL_ETCD_ENDPOINTS: is not read, did you mean FLANNELD_ETCD_ENDPOINTS?',
+    'FLANNEL_ETCD_KEY: is not read, did you mean FLANNELD_ETCD_PREFIX?',
+    'FLANELD_IP_MASQ: is not read, did you mean FLANNELD_IP_MASQ?',
+    'flanneld_iface: is not read, did you mean FLANNELD_IFACE?',
+    'FLANNELD-PUBLIC-IP: is not read, did you mean FLANNELD_PUBLIC_IP?',
+    'FLANNELD_ETCD_ENDPOINT: names no option, did you mean FLANNELD_ETCD_ENDPOINTS?',
+  ])
+  t.deepEqual(warnings(['-etcd-prefix=/y'], { FLANNEL_ETCD_KEY: '/x', FLANNEL_ETCD_PREFIX: '/y' }), [])
+})
+
+const ODD: readonly (readonly [what: string, flag: string, value: string, rule: RegExp])[] = [
+  ['quotes', 'etcd-endpoints', '"http://10.0.0.1:2379"', /begins with the quote ": it is part of the value/],
+  [
+    'a byte order mark',
+    'etcd-endpoints',
+    '\ufeffhttp://10.0.0.1:2379',
+    /an invisible character at position 1: U\+FEFF \(a byte order mark\)/,
+  ],
+  ['single quotes', 'etcd-prefix', "'/coreos.com/network'", /begins with the quote '/],
+  ['a carriage return', 'etcd-prefix', '/coreos.com/network\r', /U\+000D \(a carriage return/],
+  ['a zero width space', 'etcd-prefix', '/coreos.com/net\u200bwork', /U\+200B/],
+  ['a no-break space', 'iface', 'eth0\u00a0', /at position 5: U\+00A0 \(a no-break space\)/],
+  ['typeset quotes', 'etcd-cafile', '\u201c/ca.pem\u201d', /begins with the quote \u201c/],
+]
+
+for (const [what, flag, value, rule] of ODD) {
+  test(`${what} in -${flag} or its variable is named`, (t) => {
+    const message = refusal([`-${flag}=${value}`])
+    t.true(message.startsWith(`-${flag}: `), message)
+    t.regex(message, rule)
+    t.true(refusal([], { [variableOf(flag)]: value }).startsWith(`${variableOf(flag)}: `))
+  })
+}
+
+test('a dash as word processors set it is named where a flag was meant', (t) => {
+  t.regex(refusal(['\u2013etcd-prefix=/x']), /\u2013 is U\+2013, as word processors set it: write -$/)
+})
+
+test('a password may begin with a quote and hold anything', (t) => {
+  const asked = parseOptions(['-etcd-username=me'], { FLANNELD_ETCD_PASSWORD: '"\u200b' })
+  t.is(asked.kind === 'run' ? asked.options.etcdPassword : undefined, '"\u200b')
+})
