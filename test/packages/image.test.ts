@@ -40,10 +40,14 @@ test('the image runs as documented, in one network with a host without it', asyn
   const docker = await startDocker(lab, host, '')
   await importBase(host)
   await host.run(`cd ${ROOT} && docker build -t flanneld --build-arg BASE=base -f packaging/oci/Dockerfile .`)
-  t.is(
-    await host.run('docker run --rm --network none flanneld -version'),
-    execFileSync(SINGLE_FILE, ['-version'], { encoding: 'utf8' }),
-  )
+  const version = execFileSync(SINGLE_FILE, ['-version'], { encoding: 'utf8' })
+  // The paths of Go's image: as the command, and as the entry point.
+  const ways = [
+    'flanneld -version',
+    'flanneld /opt/bin/flanneld -version',
+    '--entrypoint /opt/bin/flanneld flanneld -version',
+  ]
+  for (const words of ways) t.is(await host.run(`docker run --rm --network none ${words}`), version)
 
   await host.run('touch /run/xtables.lock')
   const id = (await host.run(documentedRun(ARGS))).trim()
@@ -58,6 +62,13 @@ test('the image runs as documented, in one network with a host without it', asyn
   // By the image's own nft: an older one may crash at what a newer has written (docs/install.md).
   t.regex(await host.run(`docker exec ${id} nft list tables`), /flannel-guard-1/)
   t.regex(await host.run(`docker exec ${id} flanneld status`), /whole/)
+  t.is((await host.run('ps -C flanneld -o comm=')).trim(), 'flanneld')
+  for (const words of ['flanneld /opt/bin/mk-docker-opts.sh', '--entrypoint /opt/bin/mk-docker-opts.sh flanneld']) {
+    await host.run(
+      `docker run --rm --network none -v /run/flannel:/run/flannel ${words} -k NETWORK -d /run/flannel/docker`,
+    )
+    t.regex(await host.run('cat /run/flannel/docker && rm /run/flannel/docker'), /^NETWORK=" --bip=10\.2\.\d+\.1\/24 /m)
+  }
 
   // Stopped in time, and what is in the kernel stays.
   const began = performance.now()
