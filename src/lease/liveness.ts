@@ -1,6 +1,5 @@
 // Whether the hosts live whose leases claim the same: asked of etcd while there are such leases, and of nobody else.
 // Invariant: a host counts as living until etcd says that its lease was not renewed, for its silence may be ours.
-import { EtcdError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { pause } from '../etcd/wait.ts'
 import { decodeClaim } from './codec.ts'
@@ -81,8 +80,8 @@ export class Liveness {
       if (entry === undefined || entry.lease === '0') return true
       const claim = decodeClaim(entry.value)
       return isRenewed(await this.#store.timeToLive(entry.lease), claim.ok ? claim.value.hostId : undefined)
-    } catch (error) {
-      if (!(error instanceof EtcdError)) throw error
+    } catch {
+      // Whatever went wrong says nothing of that host.
       return this.lives(key)
     }
   }
