@@ -41,9 +41,10 @@ test.serial(
   async (t) => {
     const { etcd, host } = await world(t)
     await host.run(K3S)
+    // The kernel takes a second or two to make sure of an IPv6 address.
     const state = (): Promise<string> =>
       host.run(
-        'ip -d link show flannel.1; ip -o addr show flannel.1; ip neigh show dev flannel.1; bridge fdb show dev flannel.1; ip route show dev flannel.1',
+        'ip -d link show flannel.1; ip -o addr show flannel.1 | sed "s/ tentative//"; ip neigh show dev flannel.1; bridge fdb show dev flannel.1; ip route show dev flannel.1',
       )
     const before = await state()
     const daemon = await startFlanneld(host, ARGS)
