@@ -7,6 +7,7 @@ import { Backoff, pause } from './etcd/wait.ts'
 import { type HostNetwork, type InterfaceWish, alternatives } from './external-interface.ts'
 import type { Place } from './external-interface/host.ts'
 import { hostId } from './host-id.ts'
+import type { Address } from './ip/address.ts'
 import type { Prefix } from './ip/prefix.ts'
 import { decodeClaim, encodeKey, subnetsFolder } from './lease/codec.ts'
 import type { LeaseValue } from './lease/lease.ts'
@@ -64,15 +65,19 @@ function placeIn({ value }: Entry, parts: LeasedInterfaceParts, wasOurs: boolean
   if (!decoded.ok) return undefined
   const lease = decoded.value
   const name = lease.hostId === undefined ? undefined : ids.get(lease.hostId)
-  const external = alternatives(parts.network, parts.wish, 4).find((other) => isAt(other, lease))
+  const external = alternatives(parts.network, parts.wish, 4).find((other) => other.address === addressIn(lease))
   // Go's leases name no host: one is ours by the subnet we had and an address of ours.
   if (name === undefined && (lease.hostId !== undefined || external === undefined)) return undefined
-  const { address } = external ?? { address: lease.publicAddress }
+  const address = addressIn(lease)
   return { hostId: lease.hostId, external, place: { name: external?.name ?? name ?? '', address, used: false } }
 }
 
-function isAt({ address }: ExternalInterface, { publicAddress }: LeaseValue): boolean {
-  return address === publicAddress
+/** The address on our interface that a lease names: its own key where that is not the public one, behind a NAT say. */
+function addressIn({
+  publicAddress,
+  sourceAddress,
+}: LeaseValue & { readonly sourceAddress?: Address | undefined }): Address {
+  return sourceAddress ?? publicAddress
 }
 
 /** The identities this host may have written, each by the name of the card it is made from. */
