@@ -4,7 +4,7 @@ import type { Guard, Snapshot, Store, WatchStep, Write } from '../etcd/store.ts'
 import { type EtcdCause, EtcdError } from '../errors.ts'
 import { Counter, Histogram } from './tally.ts'
 
-/** Seconds: a healthy etcd nearby answers in some milliseconds, and calls are given up after 5 s. */
+/** Seconds: a healthy etcd nearby answers in some milliseconds; a call that takes 5 s is given up at first. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const
 
 /** The calls of a store that are timed, as the label `op` has them. */
