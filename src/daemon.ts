@@ -73,7 +73,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
   signal.addEventListener('abort', () => store.close())
-  void watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal })
+  const alarms = sight.supervisor.part('alarms')
+  void alarms.keep(
+    () => watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal }),
+    signal,
+  )
   const previous = await readSubnetEnv(options.subnetFile)
   const locks = new Locks((name, holder) =>
     log.warn(
@@ -147,9 +151,10 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   // A device that another config gave up is no longer ours alone.
   overlay.onChange(() => locks.keep(locksOf(overlay.inputs.configuration, overlay.inputs.external)))
   const running = reconciler.run(signal)
-  const dockerBridge = new DockerBridge(networks, log.part('docker'))
+  const bridge = new DockerBridge(networks, log.part('docker'))
+  const look = sight.supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => bridge.look(...of))
   const follower = new HostFollower({
-    ...{ kernel, store, options, overlay, dockerBridge, signal },
+    ...{ kernel, store, options, overlay, dockerBridge: { look }, signal },
     conditions: sight.conditions,
     log: log.part('host'),
     home: host.home,
@@ -184,7 +189,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     reconciler,
     readiness,
     keeper,
-    census: sight.census,
+    census: { take: sight.supervisor.part('census').guard((...step) => sight.census.take(...step)) },
     conditions: sight.conditions,
     events,
     obstacleTo: (next) =>

@@ -37,7 +37,7 @@ export interface FollowParts {
   readonly readiness: Readiness
   readonly keeper: LeaseKeeper
   /** Counts the leases. */
-  readonly census: LeaseCensus
+  readonly census: Pick<LeaseCensus, 'take'>
   readonly conditions: Conditions
   readonly events: Happenings
   /** Why this host cannot run another config. */

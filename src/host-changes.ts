@@ -25,7 +25,7 @@ export interface FollowHostParts {
   readonly store: Store
   readonly options: Options
   readonly overlay: Overlay
-  readonly dockerBridge: DockerBridge
+  readonly dockerBridge: Pick<DockerBridge, 'look'>
   readonly conditions: Conditions
   readonly log: Log
   readonly signal: AbortSignal

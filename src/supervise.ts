@@ -9,7 +9,10 @@ import { Counter } from './metrics/tally.ts'
 
 /** The observing parts, by what an operator knows of them. */
 export const OBSERVING = [
+  'alarms',
+  'census',
   'control',
+  'docker',
   'doctor',
   'events',
   'health',

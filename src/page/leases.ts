@@ -29,7 +29,7 @@ export class Leases {
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
       const times = (overlay?.peers.size ?? 0) <= TIMES
-      void leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times })
+      const read = leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times })
         .then(
           (view) => (this.#last = shown(view, Date.now())),
           (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),
@@ -38,6 +38,7 @@ export class Leases {
           this.#reading = false
           this.#readAt = performance.now()
         })
+      this.#sight.supervisor.part('page').guard(() => read)()
     }
     return this.#last
   }
