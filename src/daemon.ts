@@ -137,6 +137,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
       reconciler,
       firewall,
       guard,
+      standing: devices.standing,
       readiness,
       log: log.part('overlay'),
       backends,

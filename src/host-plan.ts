@@ -106,7 +106,7 @@ export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): r
 }
 
 /** The VXLAN port to guard and who may send to it; undefined when there is none, or nobody wants a guard. */
-export function guardOf(inputs: Inputs, peers: Iterable<Peer>): GuardWish | undefined {
+export function guardOf(inputs: Inputs, peers: Iterable<Peer> = []): GuardWish | undefined {
   if (!inputs.options.vxlanGuard) return undefined
   const link = hostObjects(intentOf(inputs)).find((object) => object.kind === 'link')
   if (link?.kind !== 'link') return undefined

@@ -7,7 +7,7 @@ import { coalesce } from './coalesce.ts'
 import { messageOf } from './errors.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Guard } from './firewall/guard.ts'
-import { Senders } from './firewall/senders.ts'
+import { GuardOrder, type Receiving } from './guard-order.ts'
 import { type Inputs, firewallOf, guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops } from './host-plan.ts'
 import type { Address } from './ip/address.ts'
 import { type Prefix, addressOf, prefixOf } from './ip/prefix.ts'
@@ -25,6 +25,8 @@ export interface OverlayParts {
   readonly reconciler: Reconciler
   readonly firewall: Firewall
   readonly guard: Guard
+  /** Where devices of earlier runs receive. */
+  readonly standing: readonly Receiving[]
   readonly readiness: Readiness
   readonly log: Log
   readonly backends: readonly AnyBackend[]
@@ -35,8 +37,6 @@ export interface OverlayParts {
 
 /** After a failure that no event will tell the end of, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
-/** Between two changes of the guard, so that a burst of peers is a few of them. */
-const GUARD_PAUSE_MS = 20
 /** The same for rules that name peers, which take two programs. */
 const DOORS_PAUSE_MS = 500
 
@@ -44,7 +44,7 @@ export class Overlay {
   readonly #parts: OverlayParts
   #inputs: Inputs
   #peers: ReadonlyMap<Prefix, Peer> = new Map()
-  readonly #senders = new Senders()
+  readonly #guarding: GuardOrder
   readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
   /** The last config of each backend: its devices are torn down with the options they were made with. */
   readonly #configs = new Map<string, Configured>()
@@ -64,12 +64,13 @@ export class Overlay {
   constructor(parts: OverlayParts, inputs: Inputs) {
     this.#parts = parts
     this.#inputs = inputs
+    this.#guarding = new GuardOrder(parts.guard, parts.standing)
     this.#refresh = coalesce(
       () => this.#apply(),
       (error) => this.#later(messageOf(error)),
     )
     const tell = (error: unknown): void => parts.log.error(`firewall: ${messageOf(error)}`)
-    this.#guard = coalesce(() => this.#guardPeers(), tell)
+    this.#guard = coalesce(() => this.#guarding.refresh(), tell)
     this.#doors = coalesce(() => this.#openDoors(), tell)
   }
 
@@ -102,6 +103,7 @@ export class Overlay {
     this.countPeers(changes)
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
+    this.#guarding.complete()
     void this.#guard()
     void this.#doors()
     this.#parts.reconciler.peersChanged(peers, changes)
@@ -112,8 +114,8 @@ export class Overlay {
   countPeers(changes: readonly PeerChange[]): void {
     this.#inUse.change(changes)
     for (const { before, after } of changes) {
-      if (before !== undefined) this.#senders.remove(before.publicAddress)
-      if (after !== undefined) this.#senders.add(after.publicAddress)
+      if (before !== undefined) this.#guarding.senders.remove(before.publicAddress)
+      if (after !== undefined) this.#guarding.senders.add(after.publicAddress)
     }
   }
 
@@ -160,6 +162,7 @@ export class Overlay {
     this.#inputs = { ...this.#inputs, keptMacs: new Map([...inputs.keptMacs, ...wantedMacs(intent)]) }
     // Peers may come a new way as soon as our lease says so.
     if (this.#rules !== '') this.#wantRules(inputs)
+    await this.#guarding.ahead(guardOf(inputs))
     const failures = await reconciler.attempted(this.#want(intent))
     // Peers must not send to a device that is not there; the reconciler goes on trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
@@ -168,6 +171,8 @@ export class Overlay {
       readiness.bad('backend', missing.error.message)
       return this.#later('')
     }
+    this.#guarding.behind(guardOf(inputs))
+    void this.#guard()
     readiness.good('backend')
     this.#parts.publish(leaseValueOf(inputs))
     const { subnetFile } = inputs.options
@@ -195,7 +200,6 @@ export class Overlay {
     const signature = this.#signature()
     if (signature === this.#intent) return undefined
     this.#intent = signature
-    void this.#guard()
     return this.#parts.reconciler.want(intent)
   }
 
@@ -218,15 +222,6 @@ export class Overlay {
   #others(): readonly Configured[] {
     const own = this.#inputs.configuration.own.backend.type
     return this.#inUse.types.flatMap((type) => (type === own ? [] : (this.configured(type) ?? [])))
-  }
-
-  /** Before the first snapshot the guard of an earlier run stays: an empty one would shut out every peer. */
-  async #guardPeers(): Promise<void> {
-    if (!this.#complete) return
-    const wish = guardOf(this.#inputs, [])
-    this.#parts.guard.want(wish && { ...wish, peers: this.#senders })
-    await this.#parts.guard.settled()
-    await pause(GUARD_PAUSE_MS, undefined, { ref: false })
   }
 
   /** Peers that came or went may have rules of their own; at the start those come in their turn. */

@@ -14,8 +14,10 @@ import type { Mac } from './ip/mac.ts'
 import { type Prefix, contains } from './ip/prefix.ts'
 import { isFlannelLink } from './kernel/flannel-link.ts'
 import type { Kernel } from './kernel/kernel.ts'
+import type { VxlanLink } from './kernel/state.ts'
 import type { LiveKernel } from './kernel/live.ts'
 import { ERRNO } from './netlink/errno.ts'
+import type { Receiving } from './guard-order.ts'
 import { leasedInterface } from './leased-interface.ts'
 import type { Locks } from './lock.ts'
 import type { Log } from './log.ts'
@@ -36,6 +38,8 @@ export interface FoundDevices {
   readonly macs: ReadonlyMap<string, Mac>
   /** Those that carry an address of the network: left by a run with another VNI. */
   readonly names: readonly string[]
+  /** Where those, and the device we are about to go on with, receive. */
+  readonly standing: readonly Receiving[]
 }
 
 /** An operator who looks at the log hears within 2 s what we wait for (E1); a call may take longer. Milliseconds. */
@@ -100,18 +104,29 @@ function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): strin
   return `interface ${name}: ${address}, mtu ${mtu}${publicAddress === address ? '' : `, reached by ${publicAddress}`}`
 }
 
+function lockOf({ name }: VxlanLink): string {
+  return vxlanLock(Number(name.slice('flannel.'.length)))
+}
+
 /** Looks for VXLAN devices named as ours are, and whose lock no other daemon has. */
 export async function findDevices(kernel: Kernel, network: Prefix, locks: Locks): Promise<FoundDevices> {
-  const macs = new Map<string, Mac>()
-  for (const link of (await kernel.observe('link', [])).values()) {
-    if (!isFlannelLink(link)) continue
-    if (locks.holder(vxlanLock(Number(link.name.slice('flannel.'.length)))) === undefined) macs.set(link.name, link.mac)
-  }
+  const links: VxlanLink[] = []
+  for (const link of (await kernel.observe('link', [])).values())
+    if (isFlannelLink(link) && locks.holder(lockOf(link)) === undefined) links.push(link)
   const names = new Set<string>()
-  for (const found of (await kernel.observe('address', [...macs.keys()])).values()) {
+  for (const found of (
+    await kernel.observe(
+      'address',
+      links.map(({ name }) => name),
+    )
+  ).values()) {
     if (found.kind === 'address' && contains(network, found.address)) names.add(found.device)
   }
-  return { macs, names: [...names] }
+  return {
+    macs: new Map(links.map(({ name, mac }) => [name, mac])),
+    names: [...names],
+    standing: links.filter((link) => link.up && (names.has(link.name) || locks.names.includes(lockOf(link)))),
+  }
 }
 
 /** What awaitConfiguration works with. */

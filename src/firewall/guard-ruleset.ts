@@ -10,6 +10,8 @@ export interface GuardedPort {
   /** UDP port of the VXLAN device. */
   readonly port: number
   readonly vni: number
+  /** Where devices on their way out still receive: guarded in the same way. */
+  readonly leaving?: readonly { readonly port: number; readonly vni: number }[]
   /** The VXLAN device. */
   readonly device: string
   /** The network of the containers: they are no senders of VXLAN. */
@@ -47,14 +49,13 @@ export function guardTable(vni: number): string {
 export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): string {
   const { port, vni, device, network, own } = guarded
   const table = `inet ${guardTable(vni)}`
-  const ours = `udp dport ${port} @th,96,24 ${vni}`
   const ip = prefixFamily(network) === 4 ? 'ip' : 'ip6'
   const chain = (name: string, priority: number): readonly string[] => [
     `add chain ${table} ${name} { type filter hook ${name} priority ${priority}; policy accept; }`,
     `flush chain ${table} ${name}`,
   ]
-  const rule = (name: string, match: string, counter: string): string =>
-    `add rule ${table} ${name} ${ours} ${match} counter name ${counter} drop`
+  const rule = (name: string, match: string, counter: string, to = { port, vni }): string =>
+    `add rule ${table} ${name} udp dport ${to.port} @th,96,24 ${to.vni} ${match} counter name ${counter} drop`
   return [
     `add table ${table}`,
     `add counter ${table} dropped`,
@@ -68,6 +69,10 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
     `flush set ${table} peers6`,
     rule('input', 'ip saddr != @peers4', 'dropped'),
     rule('input', 'ip6 saddr != @peers6', 'dropped'),
+    ...(guarded.leaving ?? []).flatMap((left) => [
+      rule('input', 'ip saddr != @peers4', 'dropped', left),
+      rule('input', 'ip6 saddr != @peers6', 'dropped', left),
+    ]),
     rule('forward', `${ip} saddr ${network} ${ip} daddr != ${network}`, 'forwarded'),
     rule('forward', 'ip saddr @peers4 fib saddr . iif oif 0', 'forwarded'),
     rule('forward', 'ip6 saddr @peers6 fib saddr . iif oif 0', 'forwarded'),

@@ -80,6 +80,8 @@ const KIND: TableKind<Wanted> = {
 }
 
 function sameRules(a: GuardedPort, b: GuardedPort): boolean {
+  const leaving = ({ leaving: left = [] }: GuardedPort): string => JSON.stringify(left)
+  if (leaving(a) !== leaving(b)) return false
   return a.port === b.port && a.device === b.device && a.network === b.network && a.own.join() === b.own.join()
 }
 

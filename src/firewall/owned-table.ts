@@ -128,16 +128,18 @@ export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions
       previous = []
     }
     const name = next && (await nameFor(next))
+    if (next !== undefined && name !== undefined) {
+      mayHave.add(name)
+      current = name
+      const difference = kind.difference(actual, next, name)
+      if (difference.length > 0) await transact(difference, next)
+      else actual = next
+    }
+    // Those of before go last: what they kept out is kept out by now.
     for (const other of [...mayHave].filter((one) => one !== name)) {
-      if (!(await isAnothers(other))) await transact(removal(`${kind.family} ${other}`), undefined)
+      if (!(await isAnothers(other))) await transact(removal(`${kind.family} ${other}`), next && actual)
       mayHave.delete(other)
     }
-    if (next === undefined || name === undefined) return
-    mayHave.add(name)
-    current = name
-    const difference = kind.difference(actual, next, name)
-    if (difference.length > 0) await transact(difference, next)
-    else actual = next
   }
 
   /** The name the table had last or the first, unless that is another daemon's; the last one, whoever has it. */

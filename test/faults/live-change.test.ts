@@ -107,7 +107,7 @@ test.serial('C2: the device lingers, goes, and is there in time when it is wante
     t.not(await host.run('ip link show type vxlan'), '', 'packets under way still arrive')
   for (const { host } of cluster.nodes) {
     await waitFor('the device to go', async () => (await host.run('ip link show type vxlan')) === '', 60_000)
-    t.notRegex(await host.run('nft list tables'), /flannel-guard/)
+    await waitFor('the guard to go after it', async () => !/flannel-guard/.test(await host.run('nft list tables')))
   }
   await change(cluster, VXLAN)
   const { lost, gap } = summary(await stopAll(all))
