@@ -5,6 +5,10 @@ import { GuardOrder, type Receiving } from '../../src/guard-order.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 
+// The pause after a change keeps no process alive; of a test there is nothing else.
+const alive = setInterval(() => undefined, 1000)
+test.after.always(() => clearInterval(alive))
+
 const wish = (vni: number, port = 8472): GuardWish => ({
   ...{ vni, port, device: `flannel.${vni}`, network: '10.2.0.0/16' as Prefix, own: [], peers: [] },
 })
