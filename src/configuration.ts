@@ -3,7 +3,13 @@ import type { AnyBackend } from './backend.ts'
 import { ConfigError } from './errors.ts'
 import { contains, lengthOf, type Prefix } from './ip/prefix.ts'
 import { suggestion } from './nearest.ts'
-import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './network-config.ts'
+import {
+  type ConfigRemark,
+  type FamilyRange,
+  type NetworkConfig,
+  backendKeyWarnings,
+  parseNetworkConfig,
+} from './network-config.ts'
 import type { Configured } from './reconcile/intent.ts'
 
 /** A network config that one of our backends can run. */
@@ -14,13 +20,12 @@ export interface Configuration {
   /** The subnets to lease from. */
   readonly range: FamilyRange
   readonly own: Configured
-  /** One line each. */
-  readonly warnings: readonly string[]
+  readonly remarks: readonly ConfigRemark[]
 }
 
 /** Reads the text of the config key. Throws ConfigError. */
 export function readConfiguration(text: string, backends: readonly AnyBackend[]): Configuration {
-  const { config: network, warnings } = parseNetworkConfig(text)
+  const { config: network, remarks } = parseNetworkConfig(text)
   if (network.ipv4 === undefined) {
     throw new ConfigError('EnableIPv4', false, 'must be true: IPv6 alone is not supported yet')
   }
@@ -30,13 +35,17 @@ export function readConfiguration(text: string, backends: readonly AnyBackend[])
     const types = backends.map((known) => known.type)
     throw new ConfigError('Backend.Type', type, `must be one of ${types.join(', ')}${suggestion(type, types)}`)
   }
-  const ipv6 = network.ipv6 === undefined ? [] : ['network config: EnableIPv6: IPv6 is not served yet, IPv4 is']
+  const ipv6: ConfigRemark = { level: 'warning', text: 'network config: EnableIPv6: IPv6 is not served yet, IPv4 is' }
   return {
     text,
     network,
     range: network.ipv4,
     own: { backend, config: backend.parseConfig(section) },
-    warnings: [...warnings, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)), ...ipv6],
+    remarks: [
+      ...remarks,
+      ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)),
+      ...(network.ipv6 === undefined ? [] : [ipv6]),
+    ],
   }
 }
 

@@ -90,6 +90,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     options,
     backends,
     obstacleTo: (first) => obstacleTo(first, { ...obstacles, external: found.external, isOurs: () => false }),
+    conditions: sight.conditions,
     log: log.part('config', becauseOf(readiness, 'config')),
     signal,
   })

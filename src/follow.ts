@@ -2,8 +2,8 @@
 // Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
 import type { AnyBackend } from './backend.ts'
 import type { Conditions } from './conditions.ts'
-import { type Configuration, readConfiguration, refusesChange } from './configuration.ts'
-import { messageOf } from './errors.ts'
+import { ConfigFollower } from './config-follow.ts'
+import type { Configuration } from './configuration.ts'
 import type { Happenings } from './events.ts'
 import type { Change, Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
 import { Hold } from './hold.ts'
@@ -14,7 +14,7 @@ import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
 import { Liveness } from './lease/liveness.ts'
 import { type PeerRules, type PeerStep, PeerTable } from './lease/peers.ts'
-import { type Log, printable } from './log.ts'
+import type { Log } from './log.ts'
 import type { Options } from './options/type.ts'
 import type { Overlay } from './overlay.ts'
 import { PeerNews } from './peer-news.ts'
@@ -22,8 +22,9 @@ import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from './portions.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
+import { RefusedLeases } from './refused-leases.ts'
 import { ShutOuts } from './shut-outs.ts'
-import { configIn, leasesIn, leasesOf } from './step-entries.ts'
+import { leasesIn, leasesOf } from './step-entries.ts'
 
 /** What following works with. */
 export interface FollowParts {
@@ -57,19 +58,17 @@ export async function follow(parts: FollowParts): Promise<void> {
 class Follower {
   readonly #parts: FollowParts
   readonly #log: Log
-  readonly #configLog: Log
+  readonly #config: ConfigFollower
   readonly #news: PeerNews
   readonly #table: PeerTable
   readonly #shutOuts: ShutOuts
+  readonly #refused: RefusedLeases
   readonly #hold: Hold
   readonly #departures: Departures
   readonly #liveness: Liveness
-  readonly #configKey: string
   readonly #folder: string
   #revision = 0n
   #fresh = true
-  /** The config that was refused last, null for its absence; said once. */
-  #refusedConfig: string | null | undefined
   #connected = true
   /** Whether the first listing was taken over. */
   #complete = false
@@ -79,12 +78,12 @@ class Follower {
   constructor(parts: FollowParts) {
     this.#parts = parts
     this.#log = parts.log.part('etcd')
-    this.#configLog = parts.log.part('config')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
+    this.#refused = new RefusedLeases(parts.census, parts.conditions)
     this.#hold = new Hold(this.#log, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
     this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
-    this.#configKey = `${parts.options.etcdPrefix}/config`
+    this.#config = new ConfigFollower(parts)
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
     this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
@@ -118,40 +117,11 @@ class Follower {
     this.#noteConnection(step)
     if (step.type === 'disconnected') return true
     this.#parts.keeper.observe(step)
-    if (await this.#config(step)) return false
+    if (await this.#config.take(step)) return false
     const { added, removed } = this.#shutOuts.take(step, this.#parts.overlay.inputs.external.publicAddress)
     if (removed.length > 0 && step.type === 'changes') return false
     if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
     return !(await this.#peers(step))
-  }
-
-  /** Takes the network config of a step; whether another one is in force now. */
-  async #config(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
-    const text = configIn(step, this.#configKey)
-    if (text === undefined) return false
-    const { overlay, backends } = this.#parts
-    const running = overlay.inputs.configuration
-    if (text === this.#refusedConfig) return false
-    if (text === running.text) {
-      if (this.#refusedConfig !== undefined) this.#configLog.info('network config: it says again what is running')
-      this.#refusedConfig = undefined
-      return false
-    }
-    try {
-      if (text === null) throw new Error(`network config: ${this.#configKey}: deleted`)
-      const next = readConfiguration(text, backends)
-      const why = refusesChange(running, next, overlay.inputs.subnet) ?? (await this.#parts.obstacleTo(next))
-      if (why !== undefined) throw new Error(why)
-      for (const warning of next.warnings) this.#configLog.warn(warning)
-      this.#configLog.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
-      await overlay.update({ configuration: next })
-      this.#refusedConfig = undefined
-      return true
-    } catch (error) {
-      this.#refusedConfig = text
-      this.#configLog.error(`${messageOf(error)}; keeping the running config`)
-      return false
-    }
   }
 
   /** Takes the leases of a step; whether peers are kept from now on that are not in it. */
@@ -187,6 +157,7 @@ class Follower {
     this.#news.say(told, this.#complete ? 'later' : 'first')
     this.#liveness.watch(this.#table.rivals)
     census.take(options.etcdPrefix, step, this.#table, told)
+    this.#refused.look(told.refused.length)
     if (this.#complete) overlay.peersChanged(this.#table.peers, told.changes)
   }
 

@@ -33,8 +33,14 @@ export interface NetworkConfig {
 /** A config with what the operator should be told about it. */
 export interface ParsedNetworkConfig {
   readonly config: NetworkConfig
-  /** One line each, complete. */
-  readonly warnings: readonly string[]
+  readonly remarks: readonly ConfigRemark[]
+}
+
+/** What an operator should know of a config that is good: a `note` on how it is read, a `warning` of a likely mistake. */
+export interface ConfigRemark {
+  readonly level: 'note' | 'warning'
+  /** One line, complete. */
+  readonly text: string
 }
 
 const KEYS = Object.keys(TOP_KEYS)
@@ -44,34 +50,34 @@ export function parseNetworkConfig(text: string): ParsedNetworkConfig {
   const raw = parseJson(text)
   if (!isObject(raw)) throw new ConfigError('(whole)', raw, 'must be an object, such as {"Network": "10.2.0.0/16"}')
   const section = createSection(raw, '', KEYS)
-  const warnings = [...keyWarnings(raw, '', KEYS)]
-  const warn = (line: string): void => void warnings.push(line)
+  const remarks = [...keyWarnings(raw, '', KEYS)]
+  const note = (text: string): void => void remarks.push({ level: 'note', text })
   const enabled4 = section.boolean('EnableIPv4', true)
   const enabled6 = section.boolean('EnableIPv6', false)
   if (!enabled4 && !enabled6) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
   if (!enabled4 && section.value('Network') !== undefined)
-    warn('network config: Network: no effect: EnableIPv4 is false')
+    note('network config: Network: no effect: EnableIPv4 is false')
   if (!enabled6 && section.value('IPv6Network') !== undefined) {
-    warn('network config: IPv6Network: no effect: EnableIPv6 is not true')
+    note('network config: IPv6Network: no effect: EnableIPv6 is not true')
   }
   const config: NetworkConfig = {
-    ipv4: enabled4 ? parseRange(section, 4, warn) : undefined,
-    ipv6: enabled6 ? parseRange(section, 6, warn) : undefined,
+    ipv4: enabled4 ? parseRange(section, 4, note) : undefined,
+    ipv6: enabled6 ? parseRange(section, 6, note) : undefined,
     enableNFTables: section.boolean('EnableNFTables', false),
-    backend: parseBackend(section.value('Backend'), warn),
+    backend: parseBackend(section.value('Backend'), note),
   }
-  return { config, warnings }
+  return { config, remarks }
 }
 
 /** Lines about keys of the Backend object that its backend does not read. */
-export function backendKeyWarnings(backend: BackendSection, configKeys: readonly string[]): readonly string[] {
+export function backendKeyWarnings(backend: BackendSection, configKeys: readonly string[]): readonly ConfigRemark[] {
   return keyWarnings(backend.raw, 'Backend', ['Type', ...configKeys])
 }
 
-function parseBackend(value: unknown, warn: (line: string) => void): BackendSection {
+function parseBackend(value: unknown, note: (text: string) => void): BackendSection {
   if (value === undefined) {
     // Go's code falls back to udp, against its own documentation.
-    warn('network config: Backend: not given, taking vxlan')
+    note('network config: Backend: not given, taking vxlan')
     return { type: 'vxlan', section: createSection({}, 'Backend'), raw: {} }
   }
   if (!isObject(value)) throw new ConfigError('Backend', value, 'must be an object, such as {"Type": "vxlan"}')

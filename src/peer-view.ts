@@ -1,10 +1,12 @@
 // The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
 // Invariant: made on request from what is known; nothing is asked of anybody.
 import type { Peer } from './backend.ts'
+import type { Level } from './conditions.ts'
 import { selfOf } from './host-plan.ts'
 import { bigintOf } from './ip/address.ts'
 import { addressOf, parsePrefix } from './ip/prefix.ts'
 import type { KernelObject } from './kernel/state.ts'
+import type { Unbelieved } from './lease/census.ts'
 import { decodeKey } from './lease/codec.ts'
 import { printable } from './log.ts'
 import type { Sight } from './operator.ts'
@@ -29,6 +31,8 @@ export interface PeerView {
   readonly since: number | null
   /** Why it is not as it should be, in a word; null: not known, or no fault. */
   readonly cause: Exclude<Cause, 'none'> | null
+  /** How much it matters that its lease is refused; null where it is not. */
+  readonly level: Level | null
   /** What is wrong, for people; empty when nothing is. */
   readonly note: string
 }
@@ -36,9 +40,9 @@ export interface PeerView {
 /** The states, the worst first. */
 const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
 
-/** Whether somebody should look at it. */
-export function isTrouble({ state }: Pick<PeerView, 'state'>): boolean {
-  return state !== 'up' && state !== 'unknown'
+/** Whether somebody should look at it. A refused lease that harms nobody is none. */
+export function isTrouble({ state, level }: Pick<PeerView, 'state' | 'level'>): boolean {
+  return state === 'refused' ? level === 'fault' : state !== 'up' && state !== 'unknown'
 }
 
 /** By trouble, then by subnet. */
@@ -58,7 +62,7 @@ export function peersOf({ overlay, census, options, prober }: Sight): readonly P
     ways.set(peer.type, via)
     return viewOf(peer, via, prober?.healthOf(peer.subnet))
   })
-  return [...believed, ...Array.from(census.faults, ([key, why]) => refusedView(options.etcdPrefix, key, why))]
+  return [...believed, ...Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))]
 }
 
 function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {
@@ -67,17 +71,25 @@ function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView 
   if (health === undefined) return { ...UNPROBED, ...place, state: 'unknown' }
   const { state, rttMs, loss, pathMtu, since, note } = health
   const cause = health.cause === 'none' ? null : health.cause
-  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, note }
+  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, level: null, note }
 }
 
 /** Nothing is known of how it does. */
-export const UNPROBED = { rttMs: null, loss: null, pathMtu: null, since: null, cause: null, note: '' } as const
+export const UNPROBED = {
+  rttMs: null,
+  loss: null,
+  pathMtu: null,
+  since: null,
+  cause: null,
+  level: null,
+  note: '',
+} as const
 
 /** A lease that is not believed: its key is all that is sure. */
-function refusedView(prefix: string, key: string, note: string): PeerView {
+function refusedView(prefix: string, key: string, { level, text: note }: Unbelieved): PeerView {
   const decoded = decodeKey(prefix, key)
   const subnet = decoded.ok ? decoded.value.subnet : printable(key.slice(key.lastIndexOf('/') + 1), 60)
-  return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', note }
+  return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', level, note }
 }
 
 /** A number that sorts subnets; what is none comes last. */

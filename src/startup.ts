@@ -2,6 +2,8 @@
 // ours. Invariant: nothing here changes the kernel, a file or the firewall; what can come later is waited for.
 import type { AnyBackend, ExternalInterface } from './backend.ts'
 import { requireNetAdmin } from './capabilities.ts'
+import type { Conditions } from './conditions.ts'
+import { tellRemarks } from './config-remarks.ts'
 import { configElsewhere } from './config-elsewhere.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { KernelError, OperatorError, messageOf } from './errors.ts'
@@ -136,6 +138,7 @@ export interface ConfigurationParts {
   readonly backends: readonly AnyBackend[]
   /** Why this host cannot run a config; undefined when it can. */
   readonly obstacleTo: (configuration: Configuration) => Promise<string | undefined>
+  readonly conditions: Conditions
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -160,7 +163,7 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
       const configuration = readConfiguration(entry.value.toString(), parts.backends)
       const obstacle = await parts.obstacleTo(configuration)
       if (obstacle !== undefined) throw new OperatorError(obstacle)
-      for (const warning of configuration.warnings) log.warn(warning)
+      tellRemarks(configuration, log, parts.conditions)
       return configuration
     } catch (error) {
       say(messageOf(error))

@@ -33,7 +33,7 @@ export interface Status {
   readonly kernel: KernelStatus
   readonly firewall: FirewallState | null
   readonly peers: PeerCounts
-  /** Peers that are not as they should be and leases that are refused, the worst first, 20 at most. */
+  /** Peers that are not as they should be and leases whose refusal is a fault, the worst first, 20 at most. */
   readonly troubled: readonly PeerView[]
   /** What holds of this host until it is over, the worst first. */
   readonly conditions: readonly Condition[]
@@ -112,6 +112,8 @@ export interface GuardState {
 /** How many peers are in each state; `total` is all but the refused leases. */
 export interface PeerCounts extends Readonly<Record<PeerView['state'], number>> {
   readonly total: number
+  /** Peers and refused leases that are no mere remark. */
+  readonly inTrouble: number
 }
 
 /** So many are named. */
@@ -240,5 +242,5 @@ async function firewallOf(
 function countsOf(peers: readonly PeerView[]): PeerCounts {
   const counts = { up: 0, degraded: 0, unreachable: 0, unknown: 0, refused: 0 }
   for (const { state } of peers) counts[state]++
-  return { total: peers.length - counts.refused, ...counts }
+  return { total: peers.length - counts.refused, inTrouble: peers.filter(isTrouble).length, ...counts }
 }

@@ -71,7 +71,7 @@ export async function getConfig({ store, prefix, backends }: ConfigGround): Prom
   if (entry === undefined) return { key, config: null, revision: '0', valid: false, remarks: ['there is none'] }
   const config = entry.value.toString()
   const judged = judge(config, backends)
-  const remarks = judged instanceof ConfigError ? [judged.message] : judged.warnings
+  const remarks = judged instanceof ConfigError ? [judged.message] : judged.remarks.map(({ text: line }) => line)
   return { key, config, revision: entry.modRevision, valid: !(judged instanceof ConfigError), remarks }
 }
 
@@ -82,7 +82,7 @@ export async function checkConfig(text: string, ground: ConfigGround): Promise<C
     const { path, value, rule, message } = next
     return { valid: false, path, value: value ?? null, rule, message }
   }
-  const { warnings } = next
+  const warnings = next.remarks.map(({ text: line }) => line)
   try {
     return { valid: true, warnings, compared: await compare(next, ground), trouble: null }
   } catch (error) {

@@ -6,6 +6,8 @@ import type { Status } from './status.ts'
 
 /** Something that is not as it should be. */
 export interface Reason {
+  /** Stable, in kebab-case: scripts read it. That of a condition, where one says so. */
+  readonly code: string
   /** In some words, for the first line. */
   readonly gist: string
   /** For people. */
@@ -27,6 +29,8 @@ export interface Verdict {
 
 /** Something that is no fault. */
 export interface Remark {
+  /** As a reason's. */
+  readonly code: string
   readonly level: 'warning' | 'note'
   readonly text: string
   readonly run: string | null
@@ -41,9 +45,10 @@ const PEERS = 5
 
 /** Judges. `docker` is what is wrong with docker0, `now` in milliseconds since 1970; no status: no daemon answered. */
 export function verdictOf(status: Status | undefined, docker: string | undefined, now = Date.now()): Verdict {
-  const bridge: readonly Reason[] = docker === undefined ? [] : [{ gist: 'docker0 is stale', text: docker, run: null }]
+  const bridge: readonly Reason[] =
+    docker === undefined ? [] : [{ code: 'docker0', gist: 'docker0 is stale', text: docker, run: null }]
   if (status === undefined) {
-    const down: Reason = { gist: '', text: 'no daemon answers', run: 'systemctl start flanneld' }
+    const down: Reason = { code: 'no-daemon', gist: '', text: 'no daemon answers', run: 'systemctl start flanneld' }
     return { word: 'not running', code: 3, summary: 'no daemon answers', reasons: [down, ...bridge], remarks: [] }
   }
   const broken = status.ready ? [] : missing(status)
@@ -57,10 +62,7 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
     ...faults(status),
     ...bridge,
   ]
-  const summary = [...new Set(reasons.map(({ gist }) => gist))]
-    .filter((gist) => gist !== '')
-    .slice(0, 2)
-    .join(', ')
+  const summary = summaryOf(reasons)
   const remarks = remarksOf(status.conditions)
   if (broken.length > 0) return { word: 'broken', code: 2, summary, reasons, remarks }
   // Every peer silent at once is this host's own trouble.
@@ -70,10 +72,16 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
   return { word: 'whole', code: 0, summary: counted(status.peers.total, 'peer'), reasons, remarks }
 }
 
+/** The state in a few words: those of the first two reasons. */
+export function summaryOf(reasons: readonly Reason[]): string {
+  const gists = new Set(reasons.map(({ gist }) => gist).filter((gist) => gist !== ''))
+  return [...gists].slice(0, 2).join(', ')
+}
+
 /** The verdict over a daemon that is there and says nothing. */
 export function silentVerdict(why: string): Verdict {
   const summary = 'the daemon does not answer'
-  const reasons = [{ gist: summary, text: why, run: 'journalctl -u flanneld' }]
+  const reasons = [{ code: 'daemon-silent', gist: summary, text: why, run: 'journalctl -u flanneld' }]
   return { word: 'broken', code: 2, summary, reasons, remarks: [] }
 }
 
@@ -82,18 +90,20 @@ function missing({ reasons, store: { endpoints } }: Status): readonly Reason[] {
   const said = reasons.filter((reason) => !reason.endsWith(': not yet'))
   return (said.length > 0 ? said : reasons.slice(0, 1)).map((reason) => {
     const part = reason.slice(0, reason.indexOf(': '))
+    const code = 'not-ready'
     const plain = reason.replace(/; (waiting|trying again)$/, '')
     const text = /^(config|lease): /.test(plain) ? plain.slice(part.length + 2) : plain
     if (/etcd: /.test(reason)) {
-      return { gist: 'waiting for etcd', text, run: checkEtcd(endpoints.map(({ url }) => url)) }
+      return { code, gist: 'waiting for etcd', text, run: checkEtcd(endpoints.map(({ url }) => url)) }
     }
-    if (/no network config/.test(reason)) return { gist: 'no network config', text, run: 'flanneld config set FILE' }
+    if (/no network config/.test(reason))
+      return { code, gist: 'no network config', text, run: 'flanneld config set FILE' }
     if (text === 'not yet')
-      return { gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
-    if (part === 'config') return { gist: 'network config refused', text, run: 'flanneld config get' }
-    if (/no free subnet|duplicate address/.test(reason)) return { gist: 'no lease', text, run: 'flanneld leases' }
-    if (part === 'lease') return { gist: 'no lease', text: plain, run: 'flanneld events' }
-    return { gist: `${part} not ready`, text, run: 'flanneld doctor' }
+      return { code, gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
+    if (part === 'config') return { code, gist: 'network config refused', text, run: 'flanneld config get' }
+    if (/no free subnet|duplicate address/.test(reason)) return { code, gist: 'no lease', text, run: 'flanneld leases' }
+    if (part === 'lease') return { code, gist: 'no lease', text: plain, run: 'flanneld events' }
+    return { code, gist: `${part} not ready`, text, run: 'flanneld doctor' }
   })
 }
 
@@ -113,6 +123,7 @@ const REMOVE: Readonly<Record<Status['kernel']['conflicts'][number]['kind'], (te
 
 function conflicts({ kernel }: Status): readonly Reason[] {
   return kernel.conflicts.map(({ kind, text }) => ({
+    code: 'conflict',
     gist: counted(kernel.conflicts.length, 'conflict'),
     text: `in our way and not ours: ${text}: remove it`,
     run: REMOVE[kind](text),
@@ -127,7 +138,7 @@ function store({ store: etcd, lease: own, ready, conditions }: Status, now: numb
     const forHow = since === null ? '' : ` for ${span((now - since) / 1000)}`
     const why = error === null ? '' : `: ${error.text}`
     const text = `etcd is not watched${forHow}${why}; forwarding goes on as it is`
-    reasons.push({ gist: 'etcd out of sight', text, run: check })
+    reasons.push({ code: 'etcd-unwatched', gist: 'etcd out of sight', text, run: check })
   } else if (ready) {
     // A member with an alarm answers, and says no more than that (etcd 3.4: not even that); the condition does.
     const alarmed = conditions.some(({ code }) => code === 'etcd-alarm')
@@ -139,14 +150,15 @@ function store({ store: etcd, lease: own, ready, conditions }: Status, now: numb
         ? ['an etcd member is down', 'the others serve']
         : ['etcd does not answer', 'forwarding goes on as it is']
     for (const { url, health, detail } of down) {
-      reasons.push({ gist, text: `etcd: ${url}: ${health}: ${detail}; ${after}`, run: check })
+      reasons.push({ code: 'etcd-member', gist, text: `etcd: ${url}: ${health}: ${detail}; ${after}`, run: check })
     }
   }
   if (certificateEnds !== null && certificateEnds - now < CERTIFICATE_MS) {
     const left = certificateEnds - now
     const text = left <= 0 ? 'the client certificate has ended' : `the client certificate ends in ${span(left / 1000)}`
     const advice = `${text}: replace the file of -etcd-certfile, it is read anew`
-    reasons.push({ gist: left <= 0 ? 'certificate ended' : 'certificate ends soon', text: advice, run: null })
+    const gist = left <= 0 ? 'certificate ended' : 'certificate ends soon'
+    reasons.push({ code: 'certificate', gist, text: advice, run: null })
   }
   return reasons
 }
@@ -156,45 +168,51 @@ function lease({ lease: own, store: { connected } }: Status, now: number): reado
   const left =
     own.expires === null ? '' : own.expires <= now ? ', and has ended' : `, ${span((own.expires - now) / 1000)} left`
   const text = `the lease was not renewed for ${span((now - own.renewed) / 1000)}${left}`
-  return [{ gist: 'lease not renewed', text, run: 'flanneld events' }]
+  return [{ code: 'lease-not-renewed', gist: 'lease not renewed', text, run: 'flanneld events' }]
 }
 
 function peers({ peers: counts, troubled }: Status, now: number): readonly Reason[] {
   const gists: Readonly<Partial<Record<PeerView['state'], string>>> = {
     unreachable: `${counts.unreachable} of ${counted(counts.total, 'peer')} unreachable`,
     degraded: `${counts.degraded} of ${counted(counts.total, 'peer')} degraded`,
-    refused: `${counted(counts.refused, 'lease')} refused`,
+    refused: `${counted(troubled.filter(({ state }) => state === 'refused').length, 'lease')} refused`,
   }
   const reasons = troubled.slice(0, PEERS).map((peer): Reason => {
     const gist = gists[peer.state] ?? ''
     const who = `${peer.subnet}${peer.publicAddress === null ? '' : ` at ${peer.publicAddress}`}`
     if (peer.state === 'refused')
-      return { gist, text: `the lease ${who} is refused: ${peer.note}`, run: 'flanneld peers' }
+      return { code: 'lease-refused', gist, text: `the lease ${who} is refused: ${peer.note}`, run: 'flanneld peers' }
     const forHow = peer.since === null ? '' : ` for ${span((now - peer.since) / 1000)}`
     const text = `${who} ${peer.state}${forHow}${peer.note === '' ? '' : `: ${peer.note}`}`
-    return { gist, text, run: `flanneld doctor ${peer.subnet}` }
+    return { code: `peer-${peer.state}`, gist, text, run: `flanneld doctor ${peer.subnet}` }
   })
-  const more = counts.unreachable + counts.degraded + counts.refused - reasons.length
+  const more = counts.inTrouble - reasons.length
   if (more <= 0) return reasons
-  return [...reasons, { gist: '', text: `and ${counted(more, 'peer')} more in trouble`, run: 'flanneld peers' }]
+  return [
+    ...reasons,
+    { code: 'more-peers', gist: '', text: `and ${counted(more, 'peer')} more in trouble`, run: 'flanneld peers' },
+  ]
 }
 
 function firewall({ firewall: state }: Status): readonly Reason[] {
   const reasons: Reason[] = []
-  if (state?.error) reasons.push({ gist: 'firewall rules missing', text: state.error, run: 'flanneld doctor' })
+  if (state?.error)
+    reasons.push({ code: 'firewall-rules', gist: 'firewall rules missing', text: state.error, run: 'flanneld doctor' })
   if (state?.guard?.error) {
     const text = `guard: ${state.guard.error}: whoever knows the VNI can send into the overlay`
-    reasons.push({ gist: 'no guard', text, run: 'flanneld doctor' })
+    reasons.push({ code: 'guard', gist: 'no guard', text, run: 'flanneld doctor' })
   }
   return reasons
 }
 
 function faults({ conditions }: Status): readonly Reason[] {
-  return conditions.filter(({ level }) => level === 'fault').map(({ gist, text, run }) => ({ gist, text, run }))
+  return conditions
+    .filter(({ level }) => level === 'fault')
+    .map(({ code, gist, text, run }) => ({ code, gist, text, run }))
 }
 
 function remarksOf(conditions: readonly Condition[]): readonly Remark[] {
-  return conditions.flatMap(({ level, text, run }) => (level === 'fault' ? [] : [{ level, text, run }]))
+  return conditions.flatMap(({ code, level, text, run }) => (level === 'fault' ? [] : [{ code, level, text, run }]))
 }
 
 /** "1 peer", "7 peers". */

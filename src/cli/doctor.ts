@@ -1,5 +1,5 @@
-// `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 whole, 1 warnings, 2 something
-// is bad, 3 no daemon runs.
+// `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 no fault, 1 faults, 2 one of them
+// stops traffic, 3 no daemon runs.
 import { requireNetAdmin } from '../capabilities.ts'
 import { blot, bundle } from '../doctor/bundle.ts'
 import { examine } from '../doctor/examine.ts'
@@ -20,7 +20,7 @@ is wrong comes with its cause, what mends it, and what was seen. It changes noth
   -json         print JSON (docs/json.md)
 
 Asks the running daemon; where none runs, etcd, by the daemon's -etcd-... options or their variables.
-Exit status: 0 all is well, 1 warnings, 2 something is bad, 3 no daemon runs.
+Exit status: 0 no fault (warnings and notes may be told), 1 faults, 2 traffic stops by one or will, 3 no daemon runs.
 `
 
 /** Runs it; the exit status. Throws OperatorError. */

@@ -18,7 +18,7 @@ Lists the peers, those in trouble first: how packets go there, whether the probe
 may be; and leases that are refused, with the reason. Asks the running daemon; where none runs, etcd when -etcd-endpoints
 is given, else what is left in the kernel.
 
-Exit status: 0 none in trouble, 1 some, 3 no daemon answers.
+Exit status: 0 none in trouble, 1 some (a refused lease only if that is a fault), 3 no daemon answers.
 `
 
 /** The peers and who told of them. */

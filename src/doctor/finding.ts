@@ -1,9 +1,14 @@
 // What a check comes to: values only. Invariant: what could not be looked at is "not checked", never "ok".
+import type { Level } from '../conditions.ts'
 import type { Facts } from './facts.ts'
 
-/** Something wrong. `bad` stops or will stop traffic, `warn` may, or is a sign of something. */
+/** Something found. As with the daemon's conditions, only one of level `fault` changes the verdict. */
 export interface Fault {
-  readonly level: 'warn' | 'bad'
+  readonly level: Level
+  /** Of a fault: traffic stops by it, or will. The host is broken then, not degraded. */
+  readonly stops?: true
+  /** The code of the reason or condition by which the daemon tells of it, where it may do so itself. */
+  readonly code?: string
   /** What is wrong, and what that does, in a sentence without its full stop. */
   readonly cause: string
   /** What mends it: a command where there is one. */

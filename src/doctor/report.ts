@@ -1,13 +1,15 @@
 // What doctor says: every check's outcome, the verdict over them, as values and as text. Pure.
+import type { Level } from '../conditions.ts'
 import { printable } from '../plain-text.ts'
 import type { Facts } from './facts.ts'
-import type { Check, Fault, Outcome } from './finding.ts'
+import { type Check, type Fault, type Outcome, counted } from './finding.ts'
 
 /** One check, done or not. The shape `doctor --json` prints. */
 export interface CheckReport {
   readonly name: string
   readonly about: string
-  readonly level: 'ok' | 'warn' | 'bad' | 'not checked'
+  /** That of the worst it found. */
+  readonly level: 'ok' | Level | 'not checked'
   /** What was seen when ok, why it was not checked, else empty. */
   readonly note: string
   readonly faults: readonly Fault[]
@@ -30,7 +32,7 @@ export interface DoctorReport {
 /** Whether something was found that may be right a moment later. */
 export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: DoctorReport): boolean {
   const settling = new Set(checks.flatMap(({ name, settles }) => (settles === true ? [name] : [])))
-  return made.some(({ name, level }) => settling.has(name) && (level === 'warn' || level === 'bad'))
+  return made.some(({ name, faults }) => settling.has(name) && faults.length > 0)
 }
 
 /** Makes the checks. */
@@ -42,36 +44,36 @@ export function judge(checks: readonly Check[], facts: Facts): DoctorReport {
   return { verdict: word, code: CODES[word], peer: facts.target?.subnet ?? null, checks: made }
 }
 
+/** The worst first. */
+const WORST: readonly Level[] = ['fault', 'warning', 'note']
+
 function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
   if (daemon.state === 'absent') return 'not running'
-  if (made.some(({ level }) => level === 'bad')) return 'broken'
-  return made.some(({ level }) => level === 'warn') ? 'degraded' : 'whole'
+  if (made.some(({ faults }) => faults.some(({ stops }) => stops === true))) return 'broken'
+  return made.some(({ level }) => level === 'fault') ? 'degraded' : 'whole'
 }
 
 function toldOf(outcome: Outcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
   if ('seen' in outcome) return { level: 'ok', note: outcome.seen, faults: [] }
   if ('unchecked' in outcome) return { level: 'not checked', note: outcome.unchecked, faults: [] }
-  const bad = outcome.faults.some(({ level }) => level === 'bad')
-  return { level: bad ? 'bad' : 'warn', note: '', faults: outcome.faults }
+  const worst = WORST.find((level) => outcome.faults.some((fault) => fault.level === level))
+  return { level: worst ?? 'note', note: '', faults: outcome.faults }
 }
 
 /** The text a person reads: the verdict, what is wrong, what could not be looked at, what is well. */
 export function render({ verdict, peer, checks }: DoctorReport, all: boolean): string {
   const of = (...levels: CheckReport['level'][]): readonly CheckReport[] =>
     checks.filter(({ level }) => levels.includes(level))
-  const wrong = [...of('bad'), ...of('warn')]
   const counts = [
-    `${of('bad').length} bad`,
-    `${of('warn').length} warnings`,
+    ...WORST.map((level) => counted(of(level).length, level)),
     `${of('not checked').length} not checked`,
     `${of('ok').length} ok`,
   ]
   const lines = [`${verdict}   ${peer === null ? '' : `peer ${peer} · `}${counts.join(' · ')}`]
-  for (const { name, faults } of wrong) {
-    for (const { level, cause, fix, proof } of faults) {
-      lines.push('', `${level === 'bad' ? 'BAD' : 'WARN'}  ${name}: ${cause}`, `  fix    ${fix}`, `  seen   ${proof}`)
-    }
-  }
+  // Within a check as it tells them: what is on this host comes before what follows from it.
+  for (const { name, faults } of WORST.flatMap((level) => of(level)))
+    for (const { level, cause, fix, proof } of faults)
+      lines.push('', `${level.toUpperCase()}  ${name}: ${cause}`, `  fix    ${fix}`, `  seen   ${proof}`)
   const width = Math.max(...checks.map(({ name }) => name.length))
   const unchecked = of('not checked')
   if (unchecked.length > 0) lines.push('')

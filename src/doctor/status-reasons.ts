@@ -1,5 +1,6 @@
 // What doctor's checks add to the verdict of `flanneld status`: what the daemon cannot know or does not look at. Pure.
-import type { Reason, Verdict } from '../verdict.ts'
+import { type Reason, type Remark, type Verdict, summaryOf } from '../verdict.ts'
+import type { Fault } from './finding.ts'
 import type { DoctorReport } from './report.ts'
 
 /** Checks whose findings the daemon does not tell by itself, each with its words for the first line. */
@@ -22,31 +23,30 @@ const UNTOLD: ReadonlyMap<string, string> = new Map([
   ['checksum', 'wrong checksums'],
 ])
 
-/** The verdict with doctor's findings in it; one of doctor's `bad` is broken, one of its warnings degraded. */
+/** The command that tells more of a finding. */
+const RUN = 'flanneld doctor'
+
+/** The verdict with doctor's findings in it: faults as reasons, which make it worse, the rest as remarks, which do not. */
 export function withFindings(verdict: Verdict, { checks }: DoctorReport): Verdict {
   if (verdict.word === 'not running') return verdict
-  const found = checks.filter(({ name, faults }) => faults.length > 0 && UNTOLD.has(name) && !told(verdict, name))
-  if (found.length === 0) return verdict
-  const added = found.flatMap(({ name, faults }) =>
-    faults.map(({ cause }): Reason => ({ gist: UNTOLD.get(name) ?? name, text: cause, run: 'flanneld doctor' })),
-  )
-  const reasons = [...verdict.reasons, ...added]
-  const summary = [...new Set(reasons.map(({ gist }) => gist))].filter((gist) => gist !== '').slice(0, 2).join(', ') // prettier-ignore
-  const bad = verdict.word === 'broken' || found.some(({ level }) => level === 'bad')
-  const { remarks } = verdict
-  return bad
-    ? { word: 'broken', code: 2, summary, reasons, remarks }
-    : { word: 'degraded', code: 1, summary, reasons, remarks }
+  const told = new Set([...verdict.reasons, ...verdict.remarks].map(({ code }) => code))
+  const found = checks
+    .filter(({ name }) => UNTOLD.has(name))
+    .flatMap(({ name, faults }) => faults.map((fault) => ({ name, ...fault })))
+    .filter(({ code }) => code === undefined || !told.has(code))
+  const faults = found.filter(({ level }) => level === 'fault')
+  const reasons = [...verdict.reasons, ...faults.map(reasonOf)]
+  const remarks = [...verdict.remarks, ...found.flatMap(remarkOf)]
+  if (faults.length === 0) return { ...verdict, remarks }
+  const broken = verdict.word === 'broken' || faults.some(({ stops }) => stops === true)
+  const word = broken ? ({ word: 'broken', code: 2 } as const) : ({ word: 'degraded', code: 1 } as const)
+  return { ...word, summary: summaryOf(reasons), reasons, remarks }
 }
 
-/** Whether the daemon has told it by itself: of leases, rules and the guard it knows a part. */
-function told({ reasons }: Verdict, name: string): boolean {
-  const gists: Readonly<Record<string, RegExp>> = {
-    lease: /^lease not renewed$/,
-    'peer-leases': /refused$/,
-    firewall: /^firewall rules missing$/,
-    guard: /^no guard$/,
-    'etcd-tls': /^certificate/,
-  }
-  return gists[name] !== undefined && reasons.some(({ gist }) => gists[name]?.test(gist))
+function reasonOf({ name, cause }: Fault & { readonly name: string }): Reason {
+  return { code: name, gist: UNTOLD.get(name) ?? name, text: cause, run: RUN }
+}
+
+function remarkOf({ name, level, cause }: Fault & { readonly name: string }): readonly Remark[] {
+  return level === 'fault' ? [] : [{ code: name, level, text: cause, run: RUN }]
 }

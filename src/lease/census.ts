@@ -1,5 +1,6 @@
 // The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
 // subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
+import type { Level } from '../conditions.ts'
 import type { Entry, Change, WatchStep } from '../etcd/store.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { Counter } from '../metrics/tally.ts'
@@ -7,6 +8,7 @@ import { type SubnetRange, fits, sizeOf } from './allocate.ts'
 import { decodeKey, subnetsFolder } from './codec.ts'
 import type { PeerStep, PeerTable } from './peers.ts'
 import { FAULTLESS } from './peer-check.ts'
+import { refusalLevel } from './refusal-level.ts'
 
 /** How a range is used; `free` is what is left of it. */
 export interface Usage {
@@ -18,13 +20,20 @@ export interface Usage {
   readonly free: number
 }
 
+/** A lease that is not believed: how much that matters, and why. */
+export interface Unbelieved {
+  readonly level: Level
+  /** For people. */
+  readonly text: string
+}
+
 /** The reason of a reservation whose host has not come yet: no fault of anybody's. */
 const AWAITED = 'reserved'
 
 /** Why a lease may be refused, by itself or beside others; a backend of one's own may have further words. */
 export const REASONS = [
   ...['key', 'json', 'oversized', 'outside-network', 'own-subnet', 'subnet-length', 'overlap', 'public-ip-ours'],
-  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink', 'bug'],
+  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink', 'bug', 'shut-out'],
 ] as const
 
 /** So many refused leases are remembered with what is wrong with them. */
@@ -62,14 +71,15 @@ export class LeaseCensus {
     return this.#table.refused
   }
 
-  /** The leases of these that somebody should look at, by key: why each is not believed. */
-  get faults(): ReadonlyMap<string, string> {
-    const faults = new Map<string, string>()
+  /** The leases of these that somebody may want to look at, by key. */
+  get unbelieved(): ReadonlyMap<string, Unbelieved> {
+    const unbelieved = new Map<string, Unbelieved>()
     for (const [key, reason] of this.#table.refused) {
       const detail = this.#details.get(key)
-      if (!FAULTLESS.has(reason)) faults.set(key, detail === undefined ? reason : `${reason}: ${detail}`)
+      const text = detail === undefined ? reason : `${reason}: ${detail}`
+      if (!FAULTLESS.has(reason)) unbelieved.set(key, { level: refusalLevel(reason), text })
     }
-    return faults
+    return unbelieved
   }
 
   /** Steps so far: while it is the same number, so are the leases. */

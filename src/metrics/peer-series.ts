@@ -35,7 +35,7 @@ export function peerStates({
   census,
 }: Pick<Sight, 'overlay' | 'prober' | 'census'>): readonly Sample[] {
   const unprobed = { unreachable: 0, degraded: 0, up: 0, unknown: overlay?.peers.size ?? 0 }
-  const counts = { ...unprobed, ...prober?.summary().peers, refused: census.faults.size }
+  const counts = { ...unprobed, ...prober?.summary().peers, refused: census.unbelieved.size }
   return PEER_STATES.map((state) => ({ labels: { state }, value: counts[state] }))
 }
 

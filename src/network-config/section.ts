@@ -3,6 +3,7 @@ import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
 import { printable } from '../log.ts'
 import { suggestion } from '../nearest.ts'
+import type { ConfigRemark } from '../network-config.ts'
 import { invisibleIn } from '../odd-characters.ts'
 
 /** A section that can also be asked for texts and for whether a key is there. */
@@ -56,8 +57,8 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
 }
 
 /** A line for each key nobody reads, with the nearest known one, and for each key given twice. */
-export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly string[]): readonly string[] {
-  const warnings: string[] = []
+export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly string[]): readonly ConfigRemark[] {
+  const warnings: ConfigRemark[] = []
   const seen = new Map<string, string>()
   for (const key of Object.keys(raw)) {
     const name = `network config: ${pathOf(path, key)}`
@@ -65,9 +66,11 @@ export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly s
     const earlier = seen.get(folded)
     seen.set(folded, key)
     if (!knownKeys.some((known) => known.toLowerCase() === folded)) {
-      warnings.push(`${name}: unknown key, ignored${hintAt(key, path, knownKeys)}`)
+      const text = `${name}: unknown key, ignored${hintAt(key, path, knownKeys)}`
+      warnings.push({ level: 'warning', text })
     } else if (earlier !== undefined) {
-      warnings.push(`${name}: the same key as ${printable(earlier, MOST_KEY)}: the last one counts`)
+      const text = `${name}: the same key as ${printable(earlier, MOST_KEY)}: the last one counts`
+      warnings.push({ level: 'warning', text })
     }
   }
   return warnings

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { dockerBridge } from '../cli/left-behind.ts'
 import { messageOf } from '../errors.ts'
 import type { Sight } from '../operator.ts'
-import { isTrouble, peersOf } from '../peer-view.ts'
+import { peersOf } from '../peer-view.ts'
 import { factsOf } from '../status-text.ts'
 import { statusOf } from '../status.ts'
 import { readSubnetEnv } from '../subnet-env.ts'
@@ -119,5 +119,6 @@ export class Gathering {
 }
 
 function troubleFirst<T extends PagePeer>(peers: readonly T[]): readonly T[] {
-  return [...peers.filter(isTrouble), ...peers.filter((peer) => !isTrouble(peer))]
+  const well = ({ state }: PagePeer): boolean => state === 'up' || state === 'unknown'
+  return [...peers.filter((peer) => !well(peer)), ...peers.filter(well)]
 }

@@ -58,7 +58,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
       error: null,
       guard: { port: 8472, peers: 7, unknownSenders: 0, error: null },
     },
-    peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0 },
+    peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0, inTrouble: 0 },
     troubled: [],
     conditions: [],
     ...over,
@@ -77,6 +77,7 @@ export function peerWith(n: number, over: Partial<PeerView> = {}): PeerView {
     pathMtu: 1450,
     since: NOW - DAY,
     cause: null,
+    level: null,
     note: '',
     ...over,
   }

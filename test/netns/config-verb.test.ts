@@ -156,6 +156,32 @@ test('somebody else writes in between: an error, and nothing is written', async 
   t.regex(await put({ revision: now }), /"error":"config: the request has none"/)
 })
 
+test('remarks on the config, and leases that harm nobody, are told and leave the host whole', async (t) => {
+  const { host, etcd } = await world(t)
+  await etcd.configure({ Network: '10.2.3.4/16', SubnetLenght: 24 })
+  await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '{"PublicIP":"nonsense"}'`)
+  const daemon = await startFlanneld(host, ARGS)
+  await ready(host, daemon)
+  await daemon.line(/ ready: /)
+  await daemon.line(/10\.2\.77\.0-24: public-ip/)
+  for (const [words, pattern] of [
+    [
+      'status',
+      /^● whole [^]*warning: network config: SubnetLenght: unknown key.*host bits are set.*Backend: not given/,
+    ],
+    ['status', /warning: 1 lease refused, nothing is sent there: 10\.2\.77\.0-24 \(public-ip: "nonsense"\)/],
+    ['doctor', /^whole [^]*WARNING {2}config: .*SubnetLenght[^]*NOTE {2}config: .*host bits[^]*WARNING {2}peer-leases/],
+    ['peers', /10\.2\.77\.0\/24 .* refused/],
+  ] as const) {
+    const { code, output } = await verb(host, words)
+    t.regex(output, pattern)
+    t.is(code, 0, output)
+  }
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  await etcd.etcdctl(`del ${PREFIX}/subnets/10.2.77.0-24`)
+  await waitFor('no remark', async () => !/warning|note/.test((await verb(host, 'status')).output))
+})
+
 test('check needs neither a daemon nor etcd', async (t) => {
   const host = await (await (await createLab(t)).lan()).host(121)
   const args = 'config check /run/new.json -etcd-endpoints=http://127.0.0.1:9'

@@ -38,7 +38,7 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
     const program = `env FLANNELD_ETCD_PASSWORD=${SECRETS.doctor} ${BUNDLE}`
     const { text } = await consult(host, `${args} -bundle /run/b.tar.gz`, program)
     t.regex(text, /bundle: \/run\/b\.tar\.gz/)
-    t.regex(text, /WARN {2}config: .*Note/)
+    t.regex(text, /WARNING {2}config: .*Note/)
     t.is(await host.run('stat -c %a /run/b.tar.gz'), '600\n')
     await host.run('rm -rf /run/b && mkdir /run/b && tar -xzf /run/b.tar.gz -C /run/b')
     for (const secret of Object.values(SECRETS)) {
@@ -87,7 +87,7 @@ test('doctor: before there is a config, and with an address that another host pu
   await second.line(/was lately renewed by/)
   const { faults } = await consult(twin)
   const found = faults.find(({ check }) => check === 'duplicate-ip')
-  t.is(found?.level, 'BAD')
+  t.is(found?.level, 'FAULT')
   t.regex(found?.cause ?? '', /another host publishes our address 192\.168\.19\.121/)
   t.regex(found?.fix ?? '', /give each host its own -public-ip; .*etcdctl del '\/docker-test\/network\/subnets\//)
 })

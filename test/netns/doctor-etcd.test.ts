@@ -44,7 +44,7 @@ const at = (endpoints: string, more = '', program = BUNDLE): Promise<Consultatio
 test.serial('doctor: etcd: no endpoint answers, or one of two', async (t) => {
   const none = await at('http://192.168.19.120:2399')
   const [all] = about(none, 'etcd')
-  t.is(all?.level, 'BAD')
+  t.is(all?.level, 'FAULT')
   t.regex(all?.cause ?? '', /no etcd endpoint answers: forwarding stays as it is/)
   t.regex(all?.fix ?? '', /start etcd there, or correct -etcd-endpoints/)
   t.regex(all?.proof ?? '', /ECONNREFUSED 192\.168\.19\.120:2399/)
@@ -54,7 +54,7 @@ test.serial('doctor: etcd: no endpoint answers, or one of two', async (t) => {
   )
 
   const [one] = about(await at(`${etcd.url},http://192.168.19.120:2399`), 'etcd')
-  t.is(one?.level, 'WARN')
+  t.is(one?.level, 'FAULT')
   t.regex(one?.cause ?? '', /an etcd endpoint does not answer: http:\/\/192\.168\.19\.120:2399/)
 })
 
@@ -68,7 +68,7 @@ test.serial('doctor: etcd: slow', async (t) => {
   const running = await etcd.spawn(`${process.execPath} -e "${relay}"`)
   await running.line(/late/)
   const [slow] = about(await at('http://192.168.19.120:2378'), 'etcd')
-  t.is(slow?.level, 'WARN')
+  t.is(slow?.level, 'WARNING')
   t.regex(slow?.cause ?? '', /etcd is slow: joining and leaving hosts are followed late/)
   t.regex(slow?.fix ?? '', /etcdctl endpoint status/)
   t.regex(slow?.proof ?? '', /a read takes [5-9]\d\d ms/)
@@ -91,8 +91,8 @@ test.serial(
 
     const soon = about(await at(url, files), 'etcd-tls')
     t.deepEqual([...new Set(soon.map(({ level, cause }) => `${level} ${cause}`))].toSorted(), [
-      "WARN etcd's certificate ends soon",
-      'WARN our certificate ends soon',
+      "FAULT etcd's certificate ends soon",
+      'FAULT our certificate ends soon',
     ])
     t.regex(
       soon.find(({ proof }) => proof.includes('client.pem'))?.fix ?? '',
@@ -100,7 +100,7 @@ test.serial(
     )
 
     const later = about(await at(url, files, `${withClock('=+3d')} ${BUNDLE}`), 'etcd-tls')
-    t.true(later.some(({ level, cause }) => level === 'BAD' && cause === 'our certificate has ended'))
+    t.true(later.some(({ level, cause }) => level === 'FAULT' && cause === 'our certificate has ended'))
     const before = about(await at(url, files, `${withClock('=-3d')} ${BUNDLE}`), 'etcd-tls')
     const early = before.find(({ cause }) => cause === 'our certificate is not valid yet')
     t.regex(early?.fix ?? '', /timedatectl set-ntp true/)
@@ -122,7 +122,7 @@ test.serial(
 test.serial('doctor: clock: an hour ahead', async (t) => {
   t.deepEqual(about(await consult(host), 'clock'), [])
   const [found] = about(await consult(host, '', `${withClock('=+1h')} ${BUNDLE}`), 'clock')
-  t.is(found?.level, 'WARN')
+  t.is(found?.level, 'WARNING')
   t.regex(found?.cause ?? '', /this host's clock is 3(599|600|601) s ahead of etcd's/)
   t.regex(found?.fix ?? '', /^timedatectl set-ntp true/)
 })
@@ -133,7 +133,7 @@ test.serial('doctor: etcd-watch: the connection went deaf without a word', async
   await etcd.blackHole()
   await putPeer(etcd, 31)
   const [found] = about(await consult(host), 'etcd-watch')
-  t.is(found?.level, 'BAD')
+  t.is(found?.level, 'FAULT')
   t.regex(found?.cause ?? '', /the daemon does not follow etcd: it is behind by 1 peer$/)
   t.regex(found?.fix ?? '', /^systemctl restart flanneld/)
   t.regex(found?.proof ?? '', /10\.2\.31\.0\/24: stored 192\.168\.19\.31, the daemon has nobody/)

@@ -26,7 +26,7 @@ for (const { mode, backend, args = '', none = [] } of MODES) {
     t.deepEqual(faults, [], text)
     t.deepEqual(unchecked, ['etcd-tls', ...none], text)
     t.is(code, 0)
-    t.regex(text, /^whole {3}0 bad · 0 warnings/)
+    t.regex(text, /^whole {3}0 faults · 0 warnings · 0 notes/)
   })
 }
 

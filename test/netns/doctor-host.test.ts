@@ -44,7 +44,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
       await own.host.run('sysctl -q -w net.bridge.bridge-nf-call-iptables=0')
       if ((await ask(asker, published))[0] !== undefined) throw new Error('without it is not reached')
     },
-    level: 'WARN',
+    level: 'WARNING',
     cause: /cannot reach ports that containers of this host publish/,
     fix: /sysctl -w net\.bridge\.bridge-nf-call-iptables=1/,
     proof: /bridge-nf-call-iptables = 0.*DNAT --to-destination/,
@@ -132,7 +132,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     check: 'peer-leases',
     fault: 'a lease nobody can read',
     make: ({ cluster }) => cluster.etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '{"PublicIP":"nonsense"}'`),
-    level: 'WARN',
+    level: 'WARNING',
     cause: /a lease is refused \(public-ip\): nothing is sent to its host/,
     fix: /etcdctl del '\/docker-test\/network\/subnets\/10\.2\.77\.0-24'$/,
     mend: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/^.*: /, '')),
@@ -142,7 +142,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     fault: 'two leases of one host',
     make: ({ cluster, peer }) =>
       cluster.etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '${LEASE(peer.host.address)}'`),
-    level: 'WARN',
+    level: 'WARNING',
     cause: /2 subnets are leased to 192\.168\.19\.122/,
     fix: /give each host its own -public-ip.*etcdctl del '/,
     also: ['udp-port'],

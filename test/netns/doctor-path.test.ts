@@ -118,7 +118,7 @@ const ward = ailmentTests(
       },
       reaches: false,
       cause: /a firewall of this host drops by policy, and no rule lets UDP 8472 in/,
-      level: 'WARN',
+      level: 'WARNING',
       fix: /^nft insert rule inet wall input udp dport 8472 accept/,
       mend: async (ward, fix) => {
         await ward.own.host.run(fix.replace(/, and the same.*/, ''))

@@ -22,7 +22,7 @@ test('doctor: firewall: our nftables table deleted, and FORWARD shut where our r
   await own.daemon.stop()
   await etcd.configure({ Network: '10.2.0.0/16', SubnetLen: 24, EnableNFTables: true, Backend: { Type: 'vxlan' } })
   const { text } = await consult(own.host, `${ARGS} -ip-masq`)
-  t.regex(text, /BAD {2}firewall: our nftables table is missing/)
+  t.regex(text, /FAULT {2}firewall: our nftables table is missing/)
   const daemon = await startFlanneld(own.host, `${ARGS} -ip-masq`)
   await daemon.line(/ ready: /)
   await waitFor('the table', () => own.host.run('nft list table ip flannel-ipv4'))

@@ -16,7 +16,7 @@ test('doctor: rp-filter: a strict filter where two backends are at work', async 
   await peer.host.run(`ip route replace ${own.subnet}.0/24 via ${own.host.address} dev enp0s3`)
   await waitFor('two ways', () => reaches(own, peer))
   const small = await consult(own.host)
-  t.regex(small.text, /^degraded [^]*WARN {2}docker0: .*its containers send smaller packets than need be/)
+  t.regex(small.text, /^degraded [^]*FAULT {2}docker0: .*its containers send smaller packets than need be/)
   await own.host.run('ip link set v2 mtu 1500; ip link set docker0 mtu 1500')
   t.deepEqual((await consult(own.host)).faults, [])
 

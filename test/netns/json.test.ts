@@ -50,7 +50,7 @@ test('docs/json.md has every field of status, peers and events, with and without
   const standing = ['code', 'since', 'level', 'gist', 'text', 'run']
   assertDocumented(t, 'status', status, [
     ...standing.map((field) => `status.conditions[].${field}`),
-    ...['level', 'text', 'run'].map((field) => `verdict.remarks[].${field}`),
+    ...['code', 'level', 'text', 'run'].map((field) => `verdict.remarks[].${field}`),
     ...['status.conditions[]', 'verdict.remarks[]'],
   ])
   assertDocumented(t, 'peers', peers)

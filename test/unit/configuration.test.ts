@@ -19,7 +19,7 @@ test('IPv6 alone is refused, IPv6 beside IPv4 is said not to be served', (t) => 
     /EnableIPv4.*not supported yet/,
   )
   const both = read({ Network: '10.2.0.0/16', EnableIPv6: true, IPv6Network: 'fd00::/48' })
-  t.true(both.warnings.some((line) => line.includes('IPv6 is not served yet')))
+  t.true(both.remarks.some(({ text }) => text.includes('IPv6 is not served yet')))
 })
 
 test('C2 a Network without our subnet, or another SubnetLen, is refused with what to do; the rest is taken', (t) => {

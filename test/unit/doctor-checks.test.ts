@@ -13,7 +13,9 @@ const DAY = 86_400_000
 test('a host in health has no fault but that its daemon does not run', (t) => {
   const report = judge(CHECKS, patient())
   t.deepEqual(
-    report.checks.filter(({ level }) => level === 'bad' || level === 'warn').map(({ name }) => name),
+    report.checks
+      .filter(({ level }) => level === 'fault' || level === 'warning' || level === 'note')
+      .map(({ name }) => name),
     ['daemon'],
   )
   t.is(report.code, 3)
@@ -88,7 +90,7 @@ test('duplicate-ip: addresses of hosts that have one lease each are no fault', (
     lease(PEER, '192.168.19.122'),
     lease('10.2.23.0/24', '192.168.19.122'),
   ]
-  t.is(faults('duplicate-ip', patient({ leases: twice }))[0]?.level, 'warn')
+  t.is(faults('duplicate-ip', patient({ leases: twice }))[0]?.level, 'warning')
 })
 
 test('etcd-tls: certificates by their ends', (t) => {
@@ -105,9 +107,9 @@ test('etcd-tls: certificates by their ends', (t) => {
       },
     })
   t.deepEqual(at(-DAY, 30 * DAY), [])
-  t.like(at(-DAY, 13 * DAY)[0], { level: 'warn', cause: 'our certificate ends soon' })
-  t.like(at(-DAY, -1)[0], { level: 'bad', cause: 'our certificate has ended' })
-  t.like(at(DAY, 30 * DAY)[0], { level: 'bad', cause: 'our certificate is not valid yet' })
+  t.like(at(-DAY, 13 * DAY)[0], { level: 'fault', cause: 'our certificate ends soon' })
+  t.like(at(-DAY, -1)[0], { level: 'fault', stops: true, cause: 'our certificate has ended' })
+  t.like(at(DAY, 30 * DAY)[0], { level: 'fault', stops: true, cause: 'our certificate is not valid yet' })
   t.deepEqual(outcome('etcd-tls', base), { unchecked: 'the endpoints are http://: nothing is encrypted' })
 })
 
@@ -161,8 +163,8 @@ test('what may be on its way to being mended is what a second look is for', (t) 
 test('the text: verdict first, faults with cause, fix and proof, then what was not checked, then what is well', (t) => {
   const text = render(judge(CHECKS, patient({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })), false)
   const lines = text.split('\n')
-  t.regex(lines[0] ?? '', /^not running {3}2 bad · 0 warnings · \d+ not checked · \d+ ok$/)
-  const at = lines.indexOf('BAD  ip-forward: the kernel does not forward: containers reach nobody beyond this host')
+  t.regex(lines[0] ?? '', /^not running {3}2 faults · 0 warnings · 0 notes · \d+ not checked · \d+ ok$/)
+  const at = lines.indexOf('FAULT  ip-forward: the kernel does not forward: containers reach nobody beyond this host')
   t.regex(lines[at + 1] ?? '', /^ {2}fix {4}sysctl -w net\.ipv4\.ip_forward=1/)
   t.is(lines[at + 2], '  seen   net.ipv4.ip_forward = 0')
   t.true(lines.findIndex((line) => line.startsWith('not checked')) > at)

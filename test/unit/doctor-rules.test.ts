@@ -63,13 +63,13 @@ test("firewall: other tables' drops, by how much they let through and whether th
   }
   t.deepEqual(judged('accept'), [])
   t.deepEqual(judged('accept', [established, accept]), [])
-  t.deepEqual(judged('drop'), ['bad: nft chain inet fw forward: policy drop'])
-  t.deepEqual(judged('drop', [established, accept]), ['warn: nft chain inet fw forward: policy drop'])
+  t.deepEqual(judged('drop'), ['fault: nft chain inet fw forward: policy drop'])
+  t.deepEqual(judged('drop', [established, accept]), ['warning: nft chain inet fw forward: policy drop'])
   t.regex(
     judged('accept', [established, accept], [{ reject: null }])[0] ?? '',
-    /^warn: nft rule inet fw forward handle 3: .*reject/,
+    /^warning: nft rule inet fw forward handle 3: .*reject/,
   )
-  t.regex(judged('accept', [drop])[0] ?? '', /^bad: nft rule inet fw forward handle 2/)
+  t.regex(judged('accept', [drop])[0] ?? '', /^fault: nft rule inet fw forward handle 2/)
   const ours = { match: { op: '==', left: from, right: { prefix: { addr: '10.2.0.0', len: 16 } } } }
   t.deepEqual(judged('drop', [ours, accept]), [])
   const device = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'flannel.1' } }

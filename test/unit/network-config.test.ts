@@ -7,20 +7,20 @@ function parse(config: unknown): NetworkConfig {
 }
 
 function warnings(config: unknown): readonly string[] {
-  return parseNetworkConfig(JSON.stringify(config)).warnings
+  return parseNetworkConfig(JSON.stringify(config)).remarks.map(({ text }) => text)
 }
 
 const VXLAN = { Type: 'vxlan' }
 
 test("the tutorial's config", (t) => {
-  const { config, warnings } = parseNetworkConfig('{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}')
+  const { config, remarks } = parseNetworkConfig('{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}')
   t.like(config, {
     ipv4: { network: '10.2.0.0/16', subnetLen: 24, subnetMin: '10.2.1.0', subnetMax: '10.2.255.0' },
     ipv6: undefined,
     enableNFTables: false,
     backend: { type: 'vxlan', raw: VXLAN },
   })
-  t.deepEqual(warnings, [])
+  t.deepEqual(remarks, [])
 })
 
 test('keys are found in any case, the backend type is compared in lower case', (t) => {
@@ -94,7 +94,8 @@ test('one subnet only, and the first subnet when asked for, may be the range', (
 test('host bits of Network are dropped as in Go, with a warning', (t) => {
   const parsed = parseNetworkConfig('{"Network":"10.2.3.4/16","Backend":{"Type":"vxlan"}}')
   t.is(parsed.config.ipv4?.network, '10.2.0.0/16' as never)
-  t.deepEqual(parsed.warnings, ['network config: Network: "10.2.3.4/16": host bits are set, read as 10.2.0.0/16'])
+  const text = 'network config: Network: "10.2.3.4/16": host bits are set, read as 10.2.0.0/16'
+  t.deepEqual(parsed.remarks, [{ level: 'note', text }])
 })
 
 test('no Backend is vxlan, and said so', (t) => {
@@ -119,15 +120,16 @@ test('unknown keys are warned about with the nearest known one', (t) => {
 test('unknown keys of the backend are warned about once the backend has said which it knows', (t) => {
   const { backend } = parse({ ...N, Backend: { type: 'vxlan', VNI: 2, prot: 1, directrouting: true } })
   t.deepEqual(backendKeyWarnings(backend, ['VNI', 'Port', 'DirectRouting']), [
-    'network config: Backend.prot: unknown key, ignored, did you mean Port?',
+    { level: 'warning', text: 'network config: Backend.prot: unknown key, ignored, did you mean Port?' },
   ])
 })
 
 test('keys that differ in case alone: the last counts, as in Go, with a warning', (t) => {
   const text = '{"Network":"10.9.0.0/16","network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}'
-  const { config, warnings } = parseNetworkConfig(text)
+  const { config, remarks } = parseNetworkConfig(text)
   t.is(config.ipv4?.network, '10.2.0.0/16' as never)
-  t.deepEqual(warnings, ['network config: network: the same key as Network: the last one counts'])
+  const said = 'network config: network: the same key as Network: the last one counts'
+  t.deepEqual(remarks, [{ level: 'warning', text: said }])
 })
 
 test('a network of a family that is off is warned about', (t) => {
@@ -176,8 +178,9 @@ test('keys on the wrong level, and with characters that nobody sees, are told wh
     'Network\u200b': 1,
     Backend: { Type: 'vxlan', SubnetLen: 24, Prot: 1 },
   })
-  const { config, warnings } = parseNetworkConfig(text)
-  const all = [...warnings, ...backendKeyWarnings(config.backend, ['VNI', 'Port'])].join('\n')
+  const { config, remarks } = parseNetworkConfig(text)
+  const found = [...remarks, ...backendKeyWarnings(config.backend, ['VNI', 'Port'])]
+  const all = found.map((remark) => remark.text).join('\n')
   t.regex(all, /VNI: unknown key, ignored: it belongs into Backend/)
   t.regex(all, /unknown key, ignored: has an invisible character at position 8: U\+200B/)
   t.regex(all, /Backend\.SubnetLen: unknown key, ignored: it belongs beside Backend, not into it/)

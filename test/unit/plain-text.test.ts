@@ -71,18 +71,20 @@ test('a table keeps its width whatever is in it', (t) => {
 test('what foreign words stand in keeps its lines: status, doctor, leases, events, config', (t) => {
   const foreign = 'x\u202e\u2028\n\u001b[2J\u200b' + '\u0301'.repeat(100)
   const hidden = /[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?!\n)\p{Cc}|\p{M}{3}/u
-  const fault = { level: 'bad', cause: foreign, fix: foreign, proof: foreign } as const
-  const check = { name: 'lease', about: '', level: 'bad', note: '', faults: [fault] } as const
+  const fault = { level: 'fault', cause: foreign, fix: foreign, proof: foreign } as const
+  const check = { name: 'lease', about: '', level: 'fault', note: '', faults: [fault] } as const
   const doctor = renderDoctor({ verdict: 'broken', code: 2, peer: null, checks: [check] }, true)
   const event = renderEvent({ id: 1, at: 0, kind: 'peer', bad: true, text: foreign })
   const conditions = new Conditions()
   conditions.set('x', { level: 'fault', gist: foreign, text: foreign, run: null })
   const [held] = conditions.all
   const config = t.throws(() => readConfiguration(JSON.stringify({ Network: foreign }), BACKENDS))?.message ?? ''
-  const keys = readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', [foreign]: 1 }), BACKENDS).warnings
+  const keys = readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', [foreign]: 1 }), BACKENDS).remarks.map(
+    ({ text }) => text,
+  )
   for (const text of [doctor, event, held?.gist, held?.text, config, ...keys]) t.notRegex(text ?? '\n\0', hidden)
   t.is(event.split('\n').length, 1)
-  const plain = { ...check, faults: [{ level: 'bad', cause: 'x', fix: 'x', proof: 'x' }] } as const
+  const plain = { ...check, faults: [{ level: 'fault', cause: 'x', fix: 'x', proof: 'x' }] } as const
   const same = renderDoctor({ verdict: 'broken', code: 2, peer: null, checks: [plain] }, true)
   t.is(doctor.split('\n').length, same.split('\n').length)
   t.is(new EtcdError('refused', 'http://a:1', foreign).message.split('\n').length, 1)

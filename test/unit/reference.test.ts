@@ -29,7 +29,7 @@ test('keys of the whole config: each is read, and a bad value is refused by its 
       instanceOf: ConfigError,
     })
     t.true(error.message.includes(key), error.message)
-    t.deepEqual(read({ ...base, EnableIPv6: true, IPv6Network: 'fd00:2::/48' }).warnings.length, 1)
+    t.deepEqual(read({ ...base, EnableIPv6: true, IPv6Network: 'fd00:2::/48' }).remarks.length, 1)
   }
 })
 
@@ -38,7 +38,10 @@ for (const backend of BACKENDS) {
     const configOf = (keys: object): unknown =>
       read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, ...keys } }).own.config
     const defaults = configOf({})
-    t.regex(read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, Nonsense: 1 } }).warnings.join(), /Nonsense/)
+    t.regex(
+      read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, Nonsense: 1 } }).remarks[0]?.text ?? '',
+      /Nonsense/,
+    )
     for (const [key, { default: value, range }] of Object.entries(backend.configKeys)) {
       t.deepEqual(configOf({ [key]: value }), defaults, key)
       const [good, bad] = range === undefined ? [[!value], [0, 'x']] : [range, [range[0] - 1, range[1] + 1, 'x']]

@@ -16,7 +16,10 @@ const print = (status: Status): string =>
 
 test('status: verdict first, facts, then each reason with the next command', (t) => {
   const text = print(
-    statusWith({ peers: { total: 7, up: 6, degraded: 0, unreachable: 1, unknown: 0, refused: 0 }, troubled: [SILENT] }),
+    statusWith({
+      peers: { total: 7, up: 6, degraded: 0, unreachable: 1, unknown: 0, refused: 0, inTrouble: 1 },
+      troubled: [SILENT],
+    }),
   )
   t.is(
     text,

@@ -84,7 +84,7 @@ for (const [what, reasons, summary, text, run] of [
 }
 
 test('broken: every peer silent at once; one of one may be the peer alone', (t) => {
-  const all = { total: 2, up: 0, degraded: 0, unreachable: 2, unknown: 0, refused: 0 }
+  const all = { total: 2, up: 0, degraded: 0, unreachable: 2, unknown: 0, refused: 0, inTrouble: 2 }
   t.like(judge({ peers: all, troubled: [SILENT, peerWith(42, { state: 'unreachable' })] }), {
     word: 'broken',
     code: 2,
@@ -96,7 +96,7 @@ test('broken: every peer silent at once; one of one may be the peer alone', (t) 
 for (const [what, over, summary, text, run] of [
   [
     'a silent peer',
-    { peers: { ...FINE.peers, up: 6, unreachable: 1 }, troubled: [SILENT] },
+    { peers: { ...FINE.peers, up: 6, unreachable: 1, inTrouble: 1 }, troubled: [SILENT] },
     '1 of 7 peers unreachable',
     '10.2.41.0/24 at 192.168.19.41 unreachable for 41s: udp 8472 blocked?',
     'flanneld doctor 10.2.41.0/24',
@@ -104,8 +104,10 @@ for (const [what, over, summary, text, run] of [
   [
     'a refused lease',
     {
-      peers: { ...FINE.peers, refused: 1 },
-      troubled: [peerWith(9, { state: 'refused', publicAddress: null, since: null, note: 'mac: none' })],
+      peers: { ...FINE.peers, refused: 1, inTrouble: 1 },
+      troubled: [
+        peerWith(9, { state: 'refused', level: 'fault', publicAddress: null, since: null, note: 'mac: none' }),
+      ],
     },
     '1 lease refused',
     'the lease 10.2.9.0/24 is refused: mac: none',
@@ -200,7 +202,10 @@ for (const [what, over, summary, text, run] of [
 
 test('of many peers in trouble some are named, the others counted', (t) => {
   const troubled = Array.from({ length: 20 }, (_, n) => peerWith(n, { state: 'unreachable' }))
-  const { reasons, summary } = judge({ peers: { ...FINE.peers, total: 900, unreachable: 300, up: 600 }, troubled })
+  const { reasons, summary } = judge({
+    peers: { ...FINE.peers, total: 900, unreachable: 300, up: 600, inTrouble: 300 },
+    troubled,
+  })
   t.is(summary, '300 of 900 peers unreachable')
   t.is(reasons.length, 6)
   t.like(reasons.at(-1), { text: 'and 295 peers more in trouble', run: 'flanneld peers' })

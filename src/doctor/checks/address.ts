@@ -22,7 +22,7 @@ export const overlapCheck: Check = {
       const [, key = '', what = '', ...why] = overlap.text.split(': ')
       const elsewhere = 'choose another Network (flanneld config set), or take that address off this host'
       faults.push({
-        level: overlap.containers ? 'warn' : 'bad',
+        ...(overlap.containers ? { level: 'warning', code: 'network-overlap' } : { level: 'fault', stops: true }),
         cause: `${key}: ${what}`,
         fix: overlap.containers ? why.slice(1).join(': ') : elsewhere,
         proof: why[0] ?? '',
@@ -36,7 +36,8 @@ export const overlapCheck: Check = {
       if (target !== undefined && !(target.subnet !== undefined && contains(target.subnet, destination))) continue
       const way = `${destination}${gateway === undefined ? '' : ` via ${gateway}`} dev ${device}`
       faults.push({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: `a route that is not ours takes packets for ${peerOf(plan.value, destination)} another way: it is more exact`,
         fix: `remove it, if nobody needs it: ip route del ${way}`,
         proof: way,
@@ -68,9 +69,17 @@ export const dockerCheck: Check = {
     // "docker0: what is seen: what it does: what mends it"
     const [, proof = '', cause = '', ...fix] = stale.split(': ')
     // Too small is merely slow.
-    const level = cause.includes('smaller packets') ? 'warn' : 'bad'
+    const stops = cause.includes('smaller packets') ? {} : { stops: true as const }
     return {
-      faults: [{ level, cause: `docker0 is not as leased: ${cause}`, fix: fix.join(': '), proof: `docker0 ${proof}` }],
+      faults: [
+        {
+          level: 'fault',
+          ...stops,
+          cause: `docker0 is not as leased: ${cause}`,
+          fix: fix.join(': '),
+          proof: `docker0 ${proof}`,
+        },
+      ],
     }
   },
 }

@@ -17,19 +17,21 @@ export const daemonCheck: Check = {
   run({ daemon }) {
     if (daemon.state === 'absent') {
       const cause = 'no daemon runs here: nothing is repaired or followed, and its lease runs out'
-      return { faults: [{ level: 'bad', cause, fix: START, proof: `nobody answers at ${daemon.socket}` }] }
+      return {
+        faults: [{ level: 'fault', stops: true, cause, fix: START, proof: `nobody answers at ${daemon.socket}` }],
+      }
     }
     if (daemon.state === 'silent') {
       const cause = 'the daemon hangs or is stopped: nothing is repaired, its lease runs out'
       const fix = 'systemctl restart flanneld (forwarding goes on meanwhile)'
-      return { faults: [{ level: 'bad', cause, fix, proof: daemon.why }] }
+      return { faults: [{ level: 'fault', stops: true, cause, fix, proof: daemon.why }] }
     }
     const { reasons, version, pid } = daemon.facts
     if (reasons.length === 0) return { seen: `flanneld ${version}, pid ${pid}, ready` }
     const told = reasons.filter((reason) => !reason.endsWith(': not yet'))
     const cause = `the daemon is not ready: ${(told.length > 0 ? told : reasons).join('; ')}`
     const fix = 'see what else is found here; journalctl -u flanneld has the whole story'
-    return { faults: [{ level: 'bad', cause, fix, proof: `flanneld ${version}, pid ${pid}, says so` }] }
+    return { faults: [{ level: 'fault', stops: true, cause, fix, proof: `flanneld ${version}, pid ${pid}, says so` }] }
   },
 }
 
@@ -44,20 +46,27 @@ export const configCheck: Check = {
     const text = store.content.config
     if (text === undefined) {
       const fix = `etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', or another -etcd-prefix`
-      return { faults: [{ level: 'bad', cause: 'there is no network config', fix, proof: `etcd has no key ${key}` }] }
+      return {
+        faults: [
+          { level: 'fault', stops: true, cause: 'there is no network config', fix, proof: `etcd has no key ${key}` },
+        ],
+      }
     }
     const running = daemon.state === 'answers' ? daemon.facts.running?.config : undefined
     try {
-      const { warnings, range } = readConfiguration(text, BACKENDS)
-      const faults: Fault[] = warnings.map((warning) => ({
-        level: 'warn',
-        cause: warning,
+      const { remarks, range } = readConfiguration(text, BACKENDS)
+      const faults: Fault[] = remarks.map((remark) => ({
+        level: remark.level,
+        code: 'network-config',
+        cause: remark.text,
         fix: `mend ${key}: flanneld config check FILE tells what is good`,
         proof: oneLine(text),
       }))
       if (running !== undefined && running !== text) {
         faults.push({
-          level: 'bad',
+          level: 'fault',
+          stops: true,
+          code: 'config-refused',
           cause: 'the daemon keeps to an older config: what is stored cannot be gone over to while it runs',
           fix: `etcdctl put ${key} '${oneLine(running)}', or stop all hosts, delete the leases, and start them again`,
           proof: `stored ${oneLine(text)}, running ${oneLine(running)}`,
@@ -66,7 +75,9 @@ export const configCheck: Check = {
       return outcomeOf(faults, `network ${range.network}`)
     } catch (error) {
       const fix = `etcdctl put ${key} with a right one; flanneld config check FILE tells before`
-      return { faults: [{ level: 'bad', cause: messageOf(error), fix, proof: `${key}: ${oneLine(text)}` }] }
+      return {
+        faults: [{ level: 'fault', stops: true, cause: messageOf(error), fix, proof: `${key}: ${oneLine(text)}` }],
+      }
     }
   },
 }
@@ -86,7 +97,7 @@ function subnetEnvOutcome({ host, plan, options }: Facts): Outcome {
   const found = host.subnetEnv.value
   if (found === undefined) {
     const cause = 'subnet.env is missing: Docker does not learn the subnet and starts on another, or not at all'
-    return { faults: [{ level: 'bad', cause, fix, proof: `there is no ${subnetFile}` }] }
+    return { faults: [{ level: 'fault', stops: true, cause, fix, proof: `there is no ${subnetFile}` }] }
   }
   const { inputs } = 'value' in plan ? plan.value : { inputs: undefined }
   if (inputs === undefined) return { unchecked: 'what is leased is not known' }
@@ -94,7 +105,8 @@ function subnetEnvOutcome({ host, plan, options }: Facts): Outcome {
   const faults = (['network', 'subnet', 'mtu', 'ipMasq'] as const)
     .filter((name) => found[name] !== wanted[name])
     .map((name): Fault => ({
-      level: 'bad',
+      level: 'fault',
+      stops: true,
       cause: `subnet.env has another ${name} than is leased: Docker works with the old one`,
       fix,
       proof: `${subnetFile}: ${name} ${found[name] ?? 'missing'}, leased ${wanted[name]}`,

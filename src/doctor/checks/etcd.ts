@@ -20,7 +20,8 @@ export const etcdCheck: Check = {
     for (const { url, error, roundTripMs = 0 } of endpoints) {
       if (error !== undefined) {
         faults.push({
-          level: all ? 'bad' : 'warn',
+          level: 'fault',
+          ...(all ? { stops: true } : {}),
           cause: all
             ? 'no etcd endpoint answers: forwarding stays as it is, but no host is followed that joins, leaves or moves'
             : `an etcd endpoint does not answer: ${url}`,
@@ -29,7 +30,7 @@ export const etcdCheck: Check = {
         })
       } else if (roundTripMs > SLOW_MS) {
         faults.push({
-          level: 'warn',
+          level: 'warning',
           cause: `etcd is slow: joining and leaving hosts are followed late, and leases may run out`,
           fix: 'look at its disk and network: etcdctl endpoint status, and etcd_disk_wal_fsync_duration_seconds of its metrics',
           proof: `${url}: a read takes ${Math.round(roundTripMs)} ms, up to ${SLOW_MS} is usual`,
@@ -41,7 +42,8 @@ export const etcdCheck: Check = {
       const urls = endpoints.map(({ url }) => url)
       const { gist, text, run } = textOf([alarm, ...others], urls)
       faults.unshift({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: text,
         fix: `${run}, once its cause is gone`,
         proof: `${urls.join(',')}: ${gist}`,
@@ -49,7 +51,7 @@ export const etcdCheck: Check = {
     }
     if (faults.length === 0 && store.content === undefined) {
       const fix = 'etcdctl endpoint status tells more'
-      faults.push({ level: 'bad', cause: 'etcd cannot be read', fix, proof: store.error ?? 'no answer' })
+      faults.push({ level: 'fault', stops: true, cause: 'etcd cannot be read', fix, proof: store.error ?? 'no answer' })
     }
     const times = endpoints.map(({ roundTripMs = 0 }) => `${Math.max(1, Math.round(roundTripMs))} ms`)
     return outcomeOf(firstOf(faults), `${endpoints.length} of ${endpoints.length} answer, in ${times.join(', ')}`)
@@ -74,14 +76,14 @@ export const tlsCheck: Check = {
     const faults: Fault[] = []
     if (credentials?.error !== undefined) {
       const fix = 'name readable files that belong together: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
-      faults.push({ level: 'bad', cause: 'our TLS files are of no use', fix, proof: credentials.error })
+      faults.push({ level: 'fault', stops: true, cause: 'our TLS files are of no use', fix, proof: credentials.error })
     }
     for (const { flag, file, subject, begins, ends } of credentials?.certificates ?? []) {
       const renew = `put a new certificate into ${file}; it is taken up without a restart`
       const proof = `-${flag} ${file}: ${subject}, ${day(begins)} to ${day(ends)}`
       if (begins > now) {
         const fix = `set this host's clock: timedatectl set-ntp true; or ${renew}`
-        faults.push({ level: 'bad', cause: 'our certificate is not valid yet', fix, proof })
+        faults.push({ level: 'fault', stops: true, cause: 'our certificate is not valid yet', fix, proof })
       } else faults.push(...endFaults(ends, now, 'our certificate', renew, proof))
     }
     for (const { url, certificateEnds } of endpoints) {
@@ -92,7 +94,7 @@ export const tlsCheck: Check = {
     for (const { url, error } of store.endpoints) {
       if (error?.why !== 'tls') continue
       const cause = `no secure connection to ${url}`
-      faults.push({ level: 'bad', cause, fix: FIX['tls'] ?? '', proof: error.text })
+      faults.push({ level: 'fault', stops: true, cause, fix: FIX['tls'] ?? '', proof: error.text })
     }
     const ends = (credentials?.certificates ?? []).map(({ ends }) => ends)
     const first = Math.min(...ends, ...endpoints.flatMap(({ certificateEnds }) => certificateEnds ?? []))
@@ -104,8 +106,9 @@ export const tlsCheck: Check = {
 }
 
 function endFaults(ends: number, now: number, whose: string, fix: string, proof: string): readonly Fault[] {
-  if (ends <= now) return [{ level: 'bad', cause: `${whose} has ended`, fix, proof }]
-  return ends - now < SOON_MS ? [{ level: 'warn', cause: `${whose} ends soon`, fix, proof }] : []
+  if (ends <= now)
+    return [{ level: 'fault', stops: true, code: 'certificate', cause: `${whose} has ended`, fix, proof }]
+  return ends - now < SOON_MS ? [{ level: 'fault', code: 'certificate', cause: `${whose} ends soon`, fix, proof }] : []
 }
 
 export const watchCheck: Check = {
@@ -130,7 +133,8 @@ export const watchCheck: Check = {
     return {
       faults: [
         {
-          level: 'bad',
+          level: 'fault',
+          stops: true,
           cause: `the daemon does not follow etcd: it is behind by ${counted(differing.length, 'peer')}`,
           fix: 'systemctl restart flanneld (forwarding goes on meanwhile)',
           proof: `${first}: stored ${told(stored.get(first))}, the daemon has ${told(known.get(first))}`,
@@ -154,7 +158,7 @@ export const clockCheck: Check = {
         const seconds = Math.round(Math.abs(clockAheadMs) / 1000)
         const way = clockAheadMs > 0 ? 'behind' : 'ahead of'
         return {
-          level: 'warn',
+          level: 'warning',
           cause: `this host's clock is ${seconds} s ${way} etcd's: certificates and tokens may be refused, logs do not fit together (leases go by the time that passes and are safe)`,
           fix: 'timedatectl set-ntp true, here or there',
           proof: `${url}: its time minus ours is ${clockAheadMs > 0 ? '' : '-'}${seconds} s`,

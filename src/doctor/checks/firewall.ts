@@ -25,14 +25,21 @@ export const firewallCheck: Check = {
     if ('unknown' in firewall.iptables) {
       if (failing === undefined) return { unchecked: firewall.iptables.unknown }
       const fix = 'install iptables, or give the daemon CAP_NET_ADMIN and CAP_NET_RAW'
-      return { faults: [{ level: 'bad', cause: 'the daemon cannot write rules', fix, proof: failing }] }
+      const cause = 'the daemon cannot write rules'
+      return { faults: [{ level: 'fault', stops: true, code: 'firewall-rules', cause, fix, proof: failing }] }
     }
     const ruleset = parseSaved(firewall.iptables.value)
     const nft = 'value' in firewall.nft ? parseNft(firewall.nft.value) : undefined
     const faults = [...ownFaults(facts, plan.value, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
     if (faults.length === 0 && failing !== undefined) {
       const fix = 'journalctl -u flanneld has the whole story'
-      faults.push({ level: 'warn', cause: 'the daemon has trouble with its rules', fix, proof: failing })
+      faults.push({
+        level: 'fault',
+        code: 'firewall-rules',
+        cause: 'the daemon has trouble with its rules',
+        fix,
+        proof: failing,
+      })
     }
     return outcomeOf(
       firstOf(faults),
@@ -69,13 +76,19 @@ function ownFaults(
       const cause = lines.some((line) => line.startsWith(':'))
         ? 'rules of ours are missing: packets between containers are dropped or get another address'
         : 'our rules are there, but not in their places: rules ahead of them decide'
-      faults.push({ level: 'bad', cause, fix, proof: `missing in their place: ${written.slice(0, 3).join('; ')}` })
+      faults.push({
+        level: 'fault',
+        stops: true,
+        cause,
+        fix,
+        proof: `missing in their place: ${written.slice(0, 3).join('; ')}`,
+      })
     }
     if (input.nftables !== true || nft === undefined) continue
     const names = tableNames(input.family, input.network)
     if (names.some((name) => nft.chains.some((chain) => chain.table === name && chain.rules.length > 0))) continue
     const cause = 'our nftables table is missing: packets between containers are dropped or get another address'
-    faults.push({ level: 'bad', cause, fix, proof: `there is no table ip ${names[0]} with rules` })
+    faults.push({ level: 'fault', stops: true, cause, fix, proof: `there is no table ip ${names[0]} with rules` })
   }
   return faults
 }
@@ -98,7 +111,8 @@ function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undef
     const rules = ruleset.get('filter')?.chains.get('FORWARD') ?? []
     if (!rules.some((rule) => rule.includes(network) && rule.includes('ACCEPT'))) {
       faults.push({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: 'FORWARD drops by policy, and -iptables-forward-rules=false keeps ours out: containers are not reached',
         fix: `iptables -I FORWARD -s ${network} -j ACCEPT; iptables -I FORWARD -d ${network} -j ACCEPT; or leave that flag out`,
         proof: 'iptables: -P FORWARD DROP',
@@ -115,7 +129,7 @@ function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undef
     const before = blanket === undefined ? rules : rules.slice(0, rules.indexOf(blanket))
     const sure = !before.some(mayAccept)
     faults.push({
-      level: sure ? 'bad' : 'warn',
+      ...(sure ? { level: 'fault', stops: true } : { level: 'warning' }),
       cause: `another table ${sure ? 'drops' : 'may drop'} what is forwarded, containers' packets too: an accept of ours does not beat it`,
       fix,
       proof: blanket === undefined ? `nft chain ${family} ${table} ${name}: policy drop` : showRule(chain, blanket),
@@ -162,7 +176,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
     const failing = daemon.state === 'answers' ? daemon.facts.guardError : undefined
     if (failing === undefined) return { unchecked: firewall.nft.unknown }
     const cause = 'there is no guard: whoever knows the VNI can send into the network'
-    return { faults: [{ level: 'warn', cause, fix: 'apt-get install nftables', proof: failing }] }
+    return { faults: [{ level: 'fault', code: 'guard', cause, fix: 'apt-get install nftables', proof: failing }] }
   }
   const table = guardTable(wish.vni)
   const { sets, chains } = parseNft(firewall.nft.value)
@@ -171,7 +185,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
   if (chain === undefined || !chain.rules.some(drops)) {
     const cause = 'there is no guard: whoever knows the VNI can send into the network'
     return {
-      faults: [{ level: 'warn', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
+      faults: [{ level: 'fault', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
     }
   }
   const known = sets.find((set) => set.table === table && set.name === 'peers4')?.elements ?? new Set()
@@ -179,7 +193,8 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
     ([subnet, { publicAddress }]) => !known.has(publicAddress) && (target === undefined || target.subnet === subnet),
   )
   const faults = shut.map(([subnet, { publicAddress }]): Fault => ({
-    level: 'bad',
+    level: 'fault',
+    stops: true,
     cause: `the guard shuts out peer ${subnet}: nothing of it arrives`,
     fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${publicAddress} }'`,
     proof: `${publicAddress} is not in set peers4 of nft table inet ${table}`,

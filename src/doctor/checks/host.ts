@@ -18,7 +18,11 @@ export const modulesCheck: Check = {
     if (host.vxlan.value) return { seen: 'vxlan' }
     const cause = 'the kernel has no VXLAN: the tunnel device cannot be made'
     const fix = 'modprobe vxlan (on some systems in a package of extra modules), or Backend.Type host-gw'
-    return { faults: [{ level: 'bad', cause, fix, proof: 'asked for a device of kind vxlan it says: not supported' }] }
+    return {
+      faults: [
+        { level: 'fault', stops: true, cause, fix, proof: 'asked for a device of kind vxlan it says: not supported' },
+      ],
+    }
   },
 }
 
@@ -32,14 +36,20 @@ export const forwardCheck: Check = {
     const fix = (name: string): string => `sysctl -w ${name}=1, and the same line in /etc/sysctl.d/`
     if (all === '0') {
       const cause = 'the kernel does not forward: containers reach nobody beyond this host'
-      faults.push({ level: 'bad', cause, fix: fix('net.ipv4.ip_forward'), proof: 'net.ipv4.ip_forward = 0' })
+      faults.push({
+        level: 'fault',
+        stops: true,
+        cause,
+        fix: fix('net.ipv4.ip_forward'),
+        proof: 'net.ipv4.ip_forward = 0',
+      })
     }
     for (const [path, value] of host.sysctls) {
       const device = /conf\/(.+)\/forwarding$/.exec(path)?.[1]
       if (device === undefined || device === 'all' || value !== '0' || all === '0') continue
       const cause = `the kernel does not forward what arrives on ${device}`
       const name = `net.ipv4.conf.${device.replace('.', '/')}.forwarding`
-      faults.push({ level: 'bad', cause, fix: fix(name), proof: `${name} = 0` })
+      faults.push({ level: 'fault', stops: true, cause, fix: fix(name), proof: `${name} = 0` })
     }
     return outcomeOf(faults, 'net.ipv4.ip_forward = 1')
   },
@@ -97,7 +107,8 @@ function reversePathOutcome({ host, target, probes }: Facts, { wanted, configura
 function fault(device: string, way: string): Fault {
   const name = `net.ipv4.conf.${device.replace('.', '/')}.rp_filter`
   return {
-    level: 'bad',
+    level: 'fault',
+    stops: true,
     cause: `the reverse path filter of ${device} drops what peers send`,
     fix: `sysctl -w ${name}=2 net.ipv4.conf.all.rp_filter=2, and the same in /etc/sysctl.d/`,
     proof: `${name} is 1 (or that of all is): ${way}`,
@@ -142,7 +153,7 @@ export const bridgeNetfilterCheck: Check = {
     return {
       faults: [
         {
-          level: 'warn',
+          level: 'warning',
           cause:
             'containers cannot reach ports that containers of this host publish: bridged answers pass the rules by',
           fix: `modprobe br_netfilter; sysctl -w ${name}=1, and both for the next boot (/etc/modules-load.d/, /etc/sysctl.d/)`,

@@ -51,19 +51,21 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
     wanted += difference.wanted
     faults.push(
       ...difference.lacks.map((lack): Fault => ({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: HARM[kind](lack),
         fix: [first, mendCommand(lack)].filter((part) => part !== undefined).join('; by hand: '),
         proof: `wanted ${show(lack.object)}, there is ${lack.found === undefined ? 'none' : show(lack.found)}`,
       })),
       ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: `something that is not ours stands where ${peer ?? 'this host'} needs ${kindName(kind)}: packets go astray`,
         fix: `remove it, if nobody needs it: ${removal(found)}`,
         proof: `${show(found)} in place of ${show(ours)}`,
       })),
       ...difference.left.map((left): Fault => ({
-        level: 'warn',
+        level: 'warning',
         cause: `${kindName(kind)} is left of a host that has gone, or was put there by hand`,
         fix: `${first}; by hand: ${removal(left)}`,
         proof: show(left),

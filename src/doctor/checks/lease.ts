@@ -1,5 +1,6 @@
 // Leases: our own, those that nobody may believe, and hosts that claim one address.
 import { encodeValue } from '../../lease/codec.ts'
+import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../host-plan.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
@@ -28,13 +29,14 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
     const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
     const had = running ?? before
     const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
-    return { faults: [{ level: 'bad', cause, fix, proof }] }
+    return { faults: [{ level: 'fault', stops: true, cause, fix, proof }] }
   }
   const faults: Fault[] = []
   const { ownTtl } = store.content
   if (running !== undefined && running !== own.subnet) {
     faults.push({
-      level: 'bad',
+      level: 'fault',
+      stops: true,
       cause: `the daemon works with ${running}, leased to this host is ${own.subnet}`,
       fix: 'systemctl restart flanneld',
       proof: own.key,
@@ -44,7 +46,8 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
   const wanted = encodeValue(leaseValueOf(inputs))
   if (encodeValue(own.value) !== wanted) {
     faults.push({
-      level: 'bad',
+      level: 'fault',
+      stops: true,
       cause: 'our lease tells peers something else than this host is: what they send does not arrive',
       fix: 'systemctl restart flanneld, which publishes it anew',
       proof: `lease ${encodeValue(own.value)}, this host ${wanted}`,
@@ -65,7 +68,16 @@ function renewalFaults(
   const since = ttl.granted - ttl.remaining
   if (since < UNRENEWED_S) return []
   const cause = `our lease is not being renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
-  return [{ level: 'bad', cause, fix, proof: `last renewed ${duration(since)} ago; every 10 s is usual` }]
+  return [
+    {
+      level: 'fault',
+      stops: true,
+      code: 'lease-not-renewed',
+      cause,
+      fix,
+      proof: `last renewed ${duration(since)} ago; every 10 s is usual`,
+    },
+  ]
 }
 
 export const peerLeasesCheck: Check = {
@@ -79,7 +91,7 @@ export const peerLeasesCheck: Check = {
     if (target !== undefined && target.subnet === undefined) {
       const fix = 'start flanneld on the host that should have it; flanneld peers lists those there are'
       const proof = `none of the other ${counted(peers.size + refused.size, 'lease')} has ${target.text}`
-      return { faults: [{ level: 'bad', cause: `no host has leased ${target.text}`, fix, proof }] }
+      return { faults: [{ level: 'fault', stops: true, cause: `no host has leased ${target.text}`, fix, proof }] }
     }
     const about = [...refused].filter(
       // What we leave behind when we move to another subnet is on its way out.
@@ -88,7 +100,8 @@ export const peerLeasesCheck: Check = {
     )
     const texts = new Map(store.content.leases.map(({ key, text }) => [key, text]))
     const faults = about.map(([key, reason]): Fault => ({
-      level: target === undefined ? 'warn' : 'bad',
+      ...(target === undefined ? { level: refusalLevel(reason) } : { level: 'fault', stops: true }),
+      code: refusalLevel(reason) === 'fault' ? 'lease-refused' : 'leases-refused',
       cause: `a lease is refused (${reason}): nothing is sent to its host`,
       fix: `mend flanneld on that host, or, if it is gone: etcdctl del '${key}'`,
       proof: `${key} ${texts.get(key)?.slice(0, 200) ?? ''}`,
@@ -122,7 +135,7 @@ export const duplicateAddressCheck: Check = {
     const faults = shared.map(([address, leases]): Fault => {
       const others = leases.filter(({ key }) => key !== own?.key)
       return {
-        level: address === ownAddress ? 'bad' : 'warn',
+        ...(address === ownAddress ? { level: 'fault', stops: true } : { level: 'warning' }),
         cause:
           leases.length > 1
             ? `${leases.length} subnets are leased to ${address}: two hosts with one address, or a lease its host left behind`

@@ -20,7 +20,8 @@ export const peersCheck: Check = {
       if (health.cause !== 'host-down' && health.cause !== 'loss') return undefined
       const down = health.cause === 'host-down'
       return {
-        level: down ? 'bad' : 'warn',
+        level: 'fault',
+        ...(down ? { stops: true } : {}),
         cause: down ? `peer ${subnet}: neither its tunnel nor its host answers` : `packets to peer ${subnet} are lost`,
         fix: down
           ? `see whether ${address} is up and reached from here: ping ${address}; ip route get ${address}`
@@ -93,7 +94,8 @@ function blocked(health: PeerHealth, subnet: Prefix, address: string, { port }: 
   const what = WAYS.get(health.cause)
   if (what === undefined) return undefined
   return {
-    level: 'bad',
+    level: 'fault',
+    stops: true,
     cause: `peer ${subnet}: ${what}, though its host is there: UDP ${port} is blocked on the way`,
     fix: `let UDP ${port} pass between this host and ${address}, both ways, in every firewall and security group; there: flanneld doctor`,
     proof: health.note,
@@ -108,7 +110,8 @@ function takenFaults({ host }: Facts, { port, name }: VxlanLink): readonly Fault
   const who = taken.owner
   return [
     {
-      level: 'bad',
+      level: 'fault',
+      stops: true,
       cause: `UDP ${port} is taken by ${who}: ${name} cannot be set up`,
       fix: `stop ${who}, or give the network another port (Backend.Port, for all hosts)`,
       proof: `a socket on port ${port}, inode ${taken.inode}; the same by: ss -ulnp sport = :${port}`,
@@ -129,7 +132,8 @@ function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonl
           continue
         const text = `-t ${table} -D ${chain} ${rule}`
         faults.push({
-          level: 'bad',
+          level: 'fault',
+          stops: true,
           cause,
           fix: `iptables ${text}`,
           proof: `iptables -t ${table}: -A ${chain} ${rule}`,
@@ -141,14 +145,14 @@ function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonl
   for (const chain of chains.filter(({ table }) => !/^(flannel-.*|filter|nat|raw|mangle|security)$/.test(table))) {
     for (const rule of chain.rules.filter((one) => drops(one) && matchesPort(one, port))) {
       const fix = `nft delete rule ${chain.family} ${chain.table} ${chain.name} handle ${rule.handle}`
-      faults.push({ level: 'bad', cause, fix, proof: showRule(chain, rule) })
+      faults.push({ level: 'fault', stops: true, cause, fix, proof: showRule(chain, rule) })
     }
     // By policy; rules that may let it in after all are given the benefit of the doubt when somebody does answer.
     if (chain.hook !== 'input' || chain.policy !== 'drop') continue
     if (chain.rules.some((rule) => mayAccept(rule) && matchesPort(rule, port)) || somebodyAnswers(probes)) continue
     const { family, table, name } = chain
     faults.push({
-      level: 'warn',
+      level: 'warning',
       cause: `a firewall of this host drops by policy, and no rule lets UDP ${port} in`,
       fix: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept, and the same in the file it comes from`,
       proof: `nft chain ${family} ${table} ${name}: policy drop`,
@@ -162,7 +166,7 @@ function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonl
     !(input.chains.get('INPUT') ?? []).some(opens)
   ) {
     faults.push({
-      level: 'warn',
+      level: 'warning',
       cause: `INPUT drops by policy, and no rule lets UDP ${port} in`,
       fix: `iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
       proof: 'iptables: -P INPUT DROP',
@@ -185,7 +189,8 @@ export const pathMtuCheck: Check = {
       const fits = health.pathMtu === undefined ? '' : `, ${health.pathMtu} bytes pass`
       const advice = health.pathMtu === undefined ? '' : smaller(facts.plan, health.pathMtu)
       return {
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: `large packets to peer ${subnet} are lost, small ones pass: the way to ${address} carries less than we send${fits}`,
         fix: `raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets${advice}, then restart dockerd`,
         proof: health.note,
@@ -215,7 +220,8 @@ export const checksumCheck: Check = {
       if (offloaded) good++
       if (offloaded || !ready) continue
       faults.push({
-        level: 'bad',
+        level: 'fault',
+        stops: true,
         cause: `packets to peer ${subnet} arrive with wrong sums: TCP and UDP fail, ping works. Checksum offload and a NAT or a network card on the way do not go together`,
         fix: `ethtool -K ${link.name} tx-checksum-ip-generic off`,
         proof: `of two datagrams the peer answered that with a ready sum, not that with the sum left to the device (tx-checksum-ip-generic: ${features})`,

@@ -1,0 +1,150 @@
+// Notes and warnings are told and leave the verdict as it is; only a fault changes it.
+import test from 'ava'
+import { BACKENDS } from '../../backends/index.ts'
+import { Conditions } from '../../src/conditions.ts'
+import { tellRefused, tellRemarks, tellTaken } from '../../src/config-remarks.ts'
+import { readConfiguration } from '../../src/configuration.ts'
+import { CHECKS } from '../../src/doctor/checks.ts'
+import type { Facts } from '../../src/doctor/facts.ts'
+import type { Fault } from '../../src/doctor/finding.ts'
+import { type DoctorReport, judge, render } from '../../src/doctor/report.ts'
+import { withFindings } from '../../src/doctor/status-reasons.ts'
+import { LeaseCensus, REASONS } from '../../src/lease/census.ts'
+import { refusalLevel } from '../../src/lease/refusal-level.ts'
+import { isTrouble } from '../../src/peer-view.ts'
+import { RefusedLeases } from '../../src/refused-leases.ts'
+import { type Status } from '../../src/status.ts'
+import { type Verdict, verdictOf } from '../../src/verdict.ts'
+import { OWN, PEER, answering, faults, lease, patient } from '../fake/patient.ts'
+import { NOW, peerWith, statusWith } from '../fake/status.ts'
+import { linesTo } from '../lab/claims.ts'
+
+/** Configs that are good, with what is to be said of each, and its level. */
+const REMARKED: readonly (readonly [string, Fault['level'], RegExp])[] = [
+  ['{"Network":"10.2.0.0/16"}', 'note', /Backend: not given, taking vxlan/],
+  ['{"Network":"10.2.3.4/16","Backend":{"Type":"vxlan"}}', 'note', /host bits are set/],
+  ['{"Network":"10.2.0.0/16","IPv6Network":"fd00::/48","Backend":{"Type":"vxlan"}}', 'note', /no effect/],
+  ['{"Network":"10.2.0.0/16","Colour":1,"Backend":{"Type":"vxlan"}}', 'warning', /Colour: unknown key/],
+  ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","prot":1}}', 'warning', /prot: unknown key/],
+  ['{"Network":"10.2.0.0/16","network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', 'warning', /the last one counts/],
+]
+
+/** A host in health whose stored config is this one; its daemon runs under it. */
+function withConfig(config: string): Facts {
+  const facts = patient()
+  const content = facts.store.content && { ...facts.store.content, config }
+  const daemon = answering(facts)
+  if (daemon.state !== 'answers') throw new Error('it answers')
+  const running = daemon.facts.running && { ...daemon.facts.running, config }
+  return { ...facts, store: { ...facts.store, content }, daemon: { ...daemon, facts: { ...daemon.facts, running } } }
+}
+
+for (const [config, level, text] of REMARKED) {
+  test(`${config}: a ${level}, and the host is whole for doctor and status`, (t) => {
+    const facts = withConfig(config)
+    t.deepEqual(
+      faults('config', facts).map((fault) => fault.level),
+      [level],
+    )
+    const report = judge(CHECKS, facts)
+    t.deepEqual([report.verdict, report.code], ['whole', 0], render(report, false))
+    t.regex(render(report, false), new RegExp(`^${level.toUpperCase()} {2}config: .*${text.source}`, 'm'))
+
+    // The daemon tells it by itself, once; doctor does not tell it again.
+    const conditions = new Conditions()
+    const lines: string[] = []
+    const read = readConfiguration(config, BACKENDS)
+    for (let i = 0; i < 3; i++) tellRemarks(read, linesTo(lines), conditions)
+    t.is(lines.length, 1)
+    const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
+    t.deepEqual([verdict.word, verdict.code, verdict.reasons], ['whole', 0, []])
+    t.deepEqual(verdict.remarks.map(({ level: of }) => of), [level]) // prettier-ignore
+    t.regex(verdict.remarks[0]?.text ?? '', text)
+    tellRemarks(readConfiguration('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', BACKENDS), linesTo(lines), conditions) // prettier-ignore
+    t.deepEqual(conditions.all, [])
+  })
+}
+
+test('a config that is refused is a fault until it is taken back, told once by status', (t) => {
+  const conditions = new Conditions()
+  tellRefused('network config: SubnetLen: 40: bad', linesTo([]), conditions)
+  const verdict = verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW)
+  t.deepEqual([verdict.word, verdict.reasons[0]?.code], ['degraded', 'config-refused'])
+  const report = judge(CHECKS, withConfig('{"Network":"10.2.0.0/16","SubnetLen":40}'))
+  t.is(report.verdict, 'broken')
+  tellTaken(conditions)
+  t.is(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW).word, 'whole')
+})
+
+test('a lease that is refused: a fault where it contests what is ours or a peer’s, else a warning', (t) => {
+  const grave = REASONS.filter((reason) => refusalLevel(reason) === 'fault')
+  t.deepEqual([...grave].toSorted(), ['bug', 'duplicate-mac', 'own-subnet', 'public-ip-ours'])
+  t.is(refusalLevel('shut-out'), 'note')
+  t.is(refusalLevel('a-word-of-a-backend'), 'warning')
+  for (const level of ['note', 'warning'] as const) t.false(isTrouble({ state: 'refused', level }))
+  t.true(isTrouble({ state: 'refused', level: 'fault' }))
+})
+
+test('broken leases of others: a standing warning for doctor and status, gone with them', (t) => {
+  const leases = [
+    lease(OWN, '192.168.19.121', 'own'),
+    lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as never),
+    lease('10.2.77.0/24', 'nonsense'),
+  ]
+  const facts = patient({ leases })
+  const report = judge(CHECKS, { ...facts, daemon: answering(facts) })
+  t.deepEqual([report.verdict, report.code], ['whole', 0], render(report, false))
+
+  const conditions = new Conditions()
+  const census = new LeaseCensus()
+  const refused = new Map(['1', '2', '3', '4'].map((n) => [`/n/subnets/10.2.7${n}.0-24`, 'json']))
+  const look = (): void => {
+    const told = { changes: [], refused: [] }
+    census.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)
+    new RefusedLeases(census, conditions).look(refused.size)
+  }
+  look()
+  const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
+  t.deepEqual([verdict.word, verdict.reasons], ['whole', []])
+  t.deepEqual(
+    verdict.remarks.map(({ code, text }) => [code, text]),
+    [
+      [
+        'leases-refused',
+        '4 leases refused, nothing is sent there: 10.2.71.0-24 (json), 10.2.72.0-24 (json), 10.2.73.0-24 (json) and 1 more',
+      ],
+    ],
+  )
+  refused.clear()
+  census.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, { changes: [], refused: [] }) // prettier-ignore
+  new RefusedLeases(census, conditions).look(1)
+  t.deepEqual(conditions.all, [])
+})
+
+/** A report of one check that found these. */
+function found(name: string, ...list: readonly Partial<Fault>[]): DoctorReport {
+  const all = list.map((fault) => ({ level: 'fault' as const, cause: 'so', fix: '', proof: '', ...fault }))
+  return { verdict: 'whole', code: 0, peer: null, checks: [{ name, about: '', level: 'note', note: '', faults: all }] }
+}
+
+test('what doctor found: faults make the word worse by whether traffic stops, the rest is beside it', (t) => {
+  const whole = verdictOf(statusWith(), undefined, NOW)
+  const word = (...list: readonly Partial<Fault>[]): Verdict['word'] =>
+    withFindings(whole, found('clock', ...list)).word
+  t.is(word({ level: 'note' }, { level: 'warning' }), 'whole')
+  t.is(word({ level: 'warning' }, { level: 'fault' }), 'degraded')
+  t.is(word({ level: 'fault' }, { level: 'fault', stops: true }), 'broken')
+  t.is(withFindings(whole, found('clock', { level: 'note' })).remarks[0]?.code, 'clock')
+  t.is(withFindings(whole, found('peers', { level: 'fault' })).word, 'whole', 'the daemon tells of peers by itself')
+})
+
+test('what the daemon told already is recognised by its code, whatever the words', (t) => {
+  const status: Partial<Status> = {
+    troubled: [peerWith(9, { state: 'refused', level: 'fault', publicAddress: null, note: 'x' })],
+    peers: { ...statusWith().peers, refused: 1, inTrouble: 1 },
+  }
+  const verdict = verdictOf(statusWith(status), undefined, NOW)
+  t.is(withFindings(verdict, found('peer-leases', { code: 'lease-refused' })).reasons.length, 1)
+  t.is(withFindings(verdict, found('peer-leases', { code: 'other' })).reasons.length, 2)
+  t.is(withFindings(verdict, found('peer-leases', {})).reasons.length, 2)
+})
