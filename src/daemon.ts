@@ -29,6 +29,7 @@ import { controlRoutes, firstSight, healthPortRoutes, startProber } from './oper
 import { Overlay } from './overlay.ts'
 import { Readiness, becauseOf } from './readiness.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
+import { RefusedLeases } from './refused-leases.ts'
 import { tellFights } from './repair-fight.ts'
 import { tellSystemd } from './sd-notify.ts'
 import { awaitConfiguration, findDevices, findHost, findLeasedHost, patiently } from './startup.ts'
@@ -182,6 +183,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   Object.assign(sight, { keeper, overlay, guard, firewall })
   startProber(sight, overlay, log, signal)
   await overlay.update({})
+  const refused = new RefusedLeases(sight.census, sight.conditions)
   await follow({
     store,
     listing,
@@ -191,7 +193,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     reconciler,
     readiness,
     keeper,
-    census: { take: sight.supervisor.part('census').guard((...step) => sight.census.take(...step)) },
+    census: { take: sight.supervisor.part('census').guard((...step) => refused.take(...step)) },
     conditions: sight.conditions,
     events,
     obstacleTo: (next) =>

@@ -22,7 +22,6 @@ import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from './portions.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
-import { RefusedLeases } from './refused-leases.ts'
 import { ShutOuts } from './shut-outs.ts'
 import { leasesIn, leasesOf } from './step-entries.ts'
 
@@ -62,7 +61,6 @@ class Follower {
   readonly #news: PeerNews
   readonly #table: PeerTable
   readonly #shutOuts: ShutOuts
-  readonly #refused: RefusedLeases
   readonly #hold: Hold
   readonly #departures: Departures
   readonly #liveness: Liveness
@@ -79,7 +77,6 @@ class Follower {
     this.#parts = parts
     this.#log = parts.log.part('etcd')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
-    this.#refused = new RefusedLeases(parts.census, parts.conditions)
     this.#hold = new Hold(this.#log, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
     this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
@@ -157,7 +154,6 @@ class Follower {
     this.#news.say(told, this.#complete ? 'later' : 'first')
     this.#liveness.watch(this.#table.rivals)
     census.take(options.etcdPrefix, step, this.#table, told)
-    this.#refused.look(told.refused.length)
     if (this.#complete) overlay.peersChanged(this.#table.peers, told.changes)
   }
 

@@ -19,8 +19,10 @@ export class RefusedLeases {
     this.#conditions = conditions
   }
 
-  /** Looks again after a step in which so many leases were newly refused. */
-  look(newly: number): void {
+  /** Has the census take a step, and looks again where it changed what is refused. */
+  take(...step: Parameters<LeaseCensus['take']>): void {
+    this.#census.take(...step)
+    const newly = step[3].refused.length
     const { size } = this.#census.refused
     if (newly === 0 && size === this.#known) return
     this.#known = size

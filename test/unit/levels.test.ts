@@ -98,10 +98,10 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   const conditions = new Conditions()
   const census = new LeaseCensus()
   const refused = new Map(['1', '2', '3', '4'].map((n) => [`/n/subnets/10.2.7${n}.0-24`, 'json']))
+  const standing = new RefusedLeases(census, conditions)
   const look = (): void => {
     const told = { changes: [], refused: [] }
-    census.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)
-    new RefusedLeases(census, conditions).look(refused.size)
+    standing.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)
   }
   look()
   const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
@@ -116,8 +116,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
     ],
   )
   refused.clear()
-  census.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, { changes: [], refused: [] }) // prettier-ignore
-  new RefusedLeases(census, conditions).look(1)
+  look()
   t.deepEqual(conditions.all, [])
 })
 
