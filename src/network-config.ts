@@ -44,11 +44,16 @@ export interface ConfigRemark {
 }
 
 const KEYS = Object.keys(TOP_KEYS)
+/** A shell, a YAML file or an env file left its quotes in the text. */
+const IN_QUOTES = 'the whole text is in quotes: take them off'
 
 /** Reads the text of the config key. Throws ConfigError. */
 export function parseNetworkConfig(text: string): ParsedNetworkConfig {
   const raw = parseJson(text)
-  if (!isObject(raw)) throw new ConfigError('(whole)', raw, 'must be an object, such as {"Network": "10.2.0.0/16"}')
+  if (!isObject(raw)) {
+    const quoted = typeof raw === 'string' && raw.trimStart().startsWith('{') ? `: ${IN_QUOTES}` : ''
+    throw new ConfigError('(whole)', raw, `must be an object, such as {"Network": "10.2.0.0/16"}${quoted}`)
+  }
   const section = createSection(raw, '', KEYS)
   const remarks = [...keyWarnings(raw, '', KEYS)]
   const note = (text: string): void => void remarks.push({ level: 'note', text })
@@ -96,7 +101,7 @@ function parseJson(text: string): unknown {
   } catch {
     const fault = findJsonFault(text)
     const where = fault === undefined ? '(whole)' : `line ${fault.line}, column ${fault.column}`
-    const odd = oddFirst(fault?.found ?? '')
+    const odd = /^\s*['`]\s*\{[^]*['`]\s*$/.test(text) ? `: ${IN_QUOTES}` : oddFirst(fault?.found ?? '')
     const rule = `must be JSON${fault === undefined ? '' : `: expected ${fault.expected}`}${odd}`
     throw new ConfigError(where, fault?.found ?? text, fault?.found === '' ? `${rule}, but the text ends` : rule)
   }
@@ -106,7 +111,8 @@ function parseJson(text: string): unknown {
 function oddFirst(text: string): string {
   const first = text.slice(0, 1)
   const odd = invisibleIn(first)?.replace(' at position 1', '') ?? typesetIn(first)
-  return odd === undefined ? '' : `: ${odd}`
+  if (odd !== undefined) return `: ${odd}`
+  return first === "'" ? `: JSON has double quotes, " and no '` : ''
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -1,6 +1,6 @@
 // Which subnets hosts may lease, per family: network, subnet length, first and last subnet, with Go's defaults and rules.
 // Invariant: subnetMin <= subnetMax, both first addresses of subnets inside the network, which holds four or more.
-import type { Section } from './section.ts'
+import { type Section, quotedNumber } from './section.ts'
 import { type Address, type Family, bigintOf, familyOf, fromBigint, parseAddress } from '../ip/address.ts'
 import {
   type Prefix,
@@ -102,7 +102,7 @@ function parseLength(section: Section, family: Family, network: Prefix): number 
   if (value === undefined || value === 0) return Math.max(USUAL_LENGTH[family], shortest)
   if (typeof value === 'number' && Number.isInteger(value) && value >= shortest && value <= longest) return value
   const why = `${network} has to hold four subnets, and a subnet four addresses`
-  throw section.error(key, `must be an integer from ${shortest} to ${longest}: ${why}`)
+  throw section.error(key, `must be an integer from ${shortest} to ${longest}${quotedNumber(value)}: ${why}`)
 }
 
 /** SubnetMin or SubnetMax; undefined when not given (the zero address is Go's "not given"). */

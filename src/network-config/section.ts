@@ -37,13 +37,13 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
       const value = find(key)
       if (value === undefined) return fallback
       if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-      throw error(key, `must be an integer from ${min} to ${max}`)
+      throw error(key, `must be an integer from ${min} to ${max}${quotedNumber(value)}`)
     },
     boolean(key, fallback) {
       const value = find(key)
       if (value === undefined) return fallback
       if (typeof value === 'boolean') return value
-      throw error(key, 'must be true or false')
+      throw error(key, `must be true or false${value === 'true' || value === 'false' ? ', without quotes' : ''}`)
     },
     text(key) {
       const value = find(key)
@@ -51,9 +51,16 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
       if (typeof value !== 'string') throw error(key, 'must be a text in double quotes')
       const odd = invisibleIn(value)
       if (odd !== undefined) throw error(key, `has ${odd}: take it out`)
+      if (value !== value.trim())
+        throw error(key, `has a space at its ${value.startsWith(' ') ? 'beginning' : 'end'}: take it out`)
       return value
     },
   }
+}
+
+/** What to add to a rule for numbers when the value is one in quotes. */
+export function quotedNumber(value: unknown): string {
+  return typeof value === 'string' && /^\s*-?\d+\s*$/.test(value) ? ', without quotes' : ''
 }
 
 /** A line for each key nobody reads, with the nearest known one, and for each key given twice. */

@@ -164,6 +164,37 @@ for (const [what, text, line] of [
     '{"Network":"10.2.0.0/16\u200b"}',
     /^network config: Network: .*has an invisible character at position 12: U\+200B/,
   ],
+  [
+    'a whole text in the quotes of a shell',
+    `'{"Network":"10.2.0.0/16"}'\n`,
+    /: the whole text is in quotes: take them off$/,
+  ],
+  [
+    'a whole text in quotes',
+    JSON.stringify('{"Network":"10.2.0.0/16"}'),
+    /: the whole text is in quotes: take them off$/,
+  ],
+  [
+    'a quote that JSON has not',
+    `{'Network':"10.2.0.0/16"}`,
+    /: expected a key in double quotes: JSON has double quotes/,
+  ],
+  ['a space before a network', '{"Network":" 10.2.0.0/16"}', /Network: .*: has a space at its beginning: take it out$/],
+  [
+    'a space behind a type',
+    '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan "}}',
+    /Backend\.Type: .*has a space at its end/,
+  ],
+  [
+    'a number in quotes',
+    '{"Network":"10.2.0.0/16","SubnetLen":"24"}',
+    /SubnetLen: "24": must be an integer from 18 to 30, without quotes: /,
+  ],
+  [
+    'a boolean in quotes',
+    '{"Network":"10.2.0.0/16","EnableNFTables":"true"}',
+    /EnableNFTables: "true": must be true or false, without quotes$/,
+  ],
 ] as const) {
   test(`${what} is named`, (t) => {
     t.regex(refusal(text).message, line)
