@@ -66,7 +66,7 @@ for (const [what, spoil, file, mend, ...named] of [
       t.regex(await host.run('ip addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
       await host.run(mend)
       await ready(host, daemon, file)
-      await becomes(host, 200, /^ready$/)
+      await becomes(host, 200, /^flanneld is ready$/)
       t.is(errors(daemon).length, 1, daemon.output())
       t.is((await daemon.stop()).code, 0)
     },
@@ -95,7 +95,7 @@ test.serial('a kernel without vxlan: named, with what to load; the module loaded
   await t.throwsAsync(host.run('cat /run/flannel/subnet.env'))
   await host.run('touch /run/vxlan.ko')
   await ready(host, daemon)
-  await becomes(host, 200, /^ready$/)
+  await becomes(host, 200, /^flanneld is ready$/)
   t.is(errors(daemon).length, 1, daemon.output())
 })
 
@@ -132,7 +132,7 @@ for (const variant of ['nft', 'legacy'] as const) {
       )
       const [a, b] = await Promise.all(
         [host, other].map(async (it, i) => {
-          await becomes(it, 200, /^ready$/)
+          await becomes(it, 200, /^flanneld is ready$/)
           const ruled = async (): Promise<boolean> => (await it.run('iptables -S')).includes('FLANNEL-FWD')
           await waitFor('rules', ruled).catch((error: unknown) => {
             throw new Error(`${String(error)}\n${daemons[i]?.daemon.output() ?? ''}`)
