@@ -50,6 +50,8 @@ export interface Self<Config> {
 export interface Peer<Data = unknown> {
   readonly subnet: Prefix
   readonly publicAddress: Address
+  /** What its outer packets come from besides, say where a host has several addresses. */
+  readonly sourceAddress?: Address | undefined
   /** `BackendType` of its lease: how it wants to receive. */
   readonly type: string
   readonly data: Data

@@ -9,6 +9,7 @@ import type { Mac } from './ip/mac.ts'
 import type { Prefix } from './ip/prefix.ts'
 import type { LeaseValue } from './lease/lease.ts'
 import type { Options } from './options/type.ts'
+import { sendersOf } from './peer-senders.ts'
 import { type Configured, type Intent, hostObjects } from './reconcile/intent.ts'
 import type { SubnetEnv } from './subnet-env.ts'
 
@@ -67,6 +68,7 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
     backendData: backend.leaseData(ownSelf(inputs)),
     backendV6Data: undefined,
     hostId,
+    sourceAddress: external.address === external.publicAddress ? undefined : external.address,
   }
 }
 
@@ -117,6 +119,7 @@ export function guardOf(inputs: Inputs, peers: Iterable<Peer> = []): GuardWish |
     device: link.name,
     network: configuration.range.network,
     own: [...new Set([external.address, external.publicAddress])],
-    peers: [...peers].map((peer) => peer.publicAddress),
+    allowed: inputs.options.vxlanGuardAllow,
+    peers: [...peers].flatMap(sendersOf),
   }
 }

@@ -15,6 +15,7 @@ import type { LeaseValue } from './lease/lease.ts'
 import type { PeerChange } from './lease/peers.ts'
 import { LateDoors } from './late-doors.ts'
 import type { Log } from './log.ts'
+import { countSenders } from './peer-senders.ts'
 import type { Readiness } from './readiness.ts'
 import { type Configured, type Intent, wantedMacs } from './reconcile/intent.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
@@ -113,10 +114,7 @@ export class Overlay {
   /** What peersChanged begins with: a first listing is counted in portions, then taken over without changes. */
   countPeers(changes: readonly PeerChange[]): void {
     this.#inUse.change(changes)
-    for (const { before, after } of changes) {
-      if (before !== undefined) this.#guarding.senders.remove(before.publicAddress)
-      if (after !== undefined) this.#guarding.senders.add(after.publicAddress)
-    }
+    countSenders(this.#guarding.senders, changes)
   }
 
   /** All peers by subnet, as they are at this moment. */

@@ -1,6 +1,6 @@
 // A status in lines for people: labelled facts, verdict first, relative times. Pure.
 import { span } from './span.ts'
-import type { FirewallState, Status } from './status.ts'
+import type { FirewallState, GuardState, Status } from './status.ts'
 import { type Verdict, counted } from './verdict.ts'
 
 /** A labelled line. */
@@ -92,7 +92,7 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
       : guard.error !== null
         ? ['guard ✗ missing']
         : [
-            `guard: ${guard.port} from ${counted(guard.peers, 'peer')}, ${guard.unknownSenders === null ? 'dropped packets not known' : `${counted(guard.unknownSenders, 'packet')} of unknown senders`}`,
+            `guard: ${guard.port} from ${counted(guard.peers, 'peer')}, ${guard.unknownSenders === null ? 'dropped packets not known' : `${counted(guard.unknownSenders, 'packet')} of unknown senders${namesOf(guard.strangers)}`}`,
           ]
   const by = backend === null ? [] : [`by ${backend}`]
   return [
@@ -102,6 +102,15 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
     ...guarded,
     ...by,
   ].join(' · ')
+}
+
+/** So many are named in a line. */
+const NAMED = 3
+
+function namesOf(strangers: GuardState['strangers']): string {
+  const names = strangers.slice(0, NAMED).map(({ address }) => address)
+  const more = strangers.length - names.length
+  return names.length === 0 ? '' : ` (${names.join(', ')}${more > 0 ? ` and ${more} more` : ''})`
 }
 
 /** Two halves of a line, the right one under those of other lines where there is room. */

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import type { Condition } from './conditions.ts'
 import { countersOf } from './device-counters.ts'
+import type { Stranger } from './firewall/guard.ts'
 import { guardOf, intentOf, ownSelf } from './host-plan.ts'
 import { show } from './kernel/show.ts'
 import type { Kind } from './kernel/state.ts'
@@ -106,6 +107,8 @@ export interface GuardState {
   readonly peers: number
   /** Packets of hosts that are no peers, dropped; null when nft does not tell. */
   readonly unknownSenders: number | null
+  /** Who sent them, of late: the most packets first. */
+  readonly strangers: readonly Stranger[]
   readonly error: string | null
 }
 
@@ -232,8 +235,9 @@ async function firewallOf(
         ? null
         : {
             port: wanted.port,
-            peers: [...wanted.peers].length,
+            peers: peers.size,
             unknownSenders: dropped === undefined ? null : Number(dropped),
+            strangers: dropped ? ((await guard?.strangers()) ?? []).slice(0, TROUBLED) : [],
             error: guard?.error() ?? null,
           },
   }

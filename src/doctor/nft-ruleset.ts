@@ -22,6 +22,8 @@ export interface NftSet {
   readonly table: string
   readonly name: string
   readonly elements: ReadonlySet<string>
+  /** Packets of elements that count them. */
+  readonly packets: ReadonlyMap<string, number>
 }
 
 /** All of it. */
@@ -57,6 +59,15 @@ export function parseNft(text: string): NftRuleset {
       ...{ family: word(set['family']), table: word(set['table']), name: word(set['name']) },
       elements: new Set(
         Array.isArray(set['elem']) ? set['elem'].filter((one: unknown) => typeof one === 'string') : [],
+      ),
+      packets: new Map(
+        list(set['elem']).flatMap((one) => {
+          const element = fieldsOf(one['elem'])
+          const counter = fieldsOf(element?.['counter'])
+          return element === undefined || counter === undefined
+            ? []
+            : [[word(element['val']), Number(counter['packets'])]]
+        }),
       ),
     })),
   }

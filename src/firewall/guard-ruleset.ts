@@ -1,8 +1,8 @@
 // The nftables table that lets only peers send to our VXLAN port, and nobody but this host to theirs, as text for
 // `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
-import { type Address, familyOf } from '../ip/address.ts'
-import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import { type Address, type Family, familyOf } from '../ip/address.ts'
+import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
 import type { ElementChange } from './elements.ts'
 
 /** What a guard guards. */
@@ -18,6 +18,8 @@ export interface GuardedPort {
   readonly network: Prefix
   /** Addresses that peers know this host by: nobody else's datagrams leave by them. */
   readonly own: readonly Address[]
+  /** Further senders, by option. */
+  readonly allowed: readonly Prefix[]
 }
 
 /** Elements of one nft line: long lines cost memory in nft's parser, many lines cost time. */
@@ -25,6 +27,22 @@ const ELEMENTS_PER_LINE = 2000
 
 /** How the names of guards begin. */
 export const GUARD_PREFIX = 'flannel-guard-'
+
+/** A VXLAN port and its VNI. */
+type Port = Pick<GuardedPort, 'port' | 'vni'>
+
+const FAMILIES = [
+  { set: 4, ip: 'ip', type: 'ipv4_addr' },
+  { set: 6, ip: 'ip6', type: 'ipv6_addr' },
+] as const
+
+/** Senders of dropped packets: so many at a time, forged ones among them, for an hour after the last packet. */
+const STRANGERS = (type: string): string => `{ type ${type}; size 64; flags dynamic,timeout; timeout 1h; }`
+
+/** The set that keeps them. */
+export function strangersSet(family: Family): string {
+  return `strangers${family}`
+}
 
 /** The name of our table, in family inet. */
 export function guardTable(vni: number): string {
@@ -47,32 +65,38 @@ export function guardTable(vni: number): string {
  *   sends from none. The incoming device is known there from Linux 5.7 on.
  */
 export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): string {
-  const { port, vni, device, network, own } = guarded
+  const { port, vni, device, network, own, allowed } = guarded
   const table = `inet ${guardTable(vni)}`
   const ip = prefixFamily(network) === 4 ? 'ip' : 'ip6'
   const chain = (name: string, priority: number): readonly string[] => [
     `add chain ${table} ${name} { type filter hook ${name} priority ${priority}; policy accept; }`,
     `flush chain ${table} ${name}`,
   ]
-  const rule = (name: string, match: string, counter: string, to = { port, vni }): string =>
-    `add rule ${table} ${name} udp dport ${to.port} @th,96,24 ${to.vni} ${match} counter name ${counter} drop`
+  const add = (name: string, match: string, to: Port = { port, vni }): string =>
+    `add rule ${table} ${name} udp dport ${to.port} @th,96,24 ${to.vni} ${match}`
+  const rule = (name: string, match: string, counter: string, to?: Port): string =>
+    add(name, `${match} counter name ${counter} drop`, to)
+  const incoming = (to: Port): readonly string[] => [
+    ...allowed.map((prefix) => add('input', `${ipOf(addressOf(prefix))} saddr ${prefix} accept`, to)),
+    // By a rule of its own: a full set ends the rule it is in.
+    ...FAMILIES.map(({ set, ip: of }) =>
+      add('input', `${of} saddr != @peers${set} update @${strangersSet(set)} { ${of} saddr counter }`, to),
+    ),
+    ...FAMILIES.map(({ set, ip: of }) => rule('input', `${of} saddr != @peers${set}`, 'dropped', to)),
+  ]
   return [
     `add table ${table}`,
     `add counter ${table} dropped`,
     `add counter ${table} forwarded`,
     `add set ${table} peers4 { type ipv4_addr; }`,
     `add set ${table} peers6 { type ipv6_addr; }`,
+    ...FAMILIES.map(({ set, type }) => `add set ${table} ${strangersSet(set)} ${STRANGERS(type)}`),
     ...chain('input', -300),
     ...chain('forward', -300),
     ...chain('postrouting', 200),
     `flush set ${table} peers4`,
     `flush set ${table} peers6`,
-    rule('input', 'ip saddr != @peers4', 'dropped'),
-    rule('input', 'ip6 saddr != @peers6', 'dropped'),
-    ...(guarded.leaving ?? []).flatMap((left) => [
-      rule('input', 'ip saddr != @peers4', 'dropped', left),
-      rule('input', 'ip6 saddr != @peers6', 'dropped', left),
-    ]),
+    ...[{ port, vni }, ...(guarded.leaving ?? [])].flatMap(incoming),
     rule('forward', `${ip} saddr ${network} ${ip} daddr != ${network}`, 'forwarded'),
     rule('forward', 'ip saddr @peers4 fib saddr . iif oif 0', 'forwarded'),
     rule('forward', 'ip6 saddr @peers6 fib saddr . iif oif 0', 'forwarded'),
@@ -84,10 +108,13 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
   ].join('\n')
 }
 
-/** The same for a kernel whose nftables asks no routes (nft_fib): a peer's address is believed wherever it comes from. */
-export function withoutRoutes(text: string): string {
+/**
+ * The same for a kernel whose nftables asks no routes (nft_fib) or fills no sets by itself: a peer's address is believed
+ * wherever it comes from, and whose packets were dropped is not known.
+ */
+export function plainGuard(text: string): string {
   const lines = text.split('\n')
-  return lines.filter((line) => !line.includes(' fib ')).join('\n')
+  return lines.filter((line) => !/ fib | strangers|@strangers/.test(line)).join('\n')
 }
 
 function ipOf(address: Address): 'ip' | 'ip6' {

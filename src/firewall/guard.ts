@@ -2,7 +2,7 @@
 // public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
 // that did not start here.
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
-import type { Address } from '../ip/address.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
 import type { Log } from '../log.ts'
 import { MOST_ELEMENTS } from './elements.ts'
 import {
@@ -10,8 +10,9 @@ import {
   type GuardedPort,
   changePeers,
   guardTable,
+  plainGuard,
   replaceGuard,
-  withoutRoutes,
+  strangersSet,
 } from './guard-ruleset.ts'
 import { listTables, removeTables } from './nft-tables.ts'
 import { type TableKind, keepTable } from './owned-table.ts'
@@ -45,6 +46,8 @@ export interface Guard {
   settled(): Promise<void>
   /** Packets of unknown senders dropped since the table was made; 0 without a guard; undefined when nft does not tell. Never rejects. */
   dropped(): Promise<bigint | undefined>
+  /** Whose packets were dropped of late, most first; none that is a peer by now. Empty when nft does not tell. */
+  strangers(): Promise<readonly Stranger[]>
   /** Why there is no guard although one is wanted. */
   error(): string | undefined
   readonly syncs: Syncs
@@ -56,6 +59,13 @@ export interface Guard {
 
 /** Status, page and metrics wait so long at most for the counter. Milliseconds. */
 const COUNT_MS = 2000
+
+/** A sender that is no peer. */
+export interface Stranger {
+  readonly address: Address
+  /** How many packets of its were dropped, since an hour without any. */
+  readonly packets: number
+}
 
 interface Wanted extends GuardedPort {
   readonly senders: Senders
@@ -76,13 +86,21 @@ const KIND: TableKind<Wanted> = {
     const { added, removed } = senders.take()
     return changePeers(added, removed)
   },
-  lesser: withoutRoutes,
+  lesser: plainGuard,
+}
+
+/** The elements of the sets as nft lists them: "192.168.19.123 expires 59m counter packets 3 bytes 350". */
+function parseStrangers(text: string): readonly Stranger[] {
+  const found = Array.from(text.matchAll(/([\da-f.:]+) [^,{}]*?packets (\d+)/g), ([, address = '', packets]) => {
+    const parsed = parseAddress(address)
+    return parsed === undefined ? [] : [{ address: parsed, packets: Number(packets) }]
+  })
+  return found.flat().toSorted((a, b) => b.packets - a.packets)
 }
 
 function sameRules(a: GuardedPort, b: GuardedPort): boolean {
-  const leaving = ({ leaving: left = [] }: GuardedPort): string => JSON.stringify(left)
-  if (leaving(a) !== leaving(b)) return false
-  return a.port === b.port && a.device === b.device && a.network === b.network && a.own.join() === b.own.join()
+  const lists = ({ own, allowed, leaving = [] }: GuardedPort): string => JSON.stringify([own, allowed, leaving])
+  return a.port === b.port && a.device === b.device && a.network === b.network && lists(a) === lists(b)
 }
 
 /** A guard that does nothing until want is called. */
@@ -93,8 +111,10 @@ export function createGuard(options: GuardOptions): Guard {
   const syncs = countSyncs()
   const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
   const senders = new Senders()
+  let followed = senders
   let vni: number | undefined
   /** However many ask, one nft is started at a time: it may hang. */
+  let listing: Promise<readonly Stranger[]> | undefined
   let counting: Promise<bigint | undefined> | undefined
 
   async function count(of: number): Promise<bigint | undefined> {
@@ -109,9 +129,24 @@ export function createGuard(options: GuardOptions): Guard {
     }
   }
 
+  async function listStrangers(of: number): Promise<readonly Stranger[]> {
+    try {
+      // Two sets in one call nft 1.0 takes for none.
+      let text = ''
+      for (const family of [4, 6] as const) {
+        const args = ['list', 'set', 'inet', guardTable(of), strangersSet(family)]
+        text += (await run(runner, 'nft', args, '', COUNT_MS)).stdout
+      }
+      return parseStrangers(text).filter(({ address }) => !followed.has(address))
+    } catch {
+      return []
+    }
+  }
+
   return {
     want(wish) {
       vni = wish?.vni ?? vni
+      if (wish !== undefined) followed = wish.peers instanceof Senders ? wish.peers : senders
       if (wish !== undefined && !(wish.peers instanceof Senders)) senders.become(wish.peers)
       table.want(wish && { ...wish, senders: wish.peers instanceof Senders ? wish.peers : senders })
     },
@@ -119,6 +154,10 @@ export function createGuard(options: GuardOptions): Guard {
     async dropped() {
       if (vni === undefined) return 0n
       return (counting ??= count(vni).finally(() => (counting = undefined)))
+    },
+    async strangers() {
+      if (vni === undefined) return []
+      return (listing ??= listStrangers(vni).finally(() => (listing = undefined)))
     },
     error: () => table.error(),
     syncs,

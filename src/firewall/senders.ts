@@ -31,6 +31,11 @@ export class Senders implements Iterable<Address> {
     for (const address of wanted) if (!this.#times.has(address)) this.add(address)
   }
 
+  /** Whether a peer has this address. */
+  has(address: Address): boolean {
+    return this.#times.has(address)
+  }
+
   [Symbol.iterator](): Iterator<Address> {
     return this.#times.keys()
   }

@@ -49,7 +49,7 @@ function readKey(prefix: string, key: string): Checked<LeaseKey> {
   return { ok: true, value: { subnet, subnet6 } }
 }
 
-/** The JSON text of a lease, keys in Go's order; HostID, which Go ignores, comes last. */
+/** The JSON text of a lease, keys in Go's order; HostID and SourceIP, which Go ignores, come last. */
 export function encodeValue(value: LeaseValue): string {
   return JSON.stringify({
     PublicIP: value.publicAddress,
@@ -58,6 +58,7 @@ export function encodeValue(value: LeaseValue): string {
     BackendData: value.backendData,
     BackendV6Data: value.backendV6Data,
     HostID: value.hostId,
+    SourceIP: value.sourceAddress,
   })
 }
 
@@ -87,6 +88,7 @@ function readClaim(value: Buffer): Checked<LeaseValue> {
   const backendType = fields.get('backendtype') ?? ''
   if (typeof backendType !== 'string') return refuse('backend-type', backendType)
   const hostId = fields.get('hostid')
+  const sourceAddress = addressIn(fields.get('sourceip'))
   return {
     ok: true,
     value: {
@@ -96,6 +98,7 @@ function readClaim(value: Buffer): Checked<LeaseValue> {
       backendData: fields.get('backenddata'),
       backendV6Data: fields.get('backendv6data'),
       hostId: typeof hostId === 'string' && hostId !== '' ? hostId : undefined,
+      ...(sourceAddress === undefined ? {} : { sourceAddress }),
     },
   }
 }

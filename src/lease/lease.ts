@@ -1,6 +1,6 @@
 // The lease of a subnet as it stands in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
-// Unknown JSON keys are ignored by Go, so HostID may stand beside the known ones.
+// Unknown JSON keys are ignored by Go, so HostID and SourceIP may stand beside the known ones.
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
@@ -22,6 +22,8 @@ export interface LeaseValue {
   readonly backendV6Data: unknown
   /** Host id of whoever wrote it; undefined when Go did. */
   readonly hostId: string | undefined
+  /** The source of its outer packets where that is not `publicAddress`; of our own making, Go knows none. */
+  readonly sourceAddress?: Address | undefined
 }
 
 /** A lease read from etcd. */

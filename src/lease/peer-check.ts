@@ -50,7 +50,7 @@ function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer
   if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)
   const value = decodeValue(entry.value)
   if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
-  const { publicAddress, backendType, backendData, hostId } = value.value
+  const { publicAddress, sourceAddress, backendType, backendData, hostId } = value.value
   // What we write ourselves may be seen before its own answer has come, and is left behind for a while when we move.
   if (hostId === rules.hostId && publicAddress === rules.publicAddress) return refuse('our-move', subnet)
   if (rules.shutOut?.(publicAddress) === true) return refuse('shut-out', publicAddress)
@@ -58,7 +58,7 @@ function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer
   if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
   const data = rules.parseData(backendType, backendData)
   if (!data.ok) return data
-  const peer = { subnet, publicAddress, type: backendType, data: data.value }
+  const peer = { subnet, publicAddress, ...sourceOf(sourceAddress, rules), type: backendType, data: data.value }
   const needs = rules.needs(peer)
   // What the table does with it later must not throw either.
   rules.exclusive(backendType, data.value)
@@ -75,7 +75,14 @@ export function isAwaited({ lease, value }: Pick<Entry, 'lease' | 'value'>): boo
 
 /** Whether two peers need the same of us. */
 export function samePeer(a: Peer, b: Peer): boolean {
-  return a.publicAddress === b.publicAddress && a.type === b.type && JSON.stringify(a.data) === JSON.stringify(b.data)
+  const sameHost = a.publicAddress === b.publicAddress && a.sourceAddress === b.sourceAddress
+  return sameHost && a.type === b.type && JSON.stringify(a.data) === JSON.stringify(b.data)
+}
+
+/** An address that peers' packets may come from, held against the same rules as a public one; another is none. */
+function sourceOf(source: Address | undefined, rules: PeerRules): Pick<Peer, 'sourceAddress'> {
+  const good = source !== undefined && source !== rules.publicAddress && mayBeHost(source, rules)
+  return good && rules.shutOut?.(source) !== true ? { sourceAddress: source } : {}
 }
 
 /** Whether outer packets may be sent to an address; one inside the overlay would lead them in a circle. */

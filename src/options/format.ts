@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts'
 import { parseGoBoolean, parseGoInteger } from './go-flags.ts'
 import { compileGoRegex } from './go-regex.ts'
 import { type Address, type Family, familyOf, isUnicast, parseAddress } from '../ip/address.ts'
+import { type Prefix, bitsOf, parsePrefix, prefixOf } from '../ip/prefix.ts'
 
 /** A kind of value. */
 export interface Format<T> {
@@ -124,6 +125,20 @@ export const hostNames: Format<readonly string[]> = {
     const names = text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim().toLowerCase()]))
     const wrong = names.find((name) => !/^(\*|\.?[\p{L}\d_-]+(\.[\p{L}\d_-]+)*)$/u.test(name))
     return wrong === undefined ? names : broken('must be names of hosts without scheme and port, separated by commas')
+  },
+}
+
+/** Addresses and networks. */
+export const prefixes: Format<readonly Prefix[]> = {
+  name: 'go-prefixes',
+  argument: 'networks',
+  read: (text) => {
+    const words = text.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]))
+    return words.map((word) => {
+      const address = parseAddress(word)
+      const prefix = address === undefined ? parsePrefix(word) : prefixOf(address, bitsOf(familyOf(address)))
+      return prefix ?? broken('must be addresses and networks, such as 203.0.113.0/28, separated by commas')
+    })
   },
 }
 

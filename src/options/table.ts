@@ -146,6 +146,13 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     format: format.boolean,
     doc: "let only peers' addresses send to the VXLAN port",
   },
+  vxlanGuardAllow: {
+    flag: 'vxlan-guard-allow',
+    own: true,
+    default: [],
+    format: format.prefixes,
+    doc: 'further senders to the VXLAN port: addresses and networks, separated by commas, say of a NAT between hosts',
+  },
   nexthopObjects: {
     flag: 'nexthop-objects',
     own: true,

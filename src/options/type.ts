@@ -1,5 +1,6 @@
 // The options as the rest of the daemon reads them: checked values, nothing left to parse.
 import type { Address } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
 
 /** Everything the command line and the environment decide. */
 export interface Options {
@@ -32,6 +33,7 @@ export interface Options {
   readonly iptablesResync: number
   readonly ipBlackholeRoute: boolean
   readonly vxlanGuard: boolean
+  readonly vxlanGuardAllow: readonly Prefix[]
   readonly nexthopObjects: 'auto' | 'always' | 'never'
   /** Seconds. */
   readonly auditInterval: number

@@ -56,7 +56,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
       docker: true,
       masquerade: null,
       error: null,
-      guard: { port: 8472, peers: 7, unknownSenders: 0, error: null },
+      guard: { port: 8472, peers: 7, unknownSenders: 0, strangers: [], error: null },
     },
     peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0, inTrouble: 0 },
     troubled: [],

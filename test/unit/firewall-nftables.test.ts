@@ -33,6 +33,7 @@ const GUARDED = {
   device: 'flannel.1',
   network: prefix('10.2.0.0/16'),
   own: [...addresses('192.168.19.121')],
+  allowed: [],
 }
 
 test('the table is replaced whole, in one transaction', (t) => {
@@ -99,6 +100,8 @@ add counter inet flannel-guard-1 dropped
 add counter inet flannel-guard-1 forwarded
 add set inet flannel-guard-1 peers4 { type ipv4_addr; }
 add set inet flannel-guard-1 peers6 { type ipv6_addr; }
+add set inet flannel-guard-1 strangers4 { type ipv4_addr; size 64; flags dynamic,timeout; timeout 1h; }
+add set inet flannel-guard-1 strangers6 { type ipv6_addr; size 64; flags dynamic,timeout; timeout 1h; }
 add chain inet flannel-guard-1 input { type filter hook input priority -300; policy accept; }
 flush chain inet flannel-guard-1 input
 add chain inet flannel-guard-1 forward { type filter hook forward priority -300; policy accept; }
@@ -107,6 +110,8 @@ add chain inet flannel-guard-1 postrouting { type filter hook postrouting priori
 flush chain inet flannel-guard-1 postrouting
 flush set inet flannel-guard-1 peers4
 flush set inet flannel-guard-1 peers6
+add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 update @strangers4 { ip saddr counter }
+add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 update @strangers6 { ip6 saddr counter }
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 counter name dropped drop
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 counter name dropped drop
 add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip saddr 10.2.0.0/16 ip daddr != 10.2.0.0/16 counter name forwarded drop
@@ -117,6 +122,14 @@ add element inet flannel-guard-1 peers4 { 192.168.19.122 }
 add element inet flannel-guard-1 peers6 { fd00::1 }
 `,
   )
+})
+
+test('further senders are let in by network, ahead of what drops and of what keeps who was dropped', (t) => {
+  const lines = replaceGuard({ ...GUARDED, allowed: [prefix('203.0.113.0/28'), prefix('fd00::/64')] }, []).split('\n')
+  const at = (what: string): number => lines.findIndex((line) => line.includes(what))
+  t.true(at('input udp dport 8472 @th,96,24 1 ip saddr 203.0.113.0/28 accept') > 0)
+  t.true(at('input udp dport 8472 @th,96,24 1 ip6 saddr fd00::/64 accept') > 0)
+  t.true(at('ip6 saddr fd00::/64 accept') < at('update @strangers4'))
 })
 
 test('D11: a change of peers is a change of elements', (t) => {

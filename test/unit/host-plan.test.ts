@@ -92,6 +92,7 @@ test('D11 the guard lets in the peers, follows the port, and is off where there 
     device: 'flannel.7',
     network: '10.2.0.0/16',
     own: ['192.168.19.121'],
+    allowed: [],
     peers: peers.map((peer) => peer.publicAddress),
   })
   const behind = { ...ENP0S3, publicAddress: address('203.0.113.7') }

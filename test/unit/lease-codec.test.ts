@@ -86,6 +86,10 @@ test('a value is written as Go writes it, the host id last', (t) => {
     '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
   t.is(encodeValue(value), text)
   t.is(encodeValue({ ...value, hostId: 'h1' }), `${text.slice(0, -1)},"HostID":"h1"}`)
+  const sourceAddress = address('192.168.64.9')
+  const both = encodeValue({ ...value, hostId: 'h1', sourceAddress })
+  t.is(both, `${text.slice(0, -1)},"HostID":"h1","SourceIP":"192.168.64.9"}`)
+  t.deepEqual(decodeValue(Buffer.from(both)), { ok: true, value: { ...value, hostId: 'h1', sourceAddress } })
   t.is(
     encodeValue({ ...value, backendType: 'host-gw', backendData: undefined }),
     '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"host-gw"}',

@@ -5,11 +5,12 @@ import { type FirewallInput, desiredChains } from '../../firewall/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/transaction.ts'
 import { type Inputs, firewallOf, guardOf, intentOf } from '../../host-plan.ts'
+import { sendersOf } from '../../peer-senders.ts'
 import { hostObjects } from '../../reconcile/intent.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
 import type { Plan } from '../plan.ts'
-import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import { type NftChain, type NftSet, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 
 export const firewallCheck: Check = {
   name: 'firewall',
@@ -189,15 +190,32 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
     }
   }
   const known = sets.find((set) => set.table === table && set.name === 'peers4')?.elements ?? new Set()
-  const shut = [...peers].filter(
-    ([subnet, { publicAddress }]) => !known.has(publicAddress) && (target === undefined || target.subnet === subnet),
-  )
-  const faults = shut.map(([subnet, { publicAddress }]): Fault => ({
+  const asked = [...peers.values()].filter(({ subnet }) => target === undefined || target.subnet === subnet)
+  const shut = asked.flatMap((peer) => sendersOf(peer).flatMap((from) => (known.has(from) ? [] : [{ peer, from }])))
+  const faults = shut.map(({ peer: { subnet }, from }): Fault => ({
     level: 'fault',
     stops: true,
     cause: `the guard shuts out peer ${subnet}: nothing of it arrives`,
-    fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${publicAddress} }'`,
-    proof: `${publicAddress} is not in set peers4 of nft table inet ${table}`,
+    fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${from} }'`,
+    proof: `${from} is not in set peers4 of nft table inet ${table}`,
   }))
-  return outcomeOf(firstOf(faults), `let in: ${counted(peers.size, 'peer')}`)
+  return outcomeOf([...firstOf(faults), ...strangerFaults(sets, table)], `let in: ${counted(peers.size, 'peer')}`)
+}
+
+/** Who sends to the VXLAN port and is no peer: a host behind a NAT, one with another address than its lease says, or a stranger. */
+function strangerFaults(sets: readonly NftSet[], table: string): readonly Fault[] {
+  const ofGuard = (start: string): readonly NftSet[] =>
+    sets.filter((set) => set.table === table && set.name.startsWith(start))
+  const peers = new Set(ofGuard('peers').flatMap(({ elements }) => [...elements]))
+  const strangers = ofGuard('strangers').flatMap(({ packets }) => [...packets])
+  const faults = strangers
+    .filter(([address]) => !peers.has(address))
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([address, packets]): Fault => ({
+      level: 'warning',
+      cause: `${address} sends to the VXLAN port and is no peer's address: the guard drops it`,
+      fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
+      proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} strangers4`,
+    }))
+  return firstOf(faults)
 }
