@@ -1,8 +1,9 @@
 // An HTTP server that strangers may reach: how many connections it keeps, and how long a request may take to come.
-// Invariant: whoever connects gets in; who makes room is one that asks nothing, of the address with the most connections, so that
-// a flood of half requests does not keep a monitoring system out.
+// Invariant: whoever connects gets in; who makes room is one that asks nothing, of the asker with the most connections, so that
+// a flood of half requests, from however many addresses, does not keep a monitoring system out.
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import { askerOf } from './http-askers.ts'
 import type { Log } from './log.ts'
 
 /** So many connections are kept. */
@@ -44,7 +45,7 @@ export function crowdIn(log: Pick<Log, 'warn'>, where: string): () => void {
 /** A server that answers one request at a time on each connection. */
 export function boundedServer(serve: RequestListener, bounds: Partial<ServerBounds> = {}): Server {
   const { connections: most = MOST_CONNECTIONS, crowded = () => undefined } = bounds
-  const connections = new Connections()
+  const connections = new Connections(most / 8)
   const server = createServer(LIMITS, (request, response) => {
     const { socket } = request
     // One read of a socket can hold thousands of requests that are sent ahead of their turn.
@@ -71,42 +72,52 @@ export function boundedServer(serve: RequestListener, bounds: Partial<ServerBoun
 class Connections {
   /** Those with a request that is being answered. */
   readonly asking = new Set<Socket>()
-  /** By the address they come from, oldest first; all of a Unix socket are of one. */
+  /** By who asks, oldest first. */
   readonly #open = new Map<string, Set<Socket>>()
+  readonly #fair: number
   #count = 0
+
+  /** An asker with more than `fair` connections makes room before all others, whatever it asks. */
+  constructor(fair: number) {
+    this.#fair = fair
+  }
 
   get count(): number {
     return this.#count
   }
 
   add(socket: Socket): void {
-    const address = socket.remoteAddress ?? ''
-    const same = this.#open.get(address) ?? new Set()
-    this.#open.set(address, same.add(socket))
+    const asker = askerOf(socket.remoteAddress)
+    const same = this.#open.get(asker) ?? new Set()
+    this.#open.set(asker, same.add(socket))
     this.#count++
-    socket.once('close', () => this.#leave(socket, address))
+    socket.once('close', () => this.#leave(socket, asker))
   }
 
   /** Cuts off one that is not the newcomer. */
   cutOneFor(newcomer: Socket): void {
-    const [address, sockets] = [...this.#open].reduce((most, one) => (one[1].size > most[1].size ? one : most))
-    const victim = this.#mostDispensable([...sockets].filter((socket) => socket !== newcomer))
+    const shares = [...this.#open].sort(([, a], [, b]) => b.size - a.size)
+    const isIdle = (socket: Socket): boolean => socket !== newcomer && !this.asking.has(socket)
+    // Who has many is cut first; of many who have few, one that asks nothing.
+    const first = shares.find(([, same]) => same.size > this.#fair || [...same].some(isIdle)) ?? shares[0]
+    if (first === undefined) return
+    const [asker, same] = first
+    const victim = [...same].find(isIdle) ?? mostUnread([...same].filter((socket) => socket !== newcomer))
     if (victim === undefined) return
-    this.#leave(victim, address)
+    this.#leave(victim, asker)
     victim.destroy()
   }
 
-  /** The oldest that asks nothing, else who has most to read, else the oldest. */
-  #mostDispensable(sockets: readonly Socket[]): Socket | undefined {
-    const idle = sockets.find((socket) => !this.asking.has(socket))
-    const unread = sockets.reduce((most, { writableLength }) => Math.max(most, writableLength), 0)
-    return idle ?? sockets.find(({ writableLength }) => writableLength === unread)
-  }
-
-  #leave(socket: Socket, address: string): void {
-    const same = this.#open.get(address)
+  #leave(socket: Socket, asker: string): void {
+    const same = this.#open.get(asker)
     if (same?.delete(socket) !== true) return
     this.#count--
-    if (same.size === 0) this.#open.delete(address)
+    if (same.size === 0) this.#open.delete(asker)
   }
+}
+
+/** Who has most to read, of equals the oldest. */
+function mostUnread(sockets: readonly Socket[]): Socket | undefined {
+  const unread = sockets.reduce((most, { writableLength }) => Math.max(most, writableLength), 0)
+  return sockets.find(({ writableLength }) => writableLength === unread)
 }

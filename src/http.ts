@@ -2,6 +2,7 @@
 // health port are two tables over the same handlers.
 import { type IncomingMessage, type RequestListener, STATUS_CODES, type ServerResponse } from 'node:http'
 import { OperatorError, messageOf, show } from './errors.ts'
+import { askerOf, byShare } from './http-askers.ts'
 import { Busy, bodyOf } from './http-body.ts'
 import { type HostRule, type Target, isPagesRequest, nameIn, targetOf } from './http-hosts.ts'
 import { Unread } from './http-unread.ts'
@@ -63,14 +64,14 @@ const EVENTS = { ...HEADERS, 'content-type': 'text/event-stream' }
 
 /** Serves a table. */
 export function serveRoutes(routes: Routes, serving: Serving = {}): RequestListener {
-  const served = { routes, streams: STREAMS, unread: UNREAD, following: new Set<ServerResponse>(), ...serving }
+  const served = { routes, streams: STREAMS, unread: UNREAD, following: new Map<ServerResponse, string>(), ...serving }
   return (request, response) => {
     void respond(served, request, response).catch(() => response.destroy())
   }
 }
 
 type Served = Required<Pick<Serving, 'streams' | 'unread'>> &
-  Serving & { readonly routes: Routes; readonly following: Set<ServerResponse> }
+  Serving & { readonly routes: Routes; readonly following: Map<ServerResponse, string> }
 
 async function respond(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const working = setInterval(() => !response.destroyed && response.writeProcessing(), served.workingMs ?? 2 ** 31 - 1)
@@ -94,11 +95,13 @@ function follow(
   { events }: Extract<Answer, { readonly events: unknown }>,
   response: ServerResponse,
 ): void {
-  if (following.size >= streams && !unread.cutFurthest((it) => following.has(it))) {
+  const asker = askerOf(response.socket?.remoteAddress)
+  const full = following.size >= streams
+  if (full && !unread.cutFurthest((it) => following.has(it)) && !cutFor(asker, following)) {
     say(unread, { status: 503, json: { error: `${streams} follow already: end one of them` } }, response)
     return
   }
-  following.add(response)
+  following.set(response, asker)
   response.writeHead(200, EVENTS)
   response.flushHeaders()
   const gone = new AbortController()
@@ -114,6 +117,17 @@ function follow(
       ),
     gone.signal,
   )
+}
+
+/** Cuts off one of the asker that follows most, unless the newcomer's own follow as many; whether it did. */
+function cutFor(newcomer: string, following: Map<ServerResponse, string>): boolean {
+  const shares = byShare(Array.from(following, ([response, asker]) => [asker, response] as const))
+  const own = shares.find(([asker]) => asker === newcomer)?.[1].length ?? 0
+  const [oldest, ...others] = shares[0]?.[1] ?? []
+  if (oldest === undefined || others.length <= own) return false
+  following.delete(oldest)
+  oldest.destroy()
+  return true
 }
 
 /** An answer or event in bytes: the same for all who are told the same object. */

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Server } from 'node:http'
 import { type AddressInfo, type Socket, connect } from 'node:net'
+import { askerOf } from '../../src/http-askers.ts'
 import { boundedServer } from '../../src/http-bounds.ts'
 import { atMost, shared } from '../../src/http-handlers.ts'
 import type { Answer, Asked } from '../../src/http.ts'
@@ -44,6 +45,38 @@ test('of many half requests some are kept, and whoever asks in full is answered 
   let said = ''
   other.on('data', (part: Buffer) => (said += part.toString())).write('Host: x\r\n\r\n')
   await waitFor('the answer for the other', () => said.includes('yes'))
+})
+
+test('of many addresses with a connection each, one that asks nothing makes room, not one that is being answered', async (t) => {
+  let answer: (() => void) | undefined
+  const server = boundedServer((_, response) => (answer = () => response.end('yes')), { connections: 20 })
+  const port = await listening(t, server)
+  let said = ''
+  // The oldest, with two connections, more than anybody else has.
+  for (let i = 0; i < 2; i++) {
+    answer = undefined
+    open(t, port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n').on('data', (part: Buffer) => (said += part.toString()))
+    await waitFor('the request', () => answer !== undefined)
+  }
+  const slow = answer
+  const closed = new Set<string>()
+  for (let i = 0; i < 60; i++) {
+    const address = `127.0.1.${i + 1}`
+    open(t, port, 'GET / HTTP/1.1\r\nHost:', address).on('close', () => closed.add(address))
+  }
+  await waitFor('room to be made', () => closed.size >= 42)
+  slow?.()
+  await waitFor('the answer', () => said.includes('yes'))
+  t.is(closed.size, 42)
+})
+
+test('all addresses of an IPv6 network are one asker', (t) => {
+  t.is(askerOf('2001:db8::1'), askerOf('2001:db8:0:0:ffff::9'))
+  t.not(askerOf('2001:db8::1'), askerOf('2001:db8:0:1::1'))
+  t.is(askerOf('::ffff:192.168.19.1'), '192.168.19.1')
+  t.not(askerOf('192.168.19.1'), askerOf('192.168.19.2'))
+  t.is(askerOf('fe80::1%eth0'), askerOf('fe80::2'))
+  t.is(askerOf(undefined), '')
 })
 
 test('among those who are being answered, who has most to read makes room', async (t) => {

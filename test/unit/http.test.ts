@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { type IncomingMessage, createServer, request } from 'node:http'
-import { type Socket, connect } from 'node:net'
+import { type AddressInfo, type Socket, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -143,6 +143,41 @@ test('more followers than there is room for: one who does not read makes room, e
     return late.statusCode === 200
   })
   t.true(readers.every((reader) => !reader.destroyed))
+})
+
+test('who follows most makes room for an asker who follows less', async (t) => {
+  const tellers = new Set<(event: object) => void>()
+  const handler = (): Answer => ({
+    events(tell, gone) {
+      tellers.add(tell)
+      gone.addEventListener('abort', () => tellers.delete(tell))
+    },
+  })
+  const server = createServer(serveRoutes(new Map([['GET /events', handler]]), { streams: 8 }))
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const from = (localAddress: string): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const asking = request({ port, localAddress, path: '/events', agent: false }, (answer) =>
+        resolve(answer.resume()),
+      )
+      asking.on('error', reject).end()
+    })
+  for (let i = 0; i < 8; i++) (await from('127.0.0.1')).on('error', () => undefined)
+  t.is((await from('127.0.0.1')).statusCode, 503, 'his own make no room for more')
+  const others = []
+  for (let i = 0; i < 4; i++) others.push(await from('127.0.0.2'))
+  t.deepEqual(
+    others.map(({ statusCode }) => statusCode),
+    [200, 200, 200, 200],
+  )
+  t.is((await from('127.0.0.2')).statusCode, 503, 'half of it is a fair share')
+  await waitFor('as many as there may be', () => tellers.size === 8)
+  t.true(others.every(({ destroyed }) => !destroyed))
 })
 
 test('bodies that are being sent are bounded together, and one of a GET is not read', async (t) => {
