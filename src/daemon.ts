@@ -92,6 +92,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     backends,
     obstacleTo: (first) => obstacleTo(first, { ...obstacles, external: found.external, isOurs: () => false }),
     conditions: sight.conditions,
+    freed: (ended) => locks.freed(ended),
     log: log.part('config', becauseOf(readiness, 'config')),
     signal,
   })

@@ -4,7 +4,11 @@
 // is neither root nor the user we are does not hold us up.
 import { type PollHandle, READABLE, addon } from './netlink/addon.ts'
 import { SOL_SOCKET, SO_PEERCRED } from './netlink/constants.ts'
+import { pause } from './etcd/wait.ts'
 import { ERRNO, orThrow } from './netlink/errno.ts'
+
+/** How often a lock that another has is looked at while somebody waits for it: one call. Milliseconds. */
+const LOOK_MS = 50
 
 /** Who has a lock: its process, 0 where that is in a container we cannot see into. */
 export interface Holder {
@@ -21,6 +25,8 @@ interface Held {
 /** The locks of this process. */
 export class Locks {
   readonly #held = new Map<string, Held>()
+  /** Those that another had when we wanted them. */
+  readonly #refused = new Set<string>()
   readonly #ignored: (name: string, holder: Holder | undefined) => void
 
   /** `ignored` hears of a lock that somebody has who may not have it; undefined: it cannot be told who. */
@@ -31,23 +37,37 @@ export class Locks {
   /** Takes a lock, unless it is ours already; who has it when another has. Throws KernelError. */
   take(name: string): Holder | undefined {
     if (this.#held.has(name)) return undefined
+    this.#refused.delete(name)
     const fd = addon().listenUnix(socketOf(name))
     if (fd !== -ERRNO.EADDRINUSE) {
       this.#held.set(name, answering(orThrow(`lock ${name}`, fd)))
       return undefined
     }
     const holder = holderOf(name)
-    if (holder !== undefined && (holder.uid === 0 || holder.uid === process.geteuid?.())) return holder
+    if (holder !== undefined && mayHold(holder)) {
+      this.#refused.add(name)
+      return holder
+    }
     this.#ignored(name, holder)
     return undefined
   }
 
-  /** Who else has a lock; undefined when nobody has, or we. */
+  /** Who else has a lock; undefined when nobody has, or we. Asking takes nothing, so that nobody is refused for it. */
   holder(name: string): Holder | undefined {
-    if (this.#held.has(name)) return undefined
-    const holder = this.take(name)
-    this.#release(name)
-    return holder
+    const holder = this.#held.has(name) ? undefined : holderOf(name)
+    return holder !== undefined && mayHold(holder) ? holder : undefined
+  }
+
+  /** Resolves as soon as one that `take` was refused is free, or when the signal aborts. */
+  async freed(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const name of this.#refused) {
+        if (this.holder(name) !== undefined) continue
+        this.#refused.delete(name)
+        return
+      }
+      await pause(LOOK_MS, signal)
+    }
   }
 
   /** Gives up all locks but these. */
@@ -80,6 +100,11 @@ function answering(fd: number): Held {
 
 function socketOf(name: string): string {
   return `@flanneld ${name}`
+}
+
+/** Whether somebody may keep a lock from us. */
+function mayHold({ uid }: Holder): boolean {
+  return uid === 0 || uid === process.geteuid?.()
 }
 
 /** struct ucred of unix(7): pid, uid, gid. */

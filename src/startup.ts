@@ -139,6 +139,8 @@ export interface ConfigurationParts {
   /** Why this host cannot run a config; undefined when it can. */
   readonly obstacleTo: (configuration: Configuration) => Promise<string | undefined>
   readonly conditions: Conditions
+  /** Resolves when another daemon that was in the way may be gone, or the signal aborts. */
+  readonly freed: (signal: AbortSignal) => Promise<void>
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -171,15 +173,23 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
       clearTimeout(silence)
     }
     if (read === undefined) await pause(backoff.next(), signal)
-    else await untilWritten(store, key, read, signal)
+    else await untilWritten(key, read, parts)
   }
   return undefined
 }
 
-/** Waits until a key has another revision than `seen` ("0": absent), or for some time: the host may be what changes. */
-async function untilWritten(store: Store, key: string, seen: string, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until a key has another revision than `seen` ("0": absent), for some time at most: the host may be what changes. No
+ * longer than it takes a daemon that is being stopped to end: an upgrade waits for nothing else.
+ */
+async function untilWritten(
+  key: string,
+  seen: string,
+  { store, freed, signal }: Pick<ConfigurationParts, 'store' | 'freed' | 'signal'>,
+): Promise<void> {
   const enough = new AbortController()
   const timer = setTimeout(() => enough.abort(), CONFIG_RETRY_MS)
+  void freed(AbortSignal.any([signal, enough.signal])).then(() => enough.abort())
   for await (const step of store.watch(key, AbortSignal.any([signal, enough.signal]))) {
     if (step.type === 'disconnected') break
     if (step.type === 'snapshot') {
@@ -188,6 +198,7 @@ async function untilWritten(store: Store, key: string, seen: string, signal: Abo
     } else if (step.changes.length > 0) break
   }
   clearTimeout(timer)
+  enough.abort()
 }
 
 function missing(key: string, elsewhere: string | undefined): string {

@@ -36,6 +36,29 @@ test('it can be asked for a thousand times whose a lock is', async (t) => {
   one.keep([])
 })
 
+test('whoever was refused a lock hears when it is free, and asking refuses nobody', async (t) => {
+  const [one, other, third] = [new Locks(), new Locks(), new Locks()]
+  one.take(name('refused'))
+  one.take(name('kept'))
+  t.truthy(other.take(name('refused')))
+  t.truthy(other.take(name('kept')))
+  const stop = new AbortController()
+  let heard = false
+  const freed = other.freed(stop.signal).then(() => (heard = true))
+  for (let n = 0; n < 100; n++) await new Promise((resolve) => setImmediate(resolve))
+  t.false(heard)
+  t.is(other.holder(name('nobody')), undefined)
+  one.keep([name('kept')])
+  await freed
+  t.is(third.take(name('refused')), undefined)
+  // Heard once: what it was refused first may not be what it wants now.
+  const again = other.freed(stop.signal).then(() => 'ended')
+  t.is(await Promise.race([again, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))]), 'waits')
+  stop.abort()
+  t.is(await again, 'ended')
+  for (const locks of [one, third]) locks.keep([])
+})
+
 test('a process that is killed leaves no lock', async (t) => {
   const path = new URL('../../src/lock.ts', import.meta.url).href
   const program = `const { Locks } = await import('${path}'); new Locks().take('${name('killed')}'); console.log('taken')`
