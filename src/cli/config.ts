@@ -9,6 +9,7 @@ import type { Comparison, ConfigVerdict, ConfigWritten, StoredConfig } from '../
 import { type AskedVerb, askedOf } from './asked.ts'
 import { columns } from './columns.ts'
 import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
+import { verdictTold } from './older-daemon.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What may stand behind `config`. */
@@ -49,7 +50,7 @@ export async function config(args: readonly string[], { env, out, err }: Termina
   }
   if (file === undefined) throw new UsageError(`config ${known}: needs a file, or - for standard input`)
   const text = await read(file)
-  const verdict = (await askDaemonOrEtcd(asked.options, 'POST /v1/config/check', { config: text })) as ConfigVerdict
+  const verdict = verdictTold(await askDaemonOrEtcd(asked.options, 'POST /v1/config/check', { config: text }))
   return known === 'check' ? check(verdict, asked, out, err) : set(text, verdict, asked, out, err)
 }
 

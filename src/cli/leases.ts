@@ -5,6 +5,7 @@ import { span } from '../span.ts'
 import { askedOf } from './asked.ts'
 import { columns } from './columns.ts'
 import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
+import { leasesTold } from './older-daemon.ts'
 import type { Terminal } from './terminal.ts'
 
 const HELP = `Usage: flanneld leases [-json] [OPTION]...
@@ -20,7 +21,7 @@ export async function leases(args: readonly string[], { env, out }: Terminal): P
     out(HELP)
     return 0
   }
-  const view = (await askDaemonOrEtcd(asked.options, 'GET /v1/leases')) as LeaseView
+  const view = leasesTold(await askDaemonOrEtcd(asked.options, 'GET /v1/leases'))
   out(asked.json ? `${JSON.stringify(view)}\n` : renderLeases(view))
   return 0
 }

@@ -16,6 +16,7 @@ import { type FoundSubnetEnv, readSubnetEnv } from '../subnet-env.ts'
 import { type Verdict, counted, silentVerdict, verdictOf } from '../verdict.ts'
 import { type AskedVerb, askedOf } from './asked.ts'
 import { type EtcdSeen, type KernelLeft, dockerBridge, etcdSeen, kernelLeft } from './left-behind.ts'
+import { statusTold } from './older-daemon.ts'
 import type { Terminal } from './terminal.ts'
 
 const HELP = `Usage: flanneld status [-watch] [-json] [OPTION]...
@@ -96,13 +97,12 @@ function examinedToo(seen: Seen, report: DoctorReport | undefined): Seen {
 async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
   const { subnetFile } = asked.options
   const file = await readSubnetEnv(subnetFile)
-  // The socket is the daemon's own, of this very version or one that says which it is.
-  const asking = askControl(controlPath(subnetFile), 'GET /v1/status').catch(toSilence)
-  const found = (await asking) as Status | Unanswered | undefined
-  if (found instanceof Unanswered) {
-    const verdict = silentVerdict(found.message)
+  const answer = await askControl(controlPath(subnetFile), 'GET /v1/status').catch(toSilence)
+  if (answer instanceof Unanswered) {
+    const verdict = silentVerdict(answer.message)
     return { verdict, status: undefined, file, left: await kernelLeft(), etcd: undefined }
   }
+  const found = answer === undefined ? undefined : statusTold(answer)
   const verdict = verdictOf(found, await dockerBridge(file))
   if (found !== undefined) return { verdict, status: found, file, left: undefined, etcd: undefined }
   return { verdict, status: undefined, file, left: await kernelLeft(), etcd: await etcdSeen(asked, env, file) }

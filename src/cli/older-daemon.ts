@@ -1,0 +1,25 @@
+// What a daemon of before did not say: after an upgrade the verbs are new, while the daemon may run on as it was until somebody
+// starts it anew. Pure. Invariant: an answer without what came later reads as one with nothing of it.
+import type { LeaseView } from '../lease-view.ts'
+import type { Status } from '../status.ts'
+import type { ConfigVerdict } from '../stored-config.ts'
+
+/** Fields that came later. */
+type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>
+
+/** The answer to GET /v1/status. */
+export function statusTold(answer: unknown): Status {
+  return { conditions: [], ...(answer as Since<Status, 'conditions'>) }
+}
+
+/** The answer to GET /v1/leases. */
+export function leasesTold(answer: unknown): LeaseView {
+  return { shutOut: [], ...(answer as Since<LeaseView, 'shutOut'>) }
+}
+
+/** The answer to POST /v1/config/check. */
+export function verdictTold(answer: unknown): ConfigVerdict {
+  const verdict = answer as ConfigVerdict
+  if (!verdict.valid || verdict.compared === null) return verdict
+  return { ...verdict, compared: { moving: [], ...(verdict.compared as Since<typeof verdict.compared, 'moving'>) } }
+}

@@ -1,0 +1,32 @@
+// Verbs of this version beside a daemon that runs on from before an upgrade: what it does not say is not there.
+import test from 'ava'
+import { renderVerdict } from '../../src/cli/config.ts'
+import { renderLeases } from '../../src/cli/leases.ts'
+import { leasesTold, statusTold, verdictTold } from '../../src/cli/older-daemon.ts'
+import { render } from '../../src/cli/status.ts'
+import { verdictOf } from '../../src/verdict.ts'
+import { NOW, statusWith } from '../fake/status.ts'
+
+test('status of a daemon that knows no conditions', (t) => {
+  const { conditions: _, ...older } = statusWith()
+  const told = statusTold(older)
+  const verdict = verdictOf(told, undefined, NOW)
+  t.is(verdict.word, 'whole')
+  t.regex(render({ verdict, status: told, file: undefined, left: undefined, etcd: undefined }, NOW), /^● whole/)
+  t.deepEqual(statusTold(statusWith()), statusWith(), 'what is there stays')
+})
+
+test('leases of a daemon that shuts nobody out', (t) => {
+  const older = { prefix: '/x', revision: '7', network: null, subnets: null, trouble: 'no config', leases: [] }
+  t.is(renderLeases(leasesTold(older)), 'no config\n')
+  t.deepEqual(leasesTold({ ...older, shutOut: ['10.0.0.9'] }).shutOut, ['10.0.0.9'])
+})
+
+test('config check by a daemon that does not say who moves', (t) => {
+  const compared = { key: '/x/config', revision: '7', same: false, changes: [], leases: 2, stranded: [], refusal: null }
+  const verdict = verdictTold({ valid: true, warnings: [], trouble: null, compared: { ...compared, notes: [] } })
+  if (!verdict.valid) return t.fail()
+  t.regex(renderVerdict(verdict), /2 leases at the moment/)
+  const wrong = { valid: false, path: 'Network', value: 1, rule: 'must be a text', message: 'Network: 1' } as const
+  t.deepEqual(verdictTold(wrong), wrong)
+})
