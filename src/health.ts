@@ -48,17 +48,16 @@ export async function serveHealth(
   log.info(`health: http://${at.ip}:${at.port}/healthz, /readyz and /metrics`)
 }
 
-/** What a kernel without IPv6 says of its addresses. */
-const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
-
-/** As Go listens: the address of no interface stands for all of both families, whichever family's it is. */
+/**
+ * As Go listens: the address of no interface stands for all of both families, whichever family's it is. IPv4 alone where both
+ * are not to be had: a kernel without IPv6, or another program that has the port of IPv6 only.
+ */
 async function listen(server: Server, { ip, port }: { readonly ip: string; readonly port: number }): Promise<void> {
   if (ip !== '0.0.0.0' && ip !== '::') return listenOn(server, { host: ip, port })
   try {
     await listenOn(server, { host: '::', port, ipv6Only: false })
   } catch (error) {
-    if (!NO_IPV6.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    await listenOn(server, { host: '0.0.0.0', port })
+    await listenOn(server, { host: '0.0.0.0', port }).catch(() => Promise.reject(error as Error))
   }
 }
 
