@@ -173,17 +173,22 @@ function warningsOf(options: Options, { values }: GoFlags, env: Environment): re
 /** Names what nobody sees in the texts given. A password may be anything. */
 function refuseOddTexts(flags: GoFlags, env: Environment): void {
   for (const row of ROWS) {
-    if (row.sensitive === true) continue
+    if (row.sensitive === true || row.unsupported === 'ignored') continue
     const variable = variableOf(row.flag)
     const given = flags.values.get(row.flag)
     const texts = given ?? [env[variable] ?? '']
     for (const text of texts) {
-      const odd = oddityIn(text)
+      const odd = oddityIn(row.flag === TABLE.etcdEndpoints.flag ? withoutFolds(text) : text)
       if (odd === undefined) continue
       const origin = given === undefined ? variable : `-${row.flag}`
       throw new OperatorError(`${origin}: ${text.includes('@') ? '(hidden)' : show(text)}: ${odd}`)
     }
   }
+}
+
+/** A list without the white space around its items: where YAML and shells fold lines. */
+function withoutFolds(list: string): string {
+  return list.replaceAll(/(^|,)[ \t\r\n]+|[ \t\r\n]+(?=,|$)/g, '$1')
 }
 
 /** A text that may be a URL with a password in it is shown as nothing at all: who knows where it begins. */

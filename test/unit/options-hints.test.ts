@@ -104,6 +104,19 @@ for (const [what, flag, value, rule] of ODD) {
   })
 }
 
+test('a list of endpoints folded over lines, and what has no effect, are taken as they come', (t) => {
+  const folded = ' http://10.0.0.1:2379,\n  http://10.0.0.2:2379\t,http://10.0.0.3:2379\r\n'
+  const urls = ['1', '2', '3'].map((n) => `http://10.0.0.${n}:2379`)
+  for (const run of [
+    parseOptions([`-etcd-endpoints=${folded}`], {}),
+    parseOptions([], { FLANNELD_ETCD_ENDPOINTS: folded }),
+  ])
+    t.deepEqual(run.kind === 'run' && run.options.etcdEndpoints, urls)
+  for (const flag of ['vmodule', 'log_backtrace_at'])
+    for (const text of ['"main=2"', 'main=2\n', '']) t.is(parseOptions([`-${flag}=${text}`], {}).kind, 'run')
+  t.regex(refusal(['-etcd-endpoints=http://10.0.0.1:\n2379']), /U\+000A \(a line break\)/)
+})
+
 test('a dash as word processors set it is named where a flag was meant', (t) => {
   t.regex(refusal(['\u2013etcd-prefix=/x']), /\u2013 is U\+2013, as word processors set it: write -$/)
 })
