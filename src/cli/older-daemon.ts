@@ -9,7 +9,14 @@ type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>
 
 /** The answer to GET /v1/status. */
 export function statusTold(answer: unknown): Status {
-  return { conditions: [], ...(answer as Since<Status, 'conditions'>) }
+  const { peers, ...told } = answer as Since<Status, 'conditions'>
+  const { unreachable, degraded, refused } = peers
+  // Every refused lease was a fault.
+  return {
+    conditions: [],
+    ...told,
+    peers: { ...peers, inTrouble: peers.inTrouble ?? unreachable + degraded + refused },
+  }
 }
 
 /** The answer to GET /v1/leases. */
