@@ -10,12 +10,13 @@ export function coalesce(work: () => Promise<void>, failed: (error: unknown) => 
       .catch(failed)
       .finally(() => (running = undefined))
   return () => {
+    // First: between the end of a run and the next one, somebody may ask to whom that end was told before.
+    if (next !== undefined) return next
     if (running === undefined) return (running = run())
-    next ??= running.then(() => {
+    return (next = running.then(() => {
       next = undefined
       return (running = run())
-    })
-    return next
+    }))
   }
 }
 

@@ -137,6 +137,8 @@ class Follower {
     for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
     overlay.peersChanged(this.#table.peers, [])
     this.#complete = true
+    // Not before: what it finds changes the peers, and those that were counted are the first ones.
+    this.#liveness.watch(this.#table.rivals)
     void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
     this.#news.complete(this.#table.peers.size, this.#revision)
     return holds
@@ -152,9 +154,10 @@ class Follower {
   #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
     const { overlay, census, options } = this.#parts
     this.#news.say(told, this.#complete ? 'later' : 'first')
-    this.#liveness.watch(this.#table.rivals)
     census.take(options.etcdPrefix, step, this.#table, told)
-    if (this.#complete) overlay.peersChanged(this.#table.peers, told.changes)
+    if (!this.#complete) return
+    overlay.peersChanged(this.#table.peers, told.changes)
+    this.#liveness.watch(this.#table.rivals)
   }
 
   /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */

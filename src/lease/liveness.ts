@@ -10,7 +10,7 @@ const SILENT_S = 120
 const LATE_S = 3_500
 /** Between two questions. Milliseconds. */
 const ASK_MS = 10_000
-/** So many leases are asked for: of a flood that claims one thing, the others count as living. */
+/** So many leases are asked for at a time, in turns: a flood of claims costs etcd no more, and keeps nobody's from being asked for. */
 const MOST = 100
 
 /** Remaining and granted seconds of a lease. */
@@ -36,6 +36,8 @@ export class Liveness {
   /** Keys whose leases are not renewed. */
   #silent: ReadonlySet<string> = new Set()
   #rivals: readonly string[] = []
+  /** Where among them the next turn begins. */
+  #turn = 0
   #asking = false
 
   /** `changed` is called when a host turns out to live, or not to, that was held for the other. */
@@ -61,15 +63,24 @@ export class Liveness {
   async #ask(): Promise<void> {
     this.#asking = true
     while (this.#rivals.length > 0 && !this.#signal.aborted) {
-      const silent = new Set<string>()
-      for (const key of this.#rivals.slice(0, MOST)) if (!(await this.#renewed(key))) silent.add(key)
+      const found = new Map<string, boolean>()
+      for (const key of this.#nextTurn()) found.set(key, await this.#renewed(key))
       const before = this.#silent
+      const silent = new Set(
+        this.#rivals.filter((key) => (found.has(key) ? found.get(key) === false : before.has(key))),
+      )
       this.#silent = silent
       const same = before.size === silent.size && [...silent].every((key) => before.has(key))
       if (!same && !this.#signal.aborted) this.#changed()
       await pause(this.#askMs, this.#signal).catch(() => undefined)
     }
     this.#asking = false
+  }
+
+  #nextTurn(): readonly string[] {
+    const from = this.#turn < this.#rivals.length ? this.#turn : 0
+    this.#turn = from + MOST
+    return this.#rivals.slice(from, this.#turn)
   }
 
   /** Whether a lease is renewed; as it was last known while etcd does not answer. */

@@ -162,6 +162,29 @@ test('etcd is asked for the leases that claim the same, while there are any; its
   stop.abort()
 })
 
+test('a flood of claims keeps nobody from being asked for', async (t) => {
+  const stop = new AbortController()
+  const flood = Array.from({ length: 450 }, (_, n) => `flood-${n}`)
+  const value = Buffer.from('{"PublicIP":"192.168.0.2","BackendType":"vxlan","HostID":"x"}')
+  let [asked, turns] = [0, 0]
+  const store = {
+    get: (key: string) => {
+      asked++
+      const entry = { ...lease(2, 5, 1), key, value, lease: key.startsWith('flood') ? '7' : '8' }
+      return Promise.resolve({ revision: '1', entry })
+    },
+    timeToLive: (of: string) => Promise.resolve({ remaining: of === '8' ? 80_000 : 86_399, granted: 86_400 }),
+  }
+  const liveness = new Liveness(store, stop.signal, () => turns++, 1)
+  liveness.watch([...flood, 'moved away'])
+  await waitFor('the one behind them all', () => !liveness.lives('moved away'))
+  // The turns of the others change nothing of what was found.
+  const before = asked
+  await waitFor('two more rounds', () => asked > before + 900)
+  t.deepEqual([turns, liveness.lives('moved away'), liveness.lives('flood-0')], [1, false, true])
+  stop.abort()
+})
+
 test('a lease into which another host wrote our name and address is given up, not taken for ours', (t) => {
   const value = () => ({
     publicAddress: address('192.168.0.1'),
