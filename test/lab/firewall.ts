@@ -29,10 +29,14 @@ export const INPUT: FirewallInput = {
   overlay: [{ name: 'flannel.1', shared: false, from: [prefix('10.2.0.0/16')] }],
 }
 export const INPUT6: FirewallInput = {
-  ...INPUT,
+  ...inputOf('fc00::/48', 'fc00:0:0:1::/64'),
   family: 6,
-  network: prefix('fc00::/48'),
-  subnet: prefix('fc00:0:0:1::/64'),
+}
+
+/** A host of another network. */
+export function inputOf(network: string, subnet: string): FirewallInput {
+  const overlay = [{ name: 'flannel.1', shared: false, from: [prefix(network)] }]
+  return { ...INPUT, network: prefix(network), subnet: prefix(subnet), overlay }
 }
 
 /** What the engine 20.10 makes. */

@@ -1,6 +1,6 @@
 // The firewall on real tables: all that holds for nft-backed and for legacy iptables.
 import test from 'ava'
-import { DOCKER, INPUT, INPUT6, back, bench, prefix } from '../lab/firewall.ts'
+import { DOCKER, INPUT, INPUT6, back, bench, inputOf } from '../lab/firewall.ts'
 import { waitFor } from '../lab/wait.ts'
 
 for (const variant of ['nft', 'legacy'] as const) {
@@ -75,8 +75,7 @@ for (const variant of ['nft', 'legacy'] as const) {
       for (let round = 0; round < 3; round++) {
         const others = ['10.3', '10.4', '10.5'].map((start) => {
           const other = on.another()
-          const [network, subnet] = [prefix(`${start}.0.0/16`), prefix(`${start}.7.0/24`)]
-          other.want([{ ...INPUT, network, subnet }])
+          other.want([inputOf(`${start}.0.0/16`, `${start}.7.0/24`)])
           return other
         })
         await Promise.all(others.map((other) => other.settled()))
@@ -96,7 +95,7 @@ for (const variant of ['nft', 'legacy'] as const) {
       )
       // All at once, one of them the last without knowing.
       const other = on.another()
-      other.want([{ ...INPUT, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }])
+      other.want([inputOf('10.3.0.0/16', '10.3.7.0/24')])
       await other.settled()
       await Promise.all([on.firewall.cleanup(), other.cleanup()])
       t.is(await on.saved(), before)

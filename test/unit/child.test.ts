@@ -2,7 +2,7 @@
 import test from 'ava'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Killed, runChild } from '../../src/child.ts'
 import { run } from '../../src/firewall/run.ts'
@@ -98,9 +98,10 @@ test('when we exit, nothing that was started is left', async (t) => {
     runChild('sh', ['-c', '${FOR_EVER} & echo $! >&3; ${FOR_EVER}'], { input: '', limitMs: 60_000, outputBytes: 1 })
     setInterval(() => undefined, 1000)`
   // Descriptor 3 of ours is not inherited by what Node starts: the shell writes its child's id to a file.
-  const path = `/tmp/child-exit-${process.pid}`
+  const path = join(mkdtempSync('/tmp/child-exit-'), 'pid')
   const us = spawn(process.execPath, ['--input-type=module', '--eval', script.replace('>&3', `>${path}`)])
-  const pid = await waitFor('the child', () => Number(readFileSync(path, 'utf8')))
+  // The shell makes the file before it writes to it.
+  const pid = await waitFor('the child', () => Number(readFileSync(path, 'utf8')) || undefined)
   us.kill('SIGTERM')
   await once(us, 'exit')
   await waitFor('the child to be gone', () => isGone(pid))
