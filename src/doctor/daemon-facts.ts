@@ -3,7 +3,9 @@
 import type { Peer } from '../backend.ts'
 import { shared } from '../http-handlers.ts'
 import type { Handler } from '../http.ts'
+import { intentOf } from '../host-plan.ts'
 import { show } from '../kernel/show.ts'
+import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Sight } from '../operator.ts'
@@ -43,6 +45,8 @@ export interface RunningFacts {
   readonly own: OwnStored
   /** The interface and the address it works with. */
   readonly interface: { readonly name: string; readonly address: Address }
+  /** Its VXLAN devices, those kept for a while after a change among them; undefined from a daemon of before. */
+  readonly tunnels?: readonly string[]
   readonly peers: readonly Peer[]
 }
 
@@ -71,6 +75,7 @@ async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
             config: overlay.inputs.configuration.text,
             interface: { name: overlay.inputs.external.name, address: overlay.inputs.external.address },
             own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
+            tunnels: hostObjects(intentOf(overlay.inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
             peers: [...overlay.peers.values()],
           },
     firewallError: firewall?.status().error,

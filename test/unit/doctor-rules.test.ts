@@ -1,6 +1,6 @@
 // What doctor makes of rules as nft and iptables print them: drops of the VXLAN port, and other tables at forward.
 import test from 'ava'
-import { faults, patient } from '../fake/patient.ts'
+import { answering, faults, patient } from '../fake/patient.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
   const rule = {
@@ -74,4 +74,28 @@ test("firewall: other tables' drops, by how much they let through and whether th
   t.deepEqual(judged('drop', [ours, accept]), [])
   const device = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'flannel.1' } }
   t.deepEqual(judged('drop', [device, { jump: { target: 'x' } }], [drop]), [])
+})
+
+test('firewall: a device that the daemon keeps for a while after a change is no fault, and no excuse for what is missing', (t) => {
+  // Of each device what comes in, then of each what goes out.
+  const lingering = OWN.replace(
+    /.* -i flannel\.1 .*\n/,
+    (line) => line + line.replace('flannel.1 ', 'flannel.9 '),
+  ).replace(/.* -o flannel\.1 .*\n/, (line) => line + line.replace('flannel.1 ', 'flannel.9 '))
+  const healthy = patient()
+  const daemon = answering(healthy)
+  if (daemon.state !== 'answers' || daemon.facts.running === undefined) return t.fail()
+  const judged = (tunnels: readonly string[] | undefined, iptables: string): number => {
+    const running = {
+      ...daemon.facts.running,
+      ...(tunnels === undefined ? {} : { tunnels }),
+    } as typeof daemon.facts.running
+    const firewall = { iptables: { value: iptables }, nft: { unknown: 'not looked at' } }
+    const facts = { ...daemon.facts, running }
+    return faults('firewall', patient({ facts: { firewall, daemon: { state: 'answers', facts } } })).length
+  }
+  t.is(judged(['flannel.1'], OWN), 0)
+  t.is(judged(['flannel.1', 'flannel.9'], lingering), 0)
+  t.is(judged(['flannel.1', 'flannel.9'], lingering.replaceAll(/.*-i flannel\.1 .*\n/g, '')), 1)
+  t.is(judged(undefined, OWN), 0, 'a daemon of before does not say')
 })

@@ -61,6 +61,7 @@ function ownFaults(
   // What the daemon alone knows: that the config was another one.
   const formerly = inputs.others.map(({ backend }) => backend.type)
   const changes = [true, false].map((lately) => ({ lately, formerly }))
+  const kept = daemon.state === 'answers' ? (daemon.facts.running?.tunnels ?? []) : []
   const fix =
     daemon.state === 'answers'
       ? 'systemctl restart flanneld; if they go again, find who removes them: nft monitor'
@@ -71,7 +72,9 @@ function ownFaults(
     const written = lines.filter((line) => /^(-A|-I|:)/.test(line))
     const late = (): boolean =>
       changes.some((change) =>
-        firewallOf({ ...inputs, change }, peers).every((other) => missing(ruleset, other).length === 0),
+        firewallOf({ ...inputs, change }, peers).every(
+          (other) => missing(ruleset, withTunnels(other, kept)).length === 0,
+        ),
       )
     if (written.length > 0 && !late()) {
       const cause = lines.some((line) => line.startsWith(':'))
@@ -92,6 +95,17 @@ function ownFaults(
     faults.push({ level: 'fault', stops: true, cause, fix, proof: `there is no table ip ${names[0]} with rules` })
   }
   return faults
+}
+
+/** With what comes in by devices that the daemon keeps for a while after a change: they stand ahead of the shared ones. */
+function withTunnels(input: FirewallInput, kept: readonly string[]): FirewallInput {
+  const [own, shared] = [false, true].map((is) => input.overlay.filter((each) => each.shared === is))
+  const more = kept.filter((name) => own?.every((each) => each.name !== name))
+  const from = [input.network]
+  return {
+    ...input,
+    overlay: [...(own ?? []), ...more.map((name) => ({ name, shared: false, from })), ...(shared ?? [])],
+  }
 }
 
 /** The lines that would have to be written. */
