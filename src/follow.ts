@@ -58,6 +58,8 @@ class Follower {
   readonly #parts: FollowParts
   readonly #log: Log
   readonly #config: ConfigFollower
+  /** Ends the round under way. */
+  #again = new AbortController()
   readonly #news: PeerNews
   readonly #table: PeerTable
   readonly #shutOuts: ShutOuts
@@ -80,7 +82,7 @@ class Follower {
     this.#hold = new Hold(this.#log, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
     this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
-    this.#config = new ConfigFollower(parts)
+    this.#config = new ConfigFollower(parts, () => this.#again.abort())
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
     this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
@@ -89,7 +91,7 @@ class Follower {
   /** One listing and what follows, until the rules for reading leases change or a hold is over. */
   async round(): Promise<void> {
     const { store, listing, options, signal, overlay } = this.#parts
-    const again = new AbortController()
+    const again = (this.#again = new AbortController())
     const { left } = this.#hold
     const timer = left > 0 ? setTimeout(() => again.abort(), left + 100) : undefined
     const changed = (): void => {

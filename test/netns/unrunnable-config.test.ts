@@ -2,7 +2,7 @@
 // what runs goes on, and what was in the way gone, the config is taken.
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/complaints.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'
 import type { Running } from '../lab/process.ts'
@@ -52,7 +52,8 @@ test.serial(
   'what the kernel would refuse is refused while running, each by its name; the running config is kept',
   async (t) => {
     const { etcd, host } = await world(t, {})
-    await (await host.spawn(bound(9999))).line(/bound/)
+    const program = await host.spawn(bound(9999))
+    await program.line(/bound/)
     await host.run(`ip link add vx0 type vxlan id 7 dev enp0s3 dstport 8472; ip link add vx1 type vxlan id 8 dstport 9998 gbp
     ip link add flannel.6 type bridge; ip link add br0 type bridge; ip link add flannel.4 type vxlan id 4 dstport 7777; ip link set flannel.4 master br0
     ip link set vx0 up; ip link set vx1 up`)
@@ -80,5 +81,13 @@ test.serial(
     await etcd.configure(configOf({ Port: 8473 }))
     await waitFor('the other port', async () => / dstport 8473 /.test(await host.run('ip -d link show flannel.1')))
     t.regex(await host.run('ip -o addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
+    // One that this host alone was not ready for is taken when it is, though nobody writes it again.
+    const said = errors(daemon).length
+    await etcd.configure(configOf({ Port: 9999 }))
+    await waitFor('the refusal', () => errors(daemon).length > said)
+    t.regex(await host.run(`${BUNDLE} status || true`), /network config refused/)
+    await program.stop('SIGKILL')
+    await waitFor('the port', async () => / dstport 9999 /.test(await host.run('ip -d link show flannel.1')))
+    await waitFor('no refusal', async () => !/refused/.test(await host.run(`${BUNDLE} status || true`)))
   },
 )
