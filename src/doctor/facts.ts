@@ -4,6 +4,7 @@ import type { ExternalInterface } from '../backend.ts'
 import type { EtcdCause } from '../errors.ts'
 import type { Alarm } from '../etcd/alarms.ts'
 import type { HostNetwork } from '../external-interface/host.ts'
+import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelState, Kind } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
@@ -71,6 +72,8 @@ export interface StoreContent {
   /** The text of the config key. */
   readonly config: string | undefined
   readonly leases: readonly StoredLease[]
+  /** Addresses that an operator has shut out; absent from a daemon that knows of none. */
+  readonly shutOut?: readonly Address[]
   /** Of the etcd lease of this host's own lease, in seconds; undefined when it has none or it is gone. */
   readonly ownTtl: { readonly remaining: number; readonly granted: number } | undefined
 }

@@ -126,6 +126,7 @@ function planFor(
     deviceMacs: tunnels,
     nexthops: hasNexthops(host.kernel.get('nexthop')),
     previous: running?.own.subnet ?? subnetBefore(host),
+    believed: running && new Set(running.peers.map(({ subnet }) => subnet)),
   }
   try {
     if (store.content !== undefined) {

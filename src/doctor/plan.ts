@@ -27,6 +27,8 @@ export interface PlanParts {
   readonly nexthops: boolean
   /** The subnet that subnet.env names. */
   readonly previous: Prefix | undefined
+  /** Subnets of the peers that the daemon has; undefined when none answers. */
+  readonly believed?: ReadonlySet<Prefix> | undefined
 }
 
 /** This host's own lease as stored. */
@@ -64,7 +66,7 @@ export function planOf(parts: PlanParts, content: StoreContent): Known<Plan> {
   try {
     const configuration = readConfiguration(content.config, parts.backends)
     const own = ownLease(parts, content.leases)
-    const rules = rulesOf(parts, configuration, own)
+    const rules = { ...rulesOf(parts, configuration, own), ...decisionsOf(parts, content) }
     const table = new PeerTable(parts.options.etcdPrefix, rules)
     table.snapshot(content.leases.filter((lease) => lease.key !== own?.key).map(entryOf), rules)
     return { value: complete(parts, configuration, own, table.peers, table.refused) }
@@ -176,6 +178,19 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
     },
     exclusive: (type, data) => way(type)?.backend.exclusive(data),
   }
+}
+
+/**
+ * What is decided elsewhere: by the operator, whom to shut out; and by the daemon, which of several claims on one MAC stands.
+ * It saw who claimed it first, and whose lease is renewed; what is stored does not tell.
+ */
+function decisionsOf({ options, believed }: PlanParts, content: StoreContent): Partial<PeerRules> {
+  const shutOut = new Set(content.shutOut)
+  const stands = (key: string): boolean => {
+    const named = decodeKey(options.etcdPrefix, key)
+    return believed === undefined || (named.ok && believed.has(named.value.subnet))
+  }
+  return { shutOut: (address) => shutOut.has(address), alive: stands }
 }
 
 function entryOf({ key, text, createRevision, modRevision, etcdLease }: StoredLease): Entry {

@@ -8,6 +8,7 @@ import type { StoreOptions } from '../etcd/endpoints.ts'
 import type { Entry, Store } from '../etcd/store.ts'
 import { unlessAborted } from '../etcd/wait.ts'
 import { subnetsFolder } from '../lease/codec.ts'
+import { addressShutOut, shutOutFolder } from '../lease/shut-out.ts'
 import type { Options } from '../options/type.ts'
 import type { StoreContent, StoreFacts, StoredLease } from './facts.ts'
 
@@ -86,15 +87,17 @@ async function readContent(
   options: Options,
   isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,
 ): Promise<StoreContent> {
-  const [{ revision, entry }, { entries }] = await Promise.all([
+  const [{ revision, entry }, { entries }, out] = await Promise.all([
     store.get(`${options.etcdPrefix}/config`),
     store.range(subnetsFolder(options.etcdPrefix)),
+    store.range(shutOutFolder(options.etcdPrefix)),
   ])
+  const shutOut = out.entries.flatMap(({ key }) => addressShutOut(options.etcdPrefix, key) ?? [])
   const leases = entries.map(leaseOf)
   const own = isOwn(leases)
   const attached = own !== undefined && own.etcdLease !== '0'
   const ownTtl = attached ? await store.timeToLive(own.etcdLease) : undefined
-  return { revision, config: entry?.value.toString(), leases, ownTtl }
+  return { revision, config: entry?.value.toString(), leases, shutOut, ownTtl }
 }
 
 function leaseOf({ key, value, createRevision, modRevision, lease }: Entry): StoredLease {

@@ -36,12 +36,15 @@ export interface Illness {
   readonly backend?: object
   readonly leases?: StoreContent['leases']
   readonly ttl?: StoreContent['ownTtl']
+  readonly shutOut?: StoreContent['shutOut']
+  /** Subnets of the peers that its daemon has. */
+  readonly believed?: ReadonlySet<Prefix>
   readonly host?: Partial<HostFacts>
   readonly facts?: Partial<Facts>
 }
 
 /** The facts of such a host; its daemon does not run. */
-export function patient({ backend = {}, leases, ttl, host = {}, facts = {} }: Illness = {}): Facts {
+export function patient({ backend = {}, leases, ttl, shutOut, believed, host = {}, facts = {} }: Illness = {}): Facts {
   const asked = parseOptions([], {})
   if (asked.kind !== 'run') throw new Error('no options')
   const { etcdPassword: _, ...options } = asked.options
@@ -52,12 +55,14 @@ export function patient({ backend = {}, leases, ttl, host = {}, facts = {} }: Il
       lease(OWN, '192.168.19.121', 'own'),
       lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as Mac),
     ],
+    shutOut: shutOut ?? [],
     ownTtl: ttl ?? { granted: 86_400, remaining: 86_395 },
   }
   const plan = planOf(
     {
       ...{ options, backends: BACKENDS, hostId: 'own', external: EXTERNAL, nexthops: false, previous: OWN },
       deviceMacs: new Map([['flannel.1', MAC]]),
+      believed,
     },
     content,
   )

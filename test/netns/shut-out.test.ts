@@ -56,6 +56,10 @@ test('a stolen host that deletes all leases is shut out while peers are kept, be
     /note: shut out by the operator: 192\.168\.19\.200\. Run: flanneld readmit/,
   )
 
+  // Nothing of it is missing: nobody is to put it back.
+  const doctor = await verb(b.host, 'doctor')
+  t.notRegex(doctor.output, /10\.2\.210\.0\/24: (?!shut-out)|peer 10\.2\.210|does not follow etcd|nft add element/)
+
   const again = await verb(b.host, 'shut-out 192.168.19.200 -json')
   t.deepEqual(JSON.parse(again.stdout), {
     address: '192.168.19.200',

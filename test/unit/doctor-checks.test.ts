@@ -5,6 +5,8 @@ import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
 import { judge, mayBeOnItsWay, render } from '../../src/doctor/report.ts'
 import type { Address } from '../../src/ip/address.ts'
+import type { Mac } from '../../src/ip/mac.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
 import { OWN, PEER, answering, faults, lease, outcome, patient } from '../fake/patient.ts'
 
@@ -49,6 +51,30 @@ test('lease: one that is not renewed though a daemon answers; without a daemon i
   const running = { ...patient({ ttl }), daemon: answering(patient()) }
   t.regex(faults('lease', running)[0]?.cause ?? '', /our lease is not being renewed: it ends in 23h/)
   t.regex(faults('lease', running)[0]?.proof ?? '', /last renewed 5m ago/)
+})
+
+test('a host that the operator has shut out is missing on purpose, however often it writes its lease', (t) => {
+  const { plan } = patient({ shutOut: ['192.168.19.122' as Address] })
+  t.true('value' in plan)
+  if (!('value' in plan)) return
+  t.deepEqual([...plan.value.peers.keys()], [])
+  t.deepEqual([...plan.value.refused.values()], ['shut-out'])
+  t.false(plan.value.wanted.some(({ peer }) => peer !== undefined))
+})
+
+test('of two claims on a MAC the one stands that the daemon has: it saw who was there first', (t) => {
+  const mac = '0a:00:00:00:00:22' as Mac
+  // An older key, rewritten to claim what the peer has.
+  const thief = { ...lease('10.2.30.0/24', '192.168.19.130', 'thief', mac), createRevision: '3', modRevision: '8' }
+  const leases = [lease(OWN, '192.168.19.121', 'own'), lease(PEER, '192.168.19.122', 'peer', mac), thief]
+  const peersOf = (illness: Parameters<typeof patient>[0]): readonly string[] => {
+    const { plan } = patient({ leases, ...illness })
+    return 'value' in plan ? [...plan.value.peers.keys()] : []
+  }
+  t.deepEqual(peersOf({ believed: new Set([PEER]) }), [PEER])
+  t.deepEqual(peersOf({ believed: new Set(['10.2.30.0/24' as Prefix]) }), ['10.2.30.0/24'])
+  // Nobody is there to ask: the older key, as a daemon that starts now would have it.
+  t.deepEqual(peersOf({}), ['10.2.30.0/24'])
 })
 
 test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with DirectRouting', (t) => {
