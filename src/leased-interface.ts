@@ -27,8 +27,8 @@ export interface LeasedInterfaceParts {
 
 /** Where our lease says we are. */
 export interface LeasedInterface {
-  /** Our identity in that lease; undefined in one of Go's. */
-  readonly hostId: string | undefined
+  /** Our identity in that lease; one of Go's names none, there it is that of the interface it is on. */
+  readonly hostId: string
   /** Undefined where that address is not on this host, or not within what the operator asked for. */
   readonly external: ExternalInterface | undefined
   readonly place: Place
@@ -67,9 +67,10 @@ function placeIn({ value }: Entry, parts: LeasedInterfaceParts, wasOurs: boolean
   const name = lease.hostId === undefined ? undefined : ids.get(lease.hostId)
   const external = alternatives(parts.network, parts.wish, 4).find((other) => other.address === addressIn(lease))
   // Go's leases name no host: one is ours by the subnet we had and an address of ours.
-  if (name === undefined && (lease.hostId !== undefined || external === undefined)) return undefined
+  const ownId = lease.hostId ?? (external && hostId(parts.machineId, external.mac, external.address))
+  if (ownId === undefined || (name === undefined && lease.hostId !== undefined)) return undefined
   const address = addressIn(lease)
-  return { hostId: lease.hostId, external, place: { name: external?.name ?? name ?? '', address, used: false } }
+  return { hostId: ownId, external, place: { name: external?.name ?? name ?? '', address, used: false } }
 }
 
 /** The address on our interface that a lease names: its own key where that is not the public one, behind a NAT say. */

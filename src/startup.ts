@@ -99,7 +99,7 @@ export async function findLeasedHost(
   const external = leased.external ?? host.external
   if (external.address !== host.external.address) log.info(`${lineOf(external)}: that is where our lease says we are`)
   const home = leased.external === undefined ? leased.place : undefined
-  return { external, home, hostId: leased.hostId ?? host.hostId }
+  return { external, home, hostId: leased.hostId }
 }
 
 function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {

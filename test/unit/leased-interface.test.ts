@@ -51,7 +51,14 @@ test('our lease is found by any card of ours, and names interface, address and i
 
 test('by the subnet of before it takes one question, and a lease of Go counts where its address is ours', async (t) => {
   const { found, ranges } = await look([entry('10.2.21', OWN)], OURS)
-  t.deepEqual([found?.external?.name, found?.hostId, ranges], ['enp0s3', undefined, 0])
+  t.deepEqual([found?.external?.name, ranges], ['enp0s3', 0])
+  t.is(found?.hostId, FIRST, 'we write it with the identity of that card, whichever card would be chosen now')
+  const second = (await look([entry('10.2.21', OTHER)], OURS)).found
+  t.deepEqual(
+    [second?.external?.address, second?.hostId],
+    [ip(OTHER), hostId(MACHINE, second?.external?.mac, ip(OTHER))],
+  )
+  t.not(second?.hostId, FIRST)
   t.is((await look([entry('10.2.21', OWN)])).found, undefined, 'without it, no lease of Go is known for ours')
   t.is((await look([entry('10.2.21', '192.168.19.122')], OURS)).found, undefined)
   t.is((await look([entry('10.2.21', OWN, 'cd'.repeat(16))], OURS)).found, undefined, 'another host took it')
