@@ -79,7 +79,7 @@ class Follower {
     this.#parts = parts
     this.#log = parts.log.part('etcd')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
-    this.#hold = new Hold(this.#log, parts.holdMs)
+    this.#hold = new Hold(this.#log, parts.conditions, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
     this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
     this.#config = new ConfigFollower(parts, () => this.#again.abort())
@@ -92,7 +92,7 @@ class Follower {
   async round(): Promise<void> {
     const { store, listing, options, signal, overlay } = this.#parts
     const again = (this.#again = new AbortController())
-    const { left } = this.#hold
+    const left = this.#hold.look()
     const timer = left > 0 ? setTimeout(() => again.abort(), left + 100) : undefined
     const changed = (): void => {
       if (this.#readBy !== this.#rulesText()) again.abort()

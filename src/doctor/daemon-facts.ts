@@ -4,6 +4,7 @@ import type { Peer } from '../backend.ts'
 import { shared } from '../http-handlers.ts'
 import type { Handler } from '../http.ts'
 import { intentOf } from '../host-plan.ts'
+import { PEERS_KEPT } from '../hold.ts'
 import { show } from '../kernel/show.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
@@ -48,6 +49,8 @@ export interface RunningFacts {
   /** Its VXLAN devices, those kept for a while after a change among them; undefined from a daemon of before. */
   readonly tunnels?: readonly string[]
   readonly peers: readonly Peer[]
+  /** Whether peers are kept whose leases are gone, since etcd lost them; absent from a daemon that does not tell. */
+  readonly keeping?: boolean
 }
 
 /** The handler of GET /v1/doctor. */
@@ -77,6 +80,7 @@ async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
             own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
             tunnels: hostObjects(intentOf(overlay.inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
             peers: [...overlay.peers.values()],
+            keeping: sight.conditions.has(PEERS_KEPT),
           },
     firewallError: firewall?.status().error,
     guardError: guard?.error(),

@@ -126,6 +126,7 @@ function planFor(
     deviceMacs: tunnels,
     nexthops: hasNexthops(host.kernel.get('nexthop')),
     previous: running?.own.subnet ?? subnetBefore(host),
+    kept: running?.keeping === true ? running.peers : undefined,
     believed: running && new Set(running.peers.map(({ subnet }) => subnet)),
   }
   try {

@@ -29,6 +29,8 @@ export interface PlanParts {
   readonly previous: Prefix | undefined
   /** Subnets of the peers that the daemon has; undefined when none answers. */
   readonly believed?: ReadonlySet<Prefix> | undefined
+  /** Peers that the daemon keeps if their leases are gone; undefined when it keeps none. */
+  readonly kept?: readonly Peer[] | undefined
 }
 
 /** This host's own lease as stored. */
@@ -69,7 +71,8 @@ export function planOf(parts: PlanParts, content: StoreContent): Known<Plan> {
     const rules = { ...rulesOf(parts, configuration, own), ...decisionsOf(parts, content) }
     const table = new PeerTable(parts.options.etcdPrefix, rules)
     table.snapshot(content.leases.filter((lease) => lease.key !== own?.key).map(entryOf), rules)
-    return { value: complete(parts, configuration, own, table.peers, table.refused) }
+    const peers = new Map([...(parts.kept ?? []).map((peer) => [peer.subnet, peer] as const), ...table.peers])
+    return { value: complete(parts, configuration, own, peers, table.refused) }
   } catch (error) {
     return { unknown: messageOf(error) }
   }

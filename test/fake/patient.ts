@@ -1,6 +1,6 @@
 // A host in perfect health as doctor sees it, to be made ill in one respect: facts by hand, the plan by the real planner.
 import { BACKENDS } from '../../backends/index.ts'
-import type { ExternalInterface } from '../../src/backend.ts'
+import type { ExternalInterface, Peer } from '../../src/backend.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts, HostFacts, StoreContent } from '../../src/doctor/facts.ts'
 import type { Fault, Outcome } from '../../src/doctor/finding.ts'
@@ -39,12 +39,22 @@ export interface Illness {
   readonly shutOut?: StoreContent['shutOut']
   /** Subnets of the peers that its daemon has. */
   readonly believed?: ReadonlySet<Prefix>
+  readonly kept?: readonly Peer[]
   readonly host?: Partial<HostFacts>
   readonly facts?: Partial<Facts>
 }
 
 /** The facts of such a host; its daemon does not run. */
-export function patient({ backend = {}, leases, ttl, shutOut, believed, host = {}, facts = {} }: Illness = {}): Facts {
+export function patient({
+  backend = {},
+  leases,
+  ttl,
+  shutOut,
+  believed,
+  kept,
+  host = {},
+  facts = {},
+}: Illness = {}): Facts {
   const asked = parseOptions([], {})
   if (asked.kind !== 'run') throw new Error('no options')
   const { etcdPassword: _, ...options } = asked.options
@@ -62,7 +72,7 @@ export function patient({ backend = {}, leases, ttl, shutOut, believed, host = {
     {
       ...{ options, backends: BACKENDS, hostId: 'own', external: EXTERNAL, nexthops: false, previous: OWN },
       deviceMacs: new Map([['flannel.1', MAC]]),
-      believed,
+      ...{ believed, kept },
     },
     content,
   )

@@ -10,6 +10,7 @@ import { CONFIG, argsFor, type Member, startMembers } from '../lab/members.ts'
 import { startPings } from '../lab/ping.ts'
 import { record } from '../lab/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
+import { verb } from '../lab/verb.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const HOLD_MS = 8_000
@@ -99,6 +100,10 @@ test.serial('E5: etcd restored from an older snapshot: kept, registered again, n
     await etcd.start('/run/restored')
   })
   for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
+  // Nobody is advised to end what keeps them.
+  const doctor = await verb(nodes[0].host, 'doctor')
+  t.notRegex(doctor.output, /does not follow etcd|left of a host that has gone/)
+  t.regex((await verb(nodes[0].host, 'status')).output, /peers without a lease are kept for 5 min/)
 })
 
 test.serial('E5: etcd with a new, empty data folder: kept, registered again, no packet lost', async (t) => {

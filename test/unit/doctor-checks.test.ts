@@ -77,6 +77,19 @@ test('of two claims on a MAC the one stands that the daemon has: it saw who was 
   t.deepEqual(peersOf({}), ['10.2.30.0/24'])
 })
 
+test('peers that are kept though etcd lost their leases are as they should be', (t) => {
+  const healthy = patient()
+  t.true('value' in healthy.plan)
+  if (!('value' in healthy.plan)) return
+  const { peers, wanted } = healthy.plan.value
+  const lost = patient({ leases: [lease(OWN, '192.168.19.121', 'own')], kept: [...peers.values()] })
+  t.deepEqual('value' in lost.plan && lost.plan.value.wanted, wanted)
+  t.deepEqual(faults('etcd-watch', { ...lost, daemon: answering(healthy) }), [])
+  // Without a word of the daemon they are what is left of hosts that have gone.
+  const left = patient({ leases: [lease(OWN, '192.168.19.121', 'own')] })
+  t.regex(faults('etcd-watch', { ...left, daemon: answering(healthy) })[0]?.cause ?? '', /behind by 1 peer$/)
+})
+
 test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with DirectRouting', (t) => {
   const strict = { sysctls: new Map([['net/ipv4/conf/all/rp_filter', '1']]) }
   t.deepEqual(faults('rp-filter', patient({ host: strict })), [])
