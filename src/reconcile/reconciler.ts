@@ -211,9 +211,9 @@ export class Reconciler {
       this.report.failed(failures)
       this.#forgetDevices(intent, deleted, failures)
       this.#failures = failures
-      // What is refused may be so because of the device it hangs on.
-      for (const { change } of failures)
-        for (const kind of ['link', change.object.kind] as const) this.#stale.set(kind, 'retry')
+      // What is refused may be so because of its device; what hangs on a refused device was not deleted, whatever its kind.
+      for (const { kind } of failures.map(({ change }) => change.object))
+        for (const one of kind === 'link' ? KINDS : (['link', kind] as const)) this.#stale.set(one, 'retry')
       if (failures.length > 0) return 'in part'
       return alone ? 'peers alone' : 'whole'
     } catch (error) {
