@@ -1,6 +1,8 @@
 // What doctor makes of rules as nft and iptables print them: drops of the VXLAN port, and other tables at forward.
 import test from 'ava'
-import { answering, faults, patient } from '../fake/patient.ts'
+import type { Fault } from '../../src/doctor/finding.ts'
+import type { PeerHealth } from '../../src/probe/health.ts'
+import { PEER, answering, faults, patient } from '../fake/patient.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
   const rule = {
@@ -98,4 +100,34 @@ test('firewall: a device that the daemon keeps for a while after a change is no 
   t.is(judged(['flannel.1', 'flannel.9'], lingering), 0)
   t.is(judged(['flannel.1', 'flannel.9'], lingering.replaceAll(/.*-i flannel\.1 .*\n/g, '')), 1)
   t.is(judged(undefined, OWN), 0, 'a daemon of before does not say')
+})
+
+test('probes: a peer that is not heard is not blamed on other firewalls alone while our guard drops somebody', (t) => {
+  const seen = (cause: string, ...dropped: readonly string[]): Fault | undefined => {
+    const health = {
+      state: 'unreachable',
+      rttMs: 1,
+      loss: 1,
+      pathMtu: 0,
+      since: 0,
+      cause,
+      note: '',
+    } as unknown as PeerHealth
+    const elem = dropped.map((val) => ({ elem: { val, counter: { packets: 3, bytes: 300 } } }))
+    const table = { family: 'inet', table: 'flannel-guard-1' }
+    const sets = [
+      { set: { ...table, name: 'peers4', elem: ['192.168.19.122'] } },
+      { set: { ...table, name: 'strangers4', elem } },
+    ]
+    const firewall = { nft: { value: JSON.stringify({ nftables: sets }) }, iptables: { unknown: 'not looked at' } }
+    const probes = { peers: { value: new Map([[PEER, health]]) }, checksums: { unknown: '' } }
+    return faults('udp-port', patient({ facts: { firewall, probes } }))[0]
+  }
+  for (const cause of ['tunnel-blocked', 'tunnel-blocked-in']) {
+    t.regex(seen(cause, '192.168.19.240')?.cause ?? '', /the guard here drops what 192\.168\.19\.240 sends/)
+    t.regex(seen(cause, '192.168.19.240')?.fix ?? '', /-vxlan-guard-allow=192\.168\.19\.240; if not, let UDP 8472 pass/)
+    t.notRegex(seen(cause)?.cause ?? '', /guard/)
+    t.notRegex(seen(cause, '192.168.19.122')?.cause ?? '', /guard/, 'a peer by now')
+  }
+  t.notRegex(seen('tunnel-blocked-out', '192.168.19.240')?.cause ?? 'guard', /guard/)
 })

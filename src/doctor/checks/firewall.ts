@@ -218,18 +218,20 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
 
 /** Who sends to the VXLAN port and is no peer: a host behind a NAT, one with another address than its lease says, or a stranger. */
 function strangerFaults(sets: readonly NftSet[], table: string): readonly Fault[] {
+  const faults = strangersOf(sets, table).map(([address, packets]): Fault => ({
+    level: 'warning',
+    cause: `${address} sends to the VXLAN port and is no peer's address: the guard drops it`,
+    fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
+    proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} strangers4`,
+  }))
+  return firstOf(faults)
+}
+
+/** Whose packets a guard dropped of late, and how many, most first. */
+export function strangersOf(sets: readonly NftSet[], table: string): readonly (readonly [string, number])[] {
   const ofGuard = (start: string): readonly NftSet[] =>
     sets.filter((set) => set.table === table && set.name.startsWith(start))
   const peers = new Set(ofGuard('peers').flatMap(({ elements }) => [...elements]))
   const strangers = ofGuard('strangers').flatMap(({ packets }) => [...packets])
-  const faults = strangers
-    .filter(([address]) => !peers.has(address))
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([address, packets]): Fault => ({
-      level: 'warning',
-      cause: `${address} sends to the VXLAN port and is no peer's address: the guard drops it`,
-      fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
-      proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} strangers4`,
-    }))
-  return firstOf(faults)
+  return strangers.filter(([address]) => !peers.has(address)).toSorted(([, a], [, b]) => b - a)
 }

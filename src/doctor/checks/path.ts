@@ -10,6 +10,7 @@ import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
 import { drops, matchesPort, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 import type { Plan } from '../plan.ts'
+import { blocked, strangerAt } from './blocked.ts'
 
 export const peersCheck: Check = {
   name: 'peers',
@@ -64,7 +65,7 @@ export const portCheck: Check = {
     if (link === undefined) return beforeLease(facts, facts.plan.value)
     const local = [...takenFaults(facts, link), ...closedFaults(facts, link)]
     const way = probed(facts, 'open here; all answer', (health, subnet, address) =>
-      blocked(health, subnet, address, link),
+      blocked(health, subnet, address, link, strangerAt(facts, link)),
     )
     if (local.length === 0) return way
     return outcomeOf(firstOf([...local, ...('faults' in way ? way.faults : [])]), '')
@@ -82,24 +83,6 @@ function beforeLease(facts: Facts, { configuration }: Plan): Outcome {
 function tunnelOf({ wanted }: Plan): VxlanLink | undefined {
   const object = wanted.find((one) => one.object.kind === 'link')?.object
   return object?.kind === 'link' ? object : undefined
-}
-
-const WAYS: ReadonlyMap<string, string> = new Map([
-  ['tunnel-blocked', 'the tunnel is silent'],
-  ['tunnel-blocked-out', 'what we send into the tunnel is lost'],
-  ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
-])
-
-function blocked(health: PeerHealth, subnet: Prefix, address: string, { port }: VxlanLink): Fault | undefined {
-  const what = WAYS.get(health.cause)
-  if (what === undefined) return undefined
-  return {
-    level: 'fault',
-    stops: true,
-    cause: `peer ${subnet}: ${what}, though its host is there: UDP ${port} is blocked on the way`,
-    fix: `let UDP ${port} pass between this host and ${address}, both ways, in every firewall and security group; there: flanneld doctor`,
-    proof: health.note,
-  }
 }
 
 /** Another program has the port: the device cannot be set up. */

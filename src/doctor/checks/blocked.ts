@@ -1,0 +1,50 @@
+// A tunnel that is not heard: blocked on the way, or by our own guard, which knows whose packets it drops.
+import { guardTable } from '../../firewall/guard-ruleset.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import type { VxlanLink } from '../../kernel/state.ts'
+import type { PeerHealth } from '../../probe/health.ts'
+import type { Facts } from '../facts.ts'
+import type { Fault } from '../finding.ts'
+import { parseNft } from '../nft-ruleset.ts'
+import { strangersOf } from './firewall.ts'
+
+const WAYS: ReadonlyMap<string, string> = new Map([
+  ['tunnel-blocked', 'the tunnel is silent'],
+  ['tunnel-blocked-out', 'what we send into the tunnel is lost'],
+  ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
+])
+
+/** What is wrong with the tunnel of a peer; `stranger` is whose packets our guard drops. */
+export function blocked(
+  health: PeerHealth,
+  subnet: Prefix,
+  address: string,
+  { port }: VxlanLink,
+  stranger: string | undefined,
+): Fault | undefined {
+  const what = WAYS.get(health.cause)
+  if (what === undefined) return undefined
+  const cause = `peer ${subnet}: ${what}, though its host is there`
+  const open = `let UDP ${port} pass between this host and ${address}, both ways, in every firewall and security group; there: flanneld doctor`
+  if (stranger === undefined || health.cause === 'tunnel-blocked-out')
+    return {
+      level: 'fault',
+      stops: true,
+      cause: `${cause}: UDP ${port} is blocked on the way`,
+      fix: open,
+      proof: health.note,
+    }
+  return {
+    level: 'fault',
+    stops: true,
+    cause: `${cause}: the guard here drops what ${stranger} sends, which may be that host behind a NAT; or UDP ${port} is blocked on the way`,
+    fix: `if ${stranger} is ${address}, start this daemon with -vxlan-guard-allow=${stranger}; if not, ${open}`,
+    proof: health.note,
+  }
+}
+
+/** Whose packets the guard of a tunnel drops most of, undefined when it drops none. */
+export function strangerAt({ firewall }: Facts, { vni }: VxlanLink): string | undefined {
+  if ('unknown' in firewall.nft) return undefined
+  return strangersOf(parseNft(firewall.nft.value).sets, guardTable(vni))[0]?.[0]
+}
