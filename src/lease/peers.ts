@@ -10,7 +10,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../portions.ts'
 import { decodeKey } from './codec.ts'
 import { type Claimant, Contest, type Prize, winner } from './contest.ts'
-import { type Age, Holders, ageOf, sharedBy } from './holders.ts'
+import { type Age, Holders, ageOf } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
 import { type Candidate, Waiting, byAge } from './waiting.ts'
@@ -100,20 +100,20 @@ export class PeerTable {
 
   /** Takes out what belongs to addresses that are shut out by now, be it absent and kept. The next listing has the rest. */
   shutOut(): PeerStep {
-    const isOut = ({ publicAddress }: Peer): boolean => this.#rules.shutOut?.(publicAddress) === true
-    const out = this.#waiting.all.filter(({ peer }) => isOut(peer))
-    for (const subnet of this.#holders.subnets) if (isOut(this.#holderOf(subnet))) out.push(this.#candidateOf(subnet))
+    const isOut = (it?: Address): boolean => it !== undefined && this.#rules.shutOut?.(it) === true
+    const held = this.#holders.subnets.map((subnet) => this.#candidateOf(subnet))
     // The waiting ones first: none of them may follow.
-    for (const { key, peer } of out) {
-      this.#delete(key)
-      this.#refuse(key, 'shut-out', peer.publicAddress)
+    for (const candidate of [...this.#waiting.all, ...held]) {
+      const { key, peer: { sourceAddress, ...peer } } = candidate // prettier-ignore
+      if (isOut(peer.publicAddress)) {
+        this.#delete(key)
+        this.#refuse(key, 'shut-out', peer.publicAddress)
+      } else if (isOut(sourceAddress)) {
+        // The rest of it stands: such an address may be that of another host on another LAN.
+        void (held.includes(candidate) ? this.#hold({ ...candidate, peer }) : this.#waiting.add({ ...candidate, peer }))
+      }
     }
     return this.#finish()
-  }
-
-  /** Public addresses that more than one subnet is leased to, as Go's flanneld leaves them when a host changes subnet. */
-  sharedAddresses(): ReadonlyMap<Address, readonly Prefix[]> {
-    return sharedBy(this.#peers.values())
   }
 
   #put(entry: Entry): void {

@@ -5,6 +5,7 @@ import type { Checked, Peer } from '../../src/backend.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
+import { sharedBy } from '../../src/lease/holders.ts'
 import { PeerTable, type PeerRules, type PeerStep } from '../../src/lease/peers.ts'
 
 const RULES: PeerRules = {
@@ -189,7 +190,7 @@ test('one public address in two subnets is allowed, and told', (t) => {
     entry('10.2.4.0-24', '192.168.0.4'),
   ])
   t.deepEqual(
-    [...peers.sharedAddresses()],
+    [...sharedBy(peers.peers.values())],
     [['192.168.0.2' as Address, ['10.2.2.0/24' as Prefix, '10.2.3.0/24' as Prefix]]],
   )
 })

@@ -58,6 +58,26 @@ test('all subnets of an address go at once, the next in line gets a contested on
   t.deepEqual(table.shutOut().changes, [], 'once')
 })
 
+test('an address that is shut out is let in by no lease that names it as its source, be it there before', (t) => {
+  const out = new Set<Address>()
+  const table = new PeerTable('/n', rules(out))
+  const value = (PublicIP: string): Buffer =>
+    Buffer.from(JSON.stringify({ PublicIP, BackendType: 'vxlan', BackendData: { VNI: 1 }, SourceIP: STOLEN }))
+  const named = (name: string, address: string, created: string): Change => {
+    const it = entry(`subnets/${name}`, address, created)
+    return { type: 'put', entry: { ...it, value: value(address) } }
+  }
+  table.change([named('10.2.3.0-24', '192.168.0.3', '5'), named('10.2.3.0-24&fd00::-64', '192.168.0.4', '8')])
+  const sources = (): readonly unknown[] => [...table.peers.values()].map(({ publicAddress, sourceAddress }) => [publicAddress, sourceAddress]) // prettier-ignore
+  t.deepEqual(sources(), [['192.168.0.3', STOLEN]])
+  out.add(STOLEN)
+  t.is(table.shutOut().changes.length, 1)
+  t.deepEqual(sources(), [['192.168.0.3', undefined]])
+  // Nor by the one that follows.
+  table.change([gone('subnets/10.2.3.0-24')])
+  t.deepEqual(sources(), [['192.168.0.4', undefined]])
+})
+
 test('one that is kept though its lease is gone goes as well, and comes back with no listing while it is shut out', (t) => {
   const out = new Set<Address>()
   const table = new PeerTable('/n', rules(out))
