@@ -8,7 +8,7 @@ import type { Happenings } from './events.ts'
 import type { Change, Entry, Snapshot, Store, WatchStep } from './etcd/store.ts'
 import { Hold } from './hold.ts'
 import type { LeaseCensus } from './lease/census.ts'
-import { Departures } from './lease/departures.ts'
+import { Departures, movedBy } from './lease/departures.ts'
 import { subnetsFolder } from './lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from './lease/loss.ts'
 import type { LeaseKeeper } from './lease/keep.ts'
@@ -177,7 +177,8 @@ class Follower {
   }
 
   #changes(changes: readonly Change[]): PeerStep {
-    return this.#table.change(this.#departures.take(changes))
+    const moved = movedBy(changes, this.#parts.options.etcdPrefix, this.#table.peers)
+    return this.#table.change(this.#departures.take(changes, moved))
   }
 
   /** Leases that were deleted a moment ago, and not written again. */

@@ -1,8 +1,12 @@
 // Deletions of leases that wait a moment before they are acted on: a host whose key was deleted by mistake writes it anew within
 // a tenth of a second, and its peers need not withdraw and program it meanwhile.
+// One whose host has another lease by then has moved: to wait would be to have it twice.
 // Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is told of
 // it meanwhile.
 import type { Change } from '../etcd/store.ts'
+import type { Address } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import { decodeKey, decodeValue } from './codec.ts'
 
 /** How long a deletion waits: a host that leaves is gone within a second. Milliseconds. */
 export const DEPARTURE_MS = 500
@@ -24,14 +28,16 @@ export class Departures {
     this.#ms = ms
   }
 
-  /** Takes changes in their order; gives those that are to be acted on at once. */
-  take(changes: readonly Change[]): readonly Change[] {
-    for (const change of changes) {
-      if (change.type === 'delete') this.#wait(change)
-      else this.#waiting.delete(change.entry.key)
-    }
+  /** Takes changes in their order; gives those that are to be acted on at once: all but deletions, and those of `moved` keys. */
+  take(changes: readonly Change[], moved: ReadonlySet<string> = new Set()): readonly Change[] {
+    const atOnce = changes.filter((change) => {
+      const waits = change.type === 'delete' && !moved.has(change.key)
+      if (waits) this.#wait(change)
+      else this.#waiting.delete(change.type === 'delete' ? change.key : change.entry.key)
+      return !waits
+    })
     this.#plan()
-    return changes.filter(({ type }) => type === 'put')
+    return atOnce
   }
 
   /** Takes a listing: the keys in it, and those that are known and not in it. */
@@ -66,4 +72,30 @@ export class Departures {
     if (gone.length > 0 && !this.#signal.aborted) this.#act(gone)
     this.#plan()
   }
+}
+
+/** The keys deleted by these changes whose hosts have another lease, now or by the same changes. */
+export function movedBy(
+  changes: readonly Change[],
+  prefix: string,
+  peers: ReadonlyMap<Prefix, { readonly publicAddress: Address }>,
+): ReadonlySet<string> {
+  const leaving = new Map<Prefix, string>()
+  const addresses = new Set<Address>()
+  for (const change of changes) {
+    if (change.type === 'put') {
+      const value = decodeValue(change.entry.value)
+      if (value.ok) addresses.add(value.value.publicAddress)
+    } else {
+      const key = decodeKey(prefix, change.key)
+      if (key.ok && peers.has(key.value.subnet)) leaving.set(key.value.subnet, change.key)
+    }
+  }
+  if (leaving.size === 0) return new Set()
+  for (const [subnet, { publicAddress }] of peers) if (!leaving.has(subnet)) addresses.add(publicAddress)
+  const moved = [...leaving].filter(([subnet]) => {
+    const address = peers.get(subnet)?.publicAddress
+    return address !== undefined && addresses.has(address)
+  })
+  return new Set(moved.map(([, key]) => key))
 }

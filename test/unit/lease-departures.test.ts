@@ -2,7 +2,9 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Change } from '../../src/etcd/store.ts'
-import { Departures } from '../../src/lease/departures.ts'
+import type { Address } from '../../src/ip/address.ts'
+import type { Prefix } from '../../src/ip/prefix.ts'
+import { Departures, movedBy } from '../../src/lease/departures.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const put = (key: string): Change => ({
@@ -44,6 +46,31 @@ test('what a listing misses waits as well, and no longer for being missed again'
   await waitFor('its deletion', () => left.length > 0)
   clearInterval(timer)
   t.deepEqual([...new Set(left)], ['a'])
+})
+
+test('the lease of a host that has another one by then is deleted at once, in its place among the changes', async (t) => {
+  const { of, left } = departures(t, 30)
+  const folder = '/coreos.com/network/subnets'
+  const key = (n: number): string => `${folder}/10.2.${n}.0-24`
+  const lease = (n: number, address: string): Change => {
+    const value = Buffer.from(JSON.stringify({ PublicIP: address, BackendType: 'host-gw' }))
+    return { type: 'put', entry: { key: key(n), value, createRevision: '3', modRevision: '3', lease: '7' } }
+  }
+  const at = (n: number, address: string): [Prefix, { publicAddress: Address }] => [
+    `10.2.${n}.0/24` as Prefix,
+    { publicAddress: address as Address },
+  ]
+  const peers = new Map([at(1, '10.0.0.1'), at(2, '10.0.0.2'), at(3, '10.0.0.3'), at(4, '10.0.0.3')])
+  const take = (changes: readonly Change[]): readonly Change[] =>
+    of.take(changes, movedBy(changes, '/coreos.com/network', peers))
+  const byOne = [gone(key(1)), lease(9, '10.0.0.1')]
+  t.deepEqual(take(byOne), byOne, 'in one transaction')
+  t.deepEqual(take([gone(key(3))]), [gone(key(3))], 'the other one is known')
+  t.deepEqual(take([gone(key(2)), lease(8, '10.0.0.8'), gone(key(99))]), [lease(8, '10.0.0.8')])
+  // Both leases of a host at once: then it left, or somebody deleted them by mistake.
+  t.deepEqual(take([gone(key(3)), gone(key(4))]), [])
+  await waitFor('the others', () => left.length > 3)
+  t.deepEqual(left, [key(2), key(99), key(3), key(4)])
 })
 
 test('when etcd lost its data nothing that waits is deleted', async (t) => {
