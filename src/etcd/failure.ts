@@ -82,6 +82,8 @@ function detailOf(message: string, endpoint: string): string {
     .replace(/ ?Resolution note: ?$/s, '')
     .replace(/^No connection established\. Last error: (null|undefined)\b/, 'no connection')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/^Received RST_STREAM with code \d+ triggered by internal client error: /, '')
+    .replace(/^Received RST_STREAM with code \d+$/, 'the connection was given up')
     .replace(/[0-9A-F]{16}:error:[0-9A-F]+:(SSL routines:[^:]*:[^:]*):[^\s]*/, '$1')
     // Node's advice is for those who start Node.
     .replace(/[;,.]?\s*(if the root CA is installed locally, )?try running Node\.js with [-\w]+/i, '')
