@@ -8,9 +8,12 @@ import { type Prefix, addressOf, contains, lengthOf, prefixOf } from './ip/prefi
 export interface Change {
   /** The config was another one a moment ago, and peers may not have heard of it yet. */
   readonly lately: boolean
-  /** Backends this network had before: a peer whose lease still names one has not followed, and goes on sending by it. */
-  readonly formerly: readonly string[]
+  /** Peers whose leases named the former backend when the config changed, and still do: they go on sending by it. */
+  readonly formerly: readonly LatePeer[]
 }
+
+/** A peer as its lease was at the change. */
+export type LatePeer = Pick<Peer, 'subnet' | 'publicAddress' | 'type'>
 
 export const NO_CHANGE: Change = { lately: false, formerly: [] }
 
@@ -33,11 +36,27 @@ export function doorsOf(inputs: Inputs, peers: Iterable<Peer> | undefined): read
   if (!open && change.formerly.length === 0) return []
   if (peers === undefined) return open ? [network] : []
   const subnets: Prefix[] = []
-  for (const { type, publicAddress, subnet } of peers) {
-    if (!open && !change.formerly.includes(type)) continue
+  const formerly = bySubnet(change.formerly)
+  for (const peer of peers) {
+    const { publicAddress, subnet } = peer
+    if (!open && !isSame(peer, formerly.get(subnet))) continue
     if (external.onlink.some((prefix) => contains(prefix, publicAddress))) subnets.push(subnet)
   }
   return cover(subnets, subnetLen, MOST_DOORS)
+}
+
+/** Those of `formerly` whose leases have neither followed nor gone. What comes later under the same subnet is not theirs. */
+export function stillLate(formerly: readonly LatePeer[], peers: ReadonlyMap<Prefix, LatePeer>): readonly LatePeer[] {
+  const still = formerly.filter((late) => isSame(late, peers.get(late.subnet)))
+  return still.length === formerly.length ? formerly : still
+}
+
+export function bySubnet(peers: Iterable<LatePeer>): ReadonlyMap<Prefix, LatePeer> {
+  return new Map(Array.from(peers, (peer) => [peer.subnet, peer]))
+}
+
+function isSame(peer: LatePeer, other: LatePeer | undefined): boolean {
+  return peer.type === other?.type && peer.publicAddress === other.publicAddress
 }
 
 /** At most so many prefixes that contain all of these, which are `length` long: the very same where they are few enough. */

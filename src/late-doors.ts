@@ -1,29 +1,32 @@
 // What a change of the config leaves open for a while: peers have to hear of it first, and some follow it late.
-import { type Change, receivesDirectly } from './doors.ts'
+// Invariant: only peers of that moment are late. A lease that is written later opens nothing, whatever it names.
+import { type LatePeer, bySubnet, receivesDirectly } from './doors.ts'
 import type { Inputs } from './host-plan.ts'
 
 /** So long after it peers may send as it was before. Milliseconds. */
 const LATELY_MS = 10_000
 
 export class LateDoors {
-  readonly #over: (change: Change) => void
+  readonly #over: () => void
   #timer: NodeJS.Timeout | undefined
 
   /** Calls `over` when the time is up. */
-  constructor(over: (change: Change) => void) {
+  constructor(over: () => void) {
     this.#over = over
   }
 
-  /** The inputs that follow on `before`, with what stays open. */
-  after(before: Inputs, next: Inputs): Inputs {
+  /** The inputs that follow on `before`, with what stays open; `peers` are those of this moment. */
+  after(before: Inputs, next: Inputs, peers: Iterable<LatePeer>): Inputs {
     if (!receivesDirectly(before) || receivesDirectly(next)) return next
-    const { type } = before.configuration.own.backend
+    const former = before.configuration.own.backend.type
+    const formerly = new Map(bySubnet(next.change.formerly))
     // The lease of a peer tells of another backend, not of an option.
-    const late = type === next.configuration.own.backend.type ? [] : [type]
-    const formerly = [...new Set([...next.change.formerly, ...late])]
+    if (former !== next.configuration.own.backend.type)
+      for (const { subnet, publicAddress, type } of peers)
+        if (type === former) formerly.set(subnet, { subnet, publicAddress, type })
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#over({ lately: false, formerly }), LATELY_MS).unref()
-    return { ...next, change: { lately: true, formerly } }
+    this.#timer = setTimeout(() => this.#over(), LATELY_MS).unref()
+    return { ...next, change: { lately: true, formerly: [...formerly.values()] } }
   }
 
   stop(): void {

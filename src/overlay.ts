@@ -5,6 +5,7 @@ import type { AnyBackend, Peer } from './backend.ts'
 import { BackendsInUse } from './backends-in-use.ts'
 import { coalesce } from './coalesce.ts'
 import { messageOf } from './errors.ts'
+import { stillLate } from './doors.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import type { Guard } from './firewall/guard.ts'
 import { GuardOrder, type Receiving } from './guard-order.ts'
@@ -60,7 +61,7 @@ export class Overlay {
   readonly #refresh: () => Promise<void>
   readonly #guard: () => Promise<void>
   readonly #doors: () => Promise<void>
-  readonly #late = new LateDoors((change) => void this.update({ change }))
+  readonly #late = new LateDoors(() => void this.update({ change: { ...this.#inputs.change, lately: false } }))
 
   constructor(parts: OverlayParts, inputs: Inputs) {
     this.#parts = parts
@@ -92,7 +93,7 @@ export class Overlay {
   /** Changes inputs; resolves when their outcome was tried. */
   update(change: Partial<Inputs>): Promise<void> {
     const before = this.#inputs.configuration.own
-    this.#inputs = this.#late.after(this.#inputs, { ...this.#inputs, ...change })
+    this.#inputs = this.#late.after(this.#inputs, { ...this.#inputs, ...change }, this.#peers.values())
     if (before.backend !== this.#inputs.configuration.own.backend) this.#inUse.linger(before.backend.type)
     for (const listener of this.#listeners) listener()
     return this.#refresh()
@@ -104,6 +105,8 @@ export class Overlay {
     this.countPeers(changes)
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
+    const { change } = this.#inputs
+    this.#inputs = { ...this.#inputs, change: { ...change, formerly: stillLate(change.formerly, peers) } }
     this.#guarding.complete()
     void this.#guard()
     void this.#doors()
@@ -184,7 +187,11 @@ export class Overlay {
   /** At the start it comes last: starting programs for it takes longer than all before it. */
   #wantRules(inputs: Inputs): void {
     const { firewall, readiness } = this.#parts
-    const rules = firewallOf(inputs, this.#complete ? this.#peers.values() : undefined)
+    // Who was late when these inputs were taken may have followed since.
+    const rules = firewallOf(
+      { ...inputs, change: this.#inputs.change },
+      this.#complete ? this.#peers.values() : undefined,
+    )
     const text = JSON.stringify(rules)
     if (text === this.#rules) return
     this.#rules = text

@@ -6,7 +6,7 @@ import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer } from '../../src/backend.ts'
 import { readConfiguration } from '../../src/configuration.ts'
-import { NO_CHANGE, cover } from '../../src/doors.ts'
+import { NO_CHANGE, cover, stillLate } from '../../src/doors.ts'
 import { type Inputs, firewallOf } from '../../src/host-plan.ts'
 import { type Prefix, contains, lengthOf, overlaps } from '../../src/ip/prefix.ts'
 import { LateDoors } from '../../src/late-doors.ts'
@@ -66,21 +66,39 @@ test('before the peers are known, none is shut out whom the config may have let 
 })
 
 test('a change of the config: open while peers hear of it, then for those whose leases have not followed', (t) => {
-  let over: Inputs['change'] | undefined
-  const late = new LateDoors((change) => (over = change))
+  let over = false
+  const late = new LateDoors(() => (over = true))
   t.teardown(() => late.stop())
   const others = [{ backend: hostGw, config: {} }]
   const peers = [vxlanPeer(3, 122), gateway(4, '192.168.19.123')]
-  const changed = late.after(inputs(HOST_GW), inputs(VXLAN, { others }))
+  const changed = late.after(inputs(HOST_GW), inputs(VXLAN, { others }), peers)
   t.deepEqual(doors(changed, peers), { ...TUNNEL, enp0s3: [peers[0]?.subnet ?? '', '10.2.4.0/24'] })
-  t.is(over, undefined)
+  t.false(over)
   const later = { ...changed, change: { ...changed.change, lately: false } }
   t.deepEqual(doors(later, peers), { ...TUNNEL, enp0s3: ['10.2.4.0/24'] })
   t.deepEqual(doors(later, peers.slice(0, 1)), TUNNEL)
   // Of an option leases tell nothing.
-  const off = late.after(inputs(DIRECT), inputs(VXLAN))
+  const off = late.after(inputs(DIRECT), inputs(VXLAN), peers)
   t.deepEqual(off.change, { lately: true, formerly: [] })
-  t.deepEqual(late.after(inputs(VXLAN), inputs(DIRECT)).change, NO_CHANGE)
+  t.deepEqual(late.after(inputs(VXLAN), inputs(DIRECT), peers).change, NO_CHANGE)
+})
+
+test('after a change, leases that are written later open nothing, whatever they name', (t) => {
+  const late = new LateDoors(() => undefined)
+  t.teardown(() => late.stop())
+  const others = [{ backend: hostGw, config: {} }]
+  const peers = [vxlanPeer(3, 122), gateway(4, '192.168.19.123')]
+  const changed = late.after(inputs(HOST_GW), inputs(VXLAN, { others }), peers)
+  const { formerly } = changed.change
+  const later = { ...changed, change: { lately: false, formerly } }
+  const many = Array.from({ length: 40 }, (_, n) => gateway(40 + 2 * n, '192.168.19.66'))
+  t.deepEqual(doors(later, [...peers, ...many]), { ...TUNNEL, enp0s3: ['10.2.4.0/24'] })
+  t.deepEqual(doors(later, [gateway(4, '192.168.19.66')]), TUNNEL, 'the same subnet, another host')
+  const bySubnet = (all: readonly Peer[]): ReadonlyMap<Prefix, Peer> => new Map(all.map((one) => [one.subnet, one]))
+  t.is(stillLate(formerly, bySubnet([...peers, ...many])), formerly)
+  t.deepEqual(stillLate(formerly, bySubnet(many)), [], 'gone')
+  t.deepEqual(stillLate(formerly, bySubnet([{ ...gateway(4, '192.168.19.123'), type: 'vxlan' }])), [], 'followed')
+  t.deepEqual(stillLate(formerly, bySubnet([gateway(4, '192.168.19.66')])), [], 'another host')
 })
 
 test('while peers still receive by vxlan, a host-gw network has its tunnel and its doors', (t) => {

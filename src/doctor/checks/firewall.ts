@@ -9,6 +9,7 @@ import { sendersOf } from '../../peer-senders.ts'
 import { hostObjects } from '../../reconcile/intent.ts'
 import type { Facts } from '../facts.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import { changesBehind } from '../kept-doors.ts'
 import type { Plan } from '../plan.ts'
 import { type NftChain, type NftSet, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 
@@ -58,9 +59,7 @@ function ownFaults(
   nft: NftRuleset | undefined,
 ): Fault[] {
   const peers = [...plan.peers.values()]
-  // What the daemon alone knows: that the config was another one.
-  const formerly = inputs.others.map(({ backend }) => backend.type)
-  const changes = [true, false].map((lately) => ({ lately, formerly }))
+  const changes = changesBehind(inputs, peers, ruleset)
   const kept = daemon.state === 'answers' ? (daemon.facts.running?.tunnels ?? []) : []
   const fix =
     daemon.state === 'answers'

@@ -1,0 +1,20 @@
+// What a daemon may have left open since its config was another one, as far as its rules tell: it alone knows of the change.
+import type { Peer } from '../backend.ts'
+import type { Change } from '../doors.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
+import type { Inputs } from '../host-plan.ts'
+import { contains, parsePrefix } from '../ip/prefix.ts'
+
+/** The changes that would explain its doors: a moment ago, or longer since for peers whose doors it keeps. */
+export function changesBehind(inputs: Inputs, peers: readonly Peer[], ruleset: Ruleset): readonly Change[] {
+  const types = inputs.others.map(({ backend }) => backend.type)
+  const formerly = peers.filter(({ type }) => types.includes(type))
+  const accepts = ` -d ${inputs.subnet} -i ${inputs.external.name} `
+  const rules = [...(ruleset.get('filter')?.chains.values() ?? [])].flat().filter((rule) => rule.includes(accepts))
+  const doors = rules.flatMap((rule) => parsePrefix(/-s (\S+) .*-j ACCEPT/.exec(rule)?.[1] ?? '') ?? [])
+  const kept = formerly.filter(({ subnet }) => doors.some((door) => contains(door, subnet)))
+  return [
+    { lately: true, formerly },
+    { lately: false, formerly: kept },
+  ]
+}
