@@ -2,6 +2,7 @@
 // A lock is a Unix socket with an abstract name: such names belong to the network namespace, as devices and routes do, so that
 // daemons in containers of the host's network meet; the kernel frees them at any end. Any local user can take a name: one that
 // is neither root nor the user we are does not hold us up.
+import { listenerUid } from './lock-owner.ts'
 import { type PollHandle, READABLE, addon } from './netlink/addon.ts'
 import { SOL_SOCKET, SO_PEERCRED } from './netlink/constants.ts'
 import { pause } from './etcd/wait.ts'
@@ -10,10 +11,13 @@ import { ERRNO, orThrow } from './netlink/errno.ts'
 /** How often a lock that another has is looked at while somebody waits for it: one call. Milliseconds. */
 const LOOK_MS = 50
 
-/** Who has a lock: its process, 0 where that is in a container we cannot see into. */
+/** Connections taken in one turn of the event loop: as many as wait at most. */
+const MOST_ACCEPTED = 128
+
+/** Who has a lock: its process, 0 where that is in a container we cannot see into. Undefined: it cannot be told at the moment. */
 export interface Holder {
-  readonly pid: number
-  readonly uid: number
+  readonly pid: number | undefined
+  readonly uid: number | undefined
 }
 
 /** A lock of ours: its socket, and the poll that answers those who ask whose it is. */
@@ -93,7 +97,12 @@ export class Locks {
 function answering(fd: number): Held {
   const sys = addon()
   const poll = sys.pollStart(fd, READABLE, () => {
-    for (let one = sys.acceptUnix(fd); one >= 0; one = sys.acceptUnix(fd)) sys.close(one)
+    // The poll is level triggered: whoever asks without end has no more than his share of each turn.
+    for (let n = 0; n < MOST_ACCEPTED; n++) {
+      const one = sys.acceptUnix(fd)
+      if (one < 0) return
+      sys.close(one)
+    }
   })
   return { fd, poll: typeof poll === 'number' ? undefined : poll }
 }
@@ -102,14 +111,16 @@ function socketOf(name: string): string {
   return `@flanneld ${name}`
 }
 
-/** Whether somebody may keep a lock from us. */
+/** Whether somebody may keep a lock from us; who cannot be told may be a daemon of ours. */
 function mayHold({ uid }: Holder): boolean {
-  return uid === 0 || uid === process.geteuid?.()
+  return uid === undefined || uid === 0 || uid === process.geteuid?.()
 }
 
 /** struct ucred of unix(7): pid, uid, gid. */
 function holderOf(name: string): Holder | undefined {
   const fd = addon().connectUnix(socketOf(name))
+  // Its queue is full: somebody has it, and any user can flood a daemon of ours with connections to hide that.
+  if (fd === -ERRNO.EAGAIN) return { pid: undefined, uid: listenerUid(socketOf(name)) }
   if (fd < 0) return undefined
   const bytes = new Uint8Array(12)
   const length = addon().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, bytes)

@@ -100,6 +100,7 @@ function takenBy(configuration: Configuration, { locks, external }: ObstaclePart
 
 /** A process for people. */
 export function processOf({ pid }: Holder): string {
+  if (pid === undefined) return 'it is asked by too many to tell its process'
   return pid === 0 ? 'in another container' : `process ${pid}`
 }
 

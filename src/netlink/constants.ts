@@ -3,6 +3,7 @@
 
 /** socket(2), netlink(7) */
 export const AF_UNSPEC = 0
+export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_BRIDGE = 7
 export const AF_INET6 = 10
@@ -14,6 +15,7 @@ export const SO_PEERCRED = 17
 export const SO_RCVBUFFORCE = 33
 export const SOL_NETLINK = 270
 export const NETLINK_ROUTE = 0
+export const NETLINK_SOCK_DIAG = 4
 export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_CAP_ACK = 10
@@ -35,6 +37,13 @@ export const NLM_F_ACK_TLVS = 0x200
 export const NLMSGERR_ATTR_MSG = 1
 export const NLA_F_NESTED = 0x8000
 export const NLA_TYPE_MASK = 0x3fff
+
+/** sock_diag.h, unix_diag.h */
+export const SOCK_DIAG_BY_FAMILY = 20
+export const UDIAG_SHOW_NAME = 0x1
+export const UDIAG_SHOW_UID = 0x40
+export const UNIX_DIAG_NAME = 0
+export const UNIX_DIAG_UID = 7
 
 /** genetlink.h */
 export const GENL_ID_CTRL = 16

@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import test from 'ava'
 import { Locks } from '../../src/lock.ts'
+import { addon } from '../../src/netlink/addon.ts'
+import { ERRNO } from '../../src/netlink/errno.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const name = (what: string): string => `test ${what} ${process.pid}`
@@ -33,6 +35,27 @@ test('it can be asked for a thousand times whose a lock is', async (t) => {
     if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   t.deepEqual(ignored, [])
+  one.keep([])
+})
+
+test('a lock whose queue is full is somebody’s, and the kernel tells whose', async (t) => {
+  const ignored: string[] = []
+  const [one, other] = [new Locks(), new Locks((lock) => ignored.push(lock))]
+  one.take(name('flooded'))
+  const fds: number[] = []
+  // Nobody accepts within this turn.
+  for (let fd = 0; fd >= 0 && fds.length < 1000; fds.push(fd)) fd = addon().connectUnix(`@flanneld ${name('flooded')}`)
+  t.is(fds.pop(), -ERRNO.EAGAIN)
+  t.deepEqual(other.take(name('flooded')), { pid: undefined, uid: process.geteuid?.() })
+  t.truthy(other.holder(name('flooded')))
+  // A name that forges a line of /proc/net/unix tells nothing.
+  const forged = addon().listenUnix(`@x\n0: 2 0 00010000 0001 01 1 @flanneld ${name('flooded')}`)
+  t.true(forged >= 0)
+  t.is(other.take(name('flooded'))?.uid, process.geteuid?.())
+  addon().close(forged)
+  t.deepEqual(ignored, [])
+  await waitFor('the queue to be taken', () => other.take(name('flooded'))?.pid === process.pid)
+  for (const fd of fds) addon().close(fd)
   one.keep([])
 })
 
