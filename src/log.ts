@@ -16,6 +16,12 @@ export interface Log {
   part(name: string, hear?: Hear): Log
 }
 
+/** The log of the program: it alone ends the process. */
+export interface ProgramLog extends Log {
+  /** The last error of the process. No budget withholds it, as there is no later sum that could tell of it. */
+  fatal(text: string): void
+}
+
 /** klog's info, warning, error. */
 export type Severity = 'I' | 'W' | 'E'
 
@@ -37,8 +43,9 @@ export function createLog(
   write: (line: string) => void,
   heard: readonly Hear[] = [],
   limits: BudgetLimits = LIMITS,
-): Log {
-  return new Lines(verbosity, write, limits).part(part, heard)
+): ProgramLog {
+  const lines = new Lines(verbosity, write, limits)
+  return { ...lines.part(part, heard), fatal: (text) => lines.fatal(part, text, heard) }
 }
 
 /** Where the lines of all parts come together. */
@@ -68,6 +75,10 @@ class Lines {
       },
       part: (name, hear) => this.part(name, hear === undefined ? heard : [...heard, hear]),
     }
+  }
+
+  fatal(part: string, text: string, heard: readonly Hear[]): void {
+    this.#print({ part, severity: 'E', at: callerLine(), text: printable(text) }, heard)
   }
 
   #say(line: Line, heard: readonly Hear[]): void {
@@ -110,7 +121,7 @@ function stamp(now: Date): string {
 
 /** Where in the running program the log was called, as `line:column`; `frame` is that of the caller in the stack. */
 function callerLine(frame = 4): string {
-  // Frames: Error, callerLine, say, the log's own method, the caller.
+  // Frames: Error, callerLine, what called it, the log's own method, the caller.
   const text = new Error().stack?.split('\n')[frame] ?? ''
   return /:(\d+:\d+)\)?$/.exec(text)?.[1] ?? '0:0'
 }

@@ -60,7 +60,7 @@ async function daemon(options: Options, warnings: readonly string[]): Promise<nu
     log.warn(`log: ${lost} lines before this one are lost: ${why}`),
   )
   const log = createLog('main', options.verbosity, (line) => sink.write(line))
-  tell = (text) => log.error(text)
+  tell = (text) => log.fatal(text)
   hearWarnings(warningsTo(log))
   for (const warning of warnings) log.warn(warning)
   const stop = newStop()
@@ -75,7 +75,7 @@ async function daemon(options: Options, warnings: readonly string[]): Promise<nu
     return 0
   } catch (error) {
     if (stop.signal.aborted) return 0
-    log.error(fatal(error))
+    log.fatal(fatal(error))
     return 1
   }
 }
