@@ -1,5 +1,7 @@
 // What the daemon does at each signal.
-// Invariant: a signal stops it in order or is ignored; none ends it in the middle of something.
+// Invariant: a signal that another process sends to tell or ask something stops it in order or is ignored. What ends it at
+// once: SIGKILL; those of a fault in it, which no handler may outlive (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP);
+// SIGABRT, by which systemd's watchdog asks for a core; and real-time signals, which Node cannot handle.
 
 /** Those that ask for the end, from a terminal, systemd or an engine. */
 export const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
@@ -8,7 +10,18 @@ export const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
  * Those that mean something to other daemons, and would end this one. SIGPIPE and SIGXFSZ are ignored by Node: the write
  * that causes them fails.
  */
-const IGNORED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const
+export const IGNORED = [
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGIO',
+  'SIGPWR',
+  'SIGSTKFLT',
+  'SIGPROF',
+  'SIGXCPU',
+] as const
 
 type Signal = NodeJS.Signals
 
