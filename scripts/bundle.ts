@@ -11,7 +11,7 @@ import { rawSocketAddon } from './raw-socket-addon.ts'
 /**
  * Flags the daemon runs under: with 30,000 leases the young generation kept at 1 MB saves 100 MB of resident memory on
  * Node 24. Preferring size to speed saves another 100, but would void the code cache of Node's own modules, 25 ms of each
- * start: src/memory.ts asks for it when they are loaded.
+ * start: src/daemon/release-memory.ts asks for it when they are loaded.
  */
 export const NODE_FLAGS: readonly string[] = [
   '--max-semi-space-size=1',
@@ -19,7 +19,7 @@ export const NODE_FLAGS: readonly string[] = [
   '--disable-warning=DEP0123',
 ]
 
-/** For Node 24, so that no signal opens a debugger even before the program's first line (src/process-start.ts has the rest). */
+/** For Node 24, so that no signal opens a debugger even before the program's first line (src/process/start.ts has the rest). */
 export const NO_DEBUGGER = '--disable-sigusr1'
 
 /** The text of the bundle of `entry`. */

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fill } from '../src/metrics/exposition.ts'
 import { PEER_SERIES } from '../src/metrics/peer-series.ts'
-import type { Sight } from '../src/operator.ts'
+import type { Sight } from '../src/view/running-daemon.ts'
 import { METRICS } from '../src/metrics/table.ts'
 
 /** Where it stands. */

@@ -116,3 +116,9 @@ export interface Backend<Config, Data> {
 
 /** A backend whose config and peer data are its own business. */
 export type AnyBackend = Backend<unknown, unknown>
+
+/** One backend with the config it runs under. */
+export interface Configured {
+  readonly backend: AnyBackend
+  readonly config: unknown
+}

@@ -1,5 +1,5 @@
 // The errors an operator may read. Wording: lower case, `what: subject: why`, with the offending value.
-import { MOST_LINE, cut, printable, visible } from './plain-text.ts'
+import { MOST_LINE, cut, printable, visible } from './text/plain-text.ts'
 
 /** Something the operator has to mend (a flag, a file, a config): printed as one line, without a stack. */
 export class OperatorError extends Error {

@@ -1,10 +1,10 @@
 // Log lines in klog's form on stderr: `I0520 02:24:57.594377    2463 main.go:499] text`.
 // The file named is the part of the daemon that speaks ("lease", "kernel"); the number is the caller's line in the program
 // as it runs. Invariants: one call, one line; whatever others make happen, a bounded number of lines.
-import { type BudgetLimits, LineBudget } from './line-budget.ts'
-import { printable } from './plain-text.ts'
+import { type BudgetLimits, LineBudget } from './text/line-budget.ts'
+import { printable } from './text/plain-text.ts'
 
-export { printable } from './plain-text.ts'
+export { printable } from './text/plain-text.ts'
 
 /** Where a part of the daemon writes its lines. `debug(level, ...)` is printed when `-v` is at least `level`. */
 export interface Log {

@@ -1,17 +1,17 @@
 // The program: reads the command line, runs what it asks for, and is the only place that ends the process.
 // Exit status: 0 stopped as asked, 1 a fatal error (one line on stderr says which), 2 a command line that makes no sense.
-import { hearWarnings } from './process-start.ts'
+import { hearWarnings } from './process/start.ts'
 import { BACKENDS } from '../backends/index.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { runVerb } from './cli/verbs.ts'
-import { runDaemon } from './daemon.ts'
+import { runDaemon } from './daemon/daemon.ts'
 import { OperatorError, show } from './errors.ts'
-import { LineSink, flushed } from './line-sink.ts'
+import { LineSink, flushed } from './process/line-sink.ts'
 import { type Log, createLog } from './log.ts'
-import { endOnSignals, handleSignals } from './signals.ts'
-import { newStop } from './stop.ts'
-import { type Options, UsageError, parseOptions, usage } from './options.ts'
-import { printableLines } from './plain-text.ts'
+import { endOnSignals, handleSignals } from './process/signals.ts'
+import { newStop } from './process/stop.ts'
+import { type Options, UsageError, parseOptions, usage } from './options/parse.ts'
+import { printableLines } from './text/plain-text.ts'
 
 /** SIGTERM has to end the process within 2 s, whatever is under way (P2). */
 const STOP_MS = 1500

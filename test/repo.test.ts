@@ -27,42 +27,73 @@ function imports(path: string): readonly string[] {
   return Array.from(found, (match) => normalize(join(dirname(path), match[1] ?? match[2] ?? '')))
 }
 
-/** The layer of a file under src/ or backends/: the higher may import the lower, never the other way. */
-const LAYERS: readonly (readonly RegExp[])[] = [
-  [/^src\/(netlink|ip)\//, /^src\/(log|errors)\.ts$/],
-  [/^src\/(kernel|etcd)\//, /^backends\//, /^src\/backend\.ts$/],
-  [/^src\/(reconcile|lease|firewall|probe|metrics|page|doctor|cli)\//],
-  [/^src\/(?!main\.ts)[^/]+\.ts$/, /^src\/(options|network-config|external-interface)\//],
-  [/^src\/main\.ts$/],
+/** The rooms, from the ground up: a folder or a loose file of src, and backends. A room imports only from floors below it. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['async', 'counters', 'ip', 'process', 'text'],
+  ['errors', 'log'],
+  ['etcd', 'files', 'health', 'netlink'],
+  ['firewall', 'http', 'kernel', 'options'],
+  ['backend'],
+  ['backends', 'lease', 'reconcile'],
+  ['host', 'network-config'],
+  ['overlay'],
+  ['obstacles', 'probe'],
+  ['view'],
+  ['doctor', 'metrics', 'page'],
+  ['control'],
+  ['cli', 'daemon'],
+  ['main'],
 ]
-const layerOf = (path: string): number => LAYERS.findIndex((layer) => layer.some((pattern) => pattern.test(path)))
 
-/** Values that everybody may speak of: contracts and checked values without I/O. */
-const CONTRACTS =
-  /^src\/(backend|log|errors)\.ts$|^src\/(lease\/lease|kernel\/(state|kernel)|etcd\/store)\.ts$|^src\/ip\//
+/** The room a file is in: "lease" of src/lease/claim.ts, "log" of src/log.ts. */
+function roomOf(path: string): string {
+  const [top = '', room = ''] = path.split('/')
+  return top === 'backends' ? top : room.replace(/\.ts$/, '')
+}
+const floorOf = (path: string): number => FLOORS.findIndex((floor) => floor.includes(roomOf(path)))
 
-test('imports point one way: main, daemon, parts of the daemon, kernel and etcd and backends, netlink and values', (t) => {
-  const wrong = SOURCE.filter((path) => path.endsWith('.ts')).flatMap((path) =>
+/** Files of the program in TypeScript; what runs in a browser is a program of its own. */
+const PROGRAM = SOURCE.filter((path) => path.endsWith('.ts') && !path.startsWith('src/page/browser/'))
+
+test('every file is in a room, and every room holds files', (t) => {
+  t.deepEqual(
+    PROGRAM.filter((path) => floorOf(path) < 0),
+    [],
+  )
+  const rooms = new Set(PROGRAM.map(roomOf))
+  t.deepEqual(
+    FLOORS.flat().filter((room) => !rooms.has(room)),
+    [],
+  )
+})
+
+test('a room imports only from floors below it', (t) => {
+  const wrong = PROGRAM.flatMap((path) =>
     imports(path)
-      .filter((target) => /^(src|backends)\//.test(target) && !CONTRACTS.test(target) && !isPlainPart(target))
-      .filter((target) => layerOf(target) > layerOf(path))
+      .filter((target) => /^(src|backends)\//.test(target) && target.endsWith('.ts') && roomOf(target) !== roomOf(path))
+      .filter((target) => floorOf(target) >= floorOf(path))
       .map((target) => `${path} imports ${target}`),
   )
   t.deepEqual(wrong, [])
 })
 
-/** Files directly under src/, and the folders named after one, that are parts rather than wiring: nothing is above them. */
-function isPlainPart(path: string): boolean {
-  return (
-    /^src\/((options|network-config|external-interface)\/)?[^/]+\.ts$/.test(path) &&
-    !/^src\/(main|daemon)\.ts$/.test(path)
-  )
-}
+test('no file imports itself by way of others', (t) => {
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
+    if (trail.includes(path) || done.has(path)) return
+    for (const target of imports(path)) if (PROGRAM.includes(target)) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of PROGRAM) visit(path, [])
+  t.deepEqual(circles, [])
+})
 
 test('nothing imports main, and only main imports the daemon', (t) => {
   const wrong = SOURCE.filter((path) => path.endsWith('.ts')).flatMap((path) =>
     imports(path)
-      .filter((target) => target === 'src/main.ts' || (target === 'src/daemon.ts' && path !== 'src/main.ts'))
+      .filter((target) => target === 'src/main.ts' || (target === 'src/daemon/daemon.ts' && path !== 'src/main.ts'))
       .map((target) => `${path} imports ${target}`),
   )
   t.deepEqual(wrong, [])
@@ -70,14 +101,14 @@ test('nothing imports main, and only main imports the daemon', (t) => {
 
 test('programs are started by one door alone, which bounds their time and output', (t) => {
   const starting = SOURCE.filter((path) => read(path).includes('node:child_process'))
-  t.deepEqual(starting, ['src/child.ts'])
+  t.deepEqual(starting, ['src/process/child.ts'])
 })
 
 test('netlink and etcd know nothing of each other, nor of leases, firewall or reconciling', (t) => {
   const wrong = SOURCE.flatMap((path) => {
     const own = /^src\/(netlink|etcd|ip)\//.exec(path)?.[1]
     if (own === undefined) return []
-    const allowed = new RegExp(`^src/(${own}|ip)/|^src/(log|errors)\\.ts$`)
+    const allowed = new RegExp(`^src/(${own}|ip|async|text)/|^src/(log|errors|counters)\\.ts$`)
     return imports(path).flatMap((target) => (allowed.test(target) ? [] : [`${path} imports ${target}`]))
   })
   t.deepEqual(wrong, [])
@@ -134,7 +165,7 @@ test('a file is named after what is in it', (t) => {
 test('only main ends the process, and only the door for programs ends others', (t) => {
   const having = (what: RegExp): readonly string[] => SOURCE.filter((path) => what.test(codeOf(path)))
   t.deepEqual(having(/process\s*\.\s*(exit|abort)\b/), ['src/main.ts'])
-  t.deepEqual(having(/process\s*\.\s*kill\b/), ['src/child.ts'])
+  t.deepEqual(having(/process\s*\.\s*kill\b/), ['src/process/child.ts'])
 })
 
 test('tests wait for conditions and are all run: no only, no skip, no sleep', (t) => {

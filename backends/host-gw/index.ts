@@ -1,7 +1,7 @@
 // host-gw: every host routes a peer's subnet straight to that peer, which must be on the same LAN. The minimal backend.
 import type { Backend } from '../../src/backend.ts'
 import { contains } from '../../src/ip/prefix.ts'
-import { wayTo } from '../way.ts'
+import { wayTo } from '../peer-route.ts'
 
 export const hostGw: Backend<null, null> = {
   type: 'host-gw',

@@ -5,7 +5,7 @@ import { familyOf } from '../../src/ip/address.ts'
 import { type Mac, macFromSeed } from '../../src/ip/mac.ts'
 import { addressOf, contains } from '../../src/ip/prefix.ts'
 import type { KernelObject } from '../../src/kernel/state.ts'
-import { wayTo } from '../way.ts'
+import { wayTo } from '../peer-route.ts'
 import type { VxlanConfig, VxlanPeer } from './config.ts'
 
 /** Outer Ethernet 14 + IP 20 or 40 + UDP 8 + VXLAN 8 (RFC 7348, section 5). */

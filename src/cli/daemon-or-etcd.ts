@@ -1,11 +1,11 @@
 // Asks the running daemon, which needs no flags; where none answers, or the asker says who he is to etcd, answers from etcd
 // by the same routes, with the daemon's flags and variables. Invariant: the connection made for that is closed in the end.
-import { askControl, controlPath } from '../control.ts'
+import { askControl, controlPath } from '../http/control-socket.ts'
 import { EtcdError, OperatorError } from '../errors.ts'
-import { storeOf } from '../open-store.ts'
-import { leaseRoutes } from '../lease-routes.ts'
+import { storeOf } from '../options/open-store.ts'
+import { leaseRoutes } from '../control/lease-routes.ts'
 import type { Options } from '../options/type.ts'
-import { readSubnetEnv } from '../subnet-env.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
 
 /** The answer to "GET /v1/leases" and the other routes of lease-routes.ts. Throws OperatorError. */
 export async function askDaemonOrEtcd(options: Options, route: string, body?: unknown): Promise<unknown> {

@@ -2,8 +2,8 @@
 // Invariant: the file is written whole or left as it was; nothing that a file says is ever executed.
 import { stat } from 'node:fs/promises'
 import { OperatorError } from '../errors.ts'
-import { firstUsable } from '../subnet-env.ts'
-import { type WholeFile, updateWhole, writeWhole } from '../whole-file.ts'
+import { firstUsable } from '../host/subnet-env.ts'
+import { type WholeFile, updateWhole, writeWhole } from '../files/whole-file.ts'
 import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */

@@ -1,8 +1,8 @@
 // `flanneld events`: what happened on this host since the daemon started, and with -follow what happens now.
-import { newStop } from '../stop.ts'
-import { askControl, controlPath, followControl } from '../control.ts'
-import type { HappenedEvent } from '../events.ts'
-import { printable } from '../plain-text.ts'
+import { newStop } from '../process/stop.ts'
+import { askControl, controlPath, followControl } from '../http/control-socket.ts'
+import type { HappenedEvent } from '../health/events.ts'
+import { printable } from '../text/plain-text.ts'
 import { askedOf } from './asked.ts'
 import type { Terminal } from './terminal.ts'
 

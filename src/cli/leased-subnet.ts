@@ -2,7 +2,7 @@
 // Invariant: all of it or an error; Docker told half of it comes up on a bridge that no other host reaches.
 import { OperatorError } from '../errors.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { readSubnetEnv } from '../subnet-env.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
 
 /** Where the daemon writes it by default. */
 export const SUBNET_FILE = '/run/flannel/subnet.env'

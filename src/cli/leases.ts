@@ -1,9 +1,9 @@
 // `flanneld leases`: who has which subnet and until when, what is reserved, what is free.
-import type { LeaseLine, LeaseView } from '../lease-view.ts'
-import { printable } from '../plain-text.ts'
-import { span } from '../span.ts'
+import type { LeaseLine, LeaseView } from '../view/leases.ts'
+import { printable } from '../text/plain-text.ts'
+import { span } from '../text/duration.ts'
 import { askedOf } from './asked.ts'
-import { columns } from './columns.ts'
+import { columns } from '../text/columns.ts'
 import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
 import { leasesTold } from './older-daemon.ts'
 import type { Terminal } from './terminal.ts'

@@ -1,15 +1,14 @@
 // What a host shows without a running daemon: subnet.env, what is left in the kernel, and etcd where the command line or
 // the environment says where that is. Read only.
 import { EtcdError, OperatorError } from '../errors.ts'
-import { storeOf } from '../open-store.ts'
+import { storeOf } from '../options/open-store.ts'
 import type { Store } from '../etcd/store.ts'
 import { isFlannelLink } from '../kernel/flannel-link.ts'
-import { LiveKernel } from '../kernel/live.ts'
+import { withKernel } from '../kernel/once.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
-import { type LeaseView, leasesOf } from '../lease-view.ts'
-import type { Environment } from '../options.ts'
-import { staleBridge } from '../docker-bridge.ts'
-import type { FoundSubnetEnv } from '../subnet-env.ts'
+import { type LeaseView, leasesOf } from '../view/leases.ts'
+import type { Environment } from '../options/parse.ts'
+import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { AskedVerb } from './asked.ts'
 
 /** What is left in the kernel. */
@@ -22,13 +21,6 @@ export interface KernelLeft {
 
 /** The leases in etcd, or why they could not be read; undefined when nobody said where etcd is. */
 export type EtcdSeen = { readonly view: LeaseView } | { readonly error: string } | undefined
-
-/** What is wrong with docker0, by subnet.env. */
-export async function dockerBridge(found: FoundSubnetEnv | undefined): Promise<string | undefined> {
-  const { network, subnet, mtu } = found ?? {}
-  if (network === undefined || subnet === undefined || mtu === undefined) return undefined
-  return withKernel(async (kernel) => staleBridge(await kernel.readHost(), { subnet, mtu }, [network]))
-}
 
 /** Counts what a daemon before left in the kernel. */
 export async function kernelLeft(): Promise<KernelLeft> {
@@ -57,15 +49,6 @@ export function objectsLeft(kinds: readonly Kind[]): Promise<{
 function isToPeer({ target, protocol }: KernelObject & { kind: 'route' }, devices: readonly string[]): boolean {
   if (target.type === 'blackhole') return false
   return protocol === FLANNEL_PROTOCOL || (target.type === 'gateway' && devices.includes(target.device))
-}
-
-async function withKernel<T>(use: (kernel: LiveKernel) => Promise<T>): Promise<T> {
-  const kernel = new LiveKernel()
-  try {
-    return await use(kernel)
-  } finally {
-    kernel.close()
-  }
 }
 
 /** Reads the leases, when the endpoints are given: the default ones would be a guess. */

@@ -1,8 +1,8 @@
 // What a daemon of before did not say: after an upgrade the verbs are new, while the daemon may run on as it was until somebody
 // starts it anew. Pure. Invariant: an answer without what came later reads as one with nothing of it.
-import type { LeaseView } from '../lease-view.ts'
-import type { Status } from '../status.ts'
-import type { ConfigVerdict } from '../stored-config.ts'
+import type { LeaseView } from '../view/leases.ts'
+import type { Status } from '../view/status.ts'
+import type { ConfigVerdict } from '../network-config/stored-config.ts'
 
 /** Fields that came later. */
 type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>

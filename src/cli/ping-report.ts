@@ -2,10 +2,10 @@
 import type { PeerHealth } from '../probe/health.ts'
 import type { Lane } from '../probe/path.ts'
 import type { Tallies } from '../probe/plan.ts'
-import type { PathView } from '../probe/routes.ts'
+import type { PathView } from '../control/path-route.ts'
 import { SMALL, type Tally, countOf, passes } from '../probe/tally.ts'
-import { printable } from '../plain-text.ts'
-import { columns } from './columns.ts'
+import { printable } from '../text/plain-text.ts'
+import { columns } from '../text/columns.ts'
 
 /** One way of asking. Null is what is not known. */
 export interface LaneReport {

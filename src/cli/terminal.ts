@@ -1,5 +1,5 @@
 // What a verb works with: the environment it reads and the streams it writes.
-import type { Environment } from '../options.ts'
+import type { Environment } from '../options/parse.ts'
 
 /** What a verb works with. */
 export interface Terminal {

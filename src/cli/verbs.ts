@@ -1,5 +1,5 @@
 // The words that may stand in place of running the daemon, and what each does.
-import { UsageError } from '../options.ts'
+import { UsageError } from '../options/parse.ts'
 import type { Verb } from '../options/usage.ts'
 import { cleanupVerb } from './cleanup.ts'
 import { completion } from './completion.ts'

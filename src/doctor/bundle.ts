@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { askControl, controlPath } from '../control.ts'
+import { askControl, controlPath } from '../http/control-socket.ts'
 import { messageOf } from '../errors.ts'
 import { run } from '../firewall/run.ts'
 import type { Options } from '../options/type.ts'

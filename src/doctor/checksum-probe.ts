@@ -5,7 +5,8 @@ import { messageOf } from '../errors.ts'
 import { type Address, numberOf } from '../ip/address.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { type IcmpSocket, openIcmpSocket } from '../probe/socket.ts'
-import type { ChecksumProbe, Facts, Known, Target } from './facts.ts'
+import type { Known } from './known.ts'
+import type { ChecksumProbe, Facts, Target } from './facts.ts'
 import type { Plan } from './plan.ts'
 
 /** At most so many peers: what is found is a matter of this host and its network rather than of each peer. */

@@ -8,7 +8,8 @@ import { messageOf } from '../errors.ts'
 import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
 import { tlsOptions } from '../etcd/tls.ts'
 import { wayTo } from '../etcd/tunnel.ts'
-import type { CredentialFacts, EndpointFacts, ToldOptions } from './facts.ts'
+import type { ToldOptions } from './known.ts'
+import type { CredentialFacts, EndpointFacts } from './facts.ts'
 
 /** An endpoint may take so long: others are asked meanwhile, and one that is slow is to be told from one that is silent. */
 const LIMIT_MS = 8_000

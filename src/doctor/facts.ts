@@ -1,23 +1,15 @@
 // Everything doctor's checks judge by, as plain values: gathered at the rim (gather.ts), written into a bundle as they are.
 // Invariant: no secret is in here; a password is not even gathered.
+import { type Known, type ToldOptions } from './known.ts'
+import { type StoreFacts } from './stored.ts'
 import type { ExternalInterface } from '../backend.ts'
-import type { EtcdCause } from '../errors.ts'
-import type { Alarm } from '../etcd/alarms.ts'
-import type { HostNetwork } from '../external-interface/host.ts'
-import type { Address } from '../ip/address.ts'
+import type { HostNetwork } from '../kernel/host-network.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelState, Kind } from '../kernel/state.ts'
-import type { Options } from '../options/type.ts'
 import type { PeerHealth } from '../probe/health.ts'
-import type { FoundSubnetEnv } from '../subnet-env.ts'
+import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import type { Plan } from './plan.ts'
-
-/** A value, or why it is not known. */
-export type Known<T> = { readonly value: T } | { readonly unknown: string }
-
-/** Options without what must not be told. */
-export type ToldOptions = Omit<Options, 'etcdPassword'>
 
 /** All of it. */
 export interface Facts {
@@ -49,44 +41,6 @@ export type DaemonState =
   | { readonly state: 'answers'; readonly facts: DaemonFacts }
   | { readonly state: 'silent'; readonly socket: string; readonly why: string }
   | { readonly state: 'absent'; readonly socket: string }
-
-/** What etcd answers, asked with fresh connections. */
-export interface StoreFacts {
-  /** Each asked alone. */
-  readonly endpoints: readonly {
-    readonly url: string
-    /** Median of a few reads, milliseconds. */
-    readonly roundTripMs: number | undefined
-    readonly error: { readonly why: EtcdCause; readonly text: string } | undefined
-  }[]
-  readonly content: StoreContent | undefined
-  /** Why there is no content. */
-  readonly error: string | undefined
-  /** Alarms of etcd; absent when it could not be asked. */
-  readonly alarms?: readonly Alarm[] | undefined
-}
-
-/** What is stored. */
-export interface StoreContent {
-  readonly revision: string
-  /** The text of the config key. */
-  readonly config: string | undefined
-  readonly leases: readonly StoredLease[]
-  /** Addresses that an operator has shut out; absent from a daemon that knows of none. */
-  readonly shutOut?: readonly Address[]
-  /** Of the etcd lease of this host's own lease, in seconds; undefined when it has none or it is gone. */
-  readonly ownTtl: { readonly remaining: number; readonly granted: number } | undefined
-}
-
-/** A lease as it stands there. */
-export interface StoredLease {
-  readonly key: string
-  readonly text: string
-  readonly createRevision: string
-  readonly modRevision: string
-  /** "0" for a reservation. */
-  readonly etcdLease: string
-}
 
 /** What an endpoint's web server tells anybody, without a password. */
 export interface EndpointFacts {

@@ -1,5 +1,5 @@
 // What a check comes to: values only. Invariant: what could not be looked at is "not checked", never "ok".
-import type { Level } from '../conditions.ts'
+import type { Level } from '../health/conditions.ts'
 import type { Facts } from './facts.ts'
 
 /** Something found. As with the daemon's conditions, only one of level `fault` changes the verdict. */

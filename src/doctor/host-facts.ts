@@ -1,14 +1,15 @@
 // Looking at this host: devices, addresses, routes, values under /proc/sys, sockets. Reads only.
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { OperatorError, KernelError, messageOf } from '../errors.ts'
-import { chooseExternalInterface } from '../external-interface.ts'
-import { type Place, questionsOf } from '../external-interface/host.ts'
-import { hostId, readMachineId } from '../host-id.ts'
+import { chooseExternalInterface } from '../host/external-interface.ts'
+import { type Place, questionsOf } from '../kernel/host-network.ts'
+import { hostId, readMachineId } from '../host/host-id.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
 import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
-import { readSubnetEnv } from '../subnet-env.ts'
-import type { HostFacts, Known, ToldOptions, UdpSocket } from './facts.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
+import type { Known, ToldOptions } from './known.ts'
+import type { HostFacts, UdpSocket } from './facts.ts'
 
 /** Values of the whole host. */
 const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']

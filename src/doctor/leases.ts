@@ -2,7 +2,7 @@
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
-import type { StoreContent } from './facts.ts'
+import type { StoreContent } from './stored.ts'
 
 /** A lease that says something. */
 export interface DecodedLease {

@@ -1,8 +1,8 @@
 // Probes peers once, where no daemon has: as `flanneld ping` does, a few peers side by side.
 // Invariant: only peers whose entries in the kernel are whole: what goes astray here says nothing of the way there.
-import { newStop } from '../stop.ts'
+import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
-import { selfOf } from '../host-plan.ts'
+import { selfOf } from '../overlay/plan.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { equal, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'

@@ -1,19 +1,21 @@
 // What this host should have by what etcd says and the interfaces it has: worked out anew, beside the daemon, by the daemon's
 // own rules. Pure.
-import type { AnyBackend, ExternalInterface, Peer, Self } from '../backend.ts'
-import { type Configuration, readConfiguration } from '../configuration.ts'
+import type { AnyBackend, Configured, ExternalInterface, Peer, Self } from '../backend.ts'
+import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Entry } from '../etcd/store.ts'
-import { NO_CHANGE } from '../doors.ts'
-import { type Inputs, intentOf, selfOf, useNexthops } from '../host-plan.ts'
+import { NO_CHANGE } from '../overlay/change.ts'
+import type { Inputs } from '../overlay/inputs.ts'
+import { intentOf, selfOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
 import { type PeerRules, PeerTable } from '../lease/peers.ts'
-import { type Configured, type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
-import type { Known, StoreContent, StoredLease, ToldOptions } from './facts.ts'
+import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
+import type { StoreContent, StoredLease } from './stored.ts'
+import type { Known, ToldOptions } from './known.ts'
 
 /** What a plan depends on beside etcd. */
 export interface PlanParts {

@@ -1,6 +1,6 @@
 // What doctor says: every check's outcome, the verdict over them, as values and as text. Pure.
-import type { Level } from '../conditions.ts'
-import { printable } from '../plain-text.ts'
+import type { Level } from '../health/conditions.ts'
+import { printable } from '../text/plain-text.ts'
 import type { Facts } from './facts.ts'
 import { type Check, type Fault, type Outcome, counted } from './finding.ts'
 

@@ -1,5 +1,5 @@
 // What doctor's checks add to the verdict of `flanneld status`: what the daemon cannot know or does not look at. Pure.
-import { type Reason, type Remark, type Verdict, summaryOf } from '../verdict.ts'
+import { type Reason, type Remark, type Verdict, summaryOf } from '../view/verdict.ts'
 import type { Fault } from './finding.ts'
 import type { DoctorReport } from './report.ts'
 

@@ -6,11 +6,11 @@ import type { Alarm } from '../etcd/alarms.ts'
 import { openStore } from '../etcd/client.ts'
 import type { StoreOptions } from '../etcd/endpoints.ts'
 import type { Entry, Store } from '../etcd/store.ts'
-import { unlessAborted } from '../etcd/wait.ts'
+import { unlessAborted } from '../async/wait.ts'
 import { subnetsFolder } from '../lease/codec.ts'
 import { addressShutOut, shutOutFolder } from '../lease/shut-out.ts'
 import type { Options } from '../options/type.ts'
-import type { StoreContent, StoreFacts, StoredLease } from './facts.ts'
+import type { StoreContent, StoreFacts, StoredLease } from './stored.ts'
 
 /** A call may take so long at first, and longer where etcd lives but takes its time. Milliseconds. */
 const DEADLINE_MS = 2_500

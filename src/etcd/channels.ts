@@ -1,8 +1,16 @@
 // The etcd3 client over the endpoints of one cluster: gRPC's options, and what is done about an endpoint that fails.
 // Invariant: no two clients share a connection; a failing endpoint is left alone for a while when there are others.
 import { type ChannelCredentials, type ChannelOptions, setLogger } from '@grpc/grpc-js'
-import type { IBackoff, IPolicy } from 'cockatiel'
-import { circuitBreaker, ConsecutiveBreaker, handleType, handleWhen, noop, retry } from 'cockatiel'
+import {
+  circuitBreaker,
+  ConsecutiveBreaker,
+  handleType,
+  handleWhen,
+  type IBackoff,
+  type IPolicy,
+  noop,
+  retry,
+} from 'cockatiel'
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions, isRecoverableError } from 'etcd3'
 import type { Credentials } from './endpoints.ts'
 import { isTooLarge } from './failure.ts'

@@ -6,7 +6,7 @@ import type { EtcdError } from '../errors.ts'
 import { isTooLarge } from './failure.ts'
 import { advance, type Batch, recognise, type History, type Position, positionOf, revisionOf } from './position.ts'
 import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
-import { Backoff, pause, unlessAborted } from './wait.ts'
+import { Backoff, pause, unlessAborted } from '../async/wait.ts'
 
 /** The raw stream; it is a Node stream, so it can be paused. */
 export type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & { pause(): unknown; resume(): unknown }

@@ -1,6 +1,6 @@
 // Running iptables, nft and the like for their output, and what their ends mean to an operator.
 // Invariant: this is the one door by which programs are started; the promise settles within the time limit (child.ts).
-import { runChild } from '../child.ts'
+import { runChild } from '../process/child.ts'
 import { OperatorError, messageOf } from '../errors.ts'
 
 /** How programs are started here. */

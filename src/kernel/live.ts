@@ -1,5 +1,5 @@
 // The kernel of one network namespace, in life: Kernel over one netlink connection.
-import type { AskedRoutes, HostNetwork } from '../external-interface/host.ts'
+import type { AskedRoutes, HostNetwork } from './host-network.ts'
 import type { Address } from '../ip/address.ts'
 import { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'

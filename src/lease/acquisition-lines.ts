@@ -1,7 +1,7 @@
 // What is said of another host's lease that stands in our way.
-import { printable } from '../plain-text.ts'
+import { printable } from '../text/plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
-import type { Claim, Found, OwnLease } from './claim.ts'
+import type { Claim, Found, OwnLease } from './found.ts'
 import type { LeaseKey } from './lease.ts'
 
 /** Whose it is. */

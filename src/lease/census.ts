@@ -1,9 +1,9 @@
 // The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
 // subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
-import type { Level } from '../conditions.ts'
+import type { Level } from '../health/conditions.ts'
 import type { Entry, Change, WatchStep } from '../etcd/store.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { Counter } from '../metrics/tally.ts'
+import { Counter } from '../counters.ts'
 import { type SubnetRange, fits, sizeOf } from './allocate.ts'
 import { decodeKey, subnetsFolder } from './codec.ts'
 import type { PeerStep, PeerTable } from './peers.ts'

@@ -1,50 +1,14 @@
 // The pure decision which subnet we claim, given all leases there are.
 // Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed. A host
 // that runs keeps its subnet whatever the config says by now: only another host's lease on it makes it move.
+import { type Claim, type OwnLease, type Found } from './found.ts'
 import type { Checked } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
-import type { Address } from '../ip/address.ts'
 import { overlaps, type Prefix } from '../ip/prefix.ts'
 import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
 import { decodeClaim, decodeKey, encodeValue, readSafely } from './codec.ts'
-import type { LeaseKey, LeaseValue } from './lease.ts'
+import type { LeaseKey } from './lease.ts'
 import { type Tie, isHosts, rivalFor, tieOf } from './tie.ts'
-
-/** What we want: who we are, where a subnet may lie, what its lease shall say. */
-export interface Claim {
-  readonly hostId: string
-  readonly publicAddress: Address
-  readonly ranges: { readonly ipv4: SubnetRange; readonly ipv6: SubnetRange | undefined }
-  /** Subnets we had before (FLANNEL_SUBNET of subnet.env): asked for again when free. */
-  readonly previousSubnet: Prefix | undefined
-  readonly previousSubnet6: Prefix | undefined
-  /** While another host has `previousSubnet`, wait for it rather than claim another. */
-  readonly insists?: boolean
-  /** The lease's whole value, with our host id and public addresses. */
-  readonly value: (key: LeaseKey) => LeaseValue
-}
-
-/** Our lease as it stands in etcd. */
-export interface OwnLease extends LeaseKey {
-  /** The whole etcd key. */
-  readonly key: string
-  /** Revision of our last write, decimal. */
-  readonly modRevision: string
-  /** "0" for a reservation, which never expires. */
-  readonly etcdLease: string
-  readonly value: LeaseValue
-}
-
-/** A lease as found; `value` is undefined when it cannot be read, its subnet is taken all the same. */
-export interface Found extends LeaseKey {
-  readonly key: string
-  readonly text: string
-  readonly value: LeaseValue | undefined
-  readonly modRevision: string
-  readonly etcdLease: string
-  /** What went wrong in our own code when it was read. */
-  readonly bug?: string
-}
 
 /** What to do next. */
 export type Decision =

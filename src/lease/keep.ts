@@ -2,11 +2,11 @@
 // Invariant: this loop writes nothing itself. Whatever looks wrong leads to acquireLease, which checks before it writes,
 // so a process that slept past its TTL finds out first who owns the subnet now.
 import type { Store, WatchStep } from '../etcd/store.ts'
-import { Backoff, pause, unlessAborted } from '../etcd/wait.ts'
+import { Backoff, pause, unlessAborted } from '../async/wait.ts'
 import { EtcdError, messageOf } from '../errors.ts'
-import { Counter } from '../metrics/tally.ts'
+import { Counter } from '../counters.ts'
 import { acquireLease, type AcquireOptions } from './own.ts'
-import type { Claim, OwnLease } from './claim.ts'
+import type { Claim, OwnLease } from './found.ts'
 
 /** What the daemon is told. */
 export interface LeaseEvents {

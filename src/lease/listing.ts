@@ -1,6 +1,6 @@
 // The listing that our claim is decided on: which of its leases have to be read for that, and what it is after the claim.
 import type { Entry, Snapshot } from '../etcd/store.ts'
-import type { Claim, OwnLease } from './claim.ts'
+import type { Claim, OwnLease } from './found.ts'
 import { encodeValue } from './codec.ts'
 
 /**

@@ -1,11 +1,12 @@
 // Obtaining our lease: reads all leases, decides (claim.ts), commits, and starts over whenever somebody was faster.
 // Invariant: every write is a transaction on the revisions it was decided on; at most one etcd lease is left behind.
 import type { Snapshot, Store } from '../etcd/store.ts'
-import { Backoff, pause, unlessAborted } from '../etcd/wait.ts'
+import { Backoff, pause, unlessAborted } from '../async/wait.ts'
 import { EtcdError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { inPortions } from '../portions.ts'
-import { type Claim, type Decision, decide, type Found, findLeases, type OwnLease } from './claim.ts'
+import { inPortions } from '../async/chunks.ts'
+import type { Claim, Found, OwnLease } from './found.ts'
+import { type Decision, decide, findLeases } from './claim.ts'
 import { SaidOnce, duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'

@@ -2,8 +2,8 @@
 // Invariant: what was undone within a step is not told.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { printable } from '../plain-text.ts'
-import { inPortions } from '../portions.ts'
+import { printable } from '../text/plain-text.ts'
+import { inPortions } from '../async/chunks.ts'
 import { samePeer } from './peer-check.ts'
 
 /** What is wrong with a lease is told in so many characters: others may have written it. */

@@ -1,5 +1,5 @@
 // How much it matters to this host that a lease is refused, by the reason. Pure.
-import type { Level } from '../conditions.ts'
+import type { Level } from '../health/conditions.ts'
 
 /** What a lease contests that is this host's or a peer's; `bug`: it may be a good one that our code fails on. */
 const FAULTS: ReadonlySet<string> = new Set(['own-subnet', 'public-ip-ours', 'duplicate-mac', 'bug'])

@@ -5,7 +5,8 @@ import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { type Address, isUnicast, parseAddress } from '../ip/address.ts'
 import { type Prefix, parsePrefix } from '../ip/prefix.ts'
-import { type Found, findLeases } from './claim.ts'
+import type { Found } from './found.ts'
+import { findLeases } from './claim.ts'
 
 /** What came of shutting an address out. */
 export interface ShutOut {

@@ -1,6 +1,6 @@
 // How the leases in etcd relate to us: which are ours, which are another host's, and which stands on the subnet we hold. Pure.
 import { lengthOf, overlaps } from '../ip/prefix.ts'
-import type { Claim, Found, OwnLease } from './claim.ts'
+import type { Claim, Found, OwnLease } from './found.ts'
 
 /** How a lease relates to us, best first: ours beyond doubt, ours as in Go by its address, or a dead host's. */
 export type Tie = 'ours' | 'ours-by-address' | 'of-dead-host' | 'duplicate' | 'unknown' | 'other'

@@ -1,9 +1,9 @@
 // What a scrape answers: the table in Prometheus' text format. Invariant: prom-client is loaded by the first scrape, so
 // that a daemon nobody scrapes pays nothing for it, and nothing runs between two scrapes.
 import type Registry from 'prom-client/lib/registry.js'
-import type { Answer, Handler } from '../http.ts'
-import type { Sight } from '../operator.ts'
-import { isAnswer } from '../supervise.ts'
+import type { Answer, Handler } from '../http/serve-routes.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import { isAnswer } from '../health/supervise.ts'
 import type { Metric } from './sample.ts'
 import { METRICS } from './table.ts'
 

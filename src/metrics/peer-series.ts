@@ -1,7 +1,7 @@
 // Which peers get a series of their own: those that are probed, the ones in trouble first, within a bound. Pure.
 // Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and looks at those alone that were probed.
 import type { Prefix } from '../ip/prefix.ts'
-import type { Sight } from '../operator.ts'
+import type { Sight } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { Sample } from './sample.ts'
 

@@ -1,6 +1,6 @@
 // What a row of the table of metrics is, and how the values that parts count in become samples. Pure.
-import type { Sight } from '../operator.ts'
-import type { Counter, Histogram } from './tally.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import type { Counter, Histogram } from '../counters.ts'
 
 /** One line of a scrape. */
 export interface Sample {

@@ -2,10 +2,10 @@
 // says and docs/metrics.md are both made of it.
 import { KINDS } from '../kernel/state.ts'
 import { REASONS } from '../lease/census.ts'
-import { countObjects, OBJECT_STATES } from './kernel-objects.ts'
-import { ETCD_OPERATIONS } from './etcd-tally.ts'
+import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
+import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
-import { OBSERVING } from '../supervise.ts'
+import { OBSERVING } from '../health/supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
 
 const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`

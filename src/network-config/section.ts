@@ -2,9 +2,9 @@
 import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
 import { printable } from '../log.ts'
-import { suggestion } from '../nearest.ts'
-import type { ConfigRemark } from '../network-config.ts'
-import { invisibleIn } from '../odd-characters.ts'
+import { suggestion } from '../text/did-you-mean.ts'
+import type { ConfigRemark } from './remark.ts'
+import { invisibleIn } from '../text/odd-characters.ts'
 
 /** A section that can also be asked for texts and for whether a key is there. */
 export interface Section extends ConfigSection {

@@ -1,8 +1,8 @@
 // A command line in the manner of Go's flag package: `-name value`, `-name=value`, `--name`; booleans bare or `=true`.
 // Pure: it knows which flags exist and which are boolean, not what their values mean.
 import { OperatorError } from '../errors.ts'
-import { suggestion } from '../nearest.ts'
-import { typesetIn } from '../odd-characters.ts'
+import { suggestion } from '../text/did-you-mean.ts'
+import { typesetIn } from '../text/odd-characters.ts'
 
 /** The command line itself is wrong: printed with the usage, and the exit code is not zero. */
 export class UsageError extends OperatorError {

@@ -1,5 +1,5 @@
 // Environment variables that are nearly ours: said at the start, since what they hold has no effect.
-import { nearest } from '../nearest.ts'
+import { nearest } from '../text/did-you-mean.ts'
 import { PREFIX, ROWS, variableOf } from './table.ts'
 import { KLOG_FLAGS } from './klog.ts'
 

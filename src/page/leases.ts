@@ -1,8 +1,8 @@
 // The leases as the page shows them, read from etcd from time to time while somebody looks.
 // Invariant: one request at a time, each a single range; when etcd does not answer, what was last read stays, and it says so.
 import { messageOf } from '../errors.ts'
-import { type LeaseLine, type LeaseView, leasesOf } from '../lease-view.ts'
-import type { Sight } from '../operator.ts'
+import { type LeaseLine, type LeaseView, leasesOf } from '../view/leases.ts'
+import type { Sight } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
 /** What was read counts as fresh so long. Milliseconds. */

@@ -1,7 +1,7 @@
 // Telling readers of the page what changes, by server-sent events.
 // Invariant: nothing is looked at while nobody listens, and never more often than once a second.
 import { changeBetween, wholeOf } from './changes.ts'
-import type { Part } from '../supervise.ts'
+import type { Part } from '../health/supervise.ts'
 import type { PageChange, PageState } from './shape.ts'
 
 /** Between two looks. Milliseconds. */

@@ -1,8 +1,8 @@
 // The page at / of the health port: its files, and what it shows, read only.
 // Invariant: nothing is loaded from anywhere else, and no text of a lease is ever read as HTML or script (the policy).
-import { shared } from '../http-handlers.ts'
-import type { Routes } from '../http.ts'
-import type { Sight } from '../operator.ts'
+import { shared } from '../http/handlers.ts'
+import type { Routes } from '../http/serve-routes.ts'
+import type { Sight } from '../view/running-daemon.ts'
 import { pageFiles } from './files.ts'
 import { Live } from './live.ts'
 import { Gathering } from './state.ts'

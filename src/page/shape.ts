@@ -1,6 +1,6 @@
 // What the daemon tells the page: the whole of it once, then what changed. Types only, for both sides, so it imports nothing.
 
-/** A peer, as PeerView of src/peer-view.ts. Null is what is not known. */
+/** A peer, as PeerView of src/view/peers.ts. Null is what is not known. */
 export interface PagePeer {
   readonly subnet: string
   readonly publicAddress: string | null
@@ -18,7 +18,7 @@ export interface PagePeer {
   readonly note: string
 }
 
-/** Something that happened, as HappenedEvent of src/events.ts. */
+/** Something that happened, as HappenedEvent of src/health/events.ts. */
 export interface PageEvent {
   readonly id: number
   readonly at: number

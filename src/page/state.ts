@@ -2,15 +2,15 @@
 // Invariant: looking asks nobody, so it is done once a second; the status, which asks etcd and the kernel, is read apart, every few
 // seconds and after events, one reading at a time.
 import { setTimeout as pause } from 'node:timers/promises'
-import { dockerBridge } from '../cli/left-behind.ts'
+import { dockerBridge } from '../view/docker0.ts'
 import { messageOf } from '../errors.ts'
-import type { Sight } from '../operator.ts'
-import { peersOf } from '../peer-view.ts'
-import { factsOf } from '../status-text.ts'
-import { statusOf } from '../status.ts'
-import { readSubnetEnv } from '../subnet-env.ts'
-import { isAnswer } from '../supervise.ts'
-import { verdictOf } from '../verdict.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import { peersOf } from '../view/peers.ts'
+import { factsOf } from '../view/status-text.ts'
+import { statusOf } from '../view/status.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
+import { isAnswer } from '../health/supervise.ts'
+import { verdictOf } from '../view/verdict.ts'
 import { Leases } from './leases.ts'
 import type { PagePeer, PageState } from './shape.ts'
 

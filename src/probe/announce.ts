@@ -1,6 +1,6 @@
 // Tells of changes in how peers are doing: an event each, a log line each while they are few.
 // Invariant: a peer that stays as it is says nothing; so many lines a minute at most, whatever falls.
-import type { Events } from '../events.ts'
+import type { Events } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import type { PeerHealth } from './health.ts'
 

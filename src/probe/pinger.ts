@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Address } from '../ip/address.ts'
 import { type EchoRequest, type IcmpMessage, type Mark, readMessage, writeRequest } from './icmp.ts'
-import type { Part } from '../supervise.ts'
+import type { Part } from '../health/supervise.ts'
 import { type IcmpSocket, openIcmpSocket } from './socket.ts'
 import type { Outcome } from './tally.ts'
 

@@ -1,17 +1,17 @@
 // Probes the peers, round by round, for as long as the daemon runs.
 // Invariants: it only looks: no route, neighbour or rule is its work; at most PEERS turns at a time; memory for those peers
 // that were probed lately, and for those that are not well; without the right or the means to probe, one warning.
-import { pause } from '../etcd/wait.ts'
+import { pause } from '../async/wait.ts'
 import { messageOf } from '../errors.ts'
 import type { Peer } from '../backend.ts'
-import type { Events } from '../events.ts'
-import { selfOf } from '../host-plan.ts'
+import type { Events } from '../health/events.ts'
+import { selfOf } from '../overlay/plan.ts'
 import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
 import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
-import type { Overlay } from '../overlay.ts'
-import type { Readiness } from '../readiness.ts'
-import { type Part, isAnswer } from '../supervise.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import type { Readiness } from '../health/readiness.ts'
+import { type Part, isAnswer } from '../health/supervise.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { Announcer } from './announce.ts'
 import { EvidenceBook } from './evidence.ts'

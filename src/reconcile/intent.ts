@@ -1,15 +1,9 @@
 // What we want of the kernel, as a function of our host and the peers: pure. Several backends may be at work at once,
 // since traffic to a peer goes the way the peer's own lease says it receives.
-import type { AnyBackend, Checked, Peer, Self } from '../backend.ts'
+import type { Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Route } from '../kernel/state.ts'
-
-/** One backend with the config it runs under. */
-export interface Configured {
-  readonly backend: AnyBackend
-  readonly config: unknown
-}
 
 /** Everything a plan depends on, peers aside. */
 export interface Intent {

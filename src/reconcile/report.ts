@@ -3,11 +3,11 @@ import type { Conflict } from '../kernel/diff.ts'
 import type { Change, Failure } from '../kernel/kernel.ts'
 import { brief, show } from '../kernel/show.ts'
 import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
-import type { Happenings } from '../events.ts'
+import type { Happenings } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import { Fights } from './fights.ts'
 import { Lately } from './lately.ts'
-import { Counter, Histogram } from '../metrics/tally.ts'
+import { Counter, Histogram } from '../counters.ts'
 
 /** Why the kernel has to be read again; only drift and audits count as repairs. */
 export type Staleness = 'intent' | 'drift' | 'audit' | 'retry'

@@ -2,14 +2,15 @@
 import { BACKENDS } from '../../backends/index.ts'
 import type { ExternalInterface, Peer } from '../../src/backend.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
-import type { Facts, HostFacts, StoreContent } from '../../src/doctor/facts.ts'
+import type { StoreContent } from '../../src/doctor/stored.ts'
+import type { Facts, HostFacts } from '../../src/doctor/facts.ts'
 import type { Fault, Outcome } from '../../src/doctor/finding.ts'
 import { planOf } from '../../src/doctor/plan.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type KernelObject, type KernelState, KINDS, keyOf } from '../../src/kernel/state.ts'
-import { parseOptions } from '../../src/options.ts'
+import { parseOptions } from '../../src/options/parse.ts'
 
 export const OWN = '10.2.21.0/24' as Prefix
 export const PEER = '10.2.22.0/24' as Prefix

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import type { SubnetEnv } from '../../src/subnet-env.ts'
+import type { SubnetEnv } from '../../src/host/subnet-env.ts'
 
 export const ENV: SubnetEnv = {
   network: '10.5.0.0/16' as Prefix,

@@ -1,7 +1,7 @@
 // An etcd that answers everything, but 3 s late: the daemon starts, follows, and every verb has an answer.
 import test from 'ava'
 import { join } from 'node:path'
-import type { LeaseView } from '../../src/lease-view.ts'
+import type { LeaseView } from '../../src/view/leases.ts'
 import { errors, strays } from '../lab/complaints.ts'
 import { ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'

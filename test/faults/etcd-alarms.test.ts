@@ -1,9 +1,9 @@
 // etcd's alarms: named, with what to do and the command that clears them, in errors, log, status and doctor.
 import test from 'ava'
 import { Etcd3 } from 'etcd3'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import type { Alarm } from '../../src/etcd/alarms.ts'
-import { watchAlarms } from '../../src/etcd-alarms.ts'
+import { watchAlarms } from '../../src/daemon/etcd-alarms.ts'
 import { createLog } from '../../src/log.ts'
 import { ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'

@@ -2,8 +2,8 @@
 // What forwards is left as it is meanwhile.
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
-import { HANG_MS, healthRoutes, serveHealth } from '../../src/health.ts'
-import { Readiness } from '../../src/readiness.ts'
+import { HANG_MS, healthRoutes, serveHealth } from '../../src/http/health-port.ts'
+import { Readiness } from '../../src/health/readiness.ts'
 import { freePort } from '../lab/etcd.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'

@@ -1,8 +1,8 @@
 // The daemon from its sources with a shorter hold after lost data than an operator would want: `node impatient.ts MS ARGS`.
 import { BACKENDS } from '../../backends/index.ts'
-import { runDaemon } from '../../src/daemon.ts'
+import { runDaemon } from '../../src/daemon/daemon.ts'
 import { createLog } from '../../src/log.ts'
-import { parseOptions } from '../../src/options.ts'
+import { parseOptions } from '../../src/options/parse.ts'
 
 const [hold, ...args] = process.argv.slice(2)
 const asked = parseOptions(args, process.env)

@@ -1,7 +1,7 @@
 // What the daemon found by probing: asked on its control socket, and waited for.
-import { askControl } from '../../src/control.ts'
-import type { HappenedEvent } from '../../src/events.ts'
-import type { PathView } from '../../src/probe/routes.ts'
+import { askControl } from '../../src/http/control-socket.ts'
+import type { HappenedEvent } from '../../src/health/events.ts'
+import type { PathView } from '../../src/control/path-route.ts'
 import type { Node } from './cluster.ts'
 import type { Host } from './lab.ts'
 import { waitFor } from './wait.ts'

@@ -1,7 +1,7 @@
 // `flanneld config get|check|set`: judged before it is written, told what follows, written only over what it was compared
 // with; and hosts that run follow.
 import test, { type ExecutionContext } from 'ava'
-import type { ConfigVerdict } from '../../src/stored-config.ts'
+import type { ConfigVerdict } from '../../src/network-config/stored-config.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'

@@ -1,6 +1,6 @@
 // `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
 import test from 'ava'
-import type { HappenedEvent } from '../../src/events.ts'
+import type { HappenedEvent } from '../../src/health/events.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { createLab } from '../lab/lab.ts'

@@ -1,8 +1,8 @@
 // Which interface is chosen on hosts whose routing is more than one main table with one default route: by the kernel's answer.
 import type { ExecutionContext } from 'ava'
 import { OperatorError } from '../../src/errors.ts'
-import { chooseExternalInterface } from '../../src/external-interface.ts'
-import { questionsOf } from '../../src/external-interface/host.ts'
+import { chooseExternalInterface } from '../../src/host/external-interface.ts'
+import { questionsOf } from '../../src/kernel/host-network.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import { inNamespace } from '../golden/namespace.ts'

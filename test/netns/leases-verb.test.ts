@@ -1,6 +1,6 @@
 // `flanneld leases`, by the daemon and without one: who has what, until when, what is reserved and what is free.
 import test from 'ava'
-import type { LeaseView } from '../../src/lease-view.ts'
+import type { LeaseView } from '../../src/view/leases.ts'
 import { ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { createLab } from '../lab/lab.ts'

@@ -1,7 +1,7 @@
 // `flanneld peers` on three hosts, two on one LAN and one behind a router: how packets go there and how that goes, trouble
 // first; a lease nobody believes; and without a daemon what etcd and the kernel say.
 import test from 'ava'
-import type { PeerView } from '../../src/peer-view.ts'
+import type { PeerView } from '../../src/view/peers.ts'
 import { ready, startFlanneld } from '../lab/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/founding.ts'
 import { type Host, createLab } from '../lab/lab.ts'

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Killed, runChild } from '../../src/child.ts'
+import { Killed, runChild } from '../../src/process/child.ts'
 import { run } from '../../src/firewall/run.ts'
 import { waitFor } from '../lab/wait.ts'
 
@@ -93,7 +93,7 @@ test('a program that crashes is told as such', async (t) => {
 
 test('when we exit, nothing that was started is left', async (t) => {
   const script = `
-    const { runChild } = await import('${join(import.meta.dirname, '../../src/child.ts')}')
+    const { runChild } = await import('${join(import.meta.dirname, '../../src/process/child.ts')}')
     process.on('SIGTERM', () => process.exit(0))
     runChild('sh', ['-c', '${FOR_EVER} & echo $! >&3; ${FOR_EVER}'], { input: '', limitMs: 60_000, outputBytes: 1 })
     setInterval(() => undefined, 1000)`

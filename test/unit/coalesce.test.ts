@@ -1,7 +1,7 @@
 // Work that is asked for at any moment: one run at a time, and one more after the last asking.
 import test from 'ava'
 import fc from 'fast-check'
-import { coalesce } from '../../src/coalesce.ts'
+import { coalesce } from '../../src/async/coalesce.ts'
 
 test('whoever asks whenever, one run is under way at a time, and each asking is followed by a whole run', async (t) => {
   await fc.assert(

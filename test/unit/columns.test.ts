@@ -1,6 +1,6 @@
 // Tables on a terminal.
 import test from 'ava'
-import { columns } from '../../src/cli/columns.ts'
+import { columns } from '../../src/text/columns.ts'
 
 test('each column is as wide as its widest word, and no line ends in spaces', (t) => {
   const rows = [

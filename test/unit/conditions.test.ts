@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type ConditionText, Conditions } from '../../src/conditions.ts'
+import { type ConditionText, Conditions } from '../../src/health/conditions.ts'
 
 const said = (level: ConditionText['level'], text: string): ConditionText => ({ level, gist: text, text, run: null })
 

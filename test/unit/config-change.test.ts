@@ -1,8 +1,8 @@
 // What a new network config means for hosts that run: each key that changes, what follows, and who would be left behind.
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
-import { type ConfigChange, configChange } from '../../src/config-change.ts'
-import { readConfiguration } from '../../src/configuration.ts'
+import { type ConfigChange, configChange } from '../../src/network-config/config-change.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import type { Address } from '../../src/ip/address.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { configElsewhere } from '../../src/config-elsewhere.ts'
+import { configElsewhere } from '../../src/network-config/elsewhere.ts'
 import type { Entry, Store } from '../../src/etcd/store.ts'
 
 /** A store in which these keys are, and those of `forbidden` may not be read. */

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { hostGw } from '../../backends/host-gw/index.ts'
-import { type Configuration, readConfiguration, refusesChange } from '../../src/configuration.ts'
+import { type Configuration, readConfiguration, refusesChange } from '../../src/network-config/configuration.ts'
 import { ENP0S3, address, prefix } from '../fake/world.ts'
 
 const read = (config: object): Configuration => readConfiguration(JSON.stringify(config), BACKENDS)

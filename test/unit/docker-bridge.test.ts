@@ -1,7 +1,7 @@
 // What the daemon says of a docker0 that has another subnet or MTU than leased.
 import test from 'ava'
-import { DockerBridge, staleBridge } from '../../src/docker-bridge.ts'
-import type { HostNetwork } from '../../src/external-interface/host.ts'
+import { DockerBridge, staleBridge } from '../../src/host/docker-bridge.ts'
+import type { HostNetwork } from '../../src/kernel/host-network.ts'
 import { parseAddress } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { createLog } from '../../src/log.ts'

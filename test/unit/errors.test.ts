@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { readConfiguration } from '../../src/configuration.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError, messageOf, show } from '../../src/errors.ts'
 import { VXLAN_DEFAULTS } from '../fake/world.ts'
 

@@ -1,8 +1,8 @@
 // Events: bounded however many there are, bursts summed up, and the log's lines among them.
 import test from 'ava'
-import { Events, type HappenedEvent, tellLines } from '../../src/events.ts'
+import { Events, type HappenedEvent, tellLines } from '../../src/health/events.ts'
 import { createLog } from '../../src/log.ts'
-import { PeerNews } from '../../src/peer-news.ts'
+import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { Lately } from '../../src/reconcile/lately.ts'
 import { vxlanPeer } from '../fake/world.ts'
 import { waitFor } from '../lab/wait.ts'

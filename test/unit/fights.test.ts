@@ -1,9 +1,9 @@
 // Repairs that do not end: when they are a fault, which object has it, and when it is over.
 import test from 'ava'
 import fc from 'fast-check'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import { Fights } from '../../src/reconcile/fights.ts'
-import { tellFights } from '../../src/repair-fight.ts'
+import { tellFights } from '../../src/daemon/repair-fight.ts'
 import { createLog } from '../../src/log.ts'
 
 const SECOND = 1000

@@ -3,7 +3,7 @@ import test from 'ava'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeFolder } from '../../src/folder.ts'
+import { makeFolder } from '../../src/files/make-folder.ts'
 
 test('a folder and those above it are made; one that is there is left as it is', async (t) => {
   const base = mkdtempSync(join(tmpdir(), 'folder-'))

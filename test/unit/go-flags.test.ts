@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { UsageError, parseGoBoolean, parseGoFlags, parseGoInteger } from '../../src/options/go-flags.ts'
 import { compileGoRegex } from '../../src/options/go-regex.ts'
-import { editDistance, nearest } from '../../src/nearest.ts'
+import { editDistance, nearest } from '../../src/text/did-you-mean.ts'
 
 const KINDS = new Map<string, 'boolean' | 'value'>([
   ['iface', 'value'],

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import test from 'ava'
-import { serveHealth } from '../../src/health.ts'
+import { serveHealth } from '../../src/http/health-port.ts'
 import { createLog } from '../../src/log.ts'
 
 const log = createLog('health', 0, () => undefined)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { hostId, readMachineId } from '../../src/host-id.ts'
+import { hostId, readMachineId } from '../../src/host/host-id.ts'
 import type { Address } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
 

@@ -2,10 +2,10 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Server } from 'node:http'
 import { type AddressInfo, type Socket, connect } from 'node:net'
-import { askerOf } from '../../src/http-askers.ts'
-import { boundedServer } from '../../src/http-bounds.ts'
-import { atMost, shared } from '../../src/http-handlers.ts'
-import type { Answer, Asked } from '../../src/http.ts'
+import { askerOf } from '../../src/http/askers.ts'
+import { boundedServer } from '../../src/http/bounds.ts'
+import { atMost, shared } from '../../src/http/handlers.ts'
+import type { Answer, Asked } from '../../src/http/serve-routes.ts'
 import { waitFor } from '../lab/wait.ts'
 
 async function listening(t: ExecutionContext, server: Server): Promise<number> {

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { hostRule, nameIn, ownNames, targetOf } from '../../src/http-hosts.ts'
-import { type Handler, serveRoutes } from '../../src/http.ts'
+import { hostRule, nameIn, ownNames, targetOf } from '../../src/http/hosts.ts'
+import { type Handler, serveRoutes } from '../../src/http/serve-routes.ts'
 
 const own = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set(['host1', 'host1.example.org']))
 

@@ -7,8 +7,8 @@ import { type AddressInfo, type Socket, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type Answer, type Handler, type Serving, serveRoutes } from '../../src/http.ts'
-import { Unread } from '../../src/http-unread.ts'
+import { type Answer, type Handler, type Serving, serveRoutes } from '../../src/http/serve-routes.ts'
+import { Unread } from '../../src/http/unread.ts'
 import { waitFor } from '../lab/wait.ts'
 
 const MIB = 1 << 20

@@ -2,9 +2,9 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { OperatorError } from '../../src/errors.ts'
-import { type InterfaceWish, chooseExternalInterface } from '../../src/external-interface.ts'
-import type { Place } from '../../src/external-interface/host.ts'
-import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from '../../src/external-interface/keep.ts'
+import { type InterfaceWish, chooseExternalInterface } from '../../src/host/external-interface.ts'
+import type { Place } from '../../src/kernel/host-network.ts'
+import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from '../../src/host/keep-interface.ts'
 import { ip } from './external-interface-host.ts'
 import { NOTHING, OTHER, OWN, VIRTUAL, hostWith } from './two-cards.ts'
 

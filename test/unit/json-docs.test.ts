@@ -3,9 +3,9 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BACKENDS } from '../../backends/index.ts'
-import { configChange } from '../../src/config-change.ts'
-import { readConfiguration } from '../../src/configuration.ts'
-import { viewOf } from '../../src/lease-view.ts'
+import { configChange } from '../../src/network-config/config-change.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
+import { viewOf } from '../../src/view/leases.ts'
 import { ROOT } from '../lab/flanneld.ts'
 
 const DOCS = readFileSync(join(ROOT, 'docs/json.md'), 'utf8')

@@ -6,9 +6,9 @@ import {
   type InterfaceWish,
   alternatives,
   chooseExternalInterface,
-} from '../../src/external-interface.ts'
-import type { Place } from '../../src/external-interface/host.ts'
-import { type Held, type KeepDecision, LEAVE_AFTER_MS, decideInterface } from '../../src/external-interface/keep.ts'
+} from '../../src/host/external-interface.ts'
+import type { Place } from '../../src/kernel/host-network.ts'
+import { type Held, type KeepDecision, LEAVE_AFTER_MS, decideInterface } from '../../src/host/keep-interface.ts'
 import { ip, route } from './external-interface-host.ts'
 import { NOTHING, OTHER, OWN, VIRTUAL, hostWith } from './two-cards.ts'
 

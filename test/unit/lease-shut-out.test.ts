@@ -2,13 +2,13 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { renderShutOut } from '../../src/cli/shut-out.ts'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable, type PeerRules } from '../../src/lease/peers.ts'
 import { addressShutOut } from '../../src/lease/shut-out.ts'
-import { ShutOuts } from '../../src/shut-outs.ts'
+import { ShutOuts } from '../../src/daemon/shut-outs.ts'
 import { linesTo } from '../lab/claims.ts'
 
 const STOLEN = '192.168.0.9' as Address

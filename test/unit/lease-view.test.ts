@@ -3,7 +3,7 @@ import test from 'ava'
 import { renderLeases } from '../../src/cli/leases.ts'
 import type { Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import { type LeaseView, type Times, viewOf } from '../../src/lease-view.ts'
+import { type LeaseView, type Times, viewOf } from '../../src/view/leases.ts'
 
 const PREFIX = '/n'
 const HOST_ID = '0123456789abcdef0123456789abcdef'

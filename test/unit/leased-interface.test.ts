@@ -1,7 +1,7 @@
 // Which interface a lease in etcd names as ours at a start.
 import test from 'ava'
-import { hostId } from '../../src/host-id.ts'
-import { type LeasedInterface, leasedInterface } from '../../src/leased-interface.ts'
+import { hostId } from '../../src/host/host-id.ts'
+import { type LeasedInterface, leasedInterface } from '../../src/host/leased-interface.ts'
 import type { Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { ip, link } from './external-interface-host.ts'

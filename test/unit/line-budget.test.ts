@@ -1,10 +1,10 @@
 // Lines that others can make happen as often as they like: bounded for each subject and in all, and summed up.
 import test from 'ava'
 import fc from 'fast-check'
-import { Events } from '../../src/events.ts'
-import { LineBudget, type Withheld } from '../../src/line-budget.ts'
+import { Events } from '../../src/health/events.ts'
+import { LineBudget, type Withheld } from '../../src/text/line-budget.ts'
 import { createLog } from '../../src/log.ts'
-import { PeerNews } from '../../src/peer-news.ts'
+import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { SaidOnce } from '../../src/lease/acquisition-lines.ts'
 import { address, prefix, vxlanPeer } from '../fake/world.ts'

@@ -1,7 +1,7 @@
 // The log's stream when nobody reads it, when it is full, and when its reader comes back.
 import test from 'ava'
 import { Writable } from 'node:stream'
-import { LineSink } from '../../src/line-sink.ts'
+import { LineSink } from '../../src/process/line-sink.ts'
 
 /** A stream that does with each chunk what `take` says. */
 function streamOf(take: (text: string, done: (error?: Error | null) => void) => void): Writable {

@@ -3,7 +3,7 @@ import test from 'ava'
 import type { Entry } from '../../src/etcd/store.ts'
 import { parseAddress } from '../../src/ip/address.ts'
 import { addressOf, parsePrefix } from '../../src/ip/prefix.ts'
-import type { Claim, OwnLease } from '../../src/lease/claim.ts'
+import type { Claim, OwnLease } from '../../src/lease/found.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { afterClaim, mattersTo } from '../../src/lease/listing.ts'
 

@@ -1,7 +1,7 @@
 // Locks of a network namespace: one has it, others learn who, however often they ask.
 import { spawn } from 'node:child_process'
 import test from 'ava'
-import { Locks } from '../../src/lock.ts'
+import { Locks } from '../../src/host/lock.ts'
 import { addon } from '../../src/netlink/addon.ts'
 import { ERRNO } from '../../src/netlink/errno.ts'
 import { waitFor } from '../lab/wait.ts'
@@ -83,7 +83,7 @@ test('whoever was refused a lock hears when it is free, and asking refuses nobod
 })
 
 test('a process that is killed leaves no lock', async (t) => {
-  const path = new URL('../../src/lock.ts', import.meta.url).href
+  const path = new URL('../../src/host/lock.ts', import.meta.url).href
   const program = `const { Locks } = await import('${path}'); new Locks().take('${name('killed')}'); console.log('taken')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program])
   t.teardown(() => child.kill('SIGKILL'))

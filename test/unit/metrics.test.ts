@@ -8,7 +8,7 @@ import { LeaseCensus } from '../../src/lease/census.ts'
 import { PEER_SERIES, peerSeries, peerStates } from '../../src/metrics/peer-series.ts'
 import { bucketsOf, countsOf } from '../../src/metrics/sample.ts'
 import { METRICS } from '../../src/metrics/table.ts'
-import { Counter, Histogram } from '../../src/metrics/tally.ts'
+import { Counter, Histogram } from '../../src/counters.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { ConfigError } from '../../src/errors.ts'
 import { bigintOf, fromNumber } from '../../src/ip/address.ts'
 import { addressOf, contains, lengthOf, prefixOf } from '../../src/ip/prefix.ts'
-import { type NetworkConfig, parseNetworkConfig } from '../../src/network-config.ts'
+import { type NetworkConfig, parseNetworkConfig } from '../../src/network-config/parse.ts'
 
 function parse(config: unknown): NetworkConfig {
   return parseNetworkConfig(JSON.stringify(config)).config

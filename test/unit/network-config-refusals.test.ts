@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { ConfigError } from '../../src/errors.ts'
 import { MOST_VALUE_BYTES, noteOf } from '../../src/etcd/oversized.ts'
 import { findJsonFault } from '../../src/network-config/json-text.ts'
-import { parseNetworkConfig } from '../../src/network-config.ts'
+import { parseNetworkConfig } from '../../src/network-config/parse.ts'
 
 function refusal(config: unknown): ConfigError {
   try {

@@ -1,6 +1,11 @@
 import test from 'ava'
 import { ConfigError } from '../../src/errors.ts'
-import { type NetworkConfig, backendKeyWarnings, createSection, parseNetworkConfig } from '../../src/network-config.ts'
+import {
+  type NetworkConfig,
+  backendKeyWarnings,
+  createSection,
+  parseNetworkConfig,
+} from '../../src/network-config/parse.ts'
 
 function parse(config: unknown): NetworkConfig {
   return parseNetworkConfig(JSON.stringify(config)).config

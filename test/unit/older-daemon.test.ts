@@ -4,7 +4,7 @@ import { renderVerdict } from '../../src/cli/config.ts'
 import { renderLeases } from '../../src/cli/leases.ts'
 import { leasesTold, statusTold, verdictTold } from '../../src/cli/older-daemon.ts'
 import { render } from '../../src/cli/status.ts'
-import { verdictOf } from '../../src/verdict.ts'
+import { verdictOf } from '../../src/view/verdict.ts'
 import { NOW, statusWith } from '../fake/status.ts'
 
 test('status of a daemon that knows no conditions', (t) => {

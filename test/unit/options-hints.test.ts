@@ -1,6 +1,6 @@
 // What nearly is an option: flags of others, names close to ours, texts with characters that nobody sees.
 import test from 'ava'
-import { type Environment, parseOptions, usage } from '../../src/options.ts'
+import { type Environment, parseOptions, usage } from '../../src/options/parse.ts'
 import type { Options } from '../../src/options/type.ts'
 import { variableOf } from '../../src/options/table.ts'
 import { refusal } from '../fake/command-line.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { parseOptions } from '../../src/options.ts'
+import { parseOptions } from '../../src/options/parse.ts'
 import { variableOf } from '../../src/options/table.ts'
 import { refusal } from '../fake/command-line.ts'
 

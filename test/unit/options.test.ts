@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Environment, type Options, UsageError, parseOptions, usage } from '../../src/options.ts'
+import { type Environment, type Options, UsageError, parseOptions, usage } from '../../src/options/parse.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
 import { refusal } from '../fake/command-line.ts'

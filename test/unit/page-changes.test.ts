@@ -1,9 +1,9 @@
 // What readers of the page are told: that what they are told adds up, and when they are told.
 import test from 'ava'
 import fc from 'fast-check'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import { createLog } from '../../src/log.ts'
-import { Supervisor } from '../../src/supervise.ts'
+import { Supervisor } from '../../src/health/supervise.ts'
 import { changeBetween, keyOf, wholeOf } from '../../src/page/changes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageChange, PageEvent, PagePeer, PageState } from '../../src/page/shape.ts'

@@ -2,13 +2,13 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
-import { columns } from '../../src/cli/columns.ts'
+import { columns } from '../../src/text/columns.ts'
 import { renderEvent } from '../../src/cli/events.ts'
-import { Conditions } from '../../src/conditions.ts'
-import { readConfiguration } from '../../src/configuration.ts'
+import { Conditions } from '../../src/health/conditions.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { render as renderDoctor } from '../../src/doctor/report.ts'
 import { EtcdError } from '../../src/errors.ts'
-import { cut, printable, widthOf } from '../../src/plain-text.ts'
+import { cut, printable, widthOf } from '../../src/text/plain-text.ts'
 
 const nasty = fc.string({
   unit: fc.constantFrom(

@@ -1,6 +1,6 @@
 // What is told of the probes: changes, each once; and what is remembered of others': no more than so much.
 import test from 'ava'
-import { Events } from '../../src/events.ts'
+import { Events } from '../../src/health/events.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import { Announcer } from '../../src/probe/announce.ts'
 import { EvidenceBook } from '../../src/probe/evidence.ts'

@@ -6,9 +6,9 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { writeSubnetEnv } from '../../src/subnet-env.ts'
-import { listenAt, removeSocket } from '../../src/unix-socket.ts'
-import { writePrivate } from '../../src/whole-file.ts'
+import { writeSubnetEnv } from '../../src/host/subnet-env.ts'
+import { listenAt, removeSocket } from '../../src/http/unix-socket.ts'
+import { writePrivate } from '../../src/files/whole-file.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
@@ -19,7 +19,7 @@ test('a socket is closed to others from the moment it is made, whatever the umas
     import { lstatSync } from 'node:fs'
     import { createServer, Server } from 'node:net'
     import { createLog } from ${JSON.stringify(new URL('../../src/log.ts', import.meta.url).href)}
-    import { serveControl } from ${JSON.stringify(new URL('../../src/control.ts', import.meta.url).href)}
+    import { serveControl } from ${JSON.stringify(new URL('../../src/http/control-socket.ts', import.meta.url).href)}
     process.umask(0)
     const modes = []
     const listen = Server.prototype.listen

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import test from 'ava'
-import { IGNORED, STOPPING } from '../../src/signals.ts'
+import { IGNORED, STOPPING } from '../../src/process/signals.ts'
 import { waitFor } from '../lab/wait.ts'
 
 /** Cannot be handled, are signs of a fault, or ask for a core (the head of signals.ts). */
@@ -20,7 +20,7 @@ test('no signal was forgotten', (t) => {
 })
 
 test('a process outlives all that are ignored', async (t) => {
-  const path = new URL('../../src/signals.ts', import.meta.url).href
+  const path = new URL('../../src/process/signals.ts', import.meta.url).href
   const program = `const { handleSignals } = await import('${path}')
     handleSignals((signal) => { console.log('stop', signal); process.exit(0) }, (signal) => console.log('ignored', signal))
     setInterval(() => undefined, 1000); console.log('up')`

@@ -1,6 +1,6 @@
 // Lengths of time as people read them.
 import test from 'ava'
-import { span } from '../../src/span.ts'
+import { span } from '../../src/text/duration.ts'
 
 for (const [seconds, text] of [
   [-5, '0s'],

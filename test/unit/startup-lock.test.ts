@@ -3,11 +3,11 @@
 import { mock } from 'node:test'
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import type { Store } from '../../src/etcd/store.ts'
 import { createLog } from '../../src/log.ts'
-import { parseOptions } from '../../src/options.ts'
-import { awaitConfiguration } from '../../src/startup.ts'
+import { parseOptions } from '../../src/options/parse.ts'
+import { awaitConfiguration } from '../../src/daemon/startup.ts'
 
 test('a start that another daemon is in the way of goes on when that one has ended', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })

@@ -1,14 +1,14 @@
 // What `flanneld status`, `peers` and `events` print: the layout, and that nothing is told by colour or left to guess.
 import test from 'ava'
-import type { Level } from '../../src/conditions.ts'
-import { columns } from '../../src/cli/columns.ts'
+import type { Level } from '../../src/health/conditions.ts'
+import { columns } from '../../src/text/columns.ts'
 import { renderEvent } from '../../src/cli/events.ts'
 import { renderPeers } from '../../src/cli/peers.ts'
 import { render } from '../../src/cli/status.ts'
-import { worstFirst } from '../../src/peer-view.ts'
-import { bytes, factsOf } from '../../src/status-text.ts'
-import { verdictOf } from '../../src/verdict.ts'
-import type { Status } from '../../src/status.ts'
+import { worstFirst } from '../../src/view/peers.ts'
+import { bytes, factsOf } from '../../src/view/status-text.ts'
+import { verdictOf } from '../../src/view/verdict.ts'
+import type { Status } from '../../src/view/status.ts'
 import { NOW, SILENT, peerWith, statusWith } from '../fake/status.ts'
 
 const print = (status: Status): string =>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
-import { writeSubnetEnv } from '../../src/subnet-env.ts'
+import { writeSubnetEnv } from '../../src/host/subnet-env.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
@@ -71,7 +71,7 @@ test('a read-only and a full file system are such errors, the old file stays, an
 
 /** Runs a piece of module code that has `writeSubnetEnv` and `env` at hand in a process of its own; its output. */
 async function inChild(script: string, args: readonly string[], before: readonly string[] = []): Promise<string> {
-  const url = new URL('../../src/subnet-env.ts', import.meta.url).href
+  const url = new URL('../../src/host/subnet-env.ts', import.meta.url).href
   const code = `import { writeSubnetEnv } from ${JSON.stringify(url)}\nconst env = ${JSON.stringify(ENV)}\n${script}`
   const [program = process.execPath, ...rest] = [
     ...before,

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
 import { dockerOpts } from '../../src/cli/docker-opts.ts'
-import { parseSubnetEnv, removeSubnetEnv, renderSubnetEnv, withEnv, writeSubnetEnv } from '../../src/subnet-env.ts'
-import { updateWhole } from '../../src/whole-file.ts'
+import { parseSubnetEnv, removeSubnetEnv, renderSubnetEnv, withEnv, writeSubnetEnv } from '../../src/host/subnet-env.ts'
+import { updateWhole } from '../../src/files/whole-file.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
 
 const OURS = renderSubnetEnv(ENV)

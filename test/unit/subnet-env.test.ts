@@ -6,7 +6,13 @@ import test from 'ava'
 import fc from 'fast-check'
 import { fromBigint } from '../../src/ip/address.ts'
 import { type Prefix, prefixOf } from '../../src/ip/prefix.ts'
-import { type SubnetEnv, parseSubnetEnv, readSubnetEnv, renderSubnetEnv, writeSubnetEnv } from '../../src/subnet-env.ts'
+import {
+  type SubnetEnv,
+  parseSubnetEnv,
+  readSubnetEnv,
+  renderSubnetEnv,
+  writeSubnetEnv,
+} from '../../src/host/subnet-env.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
@@ -115,7 +121,7 @@ test('the file is written with its folder, mode 0644 whatever the umask, and not
   const path = join(await folder(t), 'run', 'flannel', 'subnet.env')
   const script = `
     process.umask(0o077)
-    const { writeSubnetEnv } = await import(${JSON.stringify(new URL('../../src/subnet-env.ts', import.meta.url).href)})
+    const { writeSubnetEnv } = await import(${JSON.stringify(new URL('../../src/host/subnet-env.ts', import.meta.url).href)})
     console.log(await writeSubnetEnv(process.argv[1], ${JSON.stringify(ENV)}))`
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, path])
   t.is(stdout, 'true\n')

@@ -1,15 +1,15 @@
 // A fault in a part that only looks on: told once, counted, shown, and nobody else's affair.
 import test from 'ava'
 import fc from 'fast-check'
-import { Conditions } from '../../src/conditions.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { Events } from '../../src/events.ts'
-import type { Answer, Handler } from '../../src/http.ts'
+import { Events } from '../../src/health/events.ts'
+import type { Answer, Handler } from '../../src/http/serve-routes.ts'
 import { createLog } from '../../src/log.ts'
-import { observed } from '../../src/observed-routes.ts'
+import { observed } from '../../src/control/observed-routes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageState } from '../../src/page/shape.ts'
-import { Supervisor } from '../../src/supervise.ts'
+import { Supervisor } from '../../src/health/supervise.ts'
 import { waitFor } from '../lab/wait.ts'
 
 function bench(calmMs?: number) {

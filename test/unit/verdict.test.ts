@@ -1,7 +1,7 @@
 // The verdict over a host: each thing that can be wrong has its word, its reason and the command to go on with.
 import test from 'ava'
-import { type Verdict, verdictOf } from '../../src/verdict.ts'
-import type { Status } from '../../src/status.ts'
+import { type Verdict, verdictOf } from '../../src/view/verdict.ts'
+import type { Status } from '../../src/view/status.ts'
 import { NOW, SILENT, peerWith, statusWith } from '../fake/status.ts'
 
 const judge = (over: Partial<Status> = {}, docker?: string): Verdict => verdictOf(statusWith(over), docker, NOW)

@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { BACKENDS } from '../../backends/index.ts'
-import { readConfiguration } from '../../src/configuration.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { vxlanIntent } from '../fake/world.ts'
 

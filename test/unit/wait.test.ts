@@ -1,8 +1,8 @@
 // Times as timers take them: whatever a computation gives, Node has nothing to warn of.
 import test from 'ava'
 import fc from 'fast-check'
-import { pause, timerTime } from '../../src/etcd/wait.ts'
-import { newStop } from '../../src/stop.ts'
+import { pause, timerTime } from '../../src/async/wait.ts'
+import { newStop } from '../../src/process/stop.ts'
 
 test('any number is a time that a timer takes', (t) => {
   t.notThrows(() =>

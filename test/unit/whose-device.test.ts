@@ -4,8 +4,8 @@ import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import { clashWith } from '../../src/obstacles.ts'
-import { type Evidence, type FoundDevice, strangersOn } from '../../src/whose-device.ts'
+import { clashWith } from '../../src/obstacles/obstacles.ts'
+import { type Evidence, type FoundDevice, strangersOn } from '../../src/obstacles/whose-device.ts'
 import { vxlanIntent } from '../fake/world.ts'
 
 const device: FoundDevice = {

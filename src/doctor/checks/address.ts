@@ -1,8 +1,8 @@
 // Networks that overlap, routes that steal packets, and Docker's bridge.
-import { staleBridge } from '../../docker-bridge.ts'
+import { staleBridge } from '../../host/docker-bridge.ts'
 import { type Prefix, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
-import { subnetEnvOf } from '../../host-plan.ts'
-import { overlapsIn } from '../../network-overlap.ts'
+import { subnetEnvOf } from '../../overlay/plan.ts'
+import { overlapsIn } from '../../obstacles/network-overlap.ts'
 import { type Check, type Fault, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'

@@ -1,9 +1,9 @@
 // The daemon itself, the config it runs under, and the file it leaves for Docker.
 import { messageOf } from '../../errors.ts'
-import { readConfiguration } from '../../configuration.ts'
+import { readConfiguration } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
-import { subnetEnvOf } from '../../host-plan.ts'
-import { firstUsable } from '../../subnet-env.ts'
+import { subnetEnvOf } from '../../overlay/plan.ts'
+import { firstUsable } from '../../host/subnet-env.ts'
 import { type Check, type Fault, type Outcome, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 

@@ -1,5 +1,5 @@
 // What the kernel must have and be set to: modules, forwarding, the reverse path filter, netfilter on bridges.
-import { ownSelf } from '../../host-plan.ts'
+import { ownSelf } from '../../overlay/plan.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'

@@ -1,7 +1,7 @@
 // Leases: our own, those that nobody may believe, and hosts that claim one address.
 import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
-import { leaseValueOf } from '../../host-plan.ts'
+import { leaseValueOf } from '../../overlay/plan.ts'
 import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'

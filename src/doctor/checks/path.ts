@@ -3,7 +3,7 @@
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
-import { linksOf } from '../../obstacles.ts'
+import { linksOf } from '../../obstacles/obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../probe/path.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'

@@ -1,0 +1,156 @@
+// The control routes about what is in etcd: leases, reservations and the network config. The daemon serves them on its
+// socket; a verb that finds no daemon serves them to itself, over a connection of its own.
+import { BACKENDS } from '../../backends/index.ts'
+import { ConfigError, OperatorError, show } from '../errors.ts'
+import type { Store } from '../etcd/store.ts'
+import { atMost } from '../http/handlers.ts'
+import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
+import { type Prefix, parsePrefix } from '../ip/prefix.ts'
+import { leasesOf } from '../view/leases.ts'
+import type { SubnetRange } from '../lease/allocate.ts'
+import { release, reserve } from '../lease/reserve.ts'
+import { readmit, shutOut } from '../lease/shut-out.ts'
+import { parseNetworkConfig } from '../network-config/parse.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
+
+/** What the routes are served over. */
+export interface LeaseGround {
+  readonly store: Store
+  readonly prefix: string
+  /** The address of a peer that is kept though its lease is gone. */
+  readonly peerAt?: (subnet: Prefix) => Address | undefined
+  /** The subnet of this host, where it is known. */
+  readonly own: Prefix | undefined
+  /** Told in a line of what was written. */
+  readonly wrote: (kind: 'lease' | 'config', text: string) => void
+}
+
+/** So many of one kind are worked on at a time: each reads etcd for itself. */
+const AT_A_TIME = 4
+
+/** The routes, over what `ground` gives at each request; it may throw OperatorError. */
+export function leaseRoutes(ground: () => LeaseGround): Routes {
+  const routes = handlersOver(ground)
+  return new Map(Array.from(routes, ([route, handler]) => [route, atMost(AT_A_TIME, handler)]))
+}
+
+function handlersOver(ground: () => LeaseGround): Routes {
+  const config = (): Parameters<typeof getConfig>[0] => ({ ...ground(), backends: BACKENDS })
+  return new Map<string, Handler>([
+    [
+      'GET /v1/leases',
+      async ({ query }) => {
+        const { store, prefix, own } = ground()
+        return json(await leasesOf(store, prefix, { own, times: query.get('times') !== 'false' }))
+      },
+    ],
+    [
+      'POST /v1/reserve',
+      async ({ body }) => {
+        const { store, prefix, wrote } = ground()
+        const subnet = subnetIn(body, 'reserve')
+        const text = field(body, 'publicAddress')
+        const address = typeof text === 'string' ? parseAddress(text) : undefined
+        if (address === undefined) throw new OperatorError(`reserve: ${show(text)}: must be an IPv4 address`)
+        const done = await reserve(store, prefix, subnet, address, rangeIn)
+        if (done.was !== 'reservation') wrote('lease', `${subnet} reserved for ${address}`)
+        return json(done)
+      },
+    ],
+    [
+      'POST /v1/release',
+      async ({ body }) => {
+        const { store, prefix, wrote } = ground()
+        const done = await release(store, prefix, subnetIn(body, 'release'))
+        wrote('lease', `reservation of ${done.subnet} released`)
+        return json(done)
+      },
+    ],
+    [
+      'POST /v1/shut-out',
+      async ({ body }) => {
+        const { store, prefix, wrote, peerAt } = ground()
+        const done = await shutOut(store, prefix, textIn(body, 'target', 'shut-out'), peerAt ?? (() => undefined))
+        wrote('lease', `${done.address} shut out, ${done.deleted.length} leases deleted`)
+        return json(done)
+      },
+    ],
+    [
+      'POST /v1/readmit',
+      async ({ body }) => {
+        const { store, prefix, wrote } = ground()
+        const done = await readmit(store, prefix, textIn(body, 'address', 'readmit'))
+        wrote('lease', `${done.address} readmitted`)
+        return json(done)
+      },
+    ],
+    ['GET /v1/config', async () => json(await getConfig(config()))],
+    ['POST /v1/config/check', async ({ body }) => json(await checkConfig(configIn(body), config()))],
+    [
+      'PUT /v1/config',
+      async ({ body }) => {
+        const revision = field(body, 'revision')
+        const asked = {
+          force: field(body, 'force') === true,
+          revision: typeof revision === 'string' ? revision : undefined,
+        }
+        const done = await setConfig(configIn(body), asked, config())
+        if (done.written) ground().wrote('config', `network config written at revision ${done.revision}`)
+        return json(done)
+      },
+    ],
+  ])
+}
+
+/** What a running daemon serves them over: its own connection. */
+export function groundOf({ store, options, overlay, events }: Sight): LeaseGround {
+  if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
+  const wrote: LeaseGround['wrote'] = (kind, text) => events.happened(kind, text)
+  const peerAt = (subnet: Prefix): Address | undefined => overlay?.peers.get(subnet)?.publicAddress
+  return { store, prefix: options.etcdPrefix, own: overlay?.inputs.subnet, wrote, peerAt }
+}
+
+function json(value: unknown): Answer {
+  return { status: 200, json: value }
+}
+
+function field(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>)[name] : undefined
+}
+
+function textIn(body: unknown, name: string, verb: string): string {
+  const text = field(body, name)
+  if (typeof text === 'string') return text
+  throw new OperatorError(`${verb}: ${show(text)}: must be an address`)
+}
+
+function subnetIn(body: unknown, verb: string): Prefix {
+  const text = field(body, 'subnet')
+  const subnet = typeof text === 'string' ? parsePrefix(text) : undefined
+  if (subnet === undefined || subnet.includes(':')) {
+    throw new OperatorError(`${verb}: ${show(text)}: must be a subnet, such as 10.2.3.0/24`)
+  }
+  return subnet
+}
+
+/** The config as a text, so that a fault in it has a line and a column; a JSON value is taken as well. */
+function configIn(body: unknown): string {
+  const value = field(body, 'config')
+  if (value === undefined) throw new OperatorError('config: the request has none')
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new OperatorError(`config: ${show(value)}: nested too deep: a config has two levels`)
+  }
+}
+
+/** The subnets that may be leased by a stored config. */
+function rangeIn(config: string | undefined): SubnetRange {
+  if (config === undefined) throw new OperatorError('reserve: no network config yet: flanneld config set makes one')
+  const range = parseNetworkConfig(config).config.ipv4
+  if (range === undefined) throw new ConfigError('EnableIPv4', false, 'must be true to reserve an IPv4 subnet')
+  return range
+}

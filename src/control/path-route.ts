@@ -1,0 +1,51 @@
+// What the control socket tells of one peer's path: how it can be probed, and how it is doing.
+import { OperatorError } from '../errors.ts'
+import { selfOf } from '../overlay/plan.ts'
+import type { Handler } from '../http/serve-routes.ts'
+import { parseAddress } from '../ip/address.ts'
+import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import type { PeerHealth } from '../probe/health.ts'
+import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
+
+/** The answer of GET /v1/path. */
+export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overhead'> {
+  readonly subnet: string
+  readonly publicAddress: string
+  readonly tunnel: Lane | null
+  readonly underlay: Lane
+  /** Null when it was not probed lately. */
+  readonly health: PeerHealth | null
+}
+
+/** The routes of the control socket that are about probing. */
+export function probeRoutes(sight: Sight): readonly (readonly [string, Handler])[] {
+  return [['GET /v1/path', ({ query }) => ({ status: 200, json: pathView(sight, query.get('to') ?? '') })]]
+}
+
+/** The path to the peer `to` names: its subnet, an address in it, or its public address. Throws OperatorError. */
+function pathView({ overlay, prober }: Sight, to: string): PathView {
+  if (overlay === undefined) throw new OperatorError('not ready: there is no lease yet')
+  const { configuration } = overlay.inputs
+  const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
+  if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
+  const subnet = prefixOf(address, configuration.range.subnetLen)
+  const peer = overlay.peers.get(subnet) ?? [...overlay.peers.values()].find((it) => it.publicAddress === address)
+  if (peer === undefined) throw new OperatorError(`${to}: no peer of this network: flanneld peers lists them`)
+  const way = overlay.configured(peer.type)
+  const path = way && pathTo(peer, selfOf(overlay.inputs), way)
+  if (path === undefined) throw new OperatorError(`${to}: packets do not go there: its backend is ${peer.type}`)
+  const { via, mtu, port, overhead, tunnel, underlay } = path
+  return {
+    ...{ subnet: peer.subnet, publicAddress: peer.publicAddress, via, mtu, port, overhead },
+    ...{ tunnel: tunnel ?? null, underlay, health: healthOf(prober, peer.subnet) },
+  }
+}
+
+/** The health without what judging keeps beside it. */
+function healthOf(prober: Sight['prober'], subnet: Prefix): PeerHealth | null {
+  const found = prober?.healthOf(subnet)
+  if (found === undefined) return null
+  const { state, cause, rttMs, loss, pathMtu, since, note } = found
+  return { state, cause, rttMs, loss, pathMtu, since, note }
+}

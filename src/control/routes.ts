@@ -1,0 +1,54 @@
+// The routes by which the daemon is asked: those of the health port and those of the control socket.
+import { doctorHandler } from '../doctor/daemon-facts.ts'
+import { OperatorError } from '../errors.ts'
+import type { Events } from '../health/events.ts'
+import { shared } from '../http/handlers.ts'
+import { healthRoutes } from '../http/health-port.ts'
+import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
+import { metricsRoute } from '../metrics/exposition.ts'
+import { withPage } from '../page/routes.ts'
+import { peersOf } from '../view/peers.ts'
+import type { Sight } from '../view/running-daemon.ts'
+import { statusOf } from '../view/status.ts'
+import { groundOf, leaseRoutes } from './lease-routes.ts'
+import { observed } from './observed-routes.ts'
+import { probeRoutes } from './path-route.ts'
+
+/** The routes of the health port. */
+export function healthPortRoutes(sight: Sight): Routes {
+  const routes = healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
+  return observed(withPage(sight, routes.set('GET /metrics', metricsRoute(sight))), sight.supervisor)
+}
+
+/** The routes of the control socket. */
+export function controlRoutes(sight: Sight): Routes {
+  const routes = new Map<string, Handler>([
+    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(sight) }))],
+    ['GET /v1/doctor', doctorHandler(sight)],
+    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(sight) }))],
+    ['GET /metrics', metricsRoute(sight)],
+    ...leaseRoutes(() => groundOf(sight)),
+    ...probeRoutes(sight),
+    ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
+  ])
+  return observed(routes, sight.supervisor)
+}
+
+/**
+ * The events kept, those after ?since=ID only, and then each as it happens; with ?follow=false the former alone, as an
+ * array. An ID of another daemon's life, larger than any of ours, leaves none out.
+ */
+function answerEvents(events: Events, query: URLSearchParams): Answer {
+  const since = Number(query.get('since') ?? 0)
+  if (!Number.isSafeInteger(since) || since < 0)
+    throw new OperatorError(`since: ${query.get('since')}: not an event's id`)
+  const { recent } = events
+  const known = since > (recent.at(-1)?.id ?? 0) ? recent : recent.filter(({ id }) => id > since)
+  if (query.get('follow') === 'false') return { status: 200, json: known }
+  return {
+    events(send, gone) {
+      for (const event of known) send(event)
+      events.follow(send, gone)
+    },
+  }
+}

@@ -1,0 +1,108 @@
+// The network config as it changes while the daemon runs: taken over where this host can run it, else kept out and told, and
+// taken later where what is in the way is this host's and goes.
+import { tellRefused, tellRemarks, tellTaken } from '../network-config/remarks.ts'
+import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
+import { messageOf } from '../errors.ts'
+import type { WatchStep } from '../etcd/store.ts'
+import { pause } from '../async/wait.ts'
+import type { FollowParts } from './follow-parts.ts'
+import { type Log, printable } from '../log.ts'
+import { configIn } from './step-entries.ts'
+
+/** How often this host is looked at again while it cannot run a stored config. Milliseconds. */
+const LOOK_MS = 3000
+
+export class ConfigFollower {
+  readonly #parts: Pick<FollowParts, 'overlay' | 'backends' | 'obstacleTo' | 'conditions' | 'signal'>
+  readonly #again: () => void
+  readonly #log: Log
+  readonly #key: string
+  /** The config that was refused last, null for its absence; said once. */
+  #refused: string | null | undefined
+  /** Ends the waiting for this host to be able to run that one. */
+  #waiting = new AbortController()
+  /** The look at this host under way: of two at a time one could give up the locks of the other. */
+  #looking: Promise<string | undefined> = Promise.resolve(undefined)
+
+  /** `again` is to have the config listed once more. */
+  constructor(parts: FollowParts, again: () => void) {
+    this.#parts = parts
+    this.#again = again
+    this.#log = parts.log.part('config')
+    this.#key = `${parts.options.etcdPrefix}/config`
+  }
+
+  /** Takes the network config of a step; whether another one is in force now. */
+  async take(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
+    const text = configIn(step, this.#key)
+    if (text === undefined || text === this.#refused) return false
+    const { overlay, conditions } = this.#parts
+    if (text === overlay.inputs.configuration.text) {
+      if (this.#refused !== undefined) this.#log.info('network config: it says again what is running')
+      this.#taken()
+      return false
+    }
+    this.#waiting.abort()
+    try {
+      await this.#takeOver(text)
+      this.#taken()
+      return true
+    } catch (error) {
+      this.#refused = text
+      tellRefused(messageOf(error), this.#log, conditions)
+      return false
+    }
+  }
+
+  /** Goes over to a config. Throws when this host cannot. */
+  async #takeOver(text: string | null): Promise<void> {
+    const { overlay, backends, conditions, signal } = this.#parts
+    if (text === null) throw new Error(`network config: ${this.#key}: deleted`)
+    const next = readConfiguration(text, backends)
+    const { configuration: running, subnet } = overlay.inputs
+    const why = refusesChange(running, next, subnet)
+    if (why !== undefined) throw new Error(why)
+    const obstacle = await this.#look(next)
+    if (obstacle !== undefined) {
+      this.#waiting = new AbortController()
+      void this.#awaitHost(next, obstacle, AbortSignal.any([signal, this.#waiting.signal]))
+      throw new Error(obstacle)
+    }
+    tellRemarks(next, this.#log, conditions)
+    this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
+    await overlay.update({ configuration: next })
+  }
+
+  /** Why this host cannot run a config, a failure to find out among it. */
+  #look(next: Configuration): Promise<string | undefined> {
+    const look = async (): Promise<string | undefined> => {
+      try {
+        return await this.#parts.obstacleTo(next)
+      } catch (error) {
+        return messageOf(error)
+      }
+    }
+    return (this.#looking = this.#looking.then(look))
+  }
+
+  /** Until nothing is in the way of a config any more; what is, is told whenever it is something else. */
+  async #awaitHost(next: Configuration, obstacle: string, signal: AbortSignal): Promise<void> {
+    for (let told = obstacle; ;) {
+      await pause(LOOK_MS, signal)
+      if (signal.aborted) return
+      const found = await this.#look(next)
+      if (signal.aborted) return
+      if (found === undefined) break
+      if (found !== told) tellRefused(found, this.#log, this.#parts.conditions)
+      told = found
+    }
+    this.#refused = undefined
+    this.#again()
+  }
+
+  #taken(): void {
+    this.#waiting.abort()
+    this.#refused = undefined
+    tellTaken(this.#parts.conditions)
+  }
+}

@@ -1,0 +1,187 @@
+// Follows etcd: one watch over our prefix gives the network config, the peers' leases and our own.
+// Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
+import { type FollowParts } from './follow-parts.ts'
+import { ConfigFollower } from './follow-config.ts'
+import type { Change, Entry, WatchStep } from '../etcd/store.ts'
+import { Hold } from '../lease/hold.ts'
+import { Departures, movedBy } from '../lease/departures.ts'
+import { subnetsFolder } from '../lease/codec.ts'
+import { type EtcdLoss, lossIn, withoutDeletions } from '../lease/loss.ts'
+import { Liveness } from '../lease/liveness.ts'
+import { type PeerRules, type PeerStep, PeerTable } from '../lease/peers.ts'
+import type { Log } from '../log.ts'
+import { PeerNews } from './peer-events.ts'
+import { peerRulesOf } from './peer-rules.ts'
+import { inPortions } from '../async/chunks.ts'
+import { ShutOuts } from './shut-outs.ts'
+import { leasesIn, leasesOf } from './step-entries.ts'
+
+/** Follows until the signal aborts. */
+export async function follow(parts: FollowParts): Promise<void> {
+  const follower = new Follower(parts)
+  while (!parts.signal.aborted) await follower.round()
+}
+
+class Follower {
+  readonly #parts: FollowParts
+  readonly #log: Log
+  readonly #config: ConfigFollower
+  /** Ends the round under way. */
+  #again = new AbortController()
+  readonly #news: PeerNews
+  readonly #table: PeerTable
+  readonly #shutOuts: ShutOuts
+  readonly #hold: Hold
+  readonly #departures: Departures
+  readonly #liveness: Liveness
+  readonly #folder: string
+  #revision = 0n
+  #fresh = true
+  #connected = true
+  /** Whether the first listing was taken over. */
+  #complete = false
+  /** rulesText of the last listing. */
+  #readBy = ''
+
+  constructor(parts: FollowParts) {
+    this.#parts = parts
+    this.#log = parts.log.part('etcd')
+    this.#news = new PeerNews(parts.log.part('peers'), parts.events)
+    this.#hold = new Hold(this.#log, parts.conditions, parts.holdMs)
+    this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
+    this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
+    this.#config = new ConfigFollower(parts, () => this.#again.abort())
+    this.#folder = subnetsFolder(parts.options.etcdPrefix)
+    this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
+    this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
+  }
+
+  /** One listing and what follows, until the rules for reading leases change or a hold is over. */
+  async round(): Promise<void> {
+    const { store, listing, options, signal, overlay } = this.#parts
+    const again = (this.#again = new AbortController())
+    const left = this.#hold.look()
+    const timer = left > 0 ? setTimeout(() => again.abort(), left + 100) : undefined
+    const changed = (): void => {
+      if (this.#readBy !== this.#rulesText()) again.abort()
+    }
+    overlay.onChange(changed)
+    const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]), listing)
+    while (await this.#take(steps.next())) continue
+    await steps.return?.()
+    overlay.offChange(changed)
+    clearTimeout(timer)
+  }
+
+  /**
+   * Takes one step; false when it was the last, or the leases have to be listed again. The step lives in here alone: a
+   * `for await` would keep the first one, with every lease in it, until the next arrives.
+   */
+  async #take(next: Promise<IteratorResult<WatchStep>>): Promise<boolean> {
+    const result = await next
+    if (result.done === true) return false
+    const step = result.value
+    this.#noteConnection(step)
+    if (step.type === 'disconnected') return true
+    this.#parts.keeper.observe(step)
+    if (await this.#config.take(step)) return false
+    const { added, removed } = this.#shutOuts.take(step, this.#parts.overlay.inputs.external.publicAddress)
+    if (removed.length > 0 && step.type === 'changes') return false
+    if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
+    return !(await this.#peers(step))
+  }
+
+  /** Takes the leases of a step; whether peers are kept from now on that are not in it. */
+  async #peers(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
+    const { overlay, reconciler, readiness } = this.#parts
+    const loss = this.#lossIn(step)
+    this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
+    const holds = loss !== undefined && this.#hold.begin(loss, this.#table.peers.size)
+    if (loss !== undefined) this.#departures.forget()
+    const told =
+      step.type === 'snapshot'
+        ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
+        : this.#changes(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
+    this.#told(told, step)
+    if (this.#complete) return holds
+    for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
+    overlay.peersChanged(this.#table.peers, [])
+    this.#complete = true
+    // Not before: what it finds changes the peers, and those that were counted are the first ones.
+    this.#liveness.watch(this.#table.rivals)
+    void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
+    this.#news.complete(this.#table.peers.size, this.#revision)
+    return holds
+  }
+
+  #lossIn(step: WatchStep): EtcdLoss | undefined {
+    const { keeper } = this.#parts
+    const ranOut = Date.now() > (keeper.expires() ?? Infinity)
+    return lossIn(step, { ownKey: keeper.own().key, folder: this.#folder, revision: this.#revision, ranOut })
+  }
+
+  /** Passes on what a step made of the table; the overlay gets the first listing in portions. */
+  #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
+    const { overlay, census, options } = this.#parts
+    this.#news.say(told, this.#complete ? 'later' : 'first')
+    census.take(options.etcdPrefix, step, this.#table, told)
+    if (!this.#complete) return
+    overlay.peersChanged(this.#table.peers, told.changes)
+    this.#liveness.watch(this.#table.rivals)
+  }
+
+  /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */
+  async #listing(leases: readonly Entry[]): Promise<PeerStep> {
+    const rules = this.#rules()
+    this.#readBy = this.#rulesText()
+    const fresh = this.#fresh
+    this.#fresh = false
+    if (fresh) return this.#table.first(leases, rules)
+    const told = this.#table.snapshot(leases, rules, 'keep')
+    const present = new Set(leases.map(({ key }) => key))
+    const absent = this.#hold.left > 0 ? [] : this.#table.absentFrom(present)
+    this.#departures.listed(present, absent, this.#revision.toString())
+    return told
+  }
+
+  #changes(changes: readonly Change[]): PeerStep {
+    const moved = movedBy(changes, this.#parts.options.etcdPrefix, this.#table.peers)
+    return this.#table.change(this.#departures.take(changes, moved))
+  }
+
+  /** Leases that were deleted a moment ago, and not written again. */
+  #gone(changes: readonly Change[]): void {
+    this.#told(this.#table.change(changes), { type: 'changes', revision: this.#revision.toString(), changes })
+  }
+
+  /** Hosts that claim the same turned out to live, or not to. */
+  #resettle(): void {
+    this.#told(this.#table.resettle(), { type: 'changes', revision: this.#revision.toString(), changes: [] })
+  }
+
+  #noteConnection(step: WatchStep): void {
+    const connected = step.type !== 'disconnected'
+    if (connected === this.#connected) return
+    this.#connected = connected
+    if (step.type === 'disconnected') this.#log.warn(`${step.error.message}; forwarding goes on as it is`)
+    else this.#log.info('etcd is back')
+  }
+
+  /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */
+  #rulesText(): string {
+    const { overlay, keeper } = this.#parts
+    const { configuration, external } = overlay.inputs
+    const { address, publicAddress, onlink } = external
+    return JSON.stringify([configuration.text, address, publicAddress, onlink, keeper.own().key])
+  }
+
+  #rules(): PeerRules {
+    const { overlay, keeper } = this.#parts
+    return peerRulesOf({
+      overlay,
+      keeper,
+      shutOut: (address) => this.#shutOuts.has(address),
+      alive: (key) => this.#liveness.lives(key),
+    })
+  }
+}

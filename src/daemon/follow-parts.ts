@@ -1,0 +1,36 @@
+// What following etcd works with.
+import type { AnyBackend } from '../backend.ts'
+import type { Conditions } from '../health/conditions.ts'
+import type { Configuration } from '../network-config/configuration.ts'
+import type { Happenings } from '../health/events.ts'
+import type { Snapshot, Store } from '../etcd/store.ts'
+import type { LeaseCensus } from '../lease/census.ts'
+import type { LeaseKeeper } from '../lease/keep.ts'
+import type { Log } from '../log.ts'
+import type { Options } from '../options/type.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import type { Readiness } from '../health/readiness.ts'
+import type { Reconciler } from '../reconcile/reconciler.ts'
+
+/** What following works with. */
+export interface FollowParts {
+  readonly store: Store
+  /** A listing of all under the prefix to begin with, once; read anew when empty. */
+  readonly listing?: Snapshot[]
+  readonly options: Options
+  readonly backends: readonly AnyBackend[]
+  readonly overlay: Overlay
+  readonly reconciler: Reconciler
+  readonly readiness: Readiness
+  readonly keeper: LeaseKeeper
+  /** Counts the leases. */
+  readonly census: Pick<LeaseCensus, 'take'>
+  readonly conditions: Conditions
+  readonly events: Happenings
+  /** Why this host cannot run another config. */
+  readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** Peers missing after etcd lost its data have so long to register again. Milliseconds, five minutes when absent. */
+  readonly holdMs?: number | undefined
+}

@@ -1,0 +1,41 @@
+// The leases that are refused and harm nobody, as one standing remark. Those that are a fault stand in the status by
+// themselves, with the peers in trouble.
+import type { Conditions } from '../health/conditions.ts'
+import type { LeaseCensus } from '../lease/census.ts'
+import { printable } from '../log.ts'
+
+/** The condition's code. */
+const CODE = 'leases-refused'
+/** So many are named. */
+const NAMED = 3
+
+export class RefusedLeases {
+  readonly #census: LeaseCensus
+  readonly #conditions: Conditions
+  #known = 0
+
+  constructor(census: LeaseCensus, conditions: Conditions) {
+    this.#census = census
+    this.#conditions = conditions
+  }
+
+  /** Has the census take a step, and looks again where it changed what is refused. */
+  take(...step: Parameters<LeaseCensus['take']>): void {
+    this.#census.take(...step)
+    const newly = step[3].refused.length
+    const { size } = this.#census.refused
+    if (newly === 0 && size === this.#known) return
+    this.#known = size
+    const harmless = [...this.#census.unbelieved].filter(([, { level }]) => level === 'warning')
+    if (harmless.length === 0) return void this.#conditions.clear(CODE)
+    const named = harmless.slice(0, NAMED).map(([key, { text }]) => printable(`${nameOf(key)} (${text.slice(0, 60)})`))
+    const more = harmless.length > NAMED ? ` and ${harmless.length - NAMED} more` : ''
+    const gist = harmless.length === 1 ? '1 lease refused' : `${harmless.length} leases refused`
+    const text = `${gist}, nothing is sent there: ${named.join(', ')}${more}`
+    this.#conditions.set(CODE, { level: 'warning', gist, text, run: 'flanneld leases' })
+  }
+}
+
+function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1).slice(0, 60)
+}

@@ -1,0 +1,28 @@
+// Tells a fight over what is ours as a standing fault: once when it begins, once when it is over.
+import type { Conditions } from '../health/conditions.ts'
+import type { Happenings } from '../health/events.ts'
+import type { Log } from '../log.ts'
+import type { Fights } from '../reconcile/fights.ts'
+
+const CODE = 'repair-fight'
+
+/** Looks after each pass. */
+export function tellFights(fights: Fights, conditions: Conditions, events: Happenings, log: Log): void {
+  const object = fights.current()
+  if (object === undefined) {
+    if (!conditions.clear(CODE)) return
+    log.info('nobody changes what is ours again and again any more')
+    events.happened('repair', 'nobody changes what is ours again and again any more')
+    return
+  }
+  const text = `${object}: changed by another program as often as it is put right: a second flanneld (Go's, k3s'), a network manager or a script: find it, and stop it or keep it off this object`
+  const fresh = conditions.set(CODE, {
+    level: 'fault',
+    gist: `another program keeps changing ${object}`,
+    text,
+    run: 'flanneld events -follow',
+  })
+  if (!fresh) return
+  log.error(text)
+  events.happened('repair', text, { bad: true })
+}

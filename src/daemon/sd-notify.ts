@@ -1,0 +1,44 @@
+// sd_notify(3): tells systemd that we are ready, alive or stopping, by datagrams to the socket it names in NOTIFY_SOCKET.
+// Without that variable nothing is sent.
+import { type Busy, HANG_MS } from '../http/health-port.ts'
+import { addon } from '../netlink/addon.ts'
+import type { Part } from '../health/supervise.ts'
+import type { Readiness } from '../health/readiness.ts'
+
+/** Sends one state, such as `READY=1`; false when there was nobody to tell. */
+type Notify = (state: string) => boolean
+
+/** The notifier for this environment, and how often the watchdog wants to hear of us (milliseconds, undefined: never). */
+function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
+  readonly notify: Notify
+  readonly watchdogMs: number | undefined
+} {
+  const path = env['NOTIFY_SOCKET']
+  const micros = Number(env['WATCHDOG_USEC'] ?? 0)
+  const forUs = env['WATCHDOG_PID'] === undefined || env['WATCHDOG_PID'] === String(process.pid)
+  return {
+    notify: (state) => path !== undefined && path !== '' && addon().sendUnix(path, Buffer.from(`${state}\n`)) >= 0,
+    // Twice as often as asked, as sd_watchdog_enabled(3) advises.
+    watchdogMs: forUs && micros > 0 ? micros / 2000 : undefined,
+  }
+}
+
+/** Tells systemd of readiness, and of life as long as no pass hangs, until the signal aborts. */
+export function tellSystemd(readiness: Readiness, busy: Busy, part: Pick<Part, 'guard'>, signal: AbortSignal): void {
+  const { notify, watchdogMs } = systemdNotifier(process.env)
+  const tell = part.guard(() =>
+    notify(readiness.ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`),
+  )
+  tell()
+  readiness.onChange(tell)
+  readiness.onReason(tell)
+  signal.addEventListener(
+    'abort',
+    part.guard(() => notify('STOPPING=1')),
+  )
+  if (watchdogMs === undefined) return
+  setInterval(
+    part.guard(() => busy() < HANG_MS && notify('WATCHDOG=1')),
+    watchdogMs,
+  ).unref()
+}

@@ -1,0 +1,15 @@
+// Begins to probe the peers.
+import type { Log } from '../log.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import { Prober } from '../probe/prober.ts'
+import type { Sight } from '../view/running-daemon.ts'
+
+/** Begins to probe the peers, once there is an overlay. */
+export function startProber(sight: Sight, overlay: Overlay, log: Log, signal: AbortSignal): void {
+  const { reconciler, readiness, events, options } = sight
+  const interval = options.probeInterval
+  const part = sight.supervisor.part('probe')
+  const prober = new Prober({ overlay, reconciler, readiness, events, log: log.part('probe'), interval, part, signal })
+  sight.prober = prober
+  void part.keep(() => prober.run(), signal)
+}

@@ -1,0 +1,158 @@
+// Everything the daemon learns before it touches the machine: what this host is, what the network wants, which subnet is
+// ours. Invariant: nothing here changes the kernel, a file or the firewall; what can come later is waited for.
+import type { AnyBackend, ExternalInterface } from '../backend.ts'
+import { requireNetAdmin } from '../host/capabilities.ts'
+import type { Conditions } from '../health/conditions.ts'
+import { tellRemarks } from '../network-config/remarks.ts'
+import { configElsewhere } from '../network-config/elsewhere.ts'
+import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
+import { KernelError, OperatorError, messageOf } from '../errors.ts'
+import type { Store } from '../etcd/store.ts'
+import { Backoff, pause } from '../async/wait.ts'
+import { chooseExternalInterface } from '../host/external-interface.ts'
+import { questionsOf } from '../kernel/host-network.ts'
+import { type Host, hostId, readMachineId } from '../host/host-id.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { LiveKernel } from '../kernel/live.ts'
+import { ERRNO } from '../netlink/errno.ts'
+import { leasedInterface } from '../host/leased-interface.ts'
+import type { Log } from '../log.ts'
+import type { Options } from '../options/type.ts'
+
+/** An operator who looks at the log hears within 2 s what we wait for (E1); a call may take longer. Milliseconds. */
+const SILENCE_MS = 1500
+/** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
+const CONFIG_RETRY_MS = 3000
+
+/** What the kernel answers when it is busy, or short of something: another time it answers otherwise. */
+const PASSING = new Set([ERRNO.EAGAIN, ERRNO.EBUSY, ERRNO.EINTR, ERRNO.ENOBUFS, ERRNO.ENOMEM, ERRNO.ETIMEDOUT])
+
+/**
+ * What `read` finds out from the kernel, however long that takes: a start on a busy host waits instead of ending. Rejects with
+ * what is not passing, and with anything once the signal aborted.
+ */
+export async function patiently<T>(read: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T> {
+  const backoff = new Backoff(100, 5000)
+  for (let said = false; ; said = true) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof KernelError) || !PASSING.has(error.errno) || signal.aborted) throw error
+      if (!said) log.warn(`${error.message}; trying again`)
+      await pause(backoff.next(), signal)
+    }
+  }
+}
+
+/** Reads the host and chooses its interface. Rejects with OperatorError. */
+export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {
+  await requireNetAdmin()
+  const network = await kernel.readHost(questionsOf(options))
+  const external = chooseExternalInterface(network, options, 4)
+  if (external instanceof OperatorError) throw external
+  log.info(lineOf(external))
+  return { external, home: undefined, hostId: hostId(await readMachineId(), external.mac, external.address) }
+}
+
+/** The host with the interface and the identity that its own lease names, where there is one. Waits for etcd. */
+export async function findLeasedHost(
+  host: Host,
+  parts: Pick<ConfigurationParts, 'store' | 'options' | 'log' | 'signal'> & { readonly kernel: LiveKernel },
+  previous: Prefix | undefined,
+): Promise<Host> {
+  const { store, kernel, options, log, signal } = parts
+  const leased = await leasedInterface({
+    store,
+    etcdPrefix: options.etcdPrefix,
+    network: await kernel.readHost(questionsOf(options)),
+    wish: options,
+    machineId: await readMachineId(),
+    previous,
+    signal,
+  })
+  if (leased === undefined) return host
+  const external = leased.external ?? host.external
+  if (external.address !== host.external.address) log.info(`${lineOf(external)}: that is where our lease says we are`)
+  const home = leased.external === undefined ? leased.place : undefined
+  return { external, home, hostId: leased.hostId }
+}
+
+function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {
+  return `interface ${name}: ${address}, mtu ${mtu}${publicAddress === address ? '' : `, reached by ${publicAddress}`}`
+}
+
+/** What awaitConfiguration works with. */
+export interface ConfigurationParts {
+  readonly store: Store
+  readonly options: Options
+  readonly backends: readonly AnyBackend[]
+  /** Why this host cannot run a config; undefined when it can. */
+  readonly obstacleTo: (configuration: Configuration) => Promise<string | undefined>
+  readonly conditions: Conditions
+  /** Resolves when another daemon that was in the way may be gone, or the signal aborts. */
+  readonly freed: (signal: AbortSignal) => Promise<void>
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** Waits for a network config that this host can run. Ends with undefined when the signal aborts. */
+export async function awaitConfiguration(parts: ConfigurationParts): Promise<Configuration | undefined> {
+  const { store, options, log, signal } = parts
+  const key = `${options.etcdPrefix}/config`
+  const backoff = new Backoff(500, 5000)
+  let said = ''
+  const say = (text: string): void => {
+    if (text !== said && !signal.aborted) log.error(`${text}; waiting`)
+    said = text
+  }
+  while (!signal.aborted) {
+    const silence = setTimeout(() => say(`etcd: ${options.etcdEndpoints.join(',')}: no answer`), SILENCE_MS)
+    let read: string | undefined
+    try {
+      const { entry } = await store.get(key)
+      read = entry?.modRevision ?? '0'
+      if (entry === undefined) throw new OperatorError(missing(key, await configElsewhere(store, options.etcdPrefix)))
+      const configuration = readConfiguration(entry.value.toString(), parts.backends)
+      const obstacle = await parts.obstacleTo(configuration)
+      if (obstacle !== undefined) throw new OperatorError(obstacle)
+      tellRemarks(configuration, log, parts.conditions)
+      return configuration
+    } catch (error) {
+      say(messageOf(error))
+    } finally {
+      clearTimeout(silence)
+    }
+    if (read === undefined) await pause(backoff.next(), signal)
+    else await untilWritten(key, read, parts)
+  }
+  return undefined
+}
+
+/**
+ * Waits until a key has another revision than `seen` ("0": absent), for some time at most: the host may be what changes. No
+ * longer than it takes a daemon that is being stopped to end: an upgrade waits for nothing else.
+ */
+async function untilWritten(
+  key: string,
+  seen: string,
+  { store, freed, signal }: Pick<ConfigurationParts, 'store' | 'freed' | 'signal'>,
+): Promise<void> {
+  const enough = new AbortController()
+  const timer = setTimeout(() => enough.abort(), CONFIG_RETRY_MS)
+  void freed(AbortSignal.any([signal, enough.signal])).then(() => enough.abort())
+  for await (const step of store.watch(key, AbortSignal.any([signal, enough.signal]))) {
+    if (step.type === 'disconnected') break
+    if (step.type === 'snapshot') {
+      const found = step.snapshot.entries.find((entry) => entry.key === key)
+      if ((found?.modRevision ?? '0') !== seen) break
+    } else if (step.changes.length > 0) break
+  }
+  clearTimeout(timer)
+  enough.abort()
+}
+
+function missing(key: string, elsewhere: string | undefined): string {
+  const hint =
+    elsewhere === undefined ? '' : `there is one under ${elsewhere}, did you mean -etcd-prefix=${elsewhere}? Else `
+  return `no network config: ${key}: not found in etcd v3: ${hint}put one there, for example: etcdctl put ${key} '{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}' (one stored through the v2 API is invisible: store it again with ETCDCTL_API=3)`
+}

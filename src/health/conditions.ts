@@ -1,0 +1,66 @@
+// Conditions of this host that stand until they are over: what an operator should see for as long as it holds.
+// Invariants: one condition a code; only a `fault` changes the verdict; a condition costs no I/O and never throws.
+import { printable } from '../text/plain-text.ts'
+
+/** `note`: nothing to do. `warning`: something to look at, traffic is as it should be. `fault`: the host is degraded. */
+export type Level = 'note' | 'warning' | 'fault'
+
+/** What a part of the daemon says of a condition. */
+export interface ConditionText {
+  readonly level: Level
+  /** In a few words, for the first line of `flanneld status`. */
+  readonly gist: string
+  /** One sentence: what happened, to what, and what to do. */
+  readonly text: string
+  /** The command to go on with; null where the text says what to do. */
+  readonly run: string | null
+}
+
+/** A condition that holds. `code` is stable, in kebab-case; `since` is milliseconds since 1970. */
+export interface Condition extends ConditionText {
+  readonly code: string
+  readonly since: number
+}
+
+/** Characters kept of what is said: others may have written part of it. */
+const MOST_GIST = 120
+const MOST_TEXT = 1000
+
+/** Worst first. */
+const ORDER: readonly Level[] = ['fault', 'warning', 'note']
+
+export class Conditions {
+  readonly #held = new Map<string, Condition>()
+
+  /** States a condition. True when it is new, or says something else than before: the time to log it. */
+  set(code: string, given: ConditionText): boolean {
+    const said = { ...given, gist: printable(given.gist, MOST_GIST), text: printable(given.text, MOST_TEXT) }
+    const before = this.#held.get(code)
+    const same = before !== undefined && before.level === said.level && before.text === said.text
+    // A condition that gets better or worse is still the one that began then.
+    this.#held.set(code, { code, since: before?.since ?? Date.now(), ...said })
+    return !same
+  }
+
+  /** Ends a condition. True when it held. */
+  clear(code: string): boolean {
+    return this.#held.delete(code)
+  }
+
+  /** Whether a condition holds. */
+  has(code: string): boolean {
+    return this.#held.has(code)
+  }
+
+  /** How many hold, by level. */
+  get counts(): ReadonlyMap<Level, number> {
+    const counts = new Map(ORDER.map((level) => [level, 0]))
+    for (const { level } of this.#held.values()) counts.set(level, (counts.get(level) ?? 0) + 1)
+    return counts
+  }
+
+  /** All that hold, the worst first. */
+  get all(): readonly Condition[] {
+    return [...this.#held.values()].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))
+  }
+}

@@ -1,0 +1,153 @@
+// What happened on this host since the daemon started, for `flanneld events` and the page: the last few hundred events, and
+// whoever listens for more. Invariants: a bounded memory; an event costs no I/O; a burst of one kind is summed up, so that
+// it neither costs nor drives everything else out.
+import { type Hear, printable } from '../log.ts'
+
+/** What an event is about. */
+export const EVENT_KINDS = [
+  'repair',
+  'conflict',
+  'peer',
+  'probe',
+  'lease',
+  'config',
+  'store',
+  'firewall',
+  'ready',
+] as const
+
+/** Something that happened. `at` is milliseconds since 1970. */
+export interface HappenedEvent {
+  /** Counts up from 1 in one daemon's life. */
+  readonly id: number
+  readonly at: number
+  readonly kind: (typeof EVENT_KINDS)[number]
+  /** Whether somebody should look at it. */
+  readonly bad: boolean
+  /** The subnet of the peer it is about, if it is about one. */
+  readonly peer?: string
+  /** One line for people. */
+  readonly text: string
+}
+
+/** How many are kept; of one kind `most` are told in so many milliseconds, the others are counted. */
+export interface EventLimits {
+  readonly kept: number
+  readonly most: number
+  readonly ms: number
+}
+
+const LIMITS: EventLimits = { kept: 500, most: 30, ms: 10_000 }
+
+/** The events of one kind in the present stretch of time. */
+interface Stretch {
+  /** performance.now */
+  readonly began: number
+  told: number
+  untold: number
+  bad: boolean
+}
+
+/** Where events are told: what the parts of the daemon that only tell some need. */
+export type Happenings = Pick<Events, 'happened'>
+
+/** Parts of the daemon of which every line in the log is an event. */
+const TOLD_BY_LOG: Readonly<Record<string, HappenedEvent['kind']>> = {
+  config: 'config',
+  etcd: 'store',
+  firewall: 'firewall',
+  lease: 'lease',
+}
+
+/** Hears a log: lines of some parts are events as they stand. */
+export function tellLines(events: Happenings): Hear {
+  return (part, severity, text) => {
+    const kind = TOLD_BY_LOG[part]
+    if (kind !== undefined) events.happened(kind, text, { bad: severity !== 'I' })
+  }
+}
+
+export class Events {
+  readonly #kept: HappenedEvent[] = []
+  readonly #listeners = new Set<(event: HappenedEvent) => void>()
+  readonly #stretches = new Map<HappenedEvent['kind'], Stretch>()
+  readonly #limits: EventLimits
+  #last = 0
+  #failed: (error: unknown) => void = () => undefined
+
+  constructor(limits = LIMITS) {
+    this.#limits = limits
+  }
+
+  /** Tells `listener` of what goes wrong in noting or telling an event: who tells one never hears of it. */
+  onFault(listener: (error: unknown) => void): void {
+    this.#failed = listener
+  }
+
+  /** Notes an event. Never throws. */
+  happened(kind: HappenedEvent['kind'], text: string, about: { bad?: boolean; peer?: string } = {}): void {
+    this.#try(() => this.#note(kind, text, about))
+  }
+
+  #note(kind: HappenedEvent['kind'], text: string, { bad = false, peer }: { bad?: boolean; peer?: string }): void {
+    const stretch = this.#stretchOf(kind)
+    if (++stretch.told > this.#limits.most) {
+      stretch.bad ||= bad
+      if (stretch.untold++ === 0) this.#sumUpLater(kind, stretch)
+      return
+    }
+    this.#tell({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
+  }
+
+  /** Those kept, oldest first. */
+  get recent(): readonly HappenedEvent[] {
+    return this.#kept
+  }
+
+  /** Calls `listener` for each from now on, until `signal` aborts. */
+  follow(listener: (event: HappenedEvent) => void, signal: AbortSignal): void {
+    this.#listeners.add(listener)
+    signal.addEventListener('abort', () => this.#listeners.delete(listener))
+  }
+
+  #stretchOf(kind: HappenedEvent['kind']): Stretch {
+    const known = this.#stretches.get(kind)
+    // One with a sum to come ends when that is told.
+    if (known !== undefined && (known.untold > 0 || performance.now() - known.began < this.#limits.ms)) return known
+    const fresh = { began: performance.now(), told: 0, untold: 0, bad: false }
+    this.#stretches.set(kind, fresh)
+    return fresh
+  }
+
+  #sumUpLater(kind: HappenedEvent['kind'], stretch: Stretch): void {
+    setTimeout(() => this.#try(() => this.#sumUp(kind, stretch)), this.#limits.ms).unref()
+  }
+
+  #sumUp(kind: HappenedEvent['kind'], { untold, bad }: Stretch): void {
+    this.#stretches.delete(kind)
+    this.#tell({ kind, bad, text: `and ${untold} more of this kind` })
+  }
+
+  #tell(event: Omit<HappenedEvent, 'id' | 'at'>): void {
+    const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
+    this.#kept.push(told)
+    if (this.#kept.length > this.#limits.kept) this.#kept.splice(oldestOfMost(this.#kept), 1)
+    for (const listener of this.#listeners) this.#try(() => listener(told))
+  }
+
+  #try(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+}
+
+/** Where the oldest event stands of the kind there are most of: a kind that comes without end drives out itself alone. */
+function oldestOfMost(events: readonly HappenedEvent[]): number {
+  const counts = new Map<HappenedEvent['kind'], number>()
+  for (const { kind } of events) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  return events.findIndex(({ kind }) => counts.get(kind) === most)
+}

@@ -1,0 +1,55 @@
+// docker0, seen from outside: dockerd reads subnet.env at its start only, so after a change of subnet or MTU it goes on
+// with the old ones until somebody restarts it. We say so; Docker's bridge is Docker's, and never touched.
+import { type HostNetwork, addressesOf } from '../kernel/host-network.ts'
+import { familyOf } from '../ip/address.ts'
+import { type Prefix, contains, lengthOf, nth } from '../ip/prefix.ts'
+import type { Log } from '../log.ts'
+
+/** What docker0 should have. */
+export interface Leased {
+  readonly subnet: Prefix
+  readonly mtu: number
+}
+
+const BRIDGE = 'docker0'
+const MEND = 'run flanneld docker-opts and restart dockerd'
+
+/**
+ * What is wrong with docker0, and what to run; undefined when nothing is, when there is none, or when its address is
+ * in none of `networks`, the cluster's ones now and before: then its containers are elsewhere by intent.
+ */
+export function staleBridge(host: HostNetwork, leased: Leased, networks: Iterable<Prefix>): string | undefined {
+  const link = host.links.find(({ name }) => name === BRIDGE)
+  if (link === undefined) return undefined
+  const own = addressesOf(host, link).find(({ address }) => familyOf(address) === familyOf(nth(leased.subnet, 1)))
+  if (own === undefined || ![...networks].some((network) => contains(network, own.address))) return undefined
+  const { subnet, mtu } = leased
+  if (!contains(subnet, own.address) || own.length !== lengthOf(subnet))
+    return `${BRIDGE}: has ${own.address}/${own.length}, leased is ${subnet}: peers do not reach its containers: ${MEND}`
+  // Without containers older engines leave it at 1500 whatever --mtu says.
+  if (!link.carrier || link.mtu === mtu) return undefined
+  const harm =
+    link.mtu > mtu ? 'large packets of its containers are lost' : 'its containers send smaller packets than need be'
+  return `${BRIDGE}: has mtu ${link.mtu}, leased is ${mtu}: ${harm}: ${MEND}, and start its containers anew`
+}
+
+/** Says it once, and once when it is over. */
+export class DockerBridge {
+  readonly #networks: Set<Prefix>
+  readonly #log: Log
+  #said: string | undefined
+
+  /** `networks` are those the host had before. */
+  constructor(networks: Iterable<Prefix>, log: Log) {
+    this.#networks = new Set(networks)
+    this.#log = log
+  }
+
+  look(host: HostNetwork, network: Prefix, leased: Leased): void {
+    const stale = staleBridge(host, leased, this.#networks.add(network))
+    if (stale === this.#said) return
+    if (stale !== undefined) this.#log.warn(stale)
+    else this.#log.info(`${BRIDGE}: no longer with an old subnet or mtu`)
+    this.#said = stale
+  }
+}

@@ -1,0 +1,146 @@
+// subnet.env: what the flannel CNI plugin, dockerd's start scripts and we ourselves, after a restart, read the lease from.
+// Invariant: a reader finds the old file or the new one, whole, never a part. The file is shared: units let mk-docker-opts.sh
+// write options into it; lines that set no variable of ours stay, and a file that says what it should is not touched.
+import { rm } from 'node:fs/promises'
+import { familyOf } from '../ip/address.ts'
+import { type Prefix, lengthOf, nth, parseInterfacePrefix, prefixFamily, prefixOf } from '../ip/prefix.ts'
+import { type WholeFile, readWhole, updateWhole } from '../files/whole-file.ts'
+
+/** What the file says. */
+export interface SubnetEnv {
+  /** The cluster's network; undefined when IPv4 is off, and in files of very old daemons. */
+  readonly network: Prefix | undefined
+  /** This host's subnet, as leased; the file shows its first usable address. */
+  readonly subnet: Prefix | undefined
+  readonly network6: Prefix | undefined
+  readonly subnet6: Prefix | undefined
+  /** Bytes of a container's IP packet. */
+  readonly mtu: number
+  /** Whether we masquerade what leaves the overlay. */
+  readonly ipMasq: boolean
+}
+
+/** A file as found: anything may be missing or malformed, which both read as undefined. */
+export type FoundSubnetEnv = { readonly [K in keyof SubnetEnv]: SubnetEnv[K] | undefined }
+
+/** The file's text; names and order are Go's. */
+export function renderSubnetEnv(env: SubnetEnv): string {
+  const lines: string[] = []
+  if (env.network !== undefined && env.subnet !== undefined) {
+    lines.push(`FLANNEL_NETWORK=${env.network}`, `FLANNEL_SUBNET=${firstUsable(env.subnet)}`)
+  }
+  if (env.network6 !== undefined && env.subnet6 !== undefined) {
+    lines.push(`FLANNEL_IPV6_NETWORK=${env.network6}`, `FLANNEL_IPV6_SUBNET=${firstUsable(env.subnet6)}`)
+  }
+  lines.push(`FLANNEL_MTU=${env.mtu}`, `FLANNEL_IPMASQ=${env.ipMasq}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** Reads a file's text as a shell would read assignments, without running anything. Never throws. */
+export function parseSubnetEnv(text: string): FoundSubnetEnv {
+  const values = new Map<string, string>()
+  for (const line of linesOf(text)) {
+    const found = assignmentIn(line)
+    if (found !== undefined) values.set(found.name, found.value)
+  }
+  const mtu = values.get('FLANNEL_MTU') ?? ''
+  return {
+    network: readPrefix(values.get('FLANNEL_NETWORK'), 4),
+    subnet: readPrefix(values.get('FLANNEL_SUBNET'), 4),
+    network6: readPrefix(values.get('FLANNEL_IPV6_NETWORK'), 6),
+    subnet6: readPrefix(values.get('FLANNEL_IPV6_SUBNET'), 6),
+    mtu: /^[1-9]\d{0,5}$/.test(mtu) ? Number(mtu) : undefined,
+    ipMasq: readBoolean(values.get('FLANNEL_IPMASQ')),
+  }
+}
+
+/** The file's content; undefined when there is none. Throws OperatorError when it cannot be read. */
+export async function readSubnetEnv(path: string): Promise<FoundSubnetEnv | undefined> {
+  const text = await readWhole(subnetFile(path))
+  return text === undefined ? undefined : parseSubnetEnv(text)
+}
+
+/** Writes the file, with its folder, unless it says the same already; whether it wrote. Throws OperatorError. */
+export function writeSubnetEnv(path: string, env: SubnetEnv): Promise<boolean> {
+  return updateWhole(subnetFile(path), (before) => {
+    const after = withEnv(before?.toString('latin1') ?? '', env)
+    return after === undefined ? undefined : Buffer.from(after, 'latin1')
+  })
+}
+
+/** Takes our lines out of the file, and the file away when there are no others. Throws OperatorError. */
+export async function removeSubnetEnv(path: string): Promise<void> {
+  let empty = true
+  await updateWhole(subnetFile(path), (before) => {
+    const text = before?.toString('latin1') ?? ''
+    const others = linesOf(text).filter((line) => !OURS.test(line))
+    empty = others.every((line) => line.trim() === '')
+    return empty || !linesOf(text).some((line) => OURS.test(line)) ? undefined : Buffer.from(textOf(others), 'latin1')
+  })
+  if (empty) await rm(path, { force: true })
+}
+
+/**
+ * A file's text (a byte a character) with our values: our lines first, as Go writes them, those of others behind them in their
+ * order. Undefined when it says the same already, in whatever place and form. Pure.
+ */
+export function withEnv(before: string, env: SubnetEnv): string | undefined {
+  const ours = renderSubnetEnv(env)
+  const [has, wants] = [valuesIn(before), valuesIn(ours)]
+  if (has.size === wants.size && [...wants].every(([name, value]) => has.get(name) === value)) return undefined
+  return `${ours}${textOf(linesOf(before).filter((line) => !OURS.test(line)))}`
+}
+
+/** A line that sets a variable of ours, in whatever form. */
+const OURS = /^(?:\uFEFF|\xEF\xBB\xBF)?\s*(?:export\s+)?(FLANNEL_(?:(?:IPV6_)?(?:NETWORK|SUBNET)|MTU|IPMASQ))=/
+
+/** What a text sets variables of ours to, as a shell that reads it would have them; undefined where that cannot be read. */
+function valuesIn(text: string): ReadonlyMap<string, string | undefined> {
+  const values = new Map<string, string | undefined>()
+  for (const line of linesOf(text)) {
+    const name = OURS.exec(line)?.[1]
+    if (name !== undefined) values.set(name, assignmentIn(line)?.value)
+  }
+  return values
+}
+
+/** A variable that a line sets; undefined when it sets none, or more than one. */
+function assignmentIn(line: string): { readonly name: string; readonly value: string } | undefined {
+  const assignment =
+    /^(?:\uFEFF|\xEF\xBB\xBF)?\s*(?:export\s+)?(FLANNEL_[A-Z0-9_]+)=(?:"([^"]*)"|'([^']*)'|([^\s"'#]*))\s*(?:\s#[^]*)?$/.exec(
+      line,
+    )
+  const [, name, double, single, bare] = assignment ?? []
+  return name === undefined ? undefined : { name, value: double ?? single ?? bare ?? '' }
+}
+
+/** Lines without their newline. */
+function linesOf(text: string): readonly string[] {
+  const lines = text.split('\n')
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function subnetFile(path: string): WholeFile {
+  return { path, what: 'subnet file', flag: '-subnet-file' }
+}
+
+/** The subnet by its first usable address: "10.5.72.1/24" of "10.5.72.0/24". */
+export function firstUsable(subnet: Prefix): string {
+  return `${nth(subnet, 1)}/${lengthOf(subnet)}`
+}
+
+function readBoolean(text: string | undefined): boolean | undefined {
+  if (text === 'true') return true
+  return text === 'false' ? false : undefined
+}
+
+function readPrefix(text: string | undefined, family: 4 | 6): Prefix | undefined {
+  const parsed = text === undefined ? undefined : parseInterfacePrefix(text)
+  if (parsed === undefined || familyOf(parsed.address) !== family) return undefined
+  const prefix = prefixOf(parsed.address, parsed.length)
+  return prefixFamily(prefix) === family ? prefix : undefined
+}

@@ -1,0 +1,53 @@
+// The time in which peers stay though their leases are gone: long enough for their hosts to register again.
+import type { Conditions } from '../health/conditions.ts'
+import type { EtcdLoss } from './loss.ts'
+import type { Log } from '../log.ts'
+
+/** Long enough for every host to notice and register, however many they are. */
+const HOLD_MS = 300_000
+/** The same where every host was told at once, and has not to find its way back to etcd first. */
+const SHORT_HOLD_MS = 10_000
+
+/** The condition that stands meanwhile: doctor goes by it, since what is stored is not what should be. */
+export const PEERS_KEPT = 'peers-kept'
+
+export class Hold {
+  readonly #log: Log
+  readonly #conditions: Conditions
+  readonly #longest: number
+  #until = 0
+  #of: EtcdLoss['of'] = 'leases'
+
+  constructor(log: Log, conditions: Conditions, longest: number | undefined) {
+    this.#log = log
+    this.#conditions = conditions
+    this.#longest = longest ?? HOLD_MS
+  }
+
+  /** Milliseconds until it is over; 0 when there is none. */
+  get left(): number {
+    return Math.max(0, this.#until - performance.now())
+  }
+
+  /** Ends the condition when the time is over; milliseconds that are left. */
+  look(): number {
+    const { left } = this
+    if (left === 0) this.#conditions.clear(PEERS_KEPT)
+    return left
+  }
+
+  /** Begins it for so many peers; false when one is on that will do. */
+  begin({ of, why }: EtcdLoss, peers: number): boolean {
+    // Lost data take longer to be mended than deleted leases; the same again does not.
+    if (this.left > 0 && (of === 'leases' || this.#of === 'data')) return false
+    const ms = of === 'data' ? this.#longest : Math.min(this.#longest, SHORT_HOLD_MS)
+    this.#until = performance.now() + ms
+    this.#of = of
+    const what = of === 'data' ? `etcd lost data (${why})` : `leases were deleted (${why})`
+    const time = ms < 60_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`
+    this.#log.error(`${what}: keeping ${peers} peers for ${time}, registering again`)
+    const text = `${what}: peers without a lease are kept for ${time}, for their hosts to register again: do not restart flanneld meanwhile`
+    this.#conditions.set(PEERS_KEPT, { level: 'warning', gist: 'peers kept without leases', text, run: null })
+    return true
+  }
+}

@@ -1,0 +1,142 @@
+// What another network config means for the hosts that run: each key that changes with what follows, and the leases whose
+// hosts would not follow. Pure. Invariant: judged by the parser and the refusals of the daemon itself.
+import { type Configuration, refusesChange } from './configuration.ts'
+import { fits } from '../lease/allocate.ts'
+import type { Found } from '../lease/found.ts'
+import { effectOf } from './keys.ts'
+
+/** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
+export interface KeyChange {
+  /** Its path, as in `Backend.VNI`. */
+  readonly key: string
+  readonly before: string | null
+  readonly after: string | null
+  /** What follows on the hosts, for people. */
+  readonly effect: string
+}
+
+/** Whose subnet is another after the next start of its daemon. */
+export interface MovingLease {
+  readonly subnet: string
+  readonly publicAddress: string
+}
+
+/** What changes. */
+export interface ConfigChange {
+  readonly changes: readonly KeyChange[]
+  /** How many leases there are. */
+  readonly leases: number
+  /** Subnets whose hosts go on with the config they have, because this one has no place for them. */
+  readonly stranded: readonly string[]
+  /** Leases outside the subnets of the new config: their hosts keep them while they run, and lease others at their next start. */
+  readonly moving: readonly MovingLease[]
+  /** Why it is not to be written unless that is meant; null when nobody is left behind. */
+  readonly refusal: string | null
+  /** What else to know, one line each. */
+  readonly notes: readonly string[]
+}
+
+/** What follows where nothing else is said. */
+export const LIVE = 'hosts follow without losing a packet'
+
+/** Compares. No `before`: the key is absent, or what it says is not valid. */
+export function configChange(
+  before: Configuration | undefined,
+  after: Configuration,
+  found: readonly Found[],
+): ConfigChange {
+  const changes = [...rangeChanges(before, after), ...backendChanges(before, after)]
+  if (before?.network.enableNFTables !== after.network.enableNFTables) {
+    const text = (on: boolean | undefined): string | null => (on === undefined ? null : JSON.stringify(on))
+    const effect = effectOf('EnableNFTables')
+    changes.push(
+      changed('EnableNFTables', text(before?.network.enableNFTables), text(after.network.enableNFTables), effect),
+    )
+  }
+  const leases = found.filter(({ value }) => value !== undefined)
+  const stranded = before === undefined ? [] : leases.filter((lease) => strands(before, after, lease))
+  const [first] = stranded
+  const why = first === undefined || before === undefined ? undefined : refusesChange(before, after, first.subnet)
+  return {
+    changes: changes.filter(({ before: old, after: next }) => old !== next),
+    leases: leases.length,
+    stranded: stranded.map(({ subnet }) => subnet),
+    moving: leases
+      .filter((lease) => !fits(after.range, lease.subnet))
+      .map(({ subnet, value }) => ({ subnet, publicAddress: value?.publicAddress ?? '' })),
+    refusal: why === undefined ? null : refusalOf(after, stranded, leases.length),
+    notes: notesOf(after, leases),
+  }
+}
+
+function rangeChanges(before: Configuration | undefined, { range: next }: Configuration): KeyChange[] {
+  const now = before?.range
+  return [
+    changed('Network', now?.network, next.network, effectOf('Network')),
+    changed('SubnetLen', now?.subnetLen.toString(), next.subnetLen.toString(), effectOf('SubnetLen')),
+    changed('SubnetMin', now?.subnetMin, next.subnetMin, effectOf('SubnetMin')),
+    changed('SubnetMax', now?.subnetMax, next.subnetMax, effectOf('SubnetMax')),
+  ]
+}
+
+function backendChanges(before: Configuration | undefined, after: Configuration): readonly KeyChange[] {
+  const type = after.own.backend.type
+  if (before?.own.backend.type !== type) {
+    return [changed('Backend.Type', before?.own.backend.type, type, effectOfType(before?.own.backend.type, type))]
+  }
+  const [now, next] = [valuesOf(before), valuesOf(after)]
+  return Object.entries(after.own.backend.configKeys).map(([key, { change = LIVE }]) =>
+    changed(`Backend.${key}`, now.get(key), next.get(key), change),
+  )
+}
+
+function effectOfType(before: string | undefined, after: string): string {
+  if (after === 'alloc') return 'hosts stop forwarding between containers: something else has to'
+  if (before === 'alloc') return 'hosts begin to forward between containers'
+  if (after === 'host-gw') return `${LIVE}; hosts on another LAN are not reached any more`
+  return LIVE
+}
+
+/** A backend's settings by key, defaults included, as JSON. */
+function valuesOf({ own: { backend, config } }: Configuration): ReadonlyMap<string, string> {
+  const settings = new Map(
+    Object.entries(config ?? {}).map(([name, value]) => [name.toLowerCase(), JSON.stringify(value)]),
+  )
+  return new Map(
+    Object.keys(backend.configKeys).flatMap((key) => {
+      const value = settings.get(key.toLowerCase())
+      return value === undefined ? [] : [[key, value]]
+    }),
+  )
+}
+
+/** Whether a host that runs cannot follow; one that could not follow before either is no loss. */
+function strands(before: Configuration, after: Configuration, { subnet }: Found): boolean {
+  return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
+}
+
+function refusalOf({ range }: Configuration, stranded: readonly Found[], leases: number): string {
+  const [first, ...more] = stranded.map(({ subnet }) => subnet)
+  const some = more.length === 0 ? (first ?? '') : `${first ?? ''} and ${more.length} more`
+  const place = `${range.network} in subnets of /${range.subnetLen}`
+  return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`
+}
+
+function notesOf({ network, own }: Configuration, leases: readonly Found[]): readonly string[] {
+  const notes: string[] = []
+  const go = leases.filter(({ value }) => value?.hostId === undefined && value?.backendType !== '').length
+  if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)
+  if (own.backend.type === 'host-gw')
+    notes.push("host-gw needs all hosts on one LAN, and no -public-ip but the interface's own")
+  if (network.ipv6 !== undefined) notes.push('IPv6 is not served yet')
+  return notes
+}
+
+function changed(
+  key: string,
+  before: string | null | undefined,
+  after: string | null | undefined,
+  effect: string,
+): KeyChange {
+  return { key, before: before ?? null, after: after ?? null, effect }
+}

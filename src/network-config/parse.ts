@@ -1,0 +1,114 @@
+// The network config, as stored in etcd under <prefix>/config: JSON text to a checked value, or a ConfigError with path,
+// value and rule. Defaults and rules are those of Go's flanneld; what differs is said where it does.
+import { type ConfigRemark } from './remark.ts'
+import type { ConfigSection, JsonObject } from '../backend.ts'
+import { createSection, keyWarnings } from './section.ts'
+import { ConfigError } from '../errors.ts'
+import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
+import { invisibleIn, typesetIn } from '../text/odd-characters.ts'
+import { findJsonFault } from './json-text.ts'
+import { TOP_KEYS } from './keys.ts'
+import { type FamilyRange, parseRange } from './range.ts'
+
+export { createSection, keyWarnings } from './section.ts'
+export type { FamilyRange } from './range.ts'
+
+/** The `Backend` object. */
+export interface BackendSection {
+  /** Its Type in lower case; whether there is such a backend is not known here. */
+  readonly type: string
+  /** For backend.parseConfig. */
+  readonly section: ConfigSection
+  /** As stored; for keyWarnings against backend.configKeys. */
+  readonly raw: JsonObject
+}
+
+/** A checked network config. At least one family has a range. */
+export interface NetworkConfig {
+  readonly ipv4: FamilyRange | undefined
+  readonly ipv6: FamilyRange | undefined
+  readonly enableNFTables: boolean
+  readonly backend: BackendSection
+}
+
+/** A config with what the operator should be told about it. */
+export interface ParsedNetworkConfig {
+  readonly config: NetworkConfig
+  readonly remarks: readonly ConfigRemark[]
+}
+
+const KEYS = Object.keys(TOP_KEYS)
+/** A shell, a YAML file or an env file left its quotes in the text. */
+const IN_QUOTES = 'the whole text is in quotes: take them off'
+
+/** Reads the text of the config key. Throws ConfigError. */
+export function parseNetworkConfig(text: string): ParsedNetworkConfig {
+  const raw = parseJson(text)
+  if (!isObject(raw)) {
+    const quoted = typeof raw === 'string' && raw.trimStart().startsWith('{') ? `: ${IN_QUOTES}` : ''
+    throw new ConfigError('(whole)', raw, `must be an object, such as {"Network": "10.2.0.0/16"}${quoted}`)
+  }
+  const section = createSection(raw, '', KEYS)
+  const remarks = [...keyWarnings(raw, '', KEYS)]
+  const note = (text: string): void => void remarks.push({ level: 'note', text })
+  const enabled4 = section.boolean('EnableIPv4', true)
+  const enabled6 = section.boolean('EnableIPv6', false)
+  if (!enabled4 && !enabled6) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
+  if (!enabled4 && section.value('Network') !== undefined)
+    note('network config: Network: no effect: EnableIPv4 is false')
+  if (!enabled6 && section.value('IPv6Network') !== undefined) {
+    note('network config: IPv6Network: no effect: EnableIPv6 is not true')
+  }
+  const config: NetworkConfig = {
+    ipv4: enabled4 ? parseRange(section, 4, note) : undefined,
+    ipv6: enabled6 ? parseRange(section, 6, note) : undefined,
+    enableNFTables: section.boolean('EnableNFTables', false),
+    backend: parseBackend(section.value('Backend'), note),
+  }
+  return { config, remarks }
+}
+
+/** Lines about keys of the Backend object that its backend does not read. */
+export function backendKeyWarnings(backend: BackendSection, configKeys: readonly string[]): readonly ConfigRemark[] {
+  return keyWarnings(backend.raw, 'Backend', ['Type', ...configKeys])
+}
+
+function parseBackend(value: unknown, note: (text: string) => void): BackendSection {
+  if (value === undefined) {
+    // Go's code falls back to udp, against its own documentation.
+    note('network config: Backend: not given, taking vxlan')
+    return { type: 'vxlan', section: createSection({}, 'Backend'), raw: {} }
+  }
+  if (!isObject(value)) throw new ConfigError('Backend', value, 'must be an object, such as {"Type": "vxlan"}')
+  const section = createSection(value, 'Backend')
+  const type = section.text('Type')?.toLowerCase()
+  if (type === undefined || type === '') throw section.error('Type', 'must name a backend, such as "vxlan"')
+  return { type, section, raw: value }
+}
+
+function parseJson(text: string): unknown {
+  const bytes = droppedBytes(text) ?? Buffer.byteLength(text)
+  if (bytes > MOST_VALUE_BYTES)
+    throw new ConfigError('(whole)', `${bytes} bytes`, `must be at most ${MOST_VALUE_BYTES} bytes: more is not read`)
+  try {
+    return JSON.parse(text)
+  } catch {
+    const fault = findJsonFault(text)
+    const where = fault === undefined ? '(whole)' : `line ${fault.line}, column ${fault.column}`
+    const odd = /^\s*['`]\s*\{[^]*['`]\s*$/.test(text) ? `: ${IN_QUOTES}` : oddFirst(fault?.found ?? '')
+    const rule = `must be JSON${fault === undefined ? '' : `: expected ${fault.expected}`}${odd}`
+    throw new ConfigError(where, fault?.found ?? text, fault?.found === '' ? `${rule}, but the text ends` : rule)
+  }
+}
+
+/** What nobody sees, or takes for a quote, at the beginning of a text, to end a message with. */
+function oddFirst(text: string): string {
+  const first = text.slice(0, 1)
+  const odd = invisibleIn(first)?.replace(' at position 1', '') ?? typesetIn(first)
+  if (odd !== undefined) return `: ${odd}`
+  return first === "'" ? `: JSON has double quotes, " and no '` : ''
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,68 @@
+// Networks of this host that share addresses with the cluster's Network (C3). Pure.
+// Invariant: what takes packets away from this host's LAN is told from a bridge of containers, which merely has to be moved: an
+// engine on its default address, an old subnet, a network made by hand.
+import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'
+import { type Prefix, contains, overlaps, prefixOf } from '../ip/prefix.ts'
+import type { FamilyRange } from '../network-config/parse.ts'
+
+/** A network of this host that overlaps. */
+export interface Overlap {
+  readonly device: string
+  readonly connected: Prefix
+  /** Whether only containers of this host are in it. */
+  readonly containers: boolean
+  /** What is wrong: one sentence that says what to do. */
+  readonly text: string
+  /** The command for it; null where the text says what to do. */
+  readonly run: string | null
+}
+
+/** All of them. The bridge that has a leased subnet is none: it is where our containers are, or those of the lease before. */
+export function overlapsIn(
+  { network, subnetLen }: Pick<FamilyRange, 'network' | 'subnetLen'>,
+  host: HostNetwork,
+  externalIndex: number,
+): readonly Overlap[] {
+  const found = new Map<string, Overlap>()
+  for (const { index, address, length } of host.addresses) {
+    const connected = prefixOf(address, length)
+    const link = host.links.find((each) => each.index === index)
+    if (!overlaps(network, connected) || (link !== undefined && isOverlayDevice(link))) continue
+    if (index !== externalIndex && length === subnetLen && contains(network, connected)) continue
+    const device = link?.name ?? `#${index}`
+    const containers = link !== undefined && index !== externalIndex && isContainers(host, link)
+    const what = `network config: Network: ${network} overlaps ${connected} on ${device}`
+    found.set(`${device} ${connected}`, { device, connected, containers, ...tell(what, network, device, containers) })
+  }
+  return [...found.values()]
+}
+
+/** Why this host cannot be in a network; undefined when it can. */
+export function overlapWith(range: FamilyRange, host: HostNetwork, externalIndex: number): string | undefined {
+  return overlapsIn(range, host, externalIndex).find(({ containers }) => !containers)?.text
+}
+
+/** A bridge without a card and without a way out: whoever is on it runs on this host. */
+function isContainers(host: HostNetwork, { index, kind }: HostLink): boolean {
+  if (kind !== 'bridge') return false
+  if (host.routes.some((route) => route.index === index && route.gateway !== undefined)) return false
+  return host.links.every(({ master, kind }) => master !== index || kind === 'veth' || kind === 'tun')
+}
+
+function tell(what: string, network: Prefix, device: string, containers: boolean): Pick<Overlap, 'text' | 'run'> {
+  if (!containers) {
+    const way = "peers' routes would hide hosts there; choose another Network, or force it with -force-network-overlap"
+    return { text: `${what}: ${way}`, run: null }
+  }
+  const lost = `${what}: containers there and containers of peers may have the same addresses, and do not reach each other`
+  if (device === 'docker0') {
+    const run = 'flanneld docker-opts'
+    return { text: `${lost}: start dockerd with the leased subnet: ${run}, and restart dockerd`, run }
+  }
+  const apart = `with a subnet outside ${network}`
+  if (/^br-[0-9a-f]{12}$/.test(device)) {
+    const run = `docker network inspect ${device.slice(3)}`
+    return { text: `${lost}: make that Docker network again ${apart}: ${run}`, run }
+  }
+  return { text: `${lost}: make it again ${apart}, or choose another Network`, run: null }
+}

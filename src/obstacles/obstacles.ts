@@ -1,0 +1,206 @@
+// Why this host, as it is now, cannot run a network config: everything the kernel, or another program here, would refuse is
+// found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
+import { createSocket } from 'node:dgram'
+import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
+import type { Configuration } from '../network-config/configuration.ts'
+import type { Store } from '../etcd/store.ts'
+import type { Mac } from '../ip/mac.ts'
+import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import type { LiveKernel } from '../kernel/live.ts'
+import type { VxlanLink } from '../kernel/state.ts'
+import type { Holder, Locks } from '../host/lock.ts'
+import { overlapWith } from './network-overlap.ts'
+import type { Options } from '../options/type.ts'
+import { type FoundDevice, strangersOn } from './whose-device.ts'
+
+/** What is looked at. */
+export interface ObstacleParts {
+  readonly kernel: LiveKernel
+  readonly store: Store
+  readonly options: Options
+  readonly locks: Locks
+  readonly external: ExternalInterface
+  readonly hostId: string
+  /** FLANNEL_SUBNET of the run before. */
+  readonly previousSubnet: Prefix | undefined
+  /** Whether a device is one this daemon has made its own already. */
+  readonly isOurs: (device: string) => boolean
+}
+
+/** Why this host cannot run a config; undefined when it can, and only then its locks are ours. Throws KernelError, EtcdError. */
+export async function obstacleTo(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
+  const before = parts.locks.names
+  let obstacle: string | undefined = 'not known yet'
+  try {
+    return (obstacle = await find(configuration, parts))
+  } finally {
+    if (obstacle !== undefined) parts.locks.keep(before)
+  }
+}
+
+async function find(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
+  const { external, kernel, options } = parts
+  const { range, own } = configuration
+  const refusal = own.backend.refuses(external)
+  if (refusal !== undefined) return refusal
+  const taken = takenBy(configuration, parts)
+  if (taken !== undefined) return taken
+  const links = linksOf(configuration, external, parts.hostId)
+  for (const link of links) {
+    const obstacle = await obstacleAt(link, configuration, parts)
+    if (obstacle !== undefined) return obstacle
+  }
+  if (options.forceNetworkOverlap) return undefined
+  return overlapWith(range, await kernel.readHost(), external.index)
+}
+
+/** The names of the locks a config needs: a daemon alone has a device and a network. */
+export function locksOf(configuration: Configuration, external: ExternalInterface): readonly string[] {
+  const links = linksOf(configuration, external, '')
+  return [networkLock(configuration.range.network), ...links.map(({ vni }) => vxlanLock(vni))]
+}
+
+export function networkLock(network: Prefix): string {
+  return `network ${network}`
+}
+
+export function vxlanLock(vni: number): string {
+  return `vxlan ${vni}`
+}
+
+/** The devices a config wants, whichever our subnet will be. */
+export function linksOf(
+  { own, range }: Configuration,
+  external: ExternalInterface,
+  hostId: string,
+): readonly VxlanLink[] {
+  const subnet = prefixOf(range.subnetMin, range.subnetLen)
+  const objects = own.backend.base({ ...selfOf(range.network, subnet, external, hostId), config: own.config })
+  return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
+}
+
+function selfOf(
+  network: Prefix,
+  subnet: Prefix,
+  external: ExternalInterface,
+  hostId: string,
+): Omit<Self<unknown>, 'config'> {
+  return { network, subnet, external, hostId, keptMacs: new Map(), nexthops: false }
+}
+
+function takenBy(configuration: Configuration, { locks, external }: ObstacleParts): string | undefined {
+  for (const name of locksOf(configuration, external)) {
+    const holder = locks.take(name)
+    if (holder === undefined) continue
+    const what = name.replace(/^vxlan /, 'flannel.')
+    return `${what}: another flanneld (${processOf(holder)}) of this network namespace has it: stop that one, or give this one another VNI and Network`
+  }
+  return undefined
+}
+
+/** A process for people. */
+export function processOf({ pid }: Holder): string {
+  if (pid === undefined) return 'it is asked by too many to tell its process'
+  return pid === 0 ? 'in another container' : `process ${pid}`
+}
+
+async function obstacleAt(
+  link: VxlanLink,
+  configuration: Configuration,
+  parts: ObstacleParts,
+): Promise<string | undefined> {
+  const { kernel } = parts
+  if ((await kernel.hasVxlan()) === false)
+    return `${link.name}: this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw`
+  if (!parts.isOurs(link.name)) {
+    const found = await foundDevice(kernel, link.name)
+    const carries = found && strangersOn(found, await evidence(found, configuration, parts))
+    if (carries !== undefined)
+      return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if nobody needs it: ip link del ${link.name}`
+  }
+  const others = [...(await kernel.observe('link', [link.name])).values()].filter((it) => it.kind === 'link')
+  return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others))
+}
+
+/** Another VXLAN device in the way of ours. `others` may have ours among them. */
+export function clashWith(
+  link: VxlanLink,
+  others: readonly VxlanLink[],
+  isOurs: (device: string) => boolean,
+): string | undefined {
+  for (const other of others) {
+    if (other.name === link.name || other.port !== link.port || isOurs(other.name)) continue
+    const where = `Backend.Port: ${link.port}`
+    if (other.vni === link.vni)
+      return `${where}: ${other.name} has VNI ${link.vni} on it: set another Backend.VNI or Port`
+    // Devices share the socket of a port, where they want the same of it.
+    if (other.up && (other.vni === -1 || other.gbp !== link.gbp))
+      return `${where}: ${other.name} uses it in another way${other.vni === -1 ? '' : ' (GBP)'}: set another Backend.Port`
+  }
+  return undefined
+}
+
+/** A program that has the port. While a VXLAN device has it, it is the kernel's, which shares it. */
+async function portObstacle(link: VxlanLink, others: readonly VxlanLink[]): Promise<string | undefined> {
+  if (others.some(({ port, up }) => up && port === link.port)) return undefined
+  const error = await bindError(link.port)
+  if (error !== 'EADDRINUSE') return undefined
+  return `Backend.Port: ${link.port}: in use by another program (ss -ulpn sport = :${link.port} shows which): stop it, or set another Backend.Port`
+}
+
+/** The errno's name with which this host refuses a UDP port on all addresses, as VXLAN binds it; undefined when it is free. */
+function bindError(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4')
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      resolve(error.code)
+    })
+    socket.bind({ port, exclusive: true }, () => socket.close(() => resolve(undefined)))
+  })
+}
+
+async function foundDevice(kernel: LiveKernel, name: string): Promise<FoundDevice | undefined> {
+  const found = await kernel.device(name)
+  if (found === undefined) return undefined
+  const addresses = [...(await kernel.observe('address', [name])).values()].flatMap((it) =>
+    it.kind === 'address' && !it.address.startsWith('fe80:') ? [it.address] : [],
+  )
+  const routes = [...(await kernel.observe('route', [name])).values()].flatMap((it) =>
+    it.kind === 'route' && 'device' in it.target && it.target.device === name && it.protocol !== KERNEL_PROTOCOL
+      ? [it]
+      : [],
+  )
+  return { name, type: found.type, mac: found.mac, master: found.master, addresses, routes }
+}
+
+/** Protocol number of routes the kernel makes by itself (RTPROT_KERNEL, linux/rtnetlink.h). */
+const KERNEL_PROTOCOL = 2
+
+/** What etcd knows is asked only where a device looks like another's. */
+async function evidence(
+  found: FoundDevice,
+  { range, own }: Configuration,
+  { store, options, external, hostId, previousSubnet }: ObstacleParts,
+): Promise<Parameters<typeof strangersOn>[1]> {
+  const plain = { network: range.network, previousSubnet, isOurMac: () => false }
+  if (strangersOn(found, plain) === undefined || found.mac === undefined) return plain
+  const published = await publishedMacs(store, `${options.etcdPrefix}/subnets/`, found.mac)
+  const madeUp =
+    previousSubnet === undefined ? undefined : madeUpBy(own, range.network, previousSubnet, external, hostId)
+  return { ...plain, isOurMac: (mac) => published || madeUp?.includes(mac) === true }
+}
+
+/** Whether a lease of ours, in whatever words its backend has, says this MAC. */
+async function publishedMacs(store: Store, folder: string, mac: Mac): Promise<boolean> {
+  const { entries } = await store.range(folder)
+  return entries.some(({ value }) => value.toString().toLowerCase().includes(mac))
+}
+
+/** What this host would publish of a device that had no MAC yet. */
+function madeUpBy(
+  { backend, config }: { readonly backend: AnyBackend; readonly config: unknown },
+  ...[network, subnet, external, hostId]: Parameters<typeof selfOf>
+): string {
+  return JSON.stringify(backend.leaseData({ ...selfOf(network, subnet, external, hostId), config }) ?? {})
+}

@@ -1,0 +1,49 @@
+// Whose a device is that has a name of ours: an earlier run's, ours or Go's, or another network's that lives beside us. Pure.
+// Names alone say nothing: every flannel calls its device flannel.1.
+import type { Address } from '../ip/address.ts'
+import type { Mac } from '../ip/mac.ts'
+import { type Prefix, addressOf, contains } from '../ip/prefix.ts'
+import { FLANNEL_PROTOCOL } from '../kernel/state.ts'
+
+/** A device as found, with what hangs on it. */
+export interface FoundDevice {
+  readonly name: string
+  /** Kind as ip-link(8) names it. */
+  readonly type: string
+  readonly mac: Mac | undefined
+  /** The bridge or bond it is a port of; '' for none. */
+  readonly master: string
+  /** Link-local ones left out. */
+  readonly addresses: readonly Address[]
+  /** Those not of the kernel's own. */
+  readonly routes: readonly { readonly destination: Prefix; readonly protocol: number }[]
+}
+
+/** What tells a device of ours. */
+export interface Evidence {
+  /** The network we shall be in. */
+  readonly network: Prefix
+  /** The subnet of the run before (subnet.env), which may have been in another network. */
+  readonly previousSubnet: Prefix | undefined
+  /** Whether a MAC is one that hosts of our network have published, or that this host would make up. */
+  readonly isOurMac: (mac: Mac) => boolean
+}
+
+/** What a device carries that makes it another's, as a phrase for people; undefined when it is free, or ours to go on with. */
+export function strangersOn(device: FoundDevice, evidence: Evidence): string | undefined {
+  if (device.type !== 'vxlan') return `it is ${device.type === '' ? 'hardware' : `a device of kind ${device.type}`}`
+  if (device.master !== '') return `it is a port of ${device.master}`
+  const carried = [...device.addresses.map(String), ...device.routes.map(({ destination }) => destination)]
+  const [first] = carried
+  if (first === undefined || isOurs(device, evidence)) return undefined
+  return `it carries ${first}${carried.length > 1 ? ` and ${carried.length - 1} more` : ''}, not of ${evidence.network}`
+}
+
+function isOurs({ mac, addresses, routes }: FoundDevice, { network, previousSubnet, isOurMac }: Evidence): boolean {
+  if (addresses.some((address) => contains(network, address))) return true
+  if (routes.some(({ destination }) => contains(network, destination))) return true
+  if (mac !== undefined && isOurMac(mac)) return true
+  // subnet.env may be written by whoever else is called flannel; routes with our number are not.
+  const before = previousSubnet !== undefined && addresses.includes(addressOf(previousSubnet))
+  return before && routes.some(({ protocol }) => protocol === FLANNEL_PROTOCOL)
+}

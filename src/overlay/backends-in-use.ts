@@ -1,0 +1,49 @@
+// By which backends peers receive, or did a moment ago: those this host has to go on receiving by itself.
+import type { PeerChange } from '../lease/peers.ts'
+
+/** A backend that peers no longer use is kept so long: packets under way still arrive by it. Milliseconds. */
+const LINGER_MS = 10_000
+
+export class BackendsInUse {
+  /** How many peers receive by each. */
+  readonly #users = new Map<string, number>()
+  /** Those that nobody uses any more, until when they are kept (performance.now). */
+  readonly #lingering = new Map<string, number>()
+  readonly #over: () => void
+
+  /** Calls `over` when one has been kept long enough. */
+  constructor(over: () => void) {
+    this.#over = over
+  }
+
+  /** The types, sorted. */
+  get types(): readonly string[] {
+    const now = performance.now()
+    for (const [type, until] of this.#lingering) if (until <= now) this.#lingering.delete(type)
+    return [...new Set([...this.#users.keys(), ...this.#lingering.keys()])].toSorted()
+  }
+
+  /** Takes over peers that changed. */
+  change(changes: readonly PeerChange[]): void {
+    for (const { before, after } of changes) {
+      if (before !== undefined) this.#count(before.type, -1)
+      if (after !== undefined) this.#count(after.type, 1)
+    }
+  }
+
+  /** This one is no longer used by us; it is kept for a while. */
+  linger(type: string): void {
+    this.#lingering.set(type, performance.now() + LINGER_MS)
+    setTimeout(this.#over, LINGER_MS + 50).unref()
+  }
+
+  #count(type: string, by: 1 | -1): void {
+    const users = (this.#users.get(type) ?? 0) + by
+    if (users > 0) {
+      this.#users.set(type, users)
+    } else {
+      this.#users.delete(type)
+      this.linger(type)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// From which subnets packets may come in unwrapped, by the external interface. Peers send to this host as its own lease and
+// config say, so what another host's lease says opens no door; a door is for one peer on our link, and its subnet. Pure.
+import type { Peer } from '../backend.ts'
+import type { LatePeer } from './change.ts'
+import type { Inputs } from './inputs.ts'
+import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../ip/prefix.ts'
+
+/** So many rules a packet may have to pass for this; beyond it, doors are as wide as it takes. */
+const MOST_DOORS = 16
+
+/** Whether our config has peers send to us unwrapped. */
+export function receivesDirectly({ configuration: { own } }: Pick<Inputs, 'configuration'>): boolean {
+  return own.backend.receivesDirectly(own.config)
+}
+
+/**
+ * The subnets packets may come from unwrapped. Without `peers`, which is before they are known, the network, where the config
+ * allows it: nobody who was let in is to be shut out by a restart.
+ */
+export function doorsOf(inputs: Inputs, peers: Iterable<Peer> | undefined): readonly Prefix[] {
+  const { configuration, external, change } = inputs
+  const open = receivesDirectly(inputs) || change.lately
+  const { network, subnetLen } = configuration.range
+  if (!open && change.formerly.length === 0) return []
+  if (peers === undefined) return open ? [network] : []
+  const subnets: Prefix[] = []
+  const formerly = bySubnet(change.formerly)
+  for (const peer of peers) {
+    const { publicAddress, subnet } = peer
+    if (!open && !isSame(peer, formerly.get(subnet))) continue
+    if (external.onlink.some((prefix) => contains(prefix, publicAddress))) subnets.push(subnet)
+  }
+  return cover(subnets, subnetLen, MOST_DOORS)
+}
+
+/** Those of `formerly` whose leases have neither followed nor gone. What comes later under the same subnet is not theirs. */
+export function stillLate(formerly: readonly LatePeer[], peers: ReadonlyMap<Prefix, LatePeer>): readonly LatePeer[] {
+  const still = formerly.filter((late) => isSame(late, peers.get(late.subnet)))
+  return still.length === formerly.length ? formerly : still
+}
+
+export function bySubnet(peers: Iterable<LatePeer>): ReadonlyMap<Prefix, LatePeer> {
+  return new Map(Array.from(peers, (peer) => [peer.subnet, peer]))
+}
+
+function isSame(peer: LatePeer, other: LatePeer | undefined): boolean {
+  return peer.type === other?.type && peer.publicAddress === other.publicAddress
+}
+
+/** At most so many prefixes that contain all of these, which are `length` long: the very same where they are few enough. */
+export function cover(subnets: readonly Prefix[], length: number, most: number): readonly Prefix[] {
+  for (let at = length; ; at--) {
+    const joined = joinPairs(new Set(subnets.map((subnet) => prefixOf(addressOf(subnet), at))))
+    if (joined.length <= most || at === 0) return joined.toSorted()
+  }
+}
+
+/** The same addresses in fewer prefixes: two halves of one become that one. */
+function joinPairs(prefixes: ReadonlySet<Prefix>): readonly Prefix[] {
+  const whole: Prefix[] = []
+  let level = prefixes
+  while (level.size > 0) {
+    const next = new Set<Prefix>()
+    const halves = new Map<Prefix, Prefix>()
+    for (const prefix of level) {
+      const length = lengthOf(prefix)
+      const parent = length === 0 ? prefix : prefixOf(addressOf(prefix), length - 1)
+      if (halves.has(parent)) {
+        halves.delete(parent)
+        next.add(parent)
+      } else halves.set(parent, prefix)
+    }
+    whole.push(...halves.values())
+    level = next
+  }
+  return whole
+}

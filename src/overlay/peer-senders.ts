@@ -1,0 +1,18 @@
+// Which addresses peers' outer packets come from: the public one of each lease, and the source it names besides. Pure.
+import type { Peer } from '../backend.ts'
+import type { Senders } from '../firewall/senders.ts'
+import type { Address } from '../ip/address.ts'
+import type { PeerChange } from '../lease/peers.ts'
+
+/** The addresses a peer's outer packets may come from. */
+export function sendersOf({ publicAddress, sourceAddress }: Peer): readonly Address[] {
+  return sourceAddress === undefined ? [publicAddress] : [publicAddress, sourceAddress]
+}
+
+/** Takes over peers that changed. */
+export function countSenders(senders: Senders, changes: readonly PeerChange[]): void {
+  for (const { before, after } of changes) {
+    for (const address of before === undefined ? [] : sendersOf(before)) senders.remove(address)
+    for (const address of after === undefined ? [] : sendersOf(after)) senders.add(address)
+  }
+}

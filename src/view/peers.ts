@@ -1,0 +1,120 @@
+// The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
+// Invariant: made on request from what is known; nothing is asked of anybody.
+import type { Peer } from '../backend.ts'
+import type { Level } from '../health/conditions.ts'
+import { selfOf } from '../overlay/plan.ts'
+import { bigintOf } from '../ip/address.ts'
+import { addressOf, parsePrefix } from '../ip/prefix.ts'
+import type { KernelObject } from '../kernel/state.ts'
+import type { Unbelieved } from '../lease/census.ts'
+import { decodeKey } from '../lease/codec.ts'
+import { printable } from '../log.ts'
+import type { Sight } from './running-daemon.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import type { Cause, PeerHealth } from '../probe/health.ts'
+
+/** A peer, or a lease that is refused. Null is what is not known. */
+export interface PeerView {
+  readonly subnet: string
+  readonly publicAddress: string | null
+  /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route; empty: not at all. */
+  readonly via: string
+  /** `unknown`: not probed, or not yet. `refused`: its lease is not believed, nothing is sent there. */
+  readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
+  /** Milliseconds there and back. */
+  readonly rttMs: number | null
+  /** Lost probes, 0 to 1. */
+  readonly loss: number | null
+  /** Bytes of the largest packet that gets there. */
+  readonly pathMtu: number | null
+  /** Since when it is in this state; milliseconds since 1970. */
+  readonly since: number | null
+  /** Why it is not as it should be, in a word; null: not known, or no fault. */
+  readonly cause: Exclude<Cause, 'none'> | null
+  /** How much it matters that its lease is refused; null where it is not. */
+  readonly level: Level | null
+  /** What is wrong, for people; empty when nothing is. */
+  readonly note: string
+}
+
+/** The states, the worst first. */
+const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
+
+/** Whether somebody should look at it. A refused lease that harms nobody is none. */
+export function isTrouble({ state, level }: Pick<PeerView, 'state' | 'level'>): boolean {
+  return state === 'refused' ? level === 'fault' : state !== 'up' && state !== 'unknown'
+}
+
+/** By trouble, then by subnet. */
+export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
+  const places = new Map(peers.map((peer) => [peer, placeOf(peer.subnet)]))
+  const place = (peer: PeerView): number => places.get(peer) ?? 0
+  const worst = (peer: PeerView): number => WORST.indexOf(peer.state)
+  return peers.toSorted((a, b) => worst(a) - worst(b) || place(a) - place(b))
+}
+
+/** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
+export function peersOf({ overlay, census, options, prober }: Sight): readonly PeerView[] {
+  if (overlay === undefined) return []
+  const ways = new Map<string, Via>()
+  const believed = Array.from(overlay.peers.values(), (peer) => {
+    const via = ways.get(peer.type) ?? viaBy(peer.type, overlay)
+    ways.set(peer.type, via)
+    return viewOf(peer, via, prober?.healthOf(peer.subnet))
+  })
+  return [...believed, ...Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))]
+}
+
+function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {
+  const { subnet, publicAddress } = peer
+  const place = { subnet, publicAddress, via: via(peer) }
+  if (health === undefined) return { ...UNPROBED, ...place, state: 'unknown' }
+  const { state, rttMs, loss, pathMtu, since, note } = health
+  const cause = health.cause === 'none' ? null : health.cause
+  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, level: null, note }
+}
+
+/** Nothing is known of how it does. */
+export const UNPROBED = {
+  rttMs: null,
+  loss: null,
+  pathMtu: null,
+  since: null,
+  cause: null,
+  level: null,
+  note: '',
+} as const
+
+/** A lease that is not believed: its key is all that is sure. */
+function refusedView(prefix: string, key: string, { level, text: note }: Unbelieved): PeerView {
+  const decoded = decodeKey(prefix, key)
+  const subnet = decoded.ok ? decoded.value.subnet : printable(key.slice(key.lastIndexOf('/') + 1), 60)
+  return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', level, note }
+}
+
+/** A number that sorts subnets; what is none comes last. */
+function placeOf(subnet: string): number {
+  const prefix = parsePrefix(subnet)
+  return prefix === undefined ? Infinity : Number(bigintOf(addressOf(prefix)))
+}
+
+/** Tells how packets to a peer go. */
+type Via = (peer: Peer) => string
+
+/** For the peers of one backend: its name, or `direct` when it has a tunnel and this peer is not reached through it. */
+function viaBy(type: string, overlay: Overlay): Via {
+  const way = overlay.configured(type)
+  if (way === undefined) return () => type
+  const self = { ...selfOf(overlay.inputs), config: way.config }
+  const tunnel = way.backend.base(self).find((object) => object.kind === 'link')?.name
+  if (tunnel === undefined) return () => type
+  return (peer) => {
+    const needs = way.backend.forPeer(self, peer)
+    return !needs.ok || needs.value.some((object) => isOn(tunnel, object)) ? type : 'direct'
+  }
+}
+
+function isOn(device: string, object: KernelObject): boolean {
+  const place = object.kind === 'route' ? object.target : object
+  return 'device' in place && place.device === device
+}

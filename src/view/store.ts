@@ -1,0 +1,70 @@
+// How etcd is, as an operator sees it from this host: its endpoints, our watch, the certificate we show.
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { messageOf } from '../errors.ts'
+import { type EndpointHealth, askHealth } from '../etcd/health.ts'
+import type { Sight } from './running-daemon.ts'
+import type { Options } from '../options/type.ts'
+import { TABLE } from '../options/table.ts'
+
+/** Null is what is not known, or not there. Times are milliseconds since 1970. */
+export interface StoreView {
+  readonly endpoints: readonly EndpointHealth[]
+  /** Whether the watch is alive; before there is one, whether the last call was answered. */
+  readonly connected: boolean
+  /** The revision up to which changes are known; int64, decimal. */
+  readonly revision: string | null
+  /** Since when the watch is alive, or not: as `connected` says. */
+  readonly since: number | null
+  /** `mutual`: we show a certificate too. */
+  readonly tls: 'none' | 'server' | 'mutual'
+  readonly certificateEnds: number | null
+  /** What failed last, whether or not it is over. */
+  readonly error: { readonly at: number; readonly text: string } | null
+}
+
+/** Gathers it: one request to each endpoint, one reading of the certificate. */
+export async function storeOf({ options, etcd }: Pick<Sight, 'options' | 'etcd'>): Promise<StoreView> {
+  const secure = options.etcdEndpoints.some((url) => url.startsWith('https:'))
+  const { etcdCertfile } = options
+  return {
+    endpoints: await endpointsOf(options, etcd.usualMs),
+    connected: etcd.connected,
+    revision: etcd.revision ?? null,
+    since: etcd.since ?? null,
+    tls: !secure ? 'none' : etcdCertfile === undefined ? 'server' : 'mutual',
+    certificateEnds: secure && etcdCertfile !== undefined ? await endOf(etcdCertfile) : null,
+    error: etcd.trouble ?? null,
+  }
+}
+
+async function endpointsOf(options: Options, usualMs: number): Promise<readonly EndpointHealth[]> {
+  const asked = { endpoints: options.etcdEndpoints, ...files(options) }
+  try {
+    const all = await askHealth(asked, usualMs)
+    // Of the two default endpoints one is there, as old or new etcds have it: the other is no fault.
+    const byDefault = options.etcdEndpoints.join() === TABLE.etcdEndpoints.default.join()
+    const there = all.filter(({ health }) => health !== 'silent')
+    return byDefault && there.length > 0 ? there : all
+  } catch (error) {
+    // TLS files that were replaced by something else while we run.
+    return options.etcdEndpoints.map((url) => ({ url, health: 'unknown', detail: messageOf(error) }))
+  }
+}
+
+/** The TLS files, as a store takes them. */
+function files({ etcdCertfile, etcdKeyfile, etcdCafile }: Options): {
+  readonly certificateFile: string | undefined
+  readonly keyFile: string | undefined
+  readonly caFile: string | undefined
+} {
+  return { certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
+}
+
+async function endOf(file: string): Promise<number | null> {
+  try {
+    return Date.parse(new X509Certificate(await readFile(file)).validTo)
+  } catch {
+    return null
+  }
+}
