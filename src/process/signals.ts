@@ -1,7 +1,8 @@
 // What the daemon does at each signal.
 // Invariant: a signal that another process sends to tell or ask something stops it in order or is ignored. What ends it at
 // once: SIGKILL; those of a fault in it, which no handler may outlive (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP);
-// SIGABRT, by which systemd's watchdog asks for a core; and real-time signals, which Node cannot handle.
+// SIGABRT, by which systemd's watchdog asks for a core; SIGPROF, which is the clock of V8's profiler; and real-time signals,
+// which Node cannot handle.
 
 /** Those that ask for the end, from a terminal, systemd or an engine. */
 export const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
@@ -19,7 +20,6 @@ export const IGNORED = [
   'SIGIO',
   'SIGPWR',
   'SIGSTKFLT',
-  'SIGPROF',
   'SIGXCPU',
 ] as const
 
