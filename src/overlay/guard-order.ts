@@ -35,15 +35,16 @@ export class GuardOrder {
   /**
    * Before devices change: guards the place the new one will receive at, and still that of the old one. Where a device of an
    * earlier run goes on, its guard stays as it is until the peers are known: an empty one would shut out every peer.
+   * Undefined when there is nothing to wait for: devices may change at once.
    */
-  async ahead(next: GuardWish | undefined): Promise<void> {
-    if (next === undefined) return
+  ahead(next: GuardWish | undefined): Promise<void> | undefined {
+    if (next === undefined) return undefined
     const before = this.#wish === undefined ? this.#standing : [this.#wish, ...(this.#wish.leaving ?? [])]
     const goesOn = before.some((one) => isSame(one, next))
     this.#wish = { ...next, leaving: before.filter((one) => !isSame(one, next)) }
-    if (goesOn) return
+    if (goesOn) return undefined
     this.#guard.want({ ...this.#wish, peers: this.senders })
-    await this.#guard.settled()
+    return this.#guard.settled()
   }
 
   /** Devices are as wanted: nothing else is guarded from now on. */

@@ -7,6 +7,9 @@ import type { Inputs } from './inputs.ts'
 /** So long after it peers may send as it was before. Milliseconds. */
 const LATELY_MS = 10_000
 
+/** Between two changes of rules that name peers, which take two programs. Milliseconds. */
+export const DOORS_PAUSE_MS = 500
+
 export class LateDoors {
   readonly #over: () => void
   #timer: NodeJS.Timeout | undefined

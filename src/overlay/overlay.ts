@@ -15,7 +15,7 @@ import type { Address } from '../ip/address.ts'
 import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
 import type { LeaseValue } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peers.ts'
-import { LateDoors } from './late-doors.ts'
+import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
 import type { Log } from '../log.ts'
 import { countSenders } from './peer-senders.ts'
 import type { Readiness } from '../health/readiness.ts'
@@ -40,8 +40,6 @@ export interface OverlayParts {
 
 /** After a failure that no event will end, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
-/** The same for rules that name peers, which take two programs. */
-const DOORS_PAUSE_MS = 500
 
 export class Overlay {
   readonly #parts: OverlayParts
@@ -163,7 +161,9 @@ export class Overlay {
     this.#inputs = { ...this.#inputs, keptMacs: new Map([...inputs.keptMacs, ...wantedMacs(intent)]) }
     // Peers may come a new way as soon as our lease says so.
     if (this.#rules !== '') this.#wantRules(inputs)
-    await this.#guarding.ahead(guardOf(inputs))
+    const guarded = this.#guarding.ahead(guardOf(inputs))
+    // Without a pause where none is needed: a pass of the reconciler would begin with the intent of before.
+    if (guarded !== undefined) await guarded
     const failures = await reconciler.attempted(this.#want(intent))
     // Peers must not send to a device that is not there; the reconciler goes on trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
