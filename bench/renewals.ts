@@ -13,6 +13,11 @@ export const renewals: Measurement = {
       const host = await stage.host()
       const { daemon } = await timedStart(host, peers)
       const kernel = new KernelWatch(host.pid)
+      // What the start itself wrote may still be on its way to us.
+      for (let before = -1; before !== kernel.notifications;) {
+        before = kernel.notifications
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+      }
       /** What one joining peer causes after `before`: events come in order, so whatever came before it is done. */
       const join = async (i: number, before: () => Promise<void>): Promise<{ told: number; lines: number }> => {
         const [told, lines, routes] = [kernel.notifications, linesOf(daemon.output()), kernel.routes]
