@@ -144,9 +144,9 @@ test-repo: $(MODULES)
 test-unit test-contract test-fuzz: test-%: $(MODULES) $(ADDON)
 	$(AVA) 'test/$*/**/*.test.ts'
 
-# These wait for most of their time: six files at once take half of it, on two cores. What they promise in time is held by make
+# These wait for most of their time: five files at once take half of it, on two cores. What they promise in time is held by make
 # reliability, which leaves the machine to two of them.
-test-netns test-faults: MORE := --concurrency=6
+test-netns test-faults: MORE := --concurrency=5
 
 .PHONY: test-golden test-netns
 ## test-golden: whole inputs against recorded outputs

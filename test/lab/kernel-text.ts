@@ -20,7 +20,7 @@ export const READ_KERNEL = `
 export const READ_RULES = `
   { iptables -S; iptables -t nat -S; iptables -t raw -S; } | grep -v '^-P .* ACCEPT$'
   nft list tables | grep -vE ' ip6? (filter|nat|raw|mangle)$' | while read -r table; do
-    echo $(nft -s list $table); done`
+    echo $(nft -s list $table) | sed -E 's/(set strangers[46] [{][^{}]*)elements = [{][^{}]*[}]/\\1/g'; done`
 
 /** Devices, addresses, neighbours, forwarding entries, nexthops and routes of a host. */
 export async function kernelText(host: Place, wanted = READ_KERNEL): Promise<KernelText> {

@@ -202,7 +202,12 @@ test.serial("P4: two daemons with other prefix, VNI and subnet file don't distur
     await waitFor('an answer', async () => host.run(`ping -c 1 -W 2 ${await peers(path)}`))
 
   // Neither repairs, withdraws or restarts what the other has.
-  const before = (await host.run(state)).replaceAll(/packets \d+ bytes \d+/g, '')
+  // Packets are counted, and whom the guard dropped before it knew the peer is remembered for an hour.
+  const look = async (): Promise<string> =>
+    (await host.run(state))
+      .replaceAll(/packets \d+ bytes \d+/g, '')
+      .replaceAll(/\s*elements = \{[^}]*\bexpires\b[^}]*\}/g, '')
+  const before = await look()
   t.is((await daemons[1]?.stop())?.code, 0)
   const again = await startFlanneld(
     host,
@@ -210,6 +215,6 @@ test.serial("P4: two daemons with other prefix, VNI and subnet file don't distur
   )
   await again.line(/ready: /)
   await host.run(`ping -c 1 -W 2 ${await peers('/run/second.env')}`)
-  t.is((await host.run(state)).replaceAll(/packets \d+ bytes \d+/g, ''), before)
+  t.is(await look(), before)
   for (const daemon of [...daemons, again]) t.deepEqual([errors(daemon), warnings(daemon)], [[], []], daemon.output())
 })

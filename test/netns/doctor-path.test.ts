@@ -12,6 +12,7 @@ import { createLab } from '../lab/lab.ts'
 import { seen } from '../lab/probing.ts'
 import type { Running } from '../lab/process.ts'
 import type { Space } from '../lab/space.ts'
+import { waitFor } from '../lab/wait.ts'
 
 let router: Space
 let copier: Running | undefined
@@ -169,13 +170,17 @@ const ward = ailmentTests(
       fix: /^ethtool -K flannel\.1 tx-checksum-ip-generic off$/,
       proof: /tx-checksum-ip-generic: .*flannel\.1 on/,
       mend: async ({ own, peer }, fix) => {
-        const there = await consult(peer.host, own.host.address)
+        // A probe of that host may have been late.
+        await waitFor('the other way to be well', async () => {
+          const there = await consult(peer.host, own.host.address)
+          if (there.code !== 0) throw new Error(there.text)
+          return true
+        })
         await own.host.run(fix)
         const { faults } = await consult(own.host)
         if (faults.length > 0) throw new Error(`the mend mends nothing: ${JSON.stringify(faults)}`)
         await own.host.run('ethtool -K flannel.1 tx-checksum-ip-generic on')
         await stopCopying()
-        if (there.code !== 0) throw new Error(`the other way is well, but: ${there.text}`)
       },
     },
   ],
