@@ -1,5 +1,5 @@
 // The limit of programming: the same entries by iproute2, which reads them from files made beforehand.
-import type { Space } from '../test/lab/space.ts'
+import type { Space } from '../test/lab/world/space.ts'
 import { madeUpPeer } from './peer-lease.ts'
 
 /** Programs `peers` peers on a fresh host by `bridge -batch` and `ip -batch` with nexthop objects: milliseconds. */

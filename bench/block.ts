@@ -1,6 +1,6 @@
 // The longest time the event loop took no turn, from the first line of the program on, until well after the start.
 import { NODE_FLAGS } from '../scripts/bundle.ts'
-import { ROOT } from '../test/lab/flanneld.ts'
+import { ROOT } from '../test/lab/actors/flanneld.ts'
 import { timedStart } from './daemon.ts'
 import type { Measurement } from './figure.ts'
 import { onStage } from './stage.ts'

@@ -1,5 +1,5 @@
 // Whether memory grows with changes: 20 times all of 10,000 peers change their public address.
-import { waitFor } from '../test/lab/wait.ts'
+import { waitFor } from '../test/lab/instruments/wait.ts'
 import { timedStart } from './daemon.ts'
 import type { Measurement } from './figure.ts'
 import { KernelWatch } from './kernel-watch.ts'

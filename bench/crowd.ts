@@ -1,8 +1,8 @@
 // Many hosts start at once, each a real daemon in a namespace of its own; the limit is one of them alone.
-import { SINGLE_FILE } from '../test/lab/flanneld.ts'
-import { ARGS } from '../test/lab/founding.ts'
-import type { Host } from '../test/lab/lab.ts'
-import { waitFor } from '../test/lab/wait.ts'
+import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
+import { ARGS } from '../test/lab/scenarios/founding.ts'
+import type { Host } from '../test/lab/world/lab.ts'
+import { waitFor } from '../test/lab/instruments/wait.ts'
 import type { Measurement } from './figure.ts'
 import { onStage } from './stage.ts'
 

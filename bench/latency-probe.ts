@@ -3,7 +3,7 @@
 import { openStore } from '../src/etcd/client.ts'
 import { readRoute } from '../src/netlink/route.ts'
 import * as nl from '../src/netlink/constants.ts'
-import { waitFor } from '../test/lab/wait.ts'
+import { waitFor } from '../test/lab/instruments/wait.ts'
 import { KernelWatch, ROUTES } from './kernel-watch.ts'
 import { madeUpPeer, peerLease } from './peer-lease.ts'
 

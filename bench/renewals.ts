@@ -1,5 +1,5 @@
 // What a renewal that changes nothing costs the kernel and the log: nothing.
-import { waitFor } from '../test/lab/wait.ts'
+import { waitFor } from '../test/lab/instruments/wait.ts'
 import { timedStart } from './daemon.ts'
 import type { Measurement } from './figure.ts'
 import { KernelWatch } from './kernel-watch.ts'

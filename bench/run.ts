@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
-import { ROOT } from '../test/lab/flanneld.ts'
+import { ROOT } from '../test/lab/actors/flanneld.ts'
 import { block } from './block.ts'
 import { churn } from './churn.ts'
 import { converge } from './converge.ts'

@@ -1,7 +1,7 @@
 // What most figures are measured on: a real etcd with leases of made-up peers, and hosts for daemons.
-import { ROOT } from '../test/lab/flanneld.ts'
-import { type EtcdHost, PREFIX, etcdHost } from '../test/lab/founding.ts'
-import { type Host, type Lab, type Lan, createLab } from '../test/lab/lab.ts'
+import { ROOT } from '../test/lab/actors/flanneld.ts'
+import { type EtcdHost, PREFIX, etcdHost } from '../test/lab/scenarios/founding.ts'
+import { type Host, type Lab, type Lan, createLab } from '../test/lab/world/lab.ts'
 
 export interface Stage {
   readonly lab: Lab

@@ -1,11 +1,11 @@
 // What containers on two hosts get through, one and eight TCP streams: over what the daemon set up (its firewall and guard
 // included), and as limit over the same topology made by hand with ip(8) and nothing else.
-import { type Container, standIn } from '../test/lab/container.ts'
-import { ready, startFlanneld } from '../test/lab/flanneld.ts'
-import { SINGLE_FILE } from '../test/lab/flanneld.ts'
-import { ARGS } from '../test/lab/founding.ts'
-import type { Host } from '../test/lab/lab.ts'
-import { waitFor } from '../test/lab/wait.ts'
+import { type Container, standIn } from '../test/lab/world/container.ts'
+import { ready, startFlanneld } from '../test/lab/actors/flanneld.ts'
+import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
+import { ARGS } from '../test/lab/scenarios/founding.ts'
+import type { Host } from '../test/lab/world/lab.ts'
+import { waitFor } from '../test/lab/instruments/wait.ts'
 import type { Figure, Measurement } from './figure.ts'
 import { HAND, type Mode } from './hand-made.ts'
 import { machineBusyMs } from './proc.ts'

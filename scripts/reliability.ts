@@ -15,7 +15,7 @@ interface Row {
 }
 
 const DOCUMENT = 'docs/reliability.md'
-/** What the reference of test/lab/reliability.ts takes on two quiet cores. Milliseconds. */
+/** What the reference of test/lab/instruments/reliability.ts takes on two quiet cores. Milliseconds. */
 const QUIET_MS = 25
 const rows = JSON.parse(readFileSync('build/reliability.json', 'utf8')) as readonly Row[]
 

@@ -1,12 +1,12 @@
 // `make demo`: two hosts with Docker, from an empty etcd to containers that ping each other, on this one machine.
 // Everything shown is run as shown, in network namespaces that are gone at the end, also after Ctrl-C: see test/lab.
-import { startDocker } from '../../test/lab/docker.ts'
-import { ready } from '../../test/lab/flanneld.ts'
-import { ARGS, PREFIX, etcdHost, installSingleFile } from '../../test/lab/founding.ts'
-import { type Host, createLab } from '../../test/lab/lab.ts'
-import type { Place } from '../../test/lab/space.ts'
-import { startPings } from '../../test/lab/ping.ts'
-import { waitFor } from '../../test/lab/wait.ts'
+import { startDocker } from '../../test/lab/world/docker.ts'
+import { ready } from '../../test/lab/actors/flanneld.ts'
+import { ARGS, PREFIX, etcdHost, installSingleFile } from '../../test/lab/scenarios/founding.ts'
+import { type Host, createLab } from '../../test/lab/world/lab.ts'
+import type { Place } from '../../test/lab/world/space.ts'
+import { startPings } from '../../test/lab/instruments/ping.ts'
+import { waitFor } from '../../test/lab/instruments/wait.ts'
 
 const tty = process.stdout.isTTY
 const style =

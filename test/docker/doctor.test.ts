@@ -1,11 +1,11 @@
 // doctor beside a real Docker engine: its rules are no fault, its old bridge is, and so is what its published ports need.
 import test from 'ava'
-import { consult } from '../lab/doctor.ts'
-import { startDocker } from '../lab/docker.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { consult } from '../lab/scenarios/doctor.ts'
+import { startDocker } from '../lab/world/docker.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('doctor: docker0 and br-netfilter, with dockerd', async (t) => {
   const lab = await createLab(t)

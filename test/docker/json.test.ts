@@ -1,11 +1,11 @@
 // What cleanup, docker-opts and docker-network print as JSON: the fields docs/json.md names, and what was really done.
 import test from 'ava'
-import { startDocker } from '../lab/docker.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { assertDocumented } from '../lab/json-doc.ts'
-import { createLab } from '../lab/lab.ts'
-import { verb } from '../lab/verb.ts'
+import { startDocker } from '../lab/world/docker.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { assertDocumented } from '../lab/instruments/json-doc.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { verb } from '../lab/actors/verb.ts'
 
 interface Cleaned {
   readonly dryRun: boolean

@@ -2,8 +2,8 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../lab/flanneld.ts'
-import { stepsOf, walk } from '../lab/walkthrough.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
+import { stepsOf, walk } from '../lab/scenarios/walkthrough.ts'
 
 test('docs/quick-start.md: every command does what it says', async (t) => {
   const steps = stepsOf(readFileSync(join(ROOT, 'docs/quick-start.md'), 'utf8'))

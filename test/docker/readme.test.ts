@@ -2,8 +2,8 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../lab/flanneld.ts'
-import { stepsOf, walk } from '../lab/walkthrough.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
+import { stepsOf, walk } from '../lab/scenarios/walkthrough.ts'
 
 /** The etcd that README takes for granted. */
 const ETCD = {

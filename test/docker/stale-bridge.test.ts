@@ -1,9 +1,9 @@
 // A docker0 with an old subnet or MTU is told of, and what was told to run mends it.
 import test from 'ava'
-import { startDocker } from '../lab/docker.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
+import { startDocker } from '../lab/world/docker.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
 
 const NETWORK = { Network: '10.2.0.0/16' }
 

@@ -1,11 +1,11 @@
 // The units under examples/systemd at work, under a systemd of their own.
 import test from 'ava'
 import { join } from 'node:path'
-import { ROOT, SINGLE_FILE, subnetEnv } from '../lab/flanneld.ts'
-import { PREFIX, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { UNITS, bootSystemd } from '../lab/systemd.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ROOT, SINGLE_FILE, subnetEnv } from '../lab/actors/flanneld.ts'
+import { PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { UNITS, bootSystemd } from '../lab/world/systemd.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const EXAMPLES = join(ROOT, 'examples/systemd')
 

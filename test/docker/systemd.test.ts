@@ -2,10 +2,10 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT, SINGLE_FILE } from '../lab/flanneld.ts'
-import { createLab, type Lab } from '../lab/lab.ts'
-import type { Space } from '../lab/space.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ROOT, SINGLE_FILE } from '../lab/actors/flanneld.ts'
+import { createLab, type Lab } from '../lab/world/lab.ts'
+import type { Space } from '../lab/world/space.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const UNITS = join(ROOT, 'examples/systemd')
 /** docs/docker.md states 2.4 (versions of systemd differ a little); systemd calls up to 5 medium and up to 2.5 or so OK. */

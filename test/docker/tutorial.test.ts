@@ -1,14 +1,14 @@
 // The founding tutorial, word for word: etcd on 192.168.19.120, flanneld and Docker on .121 and .122, containers that
 // reach each other. The numbers in the titles are its steps (README, "The founding tutorial").
 import test, { type ExecutionContext } from 'ava'
-import type { Container } from '../lab/container.ts'
-import { type Docker, startDocker } from '../lab/docker.ts'
-import { type SubnetEnv, ready } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost, installSingleFile } from '../lab/founding.ts'
-import { type Host, type Lab, type Lan, createLab } from '../lab/lab.ts'
-import { startPings } from '../lab/ping.ts'
-import type { Running } from '../lab/process.ts'
-import { waitFor } from '../lab/wait.ts'
+import type { Container } from '../lab/world/container.ts'
+import { type Docker, startDocker } from '../lab/world/docker.ts'
+import { type SubnetEnv, ready } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost, installSingleFile } from '../lab/scenarios/founding.ts'
+import { type Host, type Lab, type Lan, createLab } from '../lab/world/lab.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import type { Running } from '../lab/world/process.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const NETWORK = { Network: '10.2.0.0/16', SubnetLen: 24 }
 

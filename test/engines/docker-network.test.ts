@@ -1,8 +1,8 @@
 // `flanneld docker-network` against real engines.
 import test, { type ExecutionContext } from 'ava'
-import { startDocker } from '../lab/docker.ts'
-import { ENGINES, type EngineVersion, onEngine } from '../lab/engines.ts'
-import { type Host, type Lab, createLab } from '../lab/lab.ts'
+import { startDocker } from '../lab/world/docker.ts'
+import { ENGINES, type EngineVersion, onEngine } from '../lab/world/engines.ts'
+import { type Host, type Lab, createLab } from '../lab/world/lab.ts'
 
 const LEASE = {
   FLANNEL_NETWORK: '10.2.0.0/16',

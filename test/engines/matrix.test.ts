@@ -3,8 +3,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Container } from '../lab/container.ts'
-import { PORTS, ask, probes, serve } from '../lab/ask.ts'
+import type { Container } from '../lab/world/container.ts'
+import { PORTS, ask, probes, serve } from '../lab/instruments/reach.ts'
 import {
   BACKENDS,
   type BackendName,
@@ -13,10 +13,10 @@ import {
   type Pair,
   pair,
   restartDocker,
-} from '../lab/engine-pair.ts'
-import { ENGINES, type EngineVersion } from '../lab/engines.ts'
-import { ROOT } from '../lab/flanneld.ts'
-import { waitFor } from '../lab/wait.ts'
+} from '../lab/scenarios/engine-pair.ts'
+import { ENGINES, type EngineVersion } from '../lab/world/engines.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const VERSIONS = Object.keys(ENGINES) as EngineVersion[]
 const NAMES = Object.keys(BACKENDS) as BackendName[]

@@ -1,17 +1,17 @@
 // E5: etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
 import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
-import { type Node, nodeOn, reached } from '../lab/cluster.ts'
-import { ROOT, startFlanneld } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { kernelText } from '../lab/kernel-text.ts'
-import { CONFIG, argsFor, type Member, startMembers } from '../lab/members.ts'
-import { startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { kernelText } from '../lab/instruments/kernel-text.ts'
+import { CONFIG, argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const HOLD_MS = 8_000
 const closings: (() => Promise<void>)[] = []
@@ -124,7 +124,7 @@ test.serial(
     const impatient = await startFlanneld(
       host,
       `${HOLD_MS} ${argsFor([etcd])}`,
-      `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/impatient.ts')}`,
+      `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/actors/short-hold.ts')}`,
     )
     await impatient.line(/ ready: /)
     await peerIs(host, 70, true)

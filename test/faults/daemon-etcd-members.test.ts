@@ -1,12 +1,12 @@
 // Three members of etcd, of which one fails in every way: the daemon stays with the others and misses nothing.
 import test, { type ExecutionContext } from 'ava'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { createLab, type Host } from '../lab/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/members.ts'
-import type { Running } from '../lab/process.ts'
-import { record } from '../lab/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { createLab, type Host } from '../lab/world/lab.ts'
+import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
+import type { Running } from '../lab/world/process.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const closings: (() => Promise<void>)[] = []
 let members: readonly Member[]

@@ -1,15 +1,15 @@
 // etcd away, black-holed or frozen under a running daemon: forwarding goes on, and what changed is seen after.
 import test from 'ava'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { health } from '../lab/health.ts'
-import { createLab, type Lan } from '../lab/lab.ts'
-import { kernelText } from '../lab/kernel-text.ts'
-import { argsFor, type Member, startMembers } from '../lab/members.ts'
-import type { Host } from '../lab/lab.ts'
-import type { Running } from '../lab/process.ts'
-import { record } from '../lab/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { createLab, type Lan } from '../lab/world/lab.ts'
+import { kernelText } from '../lab/instruments/kernel-text.ts'
+import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
+import type { Host } from '../lab/world/lab.ts'
+import type { Running } from '../lab/world/process.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const closings: (() => Promise<void>)[] = []
 let lan: Lan

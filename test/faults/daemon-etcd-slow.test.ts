@@ -2,13 +2,13 @@
 import test from 'ava'
 import { join } from 'node:path'
 import type { LeaseView } from '../../src/view/leases.ts'
-import { errors, strays } from '../lab/complaints.ts'
-import { ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors, strays } from '../lab/instruments/complaints.ts'
+import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const LATE = 3_000
 const LONG = 180_000
@@ -18,7 +18,7 @@ test('an etcd that answers 3 s late: ready, peers followed, status calm, leases 
   const lan = await (await createLab(t)).lan()
   const [etcd, host, desk] = [await etcdHost(lan), await lan.host(121), await lan.host(122)]
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const proxy = await etcd.spawn(`${process.execPath} ${join(ROOT, 'test/lab/slow-proxy.ts')} 2479 2379 ${LATE}`)
+  const proxy = await etcd.spawn(`${process.execPath} ${join(ROOT, 'test/lab/actors/slow-proxy.ts')} 2479 2379 ${LATE}`)
   await proxy.line(/listening/)
   const args = ARGS.replace(':2379', ':2479')
   const daemon = await startFlanneld(host, args)

@@ -1,13 +1,13 @@
 // The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/members.ts'
-import { withClock } from '../lab/preload.ts'
-import { record } from '../lab/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/steady.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
+import { withClock } from '../lab/preload/preload.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Gives a program another wall clock, which follows a file. */
 function onClockOf(file: string): string {

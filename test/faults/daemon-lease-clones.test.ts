@@ -1,11 +1,11 @@
 // A host cloned whole, MAC address included, that lives on another local network: only its address tells it apart.
 import test from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { record } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('L6: a clone with machine-id, MAC and subnet.env: two subnets, the first host is left alone', async (t) => {
   const lab = await createLab(t)

@@ -1,14 +1,14 @@
 // Who is who: clones, one address twice, a full range, a crowd, reservations, and no etcd lease left behind.
 import test, { type ExecutionContext } from 'ava'
-import { errors, warnings } from '../lab/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { createLab, type Host, type Lan } from '../lab/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/members.ts'
-import type { Running } from '../lab/process.ts'
-import { record } from '../lab/reliability.ts'
-import { putPeer } from '../lab/steady.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors, warnings } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { createLab, type Host, type Lan } from '../lab/world/lab.ts'
+import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
+import type { Running } from '../lab/world/process.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { putPeer } from '../lab/instruments/traffic.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 interface World {
   readonly lan: Lan

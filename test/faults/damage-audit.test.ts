@@ -7,10 +7,10 @@ import { createLog } from '../../src/log.ts'
 import type { Intent } from '../../src/reconcile/intent.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { prefix, selfWith, vxlanIntent, vxlanPeer } from '../fake/world.ts'
-import { DAMAGES, type Damage, FOREIGN, type Target } from '../lab/damage.ts'
-import { kernelText } from '../lab/kernel-text.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { record } from '../lab/reliability.ts'
+import { DAMAGES, type Damage, FOREIGN, type Target } from '../lab/scenarios/damage.ts'
+import { kernelText } from '../lab/instruments/kernel-text.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { record } from '../lab/instruments/reliability.ts'
 
 const PEERS = [22, 23].map((n) => vxlanPeer(n, 100 + n))
 const TARGET: Target = {

@@ -1,11 +1,11 @@
 // The route to the hosts' own LAN is gone for a while, as when a DHCP client or an operator makes it anew: peers on that
 // LAN stay peers, and what could not be put back without it is there once it is.
 import test from 'ava'
-import { type Node, createCluster, reaches } from '../lab/cluster.ts'
-import { kernelText } from '../lab/kernel-text.ts'
-import { startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Node, createCluster, reaches } from '../lab/scenarios/cluster.ts'
+import { kernelText } from '../lab/instruments/kernel-text.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const LAN = '192.168.19.0/24 dev enp0s3 proto kernel scope link src 192.168.19.121'
 

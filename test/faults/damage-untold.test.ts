@@ -1,13 +1,13 @@
 // Damage that no notification tells a real daemon of: its netlink sockets join no multicast group. The audits find it.
 import test from 'ava'
-import { createCluster } from '../lab/cluster.ts'
-import { READ_RULES } from '../lab/kernel-text.ts'
-import { mend } from '../lab/mend.ts'
-import { preloaded } from '../lab/preload.ts'
-import { record } from '../lab/reliability.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { READ_RULES } from '../lab/instruments/kernel-text.ts'
+import { mend } from '../lab/scenarios/repair.ts'
+import { preloaded } from '../lab/preload/preload.ts'
+import { record } from '../lab/instruments/reliability.ts'
 
 test.serial('D2, F2: with notifications cut off, the audit every 10 s finds what was done at once', async (t) => {
-  const cluster = await createCluster(t, { program: preloaded(t, 'deaf') })
+  const cluster = await createCluster(t, { program: preloaded(t, 'no-netlink-events') })
   const [own, peer] = cluster.nodes
   if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
   const script = `ip route del ${peer.subnet}.0/24; ip neigh flush nud permanent dev flannel.1

@@ -1,14 +1,14 @@
 // The interface that the outer packets use changes under the daemon: its address, its MTU, its name's owner.
 import test from 'ava'
-import { type Cluster, type Node, createCluster, networkWith, reaches } from '../lab/cluster.ts'
-import { errors } from '../lab/complaints.ts'
-import { subnetEnv } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { kernelText } from '../lab/kernel-text.ts'
-import type { Host } from '../lab/lab.ts'
-import { startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Cluster, type Node, createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { subnetEnv } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { kernelText } from '../lab/instruments/kernel-text.ts'
+import type { Host } from '../lab/world/lab.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Whether what a host prints matches. */
 async function shows({ host }: Node, command: string, pattern: RegExp): Promise<boolean> {

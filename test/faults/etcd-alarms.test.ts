@@ -5,12 +5,12 @@ import { Conditions } from '../../src/health/conditions.ts'
 import type { Alarm } from '../../src/etcd/alarms.ts'
 import { watchAlarms } from '../../src/daemon/etcd-alarms.ts'
 import { createLog } from '../../src/log.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { failure, open, start } from '../lab/store.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { failure, open, start } from '../lab/world/store.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const [alarm, kind] of [
   ['NOSPACE', 1],

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { askHealth } from '../../src/etcd/health.ts'
-import { makeTls } from '../lab/etcd.ts'
-import { failure, folder, open, start } from '../lab/store.ts'
+import { makeTls } from '../lab/world/etcd.ts'
+import { failure, folder, open, start } from '../lab/world/store.ts'
 
 /** A root, an authority that it signed, and a certificate of that one for 127.0.0.1: the folder they are in. */
 function makeChain(at: string): string {

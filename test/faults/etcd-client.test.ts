@@ -3,9 +3,9 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, startCluster } from '../lab/etcd.ts'
-import { waitFor } from '../lab/wait.ts'
-import { failure, open, start } from '../lab/store.ts'
+import { freePort, startCluster } from '../lab/world/etcd.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { failure, open, start } from '../lab/world/store.ts'
 
 test('transactions, leases, listings: the calls of a Store', async (t) => {
   const etcd = await start(t)

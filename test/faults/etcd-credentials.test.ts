@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, makeTls, type Etcd } from '../lab/etcd.ts'
-import { waitFor } from '../lab/wait.ts'
-import { PASSWORD, failure, folder, open, start } from '../lab/store.ts'
+import { freePort, makeTls, type Etcd } from '../lab/world/etcd.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { PASSWORD, failure, folder, open, start } from '../lab/world/store.ts'
 
 test('E6: the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
   const tls = makeTls(folder(t))

@@ -1,7 +1,7 @@
 // Renewals with an endpoint that is dead for good, which must cost neither a renewal nor a line in the log.
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, startEtcd } from '../lab/etcd.ts'
+import { freePort, startEtcd } from '../lab/world/etcd.ts'
 
 test('E3: with one of two endpoints dead no renewal fails, whichever endpoint is tried first', async (t) => {
   const etcd = await startEtcd()

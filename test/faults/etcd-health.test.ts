@@ -12,8 +12,8 @@ import { Readiness } from '../../src/health/readiness.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { type StoreView, storeOf } from '../../src/view/store.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { makeTls, startCluster } from '../lab/etcd.ts'
-import { folder, start } from '../lab/store.ts'
+import { makeTls, startCluster } from '../lab/world/etcd.ts'
+import { folder, start } from '../lab/world/store.ts'
 
 /** Health and detail by endpoint. */
 async function ask(endpoints: readonly string[], files: object = {}): Promise<readonly (readonly string[])[]> {

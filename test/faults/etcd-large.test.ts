@@ -3,8 +3,8 @@ import test from 'ava'
 import { messageOf } from '../../src/errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../../src/etcd/oversized.ts'
 import type { Entry, Store } from '../../src/etcd/store.ts'
-import { open, start } from '../lab/store.ts'
-import { waitFor } from '../lab/wait.ts'
+import { open, start } from '../lab/world/store.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const MB = 1024 * 1024
 

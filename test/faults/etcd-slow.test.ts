@@ -2,9 +2,9 @@
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { Patience } from '../../src/etcd/patience.ts'
-import { open, start } from '../lab/store.ts'
-import { startSlowProxy } from '../lab/slow-proxy.ts'
-import { waitFor } from '../lab/wait.ts'
+import { open, start } from '../lab/world/store.ts'
+import { startSlowProxy } from '../lab/actors/slow-proxy.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const LONG = 120_000
 

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
-import { type Etcd, startCluster } from '../lab/etcd.ts'
-import { waitFor } from '../lab/wait.ts'
-import { agrees, etcdBehindProxy, put, record } from '../lab/watch-record.ts'
+import { type Etcd, startCluster } from '../lab/world/etcd.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
 test('E5: restored from an older snapshot: a new listing, not silence', async (t) => {
   const { direct, store, etcd } = await etcdBehindProxy(t)

@@ -1,8 +1,8 @@
 // The watch where the connection is bad: cut, black-holed, frozen, compacted meanwhile.
 import test from 'ava'
-import { record as note } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
-import { agrees, etcdBehindProxy, put, record } from '../lab/watch-record.ts'
+import { record as note } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
 test('E3: 3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)

@@ -1,13 +1,13 @@
 // Leases no daemon of ours or Go's would write, in front of a running daemon and in the way of one that starts: none
 // reaches the kernel, none delays the others, each is told once.
 import test, { type ExecutionContext } from 'ava'
-import { warnings } from '../lab/complaints.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { type RawLease, deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import type { Running } from '../lab/process.ts'
-import { waitFor } from '../lab/wait.ts'
+import { warnings } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { type RawLease, deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import type { Running } from '../lab/world/process.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Our own subnet: asked for by the subnet.env that is there before the start. */
 const OWN = '10.2.1.0'

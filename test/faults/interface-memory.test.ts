@@ -1,10 +1,10 @@
 // A host keeps the interface and the address that peers know it by, whatever else turns up: virtual IPs, default routes,
 // interfaces with odd names.
 import test from 'ava'
-import { startFlanneld, ready, subnetEnv } from '../lab/flanneld.ts'
-import { PREFIX, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { startFlanneld, ready, subnetEnv } from '../lab/actors/flanneld.ts'
+import { PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const ARGS = `-etcd-endpoints=http://192.168.19.120:2379 -etcd-prefix=${PREFIX} -audit-interval=600`
 

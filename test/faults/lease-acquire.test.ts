@@ -6,9 +6,9 @@ import { type Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import type { Claim } from '../../src/lease/found.ts'
 import { acquireLease } from '../../src/lease/own.ts'
-import { record } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
-import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/claims.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
 
 /** Ten renewals' time for the living hosts of these tests: this process has more to do than to renew. */
 const ALIVE_SECONDS = 6

@@ -5,9 +5,9 @@ import { type Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { acquireLease } from '../../src/lease/own.ts'
-import { startProxy } from '../lab/proxy.ts'
-import { waitFor } from '../lab/wait.ts'
-import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/claims.ts'
+import { startProxy } from '../lab/actors/proxy.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
 
 test('L4: renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
   const l = await lab(t)

@@ -6,8 +6,8 @@ import type { Prefix } from '../../src/ip/prefix.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { acquireLease } from '../../src/lease/own.ts'
 import { release, reserve } from '../../src/lease/reserve.ts'
-import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range, valueOf } from '../lab/claims.ts'
-import { waitFor } from '../lab/wait.ts'
+import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range, valueOf } from '../lab/actors/claims.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
 const addressOf = (n: number): Address => fromNumber(0xc0a81300 + n)

@@ -1,12 +1,12 @@
 // The network's config is edited while containers ping: backends of hosts on one LAN change without losing a packet (C2).
 import test, { type ExecutionContext } from 'ava'
-import { type Cluster, type Node, createCluster, macOf, networkWith, reached } from '../lab/cluster.ts'
-import { errors } from '../lab/complaints.ts'
-import { subnetEnv } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { type PingReport, type Pings, startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Cluster, type Node, createCluster, macOf, networkWith, reached } from '../lab/scenarios/cluster.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { subnetEnv } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { type PingReport, type Pings, startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Docker's own policy: what is not let through by a rule is lost. */
 const DROP = { prepare: ({ run }: { run(script: string): Promise<string> }) => run('iptables -P FORWARD DROP') }

@@ -12,9 +12,9 @@ import type { Prefix } from '../../src/ip/prefix.ts'
 import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { ENP0S3, selfWith, vxlanIntent, vxlanPeer } from '../fake/world.ts'
-import { type Fault, type Faults, inject } from '../lab/netlink-faults.ts'
-import { type Space, createSpace } from '../lab/space.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Fault, type Faults, inject } from '../lab/preload/netlink-faults.ts'
+import { type Space, createSpace } from '../lab/world/space.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const test = anyTest as TestFn<{ space: Space }>
 

@@ -1,10 +1,10 @@
 // The addon of raw-socket is built for each Node that may run the program: the single file's and the oldest we support.
 import test from 'ava'
-import { networkWith, nodeOn } from '../lab/cluster.ts'
-import { BUNDLE_ON_20, SINGLE_FILE, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { seen } from '../lab/probing.ts'
+import { networkWith, nodeOn } from '../lab/scenarios/cluster.ts'
+import { BUNDLE_ON_20, SINGLE_FILE, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { seen } from '../lab/instruments/probing.ts'
 
 test('the single file and the bundle on Node 20 probe each other', async (t) => {
   const lab = await createLab(t)

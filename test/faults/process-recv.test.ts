@@ -1,14 +1,14 @@
 // recv(2) of a real daemon's netlink sockets fails with what nobody expects: it lives, says so once, and misses nothing.
 import test from 'ava'
-import { createCluster } from '../lab/cluster.ts'
-import { preloaded } from '../lab/preload.ts'
-import { waitFor } from '../lab/wait.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { preloaded } from '../lab/preload/preload.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 // No audit that would find by itself what notifications did not tell.
 const ARGS = '-audit-interval=3600'
 
 test('the socket of notifications fails four times: another is opened, and damage meanwhile is mended', async (t) => {
-  const { nodes } = await createCluster(t, { program: preloaded(t, 'broken-ear'), args: ARGS })
+  const { nodes } = await createCluster(t, { program: preloaded(t, 'failing-recv'), args: ARGS })
   const [own, peer] = nodes
   if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
   const { host, daemon } = own
@@ -30,7 +30,7 @@ test('the socket of notifications fails four times: another is opened, and damag
 })
 
 test('the socket of questions fails, in the middle of a repair: it is tried again', async (t) => {
-  const { nodes } = await createCluster(t, { program: preloaded(t, 'broken-ear'), args: ARGS })
+  const { nodes } = await createCluster(t, { program: preloaded(t, 'failing-recv'), args: ARGS })
   const [own, peer] = nodes
   if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
   const { host, daemon } = own

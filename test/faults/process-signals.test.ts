@@ -1,10 +1,10 @@
 // Signals that mean something to other daemons, a log that nobody reads, faults that nobody caught: as it was built, by
 // every Node that may run it.
 import test, { type ExecutionContext } from 'ava'
-import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const BUILDS = [
   ['the single file', SINGLE_FILE],

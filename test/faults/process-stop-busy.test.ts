@@ -1,11 +1,11 @@
 // P2 where it is hardest: asked to stop in the middle of programming thousands of peers, and at any instant of the start.
 import test from 'ava'
-import { strays } from '../lab/complaints.ts'
-import { ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { stopNoting } from '../lab/stop.ts'
-import { waitFor } from '../lab/wait.ts'
+import { strays } from '../lab/instruments/complaints.ts'
+import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { stopNoting } from '../lab/instruments/stop.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const PEERS = 10_000
 const nonzero = (n: number): number | false => n > 100 && n

@@ -1,12 +1,12 @@
 // P2: SIGTERM ends the daemon within 2 s with status 0, whatever it is doing; forwarding stays as it is.
 import test, { type ExecutionContext } from 'ava'
-import { strays } from '../lab/complaints.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import type { Running } from '../lab/process.ts'
-import { stopNoting } from '../lab/stop.ts'
+import { strays } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import type { Running } from '../lab/world/process.ts'
+import { stopNoting } from '../lab/instruments/stop.ts'
 
 interface World {
   readonly etcd: EtcdHost

@@ -1,13 +1,13 @@
 // What a service manager is told, on a real datagram socket: ready when the host is, alive while the loop turns.
 import test, { type ExecutionContext } from 'ava'
-import { BUNDLE, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { type NotifySocket, listenForNotifications } from '../lab/notify.ts'
-import type { Running } from '../lab/process.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'
+import type { Running } from '../lab/world/process.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const PING_MS = 100
 

@@ -1,13 +1,13 @@
 // The way back of docs/migrating.md: our daemon leaves nothing that Go's flanneld does not know, and nothing is lost.
 import test from 'ava'
-import { type Node, createCluster, macOf, nodeOn, reached } from '../lab/cluster.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/founding.ts'
-import type { Host } from '../lab/lab.ts'
-import { startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { more } from '../lab/streams.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Node, createCluster, macOf, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
+import type { Host } from '../lab/world/lab.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { more } from '../lab/instruments/streams.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** What the document says to run once before the change. */
 const PLAIN = '-vxlan-guard=false -nexthop-objects=never -ip-blackhole-route=false'

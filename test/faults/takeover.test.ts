@@ -1,14 +1,14 @@
 // A host on which Go's flanneld ran, and a daemon that is killed and started again: the data path never notices (D8).
 import test from 'ava'
-import { type Cluster, type Node, createCluster, macOf, reached } from '../lab/cluster.ts'
-import { standIn } from '../lab/container.ts'
-import { errors, warnings } from '../lab/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/founding.ts'
-import { startPings } from '../lab/ping.ts'
-import { record } from '../lab/reliability.ts'
-import { more, startStreams } from '../lab/streams.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Cluster, type Node, createCluster, macOf, reached } from '../lab/scenarios/cluster.ts'
+import { standIn } from '../lab/world/container.ts'
+import { errors, warnings } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
+import { startPings } from '../lab/instruments/ping.ts'
+import { record } from '../lab/instruments/reliability.ts'
+import { more, startStreams } from '../lab/instruments/streams.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const GO_MAC = 'c6:d2:32:6f:8f:44'
 

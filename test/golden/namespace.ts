@@ -1,8 +1,8 @@
 // A network namespace for each test, with an underlay and a kernel connection into it.
 import anyTest, { type TestFn } from 'ava'
 import { LiveKernel } from '../../src/kernel/live.ts'
-import { type Space, createSpace } from '../lab/space.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Space, createSpace } from '../lab/world/space.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** A test function that gives each test a namespace with eth0 (192.168.19.121/24, its peer eth1) and a kernel for it. */
 export function inNamespace(): TestFn<{ space: Space; kernel: LiveKernel }> {

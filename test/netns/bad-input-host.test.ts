@@ -1,15 +1,15 @@
 // A host that cannot do what it has to: a subnet.env that cannot be written, a kernel without vxlan; and one that can
 // with less than root (P3), or with two daemons on it (P4).
 import test, { type ExecutionContext } from 'ava'
-import { errors, strays, warnings } from '../lab/complaints.ts'
-import { standIn } from '../lab/container.ts'
-import { BUNDLE, ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { type Host, type Lan, createLab } from '../lab/lab.ts'
-import { preloaded } from '../lab/preload.ts'
-import type { Running } from '../lab/process.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors, strays, warnings } from '../lab/instruments/complaints.ts'
+import { standIn } from '../lab/world/container.ts'
+import { BUNDLE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
+import { preloaded } from '../lab/preload/preload.ts'
+import type { Running } from '../lab/world/process.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const HEALTH = '-healthz-ip=127.0.0.1 -healthz-port=9000'
 

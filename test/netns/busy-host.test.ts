@@ -1,14 +1,14 @@
 // A daemon on a host whose devices come and go so fast that every list the kernel makes is interrupted: it starts, adds
 // peers, puts right what is damaged, and its verbs answer, as on a quiet host.
 import test from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { preloaded } from '../lab/preload.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { preloaded } from '../lab/preload/preload.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial(
   'with every list interrupted the daemon starts, adds peers, mends, starts again and is taken off',
@@ -16,7 +16,7 @@ test.serial(
     const lan = await (await createLab(t)).lan()
     const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
     await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-    const program = preloaded(t, 'restless')
+    const program = preloaded(t, 'interrupted-dumps')
     const first = await startFlanneld(host, ARGS, program)
     await ready(host, first)
     await first.line(/ ready: /)

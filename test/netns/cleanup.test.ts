@@ -1,9 +1,9 @@
 // F5: `flanneld cleanup` puts a host back as it was before the first start, byte for byte; stop alone changes nothing.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** All that a daemon touches, without counters and ages. */
 function stateOf(host: Host): Promise<string> {

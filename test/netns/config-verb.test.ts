@@ -2,11 +2,11 @@
 // with; and hosts that run follow.
 import test, { type ExecutionContext } from 'ava'
 import type { ConfigVerdict } from '../../src/network-config/stored-config.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { type VerbEnd, verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { type VerbEnd, verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** A host beside etcd, which has no config yet. */
 async function world(t: ExecutionContext): Promise<{ readonly host: Host; readonly etcd: EtcdHost }> {

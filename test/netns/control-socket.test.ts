@@ -1,9 +1,9 @@
 // Who may ask the daemon over its socket: docs/security.md rests on this.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { verb } from '../lab/verb.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { verb } from '../lab/actors/verb.ts'
 
 test('only root and the group of the socket may ask; others are told why not, and containers read subnet.env all the same', async (t) => {
   const lan = await (await createLab(t)).lan()

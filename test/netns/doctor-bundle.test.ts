@@ -1,9 +1,9 @@
 // What doctor puts into a bundle, and what must not be in it; its JSON; and hosts whose daemon does not get started.
 import test from 'ava'
-import { consult } from '../lab/doctor.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
+import { consult } from '../lab/scenarios/doctor.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
 
 const SECRETS = {
   /** Only the daemon knows it. */

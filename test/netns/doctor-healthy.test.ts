@@ -1,8 +1,8 @@
 // doctor on hosts that are well, in every way they can be set up: nothing is wrong, and what was not checked could not be.
 import test from 'ava'
-import { createCluster } from '../lab/cluster.ts'
-import { consult } from '../lab/doctor.ts'
-import { seen } from '../lab/probing.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { consult } from '../lab/scenarios/doctor.ts'
+import { seen } from '../lab/instruments/probing.ts'
 
 const MODES: readonly {
   readonly mode: string

@@ -1,10 +1,10 @@
 // Each of doctor's checks of a host whose daemon runs: the fault is made for real, cause and mend are read in the output, and
 // where the mend is a command that command is run.
-import { ask, serve } from '../lab/ask.ts'
-import { standIn } from '../lab/container.ts'
-import { ailmentTests } from '../lab/doctor.ts'
-import { networkWith } from '../lab/cluster.ts'
-import { PREFIX } from '../lab/founding.ts'
+import { ask, serve } from '../lab/instruments/reach.ts'
+import { standIn } from '../lab/world/container.ts'
+import { ailmentTests } from '../lab/scenarios/doctor.ts'
+import { networkWith } from '../lab/scenarios/cluster.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
 
 const LEASE = (address: string): string =>
   JSON.stringify({ PublicIP: address, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' } })

@@ -4,15 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { type Cluster, networkWith, nodeOn, reached } from '../lab/cluster.ts'
-import { type Ward, ailmentTests, consult } from '../lab/doctor.ts'
-import { ROOT, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { seen } from '../lab/probing.ts'
-import type { Running } from '../lab/process.ts'
-import type { Space } from '../lab/space.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Cluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
+import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { seen } from '../lab/instruments/probing.ts'
+import type { Running } from '../lab/world/process.ts'
+import type { Space } from '../lab/world/space.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 let router: Space
 let copier: Running | undefined
@@ -50,7 +50,7 @@ async function stopCopying(): Promise<void> {
 /** A program takes what goes to one host's VXLAN port from eth0 to eth1, while the kernel drops it. */
 async function copyBytes({ peer }: Ward): Promise<void> {
   const program = join(folder, 'user-space-nat')
-  execFileSync('gcc', ['-O2', '-o', program, join(ROOT, 'test/lab/user-space-nat.c')])
+  execFileSync('gcc', ['-O2', '-o', program, join(ROOT, 'test/lab/preload/user-space-nat.c')])
   const mac = /link\/ether (\S+)/.exec(await peer.host.run('ip link show enp0s3'))?.[1] ?? ''
   copier = await router.spawn(`${program} eth0 eth1 ${peer.host.address} ${mac} 8472`)
   await copier.line(/copying/)

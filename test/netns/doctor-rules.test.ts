@@ -1,10 +1,10 @@
 // doctor on rules that are not where the others look: our own nftables table, and hosts that keep our forward rules out.
 import test from 'ava'
-import { createCluster, reaches } from '../lab/cluster.ts'
-import { consult } from '../lab/doctor.ts'
-import { startFlanneld } from '../lab/flanneld.ts'
-import { ARGS } from '../lab/founding.ts'
-import { waitFor } from '../lab/wait.ts'
+import { createCluster, reaches } from '../lab/scenarios/cluster.ts'
+import { consult } from '../lab/scenarios/doctor.ts'
+import { startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS } from '../lab/scenarios/founding.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('doctor: firewall: our nftables table deleted, and FORWARD shut where our rules are not wanted', async (t) => {
   const { nodes, etcd } = await createCluster(t, { args: '-iptables-forward-rules=false' })

@@ -1,11 +1,11 @@
 // doctor where the daemon was killed and nobody repairs: what carries packets is damaged by hand, one thing at a time; cause and
 // mend are read in the output, and the command it gives for doing it by hand is run.
 import test from 'ava'
-import { macOf } from '../lab/cluster.ts'
-import { type Ailment, type Ward, ailmentTests, consult } from '../lab/doctor.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/founding.ts'
-import { preloaded } from '../lab/preload.ts'
+import { macOf } from '../lab/scenarios/cluster.ts'
+import { type Ailment, type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
+import { preloaded } from '../lab/preload/preload.ts'
 
 const key = ({ own }: Ward): string => `${PREFIX}/subnets/${own.subnet}.0-24`
 

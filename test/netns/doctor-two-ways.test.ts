@@ -1,9 +1,9 @@
 // doctor where packets come in by another way than they go out: a host that receives by plain routes, and a peer that
 // receives by VXLAN.
 import test from 'ava'
-import { createCluster, networkWith, reaches } from '../lab/cluster.ts'
-import { consult } from '../lab/doctor.ts'
-import { waitFor } from '../lab/wait.ts'
+import { createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
+import { consult } from '../lab/scenarios/doctor.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('doctor: rp-filter: a strict filter where two backends are at work', async (t) => {
   const { nodes, etcd } = await createCluster(t)

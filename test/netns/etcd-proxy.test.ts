@@ -1,13 +1,13 @@
 // etcd behind an HTTP proxy, as https_proxy and no_proxy say by Go's rules.
 import test from 'ava'
 import { join } from 'node:path'
-import { makeTls } from '../lab/etcd.ts'
-import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { startMembers } from '../lab/members.ts'
-import { folder } from '../lab/store.ts'
-import { verb } from '../lab/verb.ts'
+import { makeTls } from '../lab/world/etcd.ts'
+import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { startMembers } from '../lab/world/etcd-members.ts'
+import { folder } from '../lab/world/store.ts'
+import { verb } from '../lab/actors/verb.ts'
 
 const USER = 'me:geheim-4711'
 const PROXY = '192.168.19.123:3128'
@@ -28,7 +28,7 @@ for (const scheme of ['http', 'https'] as const) {
     ])
     const url = members[0]?.url ?? ''
     await members[0]?.run('iptables -I INPUT -p tcp --dport 2379 -s 192.168.19.121 -j REJECT')
-    const proxy = await far.spawn(`${process.execPath} ${join(ROOT, 'test/lab/connect-proxy.ts')} 3128 ${USER}`)
+    const proxy = await far.spawn(`${process.execPath} ${join(ROOT, 'test/lab/actors/connect-proxy.ts')} 3128 ${USER}`)
     await proxy.line(/listening/)
     const args = `-etcd-endpoints=${url} -iface=enp0s3 -etcd-prefix=${PREFIX} ${secure ? `-etcd-cafile=${tls.ca}` : ''}`
     const through = (env: string): string => `env ${env} ${BUNDLE}`

@@ -1,11 +1,11 @@
 // `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
 import test from 'ava'
 import type { HappenedEvent } from '../../src/health/events.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { deleteLeases, putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { deleteLeases, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
 
 test('repairs, peers, config, lease, firewall and etcd are told by events, as they happen and afterwards', async (t) => {
   const lan = await (await createLab(t)).lan()

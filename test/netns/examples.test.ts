@@ -2,9 +2,9 @@
 import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
+import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
 
 const FOLDER = join(ROOT, 'examples/network-config')
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))

@@ -3,10 +3,10 @@
 import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
 import { createLog } from '../../src/log.ts'
-import { ENGINE_RULES } from '../lab/docker-rules.ts'
-import { INPUT, prefix } from '../lab/firewall.ts'
-import { ask, guardedHost, serve } from '../lab/guarded-host.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ENGINE_RULES } from '../lab/scenarios/docker-rules.ts'
+import { INPUT, prefix } from '../lab/scenarios/firewall.ts'
+import { ask, guardedHost, serve } from '../lab/scenarios/guarded-host.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
   for (const backend of ['vxlan', 'host-gw'] as const) {

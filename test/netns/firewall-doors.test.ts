@@ -1,11 +1,11 @@
 // Doors past Docker's rules on the LAN's interface: for peers on the link, for their subnets, as the network's config says.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { DOCKER } from '../lab/firewall.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { DOCKER } from '../lab/scenarios/firewall.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('one host-gw lease in a vxlan network opens nothing; DirectRouting opens a door for each peer on the link', async (t) => {
   const lab = await createLab(t)

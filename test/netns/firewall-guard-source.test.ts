@@ -1,12 +1,12 @@
 // Hosts whose packets come from another address than the PublicIP of their leases: another address of the host's own, which
 // its lease tells, and one that a NAT makes, which it cannot.
 import test from 'ava'
-import { standIn } from '../lab/container.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { standIn } from '../lab/world/container.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('the guard lets in the source a lease names, tells whom it dropped, and lets in more by option', async (t) => {
   const lab = await createLab(t)

@@ -1,8 +1,8 @@
 // Whom the guard of the VXLAN port drops, and whom it lets in besides peers.
 import test from 'ava'
-import { prefix } from '../lab/firewall.ts'
-import { INNER, PORT, address, guardBench, reaches } from '../lab/guard-bench.ts'
-import { waitFor } from '../lab/wait.ts'
+import { prefix } from '../lab/scenarios/firewall.ts'
+import { INNER, PORT, address, guardBench, reaches } from '../lab/scenarios/guard.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial(
   'whom the guard dropped is known: by address and packets, peers excepted, and however many forge theirs',

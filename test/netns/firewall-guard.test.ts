@@ -3,8 +3,8 @@ import test from 'ava'
 import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { createGuard } from '../../src/firewall/guard.ts'
 import { createLog } from '../../src/log.ts'
-import { INNER, PORT, address, guardBench, reaches, vxlan } from '../lab/guard-bench.ts'
-import { waitFor } from '../lab/wait.ts'
+import { INNER, PORT, address, guardBench, reaches, vxlan } from '../lab/scenarios/guard.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t) => {
   const { host, peer, stranger, guard } = await guardBench(t)

@@ -1,9 +1,9 @@
 // With -ip-masq a host masquerades what starts on it: nobody on the LAN speaks to other hosts' containers in its name.
 import test, { type ExecutionContext } from 'ava'
-import { standIn } from '../lab/container.ts'
-import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/docker-rules.ts'
-import { type Guarded, ask, guardedHost, serve } from '../lab/guarded-host.ts'
-import { waitFor } from '../lab/wait.ts'
+import { standIn } from '../lab/world/container.ts'
+import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'
+import { type Guarded, ask, guardedHost, serve } from '../lab/scenarios/guarded-host.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** The address of the host's own flannel.1. */
 const LENT = '10.2.21.0'

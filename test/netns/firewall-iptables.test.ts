@@ -1,7 +1,7 @@
 // The firewall on real tables: all that holds for nft-backed and for legacy iptables.
 import test from 'ava'
-import { DOCKER, INPUT, INPUT6, back, bench, inputOf } from '../lab/firewall.ts'
-import { waitFor } from '../lab/wait.ts'
+import { DOCKER, INPUT, INPUT6, back, bench, inputOf } from '../lab/scenarios/firewall.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const variant of ['nft', 'legacy'] as const) {
   test.serial(`F3: rules are applied, and applied again nothing is written (${variant})`, async (t) => {

@@ -1,9 +1,9 @@
 // What Docker keeps apart stays apart with our rules there: other bridges, --internal networks, containers of one bridge
 // under --icc=false. Real engines run in test/engines.
 import test, { type ExecutionContext } from 'ava'
-import { type Container, standIn } from '../lab/container.ts'
-import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/docker-rules.ts'
-import { type Guarded, ask, guardedHost, serve } from '../lab/guarded-host.ts'
+import { type Container, standIn } from '../lab/world/container.ts'
+import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'
+import { type Guarded, ask, guardedHost, serve } from '../lab/scenarios/guarded-host.ts'
 
 type Engine = keyof typeof ENGINE_RULES
 const ENGINES = Object.keys(ENGINE_RULES) as Engine[]

@@ -1,8 +1,8 @@
 // The firewall on real tables: which ones it uses, and what it does where there are none.
 import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
-import { DOCKER, INPUT, INPUT6, back, bench, logInto, prefix } from '../lab/firewall.ts'
-import { waitFor } from '../lab/wait.ts'
+import { DOCKER, INPUT, INPUT6, back, bench, logInto, prefix } from '../lab/scenarios/firewall.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('F2: rules come back after `nft flush ruleset`', async (t) => {
   const on = await bench(t, 'nft')

@@ -3,12 +3,12 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab, type Host } from '../lab/lab.ts'
-import type { Running } from '../lab/process.ts'
-import { type Scrape, scrapeOf } from '../lab/scrape.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab, type Host } from '../lab/world/lab.ts'
+import type { Running } from '../lab/world/process.ts'
+import { type Scrape, scrapeOf } from '../lab/instruments/scrape.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const DROPPED = 'flannel_vxlan_unknown_sender_packets_total'
 

@@ -1,10 +1,10 @@
 // A stranger who knows the VNI sends all the time, while a daemon starts and while VNI and port change: not one frame of his
 // gets into the device; and what an earlier run lets in stays in while a daemon starts again.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Sends broadcasts in VXLAN, a few thousand a second, with each VNI to each port in turn. */
 const SENDER = `python3 -c '

@@ -1,9 +1,9 @@
 // The health port as probes written for Go's flanneld ask it: over both families, by HEAD as by GET, and for its very words.
 import test, { type ExecutionContext } from 'ava'
-import { startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** The whole answer to one request, as it comes over the wire; what bash says when nobody listens. */
 function ask(host: Host, address: string, request: string): Promise<string> {

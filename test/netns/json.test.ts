@@ -1,12 +1,12 @@
 // What status, peers and events print as JSON has the fields that docs/json.md names, each of them, and no others.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { assertDocumented } from '../lab/json-doc.ts'
-import { createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { assertDocumented } from '../lab/instruments/json-doc.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('docs/json.md has every field of status, peers and events, with and without a daemon', async (t) => {
   const lan = await (await createLab(t)).lan()

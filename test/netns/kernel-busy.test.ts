@@ -3,7 +3,7 @@
 import { KINDS } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer } from '../golden/objects.ts'
-import { inject } from '../lab/netlink-faults.ts'
+import { inject } from '../lab/preload/netlink-faults.ts'
 
 const test = inNamespace()
 

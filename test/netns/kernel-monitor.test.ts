@@ -8,7 +8,7 @@ import { startMonitor } from '../../src/kernel/monitor.ts'
 import { type KernelObject, keyOf } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer, prefix, route, via } from '../golden/objects.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const test = inNamespace()
 const network = prefix('10.0.0.0/8')

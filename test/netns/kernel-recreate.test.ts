@@ -2,7 +2,7 @@
 // only when the kernel has taken the new one.
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, link, peer } from '../golden/objects.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const test = inNamespace()
 /** Takes a UDP port on all addresses. */

@@ -7,7 +7,7 @@ import type { Address } from '../../src/ip/address.ts'
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { ip } from '../golden/objects.ts'
-import type { Space } from '../lab/space.ts'
+import type { Space } from '../lab/world/space.ts'
 
 const test = inNamespace()
 

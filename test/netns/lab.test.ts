@@ -1,7 +1,7 @@
 // The lab itself: that hosts are worlds of their own, reach each other as wired, and leave nothing behind.
 import test from 'ava'
 import { existsSync } from 'node:fs'
-import { createLab } from '../lab/lab.ts'
+import { createLab } from '../lab/world/lab.ts'
 
 test('hosts of a local network reach each other and have their own names, processes and /run', async (t) => {
   const lab = await createLab(t)

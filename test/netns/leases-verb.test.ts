@@ -1,11 +1,11 @@
 // `flanneld leases`, by the daemon and without one: who has what, until when, what is reserved and what is free.
 import test from 'ava'
 import type { LeaseView } from '../../src/view/leases.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { keyOf, putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
 
 test('leases: those of a host that runs, of one that does not, of Go, a reservation and what nobody can read', async (t) => {
   const lan = await (await createLab(t)).lan()

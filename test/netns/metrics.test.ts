@@ -2,14 +2,14 @@
 // after things that happened.
 import test from 'ava'
 import { METRICS } from '../../src/metrics/table.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { PREFIX } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { type Member, argsFor, startMembers } from '../lab/members.ts'
-import { type Scrape, scrape, scrapeOf } from '../lab/scrape.ts'
-import { putPeer } from '../lab/steady.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { type Member, argsFor, startMembers } from '../lab/world/etcd-members.ts'
+import { type Scrape, scrape, scrapeOf } from '../lab/instruments/scrape.ts'
+import { putPeer } from '../lab/instruments/traffic.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const closings: (() => Promise<void>)[] = []
 let etcd: Member

@@ -1,10 +1,10 @@
 // Docker on its default bridge, and that bridge within Network: what the daemon says, and when it is over.
 import test from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 interface Told {
   readonly status: {

@@ -1,12 +1,12 @@
 // Real daemons in which a part that only looks on fails: traffic, repairs and peers go on, and an operator sees it.
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab, type Host } from '../lab/lab.ts'
-import { scrape } from '../lab/scrape.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab, type Host } from '../lab/world/lab.ts'
+import { scrape } from '../lab/instruments/scrape.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Makes what the prober alone calls fail at one signal, and work at another. */
 const FAULT = `

@@ -2,12 +2,12 @@
 // first; a lease nobody believes; and without a daemon what etcd and the kernel say.
 import test from 'ava'
 import type { PeerView } from '../../src/view/peers.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** The rows of the table, words apart. */
 async function table(host: Host, args = ''): Promise<readonly (readonly string[])[]> {

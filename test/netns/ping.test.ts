@@ -1,9 +1,9 @@
 // `flanneld ping`, as an operator runs it: a peer that is well, one whose tunnel is blocked, a path too small, no daemon.
 import test from 'ava'
-import { createCluster } from '../lab/cluster.ts'
-import { BUNDLE } from '../lab/flanneld.ts'
-import { verb } from '../lab/verb.ts'
-import { seen } from '../lab/probing.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { BUNDLE } from '../lab/actors/flanneld.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { seen } from '../lab/instruments/probing.ts'
 
 test('ping tells what passes in the tunnel and beside it, and what is wrong; with the daemon and without', async (t) => {
   const [a, b] = (await createCluster(t)).nodes

@@ -1,12 +1,12 @@
 // What probes find out about the path itself: how large a packet gets through, and that some loss is no alarm.
 import test from 'ava'
-import { type Node, createCluster, networkWith, nodeOn, reached } from '../lab/cluster.ts'
-import { startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/probing.ts'
-import type { Space } from '../lab/space.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Node, createCluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/instruments/probing.ts'
+import type { Space } from '../lab/world/space.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Two hosts, a router between them. */
 async function routedPair(t: Parameters<typeof createLab>[0]): Promise<{ a: Node; b: Node; router: Space }> {

@@ -1,11 +1,11 @@
 // What the daemons find by probing each other, on real hosts: nothing when all is well, and each fault by its name.
 import test from 'ava'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { type Node, createCluster, reached } from '../lab/cluster.ts'
-import { BUNDLE } from '../lab/flanneld.ts'
-import { ARGS } from '../lab/founding.ts'
-import { pathOf, seen } from '../lab/probing.ts'
-import { waitFor } from '../lab/wait.ts'
+import { type Node, createCluster, reached } from '../lab/scenarios/cluster.ts'
+import { BUNDLE } from '../lab/actors/flanneld.ts'
+import { ARGS } from '../lab/scenarios/founding.ts'
+import { pathOf, seen } from '../lab/instruments/probing.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Two nodes that see each other up. */
 async function pair(t: Parameters<typeof createCluster>[0], backend = {}): Promise<readonly [Node, Node]> {

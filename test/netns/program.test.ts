@@ -2,12 +2,12 @@
 import test from 'ava'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUNDLE, BUNDLE_ON_20, ROOT, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { type Space } from '../lab/space.ts'
-import { standIn } from '../lab/container.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, BUNDLE_ON_20, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { type Space } from '../lab/world/space.ts'
+import { standIn } from '../lab/world/container.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const PROGRAM = join(ROOT, 'dist/flanneld')
 

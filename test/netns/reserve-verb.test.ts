@@ -1,14 +1,14 @@
 // `flanneld reserve` and `release` on real hosts: by the daemon and without one, before a host's first start and while it
 // runs, over restart and renewal, and refused where another host would lose something.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { type Lan, createLab } from '../lab/lab.ts'
-import { subnetBeside } from '../lab/subnets.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { type Lan, createLab } from '../lab/world/lab.ts'
+import { subnetBeside } from '../lab/world/subnets.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 async function world(t: ExecutionContext): Promise<{ readonly lan: Lan; readonly etcd: EtcdHost }> {
   const lan = await (await createLab(t)).lan()

@@ -1,11 +1,11 @@
 // `flanneld shut-out` and `readmit` on real hosts: a stolen host that deletes all leases, its own too, is out at once.
 import test from 'ava'
-import { createCluster, type Node } from '../lab/cluster.ts'
-import { PREFIX } from '../lab/founding.ts'
-import type { Member } from '../lab/members.ts'
-import { peerIs, putPeer } from '../lab/steady.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { createCluster, type Node } from '../lab/scenarios/cluster.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
+import type { Member } from '../lab/world/etcd-members.ts'
+import { peerIs, putPeer } from '../lab/instruments/traffic.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('a stolen host that deletes all leases is shut out while peers are kept, believed nowhere, and let in again', async (t) => {
   const { nodes, etcd } = await createCluster(t)

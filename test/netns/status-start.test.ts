@@ -1,11 +1,11 @@
 // `flanneld status` from the first moment of the daemon on: what it waits for, with the command to go on with; who answers
 // when two daemons run, and when one was killed; and when etcd goes away later.
 import test from 'ava'
-import { BUNDLE, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Waits until status ends with this code and prints something that matches. */
 async function becomes(host: Host, code: number, text: RegExp, args = ''): Promise<string> {

@@ -1,11 +1,11 @@
 // `flanneld status`, as an operator sees it: whole, with a foreign route in the way, with an old docker0, and stopped.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { subnetBeside } from '../lab/subnets.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { subnetBeside } from '../lab/world/subnets.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('status says whole, degraded with cause and mend, and what is left when no daemon runs', async (t) => {
   const lab = await createLab(t)

@@ -1,14 +1,14 @@
 // Two that want one device: another flannel beside ours, a second daemon of ours, a program that keeps undoing what we do.
 // Nobody's network is taken, nobody fights in silence; what an earlier run left is gone on with.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import type { Running } from '../lab/process.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { verb } from '../lab/verb.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import type { Running } from '../lab/world/process.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const CONFIG = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
 const SECOND = `${ARGS.replace(PREFIX, '/second/network')} -subnet-file=/run/second.env`

@@ -1,12 +1,12 @@
 // A config this host cannot run, though its numbers are right: named before anything is touched, at a start and while running;
 // what runs goes on, and what was in the way gone, the config is taken.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import type { Running } from '../lab/process.ts'
-import { waitFor } from '../lab/wait.ts'
+import { errors } from '../lab/instruments/complaints.ts'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import type { Running } from '../lab/world/process.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const bound = (port: number): string =>
   `${process.execPath} -e "require('dgram').createSocket('udp4').bind(${port}, () => console.log('bound'))"`

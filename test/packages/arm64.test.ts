@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { standIn } from '../lab/container.ts'
-import { ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { standIn } from '../lab/world/container.ts'
+import { ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const PROGRAM = join(ROOT, 'dist/flanneld-arm64')
 
@@ -45,7 +45,7 @@ function emulatedDaemon(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'plain-netlink-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const library = join(folder, 'plain-netlink.so')
-  const source = join(ROOT, 'test/lab/plain-netlink.c')
+  const source = join(ROOT, 'test/lab/preload/plain-netlink.c')
   execFileSync('aarch64-linux-gnu-gcc', ['-shared', '-fPIC', '-o', library, source])
   return [...EMULATOR, '-E', `LD_PRELOAD=${library}`, PROGRAM].join(' ')
 }

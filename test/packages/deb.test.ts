@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { filesOf, layDebian } from '../lab/debian.ts'
-import { ROOT } from '../lab/flanneld.ts'
-import { createLab } from '../lab/lab.ts'
+import { filesOf, layDebian } from '../lab/world/debian.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
+import { createLab } from '../lab/world/lab.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deb-'))
 test.after.always(() => rmSync(folder, { recursive: true }))

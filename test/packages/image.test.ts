@@ -2,13 +2,13 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { standIn } from '../lab/container.ts'
-import { startDocker } from '../lab/docker.ts'
-import { ENGINES } from '../lab/engines.ts'
-import { ROOT, SINGLE_FILE, ready, startFlanneld, subnetEnv } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import { waitFor } from '../lab/wait.ts'
+import { standIn } from '../lab/world/container.ts'
+import { startDocker } from '../lab/world/docker.ts'
+import { ENGINES } from '../lab/world/engines.ts'
+import { ROOT, SINGLE_FILE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const COMPOSE = join(ROOT, 'examples/compose/compose.yaml')
 const DOCKERFILE = join(ROOT, 'packaging/oci/Dockerfile')

@@ -3,7 +3,7 @@ import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../lab/flanneld.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
 
 const shellcheck = (args: readonly string[], input?: string): string => {
   try {

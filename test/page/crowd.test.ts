@@ -1,15 +1,15 @@
 // The page of a host with a thousand peers, and of one with a handful in all states.
 import test from 'ava'
 import { readFile } from 'node:fs/promises'
-import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/browser.ts'
-import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/crowd.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { type Host, createLab } from '../lab/lab.ts'
-import type { Running } from '../lab/process.ts'
-import { deleteLeases } from '../lab/raw-leases.ts'
-import { waitFor } from '../lab/wait.ts'
+import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/actors/browser.ts'
+import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/actors/crowd.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import type { Running } from '../lab/world/process.ts'
+import { deleteLeases } from '../lab/actors/raw-leases.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Asks and reads nothing. */
 const IDLE = `

@@ -1,13 +1,13 @@
 // What the health port serves: nothing of the page unless asked for, at every point of the daemon's life, and harmless whatever
 // others write into etcd.
 import test from 'ava'
-import { openPage, startBrowser } from '../lab/browser.ts'
-import { ready, startFlanneld } from '../lab/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/founding.ts'
-import { health } from '../lab/health.ts'
-import { createLab } from '../lab/lab.ts'
-import { putLeases, vxlanValue } from '../lab/raw-leases.ts'
-import { waitFor } from '../lab/wait.ts'
+import { openPage, startBrowser } from '../lab/actors/browser.ts'
+import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { createLab } from '../lab/world/lab.ts'
+import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** 300 connections that follow and read nothing, 1,500 whose request never ends. */
 const CROWD = `

@@ -1,8 +1,8 @@
 // The page of a host with one peer, in a real browser, while the network is whole, broken and mended.
 import test from 'ava'
-import { openPage, overflow, startBrowser } from '../lab/browser.ts'
-import { createCluster } from '../lab/cluster.ts'
-import { PREFIX } from '../lab/founding.ts'
+import { openPage, overflow, startBrowser } from '../lab/actors/browser.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { PREFIX } from '../lab/scenarios/founding.ts'
 
 test('two hosts: the verdict, the peer with its round trip, and what happens, as it happens', async (t) => {
   const cluster = await createCluster(t, { args: '-healthz-port=9000 -healthz-page' })

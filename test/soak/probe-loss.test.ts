@@ -1,8 +1,8 @@
 // Ten minutes of probing over a network that loses 5% of the packets each way.
 import test from 'ava'
-import { createCluster } from '../lab/cluster.ts'
-import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/probing.ts'
-import { waitFor } from '../lab/wait.ts'
+import { createCluster } from '../lab/scenarios/cluster.ts'
+import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/instruments/probing.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const TEN_MINUTES = 600_000
 

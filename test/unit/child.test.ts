@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Killed, runChild } from '../../src/process/child.ts'
 import { run } from '../../src/firewall/run.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Longer than any test waits. */
 const FOR_EVER = 'sleep 3000'

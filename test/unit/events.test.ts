@@ -5,7 +5,7 @@ import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { Lately } from '../../src/reconcile/lately.ts'
 import { vxlanPeer } from '../fake/world.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const silent = createLog('main', 0, () => undefined)
 

@@ -6,7 +6,7 @@ import { askerOf } from '../../src/http/askers.ts'
 import { boundedServer } from '../../src/http/bounds.ts'
 import { atMost, shared } from '../../src/http/handlers.ts'
 import type { Answer, Asked } from '../../src/http/serve-routes.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 async function listening(t: ExecutionContext, server: Server): Promise<number> {
   t.teardown(() => {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Answer, type Handler, type Serving, serveRoutes } from '../../src/http/serve-routes.ts'
 import { Unread } from '../../src/http/unread.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const MIB = 1 << 20
 

@@ -6,7 +6,7 @@ import { BACKENDS } from '../../backends/index.ts'
 import { configChange } from '../../src/network-config/config-change.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { viewOf } from '../../src/view/leases.ts'
-import { ROOT } from '../lab/flanneld.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
 
 const DOCS = readFileSync(join(ROOT, 'docs/json.md'), 'utf8')
 

@@ -10,7 +10,7 @@ import { Liveness, isRenewed } from '../../src/lease/liveness.ts'
 import { winner } from '../../src/lease/contest.ts'
 import { type PeerRules, PeerTable } from '../../src/lease/peers.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const silent = new Set<string>()
 const RULES: PeerRules = {

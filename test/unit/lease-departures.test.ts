@@ -5,7 +5,7 @@ import type { Change } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { Departures, movedBy } from '../../src/lease/departures.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const put = (key: string): Change => ({
   type: 'put',

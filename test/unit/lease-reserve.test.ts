@@ -7,7 +7,7 @@ import { type Decision, decide, findLeases } from '../../src/lease/claim.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { isAwaited } from '../../src/lease/peer-check.ts'
 import { type ReservationPlan, planReservation, reservationFor } from '../../src/lease/reserve.ts'
-import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/claims.ts'
+import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/actors/claims.ts'
 
 /** An entry as etcd has it: subnet, whose, etcd lease ("0": a reservation); without a host id it is Go's. */
 function entry(subnet: string, address: string, lease: string, value?: string): Parameters<typeof findLeases>[1][0] {

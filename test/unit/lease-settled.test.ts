@@ -10,7 +10,7 @@ import { leaving } from '../../src/lease/acquisition-lines.ts'
 import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
 import { decide } from '../../src/lease/claim.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
-import { claimOf, range, valueOf } from '../lab/claims.ts'
+import { claimOf, range, valueOf } from '../lab/actors/claims.ts'
 
 const HOME = '10.2.78.0/24' as Prefix
 const OURS = fromNumber(0xc0a81301)

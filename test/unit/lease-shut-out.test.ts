@@ -9,7 +9,7 @@ import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable, type PeerRules } from '../../src/lease/peers.ts'
 import { addressShutOut } from '../../src/lease/shut-out.ts'
 import { ShutOuts } from '../../src/daemon/shut-outs.ts'
-import { linesTo } from '../lab/claims.ts'
+import { linesTo } from '../lab/actors/claims.ts'
 
 const STOLEN = '192.168.0.9' as Address
 const OWN = '192.168.0.1' as Address

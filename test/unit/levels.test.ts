@@ -17,7 +17,7 @@ import { type Status } from '../../src/view/status.ts'
 import { type Verdict, verdictOf } from '../../src/view/verdict.ts'
 import { OWN, PEER, answering, faults, lease, patient } from '../fake/patient.ts'
 import { NOW, peerWith, statusWith } from '../fake/status.ts'
-import { linesTo } from '../lab/claims.ts'
+import { linesTo } from '../lab/actors/claims.ts'
 
 /** Configs that are good, with what is to be said of each, and its level. */
 const REMARKED: readonly (readonly [string, Fault['level'], RegExp])[] = [

@@ -8,7 +8,7 @@ import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { SaidOnce } from '../../src/lease/acquisition-lines.ts'
 import { address, prefix, vxlanPeer } from '../fake/world.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const LIMITS = {
   each: { burst: 3, everyMs: 1_000 },

@@ -4,7 +4,7 @@ import test from 'ava'
 import { Locks } from '../../src/host/lock.ts'
 import { addon } from '../../src/netlink/addon.ts'
 import { ERRNO } from '../../src/netlink/errno.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 const name = (what: string): string => `test ${what} ${process.pid}`
 

@@ -10,7 +10,7 @@ import { Connection } from '../../src/netlink/connection.ts'
 import { askLink, askLinks, readLink } from '../../src/netlink/link.ts'
 import type { Encode } from '../../src/netlink/message.ts'
 import { deleteNexthop } from '../../src/netlink/nexthop.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Refused with ENOENT, whatever there is: number 0 is no nexthop's, high ones we have none of. */
 const refused: Encode = deleteNexthop(0xfffffff0)

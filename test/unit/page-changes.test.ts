@@ -7,7 +7,7 @@ import { Supervisor } from '../../src/health/supervise.ts'
 import { changeBetween, keyOf, wholeOf } from '../../src/page/changes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageChange, PageEvent, PagePeer, PageState } from '../../src/page/shape.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 function peer(n: number, rttMs: number | null = null, publicAddress = `192.168.19.${n}`): PagePeer {
   const state = rttMs === null ? 'unknown' : 'up'

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../lab/flanneld.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
 
 const STYLE = readFileSync(join(ROOT, 'src/page/browser/page-1-frame.css'), 'utf8')
 

@@ -5,7 +5,7 @@ import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { FakeKernel } from '../fake/kernel.ts'
 import { inWorld } from '../fake/running.ts'
 import { vxlanIntent, vxlanPeer } from '../fake/world.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 test('a peer that joins while something drifts is no repair, and what drifted is', async (t) => {
   const kernel = new FakeKernel()

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import test from 'ava'
 import { IGNORED, STOPPING } from '../../src/process/signals.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Cannot be handled, are signs of a fault, ask for a core, or are V8's (the head of signals.ts). */
 const ENDING = ['SIGKILL', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGSYS', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGPROF']

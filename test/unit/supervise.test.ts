@@ -10,7 +10,7 @@ import { observed } from '../../src/control/observed-routes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageState } from '../../src/page/shape.ts'
 import { Supervisor } from '../../src/health/supervise.ts'
-import { waitFor } from '../lab/wait.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
 
 function bench(calmMs?: number) {
   const lines: string[] = []

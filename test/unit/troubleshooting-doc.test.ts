@@ -3,7 +3,7 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHECKS } from '../../src/doctor/checks.ts'
-import { ROOT } from '../lab/flanneld.ts'
+import { ROOT } from '../lab/actors/flanneld.ts'
 
 const [symptoms = '', list = ''] = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8').split('## All checks')
 

@@ -1,0 +1,93 @@
+// One host that answers for many peers: leases of hosts that are not there, whose tunnel ends and public addresses are all here.
+// What packets to them meet is real: the tunnel, the kernel's own ICMP answers, and rules that drop what a test wants lost.
+import { macFromSeed } from '../../../src/ip/mac.ts'
+import type { EtcdHost } from '../scenarios/founding.ts'
+import type { Host, Lan } from '../world/lab.ts'
+import { keyOf, vxlanValue } from './raw-leases.ts'
+
+/** etcd takes so many operations in a transaction (--max-txn-ops). */
+const AT_ONCE = 100
+
+/** A peer that is answered for. */
+export interface CrowdPeer {
+  /** "10.2.7.0/24" */
+  readonly subnet: string
+  readonly vtep: string
+  readonly publicAddress: string
+}
+
+/** The hosts answered for. */
+export interface Crowd extends Host {
+  readonly peers: readonly CrowdPeer[]
+  /** From now on packets to these tunnel ends are lost. */
+  silence(peers: readonly CrowdPeer[]): Promise<void>
+}
+
+/** The i-th peer of a /20 of subnets in `10.2.0.0/16`: /28 each, when there are many. */
+export function crowdPeer(i: number, length: 24 | 28 = 24): CrowdPeer {
+  const at = length === 24 ? (i + 1) << 8 : (i + 1) << 4
+  const vtep = `10.2.${at >> 8}.${at & 255}`
+  // The first ones are on the LAN, the others behind this host.
+  const publicAddress = i < 4 ? `192.168.19.${200 + i}` : `192.168.${32 + (i >> 7)}.${(i & 127) + 1}`
+  return { subnet: `${vtep}/${length}`, vtep, publicAddress }
+}
+
+/**
+ * Host .150 of `lan`, which answers for `count` peers, and their leases in etcd. A host that shall reach them needs
+ * the routes of crowdRoutes.
+ */
+export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, length: 24 | 28 = 24): Promise<Crowd> {
+  const host = await lan.host(150)
+  const peers = Array.from({ length: count }, (_, i) => crowdPeer(i, length))
+  // What leaves the tunnel comes from the first peer's address, which every guard knows. A local route makes an address answer without being on a device; frames to any MAC are taken for our own.
+  await host.run(`set -e
+    for i in 200 201 202 203; do ip addr add 192.168.19.$i/24 dev enp0s3; done
+    ip route add local 192.168.32.0/19 dev lo
+    ip link add flannel.1 type vxlan id 1 dstport 8472 local 192.168.19.200 dev enp0s3 nolearning
+    ip link set flannel.1 mtu 1450 up
+    ip rule add lookup local pref 10 && ip rule del pref 0
+    ip route add local 10.2.0.0/16 dev lo
+    ip addr add 10.2.255.255/32 dev flannel.1`)
+  await host.run(
+    'nft -f -',
+    `table netdev crowd {
+      chain arrivals { type filter hook ingress device "flannel.1" priority 0; meta pkttype set host; }
+    }
+    table inet crowd {
+      set silent { type ipv4_addr; }
+      chain answers { type filter hook input priority 0; iifname "flannel.1" ip daddr @silent drop; }
+    }`,
+  )
+  const [, lease = ''] = /lease (\w+) granted/.exec(await etcd.run('etcdctl lease grant 86400')) ?? []
+  for (let at = 0; at < count; at += AT_ONCE) {
+    const puts = peers.slice(at, at + AT_ONCE).map(({ vtep, publicAddress }) => {
+      const mac = macFromSeed(vtep)
+      return `put --lease=${lease} ${keyOf(`${vtep}-${length}`)} ${JSON.stringify(vxlanValue(publicAddress, mac))}`
+    })
+    const said = await etcd.run('etcdctl txn', `\n${puts.join('\n')}\n\n\n`)
+    if (!said.startsWith('SUCCESS')) throw new Error(said)
+  }
+  return {
+    ...host,
+    peers,
+    async silence(some) {
+      await host.run(`nft add element inet crowd silent '{ ${some.map(({ vtep }) => vtep).join(', ')} }'`)
+    },
+  }
+}
+
+/** Lets a host reach the crowd's public addresses, and the crowd its tunnel end. */
+export async function meetCrowd(crowd: Crowd, host: Host): Promise<void> {
+  await host.run(`ip route add 192.168.32.0/19 via ${crowd.address}`)
+}
+
+/** Lets the crowd answer into the tunnel of a host whose daemon runs. */
+export async function answerTo(crowd: Crowd, host: Host): Promise<void> {
+  const mac = /link\/ether (\S+)/.exec(await host.run('ip link show flannel.1'))?.[1] ?? ''
+  const vtep = /inet (10\.2\.\d+\.\d+)\/32/.exec(await host.run('ip addr show flannel.1'))?.[1] ?? ''
+  await crowd.run(`set -e
+    bridge fdb append ${mac} dev flannel.1 dst ${host.address}
+    ip neigh replace ${vtep} lladdr ${mac} dev flannel.1 nud permanent
+    ip route add ${vtep}/32 dev flannel.1 table 100
+    ip rule add to ${vtep}/32 lookup 100 pref 5`)
+}

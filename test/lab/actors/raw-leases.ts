@@ -1,0 +1,48 @@
+// Leases written straight into etcd, as good and bad peers would: the cheapest peers there are.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type EtcdHost, PREFIX } from '../scenarios/founding.ts'
+
+/** One lease: the last part of its key and its value. */
+export interface RawLease {
+  readonly name: string
+  readonly value: string | Buffer
+}
+
+/** The value of a vxlan lease, with other fields where given. */
+export function vxlanValue(publicIp: string, mac: string, over: object = {}): string {
+  return JSON.stringify({
+    PublicIP: publicIp,
+    PublicIPv6: null,
+    BackendType: 'vxlan',
+    BackendData: { VNI: 1, VtepMAC: mac },
+    ...over,
+  })
+}
+
+/** The key of a lease. */
+export function keyOf(name: string): string {
+  return `${PREFIX}/subnets/${name}`
+}
+
+/** Puts leases in their order. */
+export async function putLeases(etcd: EtcdHost, leases: readonly RawLease[]): Promise<void> {
+  // /tmp is shared with the host.
+  const folder = mkdtempSync(join(tmpdir(), `lab-leases-${process.pid}-`))
+  try {
+    const commands = leases.map(({ name, value }, i) => {
+      writeFileSync(join(folder, String(i)), value)
+      // Of an empty stdin etcdctl says that the value is missing.
+      return `etcdctl put '${keyOf(name)}' ${value.length === 0 ? "''" : `<${folder}/${i}`}`
+    })
+    await etcd.run(`set -e\n${commands.join('\n')}`)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Deletes leases. */
+export async function deleteLeases(etcd: EtcdHost, names: readonly string[]): Promise<void> {
+  await etcd.run(names.map((name) => `etcdctl del '${keyOf(name)}'`).join('\n'))
+}

@@ -1,0 +1,34 @@
+// Who reaches whom, and what address is seen: places that serve tell every caller the caller's own address.
+// busybox alone does both ends, so that containers, hosts and neighbours are asked in the same way.
+import type { Place } from '../world/space.ts'
+
+/** Ports served: nobody knows them by name, nobody publishes the second. */
+export const PORTS = [5000, 61000] as const
+
+/** Serves both ports; HTTP, answered by a CGI script. */
+export async function serve(at: Place): Promise<void> {
+  const listen = PORTS.map((port) => `busybox httpd -p ${port} -h /tmp/www`).join('\n')
+  await at.run(`set -e
+    mkdir -p /tmp/www/cgi-bin
+    printf '#!/bin/sh\\necho\\necho "$REMOTE_ADDR"\\n' >/tmp/www/cgi-bin/who
+    chmod +x /tmp/www/cgi-bin/who
+    ${listen}`)
+}
+
+/** What every target ("address port") says to `from`; undefined where nobody answers in a second. */
+export async function ask(from: Place, targets: readonly string[]): Promise<readonly (string | undefined)[]> {
+  const get = `printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 1 $to 2>/dev/null | tail -n 1`
+  const words = targets.map((target) => `"${target}"`).join(' ')
+  const said = await from.run(`for to in ${words}; do echo "said $(${get})"; done`)
+  return said
+    .trim()
+    .split('\n')
+    .map((line) => /([\d.]+)\]?\s*$/.exec(line)?.[1])
+}
+
+/** Whether ICMP and UDP (traceroute's) reach an address and are answered. */
+export async function probes(from: Place, address: string): Promise<string> {
+  const said = await from.run(`busybox ping -q -c 1 -W 1 ${address} >/dev/null && echo icmp
+    busybox traceroute -n -q 1 -w 1 -m 4 ${address} 2>/dev/null | grep -q '^ *[2-4] *${address} ' && echo udp; :`)
+  return said.trim().split('\n').join(' ')
+}

@@ -1,0 +1,82 @@
+// What a fault must not do to a host: take away what forwards, flood the log, burn the processor. Watched from outside.
+import type { ExecutionContext } from 'ava'
+import { cpuTime } from '../world/etcd.ts'
+import { kernelText } from './kernel-text.ts'
+import { PREFIX } from '../scenarios/founding.ts'
+import type { Member } from '../world/etcd-members.ts'
+import type { Running } from '../world/process.ts'
+import type { Place } from '../world/space.ts'
+import { DEADLINE, waitFor } from './wait.ts'
+
+/** A watch over a host from now on. */
+export interface Vigil {
+  /** What is ours in the kernel, as it was when the watch began. */
+  readonly before: string
+  /** Deletions of ours that netlink told of so far. */
+  deletions(): readonly string[]
+  /** Log lines of the daemon so far, but for those on probes. */
+  lines(): readonly string[]
+  /**
+   * Asserts that up to now nothing of ours was deleted and that no flood of lines was printed: about so many are expected,
+   * and a busy machine, whose etcd answers late, has some more to say.
+   */
+  calm(t: ExecutionContext, mostLines: number): void
+  /** Share of one core the daemon has used since, in percent. */
+  cpu(): number
+}
+
+/** Begins to watch a host and its daemon. */
+export async function vigil(host: Place, daemon: Running): Promise<Vigil> {
+  const { ours: before } = await kernelText(host)
+  const monitor = await host.spawn('ip monitor link address route nexthop neigh')
+  // It has begun to listen when it tells of an address that comes and goes on loopback.
+  await waitFor('ip monitor', async () => {
+    await host.run('ip addr add 127.77.0.1/32 dev lo && ip addr del 127.77.0.1/32 dev lo')
+    return monitor.stdout().includes('127.77.0.1')
+  })
+  const skip = daemon.output().length
+  const began = { cpu: cpuTime(daemon.pid), at: performance.now() }
+  // Peers that exist in etcd alone answer no probe, which is told once and is not what is watched here.
+  const lines = (): readonly string[] =>
+    daemon.output().slice(skip).split('\n').filter((line) => line !== '' && !line.includes(' probe.ts:')) // prettier-ignore
+  const deletions = (): readonly string[] =>
+    monitor.stdout().split('\n').filter((line) => line.startsWith('Deleted') && /flannel|10\.2\.\d+\.0/.test(line)) // prettier-ignore
+  return {
+    before,
+    deletions,
+    lines,
+    cpu: () => ((cpuTime(daemon.pid) - began.cpu) / (performance.now() - began.at)) * 100,
+    calm(t, mostLines) {
+      t.deepEqual(deletions(), [], 'nothing was withdrawn')
+      t.true(lines().length <= 3 * mostLines + 10, `at most ${mostLines} lines:\n${lines().join('\n')}`)
+    },
+  }
+}
+
+/** How often a line was printed. */
+export function times(lines: readonly string[], pattern: RegExp): number {
+  return lines.filter((line) => pattern.test(line)).length
+}
+
+/** A peer that exists in etcd alone, for ever: its address is 192.168.19.N, its subnet 10.2.N.0/24 if not told otherwise. */
+export async function putPeer(member: Member, n: number, subnet = `10.2.${n}.0`, prefix = PREFIX): Promise<void> {
+  const mac = `0a:00:00:00:00:${n.toString(16).padStart(2, '0')}`
+  const value = { PublicIP: `192.168.19.${n}`, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }
+  await member.etcdctl(`put ${prefix}/subnets/${subnet}-24 '${JSON.stringify(value)}'`)
+}
+
+/** Waits until the kernel holds, or holds no more, a peer of putPeer; milliseconds that took. */
+export async function peerIs(host: Place, n: number, there: boolean, deadline = DEADLINE): Promise<number> {
+  const began = performance.now()
+  const key = `10.2.${n}.0`
+  await waitFor(
+    `peer ${n} to be ${there ? 'there' : 'gone'}`,
+    async () => {
+      const { ours } = await kernelText(host)
+      const found = [`${key}/24 `, `neighbor ${key} `, ` dst 192.168.19.${n} `].filter((part) => ours.includes(part))
+      return found.length === (there ? 3 : 0)
+    },
+    deadline,
+  )
+  return performance.now() - began
+}

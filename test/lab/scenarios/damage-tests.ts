@@ -1,0 +1,73 @@
+// One test per damage, all on the same two hosts; and at their end the proof that the daemon has come to rest.
+import test from 'ava'
+import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
+import { type Damage, FOREIGN, RULES_WITHIN, WITHIN, targetOf } from './damage.ts'
+import { READ_RULES, kernelText } from '../instruments/kernel-text.ts'
+import { mend } from './repair.ts'
+import { startPings } from '../instruments/ping.ts'
+import { record } from '../instruments/reliability.ts'
+import { waitFor } from '../instruments/wait.ts'
+
+/** Declares the tests of a file: `mode` names the kind of cluster in their titles, `rules` is damage to the firewall. */
+export function damageTests(
+  mode: string,
+  options: ClusterOptions,
+  damages: readonly Damage[],
+  rules: readonly string[] = [],
+): void {
+  const closings: (() => Promise<void>)[] = []
+  let cluster: Cluster
+  let own: Node
+  let peer: Node
+
+  test.before(async () => {
+    const teardown = (close: () => Promise<void>): void => void closings.push(close)
+    const args = `-audit-interval=600 -ip-masq ${options.args ?? ''}`
+    const prepare = async (host: { address: string; run(script: string): Promise<string> }): Promise<unknown> =>
+      host.address.endsWith('.121') && host.run(FOREIGN)
+    cluster = await createCluster({ teardown }, { ...options, args, prepare })
+    ;[own, peer] = cluster.nodes as [Node, Node]
+  })
+  test.after.always(async () => {
+    for (const close of closings) await close()
+  })
+
+  for (const { behaviour, fault, script } of damages) {
+    test.serial(`${behaviour}: ${fault}: put right by notification (${mode})`, async (t) => {
+      const device = mode === 'host-gw' ? undefined : 'flannel.1'
+      const { ms, gap } = await mend(t, own, peer, script(await targetOf(own, peer, device)))
+      const result = `longest time without a packet ${gap} ms`
+      const promise = 'whole within 1 s'
+      await record({ fault: `${fault} (${mode})`, promise, limit: WITHIN, ms, result, test: t.title })
+    })
+  }
+
+  for (const command of rules) {
+    test.serial(`F2: ${command}: rules are back (${mode})`, async (t) => {
+      const { ms } = await mend(t, own, peer, command, READ_RULES)
+      const promise = 'rules back within 2 s'
+      await record({ fault: `${command} (${mode})`, promise, limit: RULES_WITHIN, ms, test: t.title })
+    })
+  }
+
+  test.serial(`D5: after all repairs nothing is written and nothing is said (${mode})`, async (t) => {
+    const before = await kernelText(own.host)
+    const pings = await startPings(own.container, peer.container.address)
+    const monitor = await own.host.spawn('ip monitor link address route nexthop neigh')
+    await waitFor('pings', () => pings.received() > 5)
+    const said = own.daemon.output()
+    const heard = monitor.stdout().length
+    // Some 3 s: the daemon is idle, its audits are far apart here (damage-audit has those).
+    await waitFor('400 pings', () => pings.received() > 400)
+    const ours = monitor
+      .stdout()
+      .slice(heard)
+      .split('\n')
+      .filter((line) => /flannel|proto 142| 10\.2\.\d+\.0/.test(line))
+    t.deepEqual(ours, [], 'netlink tells of no change')
+    t.is(own.daemon.output(), said, 'no log line')
+    t.deepEqual(await kernelText(own.host), before)
+    t.is((await pings.stop()).lost, 0)
+    await monitor.stop()
+  })
+}

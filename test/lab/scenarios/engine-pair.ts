@@ -1,0 +1,138 @@
+// Two hosts on one kind of engine, joined by flanneld: one has its containers on docker0, the other on a user-defined
+// bridge; beside them a neighbour on the LAN that is no peer.
+import type { ExecutionContext } from 'ava'
+import { serve } from '../instruments/reach.ts'
+import type { Container } from '../world/container.ts'
+import { type Docker, startDocker } from '../world/docker.ts'
+import { type EngineVersion, onEngine } from '../world/engines.ts'
+import { ready } from '../actors/flanneld.ts'
+import { ARGS, type EtcdHost, PREFIX, etcdHost } from './founding.ts'
+import { type Host, type Lab, createLab } from '../world/lab.ts'
+import type { Running } from '../world/process.ts'
+import { waitFor } from '../instruments/wait.ts'
+
+/** How a host keeps its rules: its iptables, and whether flanneld has nftables tables of its own. */
+export const FIREWALLS = ['iptables-nft', 'iptables-legacy', 'EnableNFTables'] as const
+export type FirewallKind = (typeof FIREWALLS)[number]
+
+/** How packets get from host to host. */
+export const BACKENDS = {
+  vxlan: { Type: 'vxlan' },
+  DirectRouting: { Type: 'vxlan', DirectRouting: true },
+  'host-gw': { Type: 'host-gw' },
+} as const
+export type BackendName = keyof typeof BACKENDS
+
+/** A host with its engine, its flanneld and a container that serves and publishes port 5000 as 8080. */
+export interface Side {
+  readonly host: Host
+  readonly container: Container
+  readonly docker: Docker
+  readonly flanneld: Running
+}
+
+/** Both, and what is around. */
+export interface Pair {
+  readonly lab: Lab
+  readonly etcd: EtcdHost
+  /** On docker0; its dockerd is started after flanneld. */
+  a: Side
+  /** On the network `flannel`, made by `flanneld docker-network`; its dockerd was there before flanneld. */
+  b: Side
+  readonly neighbour: Host
+  /** Changes the network's config, live, and waits until both hosts route so. */
+  backend(name: BackendName): Promise<void>
+  /** Restarts flanneld on both with these flags. */
+  restart(flags: string): Promise<void>
+}
+
+/** Makes a pair on backend vxlan, without -ip-masq. */
+export async function pair(t: ExecutionContext, version: EngineVersion, firewall: FirewallKind): Promise<Pair> {
+  const lab = await createLab(t)
+  const lan = await lab.lan()
+  const etcd = await etcdHost(lan)
+  const configure = (name: BackendName): Promise<void> =>
+    etcd.configure({
+      Network: '10.2.0.0/16',
+      EnableNFTables: firewall === 'EnableNFTables',
+      Backend: BACKENDS[name],
+    })
+  await configure('vxlan')
+  const variant = firewall === 'iptables-legacy' ? 'legacy' : 'nft'
+  const [hostA, hostB, neighbour] = await Promise.all([
+    lan.host(121).then((host) => onEngine(host, version, variant)),
+    lan.host(122).then((host) => onEngine(host, version, variant)),
+    lan.host(123),
+  ])
+  // What dockerd does where it is the first to turn forwarding on.
+  for (const host of [hostA, hostB]) await host.run('iptables -P FORWARD DROP')
+  const dockerB = await startDocker(lab, hostB, '')
+  const [flanneldA, flanneldB] = [await startDaemon(hostA, ''), await startDaemon(hostB, '')]
+  const dockerA = await startDocker(lab, hostA, await dockerOptions(hostA))
+  await hostB.run('flanneld docker-network')
+  const flags = '--stop-signal=KILL -p 8080:5000'
+  const [aa, bb] = [await dockerA.container('aa', flags), await dockerB.container('bb', `--network flannel ${flags}`)]
+  await Promise.all([aa, bb, neighbour].map((place) => serve(place)))
+  // The neighbour sends to containers by way of their hosts.
+  for (const [host, { address }] of [
+    [hostA, aa],
+    [hostB, bb],
+  ] as const)
+    await neighbour.run(`ip route add ${subnetOf(address)} via ${host.address}`)
+  const made: Pair = {
+    ...{ lab, etcd, neighbour },
+    a: { host: hostA, container: aa, docker: dockerA, flanneld: flanneldA },
+    b: { host: hostB, container: bb, docker: dockerB, flanneld: flanneldB },
+    async backend(name) {
+      await configure(name)
+      await waitFor(`leases of ${name}`, async () => {
+        const leases = await etcd.etcdctl(`get --prefix ${PREFIX}/subnets/`)
+        return leases.match(new RegExp(`"BackendType":"${BACKENDS[name].Type}"`, 'g'))?.length === 2
+      })
+      for (const [from, to] of [
+        [made.a, made.b],
+        [made.b, made.a],
+      ] as const) {
+        const device = name === 'vxlan' ? 'flannel\\.1' : 'enp0s3'
+        const routed = new RegExp(`dev ${device} `)
+        const route = `ip route show ${subnetOf(to.container.address)}`
+        await waitFor(`${from.host.name}: ${route}: ${name}`, async () => routed.test(await from.host.run(route)))
+      }
+    },
+    async restart(flags) {
+      await Promise.all([made.a, made.b].map((side) => side.flanneld.stop()))
+      made.a = { ...made.a, flanneld: await startDaemon(made.a.host, flags) }
+      made.b = { ...made.b, flanneld: await startDaemon(made.b.host, flags) }
+    },
+  }
+  return made
+}
+
+/** Restarts dockerd of docker0 with the options of now, its container with it. */
+export async function restartDocker({ lab, a }: Pair): Promise<Side> {
+  await a.docker.daemon.stop()
+  const docker = await startDocker(lab, a.host, await dockerOptions(a.host))
+  await a.host.run('docker start aa')
+  await serve(a.container)
+  return { ...a, docker }
+}
+
+/** What `flanneld docker-opts` has dockerd started with. */
+async function dockerOptions(host: Host): Promise<string> {
+  return host.run(
+    'flanneld docker-opts -c -d /run/docker_opts.env && . /run/docker_opts.env && echo $DOCKER_OPTS | tr -d "\\n"',
+  )
+}
+
+async function startDaemon(host: Host, flags: string): Promise<Running> {
+  // What comes out of the tunnel is counted there: no probes.
+  const daemon = await host.spawn(`flanneld ${ARGS} -probe-interval=0 ${flags}`)
+  await ready(host, daemon)
+  await daemon.line(/ready: subnet\.env is written/)
+  return daemon
+}
+
+/** "10.2.21.0/24" of 10.2.21.2. */
+function subnetOf(address: string): string {
+  return address.replace(/\d+$/, '0/24')
+}

@@ -1,0 +1,120 @@
+// A document run as it stands: every command on the host it names, and what is printed beside what the document shows.
+// Fences "sh HOST" (or "sh HOST stays", left running) may be followed by a fence "text" with lines of what is printed.
+// Tables whose first column is "on" are faults: made, seen by the verb that the third heading names, and mended.
+import type { ExecutionContext } from 'ava'
+import { giveImage, ownControlGroup } from '../world/docker.ts'
+import { installSingleFile } from './founding.ts'
+import { type Host, createLab } from '../world/lab.ts'
+import type { Running } from '../world/process.ts'
+import { waitFor } from '../instruments/wait.ts'
+
+/** Commands of one host, and lines of what they print. */
+export interface Step {
+  readonly host: string
+  readonly stays: boolean
+  readonly commands: string
+  readonly shown: readonly string[]
+}
+
+/** The steps of a document, in its order. */
+export function stepsOf(document: string): readonly Step[] {
+  const steps: Step[] = []
+  // Steps of a list are indented.
+  const plain = document.replaceAll(/^ {3}(?=\S)/gm, '')
+  for (const [, info, text = '', table = ''] of plain.matchAll(/^```(.*)\n([^]*?)^```$|^((?:\| .*\|\n)+)/gm)) {
+    if (info === undefined) {
+      steps.push(...faultsOf(table))
+      continue
+    }
+    const [language, host = '', stays] = info.split(' ')
+    const last = steps.at(-1)
+    if (language === 'text' && last !== undefined)
+      steps[steps.length - 1] = { ...last, shown: text.trimEnd().split('\n') }
+    else if (language === 'sh') steps.push({ host, stays: stays === 'stays', commands: text, shown: [] })
+  }
+  return steps
+}
+
+/** Of a table of faults: the fault, what is said of it, and, where there is a fourth column, the mend and the end of it. */
+function faultsOf(table: string): readonly Step[] {
+  const [heads = [], , ...rows] = table.trimEnd().split('\n').map((row) => row.slice(2, -2).split(/ \| /)) // prettier-ignore
+  const [verb, asked] = /^`(.*)` on (\w+)/.exec(heads[2] ?? '')?.slice(1) ?? []
+  if (heads[0] !== 'on' || verb === undefined || asked === undefined) return []
+  const code = (cell: string): string => cell.replaceAll(/^`|`$/g, '')
+  const step = (host: string, commands: string, shown: readonly string[]): Step => ({
+    host,
+    stays: false,
+    commands,
+    shown,
+  })
+  return rows.flatMap(([host = '', fault = '', said = '', mend]) => [
+    step(host, code(fault), []),
+    step(asked, verb, [said]),
+    ...(mend === undefined ? [] : [step(host, code(mend), []), step(asked, verb, ['● whole'])]),
+  ])
+}
+
+/** A line as a pattern: words with a digit in them, addresses apart, may be others; so may the space between. */
+function patternOf(line: string): RegExp {
+  const words = line.trim().split(/\s+/)
+  const patterns = words.map((word) =>
+    /\d/.test(word) && !/^\d+\.\d+\.\d+\.\d+/.test(word) ? '\\S+' : word.replaceAll(/[^\w\s]/g, '\\$&'),
+  )
+  return new RegExp(patterns.join('\\s+'))
+}
+
+/** Runs the steps on hosts `etcd`, `host1` and `host2` of a lab, and asserts that nothing is left in the end. */
+export async function walk(t: ExecutionContext, steps: readonly Step[]): Promise<void> {
+  const lab = await createLab(t)
+  const lan = await lab.lan()
+  const hosts = new Map<string, Host>()
+  for (const [name, last] of [['etcd', 120], ['host1', 121], ['host2', 122]] as const) hosts.set(name, await lan.host(last)) // prettier-ignore
+  const left: Running[] = []
+  // dockerd's own lines are of no help.
+  const said = (): string => left.map((running) => running.output().replaceAll(/^time=.*\n/gm, '')).join('\n')
+  for (const [name, host] of hosts) {
+    if (name === 'etcd') continue
+    await installSingleFile(host)
+    await host.run('mkdir -p /etc/docker; cat >/etc/docker/daemon.json', JSON.stringify({ 'cgroup-parent': ownControlGroup(lab) })) // prettier-ignore
+  }
+  // What a terminal remembers between commands.
+  const memory = new Map<string, string>()
+  for (const { host: name, stays, commands, shown } of steps) {
+    const host = hosts.get(name)
+    if (host === undefined) throw new Error(`${commands}: there is no host ${name}`)
+    if (stays) {
+      left.push(await host.spawn(`sh -c '${commands.trim()}'`))
+      if (commands.includes('dockerd')) await giveImage(lab, host)
+      if (commands.startsWith('etcd')) await waitFor('etcd', () => host.run('etcdctl --endpoints=http://192.168.19.120:2379 endpoint health 2>&1')) // prettier-ignore
+      continue
+    }
+    const exported = Array.from(commands.matchAll(/^export .*$/gm), ([line]) => line).join('\n')
+    const script = `${memory.get(name) ?? ''}\n${commands}`
+    if (exported !== '') memory.set(name, exported)
+    if (shown.length === 0) await t.notThrowsAsync(host.run(`set -e\n${script}`), `${commands}\n${said()}`)
+    else await shows(host, name, script, shown.map(patternOf)).catch((error: unknown) => {
+      throw new Error(`${commands}\n${String(error)}\n${said()}`)
+    }) // prettier-ignore
+  }
+  for (const name of ['host1', 'host2']) {
+    const traces = await hosts.get(name)?.run('ip link show flannel.1 2>/dev/null; ip route show proto 142; iptables-save | grep -i flannel; nft list ruleset | grep -i flannel; true') // prettier-ignore
+    t.is(traces, '', `${name}: nothing is left`)
+  }
+}
+
+/** Waits until all of it is shown: a verdict has an exit status, and comes in time. What changes something is done once. */
+async function shows(host: Host, name: string, script: string, patterns: readonly RegExp[]): Promise<void> {
+  let output = ''
+  let again = script
+  await waitFor(
+    `${name}: ${patterns.join(' ')}`,
+    async () => {
+      output = await host.run(`{ ${again}\n} 2>&1; true`)
+      again = script.replaceAll(/^(?!export |flanneld (status|peers|events|doctor)|docker run --rm|ip (addr|route)( show.*)?$|cat ).*$/gm, ':') // prettier-ignore
+      return patterns.every((pattern) => pattern.test(output))
+    },
+    60_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${output}`)
+  })
+}

@@ -1,0 +1,53 @@
+// Stand-ins for containers where Docker itself is not what is tested: a namespace on a bridge with the leased subnet.
+import { type Place, placeOf } from './space.ts'
+import { start } from './process.ts'
+import type { Host } from './lab.ts'
+import type { SubnetEnv } from '../actors/flanneld.ts'
+
+/** Something with an address in the overlay, in which commands run. */
+export interface Container extends Place {
+  readonly address: string
+}
+
+/** A container on a bridge, which is made like dockerd's: the subnet's first address, the leased MTU. */
+export async function standIn(host: Host, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
+  const gateway = env['FLANNEL_SUBNET'] ?? ''
+  const mtu = env['FLANNEL_MTU'] ?? ''
+  const [address = '', length = ''] = gateway.split('/')
+  const own = address.replace(/\d+$/, String(last))
+  const name = bridge === 'docker0' ? `c${last}` : `${bridge}-${last}`
+  // Names of namespaces live in /run/netns, and /run is the host's own.
+  await host.run(`set -e
+    if ! ip link show ${bridge} >/dev/null 2>&1; then
+      ip link add ${bridge} type bridge
+      ip addr add ${gateway} brd + dev ${bridge}
+      ip link set ${bridge} mtu ${mtu} up
+    fi
+    ip netns add ${name}
+    ip link add v${name} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}
+    ip link set v${name} master ${bridge} up
+    ip -n ${name} link set lo up
+    ip -n ${name} addr add ${own}/${length} dev eth0
+    ip -n ${name} link set eth0 up
+    ip -n ${name} route add default via ${address}`)
+  const enter = [
+    'nsenter',
+    '-t',
+    String(host.pid),
+    '-n',
+    '-m',
+    '-p',
+    '-u',
+    '-i',
+    'ip',
+    'netns',
+    'exec',
+    name,
+    'sh',
+    '-c',
+  ]
+  return {
+    ...placeOf(`${host.name}/${name}`, (command, stdin) => start([...enter, command], true, stdin)),
+    address: own,
+  }
+}

@@ -1,0 +1,84 @@
+// A space is a machine of its own as far as programs can tell: network, mounts, processes, host name.
+// Invariant: all of it hangs on one process, the space's pid 1, which ends when its end of a pipe closes. So a space and
+// all that runs in it is gone when closed, when the test process dies, and at Ctrl-C; nothing in the file system names it.
+import { spawn } from 'node:child_process'
+import { type Running, sendSignal, start } from './process.ts'
+import { waitFor } from '../instruments/wait.ts'
+import { readFileSync } from 'node:fs'
+
+/** Where commands run. */
+export interface Place {
+  readonly name: string
+  /** Runs a shell command to its end: what it printed on stdout. Rejects with command, status and stderr otherwise. */
+  run(command: string, stdin?: string): Promise<string>
+  /** Starts a shell command and leaves it running. */
+  spawn(command: string): Promise<Running>
+}
+
+/** A place with a network namespace of its own. */
+export interface Space extends Place {
+  /** Of its pid 1, as this machine sees it: /proc/PID/ns/net names the network namespace. */
+  readonly pid: number
+  /** The words before a shell command that run it there. */
+  readonly enter: readonly string[]
+  close(): Promise<void>
+}
+
+// /run holds a host's own state (subnet.env, sockets, locks, names of namespaces), /var/lib that of dockerd, and
+// /usr/local/bin what is installed there; what is written to /etc stays in the space, its machine-id first. bash is pid 1 because it reaps whatever is left to it.
+const INIT = `
+set -e
+mount -t tmpfs none /run
+mkdir -p /run/lock /run/flannel
+mount -t tmpfs none /var/lib
+mount -t tmpfs none /usr/local/bin
+mkdir -p /run/etc/new /run/etc/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/new,workdir=/run/etc/work overlay /etc
+tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
+hostname "$1"
+ip link set lo up
+sysctl -q -w net.ipv4.ip_forward=1
+echo ready
+read -r _
+`
+
+/** Makes a space with nothing but loopback in it. */
+export async function createSpace(name: string): Promise<Space> {
+  const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--mount-proc']
+  const child = spawn('unshare', [...namespaces, '--fork', '--kill-child', 'bash', '-c', INIT, 'init', name])
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (printed += text.toString()))
+  const gone = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  const outer = child.pid ?? 0
+  // The kernel makes a network namespace only when it is done taking down others, which may have had 60,000 routes.
+  const ready = (): boolean => child.exitCode !== null || printed.includes('ready')
+  await waitFor(`space ${name}`, ready, 60_000)
+  if (child.exitCode !== null) throw new Error(`space ${name}: ${printed}`)
+  const pid = Number(readFileSync(`/proc/${outer}/task/${outer}/children`, 'utf8').trim().split(' ')[0])
+  const enter = ['nsenter', '-t', String(pid), '-n', '-m', '-p', '-u', '-i', 'sh', '-c']
+  const place = placeOf(name, (command, stdin) => start([...enter, command], true, stdin))
+  return {
+    ...place,
+    pid,
+    enter,
+    async close() {
+      // The kernel kills every process of a pid namespace with its first one.
+      sendSignal(pid, 'SIGKILL')
+      await gone
+    },
+  }
+}
+
+/** A place whose commands are started by `begin`. */
+export function placeOf(name: string, begin: (command: string, stdin?: string) => Promise<Running>): Place {
+  return {
+    name,
+    spawn: (command) => begin(`exec ${command}`),
+    async run(command, stdin) {
+      const running = await begin(command, stdin)
+      const { code, signal } = await running.exit
+      if (code === 0) return running.stdout()
+      throw new Error(`${name}: ${command}: ${signal ?? `status ${code}`}: ${running.output().trim()}`)
+    },
+  }
+}
