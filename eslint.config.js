@@ -7,7 +7,7 @@ export default defineConfig(
   globalIgnores(['dist', 'build', 'coverage']),
   {
     files: ['**/*.ts'],
-    extends: [eslint.configs.recommended, tseslint.configs.recommendedTypeChecked],
+    extends: [eslint.configs.recommended, tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       eqeqeq: 'error',
@@ -28,6 +28,10 @@ export default defineConfig(
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/return-await': ['error', 'in-try-catch'],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // A function fits on a screen, and its branches in a head.
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      complexity: ['error', 15],
+      '@typescript-eslint/max-params': ['error', { max: 5 }],
       // The compiler's noUnusedLocals and noUnusedParameters say the same, and let `_name` pass.
       '@typescript-eslint/no-unused-vars': 'off',
       // Values in messages go through show() of src/errors.ts.

@@ -45,7 +45,12 @@ export function createLog(
   limits: BudgetLimits = LIMITS,
 ): ProgramLog {
   const lines = new Lines(verbosity, write, limits)
-  return { ...lines.part(part, heard), fatal: (text) => lines.fatal(part, text, heard) }
+  return {
+    ...lines.part(part, heard),
+    fatal: (text) => {
+      lines.fatal(part, text, heard)
+    },
+  }
 }
 
 /** Where the lines of all parts come together. */
@@ -59,16 +64,25 @@ class Lines {
   constructor(verbosity: number, write: (line: string) => void, limits: BudgetLimits) {
     this.#verbosity = verbosity
     this.#write = write
-    this.#budget = new LineBudget(limits, ({ bySubject }) => this.#sumUp(bySubject))
+    this.#budget = new LineBudget(limits, ({ bySubject }) => {
+      this.#sumUp(bySubject)
+    })
   }
 
   part(part: string, heard: readonly Hear[]): Log {
-    const say = (severity: Severity, text: string): void =>
+    const say = (severity: Severity, text: string): void => {
       this.#say({ part, severity, at: callerLine(), text: printable(text) }, heard)
+    }
     return {
-      info: (text) => say('I', text),
-      warn: (text) => say('W', text),
-      error: (text) => say('E', text),
+      info: (text) => {
+        say('I', text)
+      },
+      warn: (text) => {
+        say('W', text)
+      },
+      error: (text) => {
+        say('E', text)
+      },
       debug: (level, text) => {
         // Wanted by whoever gave -v: never withheld.
         if (level <= this.#verbosity) this.#print({ part, severity: 'I', at: callerLine(3), text: printable(text) }, [])

@@ -56,18 +56,25 @@ function unread(error: NodeJS.ErrnoException): void {
 }
 
 async function daemon(options: Options, warnings: readonly string[]): Promise<number> {
-  const sink = new LineSink(process.stderr, (lost, why) =>
-    log.warn(`log: ${lost} lines before this one are lost: ${why}`),
-  )
-  const log = createLog('main', options.verbosity, (line) => sink.write(line))
-  tell = (text) => log.fatal(text)
+  const sink = new LineSink(process.stderr, (lost, why) => {
+    log.warn(`log: ${lost} lines before this one are lost: ${why}`)
+  })
+  const log = createLog('main', options.verbosity, (line) => {
+    sink.write(line)
+  })
+  tell = (text) => {
+    log.fatal(text)
+  }
   hearWarnings(warningsTo(log))
   for (const warning of warnings) log.warn(warning)
   const stop = newStop()
   handleSignals(
-    (signal) => endSoon(signal, stop, log),
-    (signal) =>
-      log.info(`${signal}: ignored: configs are followed as they change, and a log is rotated by who reads it`),
+    (signal) => {
+      endSoon(signal, stop, log)
+    },
+    (signal) => {
+      log.info(`${signal}: ignored: configs are followed as they change, and a log is rotated by who reads it`)
+    },
   )
   try {
     await runDaemon({ options, backends: BACKENDS, version: pkg.version, log, signal: stop.signal })

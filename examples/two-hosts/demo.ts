@@ -58,7 +58,10 @@ async function demo(): Promise<void> {
   const lab = await createLab({ teardown: (close) => closers.push(close) })
   const close = (): Promise<unknown> => Promise.all(closers.splice(0).map((each) => each()))
   const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'))
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        resolve('interrupted')
+      })
   })
   const played = play(lab)
   // Once everything is being closed, what play() still wanted fails: that is no news.

@@ -29,9 +29,13 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
     return Promise.resolve(undefined)
   }
   return new Promise((resolve, reject) => {
-    const abort = (): void => resolve(undefined)
+    const abort = (): void => {
+      resolve(undefined)
+    }
     signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abort)
+    })
   })
 }
 

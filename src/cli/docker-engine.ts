@@ -44,23 +44,35 @@ export function field(value: unknown, name: string): unknown {
 
 function call(socketPath: string, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new OperatorError(`docker: ${socketPath}: ${why}`))
+    const fail = (why: string): void => {
+      reject(new OperatorError(`docker: ${socketPath}: ${why}`))
+    }
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
     const asked = request({ socketPath, method, path, headers, timeout: LIMIT_MS }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
-      response.on('error', (error) => fail(error.message))
+      response.on('error', (error) => {
+        fail(error.message)
+      })
       response.on('end', () => {
         const status = response.statusCode ?? 0
-        if (status === 404 && method === 'GET') return resolve(undefined)
+        if (status === 404 && method === 'GET') {
+          resolve(undefined)
+          return
+        }
         const answer = decode(Buffer.concat(parts).toString())
-        if (status >= 200 && status < 300) return resolve(answer)
+        if (status >= 200 && status < 300) {
+          resolve(answer)
+          return
+        }
         const said = field(answer, 'message')
         fail(`${method} ${path}: ${typeof said === 'string' ? said : `status ${status}`}`)
       })
     })
     asked.on('timeout', () => asked.destroy(new Error(`no answer in ${LIMIT_MS} ms`)))
-    asked.on('error', (error: NodeJS.ErrnoException) => fail(ADVICE[error.code ?? ''] ?? error.message))
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      fail(ADVICE[error.code ?? ''] ?? error.message)
+    })
     asked.end(body && JSON.stringify(body))
   })
 }

@@ -40,7 +40,10 @@ export async function dockerNetwork(
   const after = parseGoFlags(further, FLAGS)
   const values = new Map([...before.values, ...after.values])
   const [surplus] = after.rest
-  if (values.has('help') || values.has('h')) return print(DOCKER_NETWORK_USAGE)
+  if (values.has('help') || values.has('h')) {
+    print(DOCKER_NETWORK_USAGE)
+    return
+  }
   if (surplus !== undefined) throw new OperatorError(`docker-network: ${JSON.stringify(surplus)}: one name at a time`)
   if (!/^[a-zA-Z0-9][\w.-]*$/.test(name) || /^(bridge|host|none)$/.test(name))
     throw new OperatorError(`docker-network: ${JSON.stringify(name)}: not a name for a network`)

@@ -114,7 +114,10 @@ export async function dockerOpts(
   print: (text: string) => void,
 ): Promise<void> {
   const flags = parseDockerOptsFlags(args)
-  if (flags === 'help') return print(DOCKER_OPTS_USAGE)
+  if (flags === 'help') {
+    print(DOCKER_OPTS_USAGE)
+    return
+  }
   const lease = await readLeasedSubnet(flags.subnetFile)
   const file = { path: flags.dockerFile, what: 'docker options', flag: '-d' }
   const text = renderDockerOpts(lease, flags, env)

@@ -25,8 +25,9 @@ export async function events(args: readonly string[], { env, out, err }: Termina
     return 0
   }
   const path = controlPath(asked.options.subnetFile)
-  const print = (event: HappenedEvent): void =>
+  const print = (event: HappenedEvent): void => {
     out(asked.json ? `${JSON.stringify(event)}\n` : `${renderEvent(event)}\n`)
+  }
   if (!asked.has('follow')) {
     const kept = (await askControl(path, 'GET /v1/events?follow=false')) as readonly HappenedEvent[] | undefined
     if (kept === undefined) return down(err)
@@ -34,8 +35,12 @@ export async function events(args: readonly string[], { env, out, err }: Termina
     return 0
   }
   const stop = newStop()
-  process.once('SIGINT', () => stop.abort())
-  process.once('SIGTERM', () => stop.abort())
+  process.once('SIGINT', () => {
+    stop.abort()
+  })
+  process.once('SIGTERM', () => {
+    stop.abort()
+  })
   const stream = await followControl(path, 'GET /v1/events', stop.signal)
   if (stream === undefined) return down(err)
   for await (const event of stream as AsyncIterableIterator<HappenedEvent>) print(event)

@@ -68,7 +68,9 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
       if (mark.subnet !== peer) return
       evidence.came(peer, source === peer ? 'tunnel' : 'underlay', mark.heard, performance.now())
     },
-    broken: () => stop.abort(),
+    broken: () => {
+      stop.abort()
+    },
   })
   await pinger.open()
   const from = performance.now()

@@ -64,8 +64,12 @@ export async function status(args: readonly string[], { env, out, screen }: Term
   const stop = newStop()
   let examined: DoctorReport | undefined
   let next = 0
-  process.once('SIGINT', () => stop.abort())
-  process.once('SIGTERM', () => stop.abort())
+  process.once('SIGINT', () => {
+    stop.abort()
+  })
+  process.once('SIGTERM', () => {
+    stop.abort()
+  })
   for (;;) {
     const before = await look(asked, env)
     if (performance.now() >= next) {

@@ -107,7 +107,9 @@ function handlersOver(ground: () => LeaseGround): Routes {
 /** What a running daemon serves them over: its own connection. */
 export function groundOf({ store, options, overlay, events }: Sight): LeaseGround {
   if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
-  const wrote: LeaseGround['wrote'] = (kind, text) => events.happened(kind, text)
+  const wrote: LeaseGround['wrote'] = (kind, text) => {
+    events.happened(kind, text)
+  }
   const peerAt = (subnet: Prefix): Address | undefined => overlay?.peers.get(subnet)?.publicAddress
   return { store, prefix: options.etcdPrefix, own: overlay?.inputs.subnet, wrote, peerAt }
 }

@@ -28,7 +28,11 @@ function watched(route: string, handler: Handler, supervisor: Supervisor): Handl
     try {
       const answer = await handler(asked)
       if (!('events' in answer)) return answer
-      return { events: (send, gone) => part.guard(answer.events)(send, gone) }
+      return {
+        events: (send, gone) => {
+          part.guard(answer.events)(send, gone)
+        },
+      }
     } catch (error) {
       failed(error)
       throw error

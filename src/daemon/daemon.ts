@@ -77,18 +77,20 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const found = (sight.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
   const opened = storeOf(options)
   const store = (sight.store = sight.etcd.counted(opened))
-  signal.addEventListener('abort', () => store.close())
+  signal.addEventListener('abort', () => {
+    store.close()
+  })
   const alarms = sight.supervisor.part('alarms')
   void alarms.keep(
     () => watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal }),
     signal,
   )
   const previous = await readSubnetEnv(options.subnetFile)
-  const locks = new Locks((name, holder) =>
+  const locks = new Locks((name, holder) => {
     log.warn(
       `lock ${name}: taken by ${holder === undefined ? 'somebody' : `${processOf(holder)} of user ${holder.uid}`}, no flanneld of ours: going on without it`,
-    ),
-  )
+    )
+  })
   const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: previous?.subnet }
   const configuration = await awaitConfiguration({
     store,
@@ -157,10 +159,14 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     { ...inputs, subnet: lease.subnet },
   )
   // A device that another config gave up is no longer ours alone.
-  overlay.onChange(() => locks.keep(locksOf(overlay.inputs.configuration, overlay.inputs.external)))
+  overlay.onChange(() => {
+    locks.keep(locksOf(overlay.inputs.configuration, overlay.inputs.external))
+  })
   const running = reconciler.run(signal)
   const bridge = new DockerBridge(networks, log.part('docker'))
-  const look = sight.supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => bridge.look(...of))
+  const look = sight.supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => {
+    bridge.look(...of)
+  })
   const follower = new HostFollower({
     ...{ kernel, store, options, overlay, dockerBridge: { look }, signal },
     conditions: sight.conditions,
@@ -173,8 +179,9 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     isWanted: (key) => isPeersNeighbor(key, overlay),
     isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
     onDrift: (drift) => void reconciler.drift(drift),
-    onFailure: (error) =>
-      log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`),
+    onFailure: (error) => {
+      log.part('kernel').warn(`notifications: ${error.message}: opening another socket, and reading everything anew`)
+    },
     onExternalChange: (what, routesOver) => {
       kernel.forgetRoutes()
       if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
@@ -198,7 +205,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     reconciler,
     readiness,
     keeper,
-    census: { take: sight.supervisor.part('census').guard((...step) => refused.take(...step)) },
+    census: {
+      take: sight.supervisor.part('census').guard((...step) => {
+        refused.take(...step)
+      }),
+    },
     conditions: sight.conditions,
     events,
     obstacleTo: (next) =>

@@ -48,9 +48,15 @@ class Follower {
     this.#log = parts.log.part('etcd')
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
     this.#hold = new Hold(this.#log, parts.conditions, parts.holdMs)
-    this.#liveness = new Liveness(parts.store, parts.signal, () => this.#resettle())
-    this.#departures = new Departures((gone) => this.#gone(gone), parts.signal)
-    this.#config = new ConfigFollower(parts, () => this.#again.abort())
+    this.#liveness = new Liveness(parts.store, parts.signal, () => {
+      this.#resettle()
+    })
+    this.#departures = new Departures((gone) => {
+      this.#gone(gone)
+    }, parts.signal)
+    this.#config = new ConfigFollower(parts, () => {
+      this.#again.abort()
+    })
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
     this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
@@ -61,7 +67,12 @@ class Follower {
     const { store, listing, options, signal, overlay } = this.#parts
     const again = (this.#again = new AbortController())
     const left = this.#hold.look()
-    const timer = left > 0 ? setTimeout(() => again.abort(), left + 100) : undefined
+    const timer =
+      left > 0
+        ? setTimeout(() => {
+            again.abort()
+          }, left + 100)
+        : undefined
     const changed = (): void => {
       if (this.#readBy !== this.#rulesText()) again.abort()
     }
@@ -109,7 +120,9 @@ class Follower {
     this.#complete = true
     // Not before: what it finds changes the peers, and those that were counted are the first ones.
     this.#liveness.watch(this.#table.rivals)
-    void reconciler.settled(reconciler.peersComplete()).then(() => readiness.good('peers'))
+    void reconciler.settled(reconciler.peersComplete()).then(() => {
+      readiness.good('peers')
+    })
     this.#news.complete(this.#table.peers.size, this.#revision)
     return holds
   }

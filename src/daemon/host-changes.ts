@@ -47,9 +47,13 @@ export class HostFollower {
     this.#held = { external: parts.overlay.inputs.external, home: parts.home, goneSince: undefined }
     this.look = coalesce(
       inMeasure(() => this.#look()),
-      (error) => parts.log.error(`host: ${messageOf(error)}`),
+      (error) => {
+        parts.log.error(`host: ${messageOf(error)}`)
+      },
     )
-    parts.signal.addEventListener('abort', () => clearTimeout(this.#again))
+    parts.signal.addEventListener('abort', () => {
+      clearTimeout(this.#again)
+    })
   }
 
   /** Whether a change of a device, or of an address on it, may change what we have. */
@@ -68,7 +72,10 @@ export class HostFollower {
     const { decision, held } = decideInterface(host, options, this.#held, now)
     this.#held = held
     clearTimeout(this.#again)
-    if (decision.type === 'nothing-better') return log.debug(1, `${decision.reason}; keeping ${before.name}`)
+    if (decision.type === 'nothing-better') {
+      log.debug(1, `${decision.reason}; keeping ${before.name}`)
+      return
+    }
     if (decision.type === 'wait') {
       const seconds = LEAVE_AFTER_MS / 1000
       const { next } = decision

@@ -14,8 +14,12 @@ export function leaseNews(sight: Sight, overlayOf: () => Overlay): LeaseEvents {
       void overlay.update({ subnet })
       sight.renewal = { at: Date.now(), expires: undefined }
     },
-    onLost: (why) => readiness.bad('lease', why),
-    onHeld: () => readiness.good('lease'),
+    onLost: (why) => {
+      readiness.bad('lease', why)
+    },
+    onHeld: () => {
+      readiness.good('lease')
+    },
     onRenewed: (expires) => (sight.renewal = { at: Date.now(), expires }),
   }
 }

@@ -27,7 +27,9 @@ export class PeerNews {
   constructor(log: Log, events: Happenings, limits = LIMITS) {
     this.#log = log
     this.#events = events
-    this.#budget = new LineBudget(limits, (withheld) => this.#sumUp(withheld))
+    this.#budget = new LineBudget(limits, (withheld) => {
+      this.#sumUp(withheld)
+    })
   }
 
   /** Tells a step, the `first` one or a later one. */

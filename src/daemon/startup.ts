@@ -106,7 +106,9 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
     said = text
   }
   while (!signal.aborted) {
-    const silence = setTimeout(() => say(`etcd: ${options.etcdEndpoints.join(',')}: no answer`), SILENCE_MS)
+    const silence = setTimeout(() => {
+      say(`etcd: ${options.etcdEndpoints.join(',')}: no answer`)
+    }, SILENCE_MS)
     let read: string | undefined
     try {
       const { entry } = await store.get(key)
@@ -138,8 +140,12 @@ async function untilWritten(
   { store, freed, signal }: Pick<ConfigurationParts, 'store' | 'freed' | 'signal'>,
 ): Promise<void> {
   const enough = new AbortController()
-  const timer = setTimeout(() => enough.abort(), CONFIG_RETRY_MS)
-  void freed(AbortSignal.any([signal, enough.signal])).then(() => enough.abort())
+  const timer = setTimeout(() => {
+    enough.abort()
+  }, CONFIG_RETRY_MS)
+  void freed(AbortSignal.any([signal, enough.signal])).then(() => {
+    enough.abort()
+  })
   for await (const step of store.watch(key, AbortSignal.any([signal, enough.signal]))) {
     if (step.type === 'disconnected') break
     if (step.type === 'snapshot') {

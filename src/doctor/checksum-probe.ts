@@ -53,7 +53,9 @@ export async function probeChecksums(
 
 async function probe(raw: IcmpSocket, source: Address, destination: Address): Promise<ChecksumProbe> {
   const [offloaded, ready] = await Promise.all([
-    refusedBy(source, destination, (socket) => socket.send(TEXT)),
+    refusedBy(source, destination, (socket) => {
+      socket.send(TEXT)
+    }),
     refusedBy(source, destination, (socket) => {
       raw.send(datagram(source, socket.address().port, destination), destination, () => undefined)
     }),
@@ -76,14 +78,23 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
       resolve(refused)
     }
     const again = (): void => {
-      if (left-- === 0) return end(false)
+      if (left-- === 0) {
+        end(false)
+        return
+      }
       send(socket)
       timer = setTimeout(again, PAUSE_MS)
     }
-    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED'))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      end(error.code === 'ECONNREFUSED')
+    })
     // Where no route leads there connecting fails, and the callback is told.
-    const connected = (error?: Error): void => (error === undefined ? again() : end(false))
-    socket.bind(0, source, () => socket.connect(PORT, destination, connected))
+    const connected = (error?: Error): void => {
+      error === undefined ? again() : end(false)
+    }
+    socket.bind(0, source, () => {
+      socket.connect(PORT, destination, connected)
+    })
   })
 }
 

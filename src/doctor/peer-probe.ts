@@ -34,7 +34,9 @@ export async function probePeers(
       if (subnet === undefined) return
       evidence.came(subnet, source === subnet ? 'tunnel' : 'underlay', mark.heard, performance.now())
     },
-    broken: () => stop.abort(),
+    broken: () => {
+      stop.abort()
+    },
   })
   try {
     await pinger.open()

@@ -96,9 +96,13 @@ class EtcdStore implements Store, WatchSource {
     const stream = await client.leaseClient.leaseKeepAlive({ deadline: this.#connection.deadline() })
     try {
       return await new Promise<number>((resolve, reject) => {
-        stream.on('data', (reply) => resolve(Number(reply.TTL)))
+        stream.on('data', (reply) => {
+          resolve(Number(reply.TTL))
+        })
         stream.on('error', reject)
-        stream.on('end', () => reject(new Error('connection closed by etcd')))
+        stream.on('end', () => {
+          reject(new Error('connection closed by etcd'))
+        })
         stream.write({ ID: lease })
       })
     } finally {

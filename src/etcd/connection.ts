@@ -184,13 +184,14 @@ export class Connection {
   readonly #timed: Interceptor = (options, nextCall) => {
     const began = performance.now()
     return new InterceptingCall(nextCall(options), {
-      start: (metadata, _listener, next) =>
+      start: (metadata, _listener, next) => {
         next(metadata, {
           onReceiveStatus: (status, done) => {
             if ((status.code as number) === OK) this.#patience.answered(performance.now() - began)
             done(status)
           },
-        }),
+        })
+      },
     })
   }
 }

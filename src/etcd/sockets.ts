@@ -63,7 +63,10 @@ const ports = new Map<number, Port>()
 
 function portOf(number: number): Port {
   // grpc-js makes its sockets itself; this channel is where Node shows them (diagnostics_channel, `net.client.socket`).
-  if (ports.size === 0) subscribe('net.client.socket', (message) => watchSocket((message as { socket: Socket }).socket))
+  if (ports.size === 0)
+    subscribe('net.client.socket', (message) => {
+      watchSocket((message as { socket: Socket }).socket)
+    })
   const known = ports.get(number) ?? new Port()
   ports.set(number, known)
   return known

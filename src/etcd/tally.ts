@@ -66,8 +66,12 @@ export class EtcdTally {
       watch: (prefix: string, signal: AbortSignal, from?: Snapshot[]) =>
         this.#watching(store.watch(prefix, signal, from)),
       alarms: () => store.alarms(),
-      reconnect: () => store.reconnect(),
-      close: () => store.close(),
+      reconnect: () => {
+        store.reconnect()
+      },
+      close: () => {
+        store.close()
+      },
     }
   }
 

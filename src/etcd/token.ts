@@ -47,7 +47,10 @@ export class TokenSource {
             own.set('token', token)
             next(own, {
               onReceiveStatus: (status, done) => {
-                if (!status.details.includes('invalid auth token')) return done(status)
+                if (!status.details.includes('invalid auth token')) {
+                  done(status)
+                  return
+                }
                 if (this.#token === token) this.forget()
                 done({ ...status, details: EXPIRED })
               },

@@ -36,11 +36,16 @@ function tunnel(
     headers: { host: address, ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }) },
   })
   asking.on('timeout', () => asking.destroy(new Error(`proxy ${proxy}: no answer in ${limit} ms`)))
-  asking.on('error', (error) => done(error))
+  asking.on('error', (error) => {
+    done(error)
+  })
   asking.on('connect', ({ statusCode }, socket: Socket) => {
-    if (statusCode === 200) return done(null, socket)
+    if (statusCode === 200) {
+      done(null, socket)
+      return
+    }
     socket.destroy()
-    return done(new Error(`proxy ${proxy}: HTTP status ${statusCode ?? '?'}`))
+    done(new Error(`proxy ${proxy}: HTTP status ${statusCode ?? '?'}`))
   })
   asking.end()
 }

@@ -107,9 +107,15 @@ class Feed {
   constructor(source: WatchSource, stream: WatchStream) {
     this.#source = source
     this.#stream = stream
-    stream.on('data', (response) => this.#receive(response))
-    stream.on('error', (error) => this.#fail(error))
-    stream.on('end', () => this.#fail(new Error('connection closed by etcd')))
+    stream.on('data', (response) => {
+      this.#receive(response)
+    })
+    stream.on('error', (error) => {
+      this.#fail(error)
+    })
+    stream.on('end', () => {
+      this.#fail(new Error('connection closed by etcd'))
+    })
   }
 
   /** Asks for the watch; resolves when etcd confirmed it. */

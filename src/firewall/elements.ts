@@ -94,9 +94,11 @@ function elements(
     message.text(SET, set)
     message.nest(ELEMENTS, () => {
       for (const address of addresses)
-        message.nest(NFTA_LIST_ELEM, () =>
-          message.nest(NFTA_SET_ELEM_KEY, () => message.address(NFTA_DATA_VALUE, address)),
-        )
+        message.nest(NFTA_LIST_ELEM, () => {
+          message.nest(NFTA_SET_ELEM_KEY, () => {
+            message.address(NFTA_DATA_VALUE, address)
+          })
+        })
     })
   }
 }

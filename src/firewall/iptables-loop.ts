@@ -184,7 +184,10 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
 
   function changed(change: RulesetChange): void {
     // Whether a change during a pass is the pass's own is known when it has ended.
-    if (running !== undefined) void running.then(() => changed(change))
+    if (running !== undefined)
+      void running.then(() => {
+        changed(change)
+      })
     else {
       const outdated = FAMILIES.filter((family) => concerns(change, family))
       if (outdated.length > 0) kickSoon(outdated)
@@ -211,19 +214,33 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
     } catch (thrown) {
       log.warn(`firewall: ${messageOf(thrown)}: changes of nftables' ruleset are not noticed`)
     }
-    timers.push(setInterval(() => compareLegacy(false), LEGACY_POLL_MS))
-    timers.push(setInterval(() => compareLegacy(true), options.resyncSeconds * 1000))
+    timers.push(
+      setInterval(() => {
+        compareLegacy(false)
+      }, LEGACY_POLL_MS),
+    )
+    timers.push(
+      setInterval(() => {
+        compareLegacy(true)
+      }, options.resyncSeconds * 1000),
+    )
   }
 
   async function stop(): Promise<void> {
     stopped = true
     clearTimeout(pending)
-    retries.forEach((timer) => clearTimeout(timer))
-    timers.forEach((timer) => clearInterval(timer))
+    retries.forEach((timer) => {
+      clearTimeout(timer)
+    })
+    timers.forEach((timer) => {
+      clearInterval(timer)
+    })
     watch?.close()
     // A pass under way still uses its applier.
     await running
-    appliers.forEach((applier) => applier.close())
+    appliers.forEach((applier) => {
+      applier.close()
+    })
   }
 
   return {

@@ -104,7 +104,9 @@ export function watchRuleset(
     if (closed) return Promise.resolve(undefined)
     const number = ++sequence
     return new Promise((resolve) => {
-      const timer = setTimeout(() => answer(undefined), ANSWER_MS)
+      const timer = setTimeout(() => {
+        answer(undefined)
+      }, ANSWER_MS)
       const answer = (generation: number | undefined): void => {
         clearTimeout(timer)
         waiting.delete(number)
@@ -112,7 +114,13 @@ export function watchRuleset(
       }
       waiting.set(number, answer)
       writer.clear()
-      writer.message((to) => to.header(NFT_MSG_GETGEN, 0, NFGENMSG), number, 0)
+      writer.message(
+        (to) => {
+          to.header(NFT_MSG_GETGEN, 0, NFGENMSG)
+        },
+        number,
+        0,
+      )
       if (sys.send(fd, writer.buffer, writer.length) < 0) answer(undefined)
     })
   }

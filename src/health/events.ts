@@ -86,7 +86,9 @@ export class Events {
 
   /** Notes an event. Never throws. */
   happened(kind: HappenedEvent['kind'], text: string, about: { bad?: boolean; peer?: string } = {}): void {
-    this.#try(() => this.#note(kind, text, about))
+    this.#try(() => {
+      this.#note(kind, text, about)
+    })
   }
 
   #note(kind: HappenedEvent['kind'], text: string, { bad = false, peer }: { bad?: boolean; peer?: string }): void {
@@ -120,7 +122,11 @@ export class Events {
   }
 
   #sumUpLater(kind: HappenedEvent['kind'], stretch: Stretch): void {
-    setTimeout(() => this.#try(() => this.#sumUp(kind, stretch)), this.#limits.ms).unref()
+    setTimeout(() => {
+      this.#try(() => {
+        this.#sumUp(kind, stretch)
+      })
+    }, this.#limits.ms).unref()
   }
 
   #sumUp(kind: HappenedEvent['kind'], { untold, bad }: Stretch): void {
@@ -132,7 +138,10 @@ export class Events {
     const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
     this.#kept.push(told)
     if (this.#kept.length > this.#limits.kept) this.#kept.splice(oldestOfMost(this.#kept), 1)
-    for (const listener of this.#listeners) this.#try(() => listener(told))
+    for (const listener of this.#listeners)
+      this.#try(() => {
+        listener(told)
+      })
   }
 
   #try(work: () => void): void {

@@ -55,7 +55,9 @@ export class Supervisor {
 
   /** The handle of a part. */
   part(name: Observing): Part {
-    const failed = (error: unknown): void => this.#failed(name, error)
+    const failed = (error: unknown): void => {
+      this.#failed(name, error)
+    }
     return {
       failed,
       guard:
@@ -73,7 +75,8 @@ export class Supervisor {
         while (!signal.aborted) {
           const began = performance.now()
           try {
-            return await work()
+            await work()
+            return
           } catch (error) {
             if (!signal.aborted) failed(error)
           }
@@ -98,7 +101,12 @@ export class Supervisor {
     // The stack tells where; the same fault again and again is one line.
     if (!standing) this.#log.error(`${name}: ${stackOf(error) ?? why}: traffic goes on, ${name} starts again by itself`)
     clearTimeout(this.#calm.get(name))
-    this.#calm.set(name, setTimeout(() => this.#well(name, code), this.#calmMs).unref())
+    this.#calm.set(
+      name,
+      setTimeout(() => {
+        this.#well(name, code)
+      }, this.#calmMs).unref(),
+    )
   }
 
   #well(name: Observing, code: string): void {

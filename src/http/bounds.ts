@@ -91,7 +91,9 @@ class Connections {
     const same = this.#open.get(asker) ?? new Set()
     this.#open.set(asker, same.add(socket))
     this.#count++
-    socket.once('close', () => this.#leave(socket, asker))
+    socket.once('close', () => {
+      this.#leave(socket, asker)
+    })
   }
 
   /** Cuts off one that is not the newcomer. */

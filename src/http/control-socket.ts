@@ -57,11 +57,16 @@ export async function serveControl(path: string, routes: Routes, log: Log, signa
     })
   }
   try {
-    if (!(await isAnswered(path))) return await listen()
+    if (!(await isAnswered(path))) {
+      await listen()
+      return
+    }
     log.warn(`control socket: ${path}: another daemon answers there: flanneld status shows that one, until it ends`)
     void freed(path, signal)
       .then(() => (signal.aborted ? undefined : listen()))
-      .catch((error: unknown) => log.warn(unserved(path, error)))
+      .catch((error: unknown) => {
+        log.warn(unserved(path, error))
+      })
   } catch (error) {
     log.warn(unserved(path, error))
   }
@@ -79,9 +84,13 @@ async function freed(path: string, signal: AbortSignal): Promise<void> {
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
-    socket.on('connect', () => resolve(true))
+    socket.on('connect', () => {
+      resolve(true)
+    })
     // One that cannot take more callers at this moment is there.
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EAGAIN'))
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code === 'EAGAIN')
+    })
     socket.on('connect', () => socket.destroy())
   })
 }

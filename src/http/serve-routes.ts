@@ -75,7 +75,9 @@ type Served = Required<Pick<Serving, 'streams' | 'unread'>> &
 
 async function respond(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const working = setInterval(() => !response.destroyed && response.writeProcessing(), served.workingMs ?? 2 ** 31 - 1)
-  const answer = await answerOf(served, request).finally(() => clearInterval(working))
+  const answer = await answerOf(served, request).finally(() => {
+    clearInterval(working)
+  })
   if (response.destroyed) return
   if ('events' in answer && request.method === 'HEAD') response.writeHead(200, EVENTS).end()
   else if ('events' in answer) follow(served, answer, response)
@@ -109,14 +111,12 @@ function follow(
     following.delete(response)
     gone.abort()
   })
-  events(
-    (event) =>
-      unread.write(
-        response,
-        writtenOut(event, () => `data: ${JSON.stringify(event)}\n\n`),
-      ),
-    gone.signal,
-  )
+  events((event) => {
+    unread.write(
+      response,
+      writtenOut(event, () => `data: ${JSON.stringify(event)}\n\n`),
+    )
+  }, gone.signal)
 }
 
 /** Cuts off one of the asker that follows most, unless the newcomer's own follow as many; whether it did. */

@@ -31,7 +31,9 @@ export class Unread {
   write(response: ServerResponse, text: Buffer): void {
     if (response.destroyed) return
     this.#hold(response, text)
-    response.write(text, () => this.#taken(response))
+    response.write(text, () => {
+      this.#taken(response)
+    })
     this.#relieve()
   }
 
@@ -49,7 +51,9 @@ export class Unread {
     if (queue !== undefined) queue.push(text)
     else {
       this.#readers.set(response, [text])
-      response.once('close', () => this.#forget(response))
+      response.once('close', () => {
+        this.#forget(response)
+      })
     }
     const waited = this.#waited.get(text) ?? 0
     this.#waited.set(text, waited + 1)

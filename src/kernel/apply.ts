@@ -119,7 +119,9 @@ export class Applier {
     for (const { write, change } of steps) this.#ownWrites.expect(write, change.object)
     const answers = await this.#connection.batch(
       steps.map(({ encode }) => encode),
-      () => this.#ownWrites.drain(),
+      () => {
+        this.#ownWrites.drain()
+      },
     )
     this.#ownWrites.settle()
     for (const [at, refusal] of answers) {

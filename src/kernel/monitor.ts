@@ -66,7 +66,9 @@ export async function startMonitor(
     notifications.close()
     throw error
   }
-  kernel.ownWrites.drain = () => notifications.drain()
+  kernel.ownWrites.drain = () => {
+    notifications.drain()
+  }
   signal.addEventListener('abort', () => {
     kernel.ownWrites.drain = () => undefined
   })
@@ -103,20 +105,30 @@ class Monitor implements Listener {
   take(message: Message): void {
     switch (message.type) {
       case nl.RTM_NEWLINK:
-      case nl.RTM_DELLINK:
-        return this.#link(message)
+      case nl.RTM_DELLINK: {
+        this.#link(message)
+        return
+      }
       case nl.RTM_NEWADDR:
-      case nl.RTM_DELADDR:
-        return this.#address(message)
+      case nl.RTM_DELADDR: {
+        this.#address(message)
+        return
+      }
       case nl.RTM_NEWNEIGH:
-      case nl.RTM_DELNEIGH:
-        return this.#neighbor(message)
+      case nl.RTM_DELNEIGH: {
+        this.#neighbor(message)
+        return
+      }
       case nl.RTM_NEWROUTE:
-      case nl.RTM_DELROUTE:
-        return this.#route(message)
+      case nl.RTM_DELROUTE: {
+        this.#route(message)
+        return
+      }
       case nl.RTM_NEWNEXTHOP:
-      case nl.RTM_DELNEXTHOP:
-        return this.#nexthop(message)
+      case nl.RTM_DELNEXTHOP: {
+        this.#nexthop(message)
+        return
+      }
     }
   }
 

@@ -60,8 +60,12 @@ export class Notifications {
 
   /** Begins to tell, with what waits. */
   listen(): void {
-    this.#signal.addEventListener('abort', () => this.close())
-    this.#socket?.watch(() => this.drain(AT_ONCE))
+    this.#signal.addEventListener('abort', () => {
+      this.close()
+    })
+    this.#socket?.watch(() => {
+      this.drain(AT_ONCE)
+    })
     this.drain()
   }
 
@@ -69,7 +73,9 @@ export class Notifications {
   drain(atMost = Infinity): void {
     try {
       for (let i = 0; i < atMost && this.#socket !== undefined; i++) {
-        const received = this.#socket.receive((message) => this.#listener.take(message))
+        const received = this.#socket.receive((message) => {
+          this.#listener.take(message)
+        })
         if (received === 'empty') return
         if (received === 'overrun') this.#listener.missed()
       }
@@ -112,10 +118,13 @@ export class Notifications {
       this.#socket = this.#open()
       await this.#listener.prepare()
       if (this.#signal.aborted) return
-      this.#socket?.watch(() => this.drain(AT_ONCE))
+      this.#socket?.watch(() => {
+        this.drain(AT_ONCE)
+      })
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
-      return this.#lost(error)
+      this.#lost(error)
+      return
     }
     this.#listener.missed()
     this.drain()

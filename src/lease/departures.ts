@@ -62,7 +62,12 @@ export class Departures {
     clearTimeout(this.#timer)
     const [first] = this.#waiting.values()
     if (first === undefined || this.#signal.aborted) return
-    this.#timer = setTimeout(() => this.#over(), Math.max(0, first.due - performance.now())).unref()
+    this.#timer = setTimeout(
+      () => {
+        this.#over()
+      },
+      Math.max(0, first.due - performance.now()),
+    ).unref()
   }
 
   #over(): void {

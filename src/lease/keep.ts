@@ -58,8 +58,12 @@ export function keepLease(
     own: () => keeper.own,
     expires: () => keeper.expires,
     renewals: keeper.renewals,
-    publish: (next) => keeper.publish(next),
-    observe: (step) => keeper.observe(step),
+    publish: (next) => {
+      keeper.publish(next)
+    },
+    observe: (step) => {
+      keeper.observe(step)
+    },
     done: keeper.run(),
   }
 }
@@ -137,10 +141,19 @@ class Keeper {
   async #renew(): Promise<void> {
     const { key, etcdLease, modRevision } = this.own
     const ttl = etcdLease === '0' ? undefined : await this.#abortable(this.#store.keepAlive(etcdLease))
-    if (etcdLease !== '0' && ttl === undefined) return this.#question('etcd lease expired')
+    if (etcdLease !== '0' && ttl === undefined) {
+      this.#question('etcd lease expired')
+      return
+    }
     const { entry } = await this.#abortable(this.#store.get(key))
-    if (entry === undefined) return this.#question('key deleted')
-    if (entry.modRevision !== modRevision) return this.#question('key changed')
+    if (entry === undefined) {
+      this.#question('key deleted')
+      return
+    }
+    if (entry.modRevision !== modRevision) {
+      this.#question('key changed')
+      return
+    }
     this.expires = ttl === undefined ? Infinity : Date.now() + ttl * 1_000
     this.renewals.add('renewed')
     this.#events.onRenewed?.(ttl === undefined ? undefined : this.expires)

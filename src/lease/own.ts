@@ -211,7 +211,9 @@ class Acquisition {
   /** Waits some time, less when a lease is deleted meanwhile. */
   async untilFreed(milliseconds: number): Promise<void> {
     const enough = new AbortController()
-    const timer = setTimeout(() => enough.abort(), milliseconds)
+    const timer = setTimeout(() => {
+      enough.abort()
+    }, milliseconds)
     const signal = AbortSignal.any([enough.signal, this.#options.signal])
     for await (const step of this.#store.watch(subnetsFolder(this.#prefix), signal)) {
       if (step.type === 'snapshot' && step.snapshot.entries.length < this.#seen) break

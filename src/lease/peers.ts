@@ -52,7 +52,10 @@ export class PeerTable {
   async first(entries: readonly Entry[], rules: PeerRules): Promise<PeerStep> {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
-    for await (const portion of inPortions(this.#contest.takeUnsettled())) portion.forEach((it) => this.#settle(it))
+    for await (const portion of inPortions(this.#contest.takeUnsettled()))
+      portion.forEach((it) => {
+        this.#settle(it)
+      })
     return this.#notes.finishInPortions(this.#peers, this.#refused)
   }
 
@@ -110,7 +113,7 @@ export class PeerTable {
         this.#refuse(key, 'shut-out', peer.publicAddress)
       } else if (isOut(sourceAddress)) {
         // The rest of it stands: such an address may be that of another host on another LAN.
-        void (held.includes(candidate) ? this.#hold({ ...candidate, peer }) : this.#waiting.add({ ...candidate, peer }))
+        held.includes(candidate) ? this.#hold({ ...candidate, peer }) : this.#waiting.add({ ...candidate, peer })
       }
     }
     return this.#finish()
@@ -118,12 +121,16 @@ export class PeerTable {
 
   #put(entry: Entry): void {
     const { key } = entry
-    if (key === this.#rules.own?.key) return this.#delete(key)
+    if (key === this.#rules.own?.key) {
+      this.#delete(key)
+      return
+    }
     const read = readPeer(this.#prefix, entry, this.#rules)
     if (!read.ok) {
       const known = this.#refused.get(key)
       this.#delete(key)
-      return this.#refuse(key, read.reason, read.detail, known)
+      this.#refuse(key, read.reason, read.detail, known)
+      return
     }
     const candidate = { key, peer: read.value, ...this.#ageOf(entry, read.value) }
     const { subnet } = read.value

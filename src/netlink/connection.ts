@@ -130,7 +130,9 @@ export class Connection {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#queue = this.#queue.finally(() => this.#socket.close())
+    this.#queue = this.#queue.finally(() => {
+      this.#socket.close()
+    })
   }
 
   async #sendPortion(

@@ -101,7 +101,9 @@ export const askLinks: Encode = (message) => {
 export function askLinksOf(kind: string): Encode {
   return (message) => {
     askLinks(message)
-    message.nest(nl.IFLA_LINKINFO, () => message.text(nl.IFLA_INFO_KIND, kind))
+    message.nest(nl.IFLA_LINKINFO, () => {
+      message.text(nl.IFLA_INFO_KIND, kind)
+    })
   }
 }
 
@@ -146,7 +148,9 @@ export function createVxlan(name: string, identity: VxlanIdentity, settings: Lin
 export function askVxlan(): Encode {
   return (message) => {
     message.header(nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, IFINFOMSG)
-    message.nest(nl.IFLA_LINKINFO, () => message.text(nl.IFLA_INFO_KIND, 'vxlan'))
+    message.nest(nl.IFLA_LINKINFO, () => {
+      message.text(nl.IFLA_INFO_KIND, 'vxlan')
+    })
   }
 }
 
@@ -170,7 +174,9 @@ export function changeVxlan(index: number, settings: Pick<LinkSettings, 'local' 
     message.setU32(4, index)
     message.nest(nl.IFLA_LINKINFO, () => {
       message.text(nl.IFLA_INFO_KIND, 'vxlan')
-      message.nest(nl.IFLA_INFO_DATA, () => writeVxlan(message, settings))
+      message.nest(nl.IFLA_INFO_DATA, () => {
+        writeVxlan(message, settings)
+      })
     })
   }
 }
@@ -189,9 +195,11 @@ export function withoutLinkLocal(index: number): Encode {
   return (message) => {
     message.header(nl.RTM_NEWLINK, 0, IFINFOMSG)
     message.setU32(4, index)
-    message.nest(nl.IFLA_AF_SPEC, () =>
-      message.nest(nl.AF_INET6, () => message.u8(nl.IFLA_INET6_ADDR_GEN_MODE, nl.IN6_ADDR_GEN_MODE_NONE)),
-    )
+    message.nest(nl.IFLA_AF_SPEC, () => {
+      message.nest(nl.AF_INET6, () => {
+        message.u8(nl.IFLA_INET6_ADDR_GEN_MODE, nl.IN6_ADDR_GEN_MODE_NONE)
+      })
+    })
   }
 }
 

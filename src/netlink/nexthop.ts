@@ -31,7 +31,9 @@ export function readNexthop(message: Message): NexthopRecord {
 }
 
 /** Asks for all nexthop objects. */
-export const askNexthops: Encode = (message) => message.header(nl.RTM_GETNEXTHOP, 0, NHMSG)
+export const askNexthops: Encode = (message) => {
+  message.header(nl.RTM_GETNEXTHOP, 0, NHMSG)
+}
 
 /** Adds or replaces a nexthop object; replacing moves its routes at once. */
 export function writeNexthop(

@@ -76,8 +76,12 @@ export class RouteSocket {
   async readable(milliseconds: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const result = await new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), milliseconds)
-      this.watch(() => resolve(true))
+      timer = setTimeout(() => {
+        resolve(false)
+      }, milliseconds)
+      this.watch(() => {
+        resolve(true)
+      })
     })
     clearTimeout(timer)
     this.stopWatching()

@@ -156,7 +156,11 @@ function bindError(port: number): Promise<string | undefined> {
       socket.close()
       resolve(error.code)
     })
-    socket.bind({ port, exclusive: true }, () => socket.close(() => resolve(undefined)))
+    socket.bind({ port, exclusive: true }, () =>
+      socket.close(() => {
+        resolve(undefined)
+      }),
+    )
   })
 }
 

@@ -29,7 +29,9 @@ export class LateDoors {
       for (const { subnet, publicAddress, type } of peers)
         if (type === former) formerly.set(subnet, { subnet, publicAddress, type })
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#over(), LATELY_MS).unref()
+    this.#timer = setTimeout(() => {
+      this.#over()
+    }, LATELY_MS).unref()
     return { ...next, change: { lately: true, formerly: [...formerly.values()] } }
   }
 

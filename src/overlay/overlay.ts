@@ -68,9 +68,13 @@ export class Overlay {
     this.#guarding = new GuardOrder(parts.guard, parts.standing)
     this.#refresh = coalesce(
       () => this.#apply(),
-      (error) => this.#later(messageOf(error)),
+      (error) => {
+        this.#later(messageOf(error))
+      },
     )
-    const tell = (error: unknown): void => parts.log.error(`firewall: ${messageOf(error)}`)
+    const tell = (error: unknown): void => {
+      parts.log.error(`firewall: ${messageOf(error)}`)
+    }
     this.#guard = coalesce(() => this.#guarding.refresh(), tell)
     this.#doors = coalesce(() => this.#openDoors(), tell)
   }
@@ -170,7 +174,8 @@ export class Overlay {
     if (missing !== undefined) {
       this.#wantRules(inputs)
       readiness.bad('backend', missing.error.message)
-      return this.#later('')
+      this.#later('')
+      return
     }
     this.#guarding.behind(guardOf(inputs))
     void this.#guard()
@@ -178,7 +183,9 @@ export class Overlay {
     this.#parts.publish(leaseValueOf(inputs))
     const { subnetFile } = inputs.options
     const { subnet, mtu } = subnetEnvOf(inputs)
-    const wrote = await writeSubnetEnv(subnetFile, subnetEnvOf(inputs)).finally(() => this.#wantRules(inputs))
+    const wrote = await writeSubnetEnv(subnetFile, subnetEnvOf(inputs)).finally(() => {
+      this.#wantRules(inputs)
+    })
     if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnet ?? ''}, mtu ${mtu}`)
     readiness.good('subnet.env')
     this.#said = ''
@@ -197,7 +204,9 @@ export class Overlay {
     this.#rules = text
     firewall.want(rules)
     // Once tried, as a host without iptables has its traffic too; the firewall tells of its failures itself.
-    void firewall.settled().then(() => readiness.good('firewall'))
+    void firewall.settled().then(() => {
+      readiness.good('firewall')
+    })
   }
 
   /** Gives the reconciler a new intent only when it differs: another one makes it read the whole kernel. */

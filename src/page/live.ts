@@ -37,7 +37,9 @@ export class Live {
     this.#last ??= first
     send((this.#whole ??= wholeOf(this.#last)))
     this.#readers.add(send)
-    gone.addEventListener('abort', () => this.#leave(send))
+    gone.addEventListener('abort', () => {
+      this.#leave(send)
+    })
     if (this.#timer === undefined) this.#again(0)
   }
 
@@ -52,7 +54,9 @@ export class Live {
 
   #again(tookMs: number): void {
     this.#timer = setTimeout(
-      this.#part.guard(() => this.#look()),
+      this.#part.guard(() => {
+        this.#look()
+      }),
       Math.max(PAUSE_MS, tookMs * REST),
     ).unref()
   }

@@ -50,8 +50,12 @@ export class Pinger {
   /** Opens the socket. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
   async open(): Promise<void> {
     this.#socket = await openIcmpSocket(this.#id, {
-      message: this.#guard((packet: Buffer) => this.#message(packet)),
-      broken: this.#guard((why: string) => this.#events.broken(why)),
+      message: this.#guard((packet: Buffer) => {
+        this.#message(packet)
+      }),
+      broken: this.#guard((why: string) => {
+        this.#events.broken(why)
+      }),
     })
   }
 
@@ -65,7 +69,9 @@ export class Pinger {
     this.#socket?.send(
       packet,
       question.destination,
-      this.#guard((why: string) => outcome(failure(why))),
+      this.#guard((why: string) => {
+        outcome(failure(why))
+      }),
     )
     return sequence
   }
@@ -93,7 +99,10 @@ export class Pinger {
     this.#received++
     const message = readMessage(packet)
     if (message === undefined) return
-    if (message.kind !== 'request') return this.#answer(message)
+    if (message.kind !== 'request') {
+      this.#answer(message)
+      return
+    }
     // Our own requests are seen too when they go to this very host.
     if (message.mark.token !== this.#token) this.#events.heard(message)
   }
@@ -104,7 +113,8 @@ export class Pinger {
     if (message.kind === 'refused') {
       const { destination, why, mtu } = message
       if (destination !== waiting.to) return
-      return waiting.outcome(why === 'too-big' ? { kind: 'too-big', mtu } : { kind: 'refused', why })
+      waiting.outcome(why === 'too-big' ? { kind: 'too-big', mtu } : { kind: 'refused', why })
+      return
     }
     if (message.source !== waiting.to || message.mark.token !== this.#token) return
     this.#waiting.delete(message.sequence)

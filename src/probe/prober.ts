@@ -146,14 +146,19 @@ export class Prober {
     const { guard } = this.#parts.part
     const pinger = new Pinger({
       guard,
-      heard: (request) => this.#heard(request),
+      heard: (request) => {
+        this.#heard(request)
+      },
       broken: (why) => {
         this.#parts.log.warn(`raw socket: ${why}; opening another`)
         this.#pinger = undefined
       },
     })
     await pinger.open()
-    if (this.#parts.signal.aborted) return pinger.close()
+    if (this.#parts.signal.aborted) {
+      pinger.close()
+      return
+    }
     this.#pinger = pinger
     if (this.#off !== undefined) this.#parts.log.info('probing again')
     this.#off = undefined

@@ -65,7 +65,12 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
   return {
     close,
     send(packet, to, failed) {
-      if (!open) return queueMicrotask(() => failed('the raw socket is closed'))
+      if (!open) {
+        queueMicrotask(() => {
+          failed('the raw socket is closed')
+        })
+        return
+      }
       socket.send(packet, 0, packet.length, to, (error) => {
         if (error !== null) failed(error.message)
       })

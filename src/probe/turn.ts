@@ -57,7 +57,9 @@ export async function takeTurn(parts: TurnParts): Promise<Tallies | undefined> {
     return true
   }
 
-  const aborted = (): void => sleep.end()
+  const aborted = (): void => {
+    sleep.end()
+  }
   signal.addEventListener('abort', aborted, { once: true })
   try {
     for (let burst = 0; ; burst++) {

@@ -57,7 +57,11 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: 'pipe', detached: true })
     // First of all: without a descriptor left there is no pipe, and the error is told in the next tick.
-    child.on('error', (error) => settle(() => reject(error)))
+    child.on('error', (error) => {
+      settle(() => {
+        reject(error)
+      })
+    })
     const { pid } = child
     // Without a descriptor left there are none, whatever the types say.
     const { stdin, stdout, stderr }: Partial<Pick<typeof child, 'stdin' | 'stdout' | 'stderr'>> = child
@@ -65,7 +69,9 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
     if (pid !== undefined) alive.add(pid)
     let lingering: NodeJS.Timeout | undefined
     let settled = false
-    const limit = setTimeout(() => stop(`did not end within ${options.limitMs} ms`), options.limitMs)
+    const limit = setTimeout(() => {
+      stop(`did not end within ${options.limitMs} ms`)
+    }, options.limitMs)
 
     function settle(how: () => void): void {
       if (settled) return
@@ -79,16 +85,23 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
 
     function stop(why: string): void {
       if (pid !== undefined && !settled) kill(pid)
-      settle(() => reject(new Killed(`${why}: killed`)))
+      settle(() => {
+        reject(new Killed(`${why}: killed`))
+      })
     }
 
     // A broken pipe says nothing that the program's end does not.
     for (const pipe of pipes) pipe?.on('error', () => undefined)
-    const tooMuch = (): void => stop(`printed more than ${options.outputBytes} bytes`)
+    const tooMuch = (): void => {
+      stop(`printed more than ${options.outputBytes} bytes`)
+    }
     const out = keep(stdout, options.outputBytes, tooMuch)
     const err = keep(stderr, ERROR_BYTES, () => undefined)
-    const end = (status: number | null, signal: string | null): void =>
-      settle(() => resolve({ status, signal, stdout: out(), stderr: err() }))
+    const end = (status: number | null, signal: string | null): void => {
+      settle(() => {
+        resolve({ status, signal, stdout: out(), stderr: err() })
+      })
+    }
     child.on('close', end)
     child.on('exit', (status, signal) => {
       lingering = setTimeout(() => {

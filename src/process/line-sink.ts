@@ -35,7 +35,10 @@ export class LineSink {
   }
 
   write(line: string): void {
-    if (this.#stream.writableLength > this.#most) return this.#miss('the reader is too slow')
+    if (this.#stream.writableLength > this.#most) {
+      this.#miss('the reader is too slow')
+      return
+    }
     try {
       this.#stream.write(line, (error) => {
         if (error !== null && error !== undefined) this.#miss((error as NodeJS.ErrnoException).code ?? error.message)
@@ -62,5 +65,9 @@ export class LineSink {
 /** Resolves when everything written has gone out, or cannot. */
 export function flushed(stream: Writable): Promise<void> {
   if (stream.writableLength === 0) return Promise.resolve()
-  return new Promise((resolve) => stream.write('', () => resolve()))
+  return new Promise((resolve) =>
+    stream.write('', () => {
+      resolve()
+    }),
+  )
 }

@@ -27,9 +27,14 @@ type Signal = NodeJS.Signals
 
 /** Calls `stop` for signals that ask for the end, and `ignored` at the first of each that does not. */
 export function handleSignals(stop: (signal: Signal) => void, ignored: (signal: Signal) => void): void {
-  for (const signal of STOPPING) process.on(signal, () => stop(signal))
+  for (const signal of STOPPING)
+    process.on(signal, () => {
+      stop(signal)
+    })
   for (const signal of IGNORED) {
-    process.once(signal, () => ignored(signal))
+    process.once(signal, () => {
+      ignored(signal)
+    })
     // Without a listener the signal would end the process again.
     process.on(signal, () => undefined)
   }

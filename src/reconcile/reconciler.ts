@@ -121,7 +121,14 @@ export class Reconciler {
   /** Resolves when everything asked for up to `revision` went through a pass, with what the kernel refused of it. */
   attempted(revision = this.#requested): Promise<readonly Failure[]> {
     if (this.#tried >= revision) return Promise.resolve(this.#failures)
-    return new Promise((resolve) => this.#tries.push({ revision, resolve: () => resolve(this.#failures) }))
+    return new Promise((resolve) =>
+      this.#tries.push({
+        revision,
+        resolve: () => {
+          resolve(this.#failures)
+        },
+      }),
+    )
   }
 
   /** For how long the pass at hand has been running, in milliseconds; 0 between passes. */
@@ -141,7 +148,9 @@ export class Reconciler {
 
   /** Runs until the signal aborts; the kernel stays as it is then. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.#wake()
+    const stop = (): void => {
+      this.#wake()
+    }
     signal.addEventListener('abort', stop)
     try {
       while (!signal.aborted) {
@@ -161,7 +170,10 @@ export class Reconciler {
     const outcome = await this.#attempt()
     this.#passBegan = undefined
     this.#passed(this.report.failing)
-    if (outcome === 'peers alone') return this.#backoff.reset()
+    if (outcome === 'peers alone') {
+      this.#backoff.reset()
+      return
+    }
     if (outcome !== 'broken off') {
       this.#tried = revision
       this.#tries = release(this.#tries, revision)

@@ -86,7 +86,10 @@ export class LineBudget {
   }
 
   #withhold(subject: string): void {
-    if (this.#lines++ === 0) setTimeout(() => this.#tell(), this.#limits.sumMs).unref()
+    if (this.#lines++ === 0)
+      setTimeout(() => {
+        this.#tell()
+      }, this.#limits.sumMs).unref()
     const before = this.#withheld.get(subject)
     if (before !== undefined || this.#withheld.size < this.#limits.subjects)
       this.#withheld.set(subject, (before ?? 0) + 1)

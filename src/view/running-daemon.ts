@@ -54,9 +54,9 @@ export function firstSight(
   const conditions = new Conditions()
   const supervisor = new Supervisor(conditions, log)
   events.onFault(supervisor.part('events').failed)
-  readiness.onChange((ready) =>
-    events.happened('ready', ready ? 'ready' : `not ready: ${readiness.reasons.join('; ')}`, { bad: !ready }),
-  )
+  readiness.onChange((ready) => {
+    events.happened('ready', ready ? 'ready' : `not ready: ${readiness.reasons.join('; ')}`, { bad: !ready })
+  })
   return {
     ...known,
     ...{ conditions, supervisor },

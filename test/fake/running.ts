@@ -39,8 +39,12 @@ export async function inWorld(intent: Intent, kernel: FakeKernel, act: (world: W
       reconciler,
       peers,
       lines,
-      set: (peer) => change(peer.subnet, peer),
-      drop: (subnet) => change(subnet, undefined),
+      set: (peer) => {
+        change(peer.subnet, peer)
+      },
+      drop: (subnet) => {
+        change(subnet, undefined)
+      },
     })
   } finally {
     stop.abort()

@@ -73,7 +73,11 @@ test.serial(
       mkdtempSync(join(tmpdir(), 'flanneld-tls-')),
       mkdtempSync(join(tmpdir(), 'flanneld-tls-')),
     ]
-    t.teardown(() => [files, renewed].forEach((folder) => rmSync(folder, { recursive: true })))
+    t.teardown(() => {
+      ;[files, renewed].forEach((folder) => {
+        rmSync(folder, { recursive: true })
+      })
+    })
     const tls = makeTls(files, '192.168.19.120')
     makeTls(renewed, '192.168.19.120')
     const lan = await (await createLab(t)).lan()

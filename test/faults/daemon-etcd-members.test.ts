@@ -74,8 +74,12 @@ test.serial('E3 E4: each of three members frozen in turn: nothing missed, nothin
   survives(
     t,
     'one of three etcd members frozen',
-    (member) => member.freeze(),
-    (member) => member.thaw(),
+    (member) => {
+      member.freeze()
+    },
+    (member) => {
+      member.thaw()
+    },
   ),
 )
 

@@ -207,7 +207,9 @@ for (const type of ['vxlan', 'host-gw']) {
     t.not(await index(), before.index)
     let last = ''
     const whole = async (): Promise<boolean> => (last = (await kernelText(a.host)).ours) === before.ours
-    await waitFor('whole', whole).catch(() => t.log(a.daemon.output()))
+    await waitFor('whole', whole).catch(() => {
+      t.log(a.daemon.output())
+    })
     t.is(last, before.ours)
     const ms = Date.now() - start
     const flowing = pings.received()

@@ -23,7 +23,9 @@ for (const [alarm, kind] of [
     t.deepEqual(await store.alarms(), [])
     await write()
     const client = new Etcd3({ hosts: etcd.endpoint })
-    t.teardown(() => client.close())
+    t.teardown(() => {
+      client.close()
+    })
     const { header } = await client.maintenance.status()
     await client.maintenance.alarm({ action: 1, memberID: header.member_id, alarm: kind })
     t.deepEqual(await store.alarms(), [alarm])

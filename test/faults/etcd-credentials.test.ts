@@ -61,7 +61,9 @@ test('E6: replaced files are used for the next connection; a broken one is named
   const etcd = await start(t, { tls: first, port })
   const store = open(t, { endpoints: [etcd.endpoint], caFile })
   const abort = new AbortController()
-  t.teardown(() => abort.abort())
+  t.teardown(() => {
+    abort.abort()
+  })
   let steps = 0
   void (async () => {
     for await (const step of store.watch('/', abort.signal)) if (step.type !== 'disconnected') steps++
@@ -157,7 +159,9 @@ test('E3 E6: tokens that expire are renewed by calls, renewals and the watch', a
   const etcd = await withUsers(t, '--auth-token-ttl=1')
   const store = open(t, { endpoints: [etcd.endpoint], username: 'flannel', password: PASSWORD })
   const abort = new AbortController()
-  t.teardown(() => abort.abort())
+  t.teardown(() => {
+    abort.abort()
+  })
   const lease = await store.grant(60)
   await store.commit([], [{ type: 'put', key: '/n/0', value: '', lease }])
   const keys: string[] = []

@@ -8,12 +8,16 @@ test('E3: with one of two endpoints dead no renewal fails, whichever endpoint is
   t.teardown(() => etcd.stop())
   const endpoints = [etcd.endpoint, `http://127.0.0.1:${await freePort()}`]
   const granting = openStore({ endpoints: [etcd.endpoint] })
-  t.teardown(() => granting.close())
+  t.teardown(() => {
+    granting.close()
+  })
   const lease = await granting.grant(1000)
   const ttls: (number | undefined)[] = []
   for (let i = 0; i < 16; i++) {
     const store = openStore({ endpoints })
-    t.teardown(() => store.close())
+    t.teardown(() => {
+      store.close()
+    })
     ttls.push(await store.keepAlive(lease))
   }
   t.deepEqual(ttls, Array(16).fill(1000))

@@ -24,7 +24,9 @@ async function ask(endpoints: readonly string[], files: object = {}): Promise<re
 function viewWith(t: ExecutionContext, ...args: readonly string[]): Promise<StoreView> {
   const asked = parseOptions(args, {})
   if (asked.kind !== 'run') throw new TypeError(args.join(' '))
-  const log = createLog('test', 0, (line) => t.log(line))
+  const log = createLog('test', 0, (line) => {
+    t.log(line)
+  })
   const known = { version: 'test', options: asked.options, events: new Events() }
   const reconciler = new Reconciler(new FakeKernel(), log)
   return storeOf(firstSight({ ...known, readiness: new Readiness([], log), reconciler }, log))
@@ -65,7 +67,9 @@ test('what answers but is no etcd is unknown, not healthy; an endless answer is 
   const server = createServer((request, response) => {
     if (request.headers.host?.startsWith('localhost') !== true) return response.end('hello')
     const timer = setInterval(() => response.write('x'.repeat(1000)), 5)
-    return response.on('close', () => clearInterval(timer))
+    return response.on('close', () => {
+      clearInterval(timer)
+    })
   }).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await new Promise((resolve) => server.once('listening', resolve))

@@ -42,7 +42,9 @@ test('long keys, and a value larger than any answer may be: listed, read and tol
   const store = open(t, { endpoints: [etcd.endpoint], deadline: 20_000 })
   await put(store, '/s/a', 10)
   const abort = new AbortController()
-  t.teardown(() => abort.abort())
+  t.teardown(() => {
+    abort.abort()
+  })
   const seen = new Map<string, Buffer>()
   const entries: Entry[] = []
   void (async () => {

@@ -16,7 +16,9 @@ for (const [late, deadline] of [
     t.timeout(LONG * 2)
     const etcd = await start(t)
     const proxy = await startSlowProxy(etcd.port, late)
-    t.teardown(() => proxy.close())
+    t.teardown(() => {
+      proxy.close()
+    })
     const store = open(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline })
     t.is((await waitFor('a read', () => store.get('/s/a'), LONG)).entry, undefined)
     // What may not be done twice has time enough by now.
@@ -32,13 +34,17 @@ test('answers 2 s late: the watch begins, tells of changes, and stays through it
   t.timeout(LONG * 2)
   const etcd = await start(t)
   const proxy = await startSlowProxy(etcd.port, 2_000)
-  t.teardown(() => proxy.close())
+  t.teardown(() => {
+    proxy.close()
+  })
   const store = open(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline: 1_000 })
   const direct = open(t, { endpoints: [etcd.endpoint] })
   const put = (key: string): Promise<unknown> => direct.commit([], [{ type: 'put', key, value: '', lease: '0' }])
   await put('/s/first')
   const abort = new AbortController()
-  t.teardown(() => abort.abort())
+  t.teardown(() => {
+    abort.abort()
+  })
   const steps: string[] = []
   void (async () => {
     for await (const step of store.watch('/s/', abort.signal)) steps.push(step.type)
@@ -58,9 +64,15 @@ test('three endpoints, all late: calls are answered', async (t) => {
   t.timeout(LONG * 2)
   const etcd = await start(t)
   const proxies = await Promise.all([1, 2, 3].map(() => startSlowProxy(etcd.port, 3_000)))
-  t.teardown(() => proxies.forEach((proxy) => proxy.close()))
+  t.teardown(() => {
+    proxies.forEach((proxy) => {
+      proxy.close()
+    })
+  })
   const store = openStore({ endpoints: proxies.map(({ port }) => `http://127.0.0.1:${port}`) })
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   const lease = await waitFor('a lease', () => store.grant(60), LONG)
   t.is(await waitFor('a renewal', () => store.keepAlive(lease), LONG), 60)
   t.is((await waitFor('a listing', () => store.range('/s/'), LONG)).entries.length, 0)

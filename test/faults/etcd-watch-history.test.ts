@@ -64,9 +64,13 @@ test('E3: one of three members killed, then another frozen: nothing missed', asy
   for (const member of members) t.teardown(() => member.stop())
   const endpoints = members.map((member) => member.endpoint)
   const store = openStore({ endpoints })
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   const writer = openStore({ endpoints })
-  t.teardown(() => writer.close())
+  t.teardown(() => {
+    writer.close()
+  })
   await put(writer, '/w/a')
   const seen = record(t, store)
   await waitFor('the snapshot', () => seen.count.snapshots === 1)

@@ -16,7 +16,11 @@ const ALIVE_SECONDS = 6
 test('L1: 100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
   const { etcd, options } = await lab(t)
   const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.endpoint] }))
-  t.teardown(() => stores.forEach((store) => store.close()))
+  t.teardown(() => {
+    stores.forEach((store) => {
+      store.close()
+    })
+  })
   const times: number[] = []
   for (let round = 0; round < 10; round++) {
     const begin = performance.now()
@@ -116,7 +120,9 @@ test('L6: our address under the id of a living host: reported, never taken over;
   const options = { ...l.options, liveFor: ALIVE_SECONDS }
   const other = await acquireLease(store, PREFIX, claimOf(1), l.options)
   const kept = new AbortController()
-  t.teardown(() => kept.abort())
+  t.teardown(() => {
+    kept.abort()
+  })
   keep(l, claimOf(1), other, { signal: kept.signal, interval: 500 })
   const same = claimOf(2, { publicAddress: '192.168.19.1' as Address })
   const acquiring = acquireLease(store, PREFIX, same, options)
@@ -187,7 +193,9 @@ test('E1: etcd down at start: told once, and the lease is had when etcd comes', 
   const { etcd, options, lines } = await lab(t)
   await etcd.kill()
   const store = openStore({ endpoints: [etcd.endpoint] })
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   const acquiring = acquireLease(store, PREFIX, claimOf(1), options)
   await waitFor('the line', () => lines.length > 0)
   t.regex(lines[0] ?? '', /^W no lease yet: etcd: http:\/\/127.0.0.1:\d+: connect ECONNREFUSED/)

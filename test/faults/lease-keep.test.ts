@@ -63,7 +63,9 @@ test('L2: expired while cut off and taken by another: the new owner is never ove
   const proxy = await startProxy(l.etcd.port)
   t.teardown(() => proxy.close())
   const far = openStore({ endpoints: [`http://127.0.0.1:${proxy.port}`] })
-  t.teardown(() => far.close())
+  t.teardown(() => {
+    far.close()
+  })
   const own = await acquireLease(far, PREFIX, claimOf(1), { ...l.options, ttl: 2 })
   const { keeper, changes } = keep(l, claimOf(1), own, { ttl: 2 }, far)
   await proxy.refuse()

@@ -107,7 +107,9 @@ for (const [what, spoil, mend, reason] of [
 
 test('a pass that hangs: /healthz says so', async (t) => {
   const stop = new AbortController()
-  t.teardown(() => stop.abort())
+  t.teardown(() => {
+    stop.abort()
+  })
   const log = createLog('health', 0, () => undefined)
   const port = await freePort()
   let busy = 0

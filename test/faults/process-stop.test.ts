@@ -19,7 +19,9 @@ const foreign = (name: string): { name: string; value: string } => ({
   name,
   value: vxlanValue('192.168.19.205', '0a:00:00:00:00:cd', { HostID: 'f'.repeat(32) }),
 })
-const freeze = ({ etcd }: World): void => etcd.freeze()
+const freeze = ({ etcd }: World): void => {
+  etcd.freeze()
+}
 
 /** A state: how to get a daemon there, and the line that says it is. */
 interface State {

@@ -192,7 +192,11 @@ test.serial(
       string,
       string,
     ]
-    t.teardown(() => [folder, other].forEach((it) => rmSync(it, { recursive: true })))
+    t.teardown(() => {
+      ;[folder, other].forEach((it) => {
+        rmSync(it, { recursive: true })
+      })
+    })
     const tls = makeTls(folder)
     const ca = makeTls(other).ca
     await host.spawn(

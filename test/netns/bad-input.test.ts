@@ -25,7 +25,9 @@ async function givesUp(
 ): Promise<void> {
   const { host } = t.context
   const daemon = await startFlanneld(host, args, program)
-  const late = setTimeout(() => daemon.kill('SIGKILL'), 60_000)
+  const late = setTimeout(() => {
+    daemon.kill('SIGKILL')
+  }, 60_000)
   const { code, signal } = await daemon.exit
   clearTimeout(late)
   t.is(signal, null, daemon.output())

@@ -78,7 +78,9 @@ test.serial(
   'doctor: etcd-tls: a certificate that ends soon, has ended, is not valid yet, or is not trusted',
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), `flanneld-doctor-tls-${process.pid}-`))
-    t.teardown(() => rmSync(folder, { recursive: true }))
+    t.teardown(() => {
+      rmSync(folder, { recursive: true })
+    })
     const secure = await lan.host(110)
     const tls = makeTls(folder, secure.address)
     const url = `https://${secure.address}:2379`

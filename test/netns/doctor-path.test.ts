@@ -18,7 +18,9 @@ let router: Space
 let copier: Running | undefined
 
 const folder = mkdtempSync(join(tmpdir(), `flanneld-doctor-${process.pid}-`))
-test.after.always(() => rmSync(folder, { recursive: true }))
+test.after.always(() => {
+  rmSync(folder, { recursive: true })
+})
 
 async function routedCluster(owner: Parameters<typeof createLab>[0]): Promise<Cluster> {
   const lab = await createLab(owner)

@@ -32,7 +32,9 @@ interface World {
 /** An etcd that speaks TLS, and asks for certificates if told so. */
 async function world(t: ExecutionContext, certificates: boolean): Promise<World> {
   const files = mkdtempSync(join(tmpdir(), 'flanneld-roles-'))
-  t.teardown(() => rmSync(files, { recursive: true }))
+  t.teardown(() => {
+    rmSync(files, { recursive: true })
+  })
   const tls = makeTls(files, '192.168.19.120')
   const lan = await (await createLab(t)).lan()
   const shown = certificates ? `--cert=${tls.certificate} --key=${tls.key}` : ''

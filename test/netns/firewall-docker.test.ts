@@ -100,7 +100,9 @@ test.serial('F3: no packet is lost while rules are applied, replaced and applied
   const netns = `/proc/${on.host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
   const next = createFirewall({ log, resyncSeconds: 5, netns, prefix: ['nsenter', `--net=${netns}`] })
-  t.teardown(() => next.stop())
+  t.teardown(() => {
+    next.stop()
+  })
   next.want([{ ...INPUT, network: prefix('10.2.0.0/15') }])
   await next.settled()
   t.is(next.status().error, undefined)

@@ -41,9 +41,13 @@ add chain inet seen input { type filter hook input priority -310; }
 add rule inet seen input udp dport 8472 @th,96,24 1 @th,128,32 ${MARK} counter
 end`)
   const netns = `/proc/${on.host.pid}/ns/net`
-  const log = createLog('test', 0, (line) => t.log(line))
+  const log = createLog('test', 0, (line) => {
+    t.log(line)
+  })
   const guard = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`] })
-  t.teardown(() => guard.stop())
+  t.teardown(() => {
+    guard.stop()
+  })
   return {
     ...{ ...on, other },
     async guard() {

@@ -100,7 +100,9 @@ test.serial('D11: -vxlan-guard=false at a restart: the guard of the earlier run 
   const log = createLog('test', 0, () => undefined)
   const previous = [PORT.vni]
   const next = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`], previous })
-  t.teardown(() => next.stop())
+  t.teardown(() => {
+    next.stop()
+  })
   next.want(undefined)
   await next.settled()
   t.is(await host.run('nft list ruleset'), '')
@@ -114,7 +116,9 @@ test.serial('F3: a restarted daemon takes the table over; VNI and port change in
   const netns = `/proc/${host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
   const next = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`] })
-  t.teardown(() => next.stop())
+  t.teardown(() => {
+    next.stop()
+  })
   next.want({ ...PORT, peers: [address(peer.address)] })
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /192\.168\.19\.200/)
@@ -158,7 +162,9 @@ chmod +x /run/bin/nft`)
   const prefix = ['nsenter', '-t', String(host.pid), '-n', '-m', 'env', 'PATH=/run/bin:/usr/sbin:/usr/bin:/bin']
   const netns = `/proc/${host.pid}/ns/net`
   const guard = createGuard({ log: createLog('test', 0, (line) => lines.push(line)), resyncSeconds: 1, netns, prefix })
-  t.teardown(() => guard.stop())
+  t.teardown(() => {
+    guard.stop()
+  })
   guard.want({ ...PORT, peers: [address(peer.address)] })
   await guard.settled()
   t.is(guard.error(), undefined)
@@ -173,7 +179,9 @@ test.serial('without nft one warning says what that means', async (t) => {
   const lines: string[] = []
   const log = createLog('test', 0, (line) => lines.push(line))
   const guard = createGuard({ log, resyncSeconds: 1, prefix: ['env', 'PATH=/nowhere'] })
-  t.teardown(() => guard.stop())
+  t.teardown(() => {
+    guard.stop()
+  })
   guard.want({ ...PORT, peers: [] })
   await guard.settled()
   t.regex(guard.error() ?? '', /nft: not installed/)

@@ -64,7 +64,9 @@ test.serial('a family no longer wanted has nothing of ours left', async (t) => {
 test.serial('without iptables one line says so, and the firewall tries again', async (t) => {
   const lines: string[] = []
   const firewall = createFirewall({ log: logInto(lines), resyncSeconds: 5, prefix: ['env', 'PATH=/nowhere'] })
-  t.teardown(() => firewall.stop())
+  t.teardown(() => {
+    firewall.stop()
+  })
   firewall.want([INPUT])
   await firewall.settled()
   t.is(firewall.status().state, 'failing')

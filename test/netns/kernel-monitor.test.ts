@@ -48,9 +48,18 @@ async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: 
     },
     onFailure: (error: Error) => seen.push(error.message),
   }
-  t.teardown(() => stop.abort())
+  t.teardown(() => {
+    stop.abort()
+  })
   await startMonitor(t.context.kernel, options, stop.signal, bufferBytes)
-  return { seen, external, lost, stop: () => stop.abort() }
+  return {
+    seen,
+    external,
+    lost,
+    stop: () => {
+      stop.abort()
+    },
+  }
 }
 
 test('what we write ourselves is no drift', async (t) => {
@@ -146,7 +155,7 @@ test('what does not concern us is not reported', async (t) => {
     ip route add 10.64.0.0/16 via 192.168.19.1 table 100
     ip neigh add 10.64.8.0 lladdr 0a:00:00:00:00:77 dev ${device} nud stale
     ip nexthop add id 77 via 192.168.19.1 dev eth0
-    ip nexthop add id ${0x0b010100} via 192.168.19.1 dev eth0 proto 142
+    ip nexthop add id 184615168 via 192.168.19.1 dev eth0 proto 142
     ip route add 11.1.1.0/24 via 192.168.19.1 proto 142
     ip link add link0 type veth peer name link1 && ip link del link0
     ip route add 10.70.0.0/16 via 192.168.19.1`)

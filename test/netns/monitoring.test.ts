@@ -48,7 +48,9 @@ test('every expression of the dashboard can be read', async (t) => {
   const rules = expressions().map((expr, n) => `      - record: panel:${n}\n        expr: ${JSON.stringify(expr)}\n`)
   t.false(rules.join('').includes('$'))
   const folder = mkdtempSync(join(tmpdir(), 'dashboard-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   const file = join(folder, 'panels.yml')
   writeFileSync(file, `groups:\n  - name: panels\n    rules:\n${rules.join('')}`)
   const { stdout } = await promtool('check', 'rules', file)

@@ -43,7 +43,9 @@ test('it asks no newer C library than Node does', (t) => {
 /** The daemon's command line, emulated; netlink is the kernel's own. */
 function emulatedDaemon(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'plain-netlink-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   const library = join(folder, 'plain-netlink.so')
   const source = join(ROOT, 'test/lab/preload/plain-netlink.c')
   execFileSync('aarch64-linux-gnu-gcc', ['-shared', '-fPIC', '-o', library, source])

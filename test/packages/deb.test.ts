@@ -9,7 +9,9 @@ import { ROOT } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deb-'))
-test.after.always(() => rmSync(folder, { recursive: true }))
+test.after.always(() => {
+  rmSync(folder, { recursive: true })
+})
 
 /** Makes a package of this version; times in it are of 2026-01-01 if not said otherwise. */
 function build(version: string, architecture = 'amd64', name = `flanneld_${version}_${architecture}.deb`): string {

@@ -9,7 +9,9 @@ import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'npm-'))
-test.after.always(() => rmSync(folder, { recursive: true }))
+test.after.always(() => {
+  rmSync(folder, { recursive: true })
+})
 
 /** npm is the machine's own, and runs on the machine's own node. */
 const MACHINE = (process.env['PATH'] ?? '')

@@ -13,7 +13,9 @@ import { UNITS, bootSystemd } from '../lab/world/systemd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deb-'))
-test.after.always(() => rmSync(folder, { recursive: true }))
+test.after.always(() => {
+  rmSync(folder, { recursive: true })
+})
 
 function build(version: string): string {
   const output = join(folder, `${version}.deb`)

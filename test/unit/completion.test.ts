@@ -16,7 +16,9 @@ const run = promisify(execFile)
 /** A folder with the scripts and a file to complete, gone after the test. */
 function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), `completion-${process.pid}-`))
-  t.teardown(() => rmSync(path, { recursive: true }))
+  t.teardown(() => {
+    rmSync(path, { recursive: true })
+  })
   writeFileSync(join(path, 'bash'), bashCompletion())
   writeFileSync(join(path, '_flanneld'), zshCompletion())
   writeFileSync(join(path, 'my config.json'), '{}')

@@ -85,7 +85,9 @@ for (const [what, text, message] of [
 ] as const) {
   test(`subnet.env ${what}: docker-opts fails and leaves the old file`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'docker-opts-'))
-    t.teardown(() => rmSync(folder, { recursive: true }))
+    t.teardown(() => {
+      rmSync(folder, { recursive: true })
+    })
     const [from, to] = [join(folder, 'subnet.env'), join(folder, 'docker.env')]
     if (text !== undefined) writeFileSync(from, text)
     writeFileSync(to, 'old')
@@ -99,7 +101,9 @@ for (const [what, text, message] of [
 
 test('subnet.env is never executed, and the new file is there whole, in a folder made for it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'docker-opts-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   const from = join(folder, 'subnet.env')
   writeFileSync(from, `touch ${folder}/executed\n$(touch ${folder}/executed)\n${WHOLE}X=\`touch ${folder}/executed\`\n`)
   await dockerOpts(['-f', from, '-d', join(folder, 'new/docker.env')], {}, () => undefined)

@@ -9,7 +9,9 @@ import { tar } from '../../src/doctor/tar.ts'
 
 test('tar(1) reads what is written: names, times, texts of any length', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'flanneld-tar-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   const entries = [0, 1, 511, 512, 513, 5000].map((length) => ({ name: `a/${length}.txt`, text: 'ä'.repeat(length) }))
   const file = join(folder, 'x.tar')
   writeFileSync(file, tar(entries, 1_700_000_000))

@@ -70,7 +70,9 @@ test('before the peers are known, none is shut out whom the config may have let 
 test('a change of the config: open while peers hear of it, then for those whose leases have not followed', (t) => {
   let over = false
   const late = new LateDoors(() => (over = true))
-  t.teardown(() => late.stop())
+  t.teardown(() => {
+    late.stop()
+  })
   const others = [{ backend: hostGw, config: {} }]
   const peers = [vxlanPeer(3, 122), gateway(4, '192.168.19.123')]
   const changed = late.after(inputs(HOST_GW), inputs(VXLAN, { others }), peers)
@@ -87,7 +89,9 @@ test('a change of the config: open while peers hear of it, then for those whose 
 
 test('after a change, leases that are written later open nothing, whatever they name', (t) => {
   const late = new LateDoors(() => undefined)
-  t.teardown(() => late.stop())
+  t.teardown(() => {
+    late.stop()
+  })
   const others = [{ backend: hostGw, config: {} }]
   const peers = [vxlanPeer(3, 122), gateway(4, '192.168.19.123')]
   const changed = late.after(inputs(HOST_GW), inputs(VXLAN, { others }), peers)

@@ -67,7 +67,9 @@ test('a fight stands as a fault and is told once: in the log, as an event, and i
   const happened: string[] = []
   const log = createLog('kernel', 0, (line) => lines.push(line))
   const events = { happened: (kind: string, text: string): void => void happened.push(`${kind} ${text}`) }
-  const look = (): void => tellFights(fights, conditions, events, log)
+  const look = (): void => {
+    tellFights(fights, conditions, events, log)
+  }
   look()
   t.deepEqual([conditions.all, lines], [[], []])
   const now = performance.now()

@@ -7,7 +7,9 @@ import { makeFolder } from '../../src/files/make-folder.ts'
 
 test('a folder and those above it are made; one that is there is left as it is', async (t) => {
   const base = mkdtempSync(join(tmpdir(), 'folder-'))
-  t.teardown(() => rmSync(base, { recursive: true }))
+  t.teardown(() => {
+    rmSync(base, { recursive: true })
+  })
   await Promise.all([makeFolder(join(base, 'a/b/c')), makeFolder(join(base, 'a/b/d'))])
   t.true(statSync(join(base, 'a/b/c')).isDirectory() && statSync(join(base, 'a/b/d')).isDirectory())
   const before = statSync(base).mtimeMs
@@ -17,7 +19,9 @@ test('a folder and those above it are made; one that is there is left as it is',
 
 test('a file in the way, and a place where no folder can be, are refused at once', async (t) => {
   const base = mkdtempSync(join(tmpdir(), 'folder-'))
-  t.teardown(() => rmSync(base, { recursive: true }))
+  t.teardown(() => {
+    rmSync(base, { recursive: true })
+  })
   writeFileSync(join(base, 'file'), '')
   await t.throwsAsync(makeFolder(join(base, 'file')), { code: 'EEXIST' })
   await t.throwsAsync(makeFolder(join(base, 'file/x')), { code: 'ENOTDIR' })

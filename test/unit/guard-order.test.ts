@@ -7,7 +7,9 @@ import type { Prefix } from '../../src/ip/prefix.ts'
 
 // The pause after a change keeps no process alive; of a test there is nothing else.
 const alive = setInterval(() => undefined, 1000)
-test.after.always(() => clearInterval(alive))
+test.after.always(() => {
+  clearInterval(alive)
+})
 
 const wish = (vni: number, port = 8472): GuardWish => ({
   ...{ vni, port, device: `flannel.${vni}`, network: '10.2.0.0/16' as Prefix, own: [], allowed: [], peers: [] },

@@ -26,7 +26,9 @@ function open(t: ExecutionContext, port: number, words: string, localAddress = '
 
 const connections = (server: Server): Promise<number> =>
   new Promise((resolve, reject) =>
-    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    server.getConnections((error, count) => {
+      error === null ? resolve(count) : reject(error)
+    }),
   )
 
 test('of many half requests some are kept, and whoever asks in full is answered meanwhile', async (t) => {

@@ -162,9 +162,9 @@ test('who follows most makes room for an asker who follows less', async (t) => {
   const { port } = server.address() as AddressInfo
   const from = (localAddress: string): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const asking = request({ port, localAddress, path: '/events', agent: false }, (answer) =>
-        resolve(answer.resume()),
-      )
+      const asking = request({ port, localAddress, path: '/events', agent: false }, (answer) => {
+        resolve(answer.resume())
+      })
       asking.on('error', reject).end()
     })
   for (let i = 0; i < 8; i++) (await from('127.0.0.1')).on('error', () => undefined)

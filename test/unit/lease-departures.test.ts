@@ -15,7 +15,9 @@ const gone = (key: string): Change => ({ type: 'delete', key, modRevision: '2' }
 
 function departures(t: { teardown: (end: () => void) => void }, ms: number): { of: Departures; left: string[] } {
   const stop = new AbortController()
-  t.teardown(() => stop.abort())
+  t.teardown(() => {
+    stop.abort()
+  })
   const left: string[] = []
   return { of: new Departures((all) => left.push(...all.map(({ key }) => key)), stop.signal, ms), left }
 }
@@ -41,8 +43,12 @@ test('a key that is written again in time is never deleted, in the same step or 
 test('what a listing misses waits as well, and no longer for being missed again', async (t) => {
   const { of, left } = departures(t, 100)
   of.listed(new Set(), ['a'], '5')
-  const timer = setInterval(() => of.listed(new Set(), ['a'], '6'), 10)
-  t.teardown(() => clearInterval(timer))
+  const timer = setInterval(() => {
+    of.listed(new Set(), ['a'], '6')
+  }, 10)
+  t.teardown(() => {
+    clearInterval(timer)
+  })
   await waitFor('its deletion', () => left.length > 0)
   clearInterval(timer)
   t.deepEqual([...new Set(left)], ['a'])

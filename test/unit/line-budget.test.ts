@@ -115,7 +115,7 @@ test('a lease that is written again and again, for one reason and another, costs
   const news = new PeerNews(createLog('peers', 0, (line) => lines.push(line)), events) // prettier-ignore
   const table = new PeerTable('/n', RULES)
   for (let n = 0; n < 1_000; n++) {
-    const type = n % 2 === 0 ? '' : `${'\\u202e'}${'x'.repeat(5_000)}${n}`
+    const type = n % 2 === 0 ? '' : `\\u202e${'x'.repeat(5_000)}${n}`
     news.say(table.change([{ type: 'put', entry: lease(3, type) }]), 'later')
   }
   t.true(lines.length <= 12, `${lines.length}`)

@@ -5,7 +5,12 @@ import { LineSink } from '../../src/process/line-sink.ts'
 
 /** A stream that does with each chunk what `take` says. */
 function streamOf(take: (text: string, done: (error?: Error | null) => void) => void): Writable {
-  return new Writable({ autoDestroy: false, write: (chunk: Buffer, _, done) => take(chunk.toString(), done) })
+  return new Writable({
+    autoDestroy: false,
+    write: (chunk: Buffer, _, done) => {
+      take(chunk.toString(), done)
+    },
+  })
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -20,10 +25,14 @@ test('lines that cannot be written are counted, and told of by the first that go
     on: () => undefined,
     write(text, done) {
       if (!full) written.push(text)
-      queueMicrotask(() => done(full ? broken('ENOSPC') : null))
+      queueMicrotask(() => {
+        done(full ? broken('ENOSPC') : null)
+      })
     },
   }
-  const sink = new LineSink(stream, (lost, why) => sink.write(`${lost} lost: ${why}`))
+  const sink = new LineSink(stream, (lost, why) => {
+    sink.write(`${lost} lost: ${why}`)
+  })
   for (const line of ['one', 'two', 'three', 'four', 'five']) {
     full = line === 'two' || line === 'three'
     sink.write(line)
@@ -55,8 +64,12 @@ test('a stream that throws or fails does not end anything', async (t) => {
     throw broken('EIO')
   })
   const sink = new LineSink(throwing, () => t.fail())
-  t.notThrows(() => sink.write('one\n'))
-  const failing = streamOf((_, done) => done(broken('EPIPE')))
+  t.notThrows(() => {
+    sink.write('one\n')
+  })
+  const failing = streamOf((_, done) => {
+    done(broken('EPIPE'))
+  })
   const other = new LineSink(failing, () => t.fail())
   for (let i = 0; i < 5; i++) other.write('one\n')
   await turn()

@@ -32,7 +32,13 @@ function sent(encode: Encode): Message {
 
 test('a message starts with length, type, flags with REQUEST, sequence and no port', (t) => {
   const writer = new MessageWriter()
-  writer.message((message) => message.header(RTM_NEWROUTE, 0x400, 12), 0xfffffffe, 0x4)
+  writer.message(
+    (message) => {
+      message.header(RTM_NEWROUTE, 0x400, 12)
+    },
+    0xfffffffe,
+    0x4,
+  )
   t.is(
     Buffer.from(writer.buffer.slice(0, writer.length)).toString('hex'),
     '1c00000018000504feffffff00000000' + '00'.repeat(12),

@@ -105,7 +105,9 @@ test('while nobody listens nobody looks; who comes later is told the whole, and 
   t.is(watched.looks, 0)
   const told: PageChange[][] = [[], []]
   const [first, second] = [new AbortController(), new AbortController()]
-  t.teardown(() => second.abort())
+  t.teardown(() => {
+    second.abort()
+  })
   await abandoned.join(() => undefined, first.signal)
   await live.join((change) => told[0]?.push(change), second.signal)
   await waitFor('looks at both', () => left.looks > 0 && watched.looks > 0)

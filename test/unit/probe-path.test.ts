@@ -60,7 +60,7 @@ test('whatever the MTU, no probe is longer than an IP packet can be', (t) => {
     { backend: vxlan, config: VXLAN_DEFAULTS },
     { backend: hostGw, config: null },
   ]
-  t.notThrows(() =>
+  t.notThrows(() => {
     fc.assert(
       fc.property(fc.integer({ min: 200, max: 2 ** 31 }), fc.constantFrom(...backends), (mtu, way) => {
         const path = pathTo(PEER, { ...SELF, external: { ...SELF.external, mtu } }, way)
@@ -71,6 +71,6 @@ test('whatever the MTU, no probe is longer than an IP packet can be', (t) => {
           t.is(writeRequest({ ...ends, length: lane.full }).length, lane.full)
         }
       }),
-    ),
-  )
+    )
+  })
 })

@@ -11,7 +11,9 @@ import { awaitConfiguration } from '../../src/daemon/startup.ts'
 
 test('a start that another daemon is in the way of goes on when that one has ended', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
-  t.teardown(() => mock.timers.reset())
+  t.teardown(() => {
+    mock.timers.reset()
+  })
   const stop = new AbortController()
   const run = parseOptions([], {})
   if (run.kind !== 'run') return t.fail()
@@ -21,7 +23,9 @@ test('a start that another daemon is in the way of goes on when that one has end
     // Nobody writes the config.
     watch: (_: string, signal: AbortSignal) =>
       (async function* () {
-        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve)
+        })
         yield* []
       })(),
   }

@@ -30,7 +30,9 @@ test('whatever a part throws or rejects with is counted, told once, and stands a
   const broken = part.guard((text: string) => {
     throw new TypeError(text)
   })
-  t.notThrows(() => broken('one'))
+  t.notThrows(() => {
+    broken('one')
+  })
   t.notThrows(part.guard(() => Promise.reject(new RangeError('two'))))
   await waitFor('the rejection', () => faults('probe') === 2)
   t.is(lines.length, 1)
@@ -43,7 +45,13 @@ test('whatever a part throws or rejects with is counted, told once, and stands a
 test('anything at all can be thrown', (t) => {
   const { conditions, supervisor } = bench()
   const part = supervisor.part('events')
-  t.notThrows(() => fc.assert(fc.property(fc.anything({ withNullPrototype: true }), (thrown) => part.failed(thrown))))
+  t.notThrows(() => {
+    fc.assert(
+      fc.property(fc.anything({ withNullPrototype: true }), (thrown) => {
+        part.failed(thrown)
+      }),
+    )
+  })
   for (const thrown of [
     Object.create(null),
     { toString: 1 },
@@ -56,7 +64,9 @@ test('anything at all can be thrown', (t) => {
       },
     ),
   ])
-    t.notThrows(() => part.failed(thrown))
+    t.notThrows(() => {
+      part.failed(thrown)
+    })
   t.is(conditions.all.length, 1)
 })
 
@@ -94,8 +104,12 @@ test('an event reaches who can take it, whoever else cannot, and never throws at
     throw new TypeError('a reader that is no more')
   }, stop.signal)
   events.follow(({ text }) => told.push(text), stop.signal)
-  t.notThrows(() => events.happened('lease', 'ours'))
-  t.notThrows(() => events.happened('lease', undefined as unknown as string))
+  t.notThrows(() => {
+    events.happened('lease', 'ours')
+  })
+  t.notThrows(() => {
+    events.happened('lease', undefined as unknown as string)
+  })
   events.happened('lease', 'still ours')
   t.deepEqual([told[0], told.at(-1)], ['ours', 'still ours'])
   t.true((faults('events') ?? 0) >= 2)
@@ -113,7 +127,9 @@ test('a page that fails once goes on', async (t) => {
     },
   }
   const stop = new AbortController()
-  t.teardown(() => stop.abort())
+  t.teardown(() => {
+    stop.abort()
+  })
   await new Live(source, supervisor.part('page')).join(() => undefined, stop.signal)
   await waitFor('another look', () => looks > 1)
   t.is(faults('page'), 1)

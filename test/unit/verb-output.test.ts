@@ -38,7 +38,11 @@ async function piped(
   let [out, err] = ['', '']
   child.stdout?.on('data', (text: Buffer) => (out += text.toString()))
   child.stderr?.on('data', (text: Buffer) => (err += text.toString()))
-  const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)))
+  const status = await new Promise<number>((resolve) =>
+    child.on('close', (code) => {
+      resolve(code ?? -1)
+    }),
+  )
   return { out, err, status }
 }
 

@@ -5,7 +5,7 @@ import { pause, timerTime } from '../../src/async/wait.ts'
 import { newStop } from '../../src/process/stop.ts'
 
 test('any number is a time that a timer takes', (t) => {
-  t.notThrows(() =>
+  t.notThrows(() => {
     fc.assert(
       fc.property(fc.double(), (milliseconds) => {
         const time = timerTime(milliseconds)
@@ -13,8 +13,8 @@ test('any number is a time that a timer takes', (t) => {
           time >= 0 && time < 2 ** 31 && (time === milliseconds || !(milliseconds >= 0 && milliseconds < 2 ** 31 - 1))
         )
       }),
-    ),
-  )
+    )
+  })
 })
 
 test('a pause that is over already, a signal of many listeners: no warning', async (t) => {

@@ -49,7 +49,7 @@ export const overlapCheck: Check = {
 
 function peerOf({ peers, configuration }: Plan, destination: Prefix): string {
   const subnet = prefixOf(destination.slice(0, destination.indexOf('/')) as never, configuration.range.subnetLen)
-  return peers.has(subnet) ? `peer ${subnet}` : `${subnet}`
+  return peers.has(subnet) ? `peer ${subnet}` : subnet
 }
 
 export const dockerCheck: Check = {

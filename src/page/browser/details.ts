@@ -10,7 +10,10 @@ export function drawDetails(into: HTMLElement, peer: PagePeer | undefined): void
   const same = JSON.stringify(peer ?? null)
   if (into.dataset['drawn'] === same) return
   into.dataset['drawn'] = same
-  if (peer === undefined) return into.replaceChildren()
+  if (peer === undefined) {
+    into.replaceChildren()
+    return
+  }
   const { state, publicAddress, rttMs, loss, pathMtu, note } = peer
   const unknown = 'not known'
   const lines: readonly (readonly [label: string, value: Node | string])[] = [

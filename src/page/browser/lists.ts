@@ -60,7 +60,9 @@ export function drawLeases({ facts, list }: PageLeases): void {
   keyed(rows, leases, shown, {
     key: ({ subnet, publicAddress }) => `${subnet} ${publicAddress}`,
     make: () => el('li'),
-    draw: (row, lease) => row.replaceChildren(...leaseLine(lease)),
+    draw: (row, lease) => {
+      row.replaceChildren(...leaseLine(lease))
+    },
   })
   more.hidden = shown.length === list.length
   more.textContent = `Show all ${list.length} leases`

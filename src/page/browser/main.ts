@@ -55,7 +55,9 @@ function draw(): void {
 function follow(): void {
   const lost = byId('lost')
   const stream = new EventSource('api/live')
-  stream.onmessage = ({ data }: MessageEvent<string>) => take(JSON.parse(data) as PageChange)
+  stream.onmessage = ({ data }: MessageEvent<string>) => {
+    take(JSON.parse(data) as PageChange)
+  }
   stream.onopen = () => (lost.hidden = true)
   stream.onerror = () => {
     lost.textContent = 'The daemon does not answer. What is below is what it said last; trying again.'
@@ -66,5 +68,7 @@ function follow(): void {
 }
 
 peers.onFilter(drawSoon)
-setInterval(() => tick(Date.now() + ahead), 1000)
+setInterval(() => {
+  tick(Date.now() + ahead)
+}, 1000)
 follow()

@@ -54,7 +54,9 @@ function drawGroup(on: Element, { name, peers }: Group): void {
   keyed(cells, drawn, peers, {
     key: keyOf,
     make: () => el('span', { role: 'option', tabindex: -1 }),
-    draw: (cell, peer) => drawCell(cell, peer, named.has(peer)),
+    draw: (cell, peer) => {
+      drawCell(cell, peer, named.has(peer))
+    },
   })
 }
 

@@ -31,7 +31,9 @@ export class Peers {
       const key = target instanceof Element ? target.closest<HTMLElement>('[data-key]')?.dataset['key'] : undefined
       if (key !== undefined) choose(key)
     })
-    new ResizeObserver(() => this.#draw()).observe(picture)
+    new ResizeObserver(() => {
+      this.#draw()
+    }).observe(picture)
   }
 
   /** Calls `listener` when what is typed changes. */

@@ -26,10 +26,14 @@ export async function lab(t: ExecutionContext): Promise<Lab> {
   const etcd = await startEtcd()
   t.teardown(() => etcd.stop())
   const store = openStore({ endpoints: [etcd.endpoint] })
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   const lines: string[] = []
   const abort = new AbortController()
-  t.teardown(() => abort.abort())
+  t.teardown(() => {
+    abort.abort()
+  })
   return { etcd, store, lines, abort, options: { log: linesTo(lines), signal: abort.signal } }
 }
 

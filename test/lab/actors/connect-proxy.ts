@@ -20,4 +20,6 @@ server.on('connect', (request, near) => {
   far.on('error', () => near.destroy()).on('close', () => near.destroy())
   near.on('close', () => far.destroy())
 })
-server.listen(Number(port), () => console.log('listening'))
+server.listen(Number(port), () => {
+  console.log('listening')
+})

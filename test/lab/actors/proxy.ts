@@ -47,7 +47,11 @@ export async function startProxy(target: number): Promise<Proxy> {
     pairs.clear()
   }
   const stop = (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    const closed = new Promise<void>((resolve) =>
+      server.close(() => {
+        resolve()
+      }),
+    )
     cut()
     return closed
   }

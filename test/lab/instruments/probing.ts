@@ -39,7 +39,7 @@ export async function seen(
       last !== null && Object.entries(wanted).every(([key, value]) => last?.[key as keyof Wanted] === value) && last
     )
   }
-  const health = await waitFor(`${JSON.stringify(wanted)}`, matches, FOUND_MS).catch((error: unknown) => {
+  const health = await waitFor(JSON.stringify(wanted), matches, FOUND_MS).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${JSON.stringify(last)}\n${from.daemon.output()}`)
   })
   if (health === null) throw new Error('bug: health without value')

@@ -62,9 +62,13 @@ export async function etcdBehindProxy(
   const proxy = await startProxy(etcd.port)
   t.teardown(() => proxy.close())
   const direct = openStore({ endpoints: [etcd.endpoint] })
-  t.teardown(() => direct.close())
+  t.teardown(() => {
+    direct.close()
+  })
   const store = openStore({ endpoints: [`http://127.0.0.1:${proxy.port}`] })
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   return { etcd, proxy, direct, store }
 }
 

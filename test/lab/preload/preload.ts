@@ -12,7 +12,9 @@ export function preloaded(
   name: 'no-vxlan' | 'no-netlink-events' | 'failing-recv' | 'interrupted-dumps',
 ): string {
   const folder = mkdtempSync(join(tmpdir(), `flanneld-${name}-${process.pid}-`))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   const library = join(folder, `${name}.so`)
   execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(import.meta.dirname, `${name}.c`)])
   return `env LD_PRELOAD=${library} ${BUNDLE}`

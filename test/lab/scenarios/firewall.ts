@@ -72,7 +72,9 @@ export async function bench(t: ExecutionContext, variant: 'nft' | 'legacy', resy
   const space = await lab.space('firewall')
   // A host has one iptables in PATH: a folder of links makes it the one wanted.
   const folder = mkdtempSync(join(tmpdir(), 'firewall-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
   for (const name of ['iptables', 'ip6tables'])
     for (const part of ['', '-save', '-restore'])
       symlinkSync(`/usr/sbin/${name}-${variant}${part}`, join(folder, `${name}${part}`))
@@ -86,7 +88,9 @@ export async function bench(t: ExecutionContext, variant: 'nft' | 'legacy', resy
       netns: `/proc/${space.pid}/ns/net`,
       prefix: ['nsenter', `--net=/proc/${space.pid}/ns/net`, 'env', path],
     })
-    t.teardown(() => made.stop())
+    t.teardown(() => {
+      made.stop()
+    })
     return made
   }
   const firewall = another()

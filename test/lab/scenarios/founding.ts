@@ -37,7 +37,9 @@ export async function etcdHost(lan: Lan, args = ''): Promise<EtcdHost> {
   return {
     ...host,
     etcdctl,
-    freeze: () => daemon.kill('SIGSTOP'),
+    freeze: () => {
+      daemon.kill('SIGSTOP')
+    },
     async configure(config) {
       await host.run(`etcdctl put ${PREFIX}/config`, JSON.stringify(config))
     },

@@ -37,7 +37,9 @@ export async function guardBench(t: ExecutionContext): Promise<Bench> {
   const netns = `/proc/${host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
   const guard = createGuard({ log, resyncSeconds: 1, netns, prefix: ['nsenter', `--net=${netns}`] })
-  t.teardown(() => guard.stop())
+  t.teardown(() => {
+    guard.stop()
+  })
   return { lab, host, peer, stranger, guard }
 }
 

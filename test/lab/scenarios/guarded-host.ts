@@ -38,7 +38,9 @@ export async function guardedHost(t: ExecutionContext, backend: 'vxlan' | 'host-
   const netns = `/proc/${host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
   const firewall = createFirewall({ log, resyncSeconds: 5, netns, prefix: ['nsenter', `--net=${netns}`] })
-  t.teardown(() => firewall.stop())
+  t.teardown(() => {
+    firewall.stop()
+  })
   const overlay =
     backend === 'vxlan'
       ? { name: 'flannel.1', shared: false, from: [INPUT.network] }

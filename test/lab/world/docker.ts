@@ -45,7 +45,9 @@ export async function startDocker(lab: Lab, host: Host, args: string): Promise<D
 /** A parent for the control groups of an engine: a space does not hold those, so it is removed in the end. */
 export function ownControlGroup(lab: Lab): string {
   const group = `lab-${randomBytes(4).toString('hex')}`
-  lab.afterwards(() => removeGroups(group))
+  lab.afterwards(() => {
+    removeGroups(group)
+  })
   return `/${group}`
 }
 
@@ -64,7 +66,9 @@ function busyboxImage(lab: Lab): string {
   const made = images.get(lab)
   if (made !== undefined) return made
   const folder = mkdtempSync(join(tmpdir(), 'lab-image-'))
-  lab.afterwards(() => rmSync(folder, { recursive: true }))
+  lab.afterwards(() => {
+    rmSync(folder, { recursive: true })
+  })
   const bin = join(folder, 'root/bin')
   mkdirSync(bin, { recursive: true })
   copyFileSync('/bin/busybox', join(bin, 'busybox'))

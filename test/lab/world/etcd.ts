@@ -54,7 +54,13 @@ export async function freePort(): Promise<number> {
     handedOut.add(port)
     const server = createServer()
     const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+      server
+        .once('error', () => {
+          resolve(false)
+        })
+        .listen(port, '127.0.0.1', () => {
+          resolve(true)
+        })
     })
     if (free) await new Promise((resolve) => server.close(resolve))
     if (free) return port

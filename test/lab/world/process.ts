@@ -47,7 +47,9 @@ export async function start(command: readonly string[], inner: boolean, stdin?: 
   const exit = new Promise<Exit>((resolve, reject) => {
     child.on('error', reject)
     // 'close' comes after the last of the output.
-    child.on('close', (code, signal) => resolve((ended = { code, signal })))
+    child.on('close', (code, signal) => {
+      resolve((ended = { code, signal }))
+    })
   })
   exit.catch(() => undefined)
   const pid = inner ? await innerPid(child, () => ended !== undefined) : (child.pid ?? 0)
@@ -77,7 +79,9 @@ export async function start(command: readonly string[], inner: boolean, stdin?: 
     },
     async stop(signal = 'SIGTERM', deadline = 60_000) {
       kill(signal)
-      const timer = setTimeout(() => kill('SIGKILL'), deadline)
+      const timer = setTimeout(() => {
+        kill('SIGKILL')
+      }, deadline)
       try {
         return await exit
       } finally {

@@ -48,7 +48,11 @@ export async function createSpace(name: string): Promise<Space> {
   const child = spawn('unshare', [...namespaces, '--fork', '--kill-child', 'bash', '-c', INIT, 'init', name])
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (printed += text.toString()))
-  const gone = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  const gone = new Promise<void>((resolve) =>
+    child.on('close', () => {
+      resolve()
+    }),
+  )
   const outer = child.pid ?? 0
   // The kernel makes a network namespace only when it is done taking down others, which may have had 60,000 routes.
   const ready = (): boolean => child.exitCode !== null || printed.includes('ready')

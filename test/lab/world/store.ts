@@ -13,13 +13,17 @@ export const PASSWORD = 'correct-horse-battery'
 
 export function open(t: ExecutionContext, options: StoreOptions): Store {
   const store = openStore(options)
-  t.teardown(() => store.close())
+  t.teardown(() => {
+    store.close()
+  })
   return store
 }
 
 export function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), `flanneld-tls-${process.pid}-`))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  t.teardown(() => {
+    rmSync(path, { recursive: true, force: true })
+  })
   return path
 }
 

@@ -29,7 +29,9 @@ exec env container=lab SYSTEMD_UNIT_PATH=${UNITS} \
 /** Boots, with a unit test.target that wants these units; gives the place where systemctl speaks to it. */
 export async function bootSystemd(lab: Lab, host: Host, wants: readonly string[]): Promise<Place> {
   const group = `lab-${randomBytes(4).toString('hex')}`
-  lab.afterwards(() => removeGroups(group))
+  lab.afterwards(() => {
+    removeGroups(group)
+  })
   const alone = '[Unit]\nDefaultDependencies=no\n'
   await host.run(`mkdir -p ${UNITS}`)
   for (const target of ['sysinit', 'basic', 'shutdown', 'multi-user', 'network-online'])
