@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fill } from '../src/metrics/exposition.ts'
 import { PEER_SERIES } from '../src/metrics/peer-series.ts'
-import type { Sight } from '../src/view/running-daemon.ts'
+import type { RunningDaemon } from '../src/view/running-daemon.ts'
 import { METRICS } from '../src/metrics/table.ts'
 
 /** Where it stands. */
@@ -13,7 +13,7 @@ export const METRICS_DOC = join(import.meta.dirname, '../docs/metrics.md')
 export async function metricsDoc(): Promise<string> {
   const names = new Set(METRICS.map(({ name }) => name))
   // Names and help alone are asked for; nothing is read.
-  const registry = await fill({} as Sight)
+  const registry = await fill({} as RunningDaemon)
   const others = registry.getMetricsAsArray().filter(({ name }) => !names.has(name))
   return [
     '<!-- Made by scripts/metrics-doc.ts from src/metrics/table.ts: change that. -->',

@@ -13,7 +13,7 @@ export interface Log {
   error(text: string): void
   debug(level: number, text: string): void
   /** The same sink under another part's name; `hear` is told its lines beside whoever hears ours. */
-  part(name: string, hear?: Hear): Log
+  part(name: string, hear?: LogListener): Log
 }
 
 /** The log of the program: it alone ends the process. */
@@ -26,7 +26,7 @@ export interface ProgramLog extends Log {
 export type Severity = 'I' | 'W' | 'E'
 
 /** Is told each line but those of debug. */
-export type Hear = (part: string, severity: Severity, text: string) => void
+export type LogListener = (part: string, severity: Severity, text: string) => void
 
 /** Limits of the lines that one place in the program, and all of it, may write: others can make some happen at will. */
 const LIMITS: BudgetLimits = {
@@ -41,7 +41,7 @@ export function createLog(
   part: string,
   verbosity: number,
   write: (line: string) => void,
-  heard: readonly Hear[] = [],
+  heard: readonly LogListener[] = [],
   limits: BudgetLimits = LIMITS,
 ): ProgramLog {
   const lines = new Lines(verbosity, write, limits)
@@ -59,7 +59,7 @@ class Lines {
   readonly #write: (line: string) => void
   readonly #budget: LineBudget
   /** The last line withheld of each place, until the next sum. */
-  readonly #last = new Map<string, { readonly line: Line; readonly heard: readonly Hear[] }>()
+  readonly #last = new Map<string, { readonly line: Line; readonly heard: readonly LogListener[] }>()
 
   constructor(verbosity: number, write: (line: string) => void, limits: BudgetLimits) {
     this.#verbosity = verbosity
@@ -69,7 +69,7 @@ class Lines {
     })
   }
 
-  part(part: string, heard: readonly Hear[]): Log {
+  part(part: string, heard: readonly LogListener[]): Log {
     const say = (severity: Severity, text: string): void => {
       this.#say({ part, severity, at: callerLine(), text: printable(text) }, heard)
     }
@@ -91,11 +91,11 @@ class Lines {
     }
   }
 
-  fatal(part: string, text: string, heard: readonly Hear[]): void {
+  fatal(part: string, text: string, heard: readonly LogListener[]): void {
     this.#print({ part, severity: 'E', at: callerLine(), text: printable(text) }, heard)
   }
 
-  #say(line: Line, heard: readonly Hear[]): void {
+  #say(line: Line, heard: readonly LogListener[]): void {
     const place = `${line.severity} ${line.part} ${line.at}`
     if (this.#budget.allows(place)) this.#print(line, heard)
     else if (this.#last.has(place) || this.#last.size < LIMITS.subjects) this.#last.set(place, { line, heard })
@@ -109,7 +109,7 @@ class Lines {
     this.#last.clear()
   }
 
-  #print({ part, severity, at, text }: Line, heard: readonly Hear[]): void {
+  #print({ part, severity, at, text }: Line, heard: readonly LogListener[]): void {
     for (const hear of heard) hear(part, severity, text)
     const place = at.slice(0, at.indexOf(':'))
     this.#write(`${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${place}] ${text}\n`)

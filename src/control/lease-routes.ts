@@ -12,11 +12,11 @@ import type { SubnetRange } from '../lease/allocate.ts'
 import { release, reserve } from '../lease/reserve.ts'
 import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
 
 /** What the routes are served over. */
-export interface LeaseGround {
+export interface LeaseContext {
   readonly store: Store
   readonly prefix: string
   /** The address of a peer that is kept though its lease is gone. */
@@ -31,12 +31,12 @@ export interface LeaseGround {
 const AT_A_TIME = 4
 
 /** The routes, over what `ground` gives at each request; it may throw OperatorError. */
-export function leaseRoutes(ground: () => LeaseGround): Routes {
+export function leaseRoutes(ground: () => LeaseContext): Routes {
   const routes = handlersOver(ground)
   return new Map(Array.from(routes, ([route, handler]) => [route, atMost(AT_A_TIME, handler)]))
 }
 
-function handlersOver(ground: () => LeaseGround): Routes {
+function handlersOver(ground: () => LeaseContext): Routes {
   const config = (): Parameters<typeof getConfig>[0] => ({ ...ground(), backends: BACKENDS })
   return new Map<string, Handler>([
     [
@@ -105,9 +105,9 @@ function handlersOver(ground: () => LeaseGround): Routes {
 }
 
 /** What a running daemon serves them over: its own connection. */
-export function groundOf({ store, options, overlay, events }: Sight): LeaseGround {
+export function leaseContextOf({ store, options, overlay, events }: RunningDaemon): LeaseContext {
   if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
-  const wrote: LeaseGround['wrote'] = (kind, text) => {
+  const wrote: LeaseContext['wrote'] = (kind, text) => {
     events.happened(kind, text)
   }
   const peerAt = (subnet: Prefix): Address | undefined => overlay?.peers.get(subnet)?.publicAddress

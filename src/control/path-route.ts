@@ -4,7 +4,7 @@ import { selfOf } from '../overlay/plan.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { parseAddress } from '../ip/address.ts'
 import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 
@@ -19,12 +19,12 @@ export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overh
 }
 
 /** The routes of the control socket that are about probing. */
-export function probeRoutes(sight: Sight): readonly (readonly [string, Handler])[] {
-  return [['GET /v1/path', ({ query }) => ({ status: 200, json: pathView(sight, query.get('to') ?? '') })]]
+export function probeRoutes(daemon: RunningDaemon): readonly (readonly [string, Handler])[] {
+  return [['GET /v1/path', ({ query }) => ({ status: 200, json: pathView(daemon, query.get('to') ?? '') })]]
 }
 
 /** The path to the peer `to` names: its subnet, an address in it, or its public address. Throws OperatorError. */
-function pathView({ overlay, prober }: Sight, to: string): PathView {
+function pathView({ overlay, prober }: RunningDaemon, to: string): PathView {
   if (overlay === undefined) throw new OperatorError('not ready: there is no lease yet')
   const { configuration } = overlay.inputs
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
@@ -43,7 +43,7 @@ function pathView({ overlay, prober }: Sight, to: string): PathView {
 }
 
 /** The health without what judging keeps beside it. */
-function healthOf(prober: Sight['prober'], subnet: Prefix): PeerHealth | null {
+function healthOf(prober: RunningDaemon['prober'], subnet: Prefix): PeerHealth | null {
   const found = prober?.healthOf(subnet)
   if (found === undefined) return null
   const { state, cause, rttMs, loss, pathMtu, since, note } = found

@@ -8,30 +8,30 @@ import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
 import { metricsRoute } from '../metrics/exposition.ts'
 import { withPage } from '../page/routes.ts'
 import { peersOf } from '../view/peers.ts'
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 import { statusOf } from '../view/status.ts'
-import { groundOf, leaseRoutes } from './lease-routes.ts'
+import { leaseContextOf, leaseRoutes } from './lease-routes.ts'
 import { observed } from './observed-routes.ts'
 import { probeRoutes } from './path-route.ts'
 
 /** The routes of the health port. */
-export function healthPortRoutes(sight: Sight): Routes {
-  const routes = healthRoutes(sight.readiness, () => sight.reconciler.busyFor)
-  return observed(withPage(sight, routes.set('GET /metrics', metricsRoute(sight))), sight.supervisor)
+export function healthPortRoutes(daemon: RunningDaemon): Routes {
+  const routes = healthRoutes(daemon.readiness, () => daemon.reconciler.busyFor)
+  return observed(withPage(daemon, routes.set('GET /metrics', metricsRoute(daemon))), daemon.supervisor)
 }
 
 /** The routes of the control socket. */
-export function controlRoutes(sight: Sight): Routes {
+export function controlRoutes(daemon: RunningDaemon): Routes {
   const routes = new Map<string, Handler>([
-    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(sight) }))],
-    ['GET /v1/doctor', doctorHandler(sight)],
-    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(sight) }))],
-    ['GET /metrics', metricsRoute(sight)],
-    ...leaseRoutes(() => groundOf(sight)),
-    ...probeRoutes(sight),
-    ['GET /v1/events', ({ query }) => answerEvents(sight.events, query)],
+    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(daemon) }))],
+    ['GET /v1/doctor', doctorHandler(daemon)],
+    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(daemon) }))],
+    ['GET /metrics', metricsRoute(daemon)],
+    ...leaseRoutes(() => leaseContextOf(daemon)),
+    ...probeRoutes(daemon),
+    ['GET /v1/events', ({ query }) => answerEvents(daemon.events, query)],
   ])
-  return observed(routes, sight.supervisor)
+  return observed(routes, daemon.supervisor)
 }
 
 /**

@@ -60,29 +60,29 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel', 'firewall'], log)
   const kernel = new LiveKernel()
   const judge = (failing: number): void => {
-    tellFights(reconciler.report.fights, sight.conditions, events, log.part('kernel'))
+    tellFights(reconciler.report.fights, daemon.conditions, events, log.part('kernel'))
     if (failing === 0) readiness.good('kernel')
     else readiness.bad('kernel', `${failing} changes refused`)
   }
   const reconciler = new Reconciler(kernel, log.part('kernel'), judge, events)
   // Its faults are told to the log alone: not to the events, which may be what failed.
-  const sight = firstSight({ version, options, readiness, reconciler, events }, parts.log)
-  tellSystemd(readiness, () => reconciler.busyFor, sight.supervisor.part('systemd'), signal)
+  const daemon = firstSight({ version, options, readiness, reconciler, events }, parts.log)
+  tellSystemd(readiness, () => reconciler.busyFor, daemon.supervisor.part('systemd'), signal)
   const { healthzIp: ip, healthzPort: port, healthzAllowedHosts: allowedHosts } = options
-  if (port > 0) await serveHealth({ ip, port, allowedHosts }, healthPortRoutes(sight), log.part('health'), signal)
+  if (port > 0) await serveHealth({ ip, port, allowedHosts }, healthPortRoutes(daemon), log.part('health'), signal)
 
-  await serveControl(controlPath(options.subnetFile), controlRoutes(sight), log.part('control'), signal)
+  await serveControl(controlPath(options.subnetFile), controlRoutes(daemon), log.part('control'), signal)
 
   const waitOut = <T>(read: () => Promise<T>): Promise<T> => patiently(read, log.part('kernel'), signal)
-  const found = (sight.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
+  const found = (daemon.host = await waitOut(() => findHost(kernel, options, log.part('host'))))
   const opened = storeOf(options)
-  const store = (sight.store = sight.etcd.counted(opened))
+  const store = (daemon.store = daemon.etcd.counted(opened))
   signal.addEventListener('abort', () => {
     store.close()
   })
-  const alarms = sight.supervisor.part('alarms')
+  const alarms = daemon.supervisor.part('alarms')
   void alarms.keep(
-    () => watchAlarms(store, options.etcdEndpoints, { conditions: sight.conditions, log: log.part('etcd'), signal }),
+    () => watchAlarms(store, options.etcdEndpoints, { conditions: daemon.conditions, log: log.part('etcd'), signal }),
     signal,
   )
   const previous = await readSubnetEnv(options.subnetFile)
@@ -97,7 +97,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     options,
     backends,
     obstacleTo: (first) => obstacleTo(first, { ...obstacles, external: found.external, isOurs: () => false }),
-    conditions: sight.conditions,
+    conditions: daemon.conditions,
     freed: (ended) => locks.freed(ended),
     log: log.part('config', becauseOf(readiness, 'config')),
     signal,
@@ -105,7 +105,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   if (configuration === undefined) return
   readiness.good('config')
   const looking = { store, kernel, options, log: log.part('host'), signal }
-  const host = (sight.host = await waitOut(() => findLeasedHost(found, looking, previous?.subnet)))
+  const host = (daemon.host = await waitOut(() => findLeasedHost(found, looking, previous?.subnet)))
   const devices = await waitOut(() => findDevices(kernel, configuration.range.network, locks))
   const inputs: Omit<Inputs, 'subnet'> = {
     options,
@@ -138,7 +138,7 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     options.etcdPrefix,
     claim,
     lease,
-    leaseNews(sight, () => overlay),
+    leaseNews(daemon, () => overlay),
     { log: log.part('lease'), signal },
   )
   const overlay = new Overlay(
@@ -164,12 +164,12 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   })
   const running = reconciler.run(signal)
   const bridge = new DockerBridge(networks, log.part('docker'))
-  const look = sight.supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => {
+  const look = daemon.supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => {
     bridge.look(...of)
   })
   const follower = new HostFollower({
     ...{ kernel, store, options, overlay, dockerBridge: { look }, signal },
-    conditions: sight.conditions,
+    conditions: daemon.conditions,
     log: log.part('host'),
     home: host.home,
   })
@@ -191,11 +191,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
   await waitOut(() => startMonitor(kernel, monitoring, signal))
   void follower.look()
   void audit(reconciler, overlay, follower.look, options.auditInterval, signal)
-  staySmall(readiness, sight.supervisor.part('memory'), signal)
-  Object.assign(sight, { keeper, overlay, guard, firewall })
-  startProber(sight, overlay, log, signal)
+  staySmall(readiness, daemon.supervisor.part('memory'), signal)
+  Object.assign(daemon, { keeper, overlay, guard, firewall })
+  startProber(daemon, overlay, log, signal)
   await overlay.update({})
-  const refused = new RefusedLeases(sight.census, sight.conditions)
+  const refused = new RefusedLeases(daemon.census, daemon.conditions)
   await follow({
     store,
     listing,
@@ -206,11 +206,11 @@ export async function runDaemon({ options, backends, version, signal, holdMs, ..
     readiness,
     keeper,
     census: {
-      take: sight.supervisor.part('census').guard((...step) => {
+      take: daemon.supervisor.part('census').guard((...step) => {
         refused.take(...step)
       }),
     },
-    conditions: sight.conditions,
+    conditions: daemon.conditions,
     events,
     obstacleTo: (next) =>
       obstacleTo(next, {

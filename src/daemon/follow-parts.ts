@@ -2,7 +2,7 @@
 import type { AnyBackend } from '../backend.ts'
 import type { Conditions } from '../health/conditions.ts'
 import type { Configuration } from '../network-config/configuration.ts'
-import type { Happenings } from '../health/events.ts'
+import type { EventSink } from '../health/events.ts'
 import type { Snapshot, Store } from '../etcd/store.ts'
 import type { LeaseCensus } from '../lease/census.ts'
 import type { LeaseKeeper } from '../lease/keep.ts'
@@ -26,7 +26,7 @@ export interface FollowParts {
   /** Counts the leases. */
   readonly census: Pick<LeaseCensus, 'take'>
   readonly conditions: Conditions
-  readonly events: Happenings
+  readonly events: EventSink
   /** Why this host cannot run another config. */
   readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
   readonly log: Log

@@ -1,7 +1,7 @@
 // What a step of following the leases tells: lines for the log, events for the operator.
 // Invariants: however many peers a step changes, it costs some lines; the peers found at the start are one event; however
 // often one host writes its lease, it costs some lines, and the others' are still told.
-import type { Happenings } from '../health/events.ts'
+import type { EventSink } from '../health/events.ts'
 import { FAULTLESS } from '../lease/peer-check.ts'
 import type { PeerChange, PeerStep, RefusedLease } from '../lease/peers.ts'
 import { type BudgetLimits, LineBudget, type Withheld } from '../text/line-budget.ts'
@@ -21,10 +21,10 @@ const LIMITS: BudgetLimits = {
 
 export class PeerNews {
   readonly #log: Log
-  readonly #events: Happenings
+  readonly #events: EventSink
   readonly #budget: LineBudget
 
-  constructor(log: Log, events: Happenings, limits = LIMITS) {
+  constructor(log: Log, events: EventSink, limits = LIMITS) {
     this.#log = log
     this.#events = events
     this.#budget = new LineBudget(limits, (withheld) => {

@@ -1,13 +1,13 @@
 // Tells a fight over what is ours as a standing fault: once when it begins, once when it is over.
 import type { Conditions } from '../health/conditions.ts'
-import type { Happenings } from '../health/events.ts'
+import type { EventSink } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import type { Fights } from '../reconcile/fights.ts'
 
 const CODE = 'repair-fight'
 
 /** Looks after each pass. */
-export function tellFights(fights: Fights, conditions: Conditions, events: Happenings, log: Log): void {
+export function tellFights(fights: Fights, conditions: Conditions, events: EventSink, log: Log): void {
   const object = fights.current()
   if (object === undefined) {
     if (!conditions.clear(CODE)) return

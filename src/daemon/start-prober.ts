@@ -2,14 +2,14 @@
 import type { Log } from '../log.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { Prober } from '../probe/prober.ts'
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 
 /** Begins to probe the peers, once there is an overlay. */
-export function startProber(sight: Sight, overlay: Overlay, log: Log, signal: AbortSignal): void {
-  const { reconciler, readiness, events, options } = sight
+export function startProber(daemon: RunningDaemon, overlay: Overlay, log: Log, signal: AbortSignal): void {
+  const { reconciler, readiness, events, options } = daemon
   const interval = options.probeInterval
-  const part = sight.supervisor.part('probe')
+  const part = daemon.supervisor.part('probe')
   const prober = new Prober({ overlay, reconciler, readiness, events, log: log.part('probe'), interval, part, signal })
-  sight.prober = prober
+  daemon.prober = prober
   void part.keep(() => prober.run(), signal)
 }

@@ -9,7 +9,7 @@ import { show } from '../kernel/show.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { StoreFacts, StoredLease } from './stored.ts'
 import type { ToldOptions } from './known.ts'
@@ -55,19 +55,19 @@ export interface RunningFacts {
 }
 
 /** The handler of GET /v1/doctor. */
-export function doctorHandler(sight: Sight): Handler {
-  return shared(async () => ({ status: 200, json: await daemonFacts(sight) }))
+export function doctorHandler(daemon: RunningDaemon): Handler {
+  return shared(async () => ({ status: 200, json: await daemonFacts(daemon) }))
 }
 
-async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
-  const { options, readiness, reconciler, keeper, overlay, firewall, guard } = sight
-  const store = await readStore(options, (leases) => ownIn(sight, leases))
+async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
+  const { options, readiness, reconciler, keeper, overlay, firewall, guard } = daemon
+  const store = await readStore(options, (leases) => ownIn(daemon, leases))
   const { etcdPassword: _, ...told } = options
   const own = keeper?.own()
   return {
-    version: sight.version,
+    version: daemon.version,
     pid: process.pid,
-    since: sight.since,
+    since: daemon.since,
     options: told,
     reasons: readiness.reasons,
     failing: reconciler.report.failing,
@@ -81,24 +81,24 @@ async function daemonFacts(sight: Sight): Promise<DaemonFacts> {
             own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
             tunnels: hostObjects(intentOf(overlay.inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
             peers: [...overlay.peers.values()],
-            keeping: sight.conditions.has(PEERS_KEPT),
+            keeping: daemon.conditions.has(PEERS_KEPT),
           },
     firewallError: firewall?.status().error,
     guardError: guard?.error(),
     store,
-    health: healthIn(sight),
+    health: healthIn(daemon),
   }
 }
 
 /** Our lease as stored: looked for as doctor does, not where we believe it to be. */
-function ownIn({ options, overlay }: Sight, leases: readonly StoredLease[]): StoredLease | undefined {
+function ownIn({ options, overlay }: RunningDaemon, leases: readonly StoredLease[]): StoredLease | undefined {
   if (overlay === undefined) return undefined
   const { hostId, external, subnet } = overlay.inputs
   const own = ownLease({ options, hostId, external, previous: subnet }, leases)
   return leases.find(({ key }) => key === own?.key)
 }
 
-function healthIn({ prober, overlay }: Sight): DaemonFacts['health'] {
+function healthIn({ prober, overlay }: RunningDaemon): DaemonFacts['health'] {
   if (prober === undefined || overlay === undefined) return 'the daemon does not probe yet'
   const { off } = prober.summary()
   if (off !== undefined) return `the daemon does not probe: ${off}`

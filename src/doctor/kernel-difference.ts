@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts'
 import type { Plan, Wanted } from './plan.ts'
 
 /** An object that is not as it should be. */
-export interface Lack extends Wanted {
+export interface MissingObject extends Wanted {
   /** What is there instead. */
   readonly found: KernelObject | undefined
 }
@@ -17,7 +17,7 @@ export interface Lack extends Wanted {
 export interface Difference {
   /** How many there should be. */
   readonly wanted: number
-  readonly lacks: readonly Lack[]
+  readonly lacks: readonly MissingObject[]
   readonly conflicts: readonly (Conflict & { readonly peer: Prefix | undefined })[]
   /** Ours by their marks, and nobody wants them. */
   readonly left: readonly KernelObject[]
@@ -33,7 +33,7 @@ export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): D
   const concerns = ({ peer }: { peer: Prefix | undefined }): boolean => target === undefined || peer === target.subnet
   // Nobody is sure to have made what is there: what differs and is not ours is a conflict.
   const comparison = new Comparison(new Map(actual), domainOf(intent), () => false)
-  const lacks: Lack[] = []
+  const lacks: MissingObject[] = []
   for (const { object, peer } of mine) {
     if (comparison.want(object) !== undefined) lacks.push({ object, peer, found: actual.get(keyOf(object)) })
   }
@@ -49,7 +49,7 @@ export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): D
 }
 
 /** The command that makes an object as it should be, in iproute2's words; undefined where the daemon has to make it. */
-export function mendCommand({ object, found }: Lack): string | undefined {
+export function mendCommand({ object, found }: MissingObject): string | undefined {
   switch (object.kind) {
     case 'link': {
       const { mtu, mac, up } = object

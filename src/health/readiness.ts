@@ -1,6 +1,6 @@
 // Whether this host carries traffic as it should, and if not why: several parts, each ready or with its reason.
 // Invariant: ready only when every part said so; a listener hears transitions, not repetitions.
-import type { Hear, Log } from '../log.ts'
+import type { LogListener, Log } from '../log.ts'
 
 /** The parts that have to be right. */
 export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend' | 'firewall'
@@ -60,7 +60,7 @@ export class Readiness {
 }
 
 /** Hears the log of what has to come right first: its last complaint is why a part is not. */
-export function becauseOf(readiness: Readiness, part: Part): Hear {
+export function becauseOf(readiness: Readiness, part: Part): LogListener {
   return (_part, severity, text) => {
     if (severity !== 'I') readiness.bad(part, text)
   }

@@ -6,7 +6,7 @@ import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
 /** What is claimed: a value that is exclusive among the leases of a backend type. */
-export interface Prize {
+export interface Resource {
   readonly type: string
   readonly what: string
 }
@@ -21,21 +21,21 @@ export interface Claimant {
 }
 
 /** The claims on everything exclusive. */
-export class Contest {
+export class Conflict {
   /** Claimants by backend type and claim; nearly always one, which then stands there by itself. */
   readonly #claims = new Map<string, Map<string, Prefix | Set<Prefix>>>()
-  readonly #unsettled = new Map<string, Prize>()
+  readonly #unsettled = new Map<string, Resource>()
   /** What more than one claims. */
-  readonly #contested = new Map<string, Prize>()
+  readonly #contested = new Map<string, Resource>()
 
   /** The subnets that claim something. */
-  claimants({ type, what }: Prize): readonly Prefix[] {
+  claimants({ type, what }: Resource): readonly Prefix[] {
     const found = this.#claims.get(type)?.get(what) ?? []
     return typeof found === 'string' ? [found] : [...found]
   }
 
   /** Whether more than one claims this. */
-  isContested(prize: Prize): boolean {
+  isContested(prize: Resource): boolean {
     return this.#contested.has(nameOf(prize))
   }
 
@@ -50,7 +50,7 @@ export class Contest {
   }
 
   /** Adds a claim. */
-  enter(prize: Prize, subnet: Prefix): void {
+  enter(prize: Resource, subnet: Prefix): void {
     const ofType = this.#claims.get(prize.type) ?? new Map<string, Prefix | Set<Prefix>>()
     this.#claims.set(prize.type, ofType)
     const known = ofType.get(prize.what)
@@ -63,7 +63,7 @@ export class Contest {
   }
 
   /** Takes a claim back. */
-  leave(prize: Prize, subnet: Prefix): void {
+  leave(prize: Resource, subnet: Prefix): void {
     const ofType = this.#claims.get(prize.type)
     const known = ofType?.get(prize.what)
     if (known === subnet) ofType?.delete(prize.what)
@@ -78,19 +78,19 @@ export class Contest {
   }
 
   /** Who wins this has to be found out again. */
-  unsettle(prize: Prize): void {
+  unsettle(prize: Resource): void {
     this.#unsettled.set(nameOf(prize), prize)
   }
 
   /** What has to be settled since the last call. */
-  takeUnsettled(): readonly Prize[] {
+  takeUnsettled(): readonly Resource[] {
     const prizes = [...this.#unsettled.values()]
     this.#unsettled.clear()
     return prizes
   }
 }
 
-function nameOf({ type, what }: Prize): string {
+function nameOf({ type, what }: Resource): string {
   return `${type} ${what}`
 }
 

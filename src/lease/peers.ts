@@ -9,7 +9,7 @@ import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../async/chunks.ts'
 import { decodeKey } from './codec.ts'
-import { type Claimant, Contest, type Prize, winner } from './contest.ts'
+import { type Claimant, Conflict, type Resource, winner } from './contest.ts'
 import { type Age, Holders, ageOf } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
@@ -27,7 +27,7 @@ export class PeerTable {
   readonly #losers = new Map<Prefix, Peer>()
   readonly #holders: Holders
   readonly #waiting = new Waiting()
-  readonly #contest = new Contest()
+  readonly #conflict = new Conflict()
   readonly #refused = new Map<string, string>()
   readonly #notes = new StepNotes()
 
@@ -52,7 +52,7 @@ export class PeerTable {
   async first(entries: readonly Entry[], rules: PeerRules): Promise<PeerStep> {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
-    for await (const portion of inPortions(this.#contest.takeUnsettled()))
+    for await (const portion of inPortions(this.#conflict.takeUnsettled()))
       portion.forEach((it) => {
         this.#settle(it)
       })
@@ -78,12 +78,12 @@ export class PeerTable {
 
   /** The keys of all leases that claim what another claims as well. */
   get rivals(): readonly string[] {
-    return this.#contest.rivals.map((subnet) => this.#holders.keyOf(subnet))
+    return this.#conflict.rivals.map((subnet) => this.#holders.keyOf(subnet))
   }
 
   /** Decides again who has what several claim: the hosts that live are others now. */
   resettle(): PeerStep {
-    this.#contest.unsettleAll()
+    this.#conflict.unsettleAll()
     return this.#finish()
   }
 
@@ -163,17 +163,17 @@ export class PeerTable {
     const { peer } = candidate
     const { subnet } = peer
     this.#waiting.remove(subnet, candidate.key)
-    const before = this.#holders.has(subnet) ? this.#prizeOf(this.#holderOf(subnet)) : undefined
-    const prize = this.#prizeOf(peer)
+    const before = this.#holders.has(subnet) ? this.#resourceOf(this.#holderOf(subnet)) : undefined
+    const prize = this.#resourceOf(peer)
     this.#holders.set(candidate)
     if (before !== undefined && (before.what !== prize?.what || before.type !== prize.type)) {
-      this.#contest.leave(before, subnet)
+      this.#conflict.leave(before, subnet)
     }
-    if (prize !== undefined) this.#contest.enter(prize, subnet)
+    if (prize !== undefined) this.#conflict.enter(prize, subnet)
     const lost = prize !== undefined && this.#losers.has(subnet)
     if (lost) this.#losers.set(subnet, peer)
     else this.#accept(subnet, peer)
-    if (prize !== undefined && (lost || this.#contest.isContested(prize))) this.#contest.unsettle(prize)
+    if (prize !== undefined && (lost || this.#conflict.isContested(prize))) this.#conflict.unsettle(prize)
   }
 
   /** How old a lease is, and its claim. */
@@ -183,24 +183,24 @@ export class PeerTable {
     const holds = this.#holders.has(subnet) && this.#holders.keyOf(subnet) === entry.key
     const known = holds ? this.#candidateOf(subnet) : this.#waiting.find(subnet, entry.key)
     if (known === undefined) return ageOf(entry, this.#refused.has(entry.key) ? 'another' : undefined)
-    return ageOf(entry, this.#prizeOf(known.peer)?.what === this.#prizeOf(peer)?.what ? known.claimed : 'another')
+    return ageOf(entry, this.#resourceOf(known.peer)?.what === this.#resourceOf(peer)?.what ? known.claimed : 'another')
   }
 
   /** A subnet is nobody's any more. */
   #letGo(subnet: Prefix): void {
-    const prize = this.#prizeOf(this.#holderOf(subnet))
+    const prize = this.#resourceOf(this.#holderOf(subnet))
     this.#notes.touch(subnet, this.#peers.get(subnet))
     for (const map of [this.#peers, this.#losers, this.#holders]) map.delete(subnet)
-    if (prize !== undefined) this.#contest.leave(prize, subnet)
+    if (prize !== undefined) this.#conflict.leave(prize, subnet)
   }
 
   #finish(): PeerStep {
-    for (const prize of this.#contest.takeUnsettled()) this.#settle(prize)
+    for (const prize of this.#conflict.takeUnsettled()) this.#settle(prize)
     return this.#notes.finish(this.#peers, this.#refused)
   }
 
-  #settle(prize: Prize): void {
-    const subnets = this.#contest.claimants(prize)
+  #settle(prize: Resource): void {
+    const subnets = this.#conflict.claimants(prize)
     const winning = winner(subnets.map((subnet) => this.#claimantOf(subnet)))
     for (const [subnet, peer] of subnets.map((subnet) => [subnet, this.#holderOf(subnet)] as const)) {
       if (peer.publicAddress === winning) this.#accept(subnet, peer)
@@ -250,7 +250,7 @@ export class PeerTable {
     return { publicAddress, claimed, alive: this.#rules.alive?.(this.#holders.keyOf(subnet)) ?? true }
   }
 
-  #prizeOf({ type, data }: Peer): Prize | undefined {
+  #resourceOf({ type, data }: Peer): Resource | undefined {
     const what = this.#rules.exclusive(type, data)
     return what === undefined ? undefined : { type, what }
   }

@@ -1,5 +1,5 @@
 // What a row of the table of metrics is, and how the values that parts count in become samples. Pure.
-import type { Sight } from '../view/running-daemon.ts'
+import type { RunningDaemon } from '../view/running-daemon.ts'
 import type { Counter, Histogram } from '../counters.ts'
 
 /** One line of a scrape. */
@@ -20,7 +20,7 @@ export interface Metric {
   /** For docs only: what to know beside the help. */
   readonly note?: string
   /** The samples of this moment; none for what is not known yet. */
-  readonly read: (sight: Sight) => readonly Sample[] | Promise<readonly Sample[]>
+  readonly read: (daemon: RunningDaemon) => readonly Sample[] | Promise<readonly Sample[]>
 }
 
 /** A single value; none when it is not known. */

@@ -125,8 +125,8 @@ const KERNEL: readonly Metric[] = [
     help: 'Objects we want in the kernel, by how they are.',
     labels: { kind: KINDS.join(', '), state: OBJECT_STATES.join(', ') },
     note: '`refused` by the kernel; `conflict`: one that is not ours stands in its place.',
-    read: async (sight) =>
-      (await countObjects(sight))?.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })) ?? [],
+    read: async (daemon) =>
+      (await countObjects(daemon))?.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })) ?? [],
   },
   {
     name: 'flannel_kernel_drift_total',

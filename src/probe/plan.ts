@@ -27,13 +27,13 @@ export const BURSTS = 6
 export type Expected = 'answers' | 'either' | 'nothing'
 
 /** Packets of one kind in the first burst, and so many in all before their loss means something. */
-const SMALLS = 4
-const FULLS = 2
+const SMALL_PROBES = 4
+const FULL_PROBES = 2
 /** Small packets each way of asking to one that is gone. */
-const FEELERS = 2
+const SILENT_PROBES = 2
 export const CONFIRMED = 8
 /** Sizes tried at once in the search for the one that passes: 1,400 possible ones are down to one in three bursts. */
-const RUNGS = 12
+const MTU_STEPS = 12
 const COPIES = 2
 
 /** The lanes of a turn. */
@@ -49,7 +49,7 @@ export function nextAsks({ tunnel, underlay }: Tallies, burst: number, expected:
     ...asks('underlay', underlay),
   ]
   if (burst === 0 && expected === 'answers') return both((lane, tally) => [...smalls(lane), ...fulls(lane, tally)])
-  if (burst === 0) return both((lane) => smalls(lane, expected === 'nothing' ? FEELERS : SMALLS))
+  if (burst === 0) return both((lane) => smalls(lane, expected === 'nothing' ? SILENT_PROBES : SMALL_PROBES))
   if (burst >= BURSTS) return []
   if (!answers(tunnel ?? underlay)) {
     return burst === 1 && (expected === 'answers' || answers(underlay)) ? both((lane) => smalls(lane)) : []
@@ -65,19 +65,19 @@ export function isTooLarge(tally: Tally): boolean {
   return shortens(tally) && countOf(tally, tally.full).sent >= CONFIRMED
 }
 
-function smalls(lane: Ask['lane'], count = SMALLS): readonly Ask[] {
+function smalls(lane: Ask['lane'], count = SMALL_PROBES): readonly Ask[] {
   return Array.from({ length: count }, (_, step) => ({ lane, length: SMALL, step }))
 }
 
 function fulls(lane: Ask['lane'], { full }: Tally): readonly Ask[] {
-  return full > SMALL ? Array.from({ length: FULLS }, (_, i) => ({ lane, length: full, step: i * 2 })) : []
+  return full > SMALL ? Array.from({ length: FULL_PROBES }, (_, i) => ({ lane, length: full, step: i * 2 })) : []
 }
 
 function search(lane: Ask['lane'], tally: Tally): readonly Ask[] {
   const more = Math.max(0, CONFIRMED - countOf(tally, tally.full).sent)
-  const again = Array.from({ length: more }, (_, i) => ({ lane, length: tally.full, step: i % SMALLS }))
+  const again = Array.from({ length: more }, (_, i) => ({ lane, length: tally.full, step: i % SMALL_PROBES }))
   const rungs = rungsOf(tally).flatMap((length, i) =>
-    Array.from({ length: COPIES }, (_, copy) => ({ lane, length, step: ((i % 2) + copy * 2) % SMALLS })),
+    Array.from({ length: COPIES }, (_, copy) => ({ lane, length, step: ((i % 2) + copy * 2) % SMALL_PROBES })),
   )
   return [...again, ...rungs]
 }
@@ -89,7 +89,7 @@ function rungsOf(tally: Tally): readonly number[] {
   // A size that is known from before, or that a router named, is the one when it passes and the next does not.
   if (hint > from && hint < to) return [hint, hint + 1].filter((length) => length < to)
   const gap = to - from - 1
-  const count = Math.min(RUNGS, gap)
+  const count = Math.min(MTU_STEPS, gap)
   return [
     ...new Set(Array.from({ length: count }, (_, i) => from + Math.ceil(((i + 1) * (gap + 1)) / (count + 1)))),
   ].filter((length) => length > from && length < to)

@@ -10,7 +10,7 @@ import { asked, emptyTally, learned } from './tally.ts'
 const BURST_MS = 1000
 const LEAST_MS = 700
 /** Once a round-trip time is known, so many of them are enough. */
-const TIMES = 4
+const RTTS_TO_WAIT = 4
 
 /** What a turn works with. */
 export interface TurnParts {
@@ -105,5 +105,5 @@ class Sleep {
 
 function waitOf({ tunnel, underlay }: Tallies): number {
   const rtt = Math.max(tunnel?.rttMs ?? 0, underlay.rttMs ?? 0)
-  return rtt === 0 ? BURST_MS : Math.min(BURST_MS, Math.max(LEAST_MS, rtt * TIMES))
+  return rtt === 0 ? BURST_MS : Math.min(BURST_MS, Math.max(LEAST_MS, rtt * RTTS_TO_WAIT))
 }

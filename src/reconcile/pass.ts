@@ -24,16 +24,16 @@ export interface PassInput {
   readonly peers: Peers
   readonly stale: ReadonlyMap<Kind, Staleness>
   /** Peers as they were when last programmed, by subnet; undefined: not there. */
-  readonly dirty: ReadonlyMap<Prefix, Peer | undefined>
+  readonly toRecheck: ReadonlyMap<Prefix, Peer | undefined>
   /** Whether the peers are complete; nothing is deleted before. */
   readonly complete: boolean
   /** Whether what we want was put there by a pass before: then whatever else is in its place is damage. */
-  readonly had: boolean
+  readonly appliedBefore: boolean
   readonly conflicts: Conflicts
   /** Keys of what the last pass could not add: something foreign may be in its place. */
   readonly refused: ReadonlySet<string>
   /** Digests of kinds that were read and made as wanted; kept up to date. */
-  readonly sound: Map<Kind, number>
+  readonly cleanDigests: Map<Kind, number>
 }
 
 /** What a pass did. */
@@ -74,7 +74,7 @@ class Pass {
     this.#host = hostObjects(input.intent)
     this.#expected = [...input.stale.values()].some(isRepair) ? keysOf(input) : new Set()
     this.#peers = input.stale.size > 0 ? [...input.peers.values()] : []
-    this.#changed = [...present(input.dirty.keys(), input.peers)]
+    this.#changed = [...present(input.toRecheck.keys(), input.peers)]
   }
 
   /** Links and their addresses: what everything else hangs on. */
@@ -122,8 +122,8 @@ class Pass {
       if (this.#input.complete) deletions.unshift(...comparison.rest().filter((change) => !this.#isNeeded(change)))
     }
     await this.#apply(deletions)
-    for (const [kind, digest] of this.#digests) this.#input.sound.set(kind, digest)
-    for (const { change } of this.#failures) this.#input.sound.delete(change.object.kind)
+    for (const [kind, digest] of this.#digests) this.#input.cleanDigests.set(kind, digest)
+    for (const { change } of this.#failures) this.#input.cleanDigests.delete(change.object.kind)
     return { failures: this.#failures, deleted: deletions.map(({ object }) => object), work: this.#work }
   }
 
@@ -137,7 +137,16 @@ class Pass {
 
   /** Opens the comparison of a kind, if there is something to compare. */
   async #read(kind: Kind): Promise<void> {
-    const { kernel, domain, dirty, intent, had, conflicts, refused, sound } = this.#input
+    const {
+      kernel,
+      domain,
+      toRecheck: dirty,
+      intent,
+      appliedBefore: had,
+      conflicts,
+      refused,
+      cleanDigests: sound,
+    } = this.#input
     const why = this.#stale.get(kind)
     const devices = [...domain.devices]
     const digest = why === undefined ? undefined : await kernel.fingerprint(kind, devices)
@@ -162,7 +171,7 @@ class Pass {
     for (const object of objects) {
       const open = this.#open.get(object.kind)
       if (open === undefined) continue
-      if (open.why === undefined && (subnet === undefined || !this.#input.dirty.has(subnet))) continue
+      if (open.why === undefined && (subnet === undefined || !this.#input.toRecheck.has(subnet))) continue
       const change = open.comparison.want(object)
       if (change !== undefined) changes.push(change)
     }
@@ -200,7 +209,7 @@ class Pass {
 }
 
 /** What the changed peers needed when they were last programmed, which is what the kernel has of them. */
-function objectsBefore(intent: Intent, dirty: PassInput['dirty'], kind: Kind): Map<string, KernelObject> {
+function objectsBefore(intent: Intent, dirty: PassInput['toRecheck'], kind: Kind): Map<string, KernelObject> {
   const objects = new Map<string, KernelObject>()
   for (const before of dirty.values()) {
     const needed = before === undefined ? undefined : peerObjects(intent, before)
@@ -217,7 +226,7 @@ function* present(subnets: Iterable<Prefix>, peers: Peers): Generator<Peer> {
   }
 }
 
-function isNew(dirty: PassInput['dirty'], subnet: Prefix): boolean {
+function isNew(dirty: PassInput['toRecheck'], subnet: Prefix): boolean {
   return dirty.has(subnet) && dirty.get(subnet) === undefined
 }
 
@@ -225,7 +234,7 @@ function isRepair(why: Staleness | undefined): boolean {
   return why === 'drift' || why === 'audit'
 }
 
-function keysOf({ intent, dirty, peers }: PassInput): ReadonlySet<string> {
+function keysOf({ intent, toRecheck: dirty, peers }: PassInput): ReadonlySet<string> {
   const changed = [...[...dirty.values()].filter((peer) => peer !== undefined), ...present(dirty.keys(), peers)]
   return new Set(
     changed.flatMap((peer) => {

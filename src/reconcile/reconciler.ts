@@ -8,7 +8,7 @@ import type { Conflict } from '../kernel/diff.ts'
 import type { Drift, Failure, Kernel } from '../kernel/kernel.ts'
 import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
-import type { Happenings } from '../health/events.ts'
+import type { EventSink } from '../health/events.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import { type Intent, domainOf } from './intent.ts'
 import { type Peers, makePass } from './pass.ts'
@@ -43,18 +43,18 @@ export class Reconciler {
   /** Names of every device we wanted so far and have not yet seen deleted. */
   readonly #devices = new Set<string>()
   /** Digests of kinds that were read and made as wanted. */
-  readonly #sound = new Map<Kind, number>()
+  readonly #cleanDigests = new Map<Kind, number>()
   readonly #conflicts: Conflicts
   #intent: Intent | undefined
   #peers: Peers = new Map()
   #complete = false
   /** Whether a pass went through since the peers are complete. */
-  #had = false
+  #appliedBefore = false
   /** Whether the last pass left an audit to the next. */
   #deferred = false
   #stale = new Map<Kind, Staleness>()
   #passBegan: number | undefined
-  #dirty = new Map<Prefix, Peer | undefined>()
+  #toRecheck = new Map<Prefix, Peer | undefined>()
   #requested = 0
   #done = 0
   #wake: () => void = () => undefined
@@ -64,7 +64,7 @@ export class Reconciler {
   #tries: Waiter[] = []
 
   /** `passed` hears after each pass how many changes the kernel refuses, `events` of repairs and conflicts. */
-  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined, events?: Happenings) {
+  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined, events?: EventSink) {
     this.#kernel = kernel
     this.#passed = passed
     this.report = new Report(log, events)
@@ -91,7 +91,7 @@ export class Reconciler {
     changes: Iterable<{ readonly subnet: Prefix; readonly before: Peer | undefined }>,
   ): number {
     this.#peers = peers
-    for (const { subnet, before } of changes) if (!this.#dirty.has(subnet)) this.#dirty.set(subnet, before)
+    for (const { subnet, before } of changes) if (!this.#toRecheck.has(subnet)) this.#toRecheck.set(subnet, before)
     return this.#trigger()
   }
 
@@ -194,13 +194,13 @@ export class Reconciler {
     const intent = this.#intent
     if (intent === undefined) return 'whole'
     // Peers do not wait for an audit, but an audit waits for them once at most.
-    const alone = !this.#deferred && this.#dirty.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
+    const alone = !this.#deferred && this.#toRecheck.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
     this.#deferred = alone
     const stale = alone ? new Map<Kind, Staleness>() : this.#stale
-    const dirty = this.#dirty
+    const dirty = this.#toRecheck
     const complete = this.#complete
     if (!alone) this.#stale = new Map()
-    this.#dirty = new Map()
+    this.#toRecheck = new Map()
     try {
       const began = performance.now()
       const { failures, deleted, work } = await makePass({
@@ -209,14 +209,14 @@ export class Reconciler {
         domain: { ...domainOf(intent), devices: this.#devices },
         peers: this.#peers,
         stale,
-        dirty,
+        toRecheck: dirty,
         complete,
-        had: this.#had,
+        appliedBefore: this.#appliedBefore,
         conflicts: this.#conflicts,
         refused: new Set(this.#failures.map(({ change }) => (change.verb === 'add' ? keyOf(change.object) : ''))),
-        sound: this.#sound,
+        cleanDigests: this.#cleanDigests,
       })
-      this.#had ||= complete
+      this.#appliedBefore ||= complete
       for (const [kind, done] of work) this.report.wrote(kind, done)
       if (stale.size === KINDS.length) this.report.audited()
       this.report.passed(performance.now() - began)
@@ -231,7 +231,7 @@ export class Reconciler {
     } catch (error) {
       this.report.brokenOff(messageOf(error))
       for (const kind of KINDS) this.#stale.set(kind, 'retry')
-      this.#dirty = new Map([...this.#dirty, ...dirty])
+      this.#toRecheck = new Map([...this.#toRecheck, ...dirty])
       return 'broken off'
     }
   }

@@ -3,7 +3,7 @@ import type { Conflict } from '../kernel/diff.ts'
 import type { Change, Failure } from '../kernel/kernel.ts'
 import { brief, show } from '../kernel/show.ts'
 import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
-import type { Happenings } from '../health/events.ts'
+import type { EventSink } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import { Fights } from './fights.ts'
 import { Lately } from './lately.ts'
@@ -39,7 +39,7 @@ const THEIRS: Readonly<Record<Change['verb'], string>> = {
 
 export class Report {
   readonly #log: Log
-  readonly #events: Happenings | undefined
+  readonly #events: EventSink | undefined
   readonly #failing = new Map<string, string>()
   /** Objects put back because somebody else had changed them, by kind. */
   readonly repairs = new Map<Kind, number>()
@@ -69,7 +69,7 @@ export class Report {
   #lines = 0
   #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(log: Log, events?: Happenings) {
+  constructor(log: Log, events?: EventSink) {
     this.#log = log
     this.#events = events
   }

@@ -2,7 +2,7 @@
 // Invariant: they are counted anew only when leases or inputs changed, so that looking often costs nothing at rest.
 import { intentOf } from '../overlay/plan.ts'
 import { KINDS, type Kind } from '../kernel/state.ts'
-import type { Sight } from './running-daemon.ts'
+import type { RunningDaemon } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { inPortions } from '../async/chunks.ts'
 import { hostObjects, peerObjects } from '../reconcile/intent.ts'
@@ -27,7 +27,7 @@ export async function countObjects({
   overlay,
   reconciler: { conflicts, report },
   census,
-}: Pick<Sight, 'overlay' | 'reconciler' | 'census'>): Promise<readonly ObjectCount[] | undefined> {
+}: Pick<RunningDaemon, 'overlay' | 'reconciler' | 'census'>): Promise<readonly ObjectCount[] | undefined> {
   if (overlay === undefined) return undefined
   const wanted = await wantedBy(overlay, census.steps)
   const wrong = { refused: new Counter(KINDS), conflict: new Counter(KINDS) }

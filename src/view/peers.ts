@@ -9,7 +9,7 @@ import type { KernelObject } from '../kernel/state.ts'
 import type { Unbelieved } from '../lease/census.ts'
 import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../log.ts'
-import type { Sight } from './running-daemon.ts'
+import type { RunningDaemon } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { Cause, PeerHealth } from '../probe/health.ts'
 
@@ -54,7 +54,7 @@ export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
 }
 
 /** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
-export function peersOf({ overlay, census, options, prober }: Sight): readonly PeerView[] {
+export function peersOf({ overlay, census, options, prober }: RunningDaemon): readonly PeerView[] {
   if (overlay === undefined) return []
   const ways = new Map<string, Via>()
   const believed = Array.from(overlay.peers.values(), (peer) => {

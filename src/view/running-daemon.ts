@@ -17,7 +17,7 @@ import type { Reconciler } from '../reconcile/reconciler.ts'
 import type { Host } from '../host/host-id.ts'
 
 /** What can be seen of the daemon; what comes later in the start is undefined until then. */
-export interface Sight {
+export interface RunningDaemon {
   readonly version: string
   /** When it started; milliseconds since 1970. */
   readonly since: number
@@ -47,9 +47,9 @@ export interface Sight {
 
 /** What can be seen at the very start. */
 export function firstSight(
-  known: Pick<Sight, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>,
+  known: Pick<RunningDaemon, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>,
   log: Log,
-): Sight {
+): RunningDaemon {
   const { readiness, events } = known
   const conditions = new Conditions()
   const supervisor = new Supervisor(conditions, log)

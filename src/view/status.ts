@@ -8,7 +8,7 @@ import { guardOf, intentOf, ownSelf } from '../overlay/plan.ts'
 import { show } from '../kernel/show.ts'
 import type { Kind } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
-import type { Sight } from './running-daemon.ts'
+import type { RunningDaemon } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { type PeerView, isTrouble, peersOf, worstFirst } from './peers.ts'
 import { hostObjects } from '../reconcile/intent.ts'
@@ -123,16 +123,16 @@ export interface PeerCounts extends Readonly<Record<PeerView['state'], number>> 
 const TROUBLED = 20
 
 /** Gathers it. */
-export async function statusOf(sight: Sight): Promise<Status> {
-  const { version, since, overlay, readiness } = sight
-  const external = overlay?.inputs.external ?? sight.host?.external
-  const peers = peersOf(sight)
+export async function statusOf(daemon: RunningDaemon): Promise<Status> {
+  const { version, since, overlay, readiness } = daemon
+  const external = overlay?.inputs.external ?? daemon.host?.external
+  const peers = peersOf(daemon)
   const [store, lease, tunnel, kernel, firewall] = await Promise.all([
-    storeOf(sight),
-    leaseOf(sight),
+    storeOf(daemon),
+    leaseOf(daemon),
     overlay === undefined ? null : tunnelOf(overlay, peers),
-    kernelOf(sight),
-    overlay === undefined ? null : firewallOf(sight, overlay),
+    kernelOf(daemon),
+    overlay === undefined ? null : firewallOf(daemon, overlay),
   ])
   return {
     version,
@@ -145,17 +145,17 @@ export async function statusOf(sight: Sight): Promise<Status> {
     reasons: readiness.reasons,
     store,
     lease,
-    network: overlay === undefined ? null : networkOf(sight, overlay),
+    network: overlay === undefined ? null : networkOf(daemon, overlay),
     tunnel,
     kernel,
     firewall,
     peers: countsOf(peers),
     troubled: worstFirst(peers.filter(isTrouble)).slice(0, TROUBLED),
-    conditions: sight.conditions.all,
+    conditions: daemon.conditions.all,
   }
 }
 
-async function leaseOf({ keeper, renewal, store, etcd }: Sight): Promise<LeaseStatus | null> {
+async function leaseOf({ keeper, renewal, store, etcd }: RunningDaemon): Promise<LeaseStatus | null> {
   if (keeper === undefined) return null
   const { subnet, etcdLease } = keeper.own()
   const reserved = etcdLease === '0'
@@ -164,14 +164,14 @@ async function leaseOf({ keeper, renewal, store, etcd }: Sight): Promise<LeaseSt
 }
 
 /** A lease that was just taken over has not been renewed by us yet. */
-async function askEnd(store: Sight['store'], etcdLease: string, usualMs: number): Promise<number | undefined> {
+async function askEnd(store: RunningDaemon['store'], etcdLease: string, usualMs: number): Promise<number | undefined> {
   const enough = Math.min(8000, Math.max(1000, usualMs * 3))
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, enough, undefined).unref())
   const time = await Promise.race([store?.timeToLive(etcdLease).catch(() => undefined), limit])
   return time === undefined ? undefined : Date.now() + time.remaining * 1000
 }
 
-function networkOf({ census, options }: Sight, { inputs }: Overlay): NetworkStatus {
+function networkOf({ census, options }: RunningDaemon, { inputs }: Overlay): NetworkStatus {
   const { range } = inputs.configuration
   const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
   const used = leased + reserved + refused
@@ -197,9 +197,9 @@ async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promis
   }
 }
 
-async function kernelOf(sight: Sight): Promise<KernelStatus> {
-  const { report, conflicts } = sight.reconciler
-  const counts = await countObjects(sight)
+async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {
+  const { report, conflicts } = daemon.reconciler
+  const counts = await countObjects(daemon)
   const sum = (states: readonly string[]): number | null =>
     counts?.reduce((total, { state, count }) => (states.includes(state) ? total + count : total), 0) ?? null
   return {
@@ -214,7 +214,7 @@ async function kernelOf(sight: Sight): Promise<KernelStatus> {
 }
 
 async function firewallOf(
-  { firewall, guard, options }: Sight,
+  { firewall, guard, options }: RunningDaemon,
   { inputs, peers }: Overlay,
 ): Promise<FirewallState | null> {
   const status = firewall?.status()

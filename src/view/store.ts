@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../errors.ts'
 import { type EndpointHealth, askHealth } from '../etcd/health.ts'
-import type { Sight } from './running-daemon.ts'
+import type { RunningDaemon } from './running-daemon.ts'
 import type { Options } from '../options/type.ts'
 import { TABLE } from '../options/table.ts'
 
@@ -24,7 +24,7 @@ export interface StoreView {
 }
 
 /** Gathers it: one request to each endpoint, one reading of the certificate. */
-export async function storeOf({ options, etcd }: Pick<Sight, 'options' | 'etcd'>): Promise<StoreView> {
+export async function storeOf({ options, etcd }: Pick<RunningDaemon, 'options' | 'etcd'>): Promise<StoreView> {
   const secure = options.etcdEndpoints.some((url) => url.startsWith('https:'))
   const { etcdCertfile } = options
   return {

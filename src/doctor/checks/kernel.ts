@@ -3,10 +3,10 @@ import { show } from '../../kernel/show.ts'
 import type { KernelObject, Kind } from '../../kernel/state.ts'
 import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
-import { type Lack, differenceOf, mendCommand } from '../kernel-difference.ts'
+import { type MissingObject, differenceOf, mendCommand } from '../kernel-difference.ts'
 
 /** What it means that an object of a kind is missing or different. */
-const HARM: Readonly<Record<Kind, (lack: Lack) => string>> = {
+const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
   link: ({ object, found }) =>
     found === undefined
       ? `the tunnel device ${nameOf(object)} is missing: nothing comes in, nothing goes out`
