@@ -191,7 +191,7 @@ soak: dist/flanneld
 	$(AVA) --timeout=15m 'test/soak/**/*.test.ts'
 
 .PHONY: reliability
-## reliability: the tests of faults, the tables of docs/reliability.md from them, and whether the promised times were kept
+## reliability: the tests of faults, the table of docs/reliability.md from them, and whether the promised times were kept
 reliability:
 	rm -f build/reliability.json
 	$(MAKE) --no-print-directory MORE=--concurrency=2 test-faults

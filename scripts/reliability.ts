@@ -1,8 +1,8 @@
-// Writes the tables of docs/reliability.md, and ends with 1 where a promised time was not kept: `node scripts/reliability.ts`.
-// What was measured comes from build/reliability.json, which the tests of faults leave behind; which test proves which
-// behaviour from their titles. A time is held against its promise as a ratio: where the machine took longer than a quiet one
-// to start some programs, right after, all else may take longer by as much.
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+// Writes the table of docs/reliability.md, and ends with 1 where a promised time was not kept: `node scripts/reliability.ts`.
+// What was measured comes from build/reliability.json, which the tests of faults write. A time is compared with its
+// promise as a ratio: on a machine that took longer than a quiet one to start some programs, right after, everything else
+// may take longer by the same factor.
+import { readFileSync, writeFileSync } from 'node:fs'
 
 interface Row {
   readonly fault: string
@@ -38,29 +38,6 @@ function measured(): string {
   return ['| What is done | What is promised | Measured | Test |', '| --- | --- | --- | --- |', ...lines].join('\n')
 }
 
-/** Titles that begin with numbers of behaviours, "D6 D7: ..." or "L5: ...", with the file they stand in. */
-function proofs(): string {
-  const byNumber = new Map<string, string[]>()
-  for (const file of globSync('test/**/*.test.ts').toSorted()) {
-    for (const [, title = ''] of readFileSync(file, 'utf8').matchAll(/test(?:\.serial)?\(\s*[`'"](.*)[`'"],\s/g)) {
-      const numbers = /^((?:[DLECFP]\d{1,2}[ :,]+(?:and )?)+)/.exec(title)?.[1]?.match(/[DLECFP]\d{1,2}/g) ?? []
-      for (const number of numbers) {
-        byNumber.set(number, [
-          ...(byNumber.get(number) ?? []),
-          `${title.replaceAll(/\$\{[^}]*\}/g, '…')} (\`${file}\`)`,
-        ])
-      }
-    }
-  }
-  const order = 'DLECFP'
-  const sorted = [...byNumber].toSorted(
-    ([a], [b]) => order.indexOf(a[0] ?? '') - order.indexOf(b[0] ?? '') || Number(a.slice(1)) - Number(b.slice(1)),
-  )
-  return sorted
-    .map(([number, titles]) => `- **${number}**\n${titles.map((title) => `  - ${title}`).join('\n')}`)
-    .join('\n')
-}
-
 function replaceBetween(text: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name}: made by scripts/reliability.ts -->`, `<!-- end of ${name} -->`]
   const from = text.indexOf(begin)
@@ -70,7 +47,7 @@ function replaceBetween(text: string, name: string, content: string): string {
 }
 
 const text = readFileSync(DOCUMENT, 'utf8')
-writeFileSync(DOCUMENT, replaceBetween(replaceBetween(text, 'measured', measured()), 'proofs', proofs()))
+writeFileSync(DOCUMENT, replaceBetween(text, 'measured', measured()))
 
 const late = rows.filter((row) => (used(row) ?? 0) > 1)
 for (const { fault, promise, ms, reference } of late) {

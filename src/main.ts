@@ -13,7 +13,7 @@ import { newStop } from './process/stop.ts'
 import { type Options, UsageError, parseOptions, usage } from './options/parse.ts'
 import { printableLines } from './text/plain-text.ts'
 
-/** SIGTERM has to end the process within 2 s, whatever is under way (P2). */
+/** SIGTERM has to end the process within 2 s, whatever is under way. */
 const STOP_MS = 1500
 /** Kinds of warnings of Node's that are told. */
 const MOST_WARNINGS = 20

@@ -1,4 +1,4 @@
-// `flanneld cleanup`: takes back everything a daemon put on this host: kernel objects, firewall rules, subnet.env (F5).
+// `flanneld cleanup`: takes back everything a daemon put on this host: kernel objects, firewall rules, subnet.env.
 // Invariant: what is found is judged by the same ownership as in the daemon; what is not ours stays byte for byte.
 import { requireNetAdmin } from '../host/capabilities.ts'
 import { controlPath } from '../http/control-socket.ts'

@@ -19,7 +19,7 @@ import { leasedInterface } from '../host/leased-interface.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
 
-/** An operator who looks at the log hears within 2 s what we wait for (E1); a call may take longer. Milliseconds. */
+/** The log says within 2 s what the daemon waits for; a call may take longer. Milliseconds. */
 const SILENCE_MS = 1500
 /** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
 const CONFIG_RETRY_MS = 3000

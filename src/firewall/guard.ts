@@ -1,4 +1,4 @@
-// The VXLAN guard (BEHAVIOURS D11): a VXLAN socket takes frames from anybody who knows the VNI, so only peers'
+// The VXLAN guard: a VXLAN socket takes frames from anybody who knows the VNI, so only peers'
 // public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
 // that did not start here.
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.

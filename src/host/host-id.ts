@@ -1,4 +1,4 @@
-// The identity of this host in leases: the same after restarts, upgrades and a change of address (L6, L7).
+// The identity of this host in leases: the same after restarts, upgrades and a change of address.
 // machine-id alone is not enough: cloned machines share it, and so do network namespaces of one machine.
 import type { ExternalInterface } from '../backend.ts'
 import type { Place } from '../kernel/host-network.ts'

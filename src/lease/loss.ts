@@ -1,5 +1,5 @@
 // Telling an etcd that lost its data from hosts that left, and from somebody who deleted leases: pure. After a restore or a
-// wipe the leases are gone though the hosts live (E5). Deletions are ordinary changes that every host sees at once: who lives
+// wipe the leases are gone though the hosts live. Deletions are ordinary changes that every host sees at once: who lives
 // registers again within moments. So it is the history that tells: it went back, or is not the one that we saw.
 import type { Change, WatchStep } from '../etcd/store.ts'
 

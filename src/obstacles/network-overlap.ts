@@ -1,4 +1,4 @@
-// Networks of this host that share addresses with the cluster's Network (C3). Pure.
+// Networks of this host that share addresses with the cluster's Network. Pure.
 // Invariant: what takes packets away from this host's LAN is told from a bridge of containers, which merely has to be moved: an
 // engine on its default address, an old subnet, a network made by hand.
 import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'

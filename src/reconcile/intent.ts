@@ -16,7 +16,7 @@ export interface Intent {
   readonly leftovers: readonly string[]
 }
 
-/** Lowest priority there is, so that the bridge's connected route to our subnet always wins (D12). */
+/** Lowest priority there is, so that the bridge's connected route to our subnet always wins. */
 const LAST_METRIC = 0xffff_ffff
 
 /** What our host needs, whoever the peers are. */

@@ -191,7 +191,7 @@ const cells = VERSIONS.flatMap((version) => {
     let over: () => void = () => undefined
     const done = new Promise<void>((resolve) => (over = resolve))
     before = done
-    test(`F1, F4: Docker ${version}, ${kind}`, async (t) => {
+    test(`Docker ${version}, ${kind}`, async (t) => {
       await turn
       try {
         await cell(t, version, kind)

@@ -15,59 +15,56 @@ import { waitFor } from '../lab/instruments/wait.ts'
 
 const PASSWORD = 'correct-horse-battery'
 
-test.serial(
-  'E3 E6: tokens that expire and are forgotten are renewed; the password from env is in no log',
-  async (t) => {
-    const lan = await (await createLab(t)).lan()
-    const [members, host] = await Promise.all([startMembers(lan, { args: '--auth-token-ttl=3' }), lan.host(121)])
-    const plain = members[0] as Member
-    for (const command of [
-      'user add root:rootpw',
-      `user add flannel:${PASSWORD}`,
-      'role add net',
-      'user grant-role flannel net',
-      `role grant-permission net --prefix=true readwrite ${PREFIX}/`,
-      'user grant-role root root',
-      'auth enable',
-    ])
-      // prettier-ignore
-      await plain.etcdctl(command)
-    const etcd: Member = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
+test.serial('tokens that expire and are forgotten are renewed; the password from env is in no log', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [members, host] = await Promise.all([startMembers(lan, { args: '--auth-token-ttl=3' }), lan.host(121)])
+  const plain = members[0] as Member
+  for (const command of [
+    'user add root:rootpw',
+    `user add flannel:${PASSWORD}`,
+    'role add net',
+    'user grant-role flannel net',
+    `role grant-permission net --prefix=true readwrite ${PREFIX}/`,
+    'user grant-role root root',
+    'auth enable',
+  ])
+    // prettier-ignore
+    await plain.etcdctl(command)
+  const etcd: Member = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
 
-    const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
-    const daemon = await startFlanneld(host, `${argsFor(members)} -etcd-username=flannel -v=10`, program)
-    const env = await ready(host, daemon)
-    t.teardown(() => t.passed || t.log(daemon.output()))
-    await daemon.line(/ ready: /)
-    await putPeer(etcd, 30)
-    await peerIs(host, 30, true)
-    const watched = await vigil(host, daemon)
-    const began = performance.now()
+  const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
+  const daemon = await startFlanneld(host, `${argsFor(members)} -etcd-username=flannel -v=10`, program)
+  const env = await ready(host, daemon)
+  t.teardown(() => t.passed || t.log(daemon.output()))
+  await daemon.line(/ ready: /)
+  await putPeer(etcd, 30)
+  await peerIs(host, 30, true)
+  const watched = await vigil(host, daemon)
+  const began = performance.now()
 
-    await waitFor('the token to expire', () => performance.now() - began > 6_000)
-    const key = `${PREFIX}/subnets/${(env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0-24')}`
-    await etcd.etcdctl(`del ${key}`)
-    await waitFor('our key', async () => (await etcd.etcdctl(`get --keys-only ${key}`)).includes(key))
-    await putPeer(etcd, 31)
-    await peerIs(host, 31, true)
+  await waitFor('the token to expire', () => performance.now() - began > 6_000)
+  const key = `${PREFIX}/subnets/${(env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0-24')}`
+  await etcd.etcdctl(`del ${key}`)
+  await waitFor('our key', async () => (await etcd.etcdctl(`get --keys-only ${key}`)).includes(key))
+  await putPeer(etcd, 31)
+  await peerIs(host, 31, true)
 
-    // Tokens are not stored: a member that starts again knows none.
-    await plain.kill()
-    await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) > 0)
-    await plain.start()
-    await putPeer(etcd, 32)
-    const ms = await peerIs(host, 32, true)
-    for (const n of [31, 32]) t.is(times(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
-    t.is(times(watched.lines(), /peer 10\.2\.30/), 0)
-    t.false(daemon.output().includes(PASSWORD))
-    t.deepEqual(errors(daemon), [])
-    await record({ fault: 'auth tokens expired and forgotten', promise: 'renewed, nothing missed', ms, test: t.title })
-    watched.calm(t, 16)
-  },
-)
+  // Tokens are not stored: a member that starts again knows none.
+  await plain.kill()
+  await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) > 0)
+  await plain.start()
+  await putPeer(etcd, 32)
+  const ms = await peerIs(host, 32, true)
+  for (const n of [31, 32]) t.is(times(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
+  t.is(times(watched.lines(), /peer 10\.2\.30/), 0)
+  t.false(daemon.output().includes(PASSWORD))
+  t.deepEqual(errors(daemon), [])
+  await record({ fault: 'auth tokens expired and forgotten', promise: 'renewed, nothing missed', ms, test: t.title })
+  watched.calm(t, 16)
+})
 
 test.serial(
-  'E6: every certificate replaced, by those of a new CA: used without a restart, nothing withdrawn',
+  'every certificate replaced, by ones of a new CA: used without a restart, nothing is withdrawn',
   async (t) => {
     const [files, renewed] = [
       mkdtempSync(join(tmpdir(), 'flanneld-tls-')),

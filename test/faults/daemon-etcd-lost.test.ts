@@ -1,4 +1,4 @@
-// E5: etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
+// Etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
 import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
 import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
@@ -76,7 +76,7 @@ async function survives(
   await record({ fault, promise: 'registered again, nothing withdrawn', ms, result: 'no packet lost', test: t.title })
 }
 
-test.serial('E5: all leases deleted at once: kept, registered again, no packet lost', (t) =>
+test.serial('all leases deleted at once: kept, registered again, no packet lost', (t) =>
   survives(
     t,
     'etcdctl del --prefix of all leases',
@@ -87,7 +87,7 @@ test.serial('E5: all leases deleted at once: kept, registered again, no packet l
 )
 
 // Daemons of their own, since a hold of five minutes is in force on those of the test before.
-test.serial('E5: etcd restored from an older snapshot: kept, registered again, no packet lost', async (t) => {
+test.serial('etcd restored from an older snapshot: kept, registered again, no packet lost', async (t) => {
   await restartDaemons()
   for (const n of [50, 51, 52]) await putPeer(etcd, n)
   for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
@@ -106,7 +106,7 @@ test.serial('E5: etcd restored from an older snapshot: kept, registered again, n
   t.regex((await verb(nodes[0].host, 'status')).output, /peers without a lease are kept for 5 min/)
 })
 
-test.serial('E5: etcd with a new, empty data folder: kept, registered again, no packet lost', async (t) => {
+test.serial('etcd with a new, empty data folder: kept, registered again, no packet lost', async (t) => {
   await restartDaemons()
   await survives(t, 'etcd emptied', 42, async () => {
     await etcd.kill()
@@ -114,39 +114,33 @@ test.serial('E5: etcd with a new, empty data folder: kept, registered again, no 
   })
 })
 
-test.serial(
-  'E5: a host that did not register again by the end of the hold is withdrawn, the others stay',
-  async (t) => {
-    const [{ host, daemon, subnet }, two] = nodes
-    await daemon.stop()
-    await etcd.etcdctl(`put ${PREFIX}/config`, JSON.stringify(CONFIG))
-    await putPeer(etcd, 70)
-    const impatient = await startFlanneld(
-      host,
-      `${HOLD_MS} ${argsFor([etcd])}`,
-      `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/actors/short-hold.ts')}`,
-    )
-    await impatient.line(/ ready: /)
-    await peerIs(host, 70, true)
-    const { ours } = await kernelText(host)
-    const lost = performance.now()
-    await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
-    await waitFor('the hold', () => times(impatient.output().split('\n'), /leases were deleted/) === 1)
-    t.is((await kernelText(host)).ours, ours)
-    await peerIs(host, 70, false)
-    const ms = performance.now() - lost
-    t.true(ms >= HOLD_MS, `withdrawn after ${ms} ms`)
-    t.deepEqual(
-      (await leases()).toSorted(),
-      [subnet, two.subnet].map((it) => `${PREFIX}/subnets/${it}.0-24`).toSorted(),
-    )
-    t.true((await kernelText(host)).ours.includes(`${two.subnet}.0/24 `))
-    t.is(
-      times(impatient.output().split('\n'), /peer .* left/),
-      1 + times(impatient.output().split('\n'), /peer 10\.2\.4\d.* left/),
-    )
-  },
-)
+test.serial('a host that did not register again by the end of the hold is withdrawn, the others stay', async (t) => {
+  const [{ host, daemon, subnet }, two] = nodes
+  await daemon.stop()
+  await etcd.etcdctl(`put ${PREFIX}/config`, JSON.stringify(CONFIG))
+  await putPeer(etcd, 70)
+  const impatient = await startFlanneld(
+    host,
+    `${HOLD_MS} ${argsFor([etcd])}`,
+    `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/actors/short-hold.ts')}`,
+  )
+  await impatient.line(/ ready: /)
+  await peerIs(host, 70, true)
+  const { ours } = await kernelText(host)
+  const lost = performance.now()
+  await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
+  await waitFor('the hold', () => times(impatient.output().split('\n'), /leases were deleted/) === 1)
+  t.is((await kernelText(host)).ours, ours)
+  await peerIs(host, 70, false)
+  const ms = performance.now() - lost
+  t.true(ms >= HOLD_MS, `withdrawn after ${ms} ms`)
+  t.deepEqual((await leases()).toSorted(), [subnet, two.subnet].map((it) => `${PREFIX}/subnets/${it}.0-24`).toSorted())
+  t.true((await kernelText(host)).ours.includes(`${two.subnet}.0/24 `))
+  t.is(
+    times(impatient.output().split('\n'), /peer .* left/),
+    1 + times(impatient.output().split('\n'), /peer 10\.2\.4\d.* left/),
+  )
+})
 
 async function restartDaemons(): Promise<void> {
   for (const node of nodes) {

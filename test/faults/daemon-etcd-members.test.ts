@@ -61,7 +61,7 @@ async function survives(
   watched.calm(t, 20)
 }
 
-test.serial('E3: each of three members killed in turn: nothing missed, nothing doubled, nothing withdrawn', (t) =>
+test.serial('each of three members killed in turn: nothing missed, nothing doubled, nothing withdrawn', (t) =>
   survives(
     t,
     'one of three etcd members killed',
@@ -70,7 +70,7 @@ test.serial('E3: each of three members killed in turn: nothing missed, nothing d
   ),
 )
 
-test.serial('E3 E4: each of three members frozen in turn: nothing missed, nothing doubled, nothing withdrawn', (t) =>
+test.serial('each of three members frozen in turn: nothing missed, nothing doubled, nothing withdrawn', (t) =>
   survives(
     t,
     'one of three etcd members frozen',
@@ -83,7 +83,7 @@ test.serial('E3 E4: each of three members frozen in turn: nothing missed, nothin
   ),
 )
 
-test.serial('E3: the leader changed: nothing missed, nothing doubled', async (t) => {
+test.serial('the leader changed: nothing missed, nothing doubled', async (t) => {
   const watched = await vigil(host, daemon)
   const status = await at(0).etcdctl(`--endpoints=${members.map((member) => member.url).join(',')} endpoint status`)
   const leader = members.find(({ url }) =>
@@ -99,7 +99,7 @@ test.serial('E3: the leader changed: nothing missed, nothing doubled', async (t)
   watched.calm(t, 6)
 })
 
-test.serial('E3: compacted while cut off: listed again, compared, gone on', async (t) => {
+test.serial('compacted while cut off: listed again, compared, gone on', async (t) => {
   const watched = await vigil(host, daemon)
   await host.run('iptables -I OUTPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset')
   await waitFor('the cut', () => times(watched.lines(), /forwarding goes on/) > 0)

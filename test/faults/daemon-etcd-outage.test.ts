@@ -30,7 +30,7 @@ test.after.always(async () => {
 })
 
 test.serial(
-  'E2: etcd stopped for 30 s: nothing withdrawn, two lines, little CPU; what changes after is seen once',
+  'etcd stopped for 30 s: nothing is withdrawn, two log lines, little CPU; later changes are seen once',
   async (t) => {
     const watched = await vigil(host, daemon)
     await etcd.kill()
@@ -65,7 +65,7 @@ test.serial(
   },
 )
 
-test.serial('E4: connections black-holed without a reset: what happens meanwhile is known by itself', async (t) => {
+test.serial('connections black-holed without a reset: changes made meanwhile are seen without help', async (t) => {
   const watched = await vigil(host, daemon)
   await etcd.blackHole()
   await putPeer(etcd, 34)
@@ -84,7 +84,7 @@ test.serial('E4: connections black-holed without a reset: what happens meanwhile
 })
 
 test.serial(
-  'E1: started without etcd: named at once, the old data path kept, ready by itself when etcd comes',
+  'started without etcd: reported at once, the old data path stays, ready without help when etcd comes',
   async (t) => {
     await daemon.stop()
     const subnet = await subnetEnv(host)

@@ -7,7 +7,7 @@ import { type Host, createLab } from '../lab/world/lab.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-test.serial('L6: a clone with machine-id, MAC and subnet.env: two subnets, the first host is left alone', async (t) => {
+test.serial('a clone with machine-id, MAC and subnet.env: two subnets, the first host is left alone', async (t) => {
   const lab = await createLab(t)
   const near = await lab.lan()
   const far = await lab.lan({ prefix: '192.168.20' })

@@ -59,7 +59,7 @@ async function etcdLeases(etcd: Member): Promise<number> {
 }
 
 test.serial(
-  'L6: machine-id and subnet.env cloned to a second host: two subnets, the first host is left alone',
+  'machine-id and subnet.env cloned to a second host: two subnets, the first host is left alone',
   async (t) => {
     const { etcd, lan, join } = await world(t)
     const first = await join(121)
@@ -76,7 +76,7 @@ test.serial(
 )
 
 test.serial(
-  'L6: a public IP that a living host has: reported as a duplicate address, nothing is taken or touched',
+  'a public IP that a living host has: reported as a duplicate address, nothing is taken or touched',
   async (t) => {
     const { etcd, lan, args, join } = await world(t)
     const first = await join(121)
@@ -98,7 +98,7 @@ test.serial(
   },
 )
 
-test('L8: range exhausted: one line with range and count; ready when a subnet is freed', async (t) => {
+test('no free subnet: one line with range and count; ready when a subnet is freed', async (t) => {
   const Network = '10.2.0.0/16'
   const { etcd, lan, args } = await world(t, { Network, SubnetLen: 24, SubnetMin: '10.2.5.0', SubnetMax: '10.2.7.0' })
   for (const n of [5, 6, 7]) await putPeer(etcd, n)
@@ -115,33 +115,30 @@ test('L8: range exhausted: one line with range and count; ready when a subnet is
   await record({ fault: 'range exhausted, then freed', promise: 'ready when a subnet is freed', ms, test: t.title })
 })
 
-test.serial(
-  'L1: 20 daemons starting at once on 20 subnets: all distinct, none fails, one etcd lease each',
-  async (t) => {
-    const { etcd, lan, args } = await world(t, {
-      Network: '10.2.0.0/16',
-      SubnetLen: 24,
-      SubnetMin: '10.2.1.0',
-      SubnetMax: '10.2.20.0',
-      Backend: { Type: 'vxlan' },
-    })
-    const hosts: Host[] = []
-    for (let n = 0; n < 20; n++) hosts.push(await lan.host(121 + n))
-    const began = performance.now()
-    const daemons = await Promise.all(hosts.map((host) => startFlanneld(host, args)))
-    for (const daemon of daemons) await daemon.line(/ ready: /, 60_000)
-    const ms = performance.now() - began
-    const subnets = await Promise.all(hosts.map(async (host) => (await subnetEnv(host))['FLANNEL_SUBNET']))
-    t.is(new Set(subnets).size, 20)
-    t.is(await etcdLeases(etcd), 20)
-    for (const daemon of daemons) t.deepEqual(failed(daemon), [])
-    const peers = (host: Host): Promise<string> => host.run('ip route show dev flannel.1 | wc -l')
-    for (const host of hosts) await waitFor('19 routes', async () => Number(await peers(host)) === 19)
-    await record({ fault: '20 hosts starting at once', promise: 'all distinct, none fails', ms, test: t.title })
-  },
-)
+test.serial('20 daemons starting at once on 20 subnets: all distinct, none fails, one etcd lease each', async (t) => {
+  const { etcd, lan, args } = await world(t, {
+    Network: '10.2.0.0/16',
+    SubnetLen: 24,
+    SubnetMin: '10.2.1.0',
+    SubnetMax: '10.2.20.0',
+    Backend: { Type: 'vxlan' },
+  })
+  const hosts: Host[] = []
+  for (let n = 0; n < 20; n++) hosts.push(await lan.host(121 + n))
+  const began = performance.now()
+  const daemons = await Promise.all(hosts.map((host) => startFlanneld(host, args)))
+  for (const daemon of daemons) await daemon.line(/ ready: /, 60_000)
+  const ms = performance.now() - began
+  const subnets = await Promise.all(hosts.map(async (host) => (await subnetEnv(host))['FLANNEL_SUBNET']))
+  t.is(new Set(subnets).size, 20)
+  t.is(await etcdLeases(etcd), 20)
+  for (const daemon of daemons) t.deepEqual(failed(daemon), [])
+  const peers = (host: Host): Promise<string> => host.run('ip route show dev flannel.1 | wc -l')
+  for (const host of hosts) await waitFor('19 routes', async () => Number(await peers(host)) === 19)
+  await record({ fault: '20 hosts starting at once', promise: 'all distinct, none fails', ms, test: t.title })
+})
 
-test('L3 L4: a reservation stays one, and restarts leave no etcd lease behind', async (t) => {
+test('a reservation stays one, and restarts leave no etcd lease behind', async (t) => {
   const { etcd, join } = await world(t, { Network: '10.2.0.0/16' })
   await putPeer(etcd, 121, '10.2.77.0')
   let reserved = await join(121)

@@ -83,13 +83,13 @@ for (const [mode, damages, intent] of [
   ['vxlan, nexthop objects', DAMAGES.all, vxlanIntent({ self: selfWith(undefined, { nexthops: true }) })],
   ['host-gw', DAMAGES.hostGw, vxlanIntent({ active: [{ backend: hostGw, config: null }] })],
 ] as const) {
-  test.serial(`D2: with notifications cut off an audit mends every damage, and then rests (${mode})`, async (t) => {
+  test.serial(`with notifications cut off an audit repairs every damage, then writes nothing (${mode})`, async (t) => {
     const peers = mode === 'host-gw' ? PEERS.map((peer) => ({ ...peer, type: 'host-gw', data: null })) : PEERS
     const ms = Math.round(await auditEach(t, damages, intent, peers))
     const result = `all ${damages.length} of them; audits every 10 s`
     await record({
       fault: `any of these, untold (${mode})`,
-      promise: 'whole after the next audit',
+      promise: 'repaired after the next audit',
       ms,
       result,
       test: t.title,
@@ -97,7 +97,7 @@ for (const [mode, damages, intent] of [
   })
 }
 
-test.serial('D2: an audit leaves a foreign route in the place of a new peer alone', async (t) => {
+test.serial('an audit leaves a foreign route in the place of a new peer alone', async (t) => {
   const lab = await createLab(t)
   const host = await (await lab.lan()).host(121)
   await host.run('ip route add 10.2.22.0/24 via 192.168.19.120 dev enp0s3 proto static')

@@ -6,7 +6,7 @@ import { mend } from '../lab/scenarios/repair.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import { record } from '../lab/instruments/reliability.ts'
 
-test.serial('D2, F2: with notifications cut off, the audit every 10 s finds what was done at once', async (t) => {
+test.serial('with notifications cut off, the audit every 10 s finds several changes made at once', async (t) => {
   const cluster = await createCluster(t, { program: preloaded(t, 'no-netlink-events') })
   const [own, peer] = cluster.nodes
   if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
@@ -16,7 +16,7 @@ test.serial('D2, F2: with notifications cut off, the audit every 10 s finds what
   t.false(own.daemon.output().includes('found by notification'), own.daemon.output())
   await record({
     fault: 'route, neighbours, MAC and MTU at once, untold',
-    promise: 'whole after the next audit, 10 s later at most',
+    promise: 'repaired after the next audit, 10 s later at most',
     limit: 11_000,
     ms,
     test: t.title,

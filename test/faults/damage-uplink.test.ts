@@ -22,53 +22,50 @@ async function publicAddress({ etcd }: Cluster, { subnet }: Node): Promise<strin
 }
 
 for (const type of ['vxlan', 'host-gw']) {
-  test.serial(
-    `L7: the uplink's address changes: lease, device and peers follow, the subnet stays (${type})`,
-    async (t) => {
-      const cluster = await createCluster(t, { backend: { Type: type } })
-      const [a, b] = cluster.nodes as [Node, Node]
-      const pings = await startPings(a.container, b.container.address)
-      await waitFor('pings', () => pings.received() > 5)
-      await a.host.run('ip addr flush dev enp0s3; ip addr add 192.168.19.131/24 brd + dev enp0s3')
-      const start = Date.now()
-      await waitFor('lease', async () => (await publicAddress(cluster, a)) === '192.168.19.131').catch(
-        (error: unknown) => {
-          throw new Error(`${String(error)}\n${a.daemon.output()}`)
-        },
-      )
-      const flowing = pings.received()
-      await waitFor('pings after it', () => pings.received() > flowing)
-      // With host-gw pings may still come by what the kernel remembers of the old address.
-      const forgotten = async (): Promise<boolean> =>
-        !(await shows(
-          b,
-          'bridge fdb show dev flannel.1; ip route; nft list ruleset | grep -v expires',
-          /192\.168\.19\.121/,
-        ))
-      await waitFor('the peer to have forgotten the old address', forgotten)
-      const ms = Date.now() - start
-      t.is((await cluster.etcd.leases()).length, 2)
-      t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
-      if (type === 'vxlan') {
-        t.true(await shows(a, 'ip -d link show flannel.1', /local 192\.168\.19\.131 /))
-        t.true(await shows(b, 'bridge fdb show dev flannel.1', /dst 192\.168\.19\.131 self permanent/))
-      }
-      const { longestGap } = await pings.stop()
-      const result = `longest time without a packet ${longestGap} ms`
-      await record({
-        fault: `uplink's address changed (${type})`,
-        promise: 'peers reach us by it within 6 s: 5 s are waited for the old one',
-        limit: 6000,
-        ms,
-        result,
-        test: t.title,
-      })
-    },
-  )
+  test.serial(`the uplink's address changes: lease, device and peers follow, the subnet stays (${type})`, async (t) => {
+    const cluster = await createCluster(t, { backend: { Type: type } })
+    const [a, b] = cluster.nodes as [Node, Node]
+    const pings = await startPings(a.container, b.container.address)
+    await waitFor('pings', () => pings.received() > 5)
+    await a.host.run('ip addr flush dev enp0s3; ip addr add 192.168.19.131/24 brd + dev enp0s3')
+    const start = Date.now()
+    await waitFor('lease', async () => (await publicAddress(cluster, a)) === '192.168.19.131').catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}\n${a.daemon.output()}`)
+      },
+    )
+    const flowing = pings.received()
+    await waitFor('pings after it', () => pings.received() > flowing)
+    // With host-gw pings may still come by what the kernel remembers of the old address.
+    const forgotten = async (): Promise<boolean> =>
+      !(await shows(
+        b,
+        'bridge fdb show dev flannel.1; ip route; nft list ruleset | grep -v expires',
+        /192\.168\.19\.121/,
+      ))
+    await waitFor('the peer to have forgotten the old address', forgotten)
+    const ms = Date.now() - start
+    t.is((await cluster.etcd.leases()).length, 2)
+    t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+    if (type === 'vxlan') {
+      t.true(await shows(a, 'ip -d link show flannel.1', /local 192\.168\.19\.131 /))
+      t.true(await shows(b, 'bridge fdb show dev flannel.1', /dst 192\.168\.19\.131 self permanent/))
+    }
+    const { longestGap } = await pings.stop()
+    const result = `longest time without a packet ${longestGap} ms`
+    await record({
+      fault: `uplink's address changed (${type})`,
+      promise: 'peers reach us by it within 6 s: 5 s are waited for the old one',
+      limit: 6000,
+      ms,
+      result,
+      test: t.title,
+    })
+  })
 }
 
 for (const type of ['vxlan', 'host-gw']) {
-  test.serial(`D2: the uplink is down for a while: whole at its return (${type})`, async (t) => {
+  test.serial(`the uplink is down for a while: healthy when it returns (${type})`, async (t) => {
     const { nodes } = await createCluster(t, { backend: { Type: type }, args: '-audit-interval=600' })
     const [a, b] = nodes as [Node, Node]
     const before = (await kernelText(a.host)).ours
@@ -88,12 +85,12 @@ for (const type of ['vxlan', 'host-gw']) {
     t.pass()
     await waitFor('pings after it', () => pings.received() > last.received + 5)
     await pings.stop()
-    const promise = 'whole within 1 s'
+    const promise = 'repaired within 1 s'
     await record({ fault: `uplink down for 2 s, up (${type})`, promise, limit: 1000, ms, test: t.title })
   })
 }
 
-test.serial("D10: the uplink's MTU changes: device and subnet.env follow, down and up", async (t) => {
+test.serial("the uplink's MTU changes: device and subnet.env follow, down and up", async (t) => {
   const { nodes } = await createCluster(t)
   const [a, b] = nodes as [Node, Node]
   for (const mtu of [1400, 1500]) {
@@ -114,7 +111,7 @@ test.serial("D10: the uplink's MTU changes: device and subnet.env follow, down a
   t.deepEqual(errors(a.daemon), [])
 })
 
-test.serial('D10: Backend.MTU changes: devices and subnet.env follow', async (t) => {
+test.serial('Backend.MTU changes: devices and subnet.env follow', async (t) => {
   const { nodes, etcd } = await createCluster(t)
   for (const outer of [1350, 1500]) {
     const mtu = outer - 50
@@ -136,7 +133,7 @@ test.serial('D10: Backend.MTU changes: devices and subnet.env follow', async (t)
   }
 })
 
-test.serial('D2: a foreign route in our way is left alone and reported; when it goes ours comes', async (t) => {
+test.serial('a foreign route in our way is left alone and reported; ours is added when it goes', async (t) => {
   const theirs = '10.2.77.0/24 via 192.168.19.120 dev enp0s3 proto static'
   const prepare = (host: { run(script: string): Promise<string> }): Promise<string> =>
     host.run(`ip route add ${theirs}`)
@@ -170,7 +167,7 @@ for (const [what, made, kept] of [
   ['MAC', 'id 1 dstport 8472', true],
 ] as const) {
   test.serial(
-    `D9: a flannel.1 left with another ${what} is made right at the start${kept ? ', its MAC kept' : ''}`,
+    `a flannel.1 left with another ${what} is corrected at the start${kept ? ', its MAC kept' : ''}`,
     async (t) => {
       const mac = '0e:00:00:00:00:09'
       const { nodes } = await createCluster(t, {
@@ -193,7 +190,7 @@ for (const [what, made, kept] of [
 }
 
 for (const type of ['vxlan', 'host-gw']) {
-  test.serial(`L7: the uplink is deleted and made again, by another index: all follows (${type})`, async (t) => {
+  test.serial(`the uplink is deleted and made again, with another index: everything follows (${type})`, async (t) => {
     const over = (host: Host): Promise<unknown> => host.run(`ip link add br9 type bridge; ${overBridge(host.address)}`)
     const cluster = await createCluster(t, { backend: { Type: type }, args: '-iface=br9', prepare: over })
     const [a, b] = cluster.nodes as [Node, Node]

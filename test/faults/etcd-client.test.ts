@@ -30,7 +30,7 @@ test('transactions, leases, listings: the calls of a Store', async (t) => {
   t.is(unsure, undefined, 'gone is not unchanged')
 })
 
-test('L9: a listing of 12,000 keys and 14 MB is whole, of one revision, in few requests', async (t) => {
+test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few requests', async (t) => {
   const etcd = await start(t)
   const store = open(t, { endpoints: [etcd.endpoint] })
   const value = 'x'.repeat(1_200)
@@ -54,14 +54,14 @@ test('L9: a listing of 12,000 keys and 14 MB is whole, of one revision, in few r
   t.is(entries.filter((entry) => BigInt(entry.modRevision) > BigInt(revision)).length, 0)
 })
 
-test('E1: a refused connection is told, with endpoint and cause', async (t) => {
+test('a refused connection is reported, with endpoint and cause', async (t) => {
   const port = await freePort()
   const error = await failure(open(t, { endpoints: [`http://127.0.0.1:${port}/`] }).get('/a'))
   t.is(error.why, 'unreachable')
   t.is(error.message, `etcd: http://127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`)
 })
 
-test('E1 E2: a server that never answers: calls end in time, and connections do not pile up', async (t) => {
+test('a server that never answers: calls end in time, and connections do not pile up', async (t) => {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket.resume())
@@ -81,7 +81,7 @@ test('E1 E2: a server that never answers: calls end in time, and connections do 
   t.regex(slow.message, /no answer from 127.0.0.1:\d+$/)
 })
 
-test('E1: what is no etcd is said to be none', async (t) => {
+test('a server that is not etcd is reported as such', async (t) => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 no\r\n\r\n')).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await waitFor('the server', () => server.listening)

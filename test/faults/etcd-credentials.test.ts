@@ -8,7 +8,7 @@ import { freePort, makeTls, type Etcd } from '../lab/world/etcd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { PASSWORD, failure, folder, open, start } from '../lab/world/store.ts'
 
-test('E6: the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
+test('the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
   const tls = makeTls(folder(t))
   const etcd = await start(t, { tls })
   const endpoints = [etcd.endpoint]
@@ -42,7 +42,7 @@ test('endpoints without a scheme are TLS with an authority, and http beside http
   t.is((await failure(open(t, { endpoints: [`127.0.0.1:${secure}`] }).get('/a'))).why, 'unreachable')
 })
 
-test('E6: a client certificate is shown; without one the cause is TLS', async (t) => {
+test('a client certificate is shown; without one the cause is TLS', async (t) => {
   const tls = makeTls(folder(t))
   const etcd = await start(t, { tls: { ...tls, clients: true } })
   const endpoints = [etcd.endpoint]
@@ -52,7 +52,7 @@ test('E6: a client certificate is shown; without one the cause is TLS', async (t
   t.is((await failure(open(t, { endpoints, caFile: tls.ca }).get('/a'))).why, 'tls')
 })
 
-test('E6: replaced files are used for the next connection; a broken one is named', async (t) => {
+test('replaced files are used for the next connection; a broken one is reported', async (t) => {
   const first = makeTls(folder(t))
   const second = makeTls(folder(t))
   const caFile = join(folder(t), 'ca.pem')
@@ -92,7 +92,7 @@ for (const [what, files, line] of [
     /^etcd-certfile: \/proc\/1\/mem: /,
   ],
 ] as const) {
-  test(`E6: ${what} is an error that names flag and file`, (t) => {
+  test(`${what} is an error that names flag and file`, (t) => {
     const error = t.throws(() => openStore({ endpoints: ['https://127.0.0.1:1'], ...files }), {
       instanceOf: OperatorError,
     })
@@ -100,7 +100,7 @@ for (const [what, files, line] of [
   })
 }
 
-test("E6: a key that is not the certificate's is named", (t) => {
+test('a key that does not match the certificate is reported', (t) => {
   const a = makeTls(folder(t))
   const b = makeTls(folder(t))
   const options = { endpoints: ['https://127.0.0.1:1'], certificateFile: a.clientCertificate, keyFile: b.clientKey }
@@ -120,7 +120,7 @@ async function withUsers(t: ExecutionContext, ...args: string[]): Promise<Etcd> 
   return etcd
 }
 
-test('E6: username and password; a wrong one, none, and a foreign prefix are told, the password never', async (t) => {
+test('username and password; a wrong one, none, and a foreign prefix are reported, the password never', async (t) => {
   const etcd = await withUsers(t)
   const endpoints = [etcd.endpoint]
   const store = open(t, { endpoints, username: 'flannel', password: PASSWORD })
@@ -144,7 +144,7 @@ test('E6: username and password; a wrong one, none, and a foreign prefix are tol
   t.false(error.message.includes(PASSWORD))
 })
 
-test('E6: a user given to an etcd without users is no error, as in Go, and is used once there are users', async (t) => {
+test('a user given to an etcd without users is no error, as in Go, and is used once there are users', async (t) => {
   const etcd = await start(t)
   const store = open(t, { endpoints: [etcd.endpoint], username: 'root', password: PASSWORD })
   await store.get('/a')
@@ -155,7 +155,7 @@ test('E6: a user given to an etcd without users is no error, as in Go, and is us
   t.is(await store.keepAlive(await store.grant(60)), 60)
 })
 
-test('E3 E6: tokens that expire are renewed by calls, renewals and the watch', async (t) => {
+test('tokens that expire are renewed by calls, renewals and the watch', async (t) => {
   const etcd = await withUsers(t, '--auth-token-ttl=1')
   const store = open(t, { endpoints: [etcd.endpoint], username: 'flannel', password: PASSWORD })
   const abort = new AbortController()

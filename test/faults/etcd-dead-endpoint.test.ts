@@ -3,7 +3,7 @@ import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { freePort, startEtcd } from '../lab/world/etcd.ts'
 
-test('E3: with one of two endpoints dead no renewal fails, whichever endpoint is tried first', async (t) => {
+test('with one of two endpoints dead no renewal fails, whichever endpoint is tried first', async (t) => {
   const etcd = await startEtcd()
   t.teardown(() => etcd.stop())
   const endpoints = [etcd.endpoint, `http://127.0.0.1:${await freePort()}`]

@@ -6,7 +6,7 @@ import { type Etcd, startCluster } from '../lab/world/etcd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
-test('E5: restored from an older snapshot: a new listing, not silence', async (t) => {
+test('restored from an older snapshot: a new listing, not silence', async (t) => {
   const { direct, store, etcd } = await etcdBehindProxy(t)
   for (const key of ['/w/a', '/w/b']) await put(direct, key)
   const backup = join(etcd.folder, 'backup.db')
@@ -23,7 +23,7 @@ test('E5: restored from an older snapshot: a new listing, not silence', async (t
   await agrees('the event after', seen, direct)
 })
 
-test('E5: restored, and grown past our revision before we are back: a new listing', async (t) => {
+test('restored, and grown past our revision before we are back: a new listing', async (t) => {
   const { direct, store, etcd, proxy } = await etcdBehindProxy(t)
   for (const key of ['/w/a', '/w/b']) await put(direct, key)
   const backup = join(etcd.folder, 'backup.db')
@@ -41,7 +41,7 @@ test('E5: restored, and grown past our revision before we are back: a new listin
   t.is(seen.count.snapshots, 2)
 })
 
-test('E5: emptied and filled by others past our revision: a new listing', async (t) => {
+test('emptied and filled by others past our revision: a new listing', async (t) => {
   const { direct, store, etcd, proxy } = await etcdBehindProxy(t)
   for (const key of ['/w/a', '/w/b']) await put(direct, key)
   const seen = record(t, store)
@@ -59,7 +59,7 @@ test('E5: emptied and filled by others past our revision: a new listing', async 
   t.true(seen.count.otherHistories > 0, 'said to be another history')
 })
 
-test('E3: one of three members killed, then another frozen: nothing missed', async (t) => {
+test('one of three members killed, then another frozen: nothing missed', async (t) => {
   const members = await startCluster()
   for (const member of members) t.teardown(() => member.stop())
   const endpoints = members.map((member) => member.endpoint)

@@ -4,7 +4,7 @@ import { record as note } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
-test('E3: 3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
+test('3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/first')
   const seen = record(t, store)
@@ -38,7 +38,7 @@ test('E3: 3,000 writes and deletions while the connection is cut again and again
   t.true(seen.count.disconnects >= 3, `cut ${seen.count.disconnects} times`)
 })
 
-test('E3: back by itself after etcd, with what was written meanwhile', async (t) => {
+test('back by itself after etcd, with what was written meanwhile', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -51,7 +51,7 @@ test('E3: back by itself after etcd, with what was written meanwhile', async (t)
   t.deepEqual(seen.events, [`put /w/b@${b}`])
 })
 
-test('E3: connected again without events is told by an empty step', async (t) => {
+test('a reconnection without events is reported by an empty step', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -63,7 +63,7 @@ test('E3: connected again without events is told by an empty step', async (t) =>
   t.deepEqual(seen.events, [])
 })
 
-test('E3: compaction while cut off gives a new listing, and the watch goes on after it', async (t) => {
+test('compaction while cut off gives a new listing, and the watch goes on after it', async (t) => {
   const { proxy, direct, store, etcd } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   await put(direct, '/w/b')
@@ -82,7 +82,7 @@ test('E3: compaction while cut off gives a new listing, and the watch goes on af
   t.deepEqual(seen.events, [`put /w/d@${next}`])
 })
 
-test('E3: large events, more than a message holds, arrive whole after a gap', async (t) => {
+test('events larger than one message arrive complete after a gap', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -95,7 +95,7 @@ test('E3: large events, more than a message holds, arrive whole after a gap', as
   t.deepEqual(seen.events, written)
 })
 
-test('E4: a black-holed connection is noticed and replaced', async (t) => {
+test('a black-holed connection is noticed and replaced', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -112,7 +112,7 @@ test('E4: a black-holed connection is noticed and replaced', async (t) => {
   await note({ fault: 'a connection to etcd black-holed', promise, limit: 15_000, ms, test: t.title })
 })
 
-test('E4: connections black-holed while they are made are replaced once the way is free', async (t) => {
+test('connections black-holed while they are made are replaced once the path is open', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)
@@ -128,11 +128,11 @@ test('E4: connections black-holed while they are made are replaced once the way 
   await waitFor('the event', () => seen.events.includes(`put /w/b@${b}`), 60_000)
   t.is(seen.count.snapshots, 1)
   const ms = Math.round(performance.now() - begin)
-  const promise = 'replaced within 15 s of the way being free'
+  const promise = 'replaced within 15 s of the path being open'
   await note({ fault: 'connections to etcd black-holed when made', promise, limit: 15_000, ms, test: t.title })
 })
 
-test('E3 E4: a frozen etcd is noticed, and followed when it goes on', async (t) => {
+test('a frozen etcd is noticed, and followed when it goes on', async (t) => {
   const { direct, store, etcd } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   const seen = record(t, store)

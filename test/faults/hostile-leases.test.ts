@@ -175,7 +175,7 @@ async function settles(host: Host, leases: readonly RawLease[], deadline?: numbe
   )
 }
 
-test('D6 D7: bad leases at the start: the good ones are programmed in the first pass, each bad one is told once', async (t) => {
+test('bad leases at the start: the good ones are programmed in the first pass, each bad one is reported once', async (t) => {
   const { etcd, host } = await world(t)
   await putLeases(etcd, [...BAD.slice(0, 25), ...GOOD, ...BAD.slice(25)])
   const daemon = await startFlanneld(host, ARGS)
@@ -187,7 +187,7 @@ test('D6 D7: bad leases at the start: the good ones are programmed in the first 
   t.is((await daemon.stop()).code, 0)
 })
 
-test('D6 D7: bad leases that come later, are renewed and go again: nothing of them in the kernel, each told once', async (t) => {
+test('bad leases that come later, are renewed and go again: none reaches the kernel, each is reported once', async (t) => {
   const { etcd, host } = await world(t)
   await putLeases(etcd, GOOD)
   const daemon = await startFlanneld(host, ARGS)
@@ -197,7 +197,7 @@ test('D6 D7: bad leases that come later, are renewed and go again: nothing of th
   await putLeases(etcd, [...all, ...LATER])
   await settles(host, [...GOOD, ...LATER])
   toldOnce(t, daemon, all)
-  // Renewed: D5.
+  // Renewed: nothing is logged again.
   const lines = daemon.output().split('\n').length
   await putLeases(etcd, all)
   await deleteLeases(etcd, [...all.map(({ name }) => name), ...LATER.map(({ name }) => name)])
@@ -220,7 +220,7 @@ test('D6 D7: bad leases that come later, are renewed and go again: nothing of th
   t.is((await daemon.stop()).code, 0)
 })
 
-test('D7: a bad lease that turns good is programmed, and a good one that turns bad withdrawn', async (t) => {
+test('a bad lease that turns good is programmed, and a good one that turns bad withdrawn', async (t) => {
   const { etcd, host } = await world(t)
   const [one, two] = GOOD as [RawLease, RawLease]
   await putLeases(etcd, [one, { ...two, value: 'nonsense' }])

@@ -13,7 +13,7 @@ import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, v
 /** Ten renewals' time for the living hosts of these tests: this process has more to do than to renew. */
 const ALIVE_SECONDS = 6
 
-test('L1: 100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
+test('100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
   const { etcd, options } = await lab(t)
   const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.endpoint] }))
   t.teardown(() => {
@@ -35,7 +35,7 @@ test('L1: 100 hosts starting at once on 120 subnets, ten times over: all distinc
   t.log(`all have a lease after ${times.join(', ')} ms`)
 })
 
-test('L1: on exactly as many subnets as hosts each gets one', async (t) => {
+test('on exactly as many subnets as hosts each gets one', async (t) => {
   const { store, options, etcd } = await lab(t)
   const ranges = { ipv4: range(40), ipv6: undefined }
   const owned = await Promise.all(
@@ -57,14 +57,14 @@ test('a lease stands in etcd as Go writes it, with our host id, under an etcd le
   t.like(await store.timeToLive(own.etcdLease), { granted: 86_400 })
 })
 
-test('L4: a restart adopts subnet and etcd lease without a write', async (t) => {
+test('a restart adopts subnet and etcd lease without a write', async (t) => {
   const { store, options, etcd } = await lab(t)
   const first = await acquireLease(store, PREFIX, claimOf(1), options)
   for (let i = 0; i < 5; i++) t.deepEqual(await acquireLease(store, PREFIX, claimOf(1), options), first)
   t.is(await etcdLeases(etcd), 1)
 })
 
-test("L4 L6: Go's lease with our address is adopted with its etcd lease and gets our host id", async (t) => {
+test("Go's lease with our address is adopted with its etcd lease and gets our host id", async (t) => {
   const { store, options, etcd } = await lab(t)
   const lease = await foreign(store, '10.2.77.0/24', '192.168.19.1')
   const own = await acquireLease(store, PREFIX, claimOf(1), options)
@@ -83,7 +83,7 @@ test('an etcd lease too short to be kept is not adopted', async (t) => {
   t.like(await store.timeToLive(own.etcdLease), { granted: 86_400 })
 })
 
-test('L3: a reservation stays one over starts and renewals', async (t) => {
+test('a reservation stays one over starts and renewals', async (t) => {
   const l = await lab(t)
   await foreign(l.store, '10.2.77.0/24', '192.168.19.1', undefined, 0)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
@@ -114,7 +114,7 @@ test('a lease outside the config is given up with the new one, its etcd lease us
   t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${own.subnet}: ${place}`])
 })
 
-test('L6: our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {
+test('our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {
   const l = await lab(t)
   const { store, lines } = l
   const options = { ...l.options, liveFor: ALIVE_SECONDS }
@@ -137,7 +137,7 @@ test('L6: our address under the id of a living host: reported, never taken over;
   t.is(lines.filter((line) => line.startsWith('E ')).length, 1, lines.join('\n'))
 })
 
-test('L6: a host id cloned to a second living host: each keeps a lease of its own', async (t) => {
+test('a host id cloned to a second living host: each keeps a lease of its own', async (t) => {
   const l = await lab(t)
   const first = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { renewals } = keep(l, claimOf(1), first, { interval: 300 })
@@ -154,7 +154,7 @@ test('L6: a host id cloned to a second living host: each keeps a lease of its ow
   t.deepEqual(await acquireLease(l.store, PREFIX, clone, l.options), second, 'and after a restart, at once')
 })
 
-test('L6 L7: our host id at our former address is ours when nobody renews it', async (t) => {
+test('our host id at our former address is ours when nobody renews it', async (t) => {
   const { store, options } = await lab(t)
   const first = await acquireLease(store, PREFIX, claimOf(1), options)
   const moved = claimOf(9, { hostId: 'host-1', value: () => valueOf('192.168.19.9' as Address, 'host-1') })
@@ -164,7 +164,7 @@ test('L6 L7: our host id at our former address is ours when nobody renews it', a
   t.regex((await owner(store, first.subnet))?.value ?? '', /"PublicIP":"192.168.19.9"/)
 })
 
-test('L8: range exhausted: one line with range and count; a freed subnet is taken at once', async (t) => {
+test('no free subnet: one line with range and count; a freed subnet is leased at once', async (t) => {
   const { store, options, lines } = await lab(t)
   const ranges = { ipv4: range(3), ipv6: undefined }
   for (const n of [1, 2, 3]) await acquireLease(store, PREFIX, claimOf(n, { ranges }), options)
@@ -189,7 +189,7 @@ test('L8: range exhausted: one line with range and count; a freed subnet is take
   t.is(lines.length, 1)
 })
 
-test('E1: etcd down at start: told once, and the lease is had when etcd comes', async (t) => {
+test('etcd down at start: reported once, leased when etcd comes', async (t) => {
   const { etcd, options, lines } = await lab(t)
   await etcd.kill()
   const store = openStore({ endpoints: [etcd.endpoint] })

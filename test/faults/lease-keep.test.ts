@@ -9,7 +9,7 @@ import { startProxy } from '../lab/actors/proxy.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
 
-test('L4: renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
+test('renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), { ...l.options, ttl: 2 })
   const { renewals, changes } = keep(l, claimOf(1), own, { ttl: 2 })
@@ -22,7 +22,7 @@ test('L4: renewals keep one etcd lease alive past its TTL and write nothing', as
   t.deepEqual(l.lines, [])
 })
 
-test('L5: own key deleted: the same subnet is taken again when the watch tells, under the same etcd lease', async (t) => {
+test('own key deleted: the watch reports it and the same subnet is leased again, under the same etcd lease', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own, { interval: 60_000 })
@@ -37,7 +37,7 @@ test('L5: own key deleted: the same subnet is taken again when the watch tells, 
   t.is(await etcdLeases(l.etcd), 1)
 })
 
-test('L5: own key deleted, without a watch: the next renewal sees it', async (t) => {
+test('own key deleted, without a watch: the next renewal notices', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   keep(l, claimOf(1), own)
@@ -46,7 +46,7 @@ test('L5: own key deleted, without a watch: the next renewal sees it', async (t)
   t.pass()
 })
 
-test('L5: etcd lease revoked: the same subnet under a new one', async (t) => {
+test('etcd lease revoked: the same subnet under a new one', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own)
@@ -58,7 +58,7 @@ test('L5: etcd lease revoked: the same subnet under a new one', async (t) => {
   t.is(await etcdLeases(l.etcd), 1)
 })
 
-test('L2: expired while cut off and taken by another: the new owner is never overwritten, another subnet is taken', async (t) => {
+test('expired while cut off and taken by another: the new owner is never overwritten, another subnet is taken', async (t) => {
   const l = await lab(t)
   const proxy = await startProxy(l.etcd.port)
   t.teardown(() => proxy.close())
@@ -87,7 +87,7 @@ test('L2: expired while cut off and taken by another: the new owner is never ove
   t.is(await etcdLeases(l.etcd), 2)
 })
 
-test('L2: our key overwritten by another host: theirs stays, we move', async (t) => {
+test('our key overwritten by another host: theirs stays, we move', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own)
@@ -98,7 +98,7 @@ test('L2: our key overwritten by another host: theirs stays, we move', async (t)
   t.is((await owner(l.store, own.subnet))?.modRevision, theirs?.modRevision)
 })
 
-test('L7: a new public address or backend data is published in place, and only when it differs', async (t) => {
+test('a new public address or backend data is published in place, and only when it differs', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own, { interval: 60_000 })
@@ -142,7 +142,7 @@ test('another range in the config: the subnet is kept through a new value, a del
   t.not(await owner(l.store, own.subnet), undefined)
 })
 
-test('E5: etcd emptied: the same subnet is registered again', async (t) => {
+test('etcd emptied: the same subnet is registered again', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own)

@@ -1,4 +1,4 @@
-// The network's config is edited while containers ping: backends of hosts on one LAN change without losing a packet (C2).
+// The network's config is edited while containers ping: backends of hosts on one LAN change without losing a packet.
 import test, { type ExecutionContext } from 'ava'
 import { type Cluster, type Node, createCluster, macOf, networkWith, reached } from '../lab/scenarios/cluster.ts'
 import { errors } from '../lab/instruments/complaints.ts'
@@ -80,15 +80,15 @@ async function changesWithoutLoss(
   await record({ fault: name, promise: 'no packet lost', ms, result: `${lost} packets lost`, test: t.title })
 }
 
-test.serial('C2: vxlan to host-gw and back: no packet lost', (t) =>
+test.serial('vxlan to host-gw and back: no packet lost', (t) =>
   changesWithoutLoss(t, 'config: vxlan to host-gw and back', [VXLAN, HOST_GW]),
 )
 
-test.serial('C2: host-gw to vxlan and back: no packet lost', (t) =>
+test.serial('host-gw to vxlan and back: no packet lost', (t) =>
   changesWithoutLoss(t, 'config: host-gw to vxlan and back', [HOST_GW, VXLAN]),
 )
 
-test.serial('C2: vxlan to host-gw and back through nexthop objects: no packet lost', (t) =>
+test.serial('vxlan to host-gw and back through nexthop objects: no packet lost', (t) =>
   changesWithoutLoss(
     t,
     'config: vxlan to host-gw and back, nexthop objects',
@@ -97,7 +97,7 @@ test.serial('C2: vxlan to host-gw and back through nexthop objects: no packet lo
   ),
 )
 
-test.serial('C2: the device lingers, goes, and is there in time when it is wanted again: no packet lost', async (t) => {
+test.serial('the device lingers, goes, and is there in time when it is wanted again: no packet lost', async (t) => {
   const cluster = await createCluster(t, DROP)
   const [a, b] = cluster.nodes as [Node, Node]
   const macs = [await macOf(a), await macOf(b)]
@@ -115,7 +115,7 @@ test.serial('C2: the device lingers, goes, and is there in time when it is wante
   t.deepEqual([await macOf(a), await macOf(b)], macs, 'with the MACs it had')
 })
 
-test.serial('C2: DirectRouting on and off: no packet lost', (t) =>
+test.serial('DirectRouting on and off: no packet lost', (t) =>
   changesWithoutLoss(t, 'config: DirectRouting on and off', [VXLAN, DIRECT]),
 )
 
@@ -123,7 +123,7 @@ for (const [name, backend, sign] of [
   ['Port', { Port: 4789 }, /dstport 4789/],
   ['VNI', { VNI: 7 }, /flannel\.7/],
 ] as const) {
-  test.serial(`C2: ${name} changes: forwarding is back`, async (t) => {
+  test.serial(`${name} changes: forwarding is back`, async (t) => {
     const cluster = await createCluster(t, DROP)
     const all = await pingAll(cluster.nodes)
     for (const next of [backend, {}]) {
@@ -151,26 +151,23 @@ for (const [name, backend, sign] of [
   })
 }
 
-test.serial(
-  'C2: SubnetMin and SubnetMax change: a lease inside them is not touched, new ones keep to them',
-  async (t) => {
-    const cluster = await createCluster(t, DROP)
-    const [a] = cluster.nodes as [Node]
-    const all = await pingAll(cluster.nodes)
-    const leases = async (): Promise<string> => (await cluster.etcd.leases()).toSorted().join()
-    const before = await leases()
-    const { etcd } = cluster
-    await etcd.configure({ ...networkWith({}), SubnetMin: '10.2.1.0', SubnetMax: '10.2.254.0' })
-    for (const { daemon } of cluster.nodes) await daemon.line(/network config changed/)
-    t.is(await leases(), before)
-    const { lost } = summary(await stopAll(all))
-    t.is(lost, 0)
-    t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
-    for (const { daemon } of cluster.nodes) t.deepEqual(errors(daemon), [])
-  },
-)
+test.serial('SubnetMin and SubnetMax change: a lease inside them is not touched, new ones keep to them', async (t) => {
+  const cluster = await createCluster(t, DROP)
+  const [a] = cluster.nodes as [Node]
+  const all = await pingAll(cluster.nodes)
+  const leases = async (): Promise<string> => (await cluster.etcd.leases()).toSorted().join()
+  const before = await leases()
+  const { etcd } = cluster
+  await etcd.configure({ ...networkWith({}), SubnetMin: '10.2.1.0', SubnetMax: '10.2.254.0' })
+  for (const { daemon } of cluster.nodes) await daemon.line(/network config changed/)
+  t.is(await leases(), before)
+  const { lost } = summary(await stopAll(all))
+  t.is(lost, 0)
+  t.is((await subnetEnv(a.host))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+  for (const { daemon } of cluster.nodes) t.deepEqual(errors(daemon), [])
+})
 
-test.serial('C2: a bad edit changes nothing and is reported in one line', async (t) => {
+test.serial('a bad edit changes nothing and is reported in one line', async (t) => {
   const cluster = await createCluster(t, DROP)
   const [a] = cluster.nodes as [Node]
   const state = (): Promise<string> => a.host.run('ip -d link show flannel.1; ip route; cat /run/flannel/subnet.env')
@@ -199,7 +196,7 @@ test.serial('C2: a bad edit changes nothing and is reported in one line', async 
   t.is(errors(a.daemon).length, edits.length + 1)
 })
 
-test.serial('C2: hosts before, in and after a change of backend talk to each other', async (t) => {
+test.serial('hosts before, in and after a change of backend talk to each other', async (t) => {
   const cluster = await createCluster(t, { hosts: 3, ...DROP })
   const [a, b, c] = cluster.nodes as [Node, Node, Node]
   const all = await pingAll(cluster.nodes)

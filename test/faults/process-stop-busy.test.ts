@@ -1,4 +1,4 @@
-// P2 where it is hardest: asked to stop in the middle of programming thousands of peers, and at any instant of the start.
+// SIGTERM at the hardest moments: in the middle of programming thousands of peers, and at any instant of the start.
 import test from 'ava'
 import { strays } from '../lab/instruments/complaints.ts'
 import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -17,7 +17,7 @@ const REMOVE = 'ip route flush proto 142; ip nexthop flush protocol 142; ip link
 /** Subnets of made-up peers are below; see bench/fill.ts. */
 const NETWORK = { Network: '10.0.0.0/8', SubnetMin: '10.254.0.0', Backend: { Type: 'vxlan' } }
 
-test.serial(`P2: SIGTERM in the middle of ${PEERS} peers: it ends; the next start makes them whole`, async (t) => {
+test.serial(`SIGTERM in the middle of ${PEERS} peers: it ends; the next start completes them`, async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
   await etcd.configure(NETWORK)
@@ -40,7 +40,7 @@ test.serial(`P2: SIGTERM in the middle of ${PEERS} peers: it ends; the next star
   await host.run(REMOVE)
 })
 
-test.serial('P2: SIGTERM at any instant of a start ends it, and not as a failure', async (t) => {
+test.serial('SIGTERM at any instant of a start ends it, and not as a failure', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })

@@ -1,4 +1,4 @@
-// P2: SIGTERM ends the daemon within 2 s with status 0, whatever it is doing; forwarding stays as it is.
+// SIGTERM ends the daemon within 2 s with status 0, whatever it is doing; forwarding stays as it is.
 import test, { type ExecutionContext } from 'ava'
 import { strays } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -85,7 +85,7 @@ async function world(t: ExecutionContext): Promise<World> {
 for (const [at, { what, before, args = ARGS, line, then }] of STATES.entries()) {
   // Both signals, in turn.
   const signal = at % 3 === 2 ? 'SIGINT' : 'SIGTERM'
-  test.serial(`P2: ${signal} when ${what}`, async (t) => {
+  test.serial(`${signal} when ${what}`, async (t) => {
     const it = await world(t)
     await before?.(it)
     const daemon = await startFlanneld(it.host, args)
@@ -100,7 +100,7 @@ for (const [at, { what, before, args = ARGS, line, then }] of STATES.entries()) 
   })
 }
 
-test.serial('P2: asked twice, it still ends once, with status 0', async (t) => {
+test.serial('two signals still end it once, with status 0', async (t) => {
   const it = await world(t)
   await it.etcd.configure(GOOD)
   const daemon = await startFlanneld(it.host, ARGS)

@@ -34,7 +34,7 @@ async function world(t: ExecutionContext, name: string): Promise<World> {
 const count = ({ socket }: World, text: string): number => socket.received().filter((it) => it.text === text).length
 
 for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
-  test(`P1: READY=1 once subnet.env is written and peers are programmed, not before: ${name}`, async (t) => {
+  test(`READY=1 once subnet.env is written and peers are programmed, not before: ${name}`, async (t) => {
     const it = await world(t, name)
     await it.daemon.line(/no network config/)
     const early = await health(it.host, '/readyz')

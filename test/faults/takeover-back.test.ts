@@ -25,7 +25,7 @@ async function asGo(host: Host, { subnet, host: { address } }: Node, mac: string
     ip route replace ${subnet}.0/24 via ${subnet}.0 dev flannel.1 onlink`)
 }
 
-test.serial('D8: back to Go: nothing lost, nothing of ours left, peers that come later are let in', async (t) => {
+test.serial('back to Go: nothing lost, nothing of ours is left, later peers are let in', async (t) => {
   const cluster = await createCluster(t, { args: '-nexthop-objects=always' })
   const [a, b] = cluster.nodes as [Node, Node]
   const { host } = a

@@ -1,4 +1,4 @@
-// Stopping in every state, with status 0, and forwarding stays as it is (P2, F5).
+// Stopping in every state, with status 0; forwarding is unchanged.
 import test, { type ExecutionContext } from 'ava'
 import { createCluster, networkWith, type Node } from '../lab/scenarios/cluster.ts'
 import { startFlanneld, ready } from '../lab/actors/flanneld.ts'
@@ -81,7 +81,7 @@ const STATES: readonly State[] = [
 ]
 
 for (const { name, prepare, sign } of STATES) {
-  test.serial(`P2: SIGTERM ${name}: ends with status 0`, async (t) => {
+  test.serial(`SIGTERM ${name}: ends with status 0`, async (t) => {
     const lab = await createLab(t)
     const lan = await lab.lan()
     const etcd = await etcdHost(lan)
@@ -96,7 +96,7 @@ for (const { name, prepare, sign } of STATES) {
   })
 }
 
-test.serial('P2: stopping leaves everything as it is: kernel, rules, subnet.env, lease, traffic', async (t) => {
+test.serial('stopping leaves everything as it is: kernel, rules, subnet.env, lease, traffic', async (t) => {
   const cluster = await createCluster(t, { args: '-ip-masq' })
   const [a, b] = cluster.nodes as [Node, Node]
   await a.daemon.line(/firewall: IPv4/)
@@ -117,7 +117,7 @@ test.serial('P2: stopping leaves everything as it is: kernel, rules, subnet.env,
 })
 
 test.serial(
-  'L5: SubnetMin and SubnetMax without our subnet, and whatever changes after them: kept until the next start, which says so',
+  'SubnetMin and SubnetMax without our subnet, and whatever changes after them: kept until the next start, which reports it',
   async (t) => {
     const cluster = await createCluster(t)
     const [a, b] = cluster.nodes as [Node, Node]

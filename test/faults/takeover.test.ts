@@ -1,4 +1,4 @@
-// A host on which Go's flanneld ran, and a daemon that is killed and started again: the data path never notices (D8).
+// A host on which Go's flanneld ran, and a daemon that is killed and started again: the data path never notices.
 import test from 'ava'
 import { type Cluster, type Node, createCluster, macOf, reached } from '../lab/scenarios/cluster.ts'
 import { standIn } from '../lab/world/container.ts'
@@ -70,7 +70,7 @@ async function etcdLeases({ etcd }: Cluster): Promise<number> {
 }
 
 for (const type of ['vxlan', 'host-gw'] as const) {
-  test.serial(`D8: takeover from Go's flanneld, then SIGKILL and SIGTERM: nothing lost (${type})`, async (t) => {
+  test.serial(`takeover from Go's flanneld, then SIGKILL and SIGTERM: nothing lost (${type})`, async (t) => {
     const cluster = await createCluster(t, { backend: { Type: type }, hosts: 1, first: 122 })
     const [peer] = cluster.nodes as [Node]
     const taken = await afterGo(cluster, peer, type)
@@ -102,7 +102,7 @@ for (const type of ['vxlan', 'host-gw'] as const) {
       await more(there, 50)
       await same(what)
       const gone = await host.run('ip route; ip neigh; bridge fdb')
-      t.notRegex(gone, /10\.2\.200\.|192\.168\.19\.200/, `${what}: D3`)
+      t.notRegex(gone, /10\.2\.200\.|192\.168\.19\.200/, `${what}: nothing of peers that left`)
       t.regex(gone, new RegExp(`^${peer.subnet}\\.0/24 .* proto 142`, 'm'), `${what}: the route is ours now`)
       t.deepEqual([...errors(daemon), ...warnings(daemon)], [], what)
       t.is((await daemon.stop(signal, 2000)).signal, signal === 'SIGKILL' ? 'SIGKILL' : null)

@@ -158,7 +158,7 @@ const event = fc.record({
   end: fc.constantFrom('same step', 'step', 'step', 'listing', 'keeping'),
 })
 
-test('any sequence of puts, deletes and listings ends as a listing of the last state would, and holds D7 throughout', (t) => {
+test('any sequence of puts, deletes and listings ends as a listing of the last state would, and never accepts a lease that must be refused', (t) => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 20 }), fc.boolean(), (events, reversed) => {
       const table = new PeerTable(PREFIX, RULES)
@@ -204,7 +204,7 @@ test('any sequence of puts, deletes and listings ends as a listing of the last s
   )
 })
 
-/** The rules of D7 for all peers, whatever leases there are. */
+/** The rules for accepted leases, for all peers, whatever leases there are. */
 function holdsRules({ peers }: PeerTable, some: boolean): void {
   const hosts = new Map<string, string>()
   for (const [subnet, { subnet: same, publicAddress, type, data }] of peers) {

@@ -43,7 +43,7 @@ async function starts(t: ExecutionContext, host: Host, daemon: Running, lines = 
   t.deepEqual(await daemon.stop(), { code: 0, signal: null })
 }
 
-test.serial('E1: etcd refuses the connection: endpoint and cause are told', async (t) => {
+test.serial('etcd refuses the connection: endpoint and cause are reported', async (t) => {
   const { etcd, host } = await world(t)
   await etcd.configure(GOOD)
   const daemon = await startFlanneld(host, ARGS.replace(':2379', ':2479'))
@@ -52,7 +52,7 @@ test.serial('E1: etcd refuses the connection: endpoint and cause are told', asyn
   await starts(t, host, daemon)
 })
 
-test.serial('E1: etcd in a black hole: a line that there is no answer, before any call has failed', async (t) => {
+test.serial('etcd in a black hole: a line says that there is no answer, before any call has failed', async (t) => {
   const { etcd, host } = await world(t)
   await etcd.configure(GOOD)
   await etcd.run('iptables -I INPUT -i enp0s3 -p tcp --dport 2379 -j DROP')
@@ -84,7 +84,7 @@ test.serial('a config stored through the v2 API: the line says that v3 does not 
   await starts(t, host, daemon)
 })
 
-test.serial('C1: each bad config is refused with path, value and rule; a good one starts the daemon', async (t) => {
+test.serial('each bad config is refused with path, value and rule; a good one starts the daemon', async (t) => {
   const { etcd, host } = await world(t)
   const put = (text: string): Promise<string> => etcd.run(`etcdctl put ${PREFIX}/config`, text)
   const bad: readonly (readonly [string, ...string[]])[] = [
@@ -108,7 +108,7 @@ test.serial('C1: each bad config is refused with path, value and rule; a good on
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","Port":70000}}', 'Backend.Port', '70000', '65535'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":0}}', 'Backend.VNI', '0', 'from 1 to 9999999'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","DirectRouting":"yes"}}', 'DirectRouting', 'true or false'],
-    // C3
+    // a network of this host
     [
       '{"Network":"192.168.0.0/16"}',
       'Network',
@@ -128,30 +128,27 @@ test.serial('C1: each bad config is refused with path, value and rule; a good on
   await starts(t, host, daemon, bad.length)
 })
 
-test.serial(
-  'C3: a Network that overlaps starts when forced, and when the host no longer has that network',
-  async (t) => {
-    const { etcd, host } = await world(t)
-    await etcd.configure(GOOD)
-    await host.run(
-      'ip link add eth7 type veth peer name eth8 && ip addr add 10.2.77.9/16 dev eth7 && ip link set eth7 up',
-    )
-    const overlaps = ['10.2.0.0/16 overlaps 10.2.0.0/16 on eth7', '-force-network-overlap']
-    const refused = await startFlanneld(host, ARGS)
-    await complains(t, refused, overlaps)
-    // One daemon at a time has a network of a host.
-    await refused.stop()
-    const forced = await startFlanneld(host, `${ARGS} -force-network-overlap -subnet-file=/run/forced.env`)
-    await ready(host, forced, '/run/forced.env')
-    await forced.stop()
-    t.deepEqual(errors(forced), [])
-    const daemon = await startFlanneld(host, ARGS)
-    await complains(t, daemon, overlaps)
-    await host.run('ip link del eth7')
-    await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'))
-    await starts(t, host, daemon)
-  },
-)
+test.serial('a Network that overlaps starts when forced, and when the host no longer has that network', async (t) => {
+  const { etcd, host } = await world(t)
+  await etcd.configure(GOOD)
+  await host.run(
+    'ip link add eth7 type veth peer name eth8 && ip addr add 10.2.77.9/16 dev eth7 && ip link set eth7 up',
+  )
+  const overlaps = ['10.2.0.0/16 overlaps 10.2.0.0/16 on eth7', '-force-network-overlap']
+  const refused = await startFlanneld(host, ARGS)
+  await complains(t, refused, overlaps)
+  // One daemon at a time has a network of a host.
+  await refused.stop()
+  const forced = await startFlanneld(host, `${ARGS} -force-network-overlap -subnet-file=/run/forced.env`)
+  await ready(host, forced, '/run/forced.env')
+  await forced.stop()
+  t.deepEqual(errors(forced), [])
+  const daemon = await startFlanneld(host, ARGS)
+  await complains(t, daemon, overlaps)
+  await host.run('ip link del eth7')
+  await waitFor('the other to start', () => host.run('cat /run/flannel/subnet.env'))
+  await starts(t, host, daemon)
+})
 
 test.serial(
   'a wrong password: a line that names the flags and not the password; right in etcd, it starts',
@@ -185,7 +182,7 @@ test.serial('no user where etcd asks for one: the line names the flags', async (
 })
 
 test.serial(
-  'E6: a wrong authority: a line that names -etcd-cafile; the right one in its place starts the daemon',
+  'a wrong authority: a line that names -etcd-cafile; the right one in its place starts the daemon',
   async (t) => {
     const host = await (await (await createLab(t)).lan()).host(121)
     const [folder, other] = [0, 1].map(() => mkdtempSync(join(tmpdir(), `flanneld-tls-${process.pid}-`))) as [

@@ -1,5 +1,5 @@
 // A host that cannot do what it has to: a subnet.env that cannot be written, a kernel without vxlan; and one that can
-// with less than root (P3), or with two daemons on it (P4).
+// with less than root, or with two daemons on it.
 import test, { type ExecutionContext } from 'ava'
 import { errors, strays, warnings } from '../lab/instruments/complaints.ts'
 import { standIn } from '../lab/world/container.ts'
@@ -106,57 +106,54 @@ const USERS = { nft: 'nobody', legacy: 'root' } as const
 
 for (const variant of ['nft', 'legacy'] as const) {
   const user = USERS[variant]
-  test.serial(
-    `P3: as ${user} with CAP_NET_ADMIN and CAP_NET_RAW alone all works, with iptables-${variant}`,
-    async (t) => {
-      const { lan, etcd, host } = await world(t)
-      const other = await lan.host(122)
-      const secret = 'geheim-4711'
-      await etcd.run(`etcdctl user add root:${secret} && etcdctl user grant-role root root && etcdctl auth enable`)
-      const folder = '/run/flannel-little'
-      const daemons = await Promise.all(
-        [host, other].map(async (it) => {
-          // As Docker leaves it, so that forwarding depends on our rules; iptables is the variant asked for.
-          await it.run(`mkdir ${folder} && chown ${user} ${folder}
+  test.serial(`as ${user} with CAP_NET_ADMIN and CAP_NET_RAW alone all works, with iptables-${variant}`, async (t) => {
+    const { lan, etcd, host } = await world(t)
+    const other = await lan.host(122)
+    const secret = 'geheim-4711'
+    await etcd.run(`etcdctl user add root:${secret} && etcdctl user grant-role root root && etcdctl auth enable`)
+    const folder = '/run/flannel-little'
+    const daemons = await Promise.all(
+      [host, other].map(async (it) => {
+        // As Docker leaves it, so that forwarding depends on our rules; iptables is the variant asked for.
+        await it.run(`mkdir ${folder} && chown ${user} ${folder}
           for name in iptables ip6tables; do for part in '' -save -restore; do
             ln -s $(which $name-${variant}$part) /usr/local/bin/$name$part; done; done
           iptables -P FORWARD DROP`)
-          const args = `${ARGS} -ip-masq -etcd-username=root -subnet-file=${folder}/subnet.env ${HEALTH}`
-          const daemon = await startFlanneld(
-            it,
-            args,
-            `${LITTLE} --reuid ${user} --regid nogroup --clear-groups env FLANNELD_ETCD_PASSWORD=${secret} ${BUNDLE}`,
-          )
-          return { daemon, env: await ready(it, daemon, `${folder}/subnet.env`) }
-        }),
-      )
-      const [a, b] = await Promise.all(
-        [host, other].map(async (it, i) => {
-          await becomes(it, 200, /^flanneld is ready$/)
-          const ruled = async (): Promise<boolean> => (await it.run('iptables -S')).includes('FLANNEL-FWD')
-          await waitFor('rules', ruled).catch((error: unknown) => {
-            throw new Error(`${String(error)}\n${daemons[i]?.daemon.output() ?? ''}`)
-          })
-          return standIn(it, daemons[i]?.env ?? {})
-        }),
-      )
-      await a?.run(`ping -c 3 -i 0.2 -W 2 ${b?.address}`)
-      t.regex(await host.run('nft list tables'), /flannel-guard-1/)
-      t.regex(await host.run('iptables -t nat -S'), /FLANNEL-POSTRTG .*MASQUERADE/)
-      t.is((await host.run('cat /proc/sys/net/ipv6/conf/flannel.1/accept_ra')).trim(), '0')
-      await host.run('ip link del flannel.1')
-      await waitFor('the device to be back', () => host.run('ip link show flannel.1'))
-      await waitFor('ping', () => a?.run(`ping -c 1 -W 1 ${b?.address}`))
-      for (const { daemon } of daemons) {
-        t.deepEqual([errors(daemon), strays(daemon)], [[], []])
-        t.false(daemon.output().includes(secret))
-        t.is((await daemon.stop()).code, 0)
-      }
-    },
-  )
+        const args = `${ARGS} -ip-masq -etcd-username=root -subnet-file=${folder}/subnet.env ${HEALTH}`
+        const daemon = await startFlanneld(
+          it,
+          args,
+          `${LITTLE} --reuid ${user} --regid nogroup --clear-groups env FLANNELD_ETCD_PASSWORD=${secret} ${BUNDLE}`,
+        )
+        return { daemon, env: await ready(it, daemon, `${folder}/subnet.env`) }
+      }),
+    )
+    const [a, b] = await Promise.all(
+      [host, other].map(async (it, i) => {
+        await becomes(it, 200, /^flanneld is ready$/)
+        const ruled = async (): Promise<boolean> => (await it.run('iptables -S')).includes('FLANNEL-FWD')
+        await waitFor('rules', ruled).catch((error: unknown) => {
+          throw new Error(`${String(error)}\n${daemons[i]?.daemon.output() ?? ''}`)
+        })
+        return standIn(it, daemons[i]?.env ?? {})
+      }),
+    )
+    await a?.run(`ping -c 3 -i 0.2 -W 2 ${b?.address}`)
+    t.regex(await host.run('nft list tables'), /flannel-guard-1/)
+    t.regex(await host.run('iptables -t nat -S'), /FLANNEL-POSTRTG .*MASQUERADE/)
+    t.is((await host.run('cat /proc/sys/net/ipv6/conf/flannel.1/accept_ra')).trim(), '0')
+    await host.run('ip link del flannel.1')
+    await waitFor('the device to be back', () => host.run('ip link show flannel.1'))
+    await waitFor('ping', () => a?.run(`ping -c 1 -W 1 ${b?.address}`))
+    for (const { daemon } of daemons) {
+      t.deepEqual([errors(daemon), strays(daemon)], [[], []])
+      t.false(daemon.output().includes(secret))
+      t.is((await daemon.stop()).code, 0)
+    }
+  })
 }
 
-test.serial('P3: iptables-legacy as another user than root: named, with what to do; the rest works', async (t) => {
+test.serial('iptables-legacy as another user than root: reported with what to do; the rest works', async (t) => {
   const { host } = await world(t)
   await host.run(`for part in '' -save -restore; do
     ln -s $(which iptables-legacy$part) /usr/local/bin/iptables$part; done; chown nobody /run/flannel`)
@@ -166,7 +163,7 @@ test.serial('P3: iptables-legacy as another user than root: named, with what to 
   t.is((await daemon.stop()).code, 0)
 })
 
-test.serial("P4: two daemons with other prefix, VNI and subnet file don't disturb each other", async (t) => {
+test.serial("two daemons with other prefix, VNI and subnet file don't disturb each other", async (t) => {
   const { lan, etcd, host } = await world(t)
   const other = await lan.host(122)
   const second = '/second/network'

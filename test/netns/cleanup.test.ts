@@ -1,4 +1,4 @@
-// F5: `flanneld cleanup` puts a host back as it was before the first start, byte for byte; stop alone changes nothing.
+// `flanneld cleanup` puts a host back as it was before the first start, byte for byte; a stop alone changes nothing.
 import test from 'ava'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
@@ -31,7 +31,7 @@ for (const [what, backend, args] of [
   ['vxlan through nexthops, masquerading', { Type: 'vxlan' }, '-ip-masq -nexthop-objects=always'],
   ['host-gw', { Type: 'host-gw' }, ''],
 ] as const) {
-  test(`F5 cleanup after ${what}: the host is as before the first start, byte for byte`, async (t) => {
+  test(`cleanup after ${what}: the host is as before the first start, byte for byte`, async (t) => {
     const lab = await createLab(t)
     const lan = await lab.lan()
     const etcd = await etcdHost(lan)

@@ -11,7 +11,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
   for (const backend of ['vxlan', 'host-gw'] as const) {
     test.serial(
-      `F1: containers reach each other, any port, with their own addresses (Docker ${engine}, ${backend})`,
+      `containers reach each other, any port, with their own addresses (Docker ${engine}, ${backend})`,
       async (t) => {
         const on = await guardedHost(t, backend)
         await Promise.all([serve(on.container, 5000), serve(on.container, 80), serve(on.remote, 5000)])
@@ -28,29 +28,26 @@ for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
   }
 }
 
-test.serial(
-  'F1: past Docker 28’s rules a neighbour that is no peer reaches no unpublished port (host-gw)',
-  async (t) => {
-    const on = await guardedHost(t, 'host-gw')
-    await serve(on.container, 5000)
-    t.is(await ask(on.neighbour, on.container.address, 5000), on.neighbour.address, 'the way is there')
-    await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
-    await on.protect()
-    t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
-    t.is(await ask(on.neighbour, on.container.address, 5000), undefined)
-    // Nor one that takes an address of our own subnet for its own.
-    await on.neighbour
-      .run('ip addr add 10.2.21.77/32 dev lo; ip route change 10.2.21.2 via 192.168.19.121 src 10.2.21.77')
-      .catch(() => on.neighbour.run('ip route add 10.2.21.2/32 via 192.168.19.121 src 10.2.21.77'))
-    const dropped = async (): Promise<string | undefined> =>
-      /(\d+) .* DROP .*10\.2\.21\.2/.exec(await on.host.run('iptables -t raw -L PREROUTING -vnx'))?.[1]
-    const before = Number(await dropped())
-    await t.throwsAsync(on.neighbour.run('ping -c 1 -W 1 -I 10.2.21.77 10.2.21.2'))
-    t.true(Number(await dropped()) > before)
-  },
-)
+test.serial('past Docker 28’s rules a neighbour that is no peer reaches no unpublished port (host-gw)', async (t) => {
+  const on = await guardedHost(t, 'host-gw')
+  await serve(on.container, 5000)
+  t.is(await ask(on.neighbour, on.container.address, 5000), on.neighbour.address, 'the way is there')
+  await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
+  await on.protect()
+  t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
+  t.is(await ask(on.neighbour, on.container.address, 5000), undefined)
+  // Nor one that takes an address of our own subnet for its own.
+  await on.neighbour
+    .run('ip addr add 10.2.21.77/32 dev lo; ip route change 10.2.21.2 via 192.168.19.121 src 10.2.21.77')
+    .catch(() => on.neighbour.run('ip route add 10.2.21.2/32 via 192.168.19.121 src 10.2.21.77'))
+  const dropped = async (): Promise<string | undefined> =>
+    /(\d+) .* DROP .*10\.2\.21\.2/.exec(await on.host.run('iptables -t raw -L PREROUTING -vnx'))?.[1]
+  const before = Number(await dropped())
+  await t.throwsAsync(on.neighbour.run('ping -c 1 -W 1 -I 10.2.21.77 10.2.21.2'))
+  t.true(Number(await dropped()) > before)
+})
 
-test.serial('F1: the operator’s own rules in DOCKER-USER stand above our accepts', async (t) => {
+test.serial('the operator’s own rules in DOCKER-USER stand above our accepts', async (t) => {
   const on = await guardedHost(t, 'vxlan')
   await Promise.all([serve(on.container, 80), serve(on.container, 5000)])
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
@@ -63,7 +60,7 @@ test.serial('F1: the operator’s own rules in DOCKER-USER stand above our accep
   t.is(await ask(on.remote, on.container.address, 5000), undefined)
 })
 
-test.serial('F1: a trailing REJECT, without Docker', async (t) => {
+test.serial('a trailing REJECT, without Docker', async (t) => {
   const on = await guardedHost(t, 'vxlan')
   await on.host.run('iptables -A FORWARD -j REJECT')
   await t.throwsAsync(on.remote.run(`ping -c 1 -W 1 ${on.container.address}`))
@@ -72,7 +69,7 @@ test.serial('F1: a trailing REJECT, without Docker', async (t) => {
   await on.container.run(`ping -c 1 -W 2 ${on.remote.address}`)
 })
 
-test.serial('F4: with -ip-masq a container keeps its address in the network and has the host’s outside', async (t) => {
+test.serial('with -ip-masq a container keeps its address in the network and has the host’s outside', async (t) => {
   const on = await guardedHost(t, 'vxlan')
   await Promise.all([serve(on.remote, 5000), serve(on.neighbour, 5000)])
   await on.neighbour.run('ip route del 10.2.21.0/24')
@@ -82,7 +79,7 @@ test.serial('F4: with -ip-masq a container keeps its address in the network and 
   t.is(await ask(on.container, on.neighbour.address, 5000), on.host.address)
 })
 
-test.serial('F3: no packet is lost while rules are applied, replaced and applied by a restarted daemon', async (t) => {
+test.serial('no packet is lost while rules are applied, replaced and applied by a restarted daemon', async (t) => {
   const on = await guardedHost(t, 'vxlan')
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
   await on.protect()

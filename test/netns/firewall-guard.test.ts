@@ -6,7 +6,7 @@ import { createLog } from '../../src/log.ts'
 import { INNER, PORT, address, guardBench, reaches, vxlan } from '../lab/scenarios/guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t) => {
+test.serial('a peer is let in, a stranger is dropped and counted', async (t) => {
   const { host, peer, stranger, guard } = await guardBench(t)
   t.true(await reaches(stranger, INNER.guarded), 'without a guard anybody gets in')
   // Silent for now: its IPv6 and ARP have things to say of their own.
@@ -30,7 +30,7 @@ test.serial('D11: a peer is let in, a stranger is dropped and counted', async (t
   t.is(await host.run('nft list ruleset'), '')
 })
 
-test.serial('D11: many peers that come and go at once are a change of elements, IPv6 among them', async (t) => {
+test.serial('many peers that come and go at once change set elements alone, IPv6 too', async (t) => {
   const { host, peer, guard } = await guardBench(t)
   const many = (from: number, count: number): readonly Address[] =>
     Array.from({ length: count }, (_, i) =>
@@ -48,7 +48,7 @@ test.serial('D11: many peers that come and go at once are a change of elements, 
   t.false(await reaches(peer, INNER.guarded))
 })
 
-test.serial('P4, D11: traffic of another VNI on the same port is not the guardâ€™s business', async (t) => {
+test.serial('traffic of another VNI on the same port passes the guard', async (t) => {
   const { host, stranger, guard } = await guardBench(t)
   await vxlan(host, '11.0.0.1', [stranger], 2)
   await vxlan(stranger, '11.0.0.2', [host], 2)
@@ -58,7 +58,7 @@ test.serial('P4, D11: traffic of another VNI on the same port is not the guardâ€
   t.true(await reaches(stranger, '11.0.0.1'))
 })
 
-test.serial('D11: fragments of a stranger are dropped, fragments of a peer put together', async (t) => {
+test.serial('fragments of a stranger are dropped, fragments of a peer put together', async (t) => {
   const { host, peer, stranger, guard } = await guardBench(t)
   for (const one of [host, peer, stranger]) await one.run('ip link set flannel.1 mtu 1450; ip link set enp0s3 mtu 900')
   guard.want({ ...PORT, peers: [address(peer.address)] })
@@ -68,7 +68,7 @@ test.serial('D11: fragments of a stranger are dropped, fragments of a peer put t
   t.true(((await guard.dropped()) ?? 0n) >= 1n)
 })
 
-test.serial('F2: a guard that was flushed, deleted or altered comes back', async (t) => {
+test.serial('a guard that was flushed, deleted or altered comes back', async (t) => {
   const { host, peer, guard } = await guardBench(t)
   guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200'), address('fd00::1')] })
   await guard.settled()
@@ -91,7 +91,7 @@ test.serial('F2: a guard that was flushed, deleted or altered comes back', async
   t.is(guard.error(), undefined)
 })
 
-test.serial('D11: -vxlan-guard=false at a restart: the guard of the earlier run goes', async (t) => {
+test.serial('-vxlan-guard=false at a restart: the guard of the earlier run goes', async (t) => {
   const { host, guard } = await guardBench(t)
   guard.want({ ...PORT, peers: [] })
   await guard.settled()
@@ -108,7 +108,7 @@ test.serial('D11: -vxlan-guard=false at a restart: the guard of the earlier run 
   t.is(await host.run('nft list ruleset'), '')
 })
 
-test.serial('F3: a restarted daemon takes the table over; VNI and port change in place', async (t) => {
+test.serial('a restarted daemon takes the table over; VNI and port change in place', async (t) => {
   const { host, peer, guard } = await guardBench(t)
   guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200')] })
   await guard.settled()

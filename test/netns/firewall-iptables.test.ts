@@ -4,7 +4,7 @@ import { DOCKER, INPUT, INPUT6, back, bench, inputOf } from '../lab/scenarios/fi
 import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const variant of ['nft', 'legacy'] as const) {
-  test.serial(`F3: rules are applied, and applied again nothing is written (${variant})`, async (t) => {
+  test.serial(`rules are applied, and applied again nothing is written (${variant})`, async (t) => {
     const on = await bench(t, variant)
     on.firewall.want([INPUT, INPUT6])
     await on.firewall.settled()
@@ -22,7 +22,7 @@ for (const variant of ['nft', 'legacy'] as const) {
     t.like(on.firewall.status(), { written, processes: processes + 2 })
   })
 
-  test.serial(`F2: wiped, reordered or altered rules come back (${variant})`, async (t) => {
+  test.serial(`wiped, reordered or altered rules come back (${variant})`, async (t) => {
     const on = await bench(t, variant, 1)
     await on.run('iptables -A FORWARD -j REJECT')
     on.firewall.want([INPUT])
@@ -49,7 +49,7 @@ for (const variant of ['nft', 'legacy'] as const) {
     await back(t, on, right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''), 'iptables -F')
   })
 
-  test.serial(`F2: the steady state starts no process (${variant})`, async (t) => {
+  test.serial(`the steady state starts no process (${variant})`, async (t) => {
     const on = await bench(t, variant, 0.2)
     on.firewall.want([INPUT])
     await on.firewall.settled()
@@ -63,7 +63,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   })
 
   test.serial(
-    `P4: several daemons come and go at the same moments: none complains or harms another (${variant})`,
+    `several daemons start and stop at the same moments: none fails or harms another (${variant})`,
     async (t) => {
       const on = await bench(t, variant)
       await on.run('iptables -A FORWARD -j REJECT; iptables -t nat -A POSTROUTING -s 10.9.0.0/16 -j MASQUERADE')
@@ -103,7 +103,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   )
 
   test.serial(
-    `F1: when Docker starts later, ours are where they belong; its own rules stay as they are (${variant})`,
+    `when Docker starts later our rules are in their places; its own rules are unchanged (${variant})`,
     async (t) => {
       const on = await bench(t, variant)
       on.firewall.want([INPUT])
@@ -134,7 +134,7 @@ for (const variant of ['nft', 'legacy'] as const) {
     },
   )
 
-  test.serial(`F5: cleanup leaves what was there before, byte for byte (${variant})`, async (t) => {
+  test.serial(`cleanup leaves what was there before, byte for byte (${variant})`, async (t) => {
     const on = await bench(t, variant)
     await on.restore(DOCKER)
     await on.run('iptables -A FORWARD -j REJECT; iptables -t raw -A PREROUTING -d 10.2.21.2/32 ! -i docker0 -j DROP')
@@ -149,7 +149,7 @@ for (const variant of ['nft', 'legacy'] as const) {
     t.is((await on.saved('6')).match(/FLANNEL/), null)
   })
 
-  test.serial(`F5: stop leaves the rules as they are (${variant})`, async (t) => {
+  test.serial(`stop leaves the rules as they are (${variant})`, async (t) => {
     const on = await bench(t, variant)
     on.firewall.want([INPUT])
     await on.firewall.settled()

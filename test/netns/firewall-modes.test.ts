@@ -4,7 +4,7 @@ import { createFirewall } from '../../src/firewall/firewall.ts'
 import { DOCKER, INPUT, INPUT6, back, bench, logInto, prefix } from '../lab/scenarios/firewall.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-test.serial('F2: rules come back after `nft flush ruleset`', async (t) => {
+test.serial('rules come back after `nft flush ruleset`', async (t) => {
   const on = await bench(t, 'nft')
   on.firewall.want([INPUT])
   await on.firewall.settled()
@@ -13,7 +13,7 @@ test.serial('F2: rules come back after `nft flush ruleset`', async (t) => {
   await back(t, on, right, 'nft flush ruleset')
 })
 
-test.serial('F5: on a host without any rule, cleanup leaves none and no table', async (t) => {
+test.serial('on a host without any rule, cleanup leaves none and no table', async (t) => {
   const on = await bench(t, 'nft')
   on.firewall.want([INPUT, INPUT6])
   await on.firewall.settled()
@@ -34,7 +34,7 @@ test.serial('legacy tables are used when they alone hold rules', async (t) => {
   )
 })
 
-test.serial('F1: when Docker comes with the other iptables, the rules follow it there, and back', async (t) => {
+test.serial('when Docker comes with the other iptables, the rules follow it there, and back', async (t) => {
   const on = await bench(t, 'nft')
   on.firewall.want([INPUT])
   await on.firewall.settled()
@@ -101,22 +101,19 @@ test.serial('EnableNFTables: tables of our own, put back when flushed; iptables 
   t.notRegex(await on.run('nft list ruleset'), /flannel/i)
 })
 
-test.serial(
-  'C2: EnableNFTables turned on and off live: forwarding and masquerading are in one of the two',
-  async (t) => {
-    const on = await bench(t, 'nft')
-    on.firewall.want([INPUT])
-    await on.firewall.settled()
-    on.firewall.want([{ ...INPUT, nftables: true }])
-    await on.firewall.settled()
-    t.notRegex(await on.saved(), /FLANNEL/)
-    t.regex(await on.run('nft list table ip flannel-ipv4'), /masquerade/)
-    on.firewall.want([INPUT])
-    await on.firewall.settled()
-    t.regex(await on.saved(), /-A FLANNEL-POSTRTG .* MASQUERADE/)
-    t.notRegex(await on.run('nft list tables'), /flannel/)
-  },
-)
+test.serial('EnableNFTables turned on and off live: forwarding and masquerading are in one of the two', async (t) => {
+  const on = await bench(t, 'nft')
+  on.firewall.want([INPUT])
+  await on.firewall.settled()
+  on.firewall.want([{ ...INPUT, nftables: true }])
+  await on.firewall.settled()
+  t.notRegex(await on.saved(), /FLANNEL/)
+  t.regex(await on.run('nft list table ip flannel-ipv4'), /masquerade/)
+  on.firewall.want([INPUT])
+  await on.firewall.settled()
+  t.regex(await on.saved(), /-A FLANNEL-POSTRTG .* MASQUERADE/)
+  t.notRegex(await on.run('nft list tables'), /flannel/)
+})
 
 test.serial('rules of an earlier run with other flags are gone', async (t) => {
   const on = await bench(t, 'nft')
@@ -127,7 +124,7 @@ test.serial('rules of an earlier run with other flags are gone', async (t) => {
   t.is(on.firewall.status().state, 'idle')
 })
 
-test.serial('P4: EnableNFTables on two daemons of one host: a table each, whoever starts first', async (t) => {
+test.serial('EnableNFTables on two daemons of one host: a table each, whoever starts first', async (t) => {
   const on = await bench(t, 'nft')
   const mine = { ...INPUT, nftables: true }
   const theirs = { ...mine, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }
@@ -148,7 +145,7 @@ test.serial('P4: EnableNFTables on two daemons of one host: a table each, whoeve
   t.is(await tables(), '')
 })
 
-test.serial('P4: two daemons that start at once come to a table each', async (t) => {
+test.serial('two daemons that start at once get a table each', async (t) => {
   const on = await bench(t, 'nft')
   const second = on.another()
   on.firewall.want([{ ...INPUT, nftables: true }])
@@ -161,7 +158,7 @@ test.serial('P4: two daemons that start at once come to a table each', async (t)
   t.is(second.status().error, undefined)
 })
 
-test.serial('F3: EnableNFTables turned off at a restart: its table goes, another daemon’s stays', async (t) => {
+test.serial('EnableNFTables turned off at a restart: its table goes, another daemon’s stays', async (t) => {
   const on = await bench(t, 'nft')
   on.firewall.want([{ ...INPUT, nftables: true }])
   await on.firewall.settled()

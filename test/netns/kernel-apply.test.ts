@@ -6,7 +6,7 @@ import { apply, device, ip, link, mac, peer, prefix, present, route, via } from 
 
 const test = inNamespace()
 
-test('a second pass has no difference (D5)', async (t) => {
+test('a second pass has no difference', async (t) => {
   const { kernel } = t.context
   const own: readonly KernelObject[] = [
     link,
@@ -82,7 +82,7 @@ test('an underlay that is not there is named', async (t) => {
   ])
 })
 
-test('replace swaps forwarding entry, neighbour, nexthop and route (D4)', async (t) => {
+test('replace swaps forwarding entry, neighbour, nexthop and route', async (t) => {
   const { kernel, space } = t.context
   const one = peer(1)
   const six: KernelObject = { ...peer(2).nexthop, gateway: ip('fc00::2:0') }
@@ -143,7 +143,7 @@ test('deleting a route takes no other with its destination', async (t) => {
   t.is(await space.run('ip route'), before)
 })
 
-test('routes Go flanneld left are replaced and deleted like our own (D8)', async (t) => {
+test('routes Go flanneld left are replaced and deleted like our own', async (t) => {
   const { kernel, space } = t.context
   t.deepEqual(await apply(kernel, 'add', [link]), [])
   await space.run(`ip route add 10.64.1.0/24 via 10.64.1.0 dev ${device} onlink

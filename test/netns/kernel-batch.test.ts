@@ -5,7 +5,7 @@ import { apply, device, ip, link, peer, prefix, present, route, via } from '../g
 
 const test = inNamespace()
 
-test('in a batch the good are applied and each bad one is reported by itself (D6)', async (t) => {
+test('in a batch the good are applied and each bad one is reported by itself', async (t) => {
   const { kernel } = t.context
   t.deepEqual(await apply(kernel, 'add', [link]), [])
   const good = Array.from({ length: 600 }, (_, n) => route(`10.64.${n >> 2}.${(n & 3) * 64}/26`, via('10.64.0.0')))

@@ -122,7 +122,7 @@ const damage: readonly (readonly [command: string, drift: string])[] = [
   ['ip link del eth0', 'link: link flannel.1 deleted'],
 ]
 for (const [command, drift] of damage) {
-  test(`drift: ${command} (D2)`, async (t) => {
+  test(`drift: ${command}`, async (t) => {
     const { kernel, space } = t.context
     t.deepEqual(await apply(kernel, 'add', wanted), [])
     const { seen } = await watch(t)
@@ -181,7 +181,7 @@ const outside: readonly (readonly [command: string, what: string, lost?: 'nothin
   ['ip route add 10.99.0.0/24 dev eth0', 'route 10.99.0.0/24 eth0'],
 ]
 for (const [command, what, nothing] of outside) {
-  test(`external interface: ${command} (L7, D10)`, async (t) => {
+  test(`external interface: ${command}`, async (t) => {
     const { space } = t.context
     const { external, lost } = await watch(t)
     await space.run(command)

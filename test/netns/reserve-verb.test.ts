@@ -28,7 +28,7 @@ async function stored(etcd: EtcdHost, subnet: string): Promise<{ value: string; 
 const etcdLeases = async (etcd: EtcdHost): Promise<number> =>
   Number(/found (\d+) leases/.exec(await etcd.etcdctl('lease list'))?.[1])
 
-test('L3: reserved before its first start: the host takes that subnet, and keeps it over restart and renewal', async (t) => {
+test('reserved before its first start: the host takes that subnet, and keeps it over restart and renewal', async (t) => {
   const { lan, etcd } = await world(t)
   const [host, desk] = [await lan.host(121), await lan.host(122)]
   const made = await verb(desk, `reserve 10.2.77.0/24 192.168.19.121 ${ARGS}`)

@@ -22,7 +22,7 @@ test('IPv6 alone is refused, IPv6 beside IPv4 is said not to be served', (t) => 
   t.true(both.remarks.some(({ text }) => text.includes('IPv6 is not served yet')))
 })
 
-test('C2 a Network without our subnet, or another SubnetLen, is refused with what to do; the rest is taken', (t) => {
+test('a Network without our subnet, or another SubnetLen, is refused with what to do; the rest is taken', (t) => {
   const ours = prefix('10.2.21.0/24')
   t.regex(
     refusesChange(running, read({ Network: '10.3.0.0/16' }), ours) ?? '',

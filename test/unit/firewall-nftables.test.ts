@@ -92,7 +92,7 @@ test('beside Docker, iptables keeps what an nft accept cannot overrule, and no m
   )
 })
 
-test('D11: the guard matches port and VNI, and has a set for each family', (t) => {
+test('the guard matches port and VNI, and has a set for each family', (t) => {
   t.is(
     replaceGuard(GUARDED, addresses('192.168.19.122', 'fd00::1')),
     `add table inet flannel-guard-1
@@ -132,7 +132,7 @@ test('further senders are let in by network, ahead of what drops and of what kee
   t.true(at('ip6 saddr fd00::/64 accept') < at('update @strangers4'))
 })
 
-test('D11: a change of peers is a change of elements', (t) => {
+test('a change of peers changes set elements alone', (t) => {
   t.deepEqual(changePeers([...addresses('192.168.19.122', 'fd00::2')], [...addresses('192.168.19.124')]), [
     { verb: 'add', set: 'peers4', addresses: ['192.168.19.122'] },
     { verb: 'add', set: 'peers6', addresses: ['fd00::2'] },
@@ -140,7 +140,7 @@ test('D11: a change of peers is a change of elements', (t) => {
   ])
 })
 
-test('D11: senders tell what came and went, once, however often a peer has an address', (t) => {
+test('senders report what came and went, once, however often a peer has an address', (t) => {
   const [one, two, three] = [...addresses('192.168.19.122', '192.168.19.123', '192.168.19.124')]
   if (one === undefined || two === undefined || three === undefined) return t.fail()
   const senders = new Senders()

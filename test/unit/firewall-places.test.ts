@@ -6,7 +6,7 @@ import { A, DOCKER, FWD, OVERLAY, RIGHT, diff, restore } from '../fake/saved-rul
 /** The jumps of RIGHT put in their places again. */
 const AGAIN = `-D FORWARD ${OVERLAY}\n-D FORWARD ${FWD}\n-I FORWARD 1 ${OVERLAY}\n`
 
-test('F2: a rule ahead of ours, and a second jump, are put right without touching what is not ours', (t) => {
+test('a rule ahead of ours, and a second jump, are repaired, and foreign rules are left alone', (t) => {
   const first = RIGHT.replace(`-A FORWARD ${OVERLAY}`, `-A FORWARD -j X\n-A FORWARD ${OVERLAY}`)
   t.is(diff(first, A), `*filter\n${AGAIN}-I FORWARD 4 ${FWD}\nCOMMIT\n`)
   const second = RIGHT.replace(`-A FORWARD ${FWD}`, `-A FORWARD ${FWD}\n-A FORWARD ${FWD}`)

@@ -77,7 +77,7 @@ test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own 
   ])
 })
 
-test('F1: beside Docker, overlay traffic alone is let past its raw rules, and DOCKER-USER is asked first', (t) => {
+test('beside Docker, overlay traffic alone is let past its raw rules, and DOCKER-USER is asked first', (t) => {
   const chains = desiredChains(input, DOCKER)
   t.deepEqual(
     [...chains.keys()],
@@ -111,7 +111,7 @@ test('no accept that comes ahead of others is for less than a device and our own
           t.regex(rule, /^(-s \S+ -d 10\.2\.21\.0\/24 -i|-s 10\.2\.21\.0\/24 -d \S+ ! -i enp0s3 -o) \S+ -m/, chain)
 })
 
-test('F1: on an interface shared with others, our own subnet is no source', (t) => {
+test('on an interface shared with others, our own subnet is no source', (t) => {
   const chains = desiredChains(
     { ...input, overlay: [{ name: 'enp0s3', shared: true, from: [prefix('10.2.0.0/16')] }] },
     DOCKER,

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { isAnothers, parseSaved, sameRule, words } from '../../src/firewall/ruleset.ts'
 import { A, ACCEPTS, AHEAD, B, DOCKER, FWD, OVERLAY, RIGHT, asB, diff, inputFor, restore } from '../fake/saved-rules.ts'
 
-test('F3: what is right is not written', (t) => {
+test('what is right is not written', (t) => {
   t.is(diff(RIGHT, A), undefined)
 })
 
@@ -15,7 +15,7 @@ test('an empty host gets chain and jump in one transaction', (t) => {
   )
 })
 
-test('F2: a chain with a rule too many, too few or in another order is refilled; its jump stays', (t) => {
+test('a chain with a rule too many, too few or in another order is refilled; its jump stays', (t) => {
   const refill = `*filter\n:FLANNEL-FWD - [0:0]\n${ACCEPTS}\nCOMMIT\n`
   const [first = '', second = ''] = ACCEPTS.split('\n')
   for (const wrong of ['', first, `${second}\n${first}`, `-A FLANNEL-FWD -j DROP\n${ACCEPTS}`])
@@ -27,7 +27,7 @@ test('a changed network drops the rules of the one before', (t) => {
   t.is(text, `*filter\n:FLANNEL-OVERLAY - [0:0]\n${asB(AHEAD)}\n:FLANNEL-FWD - [0:0]\n${asB(ACCEPTS)}\nCOMMIT\n`)
 })
 
-test('P4: two daemons for two networks share the chains, and both are content', (t) => {
+test('two daemons for two networks share the chains, and neither rewrites the other', (t) => {
   const both = RIGHT.replace(ACCEPTS, `${asB(ACCEPTS)}\n${ACCEPTS}`).replace(AHEAD, `${asB(AHEAD)}\n${AHEAD}`)
   const inserted = [AHEAD, ACCEPTS].flatMap((rules) =>
     asB(rules)
@@ -42,7 +42,7 @@ test('P4: two daemons for two networks share the chains, and both are content', 
   t.is(diff(both, undefined, [B.network]), `*filter\n${deleted}\nCOMMIT\n`)
 })
 
-test('P4: of two that masquerade one cleans up: the rule that names no network stays for the other', (t) => {
+test('of two that masquerade one cleans up: the rule that names no network stays for the other', (t) => {
   const [a, b] = [inputFor('10.2.0.0/16', '10.2.21.0/24', true), inputFor('10.3.0.0/16', '10.3.1.0/24', true)]
   const alone = restore('', diff('', a) ?? '')
   const both = restore(alone, diff(alone, b) ?? '')
@@ -51,7 +51,7 @@ test('P4: of two that masquerade one cleans up: the rule that names no network s
   t.is(restore(both, diff(both, undefined, [b.network, b.subnet]) ?? ''), alone)
 })
 
-test('F1: in DOCKER-USER ours comes after the operator’s rules and ahead of the closing RETURN', (t) => {
+test('in DOCKER-USER ours comes after the operator’s rules and ahead of the closing RETURN', (t) => {
   const text = diff(DOCKER, A) ?? ''
   const user = OVERLAY.replace('OVERLAY', 'USER')
   t.true(text.includes(`\n-I DOCKER-USER 2 ${OVERLAY}\n`), text)

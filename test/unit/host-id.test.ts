@@ -11,17 +11,17 @@ const MAC = parseMac('02:00:00:00:00:01')
 const A = '192.168.19.121' as Address
 const B = '192.168.19.122' as Address
 
-test('D9: the host id is the same at every start: 32 hex digits, this one for this host', (t) => {
+test('the host id is the same at every start: 32 hex digits, this one for this host', (t) => {
   t.is(hostId(MACHINE, MAC, A), hostId(MACHINE, MAC, A))
   // Written down: an upgrade that changed it would make every host a stranger to its own lease.
   t.is(hostId(MACHINE, MAC, A), '26e9353a0984f51c6699cedea429d9bc')
 })
 
-test('L7: a changed address does not change the id', (t) => {
+test('a changed address does not change the id', (t) => {
   t.is(hostId(MACHINE, MAC, A), hostId(MACHINE, MAC, B))
 })
 
-test('L6: cloned machines and namespaces of one machine are told apart by the MAC, or the address where there is none', (t) => {
+test('cloned machines and namespaces of one machine are distinguished by the MAC, or by the address without one', (t) => {
   t.not(hostId(MACHINE, MAC, A), hostId(MACHINE, parseMac('02:00:00:00:00:02'), A))
   t.not(hostId(MACHINE, undefined, A), hostId(MACHINE, undefined, B))
 })

@@ -32,7 +32,7 @@ function inputs(config: object, args: readonly string[] = [], over: Partial<Inpu
 const VXLAN = { Backend: { Type: 'vxlan' } }
 const HOST_GW = { Backend: { Type: 'host-gw' } }
 
-test('D9 the lease says the MAC the device has, or one made from the host id', (t) => {
+test('the lease says the MAC the device has, or one made from the host id', (t) => {
   const kept = inputs(VXLAN, [], { keptMacs: new Map([['flannel.1', mac('c6:d2:32:6f:8f:44')]]) })
   t.is(
     encodeValue(leaseValueOf(kept)),
@@ -44,7 +44,7 @@ test('D9 the lease says the MAC the device has, or one made from the host id', (
   t.is(leaseValueOf(inputs(HOST_GW)).backendData, undefined)
 })
 
-test('D10 FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU less 50 when that is smaller', (t) => {
+test('FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU less 50 when that is smaller', (t) => {
   t.is(subnetEnvOf(inputs(VXLAN)).mtu, 1450)
   t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1350)
   t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 9000 } })).mtu, 1450)
@@ -67,7 +67,7 @@ test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, a
   )
 })
 
-test('D12 our own subnet has a blackhole beneath everything, unless it is turned off', (t) => {
+test('our own subnet has a blackhole beneath everything, unless it is turned off', (t) => {
   const kinds = (args: readonly string[]): readonly string[] =>
     hostObjects(intentOf(inputs(HOST_GW, args))).map((object) => object.kind)
   t.deepEqual(kinds([]), ['route'])
@@ -84,7 +84,7 @@ test('nexthop objects come with size, and go only at half of it', (t) => {
   t.false(useNexthops('never', true, 60_000, true))
 })
 
-test('D11 the guard lets in the peers, follows the port, and is off where there is no tunnel or nobody wants it', (t) => {
+test('the guard lets in the peers, follows the port, and is off without a tunnel or with -vxlan-guard=false', (t) => {
   const peers = [vxlanPeer(3, 122), vxlanPeer(4, 123)]
   const wish = guardOf(inputs({ Backend: { Type: 'vxlan', Port: 4789, VNI: 7 } }), peers)
   t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
@@ -102,7 +102,7 @@ test('D11 the guard lets in the peers, follows the port, and is off where there 
   t.is(guardOf(inputs(VXLAN, ['-vxlan-guard=false']), peers), undefined)
 })
 
-test('C2 while another backend is still used, what it needs stays', (t) => {
+test('while another backend is still used, what it needs stays', (t) => {
   const both = inputs(HOST_GW, [], { others: [{ backend: vxlan, config: VXLAN_DEFAULTS }] })
   t.deepEqual(
     hostObjects(intentOf(both)).map((object) => object.kind),

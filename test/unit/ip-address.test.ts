@@ -127,7 +127,7 @@ test('bytes of any other count are a programming error', (t) => {
   for (const count of [0, 3, 5, 15, 17]) t.throws(() => fromBytes(new Uint8Array(count)), { instanceOf: TypeError })
 })
 
-test('D7: zero, loopback, multicast, broadcast and class E are no host addresses, neither is link-local IPv6', (t) => {
+test('zero, loopback, multicast, broadcast and class E are no host addresses, neither is link-local IPv6', (t) => {
   const never = [
     '0.0.0.0',
     '0.1.2.3',

@@ -28,7 +28,7 @@ test('other texts are no MAC', (t) => {
   for (const text of [...bad, 'c6:d2:32:6f:8f:44\n', ' c6:d2:32:6f:8f:44']) t.is(parseMac(text), undefined, text)
 })
 
-test('D7: zero and group addresses are no stations', (t) => {
+test('zero and group addresses are no stations', (t) => {
   fc.assert(
     fc.property(bytes, (six) => {
       const group = ((six[0] ?? 0) & 1) === 1
@@ -40,7 +40,7 @@ test('D7: zero and group addresses are no stations', (t) => {
   }
 })
 
-test('D9: a seed gives one locally administered station address, always the same', (t) => {
+test('a seed gives one locally administered station address, always the same', (t) => {
   fc.assert(
     fc.property(fc.string(), (seed) => {
       const mac = macFromSeed(seed)

@@ -80,36 +80,36 @@ test('our lease that says what it shall is kept without a write', (t) => {
   t.deepEqual(decided([lease('10.2.2.0/24', '192.168.0.2', 'other'), ours]), { type: 'keep', lease: ours })
 })
 
-test('L6: a lease with our address and no host id is ours, and gets our host id', (t) => {
+test('a lease with our address and no host id is ours, and gets our host id', (t) => {
   const d = decided([lease('10.2.3.0/24', '192.168.0.1')])
   t.like(d, { type: 'claim', modRevision: '5', etcdLease: '77', subnets: { subnet: '10.2.3.0/24' as Prefix } })
 })
 
-test('L3: a reservation stays without an etcd lease', (t) => {
+test('a reservation stays without an etcd lease', (t) => {
   const d = decided([lease('10.2.3.0/24', '192.168.0.1', undefined, '0')])
   t.like(d, { type: 'claim', modRevision: '5', etcdLease: '0' })
 })
 
-test('L6: a lease with our host id at another address is ours once that host is known to be dead', (t) => {
+test('a lease with our host id at another address is ours once that host is known to be dead', (t) => {
   const moved = lease('10.2.3.0/24', '192.168.0.9', 'me')
   t.deepEqual(decided([moved]), { type: 'probe', lease: moved })
   t.like(decided([moved], { alive: { [moved.key]: false } }), { type: 'claim', modRevision: '5', etcdLease: '77' })
 })
 
-test('L6: a living clone with our host id keeps its lease, we take another subnet', (t) => {
+test('a living clone with our host id keeps its lease, we take another subnet', (t) => {
   const clone = lease('10.2.3.0/24', '192.168.0.9', 'me')
   const situation = { alive: { [clone.key]: true }, claim: { previousSubnet: '10.2.3.0/24' as Prefix } }
   t.like(decided([clone], situation), { type: 'claim', modRevision: '0', release: [] })
   t.not((decided([clone], situation) as { subnets: LeaseKey }).subnets.subnet, '10.2.3.0/24' as Prefix)
 })
 
-test('L7: the lease this process holds is ours whatever its address: no waiting when the address changes', (t) => {
+test('the lease this process holds is ours whatever its address: no waiting when the address changes', (t) => {
   const ours = lease('10.2.3.0/24', '192.168.0.9', 'me')
   const held: OwnLease = { ...ours, value: value('192.168.0.9', 'me') }
   t.like(decided([ours], { held }), { type: 'claim', modRevision: '5', etcdLease: '77' })
 })
 
-test('L6: our address under another host id: probed, then a duplicate or taken over under an etcd lease of our own', (t) => {
+test('our address under another host id: probed, then a duplicate or taken over under an etcd lease of our own', (t) => {
   const theirs = lease('10.2.3.0/24', '192.168.0.1', 'other')
   t.deepEqual(decided([theirs]), { type: 'probe', lease: theirs })
   t.deepEqual(decided([theirs], { alive: { [theirs.key]: true } }), { type: 'duplicate', lease: theirs })
@@ -120,7 +120,7 @@ test('L6: our address under another host id: probed, then a duplicate or taken o
   })
 })
 
-test("L6: a reservation under another host id is nobody's to take over", (t) => {
+test('a reservation under another host id is never taken over', (t) => {
   const theirs = lease('10.2.3.0/24', '192.168.0.1', 'other', '0')
   t.deepEqual(decided([theirs]), { type: 'duplicate', lease: theirs })
 })
@@ -159,7 +159,7 @@ test('the previous subnet is asked for again when it fits and is free', (t) => {
   t.is(subnetOf(decided([], previous('10.2.5.0/25'))), '10.2.1.0/24')
 })
 
-test('L8: exhausted says the range and the count', (t) => {
+test('the error for no free subnet has the range and the count', (t) => {
   const all = Array.from({ length: 9 }, (_, i) => lease(`10.2.${i + 1}.0/24`, `192.168.1.${i}`, `x${i}`))
   t.deepEqual(decided(all), { type: 'exhausted', range: RANGE, size: 9n })
 })
@@ -187,7 +187,7 @@ test('dual stack: both subnets are chosen, and an IPv4-only lease does not fit',
   t.deepEqual(decided([both], { claim: change }), { type: 'keep', lease: both })
 })
 
-test('L2: told to insist, it waits while another has our subnet, and takes it when it is free', (t) => {
+test('with -on-subnet-conflict=wait it waits while another has our subnet, and takes it when it is free', (t) => {
   const previous = { previousSubnet: '10.2.3.0/24' as Prefix, insists: true }
   const taken = lease('10.2.3.0/24', '192.168.0.2', 'other')
   t.deepEqual(decided([taken], { claim: previous }), { type: 'conflict', lease: taken })

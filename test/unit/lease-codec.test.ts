@@ -53,14 +53,14 @@ for (const name of [
   'a/10.2.3.0-24', '10.2.3.0-24/x', '10.2.3.0-24/', '', '10.2.3.0-24&', '10.2.3.0-24&10.2.4.0-24', 'fc00::-64', '10.2.3.0-24&fc00::1-64',
   '10.2.3.0-24&FC00::-64', '10.2.3.0-24&fc00:0::-64', '10.2.3.0-24&fc00::-64&fc01::-64', '10.2.3.0-24&::-0', '10.2.3.0--24', '256.2.3.0-24', '10.2.3.0-24 ',
 ] /* prettier-ignore */) {
-  test(`D7: the key ${JSON.stringify(name)} is refused with 'key'`, (t) => {
+  test(`the key ${JSON.stringify(name)} is refused with 'key'`, (t) => {
     const read = decodeKey(PREFIX, subnetsFolder(PREFIX) + name)
     t.false(read.ok)
     if (!read.ok) t.is(read.reason, 'key')
   })
 }
 
-test('D7: any key is either refused or the one spelling of its subnets', (t) => {
+test('any key is either refused or the one spelling of its subnets', (t) => {
   const part = fc.stringMatching(/^[0-9a-f.:&/-]{0,40}$/)
   fc.assert(
     fc.property(fc.oneof(part, fc.string({ unit: 'binary' })), (name) => {
@@ -161,7 +161,7 @@ for (const [what, value, reason] of [
   ['no BackendType', json({ PublicIP: '10.0.0.1' }), 'backend-type'],
   ['a BackendType that is a list', json({ ...GOOD, BackendType: ['vxlan'] }), 'backend-type'],
 ] as const) {
-  test(`D7: a value of ${what} is refused with '${reason}'`, (t) => {
+  test(`a value of ${what} is refused with '${reason}'`, (t) => {
     const read = decodeValue(value)
     t.false(read.ok)
     if (!read.ok) {
@@ -171,7 +171,7 @@ for (const [what, value, reason] of [
   })
 }
 
-test('D7: any bytes and any JSON are decoded or refused with a known reason', (t) => {
+test('any bytes and any JSON are decoded or refused with a known reason', (t) => {
   const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
   const name = fc.constantFrom(
     'PublicIP',

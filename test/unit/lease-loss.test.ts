@@ -1,4 +1,4 @@
-// E5: telling an etcd that lost its data from deleted leases and from hosts that left.
+// Telling an etcd that lost its data from deleted leases and from hosts that left.
 import test from 'ava'
 import type { Change, Entry, WatchStep } from '../../src/etcd/store.ts'
 import { lossIn, withoutDeletions } from '../../src/lease/loss.ts'

@@ -54,7 +54,7 @@ for (const [how, changes] of [
   ['older first', [put(older), put(newer)]],
   ['newer first', [put(newer), put(older)]],
 ] as const) {
-  test(`D7: of two hosts with one MAC the one whose lease is older is the peer: ${how}`, (t) => {
+  test(`of two hosts with one MAC the one whose lease is older is the peer: ${how}`, (t) => {
     for (const steps of [[changes], changes.map((change) => [change])]) {
       const peers = table()
       for (const step of steps) peers.change(step)

@@ -63,7 +63,7 @@ test('peers come, change and go, each told once', (t) => {
   t.is(peers.peers.size, 0)
 })
 
-test('D5: a renewal, and a whole listing of what is known, tell nothing', (t) => {
+test('a renewal, and a full listing of what is known, report nothing', (t) => {
   const peers = table()
   const good = [
     entry('10.2.2.0-24', '192.168.0.2'),
@@ -75,7 +75,7 @@ test('D5: a renewal, and a whole listing of what is known, tell nothing', (t) =>
   t.deepEqual(shown(peers.snapshot(good)), [])
 })
 
-test('E3: a listing after a gap is compared: what is gone is withdrawn, what is new arrives', (t) => {
+test('a listing after a gap is compared: what is gone is withdrawn, what is new arrives', (t) => {
   const peers = table()
   peers.snapshot([entry('10.2.2.0-24', '192.168.0.2'), entry('10.2.3.0-24', '192.168.0.3'), entry('x', '1.1.1.1')])
   t.deepEqual(shown(peers.snapshot([entry('10.2.3.0-24', '192.168.0.3'), entry('10.2.4.0-24', '192.168.0.4')])), [
@@ -123,7 +123,7 @@ for (const [what, lease, reason] of [
   ['not JSON', { ...entry('10.2.2.0-24', ''), value: Buffer.from('x') }, 'json'],
   ['of 200 kB', entry('10.2.2.0-24', '192.168.0.2', { x: 'x'.repeat(200_000) }), 'oversized'],
 ] as const) {
-  test(`D6 D7: a lease ${what} is refused with '${reason}', present at start and arriving later, the others pass`, (t) => {
+  test(`a lease ${what} is refused with '${reason}', present at start and arriving later, the others pass`, (t) => {
     const good = entry('10.2.9.0-24', '192.168.0.9')
     const first = table()
     const step = first.snapshot([lease, good])
@@ -152,7 +152,7 @@ test('a good lease that turns bad is withdrawn, and comes back', (t) => {
   t.is(peers.refused.size, 0)
 })
 
-test("D7: a live peer's subnet under a second key is refused until the first goes", (t) => {
+test("a live peer's subnet under a second key is refused until the first goes", (t) => {
   const peers = table()
   const second = '10.2.2.0-24&fc00::-64'
   t.deepEqual(shown(peers.snapshot([entry('10.2.2.0-24', '192.168.0.2'), entry(second, '192.168.0.3')])), [
@@ -195,7 +195,7 @@ test('one public address in two subnets is allowed, and told', (t) => {
   )
 })
 
-test('E3: any history in any cut of steps and listings ends in the same peers, and the steps add up to them', (t) => {
+test('any history in any cut of steps and listings ends in the same peers, and the steps add up to them', (t) => {
   const names = ['10.2.2.0-24', '10.2.3.0-24', '10.2.2.0-24&fc00::-64', '10.2.4.1-24', '10.2.1.0-24']
   const operation = fc.record({
     name: fc.constantFrom(...names),

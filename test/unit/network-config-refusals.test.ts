@@ -63,7 +63,7 @@ const REFUSED: readonly (readonly [path: string, config: object, rule: RegExp])[
 ]
 
 for (const [path, config, rule] of REFUSED) {
-  test(`C1: ${JSON.stringify(config)} is refused at ${path}`, (t) => {
+  test(`${JSON.stringify(config)} is refused at ${path}`, (t) => {
     const error = refusal(config)
     t.is(error.path, path)
     t.regex(error.rule, rule)
@@ -91,7 +91,7 @@ const BROKEN: readonly (readonly [text: string, where: string, expected: RegExp]
 ]
 
 for (const [text, where, expected] of BROKEN) {
-  test(`C1: broken JSON ${JSON.stringify(text)} is refused at ${where}`, (t) => {
+  test(`broken JSON ${JSON.stringify(text)} is refused at ${where}`, (t) => {
     const error = refusal(text)
     t.is(error.path, where)
     t.regex(error.rule, expected)

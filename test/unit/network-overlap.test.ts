@@ -39,13 +39,13 @@ function host(
   }
 }
 
-test('C3 a Network that overlaps a network of this host is refused, whichever is the larger', (t) => {
+test('a Network that overlaps a network of this host is refused, whichever is the larger', (t) => {
   for (const text of ['10.2.5.9/24', '10.2.0.9/16', '10.1.2.3/8'])
     t.regex(overlapWith(RANGE, host([[2, text]]), 2) ?? '', /overlaps .* on enp0s3.*-force-network-overlap/)
   t.is(overlapWith(RANGE, host([[2, '192.168.19.121/24']]), 2), undefined)
 })
 
-test('C3 the bridge of our containers and our own device are no overlap', (t) => {
+test('the bridge of our containers and our own device are no overlap', (t) => {
   t.deepEqual(overlapsIn(RANGE, host([[3, '10.2.21.1/24'], [4, '10.2.21.0/32']]), 2), []) // prettier-ignore
 })
 

@@ -46,7 +46,7 @@ for (const [flag, value, rule] of BAD) {
   })
 }
 
-test('E6: no refusal repeats a password', (t) => {
+test('no refusal repeats a password', (t) => {
   const secret = 'hunter2'
   const lines = [
     refusal([`-etcd-password=${secret}`]),
@@ -65,7 +65,7 @@ test('the page is served on the health port, so needs one', (t) => {
   t.true(read.kind === 'run' && read.options.healthzPage)
 })
 
-test('E6: a certificate needs its key, a user name its password, and the other way round', (t) => {
+test('a certificate needs its key, a user name its password, and the other way round', (t) => {
   t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile beside it')
   t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile beside it')
   t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password beside it')

@@ -15,7 +15,7 @@ const foreign: Route = {
   protocol: 4,
 }
 
-test('D3 peers that left while the daemon was down go, foreign routes stay', async (t) => {
+test('peers that left while the daemon was down go, foreign routes stay', async (t) => {
   const kernel = new FakeKernel()
   const stale: Route = {
     ...foreign,
@@ -34,7 +34,7 @@ test('D3 peers that left while the daemon was down go, foreign routes stay', asy
   })
 })
 
-test('D4 a peer that changes MAC and public IP leaves nothing of the old one', async (t) => {
+test('a peer that changes MAC and public IP leaves nothing of the old one', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3, 122))
@@ -50,7 +50,7 @@ test('D4 a peer that changes MAC and public IP leaves nothing of the old one', a
   })
 })
 
-test('D5 a second pass over an unchanged world writes nothing and says nothing', async (t) => {
+test('a second pass over an unchanged world writes nothing and logs nothing', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, lines, peers }) => {
     set(vxlanPeer(3))
@@ -66,7 +66,7 @@ test('D5 a second pass over an unchanged world writes nothing and says nothing',
   })
 })
 
-test('D6 one refused peer does not hold up the others, is said once, and is applied when it can be', async (t) => {
+test('one refused peer does not hold up the others, is reported once, and is applied when it can be', async (t) => {
   const kernel = new FakeKernel()
   kernel.refuse.set('route 10.2.3.0/24 0', 'ENETUNREACH')
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, lines }) => {
@@ -81,7 +81,7 @@ test('D6 one refused peer does not hold up the others, is said once, and is appl
   })
 })
 
-test('D2 an audit amid changes of our own reads nothing whole, and still finds what others did', async (t) => {
+test('an audit amid our own changes reads no full dump, and still finds foreign changes', async (t) => {
   const kernel = new FakeKernel(true)
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
     set(vxlanPeer(3))
@@ -167,7 +167,7 @@ test('a foreign route that was there first is a conflict: reported, left alone, 
   })
 })
 
-test('D2 a route of ours that somebody replaced is put back', async (t) => {
+test('a route of ours that somebody replaced is put back', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(7))
@@ -181,7 +181,7 @@ test('D2 a route of ours that somebody replaced is put back', async (t) => {
   })
 })
 
-test('D1 a deleted device comes back with its MAC, its address and the entries of every peer', async (t) => {
+test('a deleted device comes back with its MAC, its address and the entries of every peer', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     for (let n = 30; n < 40; n++) set(vxlanPeer(n))
@@ -197,7 +197,7 @@ test('D1 a deleted device comes back with its MAC, its address and the entries o
   })
 })
 
-test('C2 a change of backend replaces routes in place, and the old device goes when nobody uses it', async (t) => {
+test('a change of backend replaces routes in place, and the old device goes when nobody uses it', async (t) => {
   const kernel = new FakeKernel()
   const vx = { backend: vxlan, config: VXLAN_DEFAULTS }
   const gw = { backend: hostGw, config: null }
@@ -218,7 +218,7 @@ test('C2 a change of backend replaces routes in place, and the old device goes w
   })
 })
 
-test('D2 an audit in turns reads kind by kind, mends what nobody told of, and lets a peer in between', async (t) => {
+test('an audit reads kind by kind, repairs unreported changes, and lets a new peer go first', async (t) => {
   const kernel = new FakeKernel()
   await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3))

@@ -32,25 +32,25 @@ export function damageTests(
     for (const close of closings) await close()
   })
 
-  for (const { behaviour, fault, script } of damages) {
-    test.serial(`${behaviour}: ${fault}: put right by notification (${mode})`, async (t) => {
+  for (const { fault, script } of damages) {
+    test.serial(`${fault}: repaired by notification (${mode})`, async (t) => {
       const device = mode === 'host-gw' ? undefined : 'flannel.1'
       const { ms, gap } = await mend(t, own, peer, script(await targetOf(own, peer, device)))
       const result = `longest time without a packet ${gap} ms`
-      const promise = 'whole within 1 s'
+      const promise = 'repaired within 1 s'
       await record({ fault: `${fault} (${mode})`, promise, limit: WITHIN, ms, result, test: t.title })
     })
   }
 
   for (const command of rules) {
-    test.serial(`F2: ${command}: rules are back (${mode})`, async (t) => {
+    test.serial(`${command}: rules are back (${mode})`, async (t) => {
       const { ms } = await mend(t, own, peer, command, READ_RULES)
       const promise = 'rules back within 2 s'
       await record({ fault: `${command} (${mode})`, promise, limit: RULES_WITHIN, ms, test: t.title })
     })
   }
 
-  test.serial(`D5: after all repairs nothing is written and nothing is said (${mode})`, async (t) => {
+  test.serial(`after all repairs nothing is written and nothing is logged (${mode})`, async (t) => {
     const before = await kernelText(own.host)
     const pings = await startPings(own.container, peer.container.address)
     const monitor = await own.host.spawn('ip monitor link address route nexthop neigh')

@@ -13,8 +13,6 @@ export interface Target {
 
 /** A fault and how to make it. */
 export interface Damage {
-  /** Number of the behaviour that answers it. */
-  readonly behaviour: string
   readonly fault: string
   /** A shell script for the host. */
   readonly script: (target: Target) => string
@@ -25,18 +23,14 @@ export const WITHIN = 1000
 /** And rules within so many. */
 export const RULES_WITHIN = 2000
 
-const D2 = 'D2'
-
 /** What a peer's route may suffer, whatever backend made it. */
 const ROUTE: readonly Damage[] = [
-  { behaviour: D2, fault: 'route deleted', script: ({ peer }) => `ip route del ${peer}.0/24` },
+  { fault: 'route deleted', script: ({ peer }) => `ip route del ${peer}.0/24` },
   {
-    behaviour: D2,
-    fault: 'route led astray',
+    fault: 'route pointed at a wrong gateway',
     script: ({ peer }) => `ip route replace ${peer}.0/24 via 192.168.19.120 dev enp0s3`,
   },
   {
-    behaviour: D2,
     fault: 'all routes flushed',
     // One by one, for ip cannot flush routes that lead through nexthop objects. What was not ours is put back.
     script: ({ own }) => `ip route show | grep -v 'proto 142' >/run/saved
@@ -44,47 +38,41 @@ const ROUTE: readonly Damage[] = [
       ip route del blackhole ${own}.0/24
       while read -r route; do ip route add $route; done </run/saved`,
   },
-  { behaviour: D2, fault: 'uplink down and up', script: () => 'ip link set enp0s3 down; ip link set enp0s3 up' },
+  { fault: 'uplink down and up', script: () => 'ip link set enp0s3 down; ip link set enp0s3 up' },
 ]
 
 /** What only VXLAN has. */
 const VXLAN: readonly Damage[] = [
-  { behaviour: D2, fault: 'neighbour deleted', script: ({ peer }) => `ip neigh del ${peer}.0 dev flannel.1` },
+  { fault: 'neighbour deleted', script: ({ peer }) => `ip neigh del ${peer}.0 dev flannel.1` },
   {
-    behaviour: D2,
     fault: 'neighbour given a wrong MAC',
     script: ({ peer }) => `ip neigh replace ${peer}.0 lladdr 0a:00:00:00:00:99 nud permanent dev flannel.1`,
   },
   {
-    behaviour: D2,
     fault: 'FDB entry deleted',
     script: ({ mac, address }) => `bridge fdb del ${mac} dev flannel.1 dst ${address} self`,
   },
   {
-    behaviour: D2,
     fault: 'FDB entry pointed at a wrong host',
     script: ({ mac }) => `bridge fdb replace ${mac} dev flannel.1 dst 192.168.19.120 self permanent`,
   },
-  { behaviour: D2, fault: 'device down', script: () => 'ip link set flannel.1 down' },
-  { behaviour: D2, fault: 'device down and up', script: () => 'ip link set flannel.1 down; ip link set flannel.1 up' },
-  { behaviour: 'D1', fault: 'device deleted', script: () => 'ip link del flannel.1' },
+  { fault: 'device down', script: () => 'ip link set flannel.1 down' },
+  { fault: 'device down and up', script: () => 'ip link set flannel.1 down; ip link set flannel.1 up' },
+  { fault: 'device deleted', script: () => 'ip link del flannel.1' },
   {
-    behaviour: D2,
     fault: 'device made by somebody else',
     script: () =>
       'ip link del flannel.1; ip link add flannel.1 type vxlan id 9 dstport 4789 || true; ip link set flannel.1 up || true',
   },
-  { behaviour: D2, fault: 'device MAC changed', script: () => 'ip link set flannel.1 address 0a:00:00:00:00:98' },
-  { behaviour: D2, fault: 'device MTU changed', script: () => 'ip link set flannel.1 mtu 1200' },
+  { fault: 'device MAC changed', script: () => 'ip link set flannel.1 address 0a:00:00:00:00:98' },
+  { fault: 'device MTU changed', script: () => 'ip link set flannel.1 mtu 1200' },
   {
-    behaviour: D2,
     fault: 'device local address changed',
     script: () => 'ip link set flannel.1 type vxlan local 127.0.0.9',
   },
-  { behaviour: D2, fault: 'address removed', script: ({ own }) => `ip addr del ${own}.0/32 dev flannel.1` },
-  { behaviour: D2, fault: 'addresses flushed', script: () => 'ip addr flush dev flannel.1' },
+  { fault: 'address removed', script: ({ own }) => `ip addr del ${own}.0/32 dev flannel.1` },
+  { fault: 'addresses flushed', script: () => 'ip addr flush dev flannel.1' },
   {
-    behaviour: D2,
     fault: 'routes of the device flushed', // One by one: ip cannot flush routes that lead through nexthop objects.
     script: () => "ip route show dev flannel.1 | cut -d ' ' -f 1 | xargs -n 1 ip route del",
   },
@@ -97,13 +85,12 @@ function nexthopOf(subnet: string): number {
 
 /** What only nexthop objects suffer. */
 const NEXTHOPS: readonly Damage[] = [
-  { behaviour: D2, fault: 'nexthop deleted', script: ({ peer }) => `ip nexthop del id ${nexthopOf(peer)}` },
+  { fault: 'nexthop deleted', script: ({ peer }) => `ip nexthop del id ${nexthopOf(peer)}` },
   {
-    behaviour: D2,
-    fault: 'nexthop led astray',
+    fault: 'nexthop pointed at a wrong gateway',
     script: ({ peer }) => `ip nexthop replace id ${nexthopOf(peer)} via 192.168.19.120 dev enp0s3 proto 142`,
   },
-  { behaviour: D2, fault: 'nexthops flushed', script: () => 'ip nexthop flush' },
+  { fault: 'nexthops flushed', script: () => 'ip nexthop flush' },
 ]
 
 /** What takes the nexthop objects away with it, or leads past them. */
