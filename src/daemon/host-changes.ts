@@ -33,7 +33,7 @@ export interface FollowHostParts {
   readonly home: Place | undefined
 }
 
-/** Keeps what depends on the interface in line with it: it changed, or it is back. */
+/** Keeps what depends on the interface in line with it: it changed, or it is back (L7, D10). */
 export class HostFollower {
   readonly #parts: FollowHostParts
   #held: Held

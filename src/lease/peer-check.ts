@@ -1,4 +1,4 @@
-// One lease as a peer, or why it is refused: every rule that needs no other lease. Pure and total.
+// One lease as a peer, or why it is none: every rule of D7 that can be held against a lease by itself. Pure and total.
 import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import { type Address, isUnicast } from '../ip/address.ts'

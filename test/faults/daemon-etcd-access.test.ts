@@ -35,7 +35,9 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
   const daemon = await startFlanneld(host, `${argsFor(members)} -etcd-username=flannel -v=10`, program)
   const env = await ready(host, daemon)
-  t.teardown(() => t.passed || t.log(daemon.output()))
+  t.teardown(() => {
+    if (!t.passed) t.log(daemon.output())
+  })
   await daemon.line(/ ready: /)
   await putPeer(etcd, 30)
   await peerIs(host, 30, true)

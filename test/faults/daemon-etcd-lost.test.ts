@@ -81,7 +81,9 @@ test.serial('all leases deleted at once: kept, registered again, no packet lost'
     t,
     'etcdctl del --prefix of all leases',
     40,
-    async () => void (await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)),
+    async () => {
+      await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
+    },
     /leases were deleted \(our lease and others were deleted at once\): keeping \d+ peers for 10 s, registering again/,
   ),
 )

@@ -42,12 +42,13 @@ test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few re
     await store.commit([], writes)
   }
   await store.commit([], [{ type: 'put', key: '/t', value: 'not under the prefix', lease: '0' }])
-  let busy = true
+  const busy = new AbortController()
   const writing = (async () => {
-    while (busy) await store.commit([], [{ type: 'put', key: `/s/new${Math.random()}`, value: '', lease: '0' }])
+    while (!busy.signal.aborted)
+      await store.commit([], [{ type: 'put', key: `/s/new${Math.random()}`, value: '', lease: '0' }])
   })()
   const { entries, revision } = await store.range('/s/')
-  busy = false
+  busy.abort()
   await writing
   t.is(new Set(entries.map((entry) => entry.key)).size, entries.length)
   t.true(entries.length >= 12_000)

@@ -10,14 +10,14 @@ test('3,000 writes and deletions while the connection is cut again and again: no
   const seen = record(t, store)
   await waitFor('the snapshot', () => seen.count.snapshots === 1)
   const written: string[] = []
-  let busy = true
+  const busy = new AbortController()
   const cutting = (async () => {
-    for (let n = 0; busy; n++) {
+    for (let n = 0; !busy.signal.aborted; n++) {
       const connected = proxy.connections()
-      await waitFor('a new connection', () => !busy || proxy.connections() > connected || n === 0)
+      await waitFor('a new connection', () => busy.signal.aborted || proxy.connections() > connected || n === 0)
       // Cut at odd moments: right at the start of a replay, or some events later.
       const events = seen.events.length
-      if (n % 2 === 0) await waitFor('some events', () => !busy || seen.events.length > events)
+      if (n % 2 === 0) await waitFor('some events', () => busy.signal.aborted || seen.events.length > events)
       proxy.cut()
     }
   })()
@@ -30,7 +30,7 @@ test('3,000 writes and deletions while the connection is cut again and again: no
       written.push(`put ${key}@${await put(direct, key, String(i))}`)
     }
   }
-  busy = false
+  busy.abort()
   await cutting
   await agrees('all events', seen, direct)
   t.deepEqual(seen.events, written)

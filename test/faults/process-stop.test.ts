@@ -36,7 +36,9 @@ const STATES: readonly State[] = [
   { what: 'waiting for an etcd that refuses', args: ARGS.replace(':2379', ':9'), line: /ECONNREFUSED/ },
   {
     what: 'waiting for an etcd in a black hole',
-    before: async ({ etcd }) => void (await etcd.run('iptables -I INPUT -i enp0s3 -p tcp --dport 2379 -j DROP')),
+    before: async ({ etcd }) => {
+      await etcd.run('iptables -I INPUT -i enp0s3 -p tcp --dport 2379 -j DROP')
+    },
     line: /no answer/,
   },
   { what: 'waiting for a frozen etcd', before: freeze, line: /no answer/ },

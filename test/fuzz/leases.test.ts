@@ -210,19 +210,20 @@ function holdsRules({ peers }: PeerTable, some: boolean): void {
   for (const [subnet, { subnet: same, publicAddress, type, data }] of peers) {
     const { mac } = (data ?? {}) as { readonly mac?: string }
     const station = type === 'vxlan' ? parseMac(mac ?? '') : undefined
-    const good =
-      some &&
-      same === subnet &&
-      contains(RULES.network, subnet) &&
-      lengthOf(subnet) === RULES.subnetLen &&
-      !overlaps(subnet, OWN) &&
-      isUnicast(publicAddress) &&
-      publicAddress !== RULES.publicAddress &&
-      !contains(RULES.network, publicAddress) &&
-      !['192.168.19.0', '192.168.19.255'].includes(publicAddress) &&
-      (type !== 'vxlan' || (station !== undefined && isStation(station))) &&
-      (mac === undefined || (hosts.get(mac) ?? publicAddress) === publicAddress)
-    if (!good) throw new Error(`${subnet} ${publicAddress} ${type} ${mac ?? ''} is no peer`)
+    const rules = [
+      some,
+      same === subnet,
+      contains(RULES.network, subnet),
+      lengthOf(subnet) === RULES.subnetLen,
+      !overlaps(subnet, OWN),
+      isUnicast(publicAddress),
+      publicAddress !== RULES.publicAddress,
+      !contains(RULES.network, publicAddress),
+      !['192.168.19.0', '192.168.19.255'].includes(publicAddress),
+      type !== 'vxlan' || (station !== undefined && isStation(station)),
+      mac === undefined || (hosts.get(mac) ?? publicAddress) === publicAddress,
+    ]
+    if (!rules.every(Boolean)) throw new Error(`${subnet} ${publicAddress} ${type} ${mac ?? ''} is no peer`)
     if (mac !== undefined) hosts.set(mac, publicAddress)
   }
 }

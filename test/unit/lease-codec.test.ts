@@ -106,13 +106,15 @@ test('a value read back is the same', (t) => {
   )
   fc.assert(
     fc.property(
-      fc.integer({ min: 0, max: 0xffffffff }),
-      fc.boolean(),
-      text,
-      data,
-      data,
-      fc.option(text, { nil: undefined }),
-      (ip, six, type, data4, data6, hostId) => {
+      fc.record({
+        ip: fc.integer({ min: 0, max: 0xffffffff }),
+        six: fc.boolean(),
+        type: text,
+        data4: data,
+        data6: data,
+        hostId: fc.option(text, { nil: undefined }),
+      }),
+      ({ ip, six, type, data4, data6, hostId }) => {
         const value: LeaseValue = {
           publicAddress: fromNumber(ip),
           publicAddress6: six ? address('fd00::1') : undefined,

@@ -226,7 +226,7 @@ test('an audit reads kind by kind, repairs unreported changes, and lets a new pe
     await reconciler.settled()
     kernel.reads.length = 0
     kernel.objects.delete('route 10.2.3.0/24 0')
-    kernel.objects.delete('fdb flannel.1 ' + String((vxlanPeer(3).data as { mac: string }).mac))
+    kernel.objects.delete('fdb flannel.1 ' + (vxlanPeer(3).data as { mac: string }).mac)
     const audit = reconciler.auditInTurns()
     set(vxlanPeer(4))
     await reconciler.attempted()
