@@ -1,5 +1,5 @@
 // `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
-// kernel and etcd tell what is left. Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
+// kernel and etcd tell what is left. Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
 import { newStop } from '../process/stop.ts'
 import { Unanswered, askControl, controlPath } from '../http/control-socket.ts'
 import { examine } from '../doctor/examine.ts'
@@ -28,7 +28,7 @@ that writes -subnet-file; where none runs, tells what is left: of etcd too when 
   -watch  tell it again every 2 seconds until interrupted
   -json   as JSON (docs/json.md)
 
-Exit status: 0 whole, 1 degraded, 2 broken, 3 not running.
+Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
 `
 
 /** Milliseconds between two looks of -watch. */

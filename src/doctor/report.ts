@@ -16,7 +16,7 @@ export interface CheckReport {
 }
 
 /** The state in a word, and the exit status for it: those of `flanneld status`. */
-const CODES = { whole: 0, degraded: 1, broken: 2, 'not running': 3 } as const
+const CODES = { healthy: 0, degraded: 1, broken: 2, 'not running': 3 } as const
 type Word = keyof typeof CODES
 
 /** All of them. */
@@ -50,7 +50,7 @@ const WORST: readonly Level[] = ['fault', 'warning', 'note']
 function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
   if (daemon.state === 'absent') return 'not running'
   if (made.some(({ faults }) => faults.some(({ stops }) => stops === true))) return 'broken'
-  return made.some(({ level }) => level === 'fault') ? 'degraded' : 'whole'
+  return made.some(({ level }) => level === 'fault') ? 'degraded' : 'healthy'
 }
 
 function toldOf(outcome: Outcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {

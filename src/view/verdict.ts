@@ -18,7 +18,7 @@ export interface Reason {
 
 /** The state in a word, and the exit status of `flanneld status` for it. */
 export interface Verdict {
-  readonly word: 'whole' | 'degraded' | 'broken' | 'not running'
+  readonly word: 'healthy' | 'degraded' | 'broken' | 'not running'
   readonly code: 0 | 1 | 2 | 3
   /** The state in a few words more. */
   readonly summary: string
@@ -69,7 +69,7 @@ export function verdictOf(status: Status | undefined, docker: string | undefined
   const cutOff = status.peers.total > 1 && status.peers.unreachable === status.peers.total
   if (cutOff) return { word: 'broken', code: 2, summary: 'no peer is reachable', reasons, remarks }
   if (reasons.length > 0) return { word: 'degraded', code: 1, summary, reasons, remarks }
-  return { word: 'whole', code: 0, summary: counted(status.peers.total, 'peer'), reasons, remarks }
+  return { word: 'healthy', code: 0, summary: counted(status.peers.total, 'peer'), reasons, remarks }
 }
 
 /** The state in a few words: those of the first two reasons. */

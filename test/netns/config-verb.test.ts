@@ -156,7 +156,7 @@ test('somebody else writes in between: an error, and nothing is written', async 
   t.regex(await put({ revision: now }), /"error":"config: the request has none"/)
 })
 
-test('remarks on the config, and leases that harm nobody, are told and leave the host whole', async (t) => {
+test('remarks on the config, and leases that harm nobody, are told and leave the host healthy', async (t) => {
   const { host, etcd } = await world(t)
   await etcd.configure({ Network: '10.2.3.4/16', SubnetLenght: 24 })
   await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '{"PublicIP":"nonsense"}'`)
@@ -167,10 +167,13 @@ test('remarks on the config, and leases that harm nobody, are told and leave the
   for (const [words, pattern] of [
     [
       'status',
-      /^● whole [^]*warning: network config: SubnetLenght: unknown key.*host bits are set.*Backend: not given/,
+      /^● healthy [^]*warning: network config: SubnetLenght: unknown key.*host bits are set.*Backend: not given/,
     ],
     ['status', /warning: 1 lease refused, nothing is sent there: 10\.2\.77\.0-24 \(public-ip: "nonsense"\)/],
-    ['doctor', /^whole [^]*WARNING {2}config: .*SubnetLenght[^]*NOTE {2}config: .*host bits[^]*WARNING {2}peer-leases/],
+    [
+      'doctor',
+      /^healthy [^]*WARNING {2}config: .*SubnetLenght[^]*NOTE {2}config: .*host bits[^]*WARNING {2}peer-leases/,
+    ],
     ['peers', /10\.2\.77\.0\/24 .* refused/],
   ] as const) {
     const { code, output } = await verb(host, words)

@@ -26,7 +26,7 @@ for (const { mode, backend, args = '', none = [] } of MODES) {
     t.deepEqual(faults, [], text)
     t.deepEqual(unchecked, ['etcd-tls', ...none], text)
     t.is(code, 0)
-    t.regex(text, /^whole {3}0 faults · 0 warnings · 0 notes/)
+    t.regex(text, /^healthy {3}0 faults · 0 warnings · 0 notes/)
   })
 }
 
@@ -34,7 +34,7 @@ test('doctor PEER: probes at once where the daemon does not', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=0' })
   const [own, peer] = nodes
   if (own === undefined || peer === undefined) return t.fail()
-  t.regex((await consult(own.host, peer.host.address)).text, /^whole [^]*ok: .*peers, udp-port, path-mtu, checksum$/m)
+  t.regex((await consult(own.host, peer.host.address)).text, /^healthy [^]*ok: .*peers, udp-port, path-mtu, checksum$/m)
   await peer.host.run('iptables -A INPUT -p udp --dport 8472 -j DROP')
   const { faults } = await consult(own.host, peer.host.address)
   t.deepEqual(

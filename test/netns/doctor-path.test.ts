@@ -193,7 +193,7 @@ test.serial('doctor PEER: by subnet, by an address in it, by its host; and one n
   const { own, peer } = ward()
   for (const name of [`${peer.subnet}.0/24`, peer.container.address, peer.host.address]) {
     const { text, code } = await consult(own.host, name)
-    t.regex(text, new RegExp(`^whole {3}peer ${peer.subnet}\\.0/24`))
+    t.regex(text, new RegExp(`^healthy {3}peer ${peer.subnet}\\.0/24`))
     t.is(code, 0)
     t.regex(text, /ok: daemon, etcd-watch, peer-leases, duplicate-ip, rp-filter, routes, neighbours, fdb, overlap/)
   }

@@ -42,7 +42,7 @@ test('before there is a lease: broken, with what is missing and what to run', as
     SubnetMax: '10.2.5.0',
     Backend: { Type: 'vxlan' },
   })
-  await becomes(host, 0, /^● whole/)
+  await becomes(host, 0, /^● healthy/)
 
   const second = await lan.host(122)
   await startFlanneld(second, ARGS)
@@ -63,7 +63,7 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
     return (JSON.parse(stdout) as { status: { pid?: number } | null }).status?.pid
   }
   const first = await startFlanneld(host, ARGS)
-  await becomes(host, 0, /whole/)
+  await becomes(host, 0, /healthy/)
   const its = await pid()
   const stray = await startFlanneld(host, '-iface=nosuch')
   t.is((await stray.exit).code, 1)
@@ -81,10 +81,10 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
   t.is((await verb(host, 'status')).code, 3)
   t.is((await verb(host, 'peers')).code, 3)
   await startFlanneld(host, ARGS)
-  await becomes(host, 0, /whole/)
+  await becomes(host, 0, /healthy/)
 })
 
-test('etcd goes away: degraded, since when and why; it is back: whole; -watch tells all of it', async (t) => {
+test('etcd goes away: degraded, since when and why; it is back: healthy; -watch tells all of it', async (t) => {
   const lan = await (await createLab(t)).lan()
   const etcd = await etcdHost(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
@@ -92,7 +92,7 @@ test('etcd goes away: degraded, since when and why; it is back: whole; -watch te
   await startFlanneld(host, ARGS)
   await becomes(host, 0, /watch live/)
   const watch = await host.spawn(`${BUNDLE} status --watch`)
-  await watch.line(/^● whole/)
+  await watch.line(/^● healthy/)
   await etcd.run('ip link set enp0s3 down')
   const lost = await becomes(host, 1, /etcd out of sight/)
   t.regex(lost, /^ {2}store {4}etcd 0\/1 · rev \d+ · not watched for \d+s/m)
@@ -110,7 +110,7 @@ test('etcd goes away: degraded, since when and why; it is back: whole; -watch te
   const json = await host.spawn(`${BUNDLE} status --watch --json`)
   await json.line(/"degraded"/)
   await etcd.run('ip link set enp0s3 up')
-  await json.line(/"whole"/)
+  await json.line(/"healthy"/)
   t.is((await json.stop('SIGINT')).code, 0)
   for (const line of json.stdout().trim().split('\n')) t.truthy((JSON.parse(line) as { verdict?: object }).verdict)
 })

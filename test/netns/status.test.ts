@@ -1,13 +1,46 @@
-// `flanneld status`, as an operator sees it: whole, with a foreign route in the way, with an old docker0, and stopped.
-import test from 'ava'
+// `flanneld status`, as an operator sees it: healthy, with a foreign route in the way, with an old docker0, and stopped.
+import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
-import { createLab } from '../lab/world/lab.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
 import { subnetBeside } from '../lab/world/subnets.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-test('status says whole, degraded with cause and mend, and what is left when no daemon runs', async (t) => {
+/** Every line of a healthy host without peers. */
+function saysHealthy(t: ExecutionContext, stdout: string, own: string): void {
+  const subnet = own.replace('.1/', '.0/').replaceAll('.', '\\.')
+  for (const line of [
+    /^● healthy {3}0 peers · host121 192\.168\.19\.121 · up \d+s$/m,
+    new RegExp(
+      `^  subnet   ${subnet}   lease renewed \\d+s ago, 23h 59m left +network 10\\.2\\.0\\.0/16 · 1 of 255 subnets used$`,
+      'm',
+    ),
+    /^ {2}store {4}etcd 1\/1 · rev \d+ · watch live +no TLS$/m,
+    /^ {2}tunnel {3}flannel\.1 vxlan vni 1 udp 8472 · mtu 1450 {3}rx \d.*B tx \d.*B drops \d+$/m,
+    /^ {2}kernel {3}3\/3 objects as wanted · last audit \d+s ago · 0 repairs in 24h$/m,
+    /^ {2}firewall forward ✓ · guard: 8472 from 0 peers, 0 packets of unknown senders · by iptables-(nft|legacy)$/m,
+  ]) {
+    t.regex(stdout, line)
+  }
+}
+
+/** After the daemon has stopped. */
+async function saysWhatIsLeft(t: ExecutionContext, host: Host): Promise<void> {
+  const left = await verb(host, 'status')
+  t.is(left.code, 3)
+  t.regex(
+    left.stdout,
+    /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
+  )
+  t.notRegex(left.stdout, /etcd/, 'nobody said where it is')
+  t.regex(
+    (await verb(host, `status ${ARGS}`)).stdout,
+    /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m,
+  )
+}
+
+test('status says healthy, degraded with cause and mend, and what is left when no daemon runs', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await etcdHost(lan)
@@ -22,22 +55,9 @@ test('status says whole, degraded with cause and mend, and what is left when no 
   const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
   await daemon.line(/ready:/)
   await waitFor('the firewall', async () => /forward ✓/.test((await ask()).stdout))
-  const whole = await ask()
-  t.is(whole.code, 0)
-  const subnet = own.replace('.1/', '.0/').replaceAll('.', '\\.')
-  for (const line of [
-    /^● whole {3}0 peers · host121 192\.168\.19\.121 · up \d+s$/m,
-    new RegExp(
-      `^  subnet   ${subnet}   lease renewed \\d+s ago, 23h 59m left +network 10\\.2\\.0\\.0/16 · 1 of 255 subnets used$`,
-      'm',
-    ),
-    /^ {2}store {4}etcd 1\/1 · rev \d+ · watch live +no TLS$/m,
-    /^ {2}tunnel {3}flannel\.1 vxlan vni 1 udp 8472 · mtu 1450 {3}rx \d.*B tx \d.*B drops \d+$/m,
-    /^ {2}kernel {3}3\/3 objects as wanted · last audit \d+s ago · 0 repairs in 24h$/m,
-    /^ {2}firewall forward ✓ · guard: 8472 from 0 peers, 0 packets of unknown senders · by iptables-(nft|legacy)$/m,
-  ]) {
-    t.regex(whole.stdout, line)
-  }
+  const healthy = await ask()
+  t.is(healthy.code, 0)
+  saysHealthy(t, healthy.stdout, own)
   t.is(await host.run('stat -c %a /run/flannel/flanneld.sock'), '660\n')
   const nobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
   t.regex(
@@ -79,16 +99,6 @@ test('status says whole, degraded with cause and mend, and what is left when no 
   await waitFor('what was told to be the mend to mend it', async () => !/conflict/.test((await ask()).stdout))
 
   await daemon.stop()
-  const left = await ask()
-  t.is(left.code, 3)
-  t.regex(
-    left.stdout,
-    /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
-  )
-  t.notRegex(left.stdout, /etcd/, 'nobody said where it is')
-  t.regex(
-    (await verb(host, `status ${ARGS}`)).stdout,
-    /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m,
-  )
+  await saysWhatIsLeft(t, host)
   t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket went with the daemon')
 })

@@ -73,6 +73,6 @@ test('installed, it answers and it runs', async (t) => {
   t.regex(await host.run('ip -d link show flannel.1'), /vxlan id 1/)
   await host.run(`${program} docker-opts -c`)
   t.true((await host.run('cat /run/docker_opts.env')).includes(`--bip=${String(subnet)}`))
-  t.regex(await host.run(`${program} status`), /whole/)
+  t.regex(await host.run(`${program} status`), /healthy/)
   t.is((await daemon.stop()).code, 0)
 })

@@ -41,7 +41,7 @@ test('it is there while the daemon waits for etcd, says so, and goes on by itsel
   await page.getByText('no subnet yet').or(page.getByText('No peers:')).first().waitFor()
   const etcd = await etcdHost(lan)
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
-  await title.filter({ hasText: 'whole' }).waitFor()
+  await title.filter({ hasText: 'healthy' }).waitFor()
   t.deepEqual(complaints, [])
 })
 
@@ -82,7 +82,7 @@ test('it only reads: no other method is answered, and who follows is told the wh
   }
   const state = JSON.parse((await health(host, '/api/state')).text) as object
   t.deepEqual(Object.keys(state), ['version', 'at', 'verdict', 'host', 'facts', 'peers', 'unshown', 'leases', 'events'])
-  t.like(state, { verdict: { word: 'whole', reasons: [] }, peers: [] })
+  t.like(state, { verdict: { word: 'healthy', reasons: [] }, peers: [] })
   const first = await host.run(
     'timeout 20 bash -s',
     `exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET /api/live HTTP/1.0\\r\\n\\r\\n' >&3; while read -r line <&3; do case $line in data:*) echo "$line"; break;; esac; done`,

@@ -1,4 +1,4 @@
-// The page of a host with one peer, in a real browser, while the network is whole, broken and mended.
+// The page of a host with one peer, in a real browser, while the network is healthy, broken and mended.
 import test from 'ava'
 import { openPage, overflow, startBrowser } from '../lab/actors/browser.ts'
 import { createCluster } from '../lab/scenarios/cluster.ts'
@@ -11,12 +11,12 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
   const browser = await startBrowser(t, own.host)
   const { page, complaints } = await openPage(browser)
   const title = page.getByRole('heading', { level: 1 })
-  await title.filter({ hasText: 'whole' }).waitFor()
+  await title.filter({ hasText: 'healthy' }).waitFor()
   await page.getByRole('option').filter({ hasText: `${peer.subnet}.0/24` }).filter({ hasText: /[\d.]+ ms/ }).waitFor() // prettier-ignore
   const row = page.getByRole('row').filter({ hasText: `${peer.subnet}.0/24` })
   await row.filter({ hasText: 'vxlan tunnel' }).filter({ hasText: 'up' }).filter({ hasText: '1450' }).waitFor()
   await page.locator('#leases').getByText('ours').waitFor()
-  t.regex(await page.title(), /^whole · 10\.2\./)
+  t.regex(await page.title(), /^healthy · 10\.2\./)
 
   // What follows comes without a reload: this would not survive one.
   await page.evaluate("document.body.dataset.same = 'page'")
@@ -31,7 +31,7 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
   await page.getByRole('option').filter({ hasText: 'unreachable' }).filter({ hasText: 'no answer' }).waitFor()
   await row.filter({ hasText: 'unreachable' }).filter({ hasText: 'udp 8472 blocked?' }).waitFor()
   await peer.host.run('iptables -D INPUT -p udp --dport 8472 -j DROP')
-  await title.filter({ hasText: 'whole' }).waitFor()
+  await title.filter({ hasText: 'healthy' }).waitFor()
 
   await peer.daemon.stop()
   await cluster.etcd.etcdctl(`del ${PREFIX}/subnets/${peer.subnet}.0-24`)

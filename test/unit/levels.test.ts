@@ -40,14 +40,14 @@ function withConfig(config: string): Facts {
 }
 
 for (const [config, level, text] of REMARKED) {
-  test(`${config}: a ${level}, and the host is whole for doctor and status`, (t) => {
+  test(`${config}: a ${level}, and the host is healthy for doctor and status`, (t) => {
     const facts = withConfig(config)
     t.deepEqual(
       faults('config', facts).map((fault) => fault.level),
       [level],
     )
     const report = judge(CHECKS, facts)
-    t.deepEqual([report.verdict, report.code], ['whole', 0], render(report, false))
+    t.deepEqual([report.verdict, report.code], ['healthy', 0], render(report, false))
     t.regex(render(report, false), new RegExp(`^${level.toUpperCase()} {2}config: .*${text.source}`, 'm'))
 
     // The daemon tells it by itself, once; doctor does not tell it again.
@@ -57,7 +57,7 @@ for (const [config, level, text] of REMARKED) {
     for (let i = 0; i < 3; i++) tellRemarks(read, linesTo(lines), conditions)
     t.is(lines.length, 1)
     const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
-    t.deepEqual([verdict.word, verdict.code, verdict.reasons], ['whole', 0, []])
+    t.deepEqual([verdict.word, verdict.code, verdict.reasons], ['healthy', 0, []])
     t.deepEqual(verdict.remarks.map(({ level: of }) => of), [level]) // prettier-ignore
     t.regex(verdict.remarks[0]?.text ?? '', text)
     tellRemarks(readConfiguration('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', BACKENDS), linesTo(lines), conditions) // prettier-ignore
@@ -73,7 +73,7 @@ test('a config that is refused is a fault until it is taken back, told once by s
   const report = judge(CHECKS, withConfig('{"Network":"10.2.0.0/16","SubnetLen":40}'))
   t.is(report.verdict, 'broken')
   tellTaken(conditions)
-  t.is(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW).word, 'whole')
+  t.is(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW).word, 'healthy')
 })
 
 test('a lease that is refused: a fault where it contests what is ours or a peer’s, else a warning', (t) => {
@@ -93,7 +93,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   ]
   const facts = patient({ leases })
   const report = judge(CHECKS, { ...facts, daemon: answering(facts) })
-  t.deepEqual([report.verdict, report.code], ['whole', 0], render(report, false))
+  t.deepEqual([report.verdict, report.code], ['healthy', 0], render(report, false))
 
   const conditions = new Conditions()
   const census = new LeaseCensus()
@@ -105,7 +105,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   }
   look()
   const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
-  t.deepEqual([verdict.word, verdict.reasons], ['whole', []])
+  t.deepEqual([verdict.word, verdict.reasons], ['healthy', []])
   t.deepEqual(
     verdict.remarks.map(({ code, text }) => [code, text]),
     [
@@ -123,18 +123,23 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
 /** A report of one check that found these. */
 function found(name: string, ...list: readonly Partial<Fault>[]): DoctorReport {
   const all = list.map((fault) => ({ level: 'fault' as const, cause: 'so', fix: '', proof: '', ...fault }))
-  return { verdict: 'whole', code: 0, peer: null, checks: [{ name, about: '', level: 'note', note: '', faults: all }] }
+  return {
+    verdict: 'healthy',
+    code: 0,
+    peer: null,
+    checks: [{ name, about: '', level: 'note', note: '', faults: all }],
+  }
 }
 
 test('what doctor found: faults make the word worse by whether traffic stops, the rest is beside it', (t) => {
-  const whole = verdictOf(statusWith(), undefined, NOW)
+  const healthy = verdictOf(statusWith(), undefined, NOW)
   const word = (...list: readonly Partial<Fault>[]): Verdict['word'] =>
-    withFindings(whole, found('clock', ...list)).word
-  t.is(word({ level: 'note' }, { level: 'warning' }), 'whole')
+    withFindings(healthy, found('clock', ...list)).word
+  t.is(word({ level: 'note' }, { level: 'warning' }), 'healthy')
   t.is(word({ level: 'warning' }, { level: 'fault' }), 'degraded')
   t.is(word({ level: 'fault' }, { level: 'fault', stops: true }), 'broken')
-  t.is(withFindings(whole, found('clock', { level: 'note' })).remarks[0]?.code, 'clock')
-  t.is(withFindings(whole, found('peers', { level: 'fault' })).word, 'whole', 'the daemon tells of peers by itself')
+  t.is(withFindings(healthy, found('clock', { level: 'note' })).remarks[0]?.code, 'clock')
+  t.is(withFindings(healthy, found('peers', { level: 'fault' })).word, 'healthy', 'the daemon tells of peers by itself')
 })
 
 test('what the daemon told already is recognised by its code, whatever the words', (t) => {

@@ -11,8 +11,8 @@ test('status of a daemon that knows no conditions', (t) => {
   const { conditions: _, ...older } = statusWith()
   const told = statusTold(older)
   const verdict = verdictOf(told, undefined, NOW)
-  t.is(verdict.word, 'whole')
-  t.regex(render({ verdict, status: told, file: undefined, left: undefined, etcd: undefined }, NOW), /^● whole/)
+  t.is(verdict.word, 'healthy')
+  t.regex(render({ verdict, status: told, file: undefined, left: undefined, etcd: undefined }, NOW), /^● healthy/)
   t.deepEqual(statusTold(statusWith()), statusWith(), 'what is there stays')
 })
 

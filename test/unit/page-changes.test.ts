@@ -22,7 +22,7 @@ function state(over: Partial<PageState> = {}): PageState {
   return {
     version: '0.1.0',
     at: 1000,
-    verdict: { word: 'whole', summary: '', reasons: [] },
+    verdict: { word: 'healthy', summary: '', reasons: [] },
     host: { name: 'host1', subnet: '10.2.21.0/24', address: '192.168.19.121', since: 0 },
     facts: [],
     peers: [],

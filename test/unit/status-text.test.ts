@@ -45,7 +45,7 @@ test('status: a fault that stands makes the host degraded; a warning and a note 
     /^● degraded {3}a fault ·[^]*\n {2}→ a fault stands\n$/,
   )
   const remarked = print(statusWith({ conditions: [standing('warning'), standing('note')] }))
-  t.regex(remarked, /^● whole [^]*\n {2}warning: a warning stands\n {2}note: a note stands\n$/)
+  t.regex(remarked, /^● healthy [^]*\n {2}warning: a warning stands\n {2}note: a note stands\n$/)
 })
 
 test('status before there is a lease: what is known, and why there is no more', (t) => {

@@ -9,7 +9,7 @@ const FINE = statusWith()
 const ETCD = 'etcdctl --endpoints=https://10.0.0.1:2379,https://10.0.0.2:2379,https://10.0.0.3:2379 endpoint health'
 
 test('all is well', (t) => {
-  t.deepEqual(judge(), { word: 'whole', code: 0, summary: '7 peers', reasons: [], remarks: [] })
+  t.deepEqual(judge(), { word: 'healthy', code: 0, summary: '7 peers', reasons: [], remarks: [] })
 })
 
 test('no daemon answers', (t) => {
@@ -213,5 +213,5 @@ test('of many peers in trouble some are named, the others counted', (t) => {
 
 test('unprobed peers, and a lease that has no end, are no fault', (t) => {
   const lease = { subnet: '10.2.21.0/24', reserved: true, renewed: null, expires: null }
-  t.is(judge({ lease, peers: { ...FINE.peers, up: 0, unknown: 7 } }).word, 'whole')
+  t.is(judge({ lease, peers: { ...FINE.peers, up: 0, unknown: 7 } }).word, 'healthy')
 })

@@ -4,7 +4,7 @@ import { type Child, type Drawn, byId, el, keyed } from './dom.ts'
 import { markBox, since, until } from './words.ts'
 
 /** Marks of a verdict are those of a peer's state. */
-const MARKS: Readonly<Record<string, string>> = { whole: 'up', degraded: 'degraded', broken: 'unreachable' }
+const MARKS: Readonly<Record<string, string>> = { healthy: 'up', degraded: 'degraded', broken: 'unreachable' }
 
 /** So many leases are listed before one asks for more. */
 const LEASES = 50

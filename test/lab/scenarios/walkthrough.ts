@@ -50,7 +50,7 @@ function faultsOf(table: string): readonly Step[] {
   return rows.flatMap(([host = '', fault = '', said = '', mend]) => [
     step(host, code(fault), []),
     step(asked, verb, [said]),
-    ...(mend === undefined ? [] : [step(host, code(mend), []), step(asked, verb, ['● whole'])]),
+    ...(mend === undefined ? [] : [step(host, code(mend), []), step(asked, verb, ['● healthy'])]),
   ])
 }
 
