@@ -1,7 +1,7 @@
 // The kernel against the plan: what is missing or different, what stands in the way, what is left over. Pure.
 import { Comparison, type Conflict } from '../kernel/diff.ts'
 import { show } from '../kernel/show.ts'
-import { type KernelObject, type KernelState, type Kind, equal, keyOf } from '../kernel/state.ts'
+import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } from '../kernel/state.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
@@ -54,7 +54,7 @@ export function mendCommand({ object, found }: MissingObject): string | undefine
     case 'link': {
       const { mtu, mac, up } = object
       // What else there is of it cannot be changed, or not in one command.
-      const same = found?.kind === 'link' && equal(object, { ...found, mtu, mac, up })
+      const same = found?.kind === 'link' && sameObject(object, { ...found, mtu, mac, up })
       return same ? `ip link set ${object.name} mtu ${mtu} address ${mac} up` : undefined
     }
     case 'address':

@@ -4,7 +4,7 @@ import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
 import { selfOf } from '../overlay/plan.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
-import { equal, keyOf } from '../kernel/state.ts'
+import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { UNTRIED, judge } from '../probe/judge.ts'
@@ -79,7 +79,7 @@ function pathIn(
     .filter((one) => one.peer === undefined || one.peer === subnet)
     .every(({ object }) => {
       const there = host.kernel.get(object.kind)?.get(keyOf(object))
-      return there !== undefined && equal(object, there)
+      return there !== undefined && sameObject(object, there)
     })
   return path !== undefined && whole ? [[subnet, path]] : undefined
 }

@@ -2,7 +2,7 @@
 // Invariant: applying the result to `actual` gives what is wanted plus what is not ours; applying it twice changes nothing.
 import type { Change } from './kernel.ts'
 import { type Domain, owns } from './ownership.ts'
-import { BOOT_PROTOCOL, type KernelObject, type VxlanLink, equal, keyOf, sameTarget } from './state.ts'
+import { BOOT_PROTOCOL, type KernelObject, type VxlanLink, sameObject, keyOf, sameTarget } from './state.ts'
 
 /** An object that is not ours in the place of one we want. */
 export interface Conflict {
@@ -33,7 +33,7 @@ export class Comparison {
     const found = this.#actual.get(key)
     if (found === undefined) return { verb: 'add', object }
     this.#actual.delete(key)
-    if (equal(object, found)) return undefined
+    if (sameObject(object, found)) return undefined
     if (owns(this.#domain, found) || adoptable(object, found) || this.#held(object)) return rewrite(object, found)
     this.conflicts.push({ key, wanted: object, found })
     return undefined

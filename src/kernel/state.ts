@@ -116,7 +116,7 @@ export function keyOf(object: KernelObject): string {
 }
 
 /** Whether two objects of one key are the same in every managed field. Flat on purpose: it runs once per object and audit. */
-export function equal(a: KernelObject, b: KernelObject): boolean {
+export function sameObject(a: KernelObject, b: KernelObject): boolean {
   switch (a.kind) {
     case 'link':
       return b.kind === 'link' && sameFields(a, b)

@@ -1,6 +1,6 @@
 // Objects as iproute2 shows them: written by us and printed by ip(8) and bridge(8), and the other way round.
 import { show } from '../../src/kernel/show.ts'
-import { FLANNEL_PROTOCOL, type KernelObject, type Kind, equal } from '../../src/kernel/state.ts'
+import { FLANNEL_PROTOCOL, type KernelObject, type Kind, sameObject } from '../../src/kernel/state.ts'
 import { inNamespace } from './namespace.ts'
 import { apply, device, ip, link, mac, present, route, via } from './objects.ts'
 
@@ -95,7 +95,7 @@ test('what we write, ip prints; it reads back equal; deleted it is gone, and del
     t.true((await space.run(command)).split('\n').includes(line), `${line}\nnot in\n${await space.run(command)}`)
     const found = await present(kernel, object)
     t.deepEqual(found, object)
-    t.true(found !== undefined && equal(object, found))
+    t.true(found !== undefined && sameObject(object, found))
   }
   const objects = written.map(([object]) => object).reverse()
   t.deepEqual(await apply(kernel, 'delete', objects), [])
