@@ -123,26 +123,31 @@ export function sameObject(a: KernelObject, b: KernelObject): boolean {
     case 'address':
       return b.kind === 'address' && keyOf(a) === keyOf(b)
     case 'fdb':
-      return b.kind === 'fdb' && a.device === b.device && a.mac === b.mac && a.destination === b.destination
+      return b.kind === 'fdb' && sameFdb(a, b)
     case 'neighbor':
-      return b.kind === 'neighbor' && a.device === b.device && a.address === b.address && a.mac === b.mac
+      return b.kind === 'neighbor' && sameNeighbor(a, b)
     case 'nexthop':
-      return (
-        b.kind === 'nexthop' &&
-        a.id === b.id &&
-        a.gateway === b.gateway &&
-        a.device === b.device &&
-        a.protocol === b.protocol
-      )
+      return b.kind === 'nexthop' && sameNexthop(a, b)
     case 'route':
-      return (
-        b.kind === 'route' &&
-        a.destination === b.destination &&
-        a.metric === b.metric &&
-        a.protocol === b.protocol &&
-        sameTarget(a.target, b.target)
-      )
+      return b.kind === 'route' && sameRoute(a, b)
   }
+}
+
+function sameFdb(a: FdbEntry, b: FdbEntry): boolean {
+  return a.device === b.device && a.mac === b.mac && a.destination === b.destination
+}
+
+function sameNeighbor(a: Neighbor, b: Neighbor): boolean {
+  return a.device === b.device && a.address === b.address && a.mac === b.mac
+}
+
+function sameNexthop(a: Nexthop, b: Nexthop): boolean {
+  return a.id === b.id && a.gateway === b.gateway && a.device === b.device && a.protocol === b.protocol
+}
+
+function sameRoute(a: Route, b: Route): boolean {
+  const sameKey = a.destination === b.destination && a.metric === b.metric
+  return sameKey && a.protocol === b.protocol && sameTarget(a.target, b.target)
 }
 
 /** Whether two routes lead to the same place, whoever made them. */
