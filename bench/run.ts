@@ -1,5 +1,5 @@
 // `node bench/run.ts [--quick] [NAME...]`: measures all, or what is named, and prints a table. A whole run at full size is
-// kept in bench/results/latest.json and README.md. The exit status is non-zero only when a measurement itself failed.
+// kept in bench/results/latest.json and docs/performance.md. The exit status is non-zero only when a measurement itself failed.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -75,6 +75,6 @@ function keep(): void {
     join(ROOT, 'bench/results/latest.json'),
     `${JSON.stringify({ machine, figures: rows }, undefined, 2)}\n`,
   )
-  const readme = join(ROOT, 'README.md')
-  writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), figures, machine))
+  const page = join(ROOT, 'docs/performance.md')
+  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), figures, machine))
 }

@@ -1,4 +1,4 @@
-// Figures as a table to read: in a terminal, and in README.md between two marks.
+// Figures as a table to read: in a terminal, and in docs/performance.md between two marks.
 import { type Figure, goalText, number, ratioOf, verdict, withUnit } from './figure.ts'
 
 const HEAD = ['what', 'at', 'measured', 'limit', 'ratio', 'goal', '']
