@@ -13,7 +13,7 @@ export const METRICS_DOC = join(import.meta.dirname, '../docs/metrics.md')
 export async function metricsDoc(): Promise<string> {
   const names = new Set(METRICS.map(({ name }) => name))
   // Names and help alone are asked for; nothing is read.
-  const registry = await fill({} as RunningDaemon)
+  const registry = await fill(() => ({}) as RunningDaemon)
   const others = registry.getMetricsAsArray().filter(({ name }) => !names.has(name))
   return [
     '<!-- Made by scripts/metrics-doc.ts from src/metrics/table.ts: change that. -->',

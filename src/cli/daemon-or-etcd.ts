@@ -2,7 +2,7 @@
 // by the same routes, with the daemon's flags and variables. Invariant: the connection made for that is closed in the end.
 import { askControl, controlPath } from '../http/control-socket.ts'
 import { EtcdError, OperatorError } from '../errors.ts'
-import { storeOf } from '../options/open-store.ts'
+import { openStoreOf } from '../options/open-store.ts'
 import { leaseRoutes } from '../control/lease-routes.ts'
 import type { Options } from '../options/type.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
@@ -15,7 +15,7 @@ export async function askDaemonOrEtcd(options: Options, route: string, body?: un
   const [method = '', url = ''] = route.split(' ')
   const { pathname, searchParams } = new URL(url, 'http://localhost')
   const own = (await readSubnetEnv(options.subnetFile).catch(() => undefined))?.subnet
-  const store = storeOf(options)
+  const store = openStoreOf(options)
   try {
     const routes = leaseRoutes(() => ({ store, prefix: options.etcdPrefix, own, wrote: () => undefined }))
     const handler = routes.get(`${method} ${pathname}`)

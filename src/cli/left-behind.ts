@@ -1,7 +1,7 @@
 // What a host shows without a running daemon: subnet.env, what is left in the kernel, and etcd where the command line or
 // the environment says where that is. Read only.
 import { EtcdError, OperatorError } from '../errors.ts'
-import { storeOf } from '../options/open-store.ts'
+import { openStoreOf } from '../options/open-store.ts'
 import type { Store } from '../etcd/store.ts'
 import { isFlannelLink } from '../kernel/flannel-link.ts'
 import { withKernel } from '../kernel/once.ts'
@@ -57,7 +57,7 @@ export async function etcdSeen(asked: AskedVerb, env: Environment, own: FoundSub
   const { options } = asked
   let store: Store | undefined
   try {
-    store = storeOf(options)
+    store = openStoreOf(options)
     return { view: await leasesOf(store, options.etcdPrefix, { own: own?.subnet }) }
   } catch (error) {
     if (error instanceof EtcdError || error instanceof OperatorError) return { error: error.message }

@@ -12,7 +12,7 @@ import type { SubnetRange } from '../lease/allocate.ts'
 import { release, reserve } from '../lease/reserve.ts'
 import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import { type RunningDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
 
 /** What the routes are served over. */
@@ -30,26 +30,31 @@ export interface LeaseContext {
 /** So many of one kind are worked on at a time: each reads etcd for itself. */
 const AT_A_TIME = 4
 
-/** The routes, over what `ground` gives at each request; it may throw OperatorError. */
-export function leaseRoutes(ground: () => LeaseContext): Routes {
-  const routes = handlersOver(ground)
+/** The routes, over what `context` gives at each request; it may throw OperatorError. */
+export function leaseRoutes(context: () => LeaseContext): Routes {
+  const routes = handlersOver(context)
   return new Map(Array.from(routes, ([route, handler]) => [route, atMost(AT_A_TIME, handler)]))
 }
 
-function handlersOver(ground: () => LeaseContext): Routes {
-  const config = (): Parameters<typeof getConfig>[0] => ({ ...ground(), backends: BACKENDS })
-  return new Map<string, Handler>([
+function handlersOver(context: () => LeaseContext): Routes {
+  return new Map([...leaseHandlers(context), ...shutOutHandlers(context), ...configHandlers(context)])
+}
+
+type Entries = readonly (readonly [route: string, handler: Handler])[]
+
+function leaseHandlers(context: () => LeaseContext): Entries {
+  return [
     [
       'GET /v1/leases',
       async ({ query }) => {
-        const { store, prefix, own } = ground()
+        const { store, prefix, own } = context()
         return json(await leasesOf(store, prefix, { own, times: query.get('times') !== 'false' }))
       },
     ],
     [
       'POST /v1/reserve',
       async ({ body }) => {
-        const { store, prefix, wrote } = ground()
+        const { store, prefix, wrote } = context()
         const subnet = subnetIn(body, 'reserve')
         const text = field(body, 'publicAddress')
         const address = typeof text === 'string' ? parseAddress(text) : undefined
@@ -62,16 +67,21 @@ function handlersOver(ground: () => LeaseContext): Routes {
     [
       'POST /v1/release',
       async ({ body }) => {
-        const { store, prefix, wrote } = ground()
+        const { store, prefix, wrote } = context()
         const done = await release(store, prefix, subnetIn(body, 'release'))
         wrote('lease', `reservation of ${done.subnet} released`)
         return json(done)
       },
     ],
+  ]
+}
+
+function shutOutHandlers(context: () => LeaseContext): Entries {
+  return [
     [
       'POST /v1/shut-out',
       async ({ body }) => {
-        const { store, prefix, wrote, peerAt } = ground()
+        const { store, prefix, wrote, peerAt } = context()
         const done = await shutOut(store, prefix, textIn(body, 'target', 'shut-out'), peerAt ?? (() => undefined))
         wrote('lease', `${done.address} shut out, ${done.deleted.length} leases deleted`)
         return json(done)
@@ -80,12 +90,18 @@ function handlersOver(ground: () => LeaseContext): Routes {
     [
       'POST /v1/readmit',
       async ({ body }) => {
-        const { store, prefix, wrote } = ground()
+        const { store, prefix, wrote } = context()
         const done = await readmit(store, prefix, textIn(body, 'address', 'readmit'))
         wrote('lease', `${done.address} readmitted`)
         return json(done)
       },
     ],
+  ]
+}
+
+function configHandlers(context: () => LeaseContext): Entries {
+  const config = (): Parameters<typeof getConfig>[0] => ({ ...context(), backends: BACKENDS })
+  return [
     ['GET /v1/config', async () => json(await getConfig(config()))],
     ['POST /v1/config/check', async ({ body }) => json(await checkConfig(configIn(body), config()))],
     [
@@ -97,15 +113,18 @@ function handlersOver(ground: () => LeaseContext): Routes {
           revision: typeof revision === 'string' ? revision : undefined,
         }
         const done = await setConfig(configIn(body), asked, config())
-        if (done.written) ground().wrote('config', `network config written at revision ${done.revision}`)
+        if (done.written) context().wrote('config', `network config written at revision ${done.revision}`)
         return json(done)
       },
     ],
-  ])
+  ]
 }
 
 /** What a running daemon serves them over: its own connection. */
-export function leaseContextOf({ store, options, overlay, events }: RunningDaemon): LeaseContext {
+export function leaseContextOf(daemon: RunningDaemon): LeaseContext {
+  const { options, events } = daemon
+  const store = storeIn(daemon)
+  const overlay = whenRunning(daemon)?.overlay
   if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
   const wrote: LeaseContext['wrote'] = (kind, text) => {
     events.happened(kind, text)

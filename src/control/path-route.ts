@@ -4,7 +4,7 @@ import { selfOf } from '../overlay/plan.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { parseAddress } from '../ip/address.ts'
 import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon, Running, RunningDaemon } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 
@@ -19,13 +19,14 @@ export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overh
 }
 
 /** The routes of the control socket that are about probing. */
-export function probeRoutes(daemon: RunningDaemon): readonly (readonly [string, Handler])[] {
-  return [['GET /v1/path', ({ query }) => ({ status: 200, json: pathView(daemon, query.get('to') ?? '') })]]
+export function probeRoutes(current: CurrentDaemon): readonly (readonly [string, Handler])[] {
+  return [['GET /v1/path', ({ query }) => ({ status: 200, json: pathView(current(), query.get('to') ?? '') })]]
 }
 
 /** The path to the peer `to` names: its subnet, an address in it, or its public address. Throws OperatorError. */
-function pathView({ overlay, prober }: RunningDaemon, to: string): PathView {
-  if (overlay === undefined) throw new OperatorError('not ready: there is no lease yet')
+function pathView(daemon: RunningDaemon, to: string): PathView {
+  if (daemon.phase !== 'running') throw new OperatorError('not ready: there is no lease yet')
+  const { overlay, prober } = daemon
   const { configuration } = overlay.inputs
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
@@ -43,8 +44,8 @@ function pathView({ overlay, prober }: RunningDaemon, to: string): PathView {
 }
 
 /** The health without what judging keeps beside it. */
-function healthOf(prober: RunningDaemon['prober'], subnet: Prefix): PeerHealth | null {
-  const found = prober?.healthOf(subnet)
+function healthOf(prober: Running['prober'], subnet: Prefix): PeerHealth | null {
+  const found = prober.healthOf(subnet)
   if (found === undefined) return null
   const { state, cause, rttMs, loss, pathMtu, since, note } = found
   return { state, cause, rttMs, loss, pathMtu, since, note }

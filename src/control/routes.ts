@@ -8,30 +8,32 @@ import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
 import { metricsRoute } from '../metrics/exposition.ts'
 import { withPage } from '../page/routes.ts'
 import { peersOf } from '../view/peers.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon } from '../view/running-daemon.ts'
 import { statusOf } from '../view/status.ts'
 import { leaseContextOf, leaseRoutes } from './lease-routes.ts'
 import { observed } from './observed-routes.ts'
 import { probeRoutes } from './path-route.ts'
 
 /** The routes of the health port. */
-export function healthPortRoutes(daemon: RunningDaemon): Routes {
-  const routes = healthRoutes(daemon.readiness, () => daemon.reconciler.busyFor)
-  return observed(withPage(daemon, routes.set('GET /metrics', metricsRoute(daemon))), daemon.supervisor)
+export function healthPortRoutes(current: CurrentDaemon): Routes {
+  const { readiness, reconciler, supervisor } = current()
+  const routes = healthRoutes(readiness, () => reconciler.busyFor)
+  return observed(withPage(current, routes.set('GET /metrics', metricsRoute(current))), supervisor)
 }
 
 /** The routes of the control socket. */
-export function controlRoutes(daemon: RunningDaemon): Routes {
+export function controlRoutes(current: CurrentDaemon): Routes {
+  const { events, supervisor } = current()
   const routes = new Map<string, Handler>([
-    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(daemon) }))],
-    ['GET /v1/doctor', doctorHandler(daemon)],
-    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(daemon) }))],
-    ['GET /metrics', metricsRoute(daemon)],
-    ...leaseRoutes(() => leaseContextOf(daemon)),
-    ...probeRoutes(daemon),
-    ['GET /v1/events', ({ query }) => answerEvents(daemon.events, query)],
+    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(current()) }))],
+    ['GET /v1/doctor', doctorHandler(current)],
+    ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(current()) }))],
+    ['GET /metrics', metricsRoute(current)],
+    ...leaseRoutes(() => leaseContextOf(current())),
+    ...probeRoutes(current),
+    ['GET /v1/events', ({ query }) => answerEvents(events, query)],
   ])
-  return observed(routes, daemon.supervisor)
+  return observed(routes, supervisor)
 }
 
 /**

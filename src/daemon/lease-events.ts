@@ -1,18 +1,15 @@
-// What the keeping of our lease means for the rest of the daemon: readiness, the overlay, and what an operator sees.
+// What the keeping of our lease means for readiness and for the overlay.
+import type { Readiness } from '../health/readiness.ts'
 import type { LeaseEvents } from '../lease/keep.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 
-/** Hears the keeper; the overlay is there by the time it tells anything. */
-export function leaseNews(daemon: RunningDaemon, overlayOf: () => Overlay): LeaseEvents {
-  const { readiness } = daemon
-  daemon.renewal = { at: Date.now(), expires: undefined }
+/** Listens to the keeper; the overlay is there by the time it reports anything. */
+export function leaseNews(readiness: Readiness, overlayOf: () => Overlay): LeaseEvents {
   return {
     onChanged: ({ subnet }) => {
       const overlay = overlayOf()
       if (subnet !== overlay.inputs.subnet) readiness.bad('subnet.env', `our subnet is ${subnet} now`)
       void overlay.update({ subnet })
-      daemon.renewal = { at: Date.now(), expires: undefined }
     },
     onLost: (why) => {
       readiness.bad('lease', why)
@@ -20,6 +17,5 @@ export function leaseNews(daemon: RunningDaemon, overlayOf: () => Overlay): Leas
     onHeld: () => {
       readiness.good('lease')
     },
-    onRenewed: (expires) => (daemon.renewal = { at: Date.now(), expires }),
   }
 }

@@ -9,7 +9,7 @@ import { show } from '../kernel/show.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import { type CurrentDaemon, type Running, type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { StoreFacts, StoredLease } from './stored.ts'
 import type { ToldOptions } from './known.ts'
@@ -55,15 +55,15 @@ export interface RunningFacts {
 }
 
 /** The handler of GET /v1/doctor. */
-export function doctorHandler(daemon: RunningDaemon): Handler {
-  return shared(async () => ({ status: 200, json: await daemonFacts(daemon) }))
+export function doctorHandler(current: CurrentDaemon): Handler {
+  return shared(async () => ({ status: 200, json: await daemonFacts(current()) }))
 }
 
 async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
-  const { options, readiness, reconciler, keeper, overlay, firewall, guard } = daemon
+  const { options, readiness, reconciler } = daemon
+  const running = whenRunning(daemon)
   const store = await readStore(options, (leases) => ownIn(daemon, leases))
   const { etcdPassword: _, ...told } = options
-  const own = keeper?.own()
   return {
     version: daemon.version,
     pid: process.pid,
@@ -72,34 +72,39 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
     reasons: readiness.reasons,
     failing: reconciler.report.failing,
     conflicts: reconciler.conflicts.map(({ found }) => show(found)),
-    running:
-      overlay === undefined || own === undefined
-        ? undefined
-        : {
-            config: overlay.inputs.configuration.text,
-            interface: { name: overlay.inputs.external.name, address: overlay.inputs.external.address },
-            own: { subnet: own.subnet, key: own.key, etcdLease: own.etcdLease, value: own.value },
-            tunnels: hostObjects(intentOf(overlay.inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
-            peers: [...overlay.peers.values()],
-            keeping: daemon.conditions.has(PEERS_KEPT),
-          },
-    firewallError: firewall?.status().error,
-    guardError: guard?.error(),
+    running: running && runningFacts(running),
+    firewallError: running?.firewall.status().error,
+    guardError: running?.guard.error(),
     store,
     health: healthIn(daemon),
   }
 }
 
+function runningFacts({ overlay, keeper, conditions }: Running): RunningFacts {
+  const { inputs, peers } = overlay
+  const { subnet, key, etcdLease, value } = keeper.own()
+  return {
+    config: inputs.configuration.text,
+    interface: { name: inputs.external.name, address: inputs.external.address },
+    own: { subnet, key, etcdLease, value },
+    tunnels: hostObjects(intentOf(inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
+    peers: [...peers.values()],
+    keeping: conditions.has(PEERS_KEPT),
+  }
+}
+
 /** Our lease as stored: looked for as doctor does, not where we believe it to be. */
-function ownIn({ options, overlay }: RunningDaemon, leases: readonly StoredLease[]): StoredLease | undefined {
-  if (overlay === undefined) return undefined
+function ownIn(daemon: RunningDaemon, leases: readonly StoredLease[]): StoredLease | undefined {
+  if (daemon.phase !== 'running') return undefined
+  const { options, overlay } = daemon
   const { hostId, external, subnet } = overlay.inputs
   const own = ownLease({ options, hostId, external, previous: subnet }, leases)
   return leases.find(({ key }) => key === own?.key)
 }
 
-function healthIn({ prober, overlay }: RunningDaemon): DaemonFacts['health'] {
-  if (prober === undefined || overlay === undefined) return 'the daemon does not probe yet'
+function healthIn(daemon: RunningDaemon): DaemonFacts['health'] {
+  if (daemon.phase !== 'running') return 'the daemon does not probe yet'
+  const { prober, overlay } = daemon
   const { off } = prober.summary()
   if (off !== undefined) return `the daemon does not probe: ${off}`
   return [...overlay.peers.keys()].flatMap((subnet) => {

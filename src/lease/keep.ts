@@ -20,6 +20,13 @@ export interface LeaseEvents {
   readonly onRenewed?: (expires: number | undefined) => void
 }
 
+/** Times in Date.now()'s milliseconds. */
+export interface Renewal {
+  readonly at: number
+  /** Undefined for a reservation, and from a write of the lease to its first renewal. */
+  readonly expires: number | undefined
+}
+
 /** A lease being kept. */
 export interface LeaseKeeper {
   /** Our lease as last known. */
@@ -29,6 +36,8 @@ export interface LeaseKeeper {
    * the first renewal.
    */
   expires(): number | undefined
+  /** When our lease was last written or renewed, and when it ends if that stays the last time. */
+  renewal(): Renewal
   /** Looks after our lease so far: it was as it should be, it had to be written anew, or that failed. */
   readonly renewals: Counter<'renewed' | 'restored' | 'failed'>
   /** Claims something else from now on (public address, backend data, ranges); written when it differs. */
@@ -44,19 +53,25 @@ export interface KeepOptions extends AcquireOptions {
   readonly interval?: number
 }
 
-/** Keeps `own` until the signal aborts. The lease itself stays in etcd, for the next start. */
-export function keepLease(
-  store: Store,
-  prefix: string,
-  claim: Claim,
-  own: OwnLease,
-  events: LeaseEvents,
-  options: KeepOptions,
-): LeaseKeeper {
-  const keeper = new Keeper(store, prefix, claim, own, events, options)
+/** A lease to be kept. */
+export interface KeptLease {
+  readonly store: Store
+  /** The etcd prefix of its network. */
+  readonly prefix: string
+  readonly claim: Claim
+  /** The lease as it was acquired. */
+  readonly lease: OwnLease
+  readonly events: LeaseEvents
+  readonly options: KeepOptions
+}
+
+/** Keeps a lease until the signal aborts. The lease itself stays in etcd, for the next start. */
+export function keepLease(kept: KeptLease): LeaseKeeper {
+  const keeper = new Keeper(kept)
   return {
     own: () => keeper.own,
     expires: () => keeper.expires,
+    renewal: () => keeper.renewal,
     renewals: keeper.renewals,
     publish: (next) => {
       keeper.publish(next)
@@ -74,6 +89,7 @@ class Superseded extends Error {}
 class Keeper {
   own: OwnLease
   expires: number | undefined
+  renewal: Renewal = { at: Date.now(), expires: undefined }
   readonly renewals = new Counter<'renewed' | 'restored' | 'failed'>(['renewed', 'restored', 'failed'])
   #claim: Claim
   readonly #store: Store
@@ -88,11 +104,11 @@ class Keeper {
   #attempt = new AbortController()
   #trouble: string | undefined
 
-  constructor(store: Store, prefix: string, claim: Claim, own: OwnLease, events: LeaseEvents, options: KeepOptions) {
+  constructor({ store, prefix, claim, lease, events, options }: KeptLease) {
     this.#store = store
     this.#prefix = prefix
     this.#claim = claim
-    this.own = own
+    this.own = lease
     this.#events = events
     this.#options = options
     const stop = (): void => {
@@ -114,12 +130,11 @@ class Keeper {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#options
     const backoff = new Backoff(500, this.#interval())
     let wait = this.#interval()
-    while (!signal.aborted) {
+    while (!this.#isOver()) {
       await pause(wait, this.#nap.signal)
-      if (signal.aborted) return
+      if (this.#isOver()) return
       this.#nap = new AbortController()
       try {
         if (this.#doubt === undefined) await this.#renew()
@@ -129,7 +144,7 @@ class Keeper {
         backoff.reset()
         wait = this.#interval()
       } catch (error) {
-        if (signal.aborted) return
+        if (this.#isOver()) return
         if (error instanceof Superseded) continue
         this.#failed(error)
         wait = backoff.next()
@@ -156,7 +171,8 @@ class Keeper {
     }
     this.expires = ttl === undefined ? Infinity : Date.now() + ttl * 1_000
     this.renewals.add('renewed')
-    this.#events.onRenewed?.(ttl === undefined ? undefined : this.expires)
+    this.renewal = { at: Date.now(), expires: ttl === undefined ? undefined : this.expires }
+    this.#events.onRenewed?.(this.renewal.expires)
   }
 
   /** Clears up a doubt: afterwards we have a lease, the same one whenever that is possible. */
@@ -176,6 +192,7 @@ class Keeper {
     const { own } = this
     if (own.key === before.key && own.modRevision === before.modRevision && own.etcdLease === before.etcdLease) return
     this.renewals.add('restored')
+    this.renewal = { at: Date.now(), expires: undefined }
     if (own.key !== before.key) this.#options.log.warn(`lease moved from ${before.subnet} to ${own.subnet}: ${why}`)
     else this.#options.log.info(`lease of ${own.subnet} written anew: ${why}`)
     this.#events.onChanged(own, why)
@@ -202,6 +219,10 @@ class Keeper {
   #recovered(): void {
     if (this.#trouble !== undefined) this.#options.log.info(`lease of ${this.own.subnet} renewed again`)
     this.#trouble = undefined
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal.aborted
   }
 
   #interval(): number {

@@ -2,7 +2,7 @@
 // that a daemon nobody scrapes pays nothing for it, and nothing runs between two scrapes.
 import type Registry from 'prom-client/lib/registry.js'
 import type { Answer, Handler } from '../http/serve-routes.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon } from '../view/running-daemon.ts'
 import { isAnswer } from '../health/supervise.ts'
 import type { Metric } from './sample.ts'
 import { METRICS } from './table.ts'
@@ -11,13 +11,13 @@ import { METRICS } from './table.ts'
 const FRESH_MS = 500
 
 /** Answers GET /metrics; whoever asks again at once gets the same text. */
-export function metricsRoute(daemon: RunningDaemon): Handler {
+export function metricsRoute(current: CurrentDaemon): Handler {
   let filled: Promise<Registry> | undefined
   let last: Promise<Answer> | undefined
   let until = 0
   const scrape = async (): Promise<Answer> => {
     // One that failed is not kept: without descriptors left, say, nothing can be loaded.
-    const registry = await (filled ??= fill(daemon).catch((error: unknown) => {
+    const registry = await (filled ??= fill(current).catch((error: unknown) => {
       filled = undefined
       throw error
     }))
@@ -30,11 +30,11 @@ export function metricsRoute(daemon: RunningDaemon): Handler {
   }
 }
 
-/** A registry of the table's metrics, read from `daemon`, and of those prom-client has of a process. */
-export async function fill(daemon: RunningDaemon): Promise<Registry> {
+/** A registry of the table's metrics, read from the daemon, and of those prom-client has of a process. */
+export async function fill(current: CurrentDaemon): Promise<Registry> {
   const { default: Registry } = await import('prom-client/lib/registry.js')
   const registry = new Registry()
-  for (const metric of METRICS) registry.registerMetric(sourceOf(metric, daemon))
+  for (const metric of METRICS) registry.registerMetric(sourceOf(metric, current))
   const own = await Promise.all([
     import('prom-client/lib/metrics/processStartTime.js'),
     import('prom-client/lib/metrics/osMemoryHeap.js'),
@@ -49,7 +49,7 @@ export async function fill(daemon: RunningDaemon): Promise<Registry> {
 
 function sourceOf(
   { name, help, type, read }: Metric,
-  daemon: RunningDaemon,
+  current: CurrentDaemon,
 ): Parameters<Registry['registerMetric']>[0] {
   return {
     name,
@@ -57,8 +57,8 @@ function sourceOf(
     type,
     async get() {
       // What cannot be read (the guard's counter without nft, say) must not hide the rest.
-      const samples = await (async () => read(daemon))().catch((error: unknown) => {
-        if (!isAnswer(error)) daemon.supervisor.part('metrics').failed(error)
+      const samples = await (async () => read(current()))().catch((error: unknown) => {
+        if (!isAnswer(error)) current().supervisor.part('metrics').failed(error)
         return []
       })
       const values = samples.map(({ labels = {}, value, suffix = '' }) => ({

@@ -1,7 +1,7 @@
 // Which peers get a series of their own: those that are probed, the ones in trouble first, within a bound. Pure.
 // Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and looks at those alone that were probed.
 import type { Prefix } from '../ip/prefix.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import { type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { Sample } from './sample.ts'
 
@@ -29,13 +29,10 @@ export function peerSeries(
 }
 
 /** How many peers are in each state. */
-export function peerStates({
-  overlay,
-  prober,
-  census,
-}: Pick<RunningDaemon, 'overlay' | 'prober' | 'census'>): readonly Sample[] {
-  const unprobed = { unreachable: 0, degraded: 0, up: 0, unknown: overlay?.peers.size ?? 0 }
-  const counts = { ...unprobed, ...prober?.summary().peers, refused: census.unbelieved.size }
+export function peerStates(daemon: RunningDaemon): readonly Sample[] {
+  const unprobed = { unreachable: 0, degraded: 0, up: 0, unknown: 0 }
+  const probed = whenRunning(daemon)?.prober.summary().peers ?? unprobed
+  const counts = { ...probed, refused: daemon.census.unbelieved.size }
   return PEER_STATES.map((state) => ({ labels: { state }, value: counts[state] }))
 }
 

@@ -5,6 +5,7 @@ import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
 import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
+import { whenRunning } from '../view/running-daemon.ts'
 import { OBSERVING } from '../health/supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
 
@@ -26,7 +27,7 @@ const PEERS: readonly Metric[] = [
     help: 'Time there and back to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ prober }) => peerSeries(prober, ({ rttMs }) => rttMs && rttMs / 1000),
+    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ rttMs }) => rttMs && rttMs / 1000),
   },
   {
     name: 'flannel_peer_loss_ratio',
@@ -34,7 +35,7 @@ const PEERS: readonly Metric[] = [
     help: 'Part of the probes of a peer that were lost, 0 to 1.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ prober }) => peerSeries(prober, ({ loss }) => loss),
+    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ loss }) => loss),
   },
   {
     name: 'flannel_peer_path_mtu_bytes',
@@ -42,7 +43,7 @@ const PEERS: readonly Metric[] = [
     help: 'Largest packet that gets to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: ({ prober }) => peerSeries(prober, ({ pathMtu }) => pathMtu),
+    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ pathMtu }) => pathMtu),
   },
 ]
 
@@ -82,8 +83,8 @@ const LEASES: readonly Metric[] = [
     type: 'gauge',
     help: 'When our lease ends if it is not renewed any more.',
     note: 'Since 1970; `+Inf` for a reservation. From the first renewal on, ten seconds after the start.',
-    read: ({ keeper }) => {
-      const expires = keeper?.expires()
+    read: (daemon) => {
+      const expires = whenRunning(daemon)?.keeper.expires()
       return one(expires === undefined ? undefined : expires / 1000)
     },
   },
@@ -93,7 +94,7 @@ const LEASES: readonly Metric[] = [
     help: 'Looks after our lease.',
     labels: { result: 'renewed, restored, failed' },
     note: '`restored`: it was deleted, changed or had expired, and was written anew.',
-    read: ({ keeper }) => countsOf('result', keeper?.renewals),
+    read: (daemon) => countsOf('result', whenRunning(daemon)?.keeper.renewals),
   },
   {
     name: 'flannel_leases_rejected_total',
@@ -109,8 +110,9 @@ const LEASES: readonly Metric[] = [
     help: 'Subnets of the network by how they are used.',
     labels: { state: 'leased, reserved, refused, free' },
     note: '`refused`: taken by a lease that is not believed.',
-    read: ({ overlay, census, options }) => {
-      if (overlay === undefined) return []
+    read: (daemon) => {
+      if (daemon.phase !== 'running') return []
+      const { overlay, census, options } = daemon
       const { configuration, subnet } = overlay.inputs
       const usage = census.usage(options.etcdPrefix, configuration.range, subnet)
       return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
@@ -171,7 +173,7 @@ const FIREWALL: readonly Metric[] = [
     type: 'counter',
     help: 'Packets to the VXLAN port from no peer, dropped by the guard.',
     note: 'Since the guard was made: a restart of the daemon does not reset it.',
-    read: async ({ guard }) => one(asNumber(await guard?.dropped())),
+    read: async (daemon) => one(asNumber(await whenRunning(daemon)?.guard.dropped())),
   },
   {
     name: 'flannel_firewall_sync_total',
@@ -179,7 +181,10 @@ const FIREWALL: readonly Metric[] = [
     help: 'Transactions on iptables and nftables that brought the rules in line.',
     labels: { result: 'written, failed' },
     note: 'Rules found right count as neither.',
-    read: ({ firewall, guard }) => countsOf('result', firewall?.syncs, guard?.syncs),
+    read: (daemon) => {
+      const running = whenRunning(daemon)
+      return countsOf('result', running?.firewall.syncs, running?.guard.syncs)
+    },
   },
 ]
 

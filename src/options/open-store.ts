@@ -4,7 +4,7 @@ import type { Store } from '../etcd/store.ts'
 import type { Options } from './type.ts'
 
 /** Opens it; nothing is sent yet. Throws OperatorError for TLS files that are of no use. */
-export function storeOf(options: Options): Store {
+export function openStoreOf(options: Options): Store {
   return openStore({
     endpoints: options.etcdEndpoints,
     certificateFile: options.etcdCertfile,

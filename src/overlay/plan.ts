@@ -5,7 +5,9 @@ import type { Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
 import type { GuardWish } from '../firewall/guard.ts'
 import type { FirewallInput } from '../firewall/rules.ts'
+import type { Claim } from '../lease/found.ts'
 import type { LeaseValue } from '../lease/lease.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
@@ -51,6 +53,19 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
     backendV6Data: undefined,
     hostId,
     sourceAddress: external.address === external.publicAddress ? undefined : external.address,
+  }
+}
+
+/** What we claim in etcd. `previousSubnet` is asked for again. */
+export function claimOf(inputs: Omit<Inputs, 'subnet'>, previousSubnet: Prefix | undefined): Claim {
+  return {
+    hostId: inputs.hostId,
+    publicAddress: inputs.external.publicAddress,
+    ranges: { ipv4: inputs.configuration.range, ipv6: undefined },
+    previousSubnet,
+    previousSubnet6: undefined,
+    insists: inputs.options.onSubnetConflict === 'wait',
+    value: ({ subnet }) => leaseValueOf({ ...inputs, subnet }),
   }
 }
 

@@ -2,7 +2,7 @@
 // Invariant: one request at a time, each a single range; when etcd does not answer, what was last read stays, and it says so.
 import { messageOf } from '../errors.ts'
 import { type LeaseLine, type LeaseView, leasesOf } from '../view/leases.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import { type CurrentDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
 /** What was read counts as fresh so long. Milliseconds. */
@@ -14,18 +14,21 @@ const TIMES = 200
 const ORDER: readonly PageLease['kind'][] = ['ours', 'expiring', 'reserved', 'lease']
 
 export class Leases {
-  readonly #daemon: RunningDaemon
+  readonly #current: CurrentDaemon
   #last: PageLeases = { facts: [], list: [] }
   #readAt = Number.NEGATIVE_INFINITY
   #reading = false
 
-  constructor(daemon: RunningDaemon) {
-    this.#daemon = daemon
+  constructor(current: CurrentDaemon) {
+    this.#current = current
   }
 
   /** As last read; when that is a while ago, they are read again for the next who asks. */
   latest(): PageLeases {
-    const { store, options, overlay } = this.#daemon
+    const daemon = this.#current()
+    const { options, supervisor } = daemon
+    const overlay = whenRunning(daemon)?.overlay
+    const store = storeIn(daemon)
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
       const times = (overlay?.peers.size ?? 0) <= TIMES
@@ -38,7 +41,7 @@ export class Leases {
           this.#reading = false
           this.#readAt = performance.now()
         })
-      this.#daemon.supervisor.part('page').guard(() => read)()
+      supervisor.part('page').guard(() => read)()
     }
     return this.#last
   }

@@ -2,7 +2,7 @@
 // Invariant: nothing is loaded from anywhere else, and no text of a lease is ever read as HTML or script (the policy).
 import { shared } from '../http/handlers.ts'
 import type { Routes } from '../http/serve-routes.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon } from '../view/running-daemon.ts'
 import { pageFiles } from './files.ts'
 import { Live } from './live.ts'
 import { Gathering } from './state.ts'
@@ -20,11 +20,12 @@ const POLICY = [
 ].join('; ')
 
 /** The same table, with the page in it when it was asked for. */
-export function withPage(daemon: RunningDaemon, routes: Routes): Routes {
-  if (!daemon.options.healthzPage) return routes
+export function withPage(current: CurrentDaemon, routes: Routes): Routes {
+  const { options, supervisor } = current()
+  if (!options.healthzPage) return routes
   const { html, css, script } = pageFiles()
-  const gathering = new Gathering(daemon)
-  const part = daemon.supervisor.part('page')
+  const gathering = new Gathering(current)
+  const part = supervisor.part('page')
   const live = new Live(gathering, part)
   const files = [
     ['/', html, 'text/html'],

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { dockerBridge } from '../view/docker0.ts'
 import { messageOf } from '../errors.ts'
-import type { RunningDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon } from '../view/running-daemon.ts'
 import { peersOf } from '../view/peers.ts'
 import { factsOf } from '../view/status-text.ts'
 import { statusOf } from '../view/status.ts'
@@ -27,16 +27,16 @@ const FIRST_MS = 1500
 type Judged = Pick<PageState, 'verdict' | 'host' | 'facts'>
 
 export class Gathering {
-  readonly #daemon: RunningDaemon
+  readonly #current: CurrentDaemon
   readonly #leases: Leases
   #judged: Judged | undefined
   #reading: Promise<void> | undefined
   /** When it was read, in performance.now's milliseconds, and the last event before. */
   #read = { at: Number.NEGATIVE_INFINITY, event: 0 }
 
-  constructor(daemon: RunningDaemon) {
-    this.#daemon = daemon
-    this.#leases = new Leases(daemon)
+  constructor(current: CurrentDaemon) {
+    this.#current = current
+    this.#leases = new Leases(current)
   }
 
   /** The state with a status of these seconds, if one comes in time. */
@@ -49,8 +49,9 @@ export class Gathering {
   /** The state as it is known now. */
   look(): PageState {
     this.#refresh()
-    const { version, events } = this.#daemon
-    const peers = peersOf(this.#daemon)
+    const daemon = this.#current()
+    const { version, events } = daemon
+    const peers = peersOf(daemon)
     const shown = peers.length <= PEERS ? peers : troubleFirst(peers).slice(0, PEERS)
     return {
       version,
@@ -64,12 +65,12 @@ export class Gathering {
   }
 
   #refresh(): void {
-    const event = this.#daemon.events.recent.at(-1)?.id ?? 0
+    const event = this.#current().events.recent.at(-1)?.id ?? 0
     const fresh = performance.now() - this.#read.at < FRESH_MS && event === this.#read.event
     if (fresh || this.#reading !== undefined) return
     this.#reading = this.#judge()
       .catch((error: unknown) => {
-        if (!isAnswer(error)) this.#daemon.supervisor.part('page').failed(error)
+        if (!isAnswer(error)) this.#current().supervisor.part('page').failed(error)
         return this.#unjudged('unknown', messageOf(error))
       })
       .then((judged) => {
@@ -80,10 +81,10 @@ export class Gathering {
   }
 
   async #judge(): Promise<Judged> {
-    const { options } = this.#daemon
+    const daemon = this.#current()
     const [status, docker] = await Promise.all([
-      statusOf(this.#daemon),
-      readSubnetEnv(options.subnetFile).then(dockerBridge),
+      statusOf(daemon),
+      readSubnetEnv(daemon.options.subnetFile).then(dockerBridge),
     ])
     const now = Date.now()
     const { word, summary, reasons, remarks } = verdictOf(status, docker, now)
@@ -108,7 +109,7 @@ export class Gathering {
   }
 
   #unjudged(word: string, why: string): Judged {
-    const { readiness, since } = this.#daemon
+    const { readiness, since } = this.#current()
     const reasons = [why, ...readiness.reasons].map((text) => ({ text, run: null }))
     return {
       verdict: { word, summary: '', reasons },

@@ -11,7 +11,7 @@ import type { Log } from '../log.ts'
 import type { EventSink } from '../health/events.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import { type Intent, domainOf } from './intent.ts'
-import { type Peers, makePass } from './pass.ts'
+import { type PassResult, type Peers, makePass } from './pass.ts'
 import { Conflicts } from './conflicts.ts'
 import { Report, type Staleness } from './report.ts'
 import { type Waiter, release } from './waiters.ts'
@@ -35,10 +35,19 @@ const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
   route: ['link', 'nexthop', 'route'],
 }
 
+/** What one pass works off. */
+interface PassWork {
+  /** Whether it is changed peers alone, since an audit can wait. */
+  readonly alone: boolean
+  readonly stale: ReadonlyMap<Kind, Staleness>
+  readonly toRecheck: ReadonlyMap<Prefix, Peer | undefined>
+  readonly complete: boolean
+}
+
 export class Reconciler {
   readonly report: Report
   readonly #kernel: Kernel
-  readonly #passed: (failing: number) => void
+  readonly #passed: (report: Report) => void
   readonly #backoff = new Backoff(250, 30_000)
   /** Names of every device we wanted so far and have not yet seen deleted. */
   readonly #devices = new Set<string>()
@@ -63,8 +72,8 @@ export class Reconciler {
   #waiters: Waiter[] = []
   #tries: Waiter[] = []
 
-  /** `passed` hears after each pass how many changes the kernel refuses, `events` of repairs and conflicts. */
-  constructor(kernel: Kernel, log: Log, passed: (failing: number) => void = () => undefined, events?: EventSink) {
+  /** `passed` is called after each pass, `events` gets repairs and conflicts. */
+  constructor(kernel: Kernel, log: Log, passed: (report: Report) => void = () => undefined, events?: EventSink) {
     this.#kernel = kernel
     this.#passed = passed
     this.report = new Report(log, events)
@@ -153,8 +162,9 @@ export class Reconciler {
     }
     signal.addEventListener('abort', stop)
     try {
-      while (!signal.aborted) {
-        if (this.#done === this.#requested) await new Promise<void>((resolve) => (this.#wake = resolve))
+      for (;;) {
+        if (this.#done === this.#requested && !signal.aborted)
+          await new Promise<void>((resolve) => (this.#wake = resolve))
         if (signal.aborted) break
         if ([...this.#stale.values()].includes('drift')) await pause(GATHER_MS, signal)
         await this.#turn(signal)
@@ -169,7 +179,7 @@ export class Reconciler {
     this.#passBegan = performance.now()
     const outcome = await this.#attempt()
     this.#passBegan = undefined
-    this.#passed(this.report.failing)
+    this.#passed(this.report)
     if (outcome === 'peers alone') {
       this.#backoff.reset()
       return
@@ -193,47 +203,56 @@ export class Reconciler {
   async #attempt(): Promise<'whole' | 'peers alone' | 'in part' | 'broken off'> {
     const intent = this.#intent
     if (intent === undefined) return 'whole'
-    // Peers do not wait for an audit, but an audit waits for them once at most.
-    const alone = !this.#deferred && this.#toRecheck.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
-    this.#deferred = alone
-    const stale = alone ? new Map<Kind, Staleness>() : this.#stale
-    const dirty = this.#toRecheck
-    const complete = this.#complete
-    if (!alone) this.#stale = new Map()
-    this.#toRecheck = new Map()
+    const work = this.#take()
     try {
       const began = performance.now()
-      const { failures, deleted, work } = await makePass({
+      const result = await makePass({
         kernel: this.#kernel,
         intent,
         domain: { ...domainOf(intent), devices: this.#devices },
         peers: this.#peers,
-        stale,
-        toRecheck: dirty,
-        complete,
+        stale: work.stale,
+        toRecheck: work.toRecheck,
+        complete: work.complete,
         appliedBefore: this.#appliedBefore,
         conflicts: this.#conflicts,
         refused: new Set(this.#failures.map(({ change }) => (change.verb === 'add' ? keyOf(change.object) : ''))),
         cleanDigests: this.#cleanDigests,
       })
-      this.#appliedBefore ||= complete
-      for (const [kind, done] of work) this.report.wrote(kind, done)
-      if (stale.size === KINDS.length) this.report.audited()
+      this.#appliedBefore ||= work.complete
+      if (work.stale.size === KINDS.length) this.report.audited()
       this.report.passed(performance.now() - began)
-      this.report.failed(failures)
-      this.#forgetDevices(intent, deleted, failures)
-      this.#failures = failures
-      // What is refused may be so because of its device; what hangs on a refused device was not deleted, whatever its kind.
-      for (const { kind } of failures.map(({ change }) => change.object))
-        for (const one of kind === 'link' ? KINDS : (['link', kind] as const)) this.#stale.set(one, 'retry')
-      if (failures.length > 0) return 'in part'
-      return alone ? 'peers alone' : 'whole'
+      this.#finish(result, intent)
+      if (result.failures.length > 0) return 'in part'
+      return work.alone ? 'peers alone' : 'whole'
     } catch (error) {
       this.report.brokenOff(messageOf(error))
       for (const kind of KINDS) this.#stale.set(kind, 'retry')
-      this.#toRecheck = new Map([...this.#toRecheck, ...dirty])
+      this.#toRecheck = new Map([...this.#toRecheck, ...work.toRecheck])
       return 'broken off'
     }
+  }
+
+  /** Takes what the next pass works off; what comes from now on is for the one after it. */
+  #take(): PassWork {
+    // Peers do not wait for an audit, but an audit waits for them once at most.
+    const alone = !this.#deferred && this.#toRecheck.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
+    this.#deferred = alone
+    const stale = alone ? new Map<Kind, Staleness>() : this.#stale
+    const toRecheck = this.#toRecheck
+    if (!alone) this.#stale = new Map()
+    this.#toRecheck = new Map()
+    return { alone, stale, toRecheck, complete: this.#complete }
+  }
+
+  #finish({ failures, deleted, work }: PassResult, intent: Intent): void {
+    for (const [kind, done] of work) this.report.wrote(kind, done)
+    this.report.failed(failures)
+    this.#forgetDevices(intent, deleted, failures)
+    this.#failures = failures
+    // What is refused may be so because of its device; what depends on a refused device was not deleted, whatever its kind.
+    for (const { kind } of failures.map(({ change }) => change.object))
+      for (const one of kind === 'link' ? KINDS : (['link', kind] as const)) this.#stale.set(one, 'retry')
   }
 
   #onlyAudits(): boolean {

@@ -2,7 +2,7 @@
 // Invariant: they are counted anew only when leases or inputs changed, so that looking often costs nothing at rest.
 import { intentOf } from '../overlay/plan.ts'
 import { KINDS, type Kind } from '../kernel/state.ts'
-import type { RunningDaemon } from './running-daemon.ts'
+import { type RunningDaemon, whenRunning } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { inPortions } from '../async/chunks.ts'
 import { hostObjects, peerObjects } from '../reconcile/intent.ts'
@@ -23,12 +23,11 @@ export interface ObjectCount {
 const known = new WeakMap<Overlay, { readonly of: string; readonly wanted: Counter<Kind> }>()
 
 /** Counts what there is to be seen at this moment; undefined before there is a lease. */
-export async function countObjects({
-  overlay,
-  reconciler: { conflicts, report },
-  census,
-}: Pick<RunningDaemon, 'overlay' | 'reconciler' | 'census'>): Promise<readonly ObjectCount[] | undefined> {
+export async function countObjects(daemon: RunningDaemon): Promise<readonly ObjectCount[] | undefined> {
+  const overlay = whenRunning(daemon)?.overlay
   if (overlay === undefined) return undefined
+  const { conflicts, report } = daemon.reconciler
+  const { census } = daemon
   const wanted = await wantedBy(overlay, census.steps)
   const wrong = { refused: new Counter(KINDS), conflict: new Counter(KINDS) }
   for (const key of report.refused) wrong.refused.add(key.slice(0, key.indexOf(' ')) as Kind)

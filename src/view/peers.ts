@@ -54,13 +54,14 @@ export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
 }
 
 /** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
-export function peersOf({ overlay, census, options, prober }: RunningDaemon): readonly PeerView[] {
-  if (overlay === undefined) return []
+export function peersOf(daemon: RunningDaemon): readonly PeerView[] {
+  if (daemon.phase !== 'running') return []
+  const { overlay, census, options, prober } = daemon
   const ways = new Map<string, Via>()
   const believed = Array.from(overlay.peers.values(), (peer) => {
     const via = ways.get(peer.type) ?? viaBy(peer.type, overlay)
     ways.set(peer.type, via)
-    return viewOf(peer, via, prober?.healthOf(peer.subnet))
+    return viewOf(peer, via, prober.healthOf(peer.subnet))
   })
   return [...believed, ...Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))]
 }

@@ -1,5 +1,6 @@
-// What can be seen of the daemon while it starts and runs: what the control socket, the health port, page and metrics look at.
-import { Conditions } from '../health/conditions.ts'
+// The daemon as its views see it: a value for each phase of its life, in one cell. Invariant: a value never changes; whoever
+// answers a request reads the cell once, so that an answer is of one phase.
+import type { Conditions } from '../health/conditions.ts'
 import { Supervisor } from '../health/supervise.ts'
 import type { Events } from '../health/events.ts'
 import type { Guard } from '../firewall/guard.ts'
@@ -16,8 +17,8 @@ import type { Readiness } from '../health/readiness.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import type { Host } from '../host/host-id.ts'
 
-/** What can be seen of the daemon; what comes later in the start is undefined until then. */
-export interface RunningDaemon {
+/** What there is in every phase. */
+export interface DaemonBase {
   readonly version: string
   /** When it started; milliseconds since 1970. */
   readonly since: number
@@ -25,33 +26,66 @@ export interface RunningDaemon {
   readonly readiness: Readiness
   readonly reconciler: Reconciler
   readonly events: Events
-  /** What holds of this host until it is over. */
+  /** Standing conditions of this host. */
   readonly conditions: Conditions
-  /** What goes wrong in the parts that only look on. */
+  /** Faults of the parts that only observe. */
   readonly supervisor: Supervisor
-  /** How etcd answers: counts of its calls, whether the watch is alive and how far it has come. */
+  /** How etcd answers: counts of its calls, whether the watch is alive and at which revision. */
   readonly etcd: EtcdTally
   /** The leases in numbers. */
   readonly census: LeaseCensus
-  /** This host as found at the start. */
-  host: Host | undefined
-  store: Store | undefined
-  keeper: LeaseKeeper | undefined
-  /** When our lease was last renewed and when it ends without another renewal; undefined: not told, or never. */
-  renewal: { readonly at: number; readonly expires: number | undefined } | undefined
-  overlay: Overlay | undefined
-  guard: Guard | undefined
-  firewall: Firewall | undefined
-  prober: Prober | undefined
 }
 
-/** What can be seen at the very start. */
-export function firstSight(
-  known: Pick<RunningDaemon, 'version' | 'options' | 'readiness' | 'reconciler' | 'events'>,
+/** This host is being read. */
+export interface Starting extends DaemonBase {
+  readonly phase: 'starting'
+}
+
+/** This host is known; the network config and a lease are awaited from etcd. */
+export interface Joining extends DaemonBase {
+  readonly phase: 'joining'
+  readonly host: Host
+  readonly store: Store
+}
+
+/** There is a lease, and the kernel follows it. */
+export interface Running extends DaemonBase {
+  readonly phase: 'running'
+  readonly store: Store
+  readonly keeper: LeaseKeeper
+  readonly overlay: Overlay
+  readonly guard: Guard
+  readonly firewall: Firewall
+  readonly prober: Prober
+}
+
+export type RunningDaemon = Starting | Joining | Running
+
+/** Reads the daemon as it is at this moment. */
+export type CurrentDaemon = () => RunningDaemon
+
+/** The cell. */
+export class DaemonCell {
+  #now: RunningDaemon
+
+  constructor(first: Starting) {
+    this.#now = first
+  }
+
+  readonly current: CurrentDaemon = () => this.#now
+
+  /** The next phase, or this one with other values. */
+  enter(next: RunningDaemon): void {
+    this.#now = next
+  }
+}
+
+/** The first phase. */
+export function startingDaemon(
+  known: Pick<DaemonBase, 'version' | 'options' | 'readiness' | 'reconciler' | 'events' | 'conditions'>,
   log: Log,
-): RunningDaemon {
-  const { readiness, events } = known
-  const conditions = new Conditions()
+): Starting {
+  const { readiness, events, conditions } = known
   const supervisor = new Supervisor(conditions, log)
   events.onFault(supervisor.part('events').failed)
   readiness.onChange((ready) => {
@@ -59,9 +93,20 @@ export function firstSight(
   })
   return {
     ...known,
-    ...{ conditions, supervisor },
-    ...{ since: Date.now(), etcd: new EtcdTally(), census: new LeaseCensus(), host: undefined, store: undefined },
-    ...{ keeper: undefined, renewal: undefined, overlay: undefined, guard: undefined, firewall: undefined },
-    prober: undefined,
+    phase: 'starting',
+    supervisor,
+    since: Date.now(),
+    etcd: new EtcdTally(),
+    census: new LeaseCensus(),
   }
+}
+
+/** The daemon where it runs; undefined in the phases before. */
+export function whenRunning(daemon: RunningDaemon): Running | undefined {
+  return daemon.phase === 'running' ? daemon : undefined
+}
+
+/** The store where it is open. */
+export function storeIn(daemon: RunningDaemon): Store | undefined {
+  return daemon.phase === 'starting' ? undefined : daemon.store
 }

@@ -1,14 +1,16 @@
 // How this host is doing, as the daemon tells it: values, gathered when somebody asks. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
 import { hostname } from 'node:os'
+import type { ExternalInterface } from '../backend.ts'
+import type { Store } from '../etcd/store.ts'
 import type { Condition } from '../health/conditions.ts'
-import { countersOf } from '../host/device-counters.ts'
+import { type DeviceCounters, countersOf } from '../host/device-counters.ts'
 import type { Stranger } from '../firewall/guard.ts'
 import { guardOf, intentOf, ownSelf } from '../overlay/plan.ts'
 import { show } from '../kernel/show.ts'
-import type { Kind } from '../kernel/state.ts'
+import type { Kind, VxlanLink } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
-import type { RunningDaemon } from './running-daemon.ts'
+import { type RunningDaemon, type Running, whenRunning } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { type PeerView, isTrouble, peersOf, worstFirst } from './peers.ts'
 import { hostObjects } from '../reconcile/intent.ts'
@@ -124,15 +126,16 @@ const TROUBLED = 20
 
 /** Gathers it. */
 export async function statusOf(daemon: RunningDaemon): Promise<Status> {
-  const { version, since, overlay, readiness } = daemon
-  const external = overlay?.inputs.external ?? daemon.host?.external
+  const { version, since, readiness } = daemon
+  const running = whenRunning(daemon)
+  const external = externalOf(daemon)
   const peers = peersOf(daemon)
   const [store, lease, tunnel, kernel, firewall] = await Promise.all([
     storeOf(daemon),
-    leaseOf(daemon),
-    overlay === undefined ? null : tunnelOf(overlay, peers),
+    running === undefined ? null : leaseOf(running),
+    running === undefined ? null : tunnelOf(running.overlay, peers),
     kernelOf(daemon),
-    overlay === undefined ? null : firewallOf(daemon, overlay),
+    running === undefined ? null : firewallOf(running),
   ])
   return {
     version,
@@ -145,7 +148,7 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     reasons: readiness.reasons,
     store,
     lease,
-    network: overlay === undefined ? null : networkOf(daemon, overlay),
+    network: running === undefined ? null : networkOf(running),
     tunnel,
     kernel,
     firewall,
@@ -155,23 +158,35 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
   }
 }
 
-async function leaseOf({ keeper, renewal, store, etcd }: RunningDaemon): Promise<LeaseStatus | null> {
-  if (keeper === undefined) return null
+function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
+  switch (daemon.phase) {
+    case 'starting':
+      return undefined
+    case 'joining':
+      return daemon.host.external
+    case 'running':
+      return daemon.overlay.inputs.external
+  }
+}
+
+async function leaseOf({ keeper, store, etcd }: Running): Promise<LeaseStatus> {
   const { subnet, etcdLease } = keeper.own()
   const reserved = etcdLease === '0'
-  const known = reserved ? undefined : (renewal?.expires ?? (await askEnd(store, etcdLease, etcd.usualMs)))
-  return { subnet, reserved, renewed: reserved ? null : (renewal?.at ?? null), expires: known ?? null }
+  const renewal = keeper.renewal()
+  const known = reserved ? undefined : (renewal.expires ?? (await askEnd(store, etcdLease, etcd.usualMs)))
+  return { subnet, reserved, renewed: reserved ? null : renewal.at, expires: known ?? null }
 }
 
 /** A lease that was just taken over has not been renewed by us yet. */
-async function askEnd(store: RunningDaemon['store'], etcdLease: string, usualMs: number): Promise<number | undefined> {
+async function askEnd(store: Store, etcdLease: string, usualMs: number): Promise<number | undefined> {
   const enough = Math.min(8000, Math.max(1000, usualMs * 3))
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, enough, undefined).unref())
-  const time = await Promise.race([store?.timeToLive(etcdLease).catch(() => undefined), limit])
+  const time = await Promise.race([store.timeToLive(etcdLease).catch(() => undefined), limit])
   return time === undefined ? undefined : Date.now() + time.remaining * 1000
 }
 
-function networkOf({ census, options }: RunningDaemon, { inputs }: Overlay): NetworkStatus {
+function networkOf({ census, options, overlay }: Running): NetworkStatus {
+  const { inputs } = overlay
   const { range } = inputs.configuration
   const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
   const used = leased + reserved + refused
@@ -187,14 +202,18 @@ async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promis
   return {
     type: backend.type,
     mtu,
-    device: link?.name ?? null,
-    vni: link?.vni ?? null,
-    port: link?.port ?? null,
-    rxBytes: counters?.rxBytes ?? null,
-    txBytes: counters?.txBytes ?? null,
-    drops: counters?.drops ?? null,
+    ...deviceOf(link),
+    ...trafficOf(counters),
     proven: peers.filter(({ pathMtu }) => pathMtu !== null && pathMtu >= mtu).length,
   }
+}
+
+function deviceOf(link: VxlanLink | undefined): Pick<TunnelStatus, 'device' | 'vni' | 'port'> {
+  return { device: link?.name ?? null, vni: link?.vni ?? null, port: link?.port ?? null }
+}
+
+function trafficOf(counters: DeviceCounters | undefined): Pick<TunnelStatus, 'rxBytes' | 'txBytes' | 'drops'> {
+  return { rxBytes: counters?.rxBytes ?? null, txBytes: counters?.txBytes ?? null, drops: counters?.drops ?? null }
 }
 
 async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {
@@ -213,17 +232,14 @@ async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {
   }
 }
 
-async function firewallOf(
-  { firewall, guard, options }: RunningDaemon,
-  { inputs, peers }: Overlay,
-): Promise<FirewallState | null> {
-  const status = firewall?.status()
-  if (status === undefined) return null
+async function firewallOf({ firewall, guard, options, overlay }: Running): Promise<FirewallState> {
+  const { inputs, peers } = overlay
+  const status = firewall.status()
   const pass = status.passes.get(4)
   const tables = inputs.configuration.network.enableNFTables
   const right = status.state === 'right'
   const wanted = guardOf(inputs, peers.values())
-  const dropped = wanted === undefined ? undefined : await guard?.dropped()
+  const dropped = wanted === undefined ? undefined : await guard.dropped()
   return {
     backend: tables ? 'nftables' : pass === undefined ? null : `iptables-${pass.iptables.variant}`,
     forward: options.iptablesForwardRules ? right : null,
@@ -237,8 +253,8 @@ async function firewallOf(
             port: wanted.port,
             peers: peers.size,
             unknownSenders: dropped === undefined ? null : Number(dropped),
-            strangers: dropped ? ((await guard?.strangers()) ?? []).slice(0, TROUBLED) : [],
-            error: guard?.error() ?? null,
+            strangers: dropped ? (await guard.strangers()).slice(0, TROUBLED) : [],
+            error: guard.error() ?? null,
           },
   }
 }

@@ -3,7 +3,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { firstSight } from '../../src/view/running-daemon.ts'
+import { startingDaemon } from '../../src/view/running-daemon.ts'
+import { Conditions } from '../../src/health/conditions.ts'
 import { createLog } from '../../src/log.ts'
 import { Events } from '../../src/health/events.ts'
 import { askHealth } from '../../src/etcd/health.ts'
@@ -27,9 +28,9 @@ function viewWith(t: ExecutionContext, ...args: readonly string[]): Promise<Stor
   const log = createLog('test', 0, (line) => {
     t.log(line)
   })
-  const known = { version: 'test', options: asked.options, events: new Events() }
+  const known = { version: 'test', options: asked.options, events: new Events(), conditions: new Conditions() }
   const reconciler = new Reconciler(new FakeKernel(), log)
-  return storeOf(firstSight({ ...known, readiness: new Readiness([], log), reconciler }, log))
+  return storeOf(startingDaemon({ ...known, readiness: new Readiness([], log), reconciler }, log))
 }
 
 test('a cluster that loses its members one after the other', async (t) => {

@@ -97,7 +97,10 @@ test.serial('a user who takes the name of our lock holds nobody up', async (t) =
   await taken.line(/taken/)
   const daemon = await startFlanneld(host, ARGS, BUNDLE)
   await daemon.line(/ ready: /)
-  t.regex(daemon.output(), /lock vxlan 1: taken by process \d+ of user 65534, no flanneld of ours: going on without it/)
+  t.regex(
+    daemon.output(),
+    /lock vxlan 1: held by process \d+ of user 65534, which is no flanneld of ours: continuing without it/,
+  )
 })
 
 test.serial('what an earlier run left in another network is gone on with', async (t) => {

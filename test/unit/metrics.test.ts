@@ -1,5 +1,6 @@
 // The table of metrics, and what is made of it: docs/metrics.md, the dashboard, the alerts.
 import test from 'ava'
+import type { Starting } from '../../src/view/running-daemon.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { METRICS_DOC, metricsDoc } from '../../scripts/metrics-doc.ts'
@@ -126,7 +127,7 @@ test('of many peers only so many get a series, those in trouble first; all are c
 })
 
 test('before anything is known every peer is unknown, and no lease is refused', (t) => {
-  const states = peerStates({ overlay: undefined, prober: undefined, census: new LeaseCensus() })
+  const states = peerStates({ phase: 'starting', census: new LeaseCensus() } as Starting)
   t.deepEqual(
     states.map(({ labels, value }) => `${labels?.['state']} ${value}`),
     ['unreachable 0', 'degraded 0', 'up 0', 'unknown 0', 'refused 0'],

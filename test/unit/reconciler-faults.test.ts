@@ -48,7 +48,7 @@ test('a kernel that cannot be read: said once, counted as failing, and nothing c
   const reconciler = new Reconciler(
     kernel,
     createLog('kernel', 0, (line) => lines.push(line)),
-    (count) => failing.push(count),
+    (report) => failing.push(report.failing),
   )
   kernel.observe = () => Promise.reject(new Error('ENOBUFS'))
   const stop = new AbortController()

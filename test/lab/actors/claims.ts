@@ -46,7 +46,7 @@ export function linesTo(lines: string[]): Log {
 export function claimOf(n: number, change: Partial<Claim> = {}, hostId: string | undefined = `host-${n}`): Claim {
   const publicAddress = change.publicAddress ?? fromNumber(0xc0a81300 + n)
   return {
-    hostId: hostId ?? '',
+    hostId,
     publicAddress,
     ranges: { ipv4: range(120), ipv6: undefined },
     previousSubnet: undefined,
@@ -125,7 +125,14 @@ export function keep(
     onRenewed: (expires: number | undefined) => void renewals.push(expires),
   }
   return {
-    keeper: keepLease(via, PREFIX, claim, own, events, { ...options, interval: 100, ...more }),
+    keeper: keepLease({
+      store: via,
+      prefix: PREFIX,
+      claim,
+      lease: own,
+      events,
+      options: { ...options, interval: 100, ...more },
+    }),
     changes,
     renewals,
   }

@@ -1,0 +1,114 @@
+// How the daemon joins a network: it reads this host and etcd until this host can run the config and has a lease.
+// Invariant: nothing here changes the kernel, a file or the firewall.
+import type { Store, Snapshot } from '../etcd/store.ts'
+import { becauseOf } from '../health/readiness.ts'
+import type { Host } from '../host/host-id.ts'
+import { Locks } from '../host/lock.ts'
+import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
+import type { Claim, OwnLease } from '../lease/found.ts'
+import { acquireLease } from '../lease/own.ts'
+import type { Configuration } from '../network-config/configuration.ts'
+import { type FoundDevices, findDevices } from '../obstacles/found-devices.ts'
+import { type ObstacleParts, obstacleTo, processOf } from '../obstacles/obstacles.ts'
+import { openStoreOf } from '../options/open-store.ts'
+import { NO_CHANGE } from '../overlay/change.ts'
+import type { Inputs } from '../overlay/inputs.ts'
+import { claimOf } from '../overlay/plan.ts'
+import type { DaemonContext } from './context.ts'
+import { watchAlarms } from './etcd-alarms.ts'
+import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
+
+/** What is known of this host and its network once there is a lease. */
+export interface Leased {
+  readonly host: Host
+  readonly store: Store
+  /** subnet.env as the run before left it. */
+  readonly previous: FoundSubnetEnv | undefined
+  readonly devices: FoundDevices
+  readonly locks: Locks
+  /** What there is to know of an obstacle to a config, but for what changes while the daemon runs. */
+  readonly obstacles: Omit<ObstacleParts, 'external' | 'isOurs'>
+  readonly inputs: Inputs
+  readonly claim: Claim
+  readonly lease: OwnLease
+  /** The listing the lease was decided on, for the watch to begin with. */
+  readonly listing: Snapshot[]
+}
+
+/** Waits for all of it, as long as that takes. Undefined when the signal aborts before there is a config. */
+export async function joinNetwork(context: DaemonContext): Promise<Leased | undefined> {
+  const { cell, kernel, options, readiness, log, signal } = context
+  const found = await waitOut(() => findHost(kernel, options, log.part('host')), context)
+  const store = connect(context)
+  cell.enter({ ...cell.current(), phase: 'joining', host: found, store })
+  const previous = await readSubnetEnv(options.subnetFile)
+  const locks = locksFor(context)
+  const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: previous?.subnet }
+  const configuration = await configurationFor(found, obstacles, context)
+  if (configuration === undefined) return undefined
+  readiness.good('config')
+
+  const reading = { store, kernel, options, log: log.part('host'), signal }
+  const host = await waitOut(() => findLeasedHost(found, reading, previous?.subnet), context)
+  cell.enter({ ...cell.current(), phase: 'joining', host, store })
+  const devices = await waitOut(() => findDevices(kernel, configuration.range.network, locks), context)
+  const inputs: Omit<Inputs, 'subnet'> = {
+    options,
+    configuration,
+    external: host.external,
+    hostId: host.hostId,
+    others: [],
+    keptMacs: devices.macs,
+    leftovers: devices.names,
+    change: NO_CHANGE,
+    nexthops: false,
+  }
+  const claim = claimOf(inputs, previous?.subnet)
+  const listing: Snapshot[] = []
+  const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal, listing }
+  const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
+  readiness.good('lease')
+  log.part('lease').info(`${lease.subnet} is ours`)
+  const known = { host, store, previous, devices, locks, obstacles }
+  return { ...known, inputs: { ...inputs, subnet: lease.subnet }, claim, lease, listing }
+}
+
+/** Reads from a busy kernel for as long as that takes. */
+export function waitOut<T>(read: () => Promise<T>, { log, signal }: DaemonContext): Promise<T> {
+  return patiently(read, log.part('kernel'), signal)
+}
+
+/** Opens etcd until the signal aborts, and watches its alarms. */
+function connect({ options, etcd, conditions, supervisor, log, signal }: DaemonContext): Store {
+  const store = etcd.counted(openStoreOf(options))
+  signal.addEventListener('abort', () => {
+    store.close()
+  })
+  const watching = { conditions, log: log.part('etcd'), signal }
+  void supervisor.part('alarms').keep(() => watchAlarms(store, options.etcdEndpoints, watching), signal)
+  return store
+}
+
+function locksFor({ log }: DaemonContext): Locks {
+  return new Locks((name, holder) => {
+    const by = holder === undefined ? 'another process' : `${processOf(holder)} of user ${holder.uid}`
+    log.warn(`lock ${name}: held by ${by}, which is no flanneld of ours: continuing without it`)
+  })
+}
+
+function configurationFor(
+  { external }: Host,
+  obstacles: Leased['obstacles'],
+  { options, backends, conditions, readiness, log, signal }: DaemonContext,
+): Promise<Configuration | undefined> {
+  return awaitConfiguration({
+    store: obstacles.store,
+    options,
+    backends,
+    obstacleTo: (first) => obstacleTo(first, { ...obstacles, external, isOurs: () => false }),
+    conditions,
+    freed: (ended) => obstacles.locks.freed(ended),
+    log: log.part('config', becauseOf(readiness, 'config')),
+    signal,
+  })
+}
