@@ -1,11 +1,16 @@
 // Waiting that ends at once when a signal aborts, and the growing pauses between attempts.
 
-/** The longest that a timer of Node's waits: beyond it would end at once. */
-const LONGEST = 2 ** 31 - 1
+/** The longest time that a timer of Node takes, in milliseconds; it fires at once for a longer one. */
+export const LONGEST = 2 ** 31 - 1
 
 /** A time as a timer takes it: 0 for one that has passed or is none. Node warns of any other. Pure. */
 export function timerTime(milliseconds: number): number {
   return milliseconds > 0 ? Math.min(milliseconds, LONGEST) : 0
+}
+
+/** Whether a signal has aborted by now. A call: the compiler takes a property for unchanged across an `await`. */
+export function hasAborted(signal: AbortSignal): boolean {
+  return signal.aborted
 }
 
 /** Resolves after `milliseconds`, or at once when `signal` aborts. Never rejects. */

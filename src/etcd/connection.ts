@@ -78,20 +78,23 @@ export class Connection {
         return await send(client)
       } catch (thrown) {
         const error = this.failure(thrown)
-        if (error.why === 'deadline' && !isBrokenCircuitError(thrown)) {
-          if (this.#sockets.received() > received || this.#sockets.connecting()) {
-            if (all) this.#patience.tooShort(limit)
-            if (twice && ++late <= 2) continue
-          } else if (client === this.#client && all) {
-            // Nothing at all came in: what holds it up is unknown, so begin anew with another connection.
-            this.#replace(this.#connect())
-          }
-        }
+        const overdue = error.why === 'deadline' && !isBrokenCircuitError(thrown)
+        if (overdue && this.#answersSlowly({ client, limit, received, all }) && twice && ++late <= 2) continue
         if (wantsUser(thrown)) this.#tokens.forget()
         else if (!wantsToken(thrown)) throw error
         if (++asked > 1) throw error
       }
     }
+  }
+
+  /** Whether etcd answers, only too slowly for the limit of a call that tried `all` endpoints: then calls get more time. */
+  #answersSlowly({ client, limit, received, all }: OverdueCall): boolean {
+    const answers = this.#sockets.received() > received || this.#sockets.connecting()
+    if (!all) return answers
+    if (answers) this.#patience.tooShort(limit)
+    // Nothing at all came in, and why is unknown: another connection may do better.
+    else if (client === this.#client) this.#replace(this.#connect())
+    return answers
   }
 
   /** Repeats what one endpoint failed to do, once for each other one: etcd3 does that for unary calls alone. */
@@ -194,6 +197,14 @@ export class Connection {
       },
     })
   }
+}
+
+/** A call that had no answer within its limit (milliseconds); `received` counts the bytes that had come in before it. */
+interface OverdueCall {
+  readonly client: Etcd3
+  readonly limit: number
+  readonly received: number
+  readonly all: boolean
 }
 
 function portOf(address: string): number {

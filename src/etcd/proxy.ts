@@ -50,7 +50,7 @@ function decoded(text: string): string {
 
 /** Whether no_proxy, or its being loopback, leaves an endpoint out. */
 function isDirect(address: string, noProxy: string): boolean {
-  const [host = '', port = ''] = split(address)
+  const [host, port = ''] = split(address)
   if (host === 'localhost' || isLoopback(host)) return true
   const name = host.toLowerCase()
   const entries = noProxy.split(',').map((entry) => entry.trim().toLowerCase())
@@ -64,8 +64,11 @@ function matches(entry: string, host: string, port: string): boolean {
     const most = isIP(network) === 4 ? 32 : 128
     return isIP(host) !== 0 && Number(length) <= most && within(host, network, Number(length))
   }
-  const [name = '', onlyPort] = split(entry)
-  if (name === '' || (onlyPort !== undefined && onlyPort !== '' && onlyPort !== port)) return false
+  const [name, onlyPort = ''] = split(entry)
+  return name !== '' && (onlyPort === '' || onlyPort === port) && matchesName(name, host)
+}
+
+function matchesName(name: string, host: string): boolean {
   if (isIP(name) !== 0) return isIP(host) !== 0 && within(host, name, isIP(name) === 4 ? 32 : 128)
   const suffix = name.startsWith('*.') ? name.slice(1) : name
   return suffix.startsWith('.') ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`)

@@ -6,7 +6,7 @@ import type { EtcdError } from '../errors.ts'
 import { isTooLarge } from './failure.ts'
 import { advance, type Batch, recognise, type History, type Position, positionOf, revisionOf } from './position.ts'
 import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
-import { Backoff, pause, unlessAborted } from '../async/wait.ts'
+import { Backoff, hasAborted, pause, unlessAborted } from '../async/wait.ts'
 
 /** The raw stream; it is a Node stream, so it can be paused. */
 export type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & { pause(): unknown; resume(): unknown }
@@ -44,27 +44,21 @@ export async function* watch(
 ): AsyncIterableIterator<WatchStep> {
   const backoff = new Backoff(100, 2_000)
   let position: Position | undefined
-  const said = new Set<string>()
+  const reported = new Set<string>()
   while (!signal.aborted) {
     let feed: Feed | undefined
     let up = Infinity
     try {
-      const history = position && (await unlessAborted(recognise(source, position), signal))
-      const same = history === 'same'
-      if (!same) {
-        const box = given(from) ?? [await unlessAborted(source.list(prefix), signal)]
-        const listing = positionIn(box)
-        if (listing === undefined) return
-        position = listing
-        yield takeSnapshot(box, history === 'another' ? { history } : {})
-      }
-      if (position === undefined) return
+      const start = await startOf(source, prefix, signal, from, position)
+      if (start === undefined) return
+      position = start.position
+      if (start.box !== undefined) yield takeSnapshot(start.box, start.history)
       feed = new Feed(source, await source.open())
       await unlessAborted(feed.start(source.request(prefix, position.next.toString())), signal)
-      said.clear()
+      reported.clear()
       up = performance.now()
-      if (same) yield { type: 'changes', revision: (position.next - 1n).toString(), changes: [] }
-      while (!signal.aborted) {
+      if (start.box === undefined) yield { type: 'changes', revision: (position.next - 1n).toString(), changes: [] }
+      for (;;) {
         const step = await unlessAborted(feed.next(), signal)
         if (step === undefined) return
         backoff.reset()
@@ -72,24 +66,50 @@ export async function* watch(
         if (step.changes.length > 0) yield { type: 'changes', revision: step.revision, changes: step.changes }
       }
     } catch (thrown) {
-      if (signal.aborted) return
-      // What is too large to be told can still be listed.
-      if (thrown instanceof Compacted || isTooLarge(thrown)) {
+      if (hasAborted(signal)) return
+      if (needsListing(thrown)) {
         position = undefined
         continue
       }
       // A connection that held for a while was a good one, events or not.
       if (performance.now() - up > STEADY) backoff.reset()
       const error = source.failure(thrown)
-      // Endpoints take turns in failing: addresses and times make no other failure of it.
+      // Endpoints take turns in failing: other addresses and times do not make it another failure.
       const kind = error.message.replace(/\d+/g, '')
-      if (!said.has(kind)) yield { type: 'disconnected', error }
-      said.add(kind)
+      if (!reported.has(kind)) yield { type: 'disconnected', error }
+      reported.add(kind)
       await pause(backoff.next(), signal)
     } finally {
       feed?.stop()
     }
   }
+}
+
+/** Whether only a listing helps: the events are compacted, or too large to be received. */
+function needsListing(thrown: unknown): boolean {
+  return thrown instanceof Compacted || isTooLarge(thrown)
+}
+
+/** Where a stream starts: behind what was seen before, or behind the listing in `box`. */
+interface Start {
+  readonly position: Position
+  readonly box?: Box
+  readonly history?: Pick<Snapshot, 'history'>
+}
+
+/** Goes on at `position` while etcd's history up to it is the one we saw; lists again otherwise. Undefined: aborted. */
+async function startOf(
+  source: WatchSource,
+  prefix: string,
+  signal: AbortSignal,
+  from: Snapshot[],
+  position: Position | undefined,
+): Promise<Start | undefined> {
+  const history = position && (await unlessAborted(recognise(source, position), signal))
+  if (position !== undefined && history === 'same') return { position }
+  const box = given(from) ?? [await unlessAborted(source.list(prefix), signal)]
+  const listing = positionIn(box)
+  return listing && { position: listing, box, history: history === 'another' ? { history } : {} }
 }
 
 /** The responses of one stream, gathered until the consumer asks. */
@@ -205,10 +225,10 @@ function positionIn([listed]: Box): Position | undefined {
 }
 
 /** Empties the box. */
-function takeSnapshot(box: Box, beside: Pick<Snapshot, 'history'>): WatchStep {
+function takeSnapshot(box: Box, history: Pick<Snapshot, 'history'> = {}): WatchStep {
   const listed = box.pop()
   if (listed === undefined) throw new TypeError('a listing is given once')
-  return { type: 'snapshot', snapshot: { ...listed.snapshot, ...beside } }
+  return { type: 'snapshot', snapshot: { ...listed.snapshot, ...history } }
 }
 
 /** Ends a stream we are done with. Not by cancel() alone: etcd3 takes that for a failure of the whole endpoint. */

@@ -2,6 +2,7 @@
 // health port are two tables over the same handlers.
 import { type IncomingMessage, type RequestListener, STATUS_CODES, type ServerResponse } from 'node:http'
 import { OperatorError, messageOf, show } from '../errors.ts'
+import { LONGEST } from '../async/wait.ts'
 import { askerOf, byShare } from './askers.ts'
 import { Busy, bodyOf } from './body.ts'
 import { type HostRule, type Target, isPagesRequest, nameIn, targetOf } from './hosts.ts'
@@ -74,7 +75,9 @@ type Served = Required<Pick<Serving, 'streams' | 'unread'>> &
   Serving & { readonly routes: Routes; readonly following: Map<ServerResponse, string> }
 
 async function respond(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const working = setInterval(() => !response.destroyed && response.writeProcessing(), served.workingMs ?? 2 ** 31 - 1)
+  const working = setInterval(() => {
+    if (!response.destroyed) response.writeProcessing()
+  }, served.workingMs ?? LONGEST)
   const answer = await answerOf(served, request).finally(() => {
     clearInterval(working)
   })

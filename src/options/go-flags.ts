@@ -27,29 +27,37 @@ export function parseGoFlags(argv: readonly string[], flags: ReadonlyMap<string,
     if (word === '--') return { values, consumed: at, rest: argv.slice(at + 1) }
     if (!word.startsWith('-') || word === '-') break
     at++
-    const [, name, inline] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) ?? []
-    if (name === undefined || name === '' || name.startsWith('-'))
-      throw new UsageError(`flag: ${quote(withoutValue(word))}: bad syntax`)
+    const { name, inline } = splitFlag(word)
     const kind = flags.get(name)
     if (kind === undefined) {
       throw new UsageError(`flag: -${name}: not defined${suggestion(name, flags.keys(), '-')}`)
     }
-    let value = inline
-    if (value === undefined && kind === 'boolean') value = 'true'
-    if (value === undefined) {
-      value = argv[at++]
-      if (value === undefined) throw new UsageError(`flag: -${name}: needs a value`)
-      // Go would take it. An unset variable in a unit file leaves such a gap, and what follows may be the password.
-      const [, swallowed] = /^--?([^=]+)(=|$)/.exec(value) ?? []
-      if (swallowed !== undefined && flags.has(swallowed)) {
-        throw new UsageError(`flag: -${name}: needs a value, but -${swallowed} follows`)
-      }
-    }
+    const value = inline ?? (kind === 'boolean' ? 'true' : nextWord(name, argv[at++], flags))
     const given = values.get(name)
     if (given) given.push(value)
     else values.set(name, [value])
   }
   return { values, consumed: at, rest: argv.slice(at) }
+}
+
+/** The name of a flag, and what follows its "=". */
+function splitFlag(word: string): { readonly name: string; readonly inline: string | undefined } {
+  const [, name, inline] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) ?? []
+  if (name === undefined || name === '' || name.startsWith('-'))
+    throw new UsageError(`flag: ${quote(withoutValue(word))}: bad syntax`)
+  return { name, inline }
+}
+
+/** The word after a flag as its value. */
+function nextWord(name: string, word: string | undefined, flags: ReadonlyMap<string, unknown>): string {
+  if (word === undefined) throw new UsageError(`flag: -${name}: needs a value`)
+  // Go would take another flag for the value. An unset variable in a unit file leaves such a gap, and the flag after it may
+  // hold the password.
+  const [, following] = /^--?([^=]+)(=|$)/.exec(word) ?? []
+  if (following !== undefined && flags.has(following)) {
+    throw new UsageError(`flag: -${name}: needs a value, but -${following} follows`)
+  }
+  return word
 }
 
 /** The message for a word that stands where only flags may. */

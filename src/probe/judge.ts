@@ -20,11 +20,24 @@ export interface History extends PeerHealth {
   readonly underlayAnswered: boolean
 }
 
-/** Nothing is known: a peer that answered once, so that silence means something at once. For who probes but now. */
-export const UNTRIED: History = {
-  ...{ state: 'up', cause: 'none', note: '', rttMs: undefined, loss: 0, pathMtu: undefined, since: 0 },
-  ...{ sent: 0, lost: 0, silentTurns: 0, silentFrom: undefined, answered: true, underlayAnswered: true },
+/** What is known of a peer before its first turn. */
+const NEVER_PROBED: Omit<History, 'since'> = {
+  state: 'unknown',
+  cause: 'none',
+  note: '',
+  rttMs: undefined,
+  loss: 0,
+  pathMtu: undefined,
+  sent: 0,
+  lost: 0,
+  silentTurns: 0,
+  silentFrom: undefined,
+  answered: false,
+  underlayAnswered: false,
 }
+
+/** A peer that is taken to have answered once, so that its first silent turn counts: for a command that probes only once. */
+export const UNTRIED: History = { ...NEVER_PROBED, state: 'up', since: 0, answered: true, underlayAnswered: true }
 
 /** A turn that has ended. */
 export interface Turn {
@@ -60,25 +73,37 @@ export function expectedOf(known: History | undefined): Expected {
 
 /** Judges a turn; `before` is what the turn before left. */
 export function judge(before: History | undefined, turn: Turn): History {
+  return judged(before ?? { ...NEVER_PROBED, since: turn.at }, turn)
+}
+
+function judged(before: History, turn: Turn): History {
   const { tallies } = turn
   const main = tallies.tunnel ?? tallies.underlay
   const silent = !answers(main)
-  const silentFrom = silent ? (before?.silentFrom ?? turn.from) : undefined
-  const silentTurns = silent ? (before?.silentTurns ?? 0) + 1 : 0
-  const underlayAnswered = (before?.underlayAnswered ?? false) || answers(tallies.underlay)
-  const answered = (before?.answered ?? false) || !silent
+  const silentFrom = silent ? (before.silentFrom ?? turn.from) : undefined
+  const silentTurns = silent ? before.silentTurns + 1 : 0
+  const underlayAnswered = before.underlayAnswered || answers(tallies.underlay)
+  const answered = before.answered || !silent
   // What is lost while nothing passes says nothing about how it passes afterwards.
-  const { sent, lost } = window(before ?? { sent: 0, lost: 0 }, silent ? undefined : main)
-  const loss = silent ? 1 : sent === 0 ? 0 : lost / sent
+  const { sent, lost } = window(before, silent ? undefined : main)
+  const loss = silent ? 1 : lost / Math.max(1, sent)
   const known = { silentFrom: silentFrom ?? 0, silentTurns, answered, underlayAnswered }
   const verdict = silent ? silence(before, turn, known) : passing(before, turn, sent >= WINDOW / 2 ? loss : 0)
   const { state, cause, pathMtu } = verdict
-  const same = before !== undefined && before.state === state && before.cause === cause
   return {
-    ...{ state, cause, pathMtu, rttMs: main.rttMs, loss: verdict.heardBothWays === true ? 0 : loss },
-    since: same ? before.since : turn.at,
+    state,
+    cause,
     note: noteOf(verdict, turn, underlayAnswered),
-    ...{ sent, lost, silentTurns, silentFrom, answered, underlayAnswered },
+    rttMs: main.rttMs,
+    loss: verdict.heardBothWays === true ? 0 : loss,
+    pathMtu,
+    since: before.state === state && before.cause === cause ? before.since : turn.at,
+    sent,
+    lost,
+    silentTurns,
+    silentFrom,
+    answered,
+    underlayAnswered,
   }
 }
 
@@ -94,12 +119,12 @@ function window(
 }
 
 /** The verdict when something came back. */
-function passing(before: History | undefined, { path, tallies }: Turn, loss: number): Verdict {
+function passing(before: History, { path, tallies }: Turn, loss: number): Verdict {
   const { tunnel, underlay } = tallies
   const main = tunnel ?? underlay
   if (isTooLarge(main)) return { state: 'degraded', cause: 'path-mtu', pathMtu: passes(main) }
-  if (loss >= (before?.cause === 'loss' ? NO_LONGER_LOSSY : LOSSY)) {
-    return { state: 'degraded', cause: 'loss', pathMtu: before?.pathMtu }
+  if (loss >= (before.cause === 'loss' ? NO_LONGER_LOSSY : LOSSY)) {
+    return { state: 'degraded', cause: 'loss', pathMtu: before.pathMtu }
   }
   // The tunnel's outer packets may be fragmented: all gets there, at a price.
   if (tunnel !== undefined && isTooLarge(underlay)) {
@@ -109,7 +134,7 @@ function passing(before: History | undefined, { path, tallies }: Turn, loss: num
   return {
     state: 'up',
     cause: 'none',
-    pathMtu: proven ? path.mtu : before?.cause === 'none' ? before.pathMtu : undefined,
+    pathMtu: proven ? path.mtu : before.cause === 'none' ? before.pathMtu : undefined,
   }
 }
 
@@ -122,7 +147,7 @@ interface Known {
 }
 
 /** The verdict when nothing came back. */
-function silence(before: History | undefined, turn: Turn, known: Known): Verdict {
+function silence(before: History, turn: Turn, known: Known): Verdict {
   // A peer that never answered may not have heard of us yet: it has one turn more.
   if (!known.answered && known.silentTurns < 2) return { state: 'unknown', cause: 'none', pathMtu: undefined }
   if (turn.path.via !== 'tunnel') {
@@ -135,9 +160,9 @@ function silence(before: History | undefined, turn: Turn, known: Known): Verdict
   return { state: 'unreachable', cause, pathMtu: undefined }
 }
 
-/** Which way is blocked, from what the peer's own probes show since it is silent. */
+/** Which direction is blocked, from what the peer's own probes show since it is silent. */
 function blockOf(
-  before: History | undefined,
+  before: History,
   { tallies, evidence, to }: Turn,
   silentFrom: number,
 ): { readonly cause: Cause; readonly heardBothWays: boolean } {
@@ -149,7 +174,7 @@ function blockOf(
   if (comesIn) return { cause: 'tunnel-blocked-out', heardBothWays: hearsUs }
   if (hearsUs) return { cause: 'tunnel-blocked-in', heardBothWays: false }
   if (says) return { cause: 'tunnel-blocked', heardBothWays: false }
-  const blocked = before?.cause.startsWith('tunnel-blocked') === true ? before.cause : 'tunnel-blocked'
+  const blocked = before.cause.startsWith('tunnel-blocked') ? before.cause : 'tunnel-blocked'
   const there = answers(tallies.underlay) || after(evidence.underlayAt)
   return { cause: there ? blocked : 'host-down', heardBothWays: false }
 }

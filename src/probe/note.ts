@@ -21,9 +21,7 @@ export function noteOf(
       if (heardBothWays === true) return 'answers no ICMP, but its probes come in and it hears ours'
       return state === 'unknown' ? `no answer yet${why}` : ''
     case 'host-down':
-      if (error !== undefined) return `cannot send${why}`
-      if (path.via === 'tunnel' && !everAnswered) return `its host does not answer either: down, or ${port} blocked`
-      return path.via === 'tunnel' ? 'its host does not answer either: down?' : 'does not answer: down?'
+      return error === undefined ? hostDown(path, everAnswered) : `cannot send${why}`
     case 'tunnel-blocked-out':
       return `${port} blocked? what we send is lost`
     case 'tunnel-blocked-in':
@@ -35,4 +33,10 @@ export function noteOf(
     case 'loss':
       return 'many packets are lost'
   }
+}
+
+function hostDown({ via, port }: PeerPath, everAnswered: boolean): string {
+  if (via !== 'tunnel') return 'does not answer: down?'
+  const orBlocked = `: down, or udp ${port} blocked`
+  return `its host does not answer either${everAnswered ? ': down?' : orBlocked}`
 }

@@ -118,14 +118,16 @@ export class Prober {
     // The start comes first: its time, and peers that learn of us only now.
     await new Promise<void>((resolve) => {
       if (readiness.ready) resolve()
-      readiness.onChange((ready) => ready && resolve())
+      readiness.onChange((ready) => {
+        if (ready) resolve()
+      })
     })
     await pause(FIRST_MS * (0.5 + Math.random()), signal)
     const close = part.guard(() => this.#pinger?.close())
     signal.addEventListener('abort', close, { once: true })
     for (let next = performance.now(); !signal.aborted;) {
       try {
-        if (this.#pinger === undefined && overlay.peers.size > 0) await this.#open()
+        if (this.#pinger === undefined && overlay.peers.size > 0) this.#pinger = await this.#opened()
         if (this.#pinger !== undefined) await this.#round()
       } catch (error) {
         if (!isAnswer(error)) {
@@ -142,7 +144,7 @@ export class Prober {
     }
   }
 
-  async #open(): Promise<void> {
+  async #opened(): Promise<Pinger | undefined> {
     const { guard } = this.#parts.part
     const pinger = new Pinger({
       guard,
@@ -157,11 +159,11 @@ export class Prober {
     await pinger.open()
     if (this.#parts.signal.aborted) {
       pinger.close()
-      return
+      return undefined
     }
-    this.#pinger = pinger
     if (this.#off !== undefined) this.#parts.log.info('probing again')
     this.#off = undefined
+    return pinger
   }
 
   async #round(): Promise<void> {

@@ -2,7 +2,7 @@
 // Invariants: the promise settles within the limit by a timer of our own, even when a child of the child keeps the pipes open or
 // cannot be killed; what was started is a process group and is killed as one; nothing blocks the loop; what is kept of its
 // output is bounded; a failed start is a rejection.
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
 /** What a program left. `status` is null when a signal ended it. */
@@ -63,8 +63,7 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
       })
     })
     const { pid } = child
-    // Without a descriptor left there are none, whatever the types say.
-    const { stdin, stdout, stderr }: Partial<Pick<typeof child, 'stdin' | 'stdout' | 'stderr'>> = child
+    const { stdin, stdout, stderr } = pipesOf(child)
     const pipes = [stdin, stdout, stderr]
     if (pid !== undefined) alive.add(pid)
     let lingering: NodeJS.Timeout | undefined
@@ -114,6 +113,11 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
     })
     stdin?.end(options.input)
   })
+}
+
+/** The pipes to a program. Without a descriptor left there are none, whatever the types say. */
+function pipesOf(child: ChildProcessWithoutNullStreams): Partial<Pick<typeof child, 'stdin' | 'stdout' | 'stderr'>> {
+  return child
 }
 
 /** Keeps what comes out, up to `most` bytes; beyond that `over` is told. Returns what reads it as text. */

@@ -48,5 +48,7 @@ export function endOnSignals(end: (status: number) => void): void {
     ['SIGQUIT', 3],
     ['SIGTERM', 15],
   ] as const)
-    process.once(signal, () => process.listenerCount(signal) === 0 && end(128 + number))
+    process.once(signal, () => {
+      if (process.listenerCount(signal) === 0) end(128 + number)
+    })
 }
