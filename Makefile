@@ -220,11 +220,12 @@ docs: $(MODULES)
 	node scripts/metrics-doc.ts
 
 .PHONY: lint
-## lint: types, rules, format
+## lint: types, rules, what nobody uses, format
 lint: $(MODULES)
 	$(BIN)/tsc -p .
 	$(BIN)/tsc -p src/page/browser
 	$(BIN)/eslint .
+	$(BIN)/knip --no-progress
 	$(BIN)/prettier --check --log-level=warn .
 
 .PHONY: fmt

@@ -22,7 +22,7 @@ export interface VxlanPeer {
   readonly mac: Mac
 }
 
-export const DEFAULT_PORT = 8472
+const DEFAULT_PORT = 8472
 
 /** `flannel.` and the number have to fit the 15 bytes of a device's name (IFNAMSIZ of linux/if.h). */
 const MOST_VNI = 9_999_999

@@ -11,7 +11,7 @@ import type { VxlanConfig, VxlanPeer } from './config.ts'
 /** Outer Ethernet 14 + IP 20 or 40 + UDP 8 + VXLAN 8 (RFC 7348, section 5). */
 const OVERHEAD = { 4: 50, 6: 70 } as const
 
-export function deviceName(config: VxlanConfig): string {
+function deviceName(config: VxlanConfig): string {
   return `flannel.${config.vni}`
 }
 

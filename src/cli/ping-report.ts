@@ -8,7 +8,7 @@ import { printable } from '../text/plain-text.ts'
 import { columns } from '../text/columns.ts'
 
 /** One way of asking. Null is what is not known. */
-export interface LaneReport {
+interface LaneReport {
   readonly source: string
   readonly destination: string
   /** Small packets. */

@@ -39,10 +39,10 @@ export interface DaemonFacts {
 }
 
 /** A peer as probed. */
-export type HealthFacts = PeerHealth & { readonly subnet: Prefix }
+type HealthFacts = PeerHealth & { readonly subnet: Prefix }
 
 /** What it runs on. */
-export interface RunningFacts {
+interface RunningFacts {
   readonly config: string
   readonly own: OwnStored
   /** The interface and the address it works with. */

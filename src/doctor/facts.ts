@@ -100,7 +100,7 @@ export interface FirewallFacts {
 }
 
 /** How packets fare. */
-export interface ProbeFacts {
+interface ProbeFacts {
   /** By the daemon's prober. */
   readonly peers: Known<ReadonlyMap<Prefix, PeerHealth>>
   /** By subnet: what became of datagrams with the sum left to the hardware, and with one made by us. */

@@ -5,7 +5,7 @@ import type { Facts } from './facts.ts'
 import { type Check, type Fault, type Outcome, counted } from './finding.ts'
 
 /** One check, done or not. The shape `doctor --json` prints. */
-export interface CheckReport {
+interface CheckReport {
   readonly name: string
   readonly about: string
   /** That of the worst it found. */

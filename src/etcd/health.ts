@@ -12,7 +12,7 @@ import { wayTo } from './tunnel.ts'
  * `healthy` and `unhealthy` are etcd's own words; `silent`: no answer, or no connection; `unknown`: something answers that
  * does not speak of its health, such as an etcd with --listen-client-http-urls.
  */
-export type Health = 'healthy' | 'unhealthy' | 'silent' | 'unknown'
+type Health = 'healthy' | 'unhealthy' | 'silent' | 'unknown'
 
 /** One endpoint. */
 export interface EndpointHealth {

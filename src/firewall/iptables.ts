@@ -11,7 +11,7 @@ import { type Runner, output, run } from './run.ts'
 import { transaction } from './transaction.ts'
 
 /** The two kernels' parts behind the name iptables. */
-export type Variant = 'nft' | 'legacy'
+type Variant = 'nft' | 'legacy'
 
 /** The programs of one family and variant. */
 export interface Iptables {

@@ -6,7 +6,7 @@ import type { TableKind } from './owned-table.ts'
 import { type FirewallInput, isShared } from './rules.ts'
 
 /** Go's names. */
-export const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
+const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
 const FAMILY = { 4: 'ip', 6: 'ip6' } as const
 const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
 const MULTICASTS: ReadonlySet<string> = new Set(Object.values(MULTICAST))

@@ -4,17 +4,7 @@
 import { type LogListener, printable } from '../log.ts'
 
 /** What an event is about. */
-export const EVENT_KINDS = [
-  'repair',
-  'conflict',
-  'peer',
-  'probe',
-  'lease',
-  'config',
-  'store',
-  'firewall',
-  'ready',
-] as const
+const EVENT_KINDS = ['repair', 'conflict', 'peer', 'probe', 'lease', 'config', 'store', 'firewall', 'ready'] as const
 
 /** Something that happened. `at` is milliseconds since 1970. */
 export interface HappenedEvent {

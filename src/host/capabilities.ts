@@ -6,7 +6,7 @@ import { OperatorError } from '../errors.ts'
 const CAP_NET_ADMIN = 12
 
 /** Whether the status text shows CAP_NET_ADMIN in the effective set. */
-export function hasNetAdmin(status: string): boolean {
+function hasNetAdmin(status: string): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
   return ((BigInt(`0x${effective}`) >> BigInt(CAP_NET_ADMIN)) & 1n) === 1n
 }

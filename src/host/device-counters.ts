@@ -15,7 +15,7 @@ export async function countersOf(device: string): Promise<DeviceCounters | undef
 }
 
 /** The same in the file's text. Pure. */
-export function countersIn(text: string, device: string): DeviceCounters | undefined {
+function countersIn(text: string, device: string): DeviceCounters | undefined {
   const line = text.split('\n').find((one) => one.trimStart().startsWith(`${device}:`))
   if (line === undefined) return undefined
   // bytes packets errs drop fifo frame compressed multicast | bytes packets errs drop ...

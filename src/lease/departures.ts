@@ -9,7 +9,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { decodeKey, decodeValue } from './codec.ts'
 
 /** How long a deletion waits: a host that leaves is gone within a second. Milliseconds. */
-export const DEPARTURE_MS = 500
+const DEPARTURE_MS = 500
 
 type Deletion = Change & { readonly type: 'delete' }
 

@@ -25,13 +25,3 @@ export interface LeaseValue {
   /** The source of its outer packets where that is not `publicAddress`; of our own making, Go knows none. */
   readonly sourceAddress?: Address | undefined
 }
-
-/** A lease read from etcd. */
-export interface Lease extends LeaseKey, LeaseValue {
-  /** The whole etcd key. */
-  readonly key: string
-  /** Revision of the last change of the key, decimal (int64). */
-  readonly modRevision: string
-  /** The etcd lease it is attached to, decimal; "0" for a reservation, which never expires. */
-  readonly etcdLease: string
-}

@@ -9,7 +9,7 @@ import type { Encode, MessageWriter } from './message.ts'
 const IFINFOMSG = 16
 
 /** What a VXLAN device was made with. */
-export interface VxlanInfo {
+interface VxlanInfo {
   readonly vni: number
   readonly port: number
   readonly local: Address | undefined

@@ -6,7 +6,7 @@ import type { Found } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
-export interface KeyChange {
+interface KeyChange {
   /** Its path, as in `Backend.VNI`. */
   readonly key: string
   readonly before: string | null
@@ -16,7 +16,7 @@ export interface KeyChange {
 }
 
 /** Whose subnet is another after the next start of its daemon. */
-export interface MovingLease {
+interface MovingLease {
   readonly subnet: string
   readonly publicAddress: string
 }

@@ -11,7 +11,7 @@ const USUAL = [
 ]
 
 /** The prefixes that may have been meant, the likeliest first. */
-export function likelyPrefixes(prefix: string): readonly string[] {
+function likelyPrefixes(prefix: string): readonly string[] {
   const near = [
     prefix.startsWith('/') ? prefix.slice(1) : `/${prefix}`,
     prefix.replace(/\/config$/, ''),

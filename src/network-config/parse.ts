@@ -10,7 +10,7 @@ import { findJsonFault } from './json-text.ts'
 import { TOP_KEYS } from './keys.ts'
 import { type FamilyRange, parseRange } from './range.ts'
 
-export { createSection, keyWarnings } from './section.ts'
+export { createSection } from './section.ts'
 export type { FamilyRange } from './range.ts'
 
 /** The `Backend` object. */

@@ -34,7 +34,7 @@ export interface Fact {
 }
 
 /** The verdict over this host: what `flanneld status` says and ends with. */
-export interface PageVerdict {
+interface PageVerdict {
   readonly word: string
   /** The same in a few words more. */
   readonly summary: string

@@ -37,7 +37,7 @@ const alive = new Set<number>()
 let atExit = false
 
 /** Kills whatever was started here and has not ended: for an exit, since nobody else knows of these groups. */
-export function killChildren(): void {
+function killChildren(): void {
   for (const group of alive) kill(group)
   alive.clear()
 }

@@ -3,7 +3,7 @@
 // Invariants: memory and lines are bounded whatever happens; what is withheld is counted, and told in one sum.
 
 /** So many at once, and one more after each `everyMs`. */
-export interface Allowance {
+interface Allowance {
   readonly burst: number
   readonly everyMs: number
 }

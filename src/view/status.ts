@@ -43,7 +43,7 @@ export interface Status {
 }
 
 /** Our lease. */
-export interface LeaseStatus {
+interface LeaseStatus {
   readonly subnet: string
   /** Without an end. */
   readonly reserved: boolean
@@ -52,7 +52,7 @@ export interface LeaseStatus {
 }
 
 /** The cluster's network, in subnets. */
-export interface NetworkStatus {
+interface NetworkStatus {
   readonly cidr: string
   readonly total: number
   /** Leased, reserved, or named by a lease that is refused. */
@@ -60,7 +60,7 @@ export interface NetworkStatus {
 }
 
 /** How packets to peers leave; without a device of its own (host-gw, alloc) there are no counters. */
-export interface TunnelStatus {
+interface TunnelStatus {
   readonly type: string
   /** Bytes of a container's packet. */
   readonly mtu: number
@@ -77,7 +77,7 @@ export interface TunnelStatus {
 }
 
 /** What we want of the kernel, and how it is. */
-export interface KernelStatus {
+interface KernelStatus {
   readonly wanted: number | null
   readonly right: number | null
   /** Changes the kernel refuses at the moment. */
@@ -115,7 +115,7 @@ export interface GuardState {
 }
 
 /** How many peers are in each state; `total` is all but the refused leases. */
-export interface PeerCounts extends Readonly<Record<PeerView['state'], number>> {
+interface PeerCounts extends Readonly<Record<PeerView['state'], number>> {
   readonly total: number
   /** Peers and refused leases that are no mere remark. */
   readonly inTrouble: number

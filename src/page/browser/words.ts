@@ -11,7 +11,7 @@ export function troubled({ state }: PagePeer): boolean {
 }
 
 /** "3d 4h", "12m", "4s". */
-export function ago(milliseconds: number): string {
+function ago(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000))
   const [d, h, m] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60]
   if (d > 0) return h > 0 ? `${d}d ${h}h` : `${d}d`
