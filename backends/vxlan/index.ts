@@ -1,4 +1,4 @@
-// vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). README.md here follows one packet.
+// vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). docs/packet-path.md follows one packet.
 import type { Backend } from '../../src/backend.ts'
 import { KEYS, LEAST_MTU, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
 import { base, forPeer, mtu, vtepMac } from './plan.ts'

@@ -85,6 +85,7 @@ export async function walk(t: ExecutionContext, steps: readonly Step[]): Promise
     if (stays) {
       left.push(await host.spawn(`sh -c '${commands.trim()}'`))
       if (commands.includes('dockerd')) await giveImage(lab, host)
+      if (commands.startsWith('flanneld ')) await waitFor('subnet.env', () => host.run('cat /run/flannel/subnet.env'))
       if (commands.startsWith('etcd')) await waitFor('etcd', () => host.run('etcdctl --endpoints=http://192.168.19.120:2379 endpoint health 2>&1')) // prettier-ignore
       continue
     }
