@@ -47,7 +47,7 @@ export const weighted: Backend<Config, Data> = {
     const weight = typeof data === 'object' && data !== null && 'Weight' in data ? data.Weight : undefined
     return typeof weight === 'number' && Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_MAX
       ? { ok: true, value: { weight } }
-      : { ok: false, reason: 'weight', detail: JSON.stringify(weight) ?? 'undefined' }
+      : { ok: false, reason: 'weight', detail: weight === undefined ? 'undefined' : JSON.stringify(weight) }
   },
 
   // Name what no two peers may share, lest they claim one kernel object.
