@@ -112,7 +112,13 @@ test.serial(
       ms,
       test: t.title,
     })
-    await record({ fault: 'etcd absent, told', promise: 'told within 2 s', limit: 2000, ms: told, test: t.title })
+    await record({
+      fault: 'etcd absent, reported',
+      promise: 'reported within 2 s',
+      limit: 2000,
+      ms: told,
+      test: t.title,
+    })
     watched.calm(t, 12)
   },
 )

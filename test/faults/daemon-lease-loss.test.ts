@@ -194,8 +194,8 @@ test.serial(
     t.is((await kernelText(own.host)).ours, watched.before)
     t.is(errors(own.daemon).length, 1)
     await record({
-      fault: 'subnet taken by another host while frozen, told to wait',
-      promise: 'never overwritten; ours when free',
+      fault: 'subnet taken by another host while frozen, -on-subnet-conflict=wait',
+      promise: 'never overwritten; leased again when free',
       ms,
       test: t.title,
     })

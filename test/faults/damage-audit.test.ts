@@ -88,7 +88,7 @@ for (const [mode, damages, intent] of [
     const ms = Math.round(await auditEach(t, damages, intent, peers))
     const result = `all ${damages.length} of them; audits every 10 s`
     await record({
-      fault: `any of these, untold (${mode})`,
+      fault: `any of these, no notifications (${mode})`,
       promise: 'repaired after the next audit',
       ms,
       result,

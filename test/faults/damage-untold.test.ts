@@ -15,7 +15,7 @@ test.serial('with notifications cut off, the audit every 10 s finds several chan
   const { ms } = await mend(t, own, peer, script)
   t.false(own.daemon.output().includes('found by notification'), own.daemon.output())
   await record({
-    fault: 'route, neighbours, MAC and MTU at once, untold',
+    fault: 'route, neighbours, MAC and MTU at once, no notifications',
     promise: 'repaired after the next audit, 10 s later at most',
     limit: 11_000,
     ms,
@@ -23,5 +23,5 @@ test.serial('with notifications cut off, the audit every 10 s finds several chan
   })
   const rules = await mend(t, own, peer, 'iptables -F', READ_RULES)
   const promise = 'rules back after 5 s'
-  await record({ fault: 'iptables -F, untold', promise, limit: 6000, ms: rules.ms, test: t.title })
+  await record({ fault: 'iptables -F, no notifications', promise, limit: 6000, ms: rules.ms, test: t.title })
 })

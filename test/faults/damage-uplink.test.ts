@@ -55,7 +55,7 @@ for (const type of ['vxlan', 'host-gw']) {
     const result = `longest time without a packet ${longestGap} ms`
     await record({
       fault: `uplink's address changed (${type})`,
-      promise: 'peers reach us by it within 6 s: 5 s are waited for the old one',
+      promise: 'peers use it within 6 s, after waiting 5 s for the old one',
       limit: 6000,
       ms,
       result,
@@ -157,7 +157,7 @@ test.serial('a foreign route in our way is left alone and reported; ours is adde
   const ms = Date.now() - start
   await a.daemon.line(/conflict over/)
   t.is(errors(a.daemon).filter((line) => line.startsWith('conflict:')).length, 1, 'said once')
-  const promise = 'ours in within 1 s'
+  const promise = 'ours is added within 1 s'
   await record({ fault: 'foreign route in our way, removed', promise, limit: 1000, ms, test: t.title })
 })
 
@@ -213,7 +213,7 @@ for (const type of ['vxlan', 'host-gw']) {
     await waitFor('pings after it', () => pings.received() > flowing + 5)
     await pings.stop()
     t.is((await cluster.etcd.leases()).length, 2)
-    await record({ fault: `uplink deleted and made again (${type})`, promise: 'all follows', ms, test: t.title })
+    await record({ fault: `uplink deleted and created again (${type})`, promise: 'all follows', ms, test: t.title })
   })
 }
 

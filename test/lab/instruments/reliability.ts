@@ -12,7 +12,7 @@ import { waitFor } from './wait.ts'
 export interface Fault {
   /** What was done, "route deleted (vxlan)". */
   readonly fault: string
-  /** What is promised, "whole within 1 s". */
+  /** What is promised, "repaired within 1 s". */
   readonly promise: string
   /** Milliseconds until that was so; undefined where something is counted instead. */
   readonly ms?: number
