@@ -1,6 +1,7 @@
 // /metrics of real daemons: what promtool says of it, that nothing of the table is missing, and that the numbers are right
 // after things that happened.
 import test from 'ava'
+import { PROCESS_METRICS } from '../../src/metrics/process.ts'
 import { METRICS } from '../../src/metrics/table.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { PREFIX } from '../lab/scenarios/founding.ts'
@@ -67,9 +68,9 @@ async function until(
 
 test.serial('each metric of the table appears in a scrape, and promtool finds no fault in it', async (t) => {
   const missing = (now: Scrape): readonly string[] =>
-    METRICS.filter(({ name, type }) => !now.names.has(type === 'histogram' ? `${name}_bucket` : name)).map(
-      ({ name }) => name,
-    )
+    [...METRICS, ...PROCESS_METRICS]
+      .filter(({ name, type }) => !now.names.has(type === 'histogram' ? `${name}_bucket` : name))
+      .map(({ name }) => name)
   let last: readonly string[] = []
   const whole = await waitFor('every metric', async () => {
     const now = await scrape(host)

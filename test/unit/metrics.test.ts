@@ -6,18 +6,21 @@ import { join } from 'node:path'
 import { METRICS_DOC, metricsDoc } from '../../scripts/metrics-doc.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'
+import { exposed } from '../../src/metrics/text-format.ts'
+import { PROCESS_METRICS } from '../../src/metrics/process.ts'
 import { PEER_SERIES, peerSeries, peerStates } from '../../src/metrics/peer-series.ts'
-import { bucketsOf, countsOf } from '../../src/metrics/sample.ts'
+import { type Sample, bucketsOf, countsOf } from '../../src/metrics/sample.ts'
 import { METRICS } from '../../src/metrics/table.ts'
 import { Counter, Histogram } from '../../src/counters.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
+import type { RunningDaemon } from '../../src/view/running-daemon.ts'
 
 const MONITORING = join(import.meta.dirname, '../../examples/monitoring')
 const read = (name: string): string => readFileSync(join(MONITORING, name), 'utf8')
 
-test('docs/metrics.md is what the table says', async (t) => {
-  t.is(readFileSync(METRICS_DOC, 'utf8'), await metricsDoc(), 'run: node scripts/metrics-doc.ts')
+test('docs/metrics.md is what the table says', (t) => {
+  t.is(readFileSync(METRICS_DOC, 'utf8'), metricsDoc(), 'run: node scripts/metrics-doc.ts')
 })
 
 test('names are those of the trade: prefixed, with their unit, counters ending in _total', (t) => {
@@ -63,6 +66,42 @@ test('each alert has a summary and names a verb to run', (t) => {
   const tested = read('alerts.test.yml')
   const untested = alerts.map((alert) => alert.slice(0, alert.indexOf('\n'))).filter((name) => !tested.includes(name))
   t.deepEqual(untested, [])
+})
+
+test('the text format: suffixes, escaped labels and help, infinite values; a metric without samples keeps its type', (t) => {
+  const metric = { name: 'flannel_x', type: 'gauge', help: 'a\\b\nc "d"' } as const
+  const head = '# HELP flannel_x a\\\\b\\nc "d"\n# TYPE flannel_x gauge'
+  t.is(exposed(metric, []), head)
+  const samples = [
+    { value: 1.5e-9 },
+    { value: Infinity, suffix: '_sum' },
+    { value: -Infinity },
+    { value: NaN, labels: { peer: '10.2.0.0/24', state: 'say "\\" in\ntwo lines' } },
+  ] as const
+  t.deepEqual(exposed(metric, samples).split('\n').slice(2), [
+    'flannel_x 1.5e-9',
+    'flannel_x_sum +Inf',
+    'flannel_x -Inf',
+    'flannel_x{peer="10.2.0.0/24",state="say \\"\\\\\\" in\\ntwo lines"} NaN',
+  ])
+})
+
+test('the metrics of the process are those of this process', (t) => {
+  const values = new Map(
+    PROCESS_METRICS.map(({ name, read }) => [name, read({} as RunningDaemon)] as const).map(([name, samples]) => [
+      name,
+      Array.isArray(samples) ? (samples as readonly Sample[])[0]?.value : undefined,
+    ]),
+  )
+  const near = (name: string, expected: number): boolean =>
+    Math.abs((values.get(name) ?? NaN) - expected) < 0.2 * expected
+  t.true(near('process_resident_memory_bytes', process.memoryUsage.rss()))
+  t.true(near('nodejs_heap_size_used_bytes', process.memoryUsage().heapUsed))
+  t.true(near('process_start_time_seconds', Date.now() / 1000 - process.uptime()))
+  t.true((values.get('process_open_fds') ?? 0) >= 3)
+  t.true((values.get('process_max_fds') ?? 0) >= (values.get('process_open_fds') ?? Infinity))
+  t.true((values.get('process_virtual_memory_bytes') ?? 0) > (values.get('process_resident_memory_bytes') ?? Infinity))
+  t.is(values.size, 10)
 })
 
 test('a histogram counts each value in every bucket it lies below', (t) => {
