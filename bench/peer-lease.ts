@@ -4,6 +4,7 @@ import { type Mac, macFromSeed } from '../src/ip/mac.ts'
 import { type Prefix, prefixOf } from '../src/ip/prefix.ts'
 import type { Address } from '../src/ip/address.ts'
 import { encodeKey, encodeValue } from '../src/lease/codec.ts'
+import { onlySubnet } from '../src/ip/by-family.ts'
 
 /** What programming the peer needs. Each generation has other public addresses. */
 export interface MadeUpPeer {
@@ -37,5 +38,5 @@ export function peerLease(prefix: string, i: number, generation = 0): { readonly
     backendV6Data: undefined,
     hostId: undefined,
   }
-  return { key: encodeKey(prefix, { subnet, subnet6: undefined }), value: encodeValue(value) }
+  return { key: encodeKey(prefix, onlySubnet(subnet)), value: encodeValue(value) }
 }

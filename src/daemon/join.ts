@@ -17,6 +17,7 @@ import { claimOf } from '../overlay/plan.ts'
 import type { DaemonContext } from './context.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** What is known of this host and its network once there is a lease. */
 export interface Leased {
@@ -63,14 +64,14 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
     change: NO_CHANGE,
     nexthops: false,
   }
-  const claim = claimOf(inputs, previous?.subnet)
+  const claim = claimOf(inputs, { ipv4: previous?.subnet, ipv6: previous?.subnet6 })
   const listing: Snapshot[] = []
   const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal, listing }
   const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
-  log.part('lease').info(`${lease.subnet} is ours`)
+  log.part('lease').info(`${primarySubnet(lease)} is ours`)
   const known = { host, store, previous, devices, locks, obstacles }
-  return { ...known, inputs: { ...inputs, subnet: lease.subnet }, claim, lease, listing }
+  return { ...known, inputs: { ...inputs, subnet: primarySubnet(lease) }, claim, lease, listing }
 }
 
 /** Reads from a busy kernel for as long as that takes. */

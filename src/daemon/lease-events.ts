@@ -2,11 +2,13 @@
 import type { Readiness } from '../health/readiness.ts'
 import type { LeaseEvents } from '../lease/keep.ts'
 import type { Overlay } from '../overlay/overlay.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** Listens to the keeper; the overlay is there by the time it reports anything. */
 export function leaseNews(readiness: Readiness, overlayOf: () => Overlay): LeaseEvents {
   return {
-    onChanged: ({ subnet }) => {
+    onChanged: (lease) => {
+      const subnet = primarySubnet(lease)
       const overlay = overlayOf()
       if (subnet !== overlay.inputs.subnet) readiness.bad('subnet.env', `our subnet is ${subnet} now`)
       void overlay.update({ subnet })

@@ -3,6 +3,7 @@ import { selfOf } from '../overlay/plan.ts'
 import type { LeaseKeeper } from '../lease/keep.ts'
 import type { PeerRules } from '../lease/peers.ts'
 import type { Overlay } from '../overlay/overlay.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** Whose rules these are. */
 export interface RulesGround extends Required<Pick<PeerRules, 'shutOut' | 'alive'>> {
@@ -13,11 +14,11 @@ export interface RulesGround extends Required<Pick<PeerRules, 'shutOut' | 'alive
 /** The rules; the backends' part goes by the config of the moment it is asked. */
 export function peerRulesOf({ overlay, keeper, shutOut, alive }: RulesGround): PeerRules {
   const { configuration, external, hostId } = overlay.inputs
-  const { key, subnet } = keeper.own()
+  const own = keeper.own()
   return {
     network: configuration.range.network,
     subnetLen: configuration.range.subnetLen,
-    own: { key, subnet },
+    own: { key: own.key, subnet: primarySubnet(own) },
     publicAddress: external.publicAddress,
     hostId,
     onlink: external.onlink,

@@ -19,6 +19,7 @@ import type { DaemonContext } from './context.ts'
 import { type Leased, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
 import type { Running } from '../view/running-daemon.ts'
+import { onlySubnet } from '../ip/by-family.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function run(leased: Leased, context: DaemonContext, holdMs: number | undefined): Promise<void> {
@@ -74,7 +75,7 @@ async function makeParts(leased: Leased, context: DaemonContext): Promise<Made> 
       nexthopsKnown,
       publish: (value) => {
         const same = encodeValue(keeper.own().value) === encodeValue(value)
-        if (!same) keeper.publish(claimOf(overlay.inputs, overlay.inputs.subnet))
+        if (!same) keeper.publish(claimOf(overlay.inputs, onlySubnet(overlay.inputs.subnet)))
       },
     },
     inputs,

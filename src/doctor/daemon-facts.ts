@@ -15,6 +15,7 @@ import type { StoreFacts, StoredLease } from './stored.ts'
 import type { ToldOptions } from './known.ts'
 import { type OwnStored, ownLease } from './plan.ts'
 import { readStore } from './store-facts.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** What it tells. */
 export interface DaemonFacts {
@@ -82,11 +83,12 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
 
 function runningFacts({ overlay, keeper, conditions }: Running): RunningFacts {
   const { inputs, peers } = overlay
-  const { subnet, key, etcdLease, value } = keeper.own()
+  const own = keeper.own()
+  const { key, etcdLease, value } = own
   return {
     config: inputs.configuration.text,
     interface: { name: inputs.external.name, address: inputs.external.address },
-    own: { subnet, key, etcdLease, value },
+    own: { subnet: primarySubnet(own), key, etcdLease, value },
     tunnels: hostObjects(intentOf(inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
     peers: [...peers.values()],
     keeping: conditions.has(PEERS_KEPT),

@@ -11,11 +11,12 @@ import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
-import type { LeaseValue } from '../lease/lease.ts'
+import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
 import { type PeerRules, PeerTable } from '../lease/peers.ts'
 import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, ToldOptions } from './known.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** What a plan depends on beside etcd. */
 export interface PlanParts {
@@ -99,7 +100,7 @@ export function ownLease(
     if (!named.ok || !value.ok) continue
     const { hostId: writer, publicAddress } = value.value
     if (writer === hostId || (writer === undefined && publicAddress === external.publicAddress))
-      ours.push({ subnet: named.value.subnet, key, etcdLease, value: value.value })
+      ours.push({ subnet: primarySubnet({ subnets: named.value }), key, etcdLease, value: value.value })
   }
   return ours.find(({ subnet }) => subnet === previous) ?? ours.find(({ value }) => value.hostId === hostId) ?? ours[0]
 }
@@ -193,7 +194,7 @@ function decisionsOf({ options, believed }: PlanParts, content: StoreContent): P
   const shutOut = new Set(content.shutOut)
   const stands = (key: string): boolean => {
     const named = decodeKey(options.etcdPrefix, key)
-    return believed === undefined || (named.ok && believed.has(named.value.subnet))
+    return believed === undefined || (named.ok && valuesOf(named.value).some((subnet) => believed.has(subnet)))
   }
   return { shutOut: (address) => shutOut.has(address), alive: stands }
 }

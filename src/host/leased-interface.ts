@@ -8,6 +8,7 @@ import { type HostNetwork, type InterfaceWish, alternatives } from './external-i
 import type { Place } from '../kernel/host-network.ts'
 import { hostId } from './host-id.ts'
 import type { Address } from '../ip/address.ts'
+import { onlySubnet } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeClaim, encodeKey, subnetsFolder } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
@@ -43,7 +44,7 @@ export async function leasedInterface(parts: LeasedInterfaceParts): Promise<Leas
   const backoff = new Backoff(250, 4000)
   while (!signal.aborted) {
     try {
-      const key = previous === undefined ? undefined : encodeKey(etcdPrefix, { subnet: previous, subnet6: undefined })
+      const key = previous === undefined ? undefined : encodeKey(etcdPrefix, onlySubnet(previous))
       const before = key === undefined ? undefined : (await store.get(key)).entry
       const found = before === undefined ? undefined : placeIn(before, parts, true)
       if (found !== undefined) return found

@@ -1,8 +1,9 @@
 // What is said of another host's lease that stands in our way.
+import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { printable } from '../text/plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
 import type { Claim, Found, OwnLease } from './found.ts'
-import type { LeaseKey } from './lease.ts'
+import { type Subnets, primarySubnet } from './lease.ts'
 
 /** Whose it is. */
 export function ownerOf({ value }: Found): string {
@@ -11,28 +12,36 @@ export function ownerOf({ value }: Found): string {
 
 /** Our subnet is another host's. */
 export function lost(lease: Found): string {
-  return `lease lost: ${lease.subnet} is ${ownerOf(lease)}'s now`
+  return `lease lost: ${primarySubnet(lease)} is ${ownerOf(lease)}'s now`
 }
 
 /** Our public address is another host's as well. */
 export function duplicate(lease: Found): string {
   const address = lease.value?.publicAddress ?? ''
-  const what = `duplicate address: ${address}: ${lease.subnet} is leased to it under host id ${printable(lease.value?.hostId ?? '', 64)}`
+  const what = `duplicate address: ${address}: ${primarySubnet(lease)} is leased to it under host id ${printable(lease.value?.hostId ?? '', 64)}`
   return lease.etcdLease === '0'
-    ? `${what} by a reservation; if that host is gone, run: flanneld release ${lease.subnet}`
+    ? `${what} by a reservation; if that host is gone, run: flanneld release ${primarySubnet(lease)}`
     : `${what}, and that host lives; give one of the two another -public-ip`
 }
 
 /** A line for each subnet we leave: those given up, and at a start that of subnet.env, though its lease may be gone. */
 export function leaving(
-  { release, subnets: { subnet } }: { readonly release: readonly Found[]; readonly subnets: LeaseKey },
-  { previousSubnet, ranges: { ipv4 } }: Claim,
+  { release, subnets }: { readonly release: readonly Found[]; readonly subnets: Subnets },
+  { previous, ranges }: Claim,
   held: OwnLease | undefined,
 ): readonly string[] {
-  const start = held === undefined && previousSubnet !== undefined ? [previousSubnet] : []
-  const left = new Set([...release.map((lease) => lease.subnet), ...start])
-  left.delete(subnet)
-  return [...left].map((before) => `gave up ${before} for ${subnet}${fits(ipv4, before) ? '' : `: ${place(ipv4)}`}`)
+  const lines = mapFamilies(subnets, (subnet, family) => {
+    const start = held === undefined ? inFamily(previous, family) : undefined
+    const left = new Set([...release.map((lease) => inFamily(lease.subnets, family)), start])
+    left.delete(subnet)
+    const range = inFamily(ranges, family)
+    return [...left].flatMap((before) => {
+      if (before === undefined) return []
+      const why = range === undefined || fits(range, before) ? '' : `: ${place(range)}`
+      return [`gave up ${before} for ${subnet}${why}`]
+    })
+  })
+  return valuesOf(lines).flat()
 }
 
 function place({ subnetMin, subnetMax, subnetLen }: SubnetRange): string {

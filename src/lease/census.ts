@@ -9,6 +9,7 @@ import { decodeKey, subnetsFolder } from './codec.ts'
 import type { PeerStep, PeerTable } from './peers.ts'
 import { FAULTLESS } from './peer-check.ts'
 import { refusalLevel } from './refusal-level.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** How a range is used; `free` is what is left of it. */
 export interface Usage {
@@ -99,7 +100,7 @@ export class LeaseCensus {
     const believed = new Set([own, ...peers.keys()].filter((subnet) => fits(range, subnet)))
     const named = (key: string): Prefix | undefined => {
       const decoded = decodeKey(prefix, key)
-      return decoded.ok && fits(range, decoded.value.subnet) ? decoded.value.subnet : undefined
+      return decoded.ok ? valuesOf(decoded.value).find((subnet) => fits(range, subnet)) : undefined
     }
     const reserved = new Set<Prefix>()
     for (const key of this.#reserved) {

@@ -1,26 +1,38 @@
-// The pure decision which subnet we claim, given all leases there are.
-// Invariant: a key is claimed only on the revision it was seen at, and a key of a host that lives is never claimed. A host
-// that runs keeps its subnet whatever the config says by now: only another host's lease on it makes it move.
-import { type Claim, type OwnLease, type Found } from './found.ts'
+// Which subnets we claim, given all leases there are. Pure.
+// Invariant: a key is claimed only at the revision it was read at, and never while its host lives. A running host keeps its
+// subnets whatever the config says by now: only another host's lease on them makes it move.
+import type { Claim, Found, OwnLease } from './found.ts'
 import type { Checked } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
+import {
+  type ByFamily,
+  FAMILIES,
+  NEITHER,
+  anyFamily,
+  byFamily,
+  first,
+  inFamily,
+  mapFamilies,
+  some,
+  valuesOf,
+} from '../ip/by-family.ts'
 import { overlaps, type Prefix } from '../ip/prefix.ts'
 import { chooseSubnet, fits, sizeOf, type SubnetRange } from './allocate.ts'
 import { decodeClaim, decodeKey, encodeValue, readSafely } from './codec.ts'
-import type { LeaseKey } from './lease.ts'
+import type { Subnets } from './lease.ts'
 import { type Tie, isHosts, rivalFor, tieOf } from './tie.ts'
 
 /** What to do next. */
 export type Decision =
-  /** It is ours and says what it shall: nothing to write. */
+  /** It is ours and has the value we would write. */
   | { readonly type: 'keep'; readonly lease: Found }
   /**
    * Write our value under `key` if it still has this revision ("0": is absent), and delete `release` with it. `etcdLease`
-   * is one of ours to go on with: "0" keeps a reservation, undefined asks for a new one.
+   * is one of ours to keep using: "0" keeps a reservation, undefined asks for a new one.
    */
   | {
       readonly type: 'claim'
-      readonly subnets: LeaseKey
+      readonly subnets: Subnets
       readonly modRevision: string
       readonly etcdLease: string | undefined
       readonly release: readonly Found[]
@@ -29,13 +41,13 @@ export type Decision =
   | { readonly type: 'probe'; readonly lease: Found }
   /** A living host has our public address. */
   | { readonly type: 'duplicate'; readonly lease: Found }
-  /** Another host has the subnet we insist on. */
+  /** Another host has the subnet that we wait for. */
   | { readonly type: 'conflict'; readonly lease: Found }
   | { readonly type: 'exhausted'; readonly range: SubnetRange; readonly size: bigint }
 
 /**
  * The leases among raw entries; malformed keys name no subnet and are left out. Of a lease that does not `matter` only the
- * subnet is told: reading all values takes as long as all else.
+ * subnets are read: reading all values takes as long as everything else.
  */
 export function findLeases(
   prefix: string,
@@ -45,14 +57,12 @@ export function findLeases(
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
     if (!key.ok) return []
-    const { subnet, subnet6 } = key.value
     const { modRevision, lease } = entry
     const read = readSafely(() => textOf(entry, matters))
     return [
       {
         key: entry.key,
-        subnet,
-        subnet6,
+        subnets: key.value,
         text: read.ok ? read.value.text : '',
         value: read.ok ? read.value.value : undefined,
         modRevision,
@@ -82,23 +92,17 @@ export function decide(
   alive: ReadonlyMap<string, boolean>,
   random: () => number,
 ): Decision {
-  const ties = new Map<Found, Tie>()
-  for (const lease of leases) {
-    const tie = tieOf(lease, claim, held, alive)
-    if (tie !== 'other') ties.set(lease, tie)
-  }
+  const ties = tiesOf(leases, claim, held, alive)
   const tied = (tie: Tie): readonly Found[] => [...ties].flatMap(([lease, its]) => (its === tie ? [lease] : []))
 
   const firm = tied('ours')
-  const unknown = tied('unknown')[0]
   const rival = held && rivalFor(held, leases, ties, claim)
-  // At a start any subnet of the config will do. Who runs has containers in theirs, and takes no other while it can be had.
-  const settled = held !== undefined && rival === undefined
-  const eligible = (lease: Found): boolean => (settled ? lease.key === held.key : suits(lease, claim))
+  // At a start any subnet of the config will do. A running host has containers in its subnet, and keeps it while it can.
+  const kept = rival === undefined ? held : undefined
+  const eligible = (lease: Found): boolean => (kept === undefined ? suits(lease, claim) : lease.key === kept.key)
   const chosen = best(firm.filter(eligible), claim)
-  if (chosen === undefined && unknown !== undefined) return { type: 'probe', lease: unknown }
-  const duplicate = tied('duplicate')[0]
-  if (chosen === undefined && duplicate !== undefined) return { type: 'duplicate', lease: duplicate }
+  const open = chosen === undefined ? openQuestion(tied) : undefined
+  if (open !== undefined) return open
 
   const candidates = CLAIMABLE.flatMap((tie) => [...tied(tie)])
   const suitable = candidates.filter(eligible)
@@ -109,73 +113,100 @@ export function decide(
   // A reservation is the operator's: never deleted.
   const release = stale.filter((lease) => lease !== existing && lease.etcdLease !== '0').slice(0, 16)
 
-  if (existing !== undefined) {
-    if (existing.text === encodeValue(claim.value(existing)) && release.length === 0)
-      return { type: 'keep', lease: existing }
-    const etcdLease =
-      ties.get(existing) === 'of-dead-host' && existing.etcdLease !== '0' ? undefined : existing.etcdLease
-    return { type: 'claim', subnets: subnetsOf(existing), modRevision: existing.modRevision, etcdLease, release }
-  }
-  if (rival !== undefined && claim.insists === true) return { type: 'conflict', lease: rival }
-  return fresh(leases, release, claim, held, settled, random)
+  if (existing !== undefined) return claimExisting(existing, ties, claim, release)
+  if (rival !== undefined && claim.waitsForPrevious === true) return { type: 'conflict', lease: rival }
+  const taken = leases.filter((lease) => !release.includes(lease) && isHosts(lease, claim))
+  const holder = claim.waitsForPrevious === true ? holderOfPrevious(claim, taken) : undefined
+  if (holder !== undefined) return { type: 'conflict', lease: holder }
+  return claimNew(chooseSubnets(taken, claim, kept, random), claim, release, held)
 }
 
-/** A claim of a key that does not exist: the subnet of who is `settled`, the previous one when it is free, else any. */
-function fresh(
+/** How each lease relates to us; those of other hosts are left out. */
+function tiesOf(
   leases: readonly Found[],
-  release: readonly Found[],
   claim: Claim,
   held: OwnLease | undefined,
-  settled: boolean,
-  random: () => number,
+  alive: ReadonlyMap<string, boolean>,
+): ReadonlyMap<Found, Tie> {
+  const ties = new Map<Found, Tie>()
+  for (const lease of leases) {
+    const tie = tieOf(lease, claim, held, alive)
+    if (tie !== 'other') ties.set(lease, tie)
+  }
+  return ties
+}
+
+/** What has to be found out, or settled by the operator, before anything is claimed. */
+function openQuestion(tied: (tie: Tie) => readonly Found[]): Decision | undefined {
+  const [unknown] = tied('unknown')
+  if (unknown !== undefined) return { type: 'probe', lease: unknown }
+  const [duplicate] = tied('duplicate')
+  return duplicate && { type: 'duplicate', lease: duplicate }
+}
+
+/** A claim of a key that exists, unless its value is what we would write. */
+function claimExisting(lease: Found, ties: ReadonlyMap<Found, Tie>, claim: Claim, release: readonly Found[]): Decision {
+  const { subnets, modRevision } = lease
+  if (lease.text === encodeValue(claim.value(subnets)) && release.length === 0) return { type: 'keep', lease }
+  const expiring = ties.get(lease) === 'of-dead-host' && lease.etcdLease !== '0'
+  return { type: 'claim', subnets, modRevision, etcdLease: expiring ? undefined : lease.etcdLease, release }
+}
+
+/** A claim of a key that does not exist. */
+function claimNew(
+  chosen: ByFamily<Prefix>,
+  claim: Claim,
+  release: readonly Found[],
+  held: OwnLease | undefined,
 ): Decision {
-  const { ipv4, ipv6 } = claim.ranges
-  const taken = leases.filter((lease) => !release.includes(lease) && isHosts(lease, claim))
-  const holder = claim.insists === true ? holderOf(claim.previousSubnet, ipv4, taken) : undefined
-  if (holder !== undefined) return { type: 'conflict', lease: holder }
-  const subnets = taken.map((lease) => lease.subnet)
-  const subnet = settled && held !== undefined ? held.subnet : pick(ipv4, subnets, claim.previousSubnet, random)
-  if (subnet === undefined) return { type: 'exhausted', range: ipv4, size: sizeOf(ipv4) }
-  const taken6 = taken.flatMap((lease) => lease.subnet6 ?? [])
-  const subnet6 = ipv6 && pick(ipv6, taken6, claim.previousSubnet6, random)
-  if (ipv6 !== undefined && subnet6 === undefined) return { type: 'exhausted', range: ipv6, size: sizeOf(ipv6) }
-  const ours = release.find(
-    (lease) => lease.value?.hostId === claim.hostId || lease.value?.hostId === undefined,
-  )?.etcdLease
+  const subnets = some(chosen)
+  const lacking = mapFamilies(claim.ranges, (range, family) => (inFamily(chosen, family) ? undefined : range))
+  const [range] = valuesOf(lacking)
+  if (range !== undefined || subnets === undefined) {
+    const exhausted = range ?? first(claim.ranges)
+    return { type: 'exhausted', range: exhausted, size: sizeOf(exhausted) }
+  }
+  const ours = release.find(({ value }) => value?.hostId === claim.hostId || value?.hostId === undefined)?.etcdLease
   const usable = [held?.etcdLease, ours].find((lease) => lease !== undefined && lease !== '0')
-  return { type: 'claim', subnets: { subnet, subnet6 }, modRevision: '0', etcdLease: usable, release }
+  return { type: 'claim', subnets, modRevision: '0', etcdLease: usable, release }
 }
 
-function pick(
-  range: SubnetRange,
-  taken: readonly Prefix[],
-  previous: Prefix | undefined,
+/** A subnet of each range: the one we keep, the previous one when it is free, else any; none where all are taken. */
+function chooseSubnets(
+  taken: readonly Found[],
+  { ranges, previous }: Claim,
+  kept: OwnLease | undefined,
   random: () => number,
-): Prefix | undefined {
-  if (previous !== undefined && fits(range, previous) && !taken.some((prefix) => overlaps(prefix, previous)))
-    return previous
-  return chooseSubnet(range, taken, random)
+): ByFamily<Prefix> {
+  return mapFamilies(ranges, (range, family) => {
+    const own = inFamily(kept?.subnets ?? NEITHER, family)
+    if (own !== undefined) return own
+    const others = taken.flatMap(({ subnets }) => inFamily(subnets, family) ?? [])
+    const before = inFamily(previous, family)
+    const free = before !== undefined && fits(range, before) && !others.some((other) => overlaps(other, before))
+    return free ? before : chooseSubnet(range, others, random)
+  })
 }
 
-/** Who has a subnet that we had and could have again. */
-function holderOf(previous: Prefix | undefined, range: SubnetRange, taken: readonly Found[]): Found | undefined {
-  if (previous === undefined || !fits(range, previous)) return undefined
-  return taken.find((lease) => overlaps(lease.subnet, previous))
+/** The lease of another host on a subnet that we had and could have again. */
+function holderOfPrevious({ ranges, previous }: Claim, taken: readonly Found[]): Found | undefined {
+  const wanted = byFamily((family) => {
+    const [range, before] = [inFamily(ranges, family), inFamily(previous, family)]
+    return range !== undefined && before !== undefined && fits(range, before) ? before : undefined
+  })
+  return taken.find(({ subnets }) => anyFamily(subnets, wanted, overlaps))
 }
 
-/** Whether a lease's subnets are what the config asks for. */
-function suits(lease: LeaseKey, claim: Claim): boolean {
-  const { ipv4, ipv6 } = claim.ranges
-  if (!fits(ipv4, lease.subnet)) return false
-  return ipv6 === undefined ? lease.subnet6 === undefined : lease.subnet6 !== undefined && fits(ipv6, lease.subnet6)
+/** Whether a lease has a subnet of each range, and no other. */
+function suits({ subnets }: Found, { ranges }: Claim): boolean {
+  return FAMILIES.every((family) => {
+    const [range, subnet] = [inFamily(ranges, family), inFamily(subnets, family)]
+    return range === undefined || subnet === undefined ? range === subnet : fits(range, subnet)
+  })
 }
 
-/** The one we had, else the one that has said so for longest: another host can put our name into its lease, but only later. */
-function best(leases: readonly Found[], claim: Claim): Found | undefined {
+/** The one we had, else the one that has been ours for longest: another host can write our name into its lease, but only later. */
+function best(leases: readonly Found[], { previous }: Claim): Found | undefined {
   const oldest = leases.toSorted((a, b) => Number(BigInt(a.modRevision) - BigInt(b.modRevision)))[0]
-  return leases.find((lease) => lease.subnet === claim.previousSubnet) ?? oldest
-}
-
-function subnetsOf({ subnet, subnet6 }: LeaseKey): LeaseKey {
-  return { subnet, subnet6 }
+  return leases.find(({ subnets }) => anyFamily(subnets, previous, (subnet, before) => subnet === before)) ?? oldest
 }

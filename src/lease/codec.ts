@@ -4,8 +4,9 @@ import type { Checked, Refused } from '../backend.ts'
 import { messageOf, show } from '../errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
+import { only, valuesOf } from '../ip/by-family.ts'
 import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
-import type { LeaseKey, LeaseValue } from './lease.ts'
+import type { LeaseValue, Subnets } from './lease.ts'
 
 /** Where the leases of a network lie: `<prefix>/subnets/`. */
 export function subnetsFolder(prefix: string): string {
@@ -13,10 +14,8 @@ export function subnetsFolder(prefix: string): string {
 }
 
 /** The etcd key of a lease: `<prefix>/subnets/10.5.52.0-24`, dual stack `.../10.5.52.0-24&fc00::-64`. */
-export function encodeKey(prefix: string, key: LeaseKey): string {
-  return (
-    subnetsFolder(prefix) + [key.subnet, key.subnet6].flatMap((subnet) => (subnet ? [dashed(subnet)] : [])).join('&')
-  )
+export function encodeKey(prefix: string, subnets: Subnets): string {
+  return subnetsFolder(prefix) + valuesOf(subnets).map(dashed).join('&')
 }
 
 /**
@@ -32,21 +31,21 @@ export function readSafely<T>(read: () => Checked<T>): Checked<T> {
 }
 
 /** The subnets an etcd key names. Refused with 'key' for anything but what encodeKey makes. */
-export function decodeKey(prefix: string, key: string): Checked<LeaseKey> {
+export function decodeKey(prefix: string, key: string): Checked<Subnets> {
   return readSafely(() => readKey(prefix, key))
 }
 
-function readKey(prefix: string, key: string): Checked<LeaseKey> {
+function readKey(prefix: string, key: string): Checked<Subnets> {
   const folder = subnetsFolder(prefix)
   if (!key.startsWith(folder)) return refuse('key', key)
   const [first = '', second, ...more] = key.slice(folder.length).split('&')
-  const subnet = undashed(first)
-  if (subnet === undefined || prefixFamily(subnet) !== 4 || lengthOf(subnet) === 0 || more.length > 0)
+  const ipv4 = undashed(first)
+  if (ipv4 === undefined || prefixFamily(ipv4) !== 4 || lengthOf(ipv4) === 0 || more.length > 0)
     return refuse('key', key)
-  if (second === undefined) return { ok: true, value: { subnet, subnet6: undefined } }
-  const subnet6 = undashed(second)
-  if (subnet6 === undefined || prefixFamily(subnet6) !== 6 || lengthOf(subnet6) === 0) return refuse('key', key)
-  return { ok: true, value: { subnet, subnet6 } }
+  if (second === undefined) return { ok: true, value: only(4, ipv4) }
+  const ipv6 = undashed(second)
+  if (ipv6 === undefined || prefixFamily(ipv6) !== 6 || lengthOf(ipv6) === 0) return refuse('key', key)
+  return { ok: true, value: { ipv4, ipv6 } }
 }
 
 /** The JSON text of a lease, keys in Go's order; HostID and SourceIP, which Go ignores, come last. */

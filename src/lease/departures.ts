@@ -7,6 +7,7 @@ import type { Change } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeKey, decodeValue } from './codec.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** How long a deletion waits: a host that leaves is gone within a second. Milliseconds. */
 const DEPARTURE_MS = 500
@@ -93,7 +94,7 @@ export function movedBy(
       if (value.ok) addresses.add(value.value.publicAddress)
     } else {
       const key = decodeKey(prefix, change.key)
-      if (key.ok && peers.has(key.value.subnet)) leaving.set(key.value.subnet, change.key)
+      for (const subnet of key.ok ? valuesOf(key.value) : []) if (peers.has(subnet)) leaving.set(subnet, change.key)
     }
   }
   if (leaving.size === 0) return new Set()

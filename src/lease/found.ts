@@ -1,25 +1,27 @@
 // What a claim is decided from: who we are, the leases there are, and the one we hold.
 import type { Address } from '../ip/address.ts'
+import type { ByFamily, SomeFamily } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { SubnetRange } from './allocate.ts'
-import type { LeaseKey, LeaseValue } from './lease.ts'
+import type { LeaseValue, Subnets } from './lease.ts'
 
 /** What we want: who we are, where a subnet may lie, what its lease shall say. */
 export interface Claim {
   readonly hostId: string
   readonly publicAddress: Address
-  readonly ranges: { readonly ipv4: SubnetRange; readonly ipv6: SubnetRange | undefined }
-  /** Subnets we had before (FLANNEL_SUBNET of subnet.env): asked for again when free. */
-  readonly previousSubnet: Prefix | undefined
-  readonly previousSubnet6: Prefix | undefined
-  /** While another host has `previousSubnet`, wait for it rather than claim another. */
-  readonly insists?: boolean
+  /** Where a subnet is wanted, and in which families. */
+  readonly ranges: SomeFamily<SubnetRange>
+  /** Subnets we had before (those of subnet.env): claimed again when free. */
+  readonly previous: ByFamily<Prefix>
+  /** While another host has a previous subnet, wait for it rather than claim another. */
+  readonly waitsForPrevious?: boolean
   /** The lease's whole value, with our host id and public addresses. */
-  readonly value: (key: LeaseKey) => LeaseValue
+  readonly value: (subnets: Subnets) => LeaseValue
 }
 
 /** Our lease as it stands in etcd. */
-export interface OwnLease extends LeaseKey {
+export interface OwnLease {
+  readonly subnets: Subnets
   /** The whole etcd key. */
   readonly key: string
   /** Revision of our last write, decimal. */
@@ -30,7 +32,8 @@ export interface OwnLease extends LeaseKey {
 }
 
 /** A lease as found; `value` is undefined when it cannot be read, its subnet is taken all the same. */
-export interface Found extends LeaseKey {
+export interface Found {
+  readonly subnets: Subnets
   readonly key: string
   readonly text: string
   readonly value: LeaseValue | undefined

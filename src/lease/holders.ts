@@ -2,6 +2,7 @@
 import type { Peer } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
+import { onlySubnet } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { encodeKey } from './codec.ts'
 import type { Candidate } from './waiting.ts'
@@ -31,7 +32,7 @@ export class Holders {
   readonly #created = new Map<Prefix, number>()
   /** Since when a holder claims what it claims, where that is not its creation. */
   readonly #claimed = new Map<Prefix, number>()
-  /** The key of a holder where it is not the plain one of its subnet (dual stack). */
+  /** The key of a holder where it is not the plain one of its subnet (in dual stack). */
   readonly #oddKeys = new Map<Prefix, string>()
 
   /** `prefix` is the etcd prefix of the network. */
@@ -71,6 +72,6 @@ export class Holders {
   }
 
   #plainKey(subnet: Prefix): string {
-    return encodeKey(this.#prefix, { subnet, subnet6: undefined })
+    return encodeKey(this.#prefix, onlySubnet(subnet))
   }
 }

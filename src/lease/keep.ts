@@ -7,6 +7,7 @@ import { EtcdError, messageOf } from '../errors.ts'
 import { Counter } from '../counters.ts'
 import { acquireLease, type AcquireOptions } from './own.ts'
 import type { Claim, OwnLease } from './found.ts'
+import { primarySubnet } from './lease.ts'
 
 /** What the daemon is told. */
 export interface LeaseEvents {
@@ -181,7 +182,7 @@ class Keeper {
     const before = this.own
     this.#doubt = undefined
     this.#attempt = new AbortController()
-    const claim = { ...this.#claim, previousSubnet: before.subnet, previousSubnet6: before.subnet6 }
+    const claim = { ...this.#claim, previous: before.subnets }
     const options = { ...this.#options, held: before, signal: this.#attempt.signal }
     try {
       this.own = await acquireLease(this.#store, this.#prefix, claim, options)
@@ -193,8 +194,9 @@ class Keeper {
     if (own.key === before.key && own.modRevision === before.modRevision && own.etcdLease === before.etcdLease) return
     this.renewals.add('restored')
     this.renewal = { at: Date.now(), expires: undefined }
-    if (own.key !== before.key) this.#options.log.warn(`lease moved from ${before.subnet} to ${own.subnet}: ${why}`)
-    else this.#options.log.info(`lease of ${own.subnet} written anew: ${why}`)
+    if (own.key !== before.key)
+      this.#options.log.warn(`lease moved from ${primarySubnet(before)} to ${primarySubnet(own)}: ${why}`)
+    else this.#options.log.info(`lease of ${primarySubnet(own)} written anew: ${why}`)
     this.#events.onChanged(own, why)
   }
 
@@ -212,12 +214,12 @@ class Keeper {
   #failed(error: unknown): void {
     this.renewals.add('failed')
     const text = error instanceof EtcdError ? error.message : `bug: ${messageOf(error)}`
-    if (this.#trouble === undefined) this.#options.log.warn(`lease of ${this.own.subnet} not renewed: ${text}`)
+    if (this.#trouble === undefined) this.#options.log.warn(`lease of ${primarySubnet(this.own)} not renewed: ${text}`)
     this.#trouble = text
   }
 
   #recovered(): void {
-    if (this.#trouble !== undefined) this.#options.log.info(`lease of ${this.own.subnet} renewed again`)
+    if (this.#trouble !== undefined) this.#options.log.info(`lease of ${primarySubnet(this.own)} renewed again`)
     this.#trouble = undefined
   }
 

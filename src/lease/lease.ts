@@ -2,15 +2,18 @@
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
 // Unknown JSON keys are ignored by Go, so HostID and SourceIP may stand beside the known ones.
 import type { Address } from '../ip/address.ts'
+import { type SomeFamily, first } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
 /** How long a lease lives without renewal, in seconds: a day, as Go's flanneld has it. */
 export const LEASE_SECONDS = 86_400
 
-/** Subnets named by a lease's key. */
-export interface LeaseKey {
-  readonly subnet: Prefix
-  readonly subnet6: Prefix | undefined
+/** The subnets of one host, as its lease's key names them. */
+export type Subnets = SomeFamily<Prefix>
+
+/** The subnet that stands for a lease where there is room for one: in log lines, tables and JSON. */
+export function primarySubnet({ subnets }: { readonly subnets: Subnets }): Prefix {
+  return first(subnets)
 }
 
 /** The JSON value of a lease. */

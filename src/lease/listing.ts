@@ -5,10 +5,10 @@ import { encodeValue } from './codec.ts'
 
 /**
  * Which leases may be ours, or in our way: those that have our host id or address in them, and what we hold. JSON may
- * spell either in other ways, but not without a backslash. A host that insists on its subnet wants to know whose it is.
+ * spell either in other ways, but not without a backslash. A host that waits for its subnet wants to know whose it is.
  */
 export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Entry) => boolean {
-  if (claim.insists === true) return () => true
+  if (claim.waitsForPrevious === true) return () => true
   const words = [claim.publicAddress, claim.hostId, '\\'].map((word) => Buffer.from(word))
   return ({ key, value }) => key === held?.key || words.some((word) => value.includes(word))
 }

@@ -10,7 +10,7 @@ import { type Decision, decide, findLeases } from './claim.ts'
 import { SaidOnce, duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
-import { LEASE_SECONDS } from './lease.ts'
+import { LEASE_SECONDS, primarySubnet } from './lease.ts'
 
 /** The rim of an acquisition. */
 export interface AcquireOptions {
@@ -119,10 +119,10 @@ class Acquisition {
 
   /** Nothing to write, but its etcd lease has to live. */
   async #keep(lease: Found): Promise<OwnLease | 'again'> {
-    const { subnet, subnet6, key, modRevision, etcdLease } = lease
-    const own = { subnet, subnet6, key, modRevision, etcdLease, value: this.#claim.value({ subnet, subnet6 }) }
+    const { subnets, key, modRevision, etcdLease } = lease
+    const own = { subnets, key, modRevision, etcdLease, value: this.#claim.value(subnets) }
     if (etcdLease === '0' || (await this.#adoptable(etcdLease))) return this.#done(own)
-    return this.#commit({ type: 'claim', subnets: { subnet, subnet6 }, modRevision, etcdLease: undefined, release: [] })
+    return this.#commit({ type: 'claim', subnets, modRevision, etcdLease: undefined, release: [] })
   }
 
   async #commit(decision: Decision & { type: 'claim' }): Promise<OwnLease | 'again'> {
@@ -144,7 +144,7 @@ class Acquisition {
       if (lease.value?.hostId === this.#claim.hostId && lease.etcdLease !== etcdLease)
         void this.#store.revoke(lease.etcdLease).catch(() => undefined)
     }
-    const own = { ...decision.subnets, key, modRevision, etcdLease, value }
+    const own = { subnets: decision.subnets, key, modRevision, etcdLease, value }
     const { listing } = this.#options
     const listed = listing?.[0]
     if (listed !== undefined) listing?.splice(0, 1, afterClaim(listed, own, decision.release))
@@ -197,7 +197,10 @@ class Acquisition {
     const window = this.#options.liveFor ?? 30
     const before = await this.#sinceRenewal(lease)
     if (before === undefined || before >= window) return false
-    this.say('warn', `${lease.subnet} was lately renewed by ${ownerOf(lease)}: waiting to see whether that host lives`)
+    this.say(
+      'warn',
+      `${primarySubnet(lease)} was lately renewed by ${ownerOf(lease)}: waiting to see whether that host lives`,
+    )
     await pause((window - before + 1) * 1_000, this.#options.signal)
     const after = await this.#sinceRenewal(lease)
     return after !== undefined && after < window
@@ -234,7 +237,7 @@ class Acquisition {
     const now = held && leases.find((lease) => lease.key === held.key)
     if (now?.value === undefined || now.value.hostId === this.#claim.hostId) return
     if (now.value.hostId === undefined && now.value.publicAddress === this.#claim.publicAddress) return
-    if (this.#claim.insists !== true) this.say('error', `${lost(now)}: taking another subnet`)
+    if (this.#claim.waitsForPrevious !== true) this.say('error', `${lost(now)}: taking another subnet`)
   }
 
   #ttl(): number {

@@ -4,6 +4,7 @@ import type { Entry } from '../etcd/store.ts'
 import { type Address, isUnicast } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
 import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
+import { first } from '../ip/by-family.ts'
 
 /** What a lease is held against. */
 export interface PeerRules {
@@ -44,7 +45,7 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
 function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
   const key = decodeKey(prefix, entry.key)
   if (!key.ok) return key
-  const { subnet } = key.value
+  const subnet = first(key.value)
   if (!contains(rules.network, subnet)) return refuse('outside-network', `${subnet} is not in ${rules.network}`)
   if (rules.own !== undefined && overlaps(rules.own.subnet, subnet)) return refuse('own-subnet', subnet)
   if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)

@@ -9,7 +9,8 @@ import { type SubnetRange, fits } from './allocate.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
 import { encodeKey } from './codec.ts'
-import { LEASE_SECONDS } from './lease.ts'
+import { LEASE_SECONDS, primarySubnet } from './lease.ts'
+import { onlySubnet, valuesOf } from '../ip/by-family.ts'
 
 /** What came of a reservation. */
 export interface Reserved {
@@ -68,7 +69,7 @@ export async function reserve(
 export async function release(store: Store, prefix: string, subnet: Prefix): Promise<Released> {
   return attempt(`release: ${subnet}`, async () => {
     const { entries } = await store.range(`${prefix}/subnets/`)
-    const found = findLeases(prefix, entries).find((lease) => lease.subnet === subnet)
+    const found = findLeases(prefix, entries).find((lease) => isOn(lease, subnet))
     if (found === undefined) throw new OperatorError(`release: ${subnet}: nothing reserves it: it is free`)
     if (found.etcdLease !== '0') {
       throw new OperatorError(
@@ -127,20 +128,21 @@ export function planReservation(
   }
   // Wider than any subnet can be: no host's, and it must not keep all out.
   const widest = lengthOf(range.network) + 2
-  const rivals = leases.filter((lease) => overlaps(lease.subnet, subnet) && lengthOf(lease.subnet) >= widest)
-  const foreign = rivals.find((lease) => lease.subnet !== subnet || lease.value?.publicAddress !== address)
+  const inTheWay = (other: Prefix): boolean => overlaps(other, subnet) && lengthOf(other) >= widest
+  const rivals = leases.filter(({ subnets }) => valuesOf(subnets).some(inTheWay))
+  const foreign = rivals.find((lease) => !isOn(lease, subnet) || lease.value?.publicAddress !== address)
   if (foreign !== undefined) {
     const way = foreign.etcdLease === '0' ? `reserved for ${holderOf(foreign)}: release it first` : leasedTo(foreign)
-    throw refuse(foreign.subnet === subnet ? way : `overlaps ${foreign.subnet}, ${way}`)
+    throw refuse(isOn(foreign, subnet) ? way : `overlaps ${primarySubnet(foreign)}, ${way}`)
   }
-  const others = leases.filter((lease) => lease.subnet !== subnet && lease.value?.publicAddress === address)
+  const others = leases.filter((lease) => !isOn(lease, subnet) && lease.value?.publicAddress === address)
   const second = others.find((lease) => lease.etcdLease === '0')
-  if (second !== undefined) throw refuse(`${address} has ${second.subnet} reserved: release that first`)
+  if (second !== undefined) throw refuse(`${address} has ${primarySubnet(second)} reserved: release that first`)
   const [held] = others
-  const moves = held === undefined ? '' : `; ${address} holds ${held.subnet} until its daemon starts again`
+  const moves = held === undefined ? '' : `; ${address} holds ${primarySubnet(held)} until its daemon starts again`
   const [own] = rivals
   if (own === undefined) {
-    const key = encodeKey(prefix, { subnet, subnet6: undefined })
+    const key = encodeKey(prefix, onlySubnet(subnet))
     const write = { key, modRevision: '0', value: reservationFor(address), detached: undefined }
     return { was: 'free', write, note: `its host takes it when its daemon starts${moves}` }
   }
@@ -154,6 +156,11 @@ export function planReservation(
 /** What a reservation says before its host has taken it: Go's LeaseAttrs with nothing in it but whose it is. */
 export function reservationFor(address: Address): string {
   return JSON.stringify({ PublicIP: address, PublicIPv6: null })
+}
+
+/** Whether a lease is on exactly this subnet. */
+function isOn({ subnets }: Found, subnet: Prefix): boolean {
+  return valuesOf(subnets).includes(subnet)
 }
 
 function leasedTo(lease: Found): string {

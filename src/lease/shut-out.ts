@@ -7,6 +7,8 @@ import { type Address, isUnicast, parseAddress } from '../ip/address.ts'
 import { type Prefix, parsePrefix } from '../ip/prefix.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
+import { primarySubnet } from './lease.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** What came of shutting an address out. */
 export interface ShutOut {
@@ -72,10 +74,10 @@ export async function shutOut(
       const portion = left.slice(at, at + PORTION)
       const deletions = portion.map((lease) => ({ type: 'delete', key: lease.key }) as const)
       const done = await store.commit(portion, deletions)
-      if (done !== undefined) for (const { subnet } of portion) deleted.add(subnet)
+      if (done !== undefined) for (const lease of portion) deleted.add(primarySubnet(lease))
     }
   }
-  return { address, deleted: [...deleted], left: left.map(({ subnet }) => subnet), already: entry !== undefined }
+  return { address, deleted: [...deleted], left: left.map(primarySubnet), already: entry !== undefined }
 }
 
 /** Lets an address in again: its host is a peer as soon as it has a lease. Throws OperatorError. */
@@ -92,7 +94,7 @@ export async function readmit(store: Store, prefix: string, target: string): Pro
 function addressOf(target: string, leases: readonly Found[], peerAt: (subnet: Prefix) => Address | undefined): Address {
   const subnet = parsePrefix(target)
   if (subnet === undefined) return hostAddress('shut-out', target)
-  const found = leases.find((lease) => lease.subnet === subnet && lease.value !== undefined)
+  const found = leases.find((lease) => valuesOf(lease.subnets).includes(subnet) && lease.value !== undefined)
   const address = found?.value?.publicAddress ?? peerAt(subnet)
   if (address !== undefined) return address
   throw new OperatorError(`shut-out: ${subnet}: no host has it: name the public address instead`)

@@ -1,4 +1,5 @@
 // How the leases in etcd relate to us: which are ours, which are another host's, and which stands on the subnet we hold. Pure.
+import { anyFamily } from '../ip/by-family.ts'
 import { lengthOf, overlaps } from '../ip/prefix.ts'
 import type { Claim, Found, OwnLease } from './found.ts'
 
@@ -39,27 +40,27 @@ export function tieOf(
  * it. Its host, if it lives, has another subnet by now and gives this one up as soon as it looks. Whether a host lives can
  * be told of our own daemons only, which renew every 10 s.
  */
-function isRelic({ subnet, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
-  if (!overlaps(subnet, held.subnet) || BigInt(modRevision) >= BigInt(held.modRevision)) return false
+function isRelic({ subnets, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
+  if (!anyFamily(subnets, held.subnets, overlaps) || BigInt(modRevision) >= BigInt(held.modRevision)) return false
   if (value?.hostId === undefined || etcdLease === '0') return false
   return value.hostId !== claim.hostId && value.publicAddress !== claim.publicAddress
 }
 
 /** The lease of another host on the subnet that we hold; undefined while it is ours, or free, or may be a dead host's. */
 export function rivalFor(
-  { key, subnet }: OwnLease,
+  { key, subnets }: OwnLease,
   leases: readonly Found[],
   ties: ReadonlyMap<Found, Tie>,
   claim: Claim,
 ): Found | undefined {
-  const there = leases.filter((lease) => overlaps(lease.subnet, subnet) && isHosts(lease, claim))
+  const there = leases.filter((lease) => anyFamily(lease.subnets, subnets, overlaps) && isHosts(lease, claim))
   const foreign = (lease: Found): boolean => ['duplicate', 'other'].includes(ties.get(lease) ?? 'other')
   // While its key says that it is ours, others that overlap it came later.
   if (there.some((lease) => lease.key === key && !foreign(lease))) return undefined
   return there.find(foreign)
 }
 
-/** A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not keep all out. */
-export function isHosts({ subnet }: Found, { ranges }: Claim): boolean {
-  return lengthOf(subnet) >= lengthOf(ranges.ipv4.network) + 2
+/** A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not block all others. */
+export function isHosts({ subnets }: Found, { ranges }: Claim): boolean {
+  return anyFamily(subnets, ranges, (subnet, { network }) => lengthOf(subnet) >= lengthOf(network) + 2)
 }

@@ -4,6 +4,7 @@ import { type Configuration, refusesChange } from './configuration.ts'
 import { fits } from '../lease/allocate.ts'
 import type { Found } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
 interface KeyChange {
@@ -56,14 +57,15 @@ export function configChange(
   const leases = found.filter(({ value }) => value !== undefined)
   const stranded = before === undefined ? [] : leases.filter((lease) => strands(before, after, lease))
   const [first] = stranded
-  const why = first === undefined || before === undefined ? undefined : refusesChange(before, after, first.subnet)
+  const why =
+    first === undefined || before === undefined ? undefined : refusesChange(before, after, primarySubnet(first))
   return {
     changes: changes.filter(({ before: old, after: next }) => old !== next),
     leases: leases.length,
-    stranded: stranded.map(({ subnet }) => subnet),
+    stranded: stranded.map(primarySubnet),
     moving: leases
-      .filter((lease) => !fits(after.range, lease.subnet))
-      .map(({ subnet, value }) => ({ subnet, publicAddress: value?.publicAddress ?? '' })),
+      .filter((lease) => !fits(after.range, primarySubnet(lease)))
+      .map((lease) => ({ subnet: primarySubnet(lease), publicAddress: lease.value?.publicAddress ?? '' })),
     refusal: why === undefined ? null : refusalOf(after, stranded, leases.length),
     notes: notesOf(after, leases),
   }
@@ -111,12 +113,13 @@ function valuesOf({ own: { backend, config } }: Configuration): ReadonlyMap<stri
 }
 
 /** Whether a host that runs cannot follow; one that could not follow before either is no loss. */
-function strands(before: Configuration, after: Configuration, { subnet }: Found): boolean {
+function strands(before: Configuration, after: Configuration, lease: Found): boolean {
+  const subnet = primarySubnet(lease)
   return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
 }
 
 function refusalOf({ range }: Configuration, stranded: readonly Found[], leases: number): string {
-  const [first, ...more] = stranded.map(({ subnet }) => subnet)
+  const [first, ...more] = stranded.map(primarySubnet)
   const some = more.length === 0 ? (first ?? '') : `${first ?? ''} and ${more.length} more`
   const place = `${range.network} in subnets of /${range.subnetLen}`
   return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`

@@ -6,12 +6,13 @@ import { doorsOf } from './doors.ts'
 import type { GuardWish } from '../firewall/guard.ts'
 import type { FirewallInput } from '../firewall/rules.ts'
 import type { Claim } from '../lease/found.ts'
-import type { LeaseValue } from '../lease/lease.ts'
+import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
+import type { ByFamily } from '../ip/by-family.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
@@ -56,16 +57,15 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
   }
 }
 
-/** What we claim in etcd. `previousSubnet` is asked for again. */
-export function claimOf(inputs: Omit<Inputs, 'subnet'>, previousSubnet: Prefix | undefined): Claim {
+/** What we claim in etcd; `previous` subnets are claimed again when they are free. */
+export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
     publicAddress: inputs.external.publicAddress,
     ranges: { ipv4: inputs.configuration.range, ipv6: undefined },
-    previousSubnet,
-    previousSubnet6: undefined,
-    insists: inputs.options.onSubnetConflict === 'wait',
-    value: ({ subnet }) => leaseValueOf({ ...inputs, subnet }),
+    previous,
+    waitsForPrevious: inputs.options.onSubnetConflict === 'wait',
+    value: (subnets) => leaseValueOf({ ...inputs, subnet: primarySubnet({ subnets }) }),
   }
 }
 

@@ -12,6 +12,7 @@ import { addressShutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { printable } from '../text/plain-text.ts'
 import { span } from '../text/duration.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** One lease or reservation. Null is what is not known. */
 export interface LeaseLine {
@@ -102,13 +103,15 @@ export function viewOf(prefix: string, { revision, entries }: Snapshot, times: T
       const key = decodeKey(prefix, entry.key)
       return { entry, key: key.ok ? key.value : undefined }
     })
-  const named = read.flatMap(({ entry, key }) => (key === undefined ? [] : [{ entry, ...key }]))
+  const named = read.flatMap(({ entry, key }) =>
+    key === undefined ? [] : [{ entry, subnets: key, subnet: primarySubnet({ subnets: key }) }],
+  )
   named.sort((a, b) => compare(bigintOf(addressOf(a.subnet)), bigintOf(addressOf(b.subnet))))
   const unnamed = read.flatMap(({ entry, key }) => (key === undefined ? [entry] : []))
-  const lines = named.map(({ entry, subnet, subnet6 }, i) => {
+  const lines = named.map(({ entry, subnet, subnets }, i) => {
     const before = named[i - 1]?.subnet
     const odd = range === undefined ? '' : oddity(range, subnet, before)
-    return lineOf(entry, { subnet, subnet6: subnet6 ?? null, own: subnet === own, odd }, times)
+    return lineOf(entry, { subnet, subnet6: subnets.ipv6 ?? null, own: subnet === own, odd }, times)
   })
   const malformed = unnamed.map((entry) =>
     lineOf(

@@ -12,6 +12,7 @@ import { printable } from '../log.ts'
 import type { RunningDaemon } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { Cause, PeerHealth } from '../probe/health.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** A peer, or a lease that is refused. Null is what is not known. */
 export interface PeerView {
@@ -89,7 +90,9 @@ export const UNPROBED = {
 /** A lease that is not believed: its key is all that is sure. */
 function refusedView(prefix: string, key: string, { level, text: note }: Unbelieved): PeerView {
   const decoded = decodeKey(prefix, key)
-  const subnet = decoded.ok ? decoded.value.subnet : printable(key.slice(key.lastIndexOf('/') + 1), 60)
+  const subnet = decoded.ok
+    ? primarySubnet({ subnets: decoded.value })
+    : printable(key.slice(key.lastIndexOf('/') + 1), 60)
   return { ...UNPROBED, subnet, publicAddress: null, via: '', state: 'refused', level, note }
 }
 

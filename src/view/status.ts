@@ -15,6 +15,7 @@ import type { Overlay } from '../overlay/overlay.ts'
 import { type PeerView, isTrouble, peersOf, worstFirst } from './peers.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import { type StoreView, storeOf } from './store.ts'
+import { primarySubnet } from '../lease/lease.ts'
 
 /** What the control socket answers at /v1/status. Times are milliseconds since 1970; null is what is not known or not there. */
 export interface Status {
@@ -170,11 +171,12 @@ function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
 }
 
 async function leaseOf({ keeper, store, etcd }: Running): Promise<LeaseStatus> {
-  const { subnet, etcdLease } = keeper.own()
+  const own = keeper.own()
+  const { etcdLease } = own
   const reserved = etcdLease === '0'
   const renewal = keeper.renewal()
   const known = reserved ? undefined : (renewal.expires ?? (await askEnd(store, etcdLease, etcd.usualMs)))
-  return { subnet, reserved, renewed: reserved ? null : renewal.at, expires: known ?? null }
+  return { subnet: primarySubnet(own), reserved, renewed: reserved ? null : renewal.at, expires: known ?? null }
 }
 
 /** A lease that was just taken over has not been renewed by us yet. */

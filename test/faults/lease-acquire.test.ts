@@ -9,6 +9,8 @@ import { acquireLease } from '../../src/lease/own.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
+import { primarySubnet } from '../../src/lease/lease.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 /** Ten renewals' time for the living hosts of these tests: this process has more to do than to renew. */
 const ALIVE_SECONDS = 6
@@ -28,7 +30,7 @@ test('100 hosts starting at once on 120 subnets, ten times over: all distinct, n
       Array.from({ length: 100 }, (_, n) => acquireLease(stores[n % 10] as Store, PREFIX, claimOf(n), options)),
     )
     times.push(Math.round(performance.now() - begin))
-    t.is(new Set(owned.map((own) => own.subnet)).size, 100)
+    t.is(new Set(owned.map((own) => primarySubnet(own))).size, 100)
     t.is(await etcdLeases(etcd), 100)
     for (const own of owned) await stores[0]?.revoke(own.etcdLease)
   }
@@ -41,14 +43,14 @@ test('on exactly as many subnets as hosts each gets one', async (t) => {
   const owned = await Promise.all(
     Array.from({ length: 40 }, (_, n) => acquireLease(store, PREFIX, claimOf(n, { ranges }), options)),
   )
-  t.is(new Set(owned.map((own) => own.subnet)).size, 40)
+  t.is(new Set(owned.map((own) => primarySubnet(own))).size, 40)
   t.is(await etcdLeases(etcd), 40)
 })
 
 test('a lease stands in etcd as Go writes it, with our host id, under an etcd lease of a day', async (t) => {
   const { store, options } = await lab(t)
   const own = await acquireLease(store, PREFIX, claimOf(1), options)
-  const found = await owner(store, own.subnet)
+  const found = await owner(store, primarySubnet(own))
   t.is(
     found?.value,
     '{"PublicIP":"192.168.19.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"},"HostID":"host-1"}',
@@ -68,9 +70,9 @@ test("Go's lease with our address is adopted with its etcd lease and gets our ho
   const { store, options, etcd } = await lab(t)
   const lease = await foreign(store, '10.2.77.0/24', '192.168.19.1')
   const own = await acquireLease(store, PREFIX, claimOf(1), options)
-  t.is(own.subnet, '10.2.77.0/24' as Prefix)
+  t.is(primarySubnet(own), '10.2.77.0/24' as Prefix)
   t.is(own.etcdLease, lease)
-  t.regex((await owner(store, own.subnet))?.value ?? '', /"HostID":"host-1"}$/)
+  t.regex((await owner(store, primarySubnet(own)))?.value ?? '', /"HostID":"host-1"}$/)
   t.is(await etcdLeases(etcd), 1)
 })
 
@@ -78,7 +80,7 @@ test('an etcd lease too short to be kept is not adopted', async (t) => {
   const { store, options } = await lab(t)
   const lease = await foreign(store, '10.2.77.0/24', '192.168.19.1', undefined, 8)
   const own = await acquireLease(store, PREFIX, claimOf(1), options)
-  t.is(own.subnet, '10.2.77.0/24' as Prefix)
+  t.is(primarySubnet(own), '10.2.77.0/24' as Prefix)
   t.not(own.etcdLease, lease)
   t.like(await store.timeToLive(own.etcdLease), { granted: 86_400 })
 })
@@ -87,11 +89,11 @@ test('a reservation stays one over starts and renewals', async (t) => {
   const l = await lab(t)
   await foreign(l.store, '10.2.77.0/24', '192.168.19.1', undefined, 0)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
-  t.like(own, { subnet: '10.2.77.0/24' as Prefix, etcdLease: '0' })
+  t.like(own, { subnets: onlySubnet('10.2.77.0/24' as Prefix), etcdLease: '0' })
   t.deepEqual(await acquireLease(l.store, PREFIX, claimOf(1), l.options), own)
   const { renewals, changes } = keep(l, claimOf(1), own)
   await waitFor('three renewals', () => renewals.length >= 3)
-  t.is((await owner(l.store, own.subnet))?.lease, '0')
+  t.is((await owner(l.store, primarySubnet(own)))?.lease, '0')
   t.is(await etcdLeases(l.etcd), 0)
   t.deepEqual(changes, [])
 })
@@ -99,8 +101,14 @@ test('a reservation stays one over starts and renewals', async (t) => {
 test('the previous subnet is taken again when it is free, and not when another has it', async (t) => {
   const { store, options } = await lab(t)
   const previousSubnet = '10.2.99.0/24' as Prefix
-  t.is((await acquireLease(store, PREFIX, claimOf(1, { previousSubnet }), options)).subnet, previousSubnet)
-  t.not((await acquireLease(store, PREFIX, claimOf(2, { previousSubnet }), options)).subnet, previousSubnet)
+  t.is(
+    primarySubnet(await acquireLease(store, PREFIX, claimOf(1, { previous: onlySubnet(previousSubnet) }), options)),
+    previousSubnet,
+  )
+  t.not(
+    primarySubnet(await acquireLease(store, PREFIX, claimOf(2, { previous: onlySubnet(previousSubnet) }), options)),
+    previousSubnet,
+  )
 })
 
 test('a lease outside the config is given up with the new one, its etcd lease used on', async (t) => {
@@ -111,7 +119,7 @@ test('a lease outside the config is given up with the new one, its etcd lease us
   t.is(await owner(store, '10.2.200.0/24'), undefined)
   t.is(await etcdLeases(etcd), 1)
   const place = 'the network config has subnets of /24 from 10.2.1.0 to 10.2.120.0'
-  t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${own.subnet}: ${place}`])
+  t.deepEqual(lines, [`I gave up 10.2.200.0/24 for ${primarySubnet(own)}: ${place}`])
 })
 
 test('our address under the id of a living host: reported, never taken over; taken when that host is dead', async (t) => {
@@ -127,12 +135,12 @@ test('our address under the id of a living host: reported, never taken over; tak
   const same = claimOf(2, { publicAddress: '192.168.19.1' as Address })
   const acquiring = acquireLease(store, PREFIX, same, options)
   await waitFor('the report', () => lines.some((line) => line.startsWith('E duplicate address: 192.168.19.1: ')))
-  const before = await owner(store, other.subnet)
+  const before = await owner(store, primarySubnet(other))
   t.regex(before?.value ?? '', /"HostID":"host-1"}$/)
   t.is(before?.modRevision, other.modRevision)
   kept.abort()
   const own = await acquiring
-  t.is(own.subnet, other.subnet)
+  t.is(primarySubnet(own), primarySubnet(other))
   t.not(own.etcdLease, other.etcdLease)
   t.is(lines.filter((line) => line.startsWith('E ')).length, 1, lines.join('\n'))
 })
@@ -142,15 +150,15 @@ test('a host id cloned to a second living host: each keeps a lease of its own', 
   const first = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { renewals } = keep(l, claimOf(1), first, { interval: 300 })
   await waitFor('a renewal', () => renewals.length > 0)
-  const previousSubnet = first.subnet
+  const previousSubnet = primarySubnet(first)
   const clone = claimOf(2, {
     hostId: 'host-1',
     value: () => valueOf('192.168.19.2' as Address, 'host-1'),
-    previousSubnet,
+    previous: onlySubnet(previousSubnet),
   })
   const second = await acquireLease(l.store, PREFIX, clone, { ...l.options, liveFor: ALIVE_SECONDS })
-  t.not(second.subnet, first.subnet)
-  t.is((await owner(l.store, first.subnet))?.modRevision, first.modRevision)
+  t.not(primarySubnet(second), primarySubnet(first))
+  t.is((await owner(l.store, primarySubnet(first)))?.modRevision, first.modRevision)
   t.deepEqual(await acquireLease(l.store, PREFIX, clone, l.options), second, 'and after a restart, at once')
 })
 
@@ -159,9 +167,9 @@ test('our host id at our former address is ours when nobody renews it', async (t
   const first = await acquireLease(store, PREFIX, claimOf(1), options)
   const moved = claimOf(9, { hostId: 'host-1', value: () => valueOf('192.168.19.9' as Address, 'host-1') })
   const second = await acquireLease(store, PREFIX, moved, { ...options, liveFor: 1 })
-  t.is(second.subnet, first.subnet)
+  t.is(primarySubnet(second), primarySubnet(first))
   t.is(second.etcdLease, first.etcdLease)
-  t.regex((await owner(store, first.subnet))?.value ?? '', /"PublicIP":"192.168.19.9"/)
+  t.regex((await owner(store, primarySubnet(first)))?.value ?? '', /"PublicIP":"192.168.19.9"/)
 })
 
 test('no free subnet: one line with range and count; a freed subnet is leased at once', async (t) => {
@@ -183,7 +191,7 @@ test('no free subnet: one line with range and count; a freed subnet is leased at
   await waitFor('the fourth reading', () => readings === 4)
   const freed = performance.now()
   await store.commit([], [{ type: 'delete', key: keyOf('10.2.2.0/24') }])
-  t.is((await acquiring).subnet, '10.2.2.0/24' as Prefix)
+  t.is(primarySubnet(await acquiring), '10.2.2.0/24' as Prefix)
   const ms = Math.round(performance.now() - freed)
   await record({ fault: 'a subnet freed', promise: 'taken within 3 s', limit: 3000, ms, test: t.title })
   t.is(lines.length, 1)
@@ -200,7 +208,7 @@ test('etcd down at start: reported once, leased when etcd comes', async (t) => {
   await waitFor('the line', () => lines.length > 0)
   t.regex(lines[0] ?? '', /^W no lease yet: etcd: http:\/\/127.0.0.1:\d+: connect ECONNREFUSED/)
   await etcd.restart()
-  t.truthy((await acquiring).subnet)
+  t.truthy(primarySubnet(await acquiring))
   t.is(lines.length, 1, lines.join('\n'))
 })
 

@@ -8,6 +8,8 @@ import { acquireLease } from '../../src/lease/own.ts'
 import { startProxy } from '../lab/actors/proxy.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
+import { primarySubnet } from '../../src/lease/lease.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 test('renewals keep one etcd lease alive past its TTL and write nothing', async (t) => {
   const l = await lab(t)
@@ -15,7 +17,7 @@ test('renewals keep one etcd lease alive past its TTL and write nothing', async 
   const { renewals, changes } = keep(l, claimOf(1), own, { ttl: 2 })
   const begin = performance.now()
   await waitFor('twice the TTL', () => performance.now() - begin > 4_500)
-  t.is((await owner(l.store, own.subnet))?.modRevision, own.modRevision)
+  t.is((await owner(l.store, primarySubnet(own)))?.modRevision, own.modRevision)
   t.is(await etcdLeases(l.etcd), 1)
   t.true(renewals.length > 10)
   t.deepEqual(changes, [])
@@ -30,10 +32,10 @@ test('own key deleted: the watch reports it and the same subnet is leased again,
     for await (const step of l.store.watch(`${PREFIX}/subnets/`, l.abort.signal)) keeper.observe(step)
   })()
   await l.store.commit([], [{ type: 'delete', key: own.key }])
-  await waitFor('the key', async () => (await owner(l.store, own.subnet)) !== undefined)
+  await waitFor('the key', async () => (await owner(l.store, primarySubnet(own))) !== undefined)
   await waitFor('the change to be told', () => changes.length === 1)
   t.like(changes[0], { why: 'key deleted' })
-  t.like(keeper.own(), { subnet: own.subnet, etcdLease: own.etcdLease })
+  t.like(keeper.own(), { subnet: primarySubnet(own), etcdLease: own.etcdLease })
   t.is(await etcdLeases(l.etcd), 1)
 })
 
@@ -42,7 +44,7 @@ test('own key deleted, without a watch: the next renewal notices', async (t) => 
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   keep(l, claimOf(1), own)
   await l.store.commit([], [{ type: 'delete', key: own.key }])
-  await waitFor('the key', async () => (await owner(l.store, own.subnet)) !== undefined)
+  await waitFor('the key', async () => (await owner(l.store, primarySubnet(own))) !== undefined)
   t.pass()
 })
 
@@ -52,9 +54,9 @@ test('etcd lease revoked: the same subnet under a new one', async (t) => {
   const { keeper, changes } = keep(l, claimOf(1), own)
   await l.store.revoke(own.etcdLease)
   await waitFor('the change', () => changes.length === 1)
-  t.is(keeper.own().subnet, own.subnet)
+  t.is(primarySubnet(keeper.own()), primarySubnet(own))
   t.not(keeper.own().etcdLease, own.etcdLease)
-  t.is((await owner(l.store, own.subnet))?.lease, keeper.own().etcdLease)
+  t.is((await owner(l.store, primarySubnet(own)))?.lease, keeper.own().etcdLease)
   t.is(await etcdLeases(l.etcd), 1)
 })
 
@@ -69,17 +71,18 @@ test('expired while cut off and taken by another: the new owner is never overwri
   const own = await acquireLease(far, PREFIX, claimOf(1), { ...l.options, ttl: 2 })
   const { keeper, changes } = keep(l, claimOf(1), own, { ttl: 2 }, far)
   await proxy.refuse()
-  await waitFor('expiry', async () => (await owner(l.store, own.subnet)) === undefined)
-  const taker = await acquireLease(l.store, PREFIX, claimOf(2, { previousSubnet: own.subnet }), l.options)
-  t.is(taker.subnet, own.subnet)
+  await waitFor('expiry', async () => (await owner(l.store, primarySubnet(own))) === undefined)
+  const taker = await acquireLease(l.store, PREFIX, claimOf(2, { previous: own.subnets }), l.options)
+  t.is(primarySubnet(taker), primarySubnet(own))
   await proxy.pass()
   await waitFor('another subnet', () => changes.length === 1)
-  t.not(keeper.own().subnet, own.subnet)
-  const now = await owner(l.store, own.subnet)
+  t.not(primarySubnet(keeper.own()), primarySubnet(own))
+  const now = await owner(l.store, primarySubnet(own))
   t.is(now?.modRevision, taker.modRevision, 'never written since')
   t.true(
     l.lines.some(
-      (line) => line === `E lease lost: ${own.subnet} is 192.168.19.2 (host id host-2)'s now: taking another subnet`,
+      (line) =>
+        line === `E lease lost: ${primarySubnet(own)} is 192.168.19.2 (host id host-2)'s now: taking another subnet`,
     ),
     l.lines.join('\n'),
   )
@@ -91,11 +94,11 @@ test('our key overwritten by another host: theirs stays, we move', async (t) => 
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own)
-  await foreign(l.store, own.subnet, '192.168.19.50', 'rude')
-  const theirs = await owner(l.store, own.subnet)
+  await foreign(l.store, primarySubnet(own), '192.168.19.50', 'rude')
+  const theirs = await owner(l.store, primarySubnet(own))
   await waitFor('another subnet', () => changes.length === 1)
-  t.not(keeper.own().subnet, own.subnet)
-  t.is((await owner(l.store, own.subnet))?.modRevision, theirs?.modRevision)
+  t.not(primarySubnet(keeper.own()), primarySubnet(own))
+  t.is((await owner(l.store, primarySubnet(own)))?.modRevision, theirs?.modRevision)
 })
 
 test('a new public address or backend data is published in place, and only when it differs', async (t) => {
@@ -108,8 +111,8 @@ test('a new public address or backend data is published in place, and only when 
   })
   keeper.publish(moved)
   await waitFor('the change', () => changes.length === 1)
-  t.like(keeper.own(), { subnet: own.subnet, etcdLease: own.etcdLease })
-  t.regex((await owner(l.store, own.subnet))?.value ?? '', /192.168.19.33.*aa:bb:cc:dd:ee:00/)
+  t.like(keeper.own(), { subnet: primarySubnet(own), etcdLease: own.etcdLease })
+  t.regex((await owner(l.store, primarySubnet(own)))?.value ?? '', /192.168.19.33.*aa:bb:cc:dd:ee:00/)
   const { modRevision } = keeper.own()
   keeper.publish(moved)
   keeper.publish({ ...moved })
@@ -118,15 +121,20 @@ test('a new public address or backend data is published in place, and only when 
     value: () => valueOf('192.168.19.33' as Address, 'host-1', 'aa:bb:cc:dd:ee:01'),
   })
   keeper.publish(last)
-  await waitFor('the last change', async () => /ee:01/.test((await owner(l.store, own.subnet))?.value ?? ''))
-  t.is(BigInt((await owner(l.store, own.subnet))?.modRevision ?? '0') - BigInt(modRevision), 1n, 'one write')
+  await waitFor('the last change', async () => /ee:01/.test((await owner(l.store, primarySubnet(own)))?.value ?? ''))
+  t.is(BigInt((await owner(l.store, primarySubnet(own)))?.modRevision ?? '0') - BigInt(modRevision), 1n, 'one write')
   t.is(await etcdLeases(l.etcd), 1)
 })
 
 test('another range in the config: the subnet is kept through a new value, a deleted key, a revoked etcd lease and an older copy', async (t) => {
   const l = await lab(t)
-  const own = await acquireLease(l.store, PREFIX, claimOf(1, { previousSubnet: '10.2.78.0/24' as Prefix }), l.options)
-  t.is(own.subnet, '10.2.78.0/24' as Prefix)
+  const own = await acquireLease(
+    l.store,
+    PREFIX,
+    claimOf(1, { previous: onlySubnet('10.2.78.0/24' as Prefix) }),
+    l.options,
+  )
+  t.is(primarySubnet(own), '10.2.78.0/24' as Prefix)
   const { keeper, changes } = keep(l, claimOf(1), own)
   const value = () => valueOf('192.168.19.1' as Address, 'host-1', 'aa:bb:cc:dd:ee:00')
   keeper.publish(claimOf(1, { ranges: { ipv4: range(24), ipv6: undefined }, value }))
@@ -138,8 +146,8 @@ test('another range in the config: the subnet is kept through a new value, a del
   const older = { type: 'put', key: keyOf('10.2.7.0/24'), value: encodeValue(value()), lease: '0' } as const
   await l.store.commit([], [older, { type: 'delete', key: own.key }])
   await waitFor('the key once more', () => changes.length === 4)
-  t.is(keeper.own().subnet, own.subnet)
-  t.not(await owner(l.store, own.subnet), undefined)
+  t.is(primarySubnet(keeper.own()), primarySubnet(own))
+  t.not(await owner(l.store, primarySubnet(own)), undefined)
 })
 
 test('etcd emptied: the same subnet is registered again', async (t) => {
@@ -148,8 +156,8 @@ test('etcd emptied: the same subnet is registered again', async (t) => {
   const { keeper, changes } = keep(l, claimOf(1), own)
   await l.etcd.restart(`${l.etcd.folder}/empty`)
   await waitFor('the change', () => changes.length === 1)
-  t.is(keeper.own().subnet, own.subnet)
-  t.is((await owner(l.store, own.subnet))?.lease, keeper.own().etcdLease)
+  t.is(primarySubnet(keeper.own()), primarySubnet(own))
+  t.is((await owner(l.store, primarySubnet(own)))?.lease, keeper.own().etcdLease)
 })
 
 test('keeping ends at its signal without an answer of etcd, and leaves the lease in etcd', async (t) => {
@@ -164,5 +172,5 @@ test('keeping ends at its signal without an answer of etcd, and leaves the lease
     await keeper.done
     if (state === 'frozen') l.etcd.thaw()
   }
-  t.is((await owner(l.store, own.subnet))?.lease, own.etcdLease)
+  t.is((await owner(l.store, primarySubnet(own)))?.lease, own.etcdLease)
 })

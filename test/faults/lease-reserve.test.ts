@@ -8,6 +8,7 @@ import { acquireLease } from '../../src/lease/own.ts'
 import { release, reserve } from '../../src/lease/reserve.ts'
 import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range, valueOf } from '../lab/actors/claims.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { primarySubnet } from '../../src/lease/lease.ts'
 
 const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
 const addressOf = (n: number): Address => fromNumber(0xc0a81300 + n)
@@ -38,11 +39,8 @@ test('thirty hosts start while every subnet is being reserved for others: none h
     it.status === 'fulfilled' ? [{ subnet: subnetAt(n + 1), address: addressOf(n + 101) }] : [],
   )
   const leases = await Promise.all(hosts)
-  t.is(
-    new Set([...leases.map(({ subnet }) => subnet), ...reserved.map(({ subnet }) => subnet)]).size,
-    30 + reserved.length,
-  )
-  for (const { subnet, value } of leases) t.is(whose((await owner(store, subnet))?.value), value.publicAddress)
+  t.is(new Set([...leases.map(primarySubnet), ...reserved.map(({ subnet }) => subnet)]).size, 30 + reserved.length)
+  for (const lease of leases) t.is(whose((await owner(store, primarySubnet(lease)))?.value), lease.value.publicAddress)
   for (const { subnet, address } of reserved) {
     t.like(await owner(store, subnet), { lease: '0', value: `{"PublicIP":"${address}","PublicIPv6":null}` })
   }
@@ -70,14 +68,14 @@ test('reserved and released again and again under a host that renews: it keeps i
   const own = await acquireLease(store, PREFIX, claim, options)
   const { keeper, changes } = keep(world, claim, own)
   for (let n = 0; n < 5; n++) {
-    await reserve(store, PREFIX, own.subnet, claim.publicAddress, () => range(120))
+    await reserve(store, PREFIX, primarySubnet(own), claim.publicAddress, () => range(120))
     await waitFor('the host to know it', () => keeper.own().etcdLease === '0')
-    t.is((await owner(store, own.subnet))?.lease, '0')
-    t.is((await release(store, PREFIX, own.subnet)).now, 'lease')
+    t.is((await owner(store, primarySubnet(own)))?.lease, '0')
+    t.is((await release(store, PREFIX, primarySubnet(own))).now, 'lease')
     await waitFor('the host to know it', () => keeper.own().etcdLease !== '0')
   }
-  t.true(changes.every((change) => change.own.subnet === own.subnet))
-  t.is((await owner(store, own.subnet))?.lease, keeper.own().etcdLease)
+  t.true(changes.every((change) => primarySubnet(change.own) === primarySubnet(own)))
+  t.is((await owner(store, primarySubnet(own)))?.lease, keeper.own().etcdLease)
   t.is(await etcdLeases(etcd), 1)
 })
 
@@ -92,7 +90,7 @@ test('a host is replaced by one with its address: the reservation of the old one
   t.is((await owner(store, '10.2.5.0/24'))?.value, value)
   t.is((await release(store, PREFIX, subnetAt(5))).now, 'lease')
   const own = await acquiring
-  t.deepEqual([own.subnet, own.value.hostId], [subnetAt(5), 'host-1'])
+  t.deepEqual([primarySubnet(own), own.value.hostId], [subnetAt(5), 'host-1'])
 })
 
 test('a reservation by the old config is not written when the config changes in between', async (t) => {

@@ -32,9 +32,10 @@ test('keys: never throws; what is read is written the same', (t) => {
       (key) => {
         const read = decodeKey(PREFIX, key)
         if (!read.ok) return read.reason === 'key'
-        const { subnet, subnet6 } = read.value
+        const { ipv4: subnet, ipv6: subnet6 } = read.value
         return (
           encodeKey(PREFIX, read.value) === key &&
+          subnet !== undefined &&
           parsePrefix(subnet) === subnet &&
           (subnet6 === undefined || parsePrefix(subnet6) === subnet6)
         )

@@ -18,6 +18,7 @@ import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 import { anyJson, anyText, inputs, nearly } from './inputs.ts'
+import { NEITHER } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/n'
 const HOST_ID = 'c0ffee'.repeat(5)
@@ -31,8 +32,7 @@ const claim = {
   hostId: HOST_ID,
   publicAddress: ENP0S3.publicAddress,
   ranges: { ipv4: range, ipv6: undefined },
-  previousSubnet: undefined,
-  previousSubnet6: undefined,
+  previous: NEITHER,
   value: () => ({
     publicAddress: ENP0S3.publicAddress,
     publicAddress6: undefined,

@@ -5,8 +5,9 @@ import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { overlaps, type Prefix } from '../../src/ip/prefix.ts'
 import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
 import { decide, findLeases } from '../../src/lease/claim.ts'
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
-import type { LeaseKey, LeaseValue } from '../../src/lease/lease.ts'
+import { type Subnets, type LeaseValue, primarySubnet } from '../../src/lease/lease.ts'
 
 const PREFIX = '/n'
 const RANGE = {
@@ -32,18 +33,17 @@ function claim(change: Partial<Claim> = {}): Claim {
     hostId: 'me',
     publicAddress: '192.168.0.1' as Address,
     ranges: { ipv4: RANGE, ipv6: undefined },
-    previousSubnet: undefined,
-    previousSubnet6: undefined,
+    previous: NEITHER,
     value: () => value('192.168.0.1', 'me'),
     ...change,
   }
 }
 
 function lease(subnet: string, publicAddress: string, hostId?: string, etcdLease = '77', subnet6?: string): Found {
-  const subnets: LeaseKey = { subnet: subnet as Prefix, subnet6: subnet6 as Prefix | undefined }
+  const subnets: Subnets = { ipv4: subnet as Prefix, ipv6: subnet6 as Prefix | undefined }
   const content = value(publicAddress, hostId)
   return {
-    ...subnets,
+    subnets,
     key: encodeKey(PREFIX, subnets),
     text: encodeValue(content),
     value: content,
@@ -68,7 +68,7 @@ function decided(
 test('an empty network: a free subnet under a new etcd lease, created', (t) => {
   t.deepEqual(decided([]), {
     type: 'claim',
-    subnets: { subnet: '10.2.1.0/24' as Prefix, subnet6: undefined },
+    subnets: onlySubnet('10.2.1.0/24' as Prefix),
     modRevision: '0',
     etcdLease: undefined,
     release: [],
@@ -82,7 +82,7 @@ test('our lease that says what it shall is kept without a write', (t) => {
 
 test('a lease with our address and no host id is ours, and gets our host id', (t) => {
   const d = decided([lease('10.2.3.0/24', '192.168.0.1')])
-  t.like(d, { type: 'claim', modRevision: '5', etcdLease: '77', subnets: { subnet: '10.2.3.0/24' as Prefix } })
+  t.like(d, { type: 'claim', modRevision: '5', etcdLease: '77', subnets: onlySubnet('10.2.3.0/24' as Prefix) })
 })
 
 test('a reservation stays without an etcd lease', (t) => {
@@ -98,9 +98,9 @@ test('a lease with our host id at another address is ours once that host is know
 
 test('a living clone with our host id keeps its lease, we take another subnet', (t) => {
   const clone = lease('10.2.3.0/24', '192.168.0.9', 'me')
-  const situation = { alive: { [clone.key]: true }, claim: { previousSubnet: '10.2.3.0/24' as Prefix } }
+  const situation = { alive: { [clone.key]: true }, claim: { previous: onlySubnet('10.2.3.0/24' as Prefix) } }
   t.like(decided([clone], situation), { type: 'claim', modRevision: '0', release: [] })
-  t.not((decided([clone], situation) as { subnets: LeaseKey }).subnets.subnet, '10.2.3.0/24' as Prefix)
+  t.not(primarySubnet(decided([clone], situation) as { subnets: Subnets }), '10.2.3.0/24' as Prefix)
 })
 
 test('the lease this process holds is ours whatever its address: no waiting when the address changes', (t) => {
@@ -140,17 +140,17 @@ test('a lease that no longer fits is given up in the same transaction, its etcd 
 test('of two leases of ours the previous subnet is kept, the other given up', (t) => {
   const a = lease('10.2.3.0/24', '192.168.0.1', 'me')
   const b = lease('10.2.4.0/24', '192.168.0.1', 'me')
-  t.like(decided([a, b], { claim: { previousSubnet: '10.2.4.0/24' as Prefix } }), {
+  t.like(decided([a, b], { claim: { previous: onlySubnet('10.2.4.0/24' as Prefix) } }), {
     type: 'claim',
-    subnets: { subnet: '10.2.4.0/24' as Prefix, subnet6: undefined },
+    subnets: onlySubnet('10.2.4.0/24' as Prefix),
     release: [a],
   })
 })
 
 test('the previous subnet is asked for again when it fits and is free', (t) => {
   const subnetOf = (d: ReturnType<typeof decide>): string | undefined =>
-    d.type === 'claim' ? d.subnets.subnet : undefined
-  const previous = (text: string): Situation => ({ claim: { previousSubnet: text as Prefix } })
+    d.type === 'claim' ? primarySubnet(d) : undefined
+  const previous = (text: string): Situation => ({ claim: { previous: onlySubnet(text as Prefix) } })
   t.is(subnetOf(decided([], previous('10.2.5.0/24'))), '10.2.5.0/24')
   t.is(subnetOf(decided([lease('10.2.5.0/24', '192.168.0.2', 'x')], previous('10.2.5.0/24'))), '10.2.1.0/24')
   t.is(subnetOf(decided([lease('10.2.5.128/25', '192.168.0.2', 'x')], previous('10.2.5.0/24'))), '10.2.1.0/24')
@@ -178,9 +178,9 @@ test('dual stack: both subnets are chosen, and an IPv4-only lease does not fit',
   }
   const change = { ranges: { ipv4: RANGE, ipv6 } }
   const old = lease('10.2.3.0/24', '192.168.0.1', 'me')
-  t.like(decided([old], { claim: { ...change, previousSubnet: '10.2.3.0/24' as Prefix } }), {
+  t.like(decided([old], { claim: { ...change, previous: onlySubnet('10.2.3.0/24' as Prefix) } }), {
     type: 'claim',
-    subnets: { subnet: '10.2.3.0/24' as Prefix, subnet6: 'fc00:0:0:1::/64' as Prefix },
+    subnets: { ipv4: '10.2.3.0/24' as Prefix, ipv6: 'fc00:0:0:1::/64' as Prefix },
     release: [old],
   })
   const both = lease('10.2.3.0/24', '192.168.0.1', 'me', '77', 'fc00:0:0:2::/64')
@@ -188,15 +188,15 @@ test('dual stack: both subnets are chosen, and an IPv4-only lease does not fit',
 })
 
 test('with -on-subnet-conflict=wait it waits while another has our subnet, and takes it when it is free', (t) => {
-  const previous = { previousSubnet: '10.2.3.0/24' as Prefix, insists: true }
+  const previous = { previous: onlySubnet('10.2.3.0/24' as Prefix), waitsForPrevious: true }
   const taken = lease('10.2.3.0/24', '192.168.0.2', 'other')
   t.deepEqual(decided([taken], { claim: previous }), { type: 'conflict', lease: taken })
   const wider = lease('10.2.2.0/23', '192.168.0.2')
   t.deepEqual(decided([wider], { claim: previous }), { type: 'conflict', lease: wider })
-  t.like(decided([], { claim: previous }), { type: 'claim', subnets: { subnet: '10.2.3.0/24' as Prefix } })
+  t.like(decided([], { claim: previous }), { type: 'claim', subnets: onlySubnet('10.2.3.0/24' as Prefix) })
   const own = lease('10.2.4.0/24', '192.168.0.1', 'me')
   t.deepEqual(decided([taken, own], { claim: previous }), { type: 'keep', lease: own }, 'a lease of ours will do')
-  t.like(decided([taken], { claim: { ...previous, previousSubnet: '10.9.3.0/24' as Prefix } }), { type: 'claim' })
+  t.like(decided([taken], { claim: { ...previous, previous: onlySubnet('10.9.3.0/24' as Prefix) } }), { type: 'claim' })
 })
 
 test("a lease that cannot be read is nobody's, and its subnet is taken all the same", (t) => {
@@ -210,7 +210,7 @@ test("a lease that cannot be read is nobody's, and its subnet is taken all the s
   const odd = { ...entry, key: '/n/subnets/10.2.2.1-24' }
   const found = findLeases(PREFIX, [entry, odd])
   t.is(found.length, 1)
-  t.like(decided(found), { type: 'claim', subnets: { subnet: '10.2.2.0/24' as Prefix } })
+  t.like(decided(found), { type: 'claim', subnets: onlySubnet('10.2.2.0/24' as Prefix) })
 })
 
 test("whatever the leases: never another living host's subnet, never one outside, always on the revision seen", (t) => {
@@ -228,17 +228,17 @@ test("whatever the leases: never another living host's subnet, never one outside
   const leases = fc.uniqueArray(found, { selector: (item) => item.key, maxLength: 14 })
   fc.assert(
     fc.property(leases, fc.boolean(), fc.option(fc.integer({ min: 0, max: 12 })), (list, alive, previous) => {
-      const change = previous === null ? {} : { previousSubnet: `10.2.${previous}.0/24` as Prefix }
+      const change = previous === null ? {} : { previous: onlySubnet(`10.2.${previous}.0/24` as Prefix) }
       const verdicts = Object.fromEntries(list.map((item) => [item.key, alive]))
       const d = decided(list, { claim: change, alive: verdicts })
       t.not(d.type, 'probe')
       if (d.type !== 'claim') return
-      const third = Number(d.subnets.subnet.split('.')[2])
-      t.true(d.subnets.subnet.endsWith('.0/24') && third >= 1 && third <= 9)
-      const there = list.find((item) => item.subnet === d.subnets.subnet)
+      const third = Number(primarySubnet(d).split('.')[2])
+      t.true(primarySubnet(d).endsWith('.0/24') && third >= 1 && third <= 9)
+      const there = list.find((item) => primarySubnet(item) === primarySubnet(d))
       t.is(d.modRevision, there?.modRevision ?? '0')
       if (there === undefined)
-        t.false(list.some((item) => !d.release.includes(item) && overlaps(item.subnet, d.subnets.subnet)))
+        t.false(list.some((item) => !d.release.includes(item) && overlaps(primarySubnet(item), primarySubnet(d))))
       for (const item of [...d.release, ...(there ? [there] : [])]) {
         const theirs = item.value?.hostId === 'other' && alive
         t.false(theirs, `${item.key} is a living host's`)

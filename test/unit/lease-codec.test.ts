@@ -6,6 +6,7 @@ import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
 import { parsePrefix, prefixOf, type Prefix } from '../../src/ip/prefix.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue, subnetsFolder } from '../../src/lease/codec.ts'
 import type { LeaseValue } from '../../src/lease/lease.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/coreos.com/network'
 
@@ -24,9 +25,9 @@ function address(text: string): Address {
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
 test('a key is written as Go writes it, single and dual stack', (t) => {
-  t.is(encodeKey(PREFIX, { subnet: prefix('10.5.52.0/24'), subnet6: undefined }), `${PREFIX}/subnets/10.5.52.0-24`)
+  t.is(encodeKey(PREFIX, onlySubnet(prefix('10.5.52.0/24'))), `${PREFIX}/subnets/10.5.52.0-24`)
   t.is(
-    encodeKey(`${PREFIX}/`, { subnet: prefix('10.5.52.0/24'), subnet6: prefix('fc00::/64') }),
+    encodeKey(`${PREFIX}/`, { ipv4: prefix('10.5.52.0/24'), ipv6: prefix('fc00::/64') }),
     `${PREFIX}/subnets/10.5.52.0-24&fc00::-64`,
   )
 })
@@ -41,8 +42,8 @@ test('a key read back names the same subnets', (t) => {
       (value, length, six) => {
         const subnet = prefixOf(fromNumber(value), length)
         const subnet6 = six === null ? undefined : prefixOf(address('fd00:12:13::'), six)
-        const key = encodeKey(PREFIX, { subnet, subnet6 })
-        t.deepEqual(decodeKey(PREFIX, key), { ok: true, value: { subnet, subnet6 } })
+        const key = encodeKey(PREFIX, { ipv4: subnet, ipv6: subnet6 })
+        t.deepEqual(decodeKey(PREFIX, key), { ok: true, value: { ipv4: subnet, ipv6: subnet6 } })
       },
     ),
   )

@@ -11,6 +11,7 @@ import { winner } from '../../src/lease/contest.ts'
 import { type PeerRules, PeerTable } from '../../src/lease/peers.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 
 const silent = new Set<string>()
 const RULES: PeerRules = {
@@ -195,14 +196,14 @@ test('a lease into which another host wrote our name and address is given up, no
     hostId: 'us',
   })
   const named = (n: number, modRevision: string) => ({
-    ...{ key: `/n/subnets/10.2.${n}.0-24`, subnet: prefix(`10.2.${n}.0/24`), subnet6: undefined, modRevision },
+    ...{ key: `/n/subnets/10.2.${n}.0-24`, subnets: onlySubnet(prefix(`10.2.${n}.0/24`)), modRevision },
     ...{ text: encodeValue(value()), value: value(), etcdLease: String(n) },
   })
   const range = { network: prefix('10.2.0.0/16'), subnetLen: 24 }
   const ipv4 = { ...range, subnetMin: address('10.2.1.0'), subnetMax: address('10.2.9.0') }
   const claim = {
     ...{ hostId: 'us', publicAddress: address('192.168.0.1'), ranges: { ipv4, ipv6: undefined }, value },
-    ...{ previousSubnet: undefined, previousSubnet6: undefined },
+    ...{ previous: NEITHER },
   }
   // The forged one sorts first, and subnet.env is gone after a reboot.
   const [forged, ours] = [named(2, '90'), named(5, '9')]
@@ -210,7 +211,7 @@ test('a lease into which another host wrote our name and address is given up, no
     decide([forged, ours], claim, undefined, new Map(), () => 0),
     {
       type: 'claim',
-      subnets: { subnet: ours.subnet },
+      subnets: ours.subnets,
       release: [forged],
     },
   )

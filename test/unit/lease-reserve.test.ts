@@ -8,6 +8,8 @@ import { encodeValue } from '../../src/lease/codec.ts'
 import { isAwaited } from '../../src/lease/peer-check.ts'
 import { type ReservationPlan, planReservation, reservationFor } from '../../src/lease/reserve.ts'
 import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/actors/claims.ts'
+import { primarySubnet } from '../../src/lease/lease.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 /** An entry as etcd has it: subnet, whose, etcd lease ("0": a reservation); without a host id it is Go's. */
 function entry(subnet: string, address: string, lease: string, value?: string): Parameters<typeof findLeases>[1][0] {
@@ -99,7 +101,7 @@ test('a host that holds another subnet is told to move at its next start', (t) =
 
 /** What host 1 (192.168.19.1) decides. */
 const decision = (entries: readonly ReturnType<typeof entry>[], previous?: string, running = false): Decision => {
-  const claim = claimOf(1, { previousSubnet: previous as Prefix | undefined })
+  const claim = claimOf(1, { previous: { ipv4: previous as Prefix | undefined, ipv6: undefined } })
   const leases = findLeases(PREFIX, entries)
   const [held] = leases
   const own = held?.value === undefined ? undefined : { ...held, value: held.value }
@@ -109,7 +111,7 @@ const decision = (entries: readonly ReturnType<typeof entry>[], previous?: strin
 test('a host takes its reservation at the first start, whatever subnet.env says, and it stays one', (t) => {
   t.like(decision([awaited('10.2.5.0/24', '192.168.19.1')], '10.2.77.0/24'), {
     type: 'claim',
-    subnets: { subnet: '10.2.5.0/24' },
+    subnets: onlySubnet('10.2.5.0/24' as Prefix),
     modRevision: '7',
     etcdLease: '0',
   })
@@ -118,18 +120,18 @@ test('a host takes its reservation at the first start, whatever subnet.env says,
 test('a host that has a lease goes over to its reservation when it starts, not before, and gives the lease up', (t) => {
   const ours = entry('10.2.9.0/24', '', '42', encodeValue(valueOf('192.168.19.1' as Address, 'host-1')))
   const found = decision([ours, awaited('10.2.5.0/24', '192.168.19.1')], '10.2.9.0/24')
-  t.like(found, { type: 'claim', subnets: { subnet: '10.2.5.0/24' }, etcdLease: '0' })
-  t.deepEqual(found.type === 'claim' && found.release.map(({ subnet }) => subnet as string), ['10.2.9.0/24'])
+  t.like(found, { type: 'claim', subnets: onlySubnet('10.2.5.0/24' as Prefix), etcdLease: '0' })
+  t.deepEqual(found.type === 'claim' && found.release.map((lease) => primarySubnet(lease) as string), ['10.2.9.0/24'])
   t.like(decision([ours, awaited('10.2.5.0/24', '192.168.19.1')], '10.2.9.0/24', true), {
     type: 'keep',
-    lease: { subnet: '10.2.9.0/24' },
+    lease: { subnets: onlySubnet('10.2.9.0/24' as Prefix) },
   })
 })
 
 test("another host's reservation is left alone, and so is one outside the range", (t) => {
   const found = decision([awaited('10.2.5.0/24', '192.168.19.9'), awaited('10.2.200.0/24', '192.168.19.1')])
   t.is(found.type, 'claim')
-  t.false(found.type === 'claim' && ['10.2.5.0/24', '10.2.200.0/24'].includes(found.subnets.subnet))
+  t.false(found.type === 'claim' && ['10.2.5.0/24', '10.2.200.0/24'].includes(primarySubnet(found)))
 })
 
 test('a reservation awaits its host while it says whose it is and no more', (t) => {

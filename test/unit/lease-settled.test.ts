@@ -11,14 +11,16 @@ import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
 import { decide } from '../../src/lease/claim.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
 import { claimOf, range, valueOf } from '../lab/actors/claims.ts'
+import { primarySubnet } from '../../src/lease/lease.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 const HOME = '10.2.78.0/24' as Prefix
 const OURS = fromNumber(0xc0a81301)
 
 function lease(subnet: string, host: number, modRevision = '5', hostId: string | undefined = `host-${host}`): Found {
-  const key = { subnet: subnet as Prefix, subnet6: undefined }
+  const subnets = onlySubnet(subnet as Prefix)
   const value = valueOf(fromNumber(0xc0a81300 + host), hostId)
-  const place = { ...key, key: encodeKey('/n', key), etcdLease: String(70 + host) }
+  const place = { subnets, key: encodeKey('/n', subnets), etcdLease: String(70 + host) }
   return { ...place, text: encodeValue(value), value, modRevision }
 }
 
@@ -27,42 +29,48 @@ const held: OwnLease = { ...lease(HOME, 1, '100'), value: valueOf(OURS, 'host-1'
 const elsewhere: Partial<Claim> = { ranges: { ipv4: range(40), ipv6: undefined } }
 
 function decided(leases: readonly Found[], change: Partial<Claim> = elsewhere, alive: Record<string, boolean> = {}) {
-  return decide(leases, claimOf(1, { previousSubnet: HOME, ...change }), held, new Map(Object.entries(alive)), () => 0)
+  return decide(
+    leases,
+    claimOf(1, { previous: onlySubnet(HOME), ...change }),
+    held,
+    new Map(Object.entries(alive)),
+    () => 0,
+  )
 }
 
 test('outside the range of the config, new values are written to the lease it has', (t) => {
   const claim = { ...elsewhere, value: () => ({ ...valueOf(OURS, 'host-1'), backendType: 'host-gw' }) }
-  t.like(decided([lease(HOME, 1, '100')], claim), { type: 'claim', subnets: { subnet: HOME }, modRevision: '100' })
+  t.like(decided([lease(HOME, 1, '100')], claim), { type: 'claim', subnets: onlySubnet(HOME), modRevision: '100' })
 })
 
 test('outside the range of the config, a deleted key is written again, under the etcd lease it had', (t) => {
-  t.like(decided([]), { type: 'claim', subnets: { subnet: HOME }, modRevision: '0', etcdLease: '71', release: [] })
+  t.like(decided([]), { type: 'claim', subnets: onlySubnet(HOME), modRevision: '0', etcdLease: '71', release: [] })
 })
 
 test('an older lease of ours that comes back with a copy of etcd is given up, not moved to', (t) => {
   const older = lease('10.2.7.0/24', 1, '40')
   for (const change of [{}, elsewhere])
-    t.like(decided([older], change), { type: 'claim', subnets: { subnet: HOME }, release: [older] })
+    t.like(decided([older], change), { type: 'claim', subnets: onlySubnet(HOME), release: [older] })
 })
 
 test('a reservation made for it while it runs waits for its next start, though its key is deleted', (t) => {
-  t.like(decided([{ ...lease('10.2.7.0/24', 1), etcdLease: '0' }]), { type: 'claim', subnets: { subnet: HOME } })
+  t.like(decided([{ ...lease('10.2.7.0/24', 1), etcdLease: '0' }]), { type: 'claim', subnets: onlySubnet(HOME) })
 })
 
 test('another host on its subnet makes it move, into the range of the config', (t) => {
   for (const there of [lease(HOME, 2, '101'), lease('10.2.78.128/25', 2, '101')])
-    t.like(decided([there]), { type: 'claim', subnets: { subnet: '10.2.1.0/24' as Prefix }, release: [] })
-  const insists = { ...elsewhere, insists: true }
-  t.like(decided([lease(HOME, 2, '101')], insists), { type: 'conflict', lease: { subnet: HOME } })
+    t.like(decided([there]), { type: 'claim', subnets: onlySubnet('10.2.1.0/24' as Prefix), release: [] })
+  const waiting = { ...elsewhere, waitsForPrevious: true }
+  t.like(decided([lease(HOME, 2, '101')], waiting), { type: 'conflict', lease: { subnets: onlySubnet(HOME) } })
 })
 
 test("another host's lease from before ours, in a copy of etcd: waited for, then ours again unless that host lives there", (t) => {
   const relic = lease(HOME, 2, '40')
   t.deepEqual(decided([relic]), { type: 'probe', lease: relic })
   const dead = decided([relic], elsewhere, { [relic.key]: false })
-  t.like(dead, { type: 'claim', subnets: { subnet: HOME }, modRevision: '40', etcdLease: undefined })
+  t.like(dead, { type: 'claim', subnets: onlySubnet(HOME), modRevision: '40', etcdLease: undefined })
   const lives = decided([relic], elsewhere, { [relic.key]: true })
-  t.like(lives, { type: 'claim', subnets: { subnet: '10.2.1.0/24' as Prefix }, release: [] })
+  t.like(lives, { type: 'claim', subnets: onlySubnet('10.2.1.0/24' as Prefix), release: [] })
 })
 
 test("of a reservation and of a lease of Go's nobody can tell whether the host lives: never written", (t) => {
@@ -70,14 +78,14 @@ test("of a reservation and of a lease of Go's nobody can tell whether the host l
     { ...lease(HOME, 2, '40'), etcdLease: '0' },
     { ...lease(HOME, 2, '40'), ...goes(2) },
   ])
-    t.like(decided([there]), { type: 'claim', subnets: { subnet: '10.2.1.0/24' as Prefix }, release: [] })
+    t.like(decided([there]), { type: 'claim', subnets: onlySubnet('10.2.1.0/24' as Prefix), release: [] })
 })
 
 test('the log says which subnet was left at a start, and what the config has instead', (t) => {
-  const claim = claimOf(1, { previousSubnet: HOME, ...elsewhere })
+  const claim = claimOf(1, { previous: onlySubnet(HOME), ...elsewhere })
   const to = (subnet: string, release: readonly Found[] = []) => ({
     release,
-    subnets: { subnet: subnet as Prefix, subnet6: undefined },
+    subnets: onlySubnet(subnet as Prefix),
   })
   const line = 'gave up 10.2.78.0/24 for 10.2.24.0/24: the network config has subnets of /24 from 10.2.1.0 to 10.2.40.0'
   t.deepEqual(leaving(to('10.2.24.0/24'), claim, undefined), [line])
@@ -144,7 +152,7 @@ test('no sequence of configs, lost keys and older copies of etcd moves a host th
       for (const happening of list) {
         if (happening.type === 'config') {
           const next = read(happening.text)
-          if (next === undefined || refusesChange(running, next, own.subnet) !== undefined) continue
+          if (next === undefined || refusesChange(running, next, primarySubnet(own)) !== undefined) continue
           running = next
           accepted++
         } else if (happening.type === 'key deleted') there = there.filter(({ key }) => key !== own.key)
@@ -153,11 +161,11 @@ test('no sequence of configs, lost keys and older copies of etcd moves a host th
         else there = [...foreign, older]
         const value = { ...valueOf(OURS, 'host-1'), backendType: running.own.backend.type }
         const ranges = { ipv4: running.range, ipv6: undefined }
-        const claim = claimOf(1, { ranges, previousSubnet: own.subnet, value: () => value })
+        const claim = claimOf(1, { ranges, previous: own.subnets, value: () => value })
         const decision = decide(there, claim, own, new Map(), Math.random)
         if (decision.type === 'keep') continue
         if (decision.type !== 'claim') return t.fail(`${decision.type} after ${JSON.stringify(happening)}`)
-        t.is(decision.subnets.subnet, HOME, JSON.stringify(happening))
+        t.is(primarySubnet(decision), HOME, JSON.stringify(happening))
         revision++
         own = { ...own, value, modRevision: String(revision), etcdLease: decision.etcdLease ?? '71' }
         const gone = new Set([own.key, ...decision.release.map(({ key }) => key)])

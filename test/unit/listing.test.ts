@@ -6,6 +6,7 @@ import { addressOf, parsePrefix } from '../../src/ip/prefix.ts'
 import type { Claim, OwnLease } from '../../src/lease/found.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { afterClaim, mattersTo } from '../../src/lease/listing.ts'
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/docker-test/network'
 const own = parsePrefix('10.2.21.0/24')
@@ -15,8 +16,7 @@ if (own === undefined || other === undefined || address === undefined) throw new
 
 const value = { publicAddress: address, publicAddress6: undefined, backendType: 'vxlan', hostId: 'a-host' } as const
 const lease = {
-  subnet: own,
-  subnet6: undefined,
+  subnets: onlySubnet(own),
   key: `${PREFIX}/subnets/10.2.21.0-24`,
   modRevision: '9',
   etcdLease: '77',
@@ -29,8 +29,7 @@ const claim: Claim = {
     ipv4: { network: own, subnetLen: 24, subnetMin: addressOf(own), subnetMax: addressOf(own) },
     ipv6: undefined,
   },
-  previousSubnet: undefined,
-  previousSubnet6: undefined,
+  previous: NEITHER,
   value: () => held.value,
 }
 
@@ -48,12 +47,12 @@ test('leases that name our address or id are read, however JSON spells them; of 
   const entries = texts.map((text, n) => entry(`${PREFIX}/subnets/10.2.${n}.0-24`, text))
   const found = findLeases(PREFIX, entries, mattersTo(claim, undefined))
   t.deepEqual(
-    found.map(({ subnet, value: read }) => `${subnet} ${read?.publicAddress ?? 'unread'}`),
+    found.map(({ subnets, value: read }) => `${subnets.ipv4 ?? ''} ${read?.publicAddress ?? 'unread'}`),
     ['10.2.0.0/24 192.168.19.121', '10.2.1.0/24 1.2.3.4', '10.2.2.0/24 192.168.19.121', '10.2.3.0/24 unread'],
   )
 })
 
-test('what we hold is read, and all is by a host that insists', (t) => {
+test('what we hold is read, and all is by a host that waits for its subnet', (t) => {
   const entries = [
     entry(held.key, '{"PublicIP":"1.2.3.4"}'),
     entry(`${PREFIX}/subnets/10.2.3.0-24`, '{"PublicIP":"1.2.3.5"}'),
@@ -61,7 +60,7 @@ test('what we hold is read, and all is by a host that insists', (t) => {
   const read = (matters: (one: Entry) => boolean): readonly unknown[] =>
     findLeases(PREFIX, entries, matters).map((found) => found.value?.publicAddress)
   t.deepEqual(read(mattersTo(claim, held)), ['1.2.3.4', undefined])
-  t.deepEqual(read(mattersTo({ ...claim, insists: true }, undefined)), ['1.2.3.4', '1.2.3.5'])
+  t.deepEqual(read(mattersTo({ ...claim, waitsForPrevious: true }, undefined)), ['1.2.3.4', '1.2.3.5'])
 })
 
 test('after the claim our lease is in it as written, what we gave up is not, and the revision stays', (t) => {

@@ -4,6 +4,7 @@ import { openStore } from '../../../src/etcd/client.ts'
 import type { Store } from '../../../src/etcd/store.ts'
 import { type Address, fromNumber } from '../../../src/ip/address.ts'
 import type { Prefix } from '../../../src/ip/prefix.ts'
+import type { SubnetRange } from '../../../src/lease/allocate.ts'
 import type { Claim, OwnLease } from '../../../src/lease/found.ts'
 import { encodeKey, encodeValue } from '../../../src/lease/codec.ts'
 import { keepLease, type KeepOptions, type LeaseKeeper } from '../../../src/lease/keep.ts'
@@ -11,6 +12,7 @@ import type { LeaseValue } from '../../../src/lease/lease.ts'
 import { type AcquireOptions } from '../../../src/lease/own.ts'
 import type { Log } from '../../../src/log.ts'
 import { type Etcd, startEtcd } from '../world/etcd.ts'
+import { NEITHER, onlySubnet } from '../../../src/ip/by-family.ts'
 
 export const PREFIX = '/docker-test/network'
 
@@ -49,14 +51,13 @@ export function claimOf(n: number, change: Partial<Claim> = {}, hostId: string |
     hostId,
     publicAddress,
     ranges: { ipv4: range(120), ipv6: undefined },
-    previousSubnet: undefined,
-    previousSubnet6: undefined,
+    previous: NEITHER,
     value: () => valueOf(publicAddress, hostId),
     ...change,
   }
 }
 
-export function range(count: number): Claim['ranges']['ipv4'] {
+export function range(count: number): SubnetRange {
   return {
     network: '10.2.0.0/16' as Prefix,
     subnetLen: 24,
@@ -77,7 +78,7 @@ export function valueOf(publicAddress: Address, hostId: string | undefined, mac 
   }
 }
 
-export const keyOf = (subnet: string): string => encodeKey(PREFIX, { subnet: subnet as Prefix, subnet6: undefined })
+export const keyOf = (subnet: string): string => encodeKey(PREFIX, onlySubnet(subnet as Prefix))
 
 /** Writes a lease as another host would; its etcd lease. */
 export async function foreign(
