@@ -3,7 +3,7 @@
 // often one host writes its lease, it costs some lines, and the others' are still told.
 import type { EventSink } from '../health/events.ts'
 import { FAULTLESS } from '../lease/peer-check.ts'
-import type { PeerChange, PeerStep, RefusedLease } from '../lease/peers.ts'
+import type { PeerChange, PeerStep, RefusedLease } from '../lease/peer-step.ts'
 import { type BudgetLimits, LineBudget, type Withheld } from '../text/line-budget.ts'
 import { type Log, printable } from '../log.ts'
 

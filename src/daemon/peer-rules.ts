@@ -1,7 +1,7 @@
 // What leases of peers are held against on this host, at this moment.
 import { selfOf } from '../overlay/plan.ts'
 import type { LeaseKeeper } from '../lease/keep.ts'
-import type { PeerRules } from '../lease/peers.ts'
+import type { PeerRules } from '../lease/peer-check.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { primarySubnet } from '../lease/lease.ts'
 

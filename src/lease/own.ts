@@ -42,14 +42,15 @@ export async function acquireLease(
   const acquisition = new Acquisition(store, prefix, claim, options)
   const trouble = new Backoff(250, 4_000)
   const wait = new Backoff(1_000, 30_000)
-  while (!options.signal.aborted) {
+  const ended = (): boolean => options.signal.aborted
+  while (!ended()) {
     try {
       const own = await acquisition.attempt()
       if (own === 'wait') await acquisition.untilFreed(wait.next())
       else if (own !== 'again') return own
       trouble.reset()
     } catch (error) {
-      if (options.signal.aborted) break
+      if (ended()) break
       if (!(error instanceof EtcdError)) throw error
       acquisition.say('warn', `no lease yet: ${error.message}`, error.message.replace(/\d+/g, ''))
       await pause(trouble.next(), options.signal)

@@ -1,9 +1,10 @@
-// One lease as a peer, or why it is none: every rule of D7 that can be held against a lease by itself. Pure and total.
+// One lease as a peer, or why it is none: every rule that one lease alone can break. Pure and total.
 import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
 import { type Address, isUnicast } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
 import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
+import type { LeaseValue } from './lease.ts'
 import { first } from '../ip/by-family.ts'
 
 /** What a lease is held against. */
@@ -46,17 +47,13 @@ function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer
   const key = decodeKey(prefix, entry.key)
   if (!key.ok) return key
   const subnet = first(key.value)
-  if (!contains(rules.network, subnet)) return refuse('outside-network', `${subnet} is not in ${rules.network}`)
-  if (rules.own !== undefined && overlaps(rules.own.subnet, subnet)) return refuse('own-subnet', subnet)
-  if (lengthOf(subnet) !== rules.subnetLen) return refuse('subnet-length', `${subnet} is no /${rules.subnetLen}`)
+  const misplaced = refuseSubnet(subnet, rules)
+  if (misplaced !== undefined) return misplaced
   const value = decodeValue(entry.value)
   if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
-  const { publicAddress, sourceAddress, backendType, backendData, hostId } = value.value
-  // What we write ourselves may be seen before its own answer has come, and is left behind for a while when we move.
-  if (hostId === rules.hostId && publicAddress === rules.publicAddress) return refuse('our-move', subnet)
-  if (rules.shutOut?.(publicAddress) === true) return refuse('shut-out', publicAddress)
-  if (publicAddress === rules.publicAddress) return refuse('public-ip-ours', publicAddress)
-  if (!mayBeHost(publicAddress, rules)) return refuse('public-ip', publicAddress)
+  const { publicAddress, sourceAddress, backendType, backendData } = value.value
+  const foreign = refuseHost(value.value, subnet, rules)
+  if (foreign !== undefined) return foreign
   const data = rules.parseData(backendType, backendData)
   if (!data.ok) return data
   const peer = { subnet, publicAddress, ...sourceOf(sourceAddress, rules), type: backendType, data: data.value }
@@ -65,6 +62,23 @@ function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer
   rules.exclusive(backendType, data.value)
   samePeer(peer, peer)
   return needs.ok ? { ok: true, value: peer } : needs
+}
+
+/** What is wrong with where a subnet lies. */
+function refuseSubnet(subnet: Prefix, { network, own, subnetLen }: PeerRules): Refused | undefined {
+  if (!contains(network, subnet)) return refuse('outside-network', `${subnet} is not in ${network}`)
+  if (own !== undefined && overlaps(own.subnet, subnet)) return refuse('own-subnet', subnet)
+  return lengthOf(subnet) === subnetLen ? undefined : refuse('subnet-length', `${subnet} is no /${subnetLen}`)
+}
+
+/** Why the host of a lease is no peer. */
+function refuseHost({ publicAddress, hostId }: LeaseValue, subnet: Prefix, rules: PeerRules): Refused | undefined {
+  const ours = publicAddress === rules.publicAddress
+  // Our own write may be read before its answer has come, and an old lease of ours stays for a while when we move.
+  if (ours && hostId === rules.hostId) return refuse('our-move', subnet)
+  if (rules.shutOut?.(publicAddress) === true) return refuse('shut-out', publicAddress)
+  if (ours) return refuse('public-ip-ours', publicAddress)
+  return mayBeHost(publicAddress, rules) ? undefined : refuse('public-ip', publicAddress)
 }
 
 /** Whether an entry is a reservation whose host has not been there yet: it says for whom it is, and nothing else. */

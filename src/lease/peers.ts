@@ -1,8 +1,7 @@
-// The peers: every lease in etcd that is not ours and that we may believe, and the reason for each one we may not.
+// The peers of one family: every lease in etcd that is not ours and is valid, and the reason for each one that is not.
 // Invariants: no two peers share a subnet, none lies outside the network or on our own subnet, no two hosts share what a
-// backend holds exclusive; the peers depend on the leases there are, not on the order they came in; a step tells exactly
-// the peers that differ from before it, so that renewals and repeated listings tell nothing.
-// Pure: entries in, differences out. Raw JSON is not kept; a change of the rules therefore needs a new listing.
+// backend holds exclusive; the peers depend on the leases there are, not on their order; a step reports exactly the peers
+// that it changed. Pure: entries in, differences out. JSON is not kept, so a change of the rules needs a new listing.
 import type { Peer } from '../backend.ts'
 import type { Change, Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
@@ -15,9 +14,6 @@ import { type Age, Holders, ageOf } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
 import { type Candidate, Waiting, byAge } from './waiting.ts'
-
-export type { PeerRules } from './peer-check.ts'
-export type { PeerChange, PeerStep, RefusedLease } from './peer-step.ts'
 
 /** The peers of one network. */
 export class PeerTable {
@@ -53,10 +49,7 @@ export class PeerTable {
   async first(entries: readonly Entry[], rules: PeerRules): Promise<PeerStep> {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
-    for await (const portion of inPortions(this.#conflict.takeUnsettled()))
-      portion.forEach((it) => {
-        this.#settle(it)
-      })
+    for await (const portion of inPortions(this.#conflict.takeUnsettled())) for (const it of portion) this.#settle(it)
     return this.#notes.finishInPortions(this.#peers, this.#refused)
   }
 
@@ -108,13 +101,14 @@ export class PeerTable {
     const held = this.#holders.subnets.map((subnet) => this.#candidateOf(subnet))
     // The waiting ones first: none of them may follow.
     for (const candidate of [...this.#waiting.all, ...held]) {
-      const { key, peer: { sourceAddress, ...peer } } = candidate // prettier-ignore
+      const { sourceAddress, ...peer } = candidate.peer
       if (isOut(peer.publicAddress)) {
-        this.#delete(key)
-        this.#refuse(key, 'shut-out', peer.publicAddress)
+        this.#delete(candidate.key)
+        this.#refuse(candidate.key, 'shut-out', peer.publicAddress)
       } else if (isOut(sourceAddress)) {
         // The rest of it stands: such an address may be that of another host on another LAN.
-        held.includes(candidate) ? this.#hold({ ...candidate, peer }) : this.#waiting.add({ ...candidate, peer })
+        if (held.includes(candidate)) this.#hold({ ...candidate, peer })
+        else this.#waiting.add({ ...candidate, peer })
       }
     }
     return this.#finish()
@@ -161,51 +155,49 @@ export class PeerTable {
 
   /** Gives a subnet to a lease. */
   #hold(candidate: Candidate): void {
-    const { peer } = candidate
+    const { key, peer } = candidate
     const { subnet } = peer
-    this.#waiting.remove(subnet, candidate.key)
+    this.#waiting.remove(subnet, key)
     const before = this.#holders.has(subnet) ? this.#resourceOf(this.#holderOf(subnet)) : undefined
-    const prize = this.#resourceOf(peer)
+    const resource = this.#resourceOf(peer)
     this.#holders.set(candidate)
-    if (before !== undefined && (before.what !== prize?.what || before.type !== prize.type)) {
-      this.#conflict.leave(before, subnet)
-    }
-    if (prize !== undefined) this.#conflict.enter(prize, subnet)
-    const lost = prize !== undefined && this.#losers.has(subnet)
+    const changed = before?.what !== resource?.what || before?.type !== resource?.type
+    if (before !== undefined && changed) this.#conflict.leave(before, subnet)
+    if (resource !== undefined) this.#conflict.enter(resource, subnet)
+    const lost = resource !== undefined && this.#losers.has(subnet)
     if (lost) this.#losers.set(subnet, peer)
     else this.#accept(subnet, peer)
-    if (prize !== undefined && (lost || this.#conflict.isContested(prize))) this.#conflict.unsettle(prize)
+    if (resource !== undefined && (lost || this.#conflict.isContested(resource))) this.#conflict.unsettle(resource)
   }
 
   /** How old a lease is, and its claim. */
   #ageOf(entry: Entry, peer: Peer): Age {
     if (this.#rules.remembersClaims !== true) return ageOf(entry, undefined)
-    const { subnet } = peer
-    const holds = this.#holders.has(subnet) && this.#holders.keyOf(subnet) === entry.key
-    const known = holds ? this.#candidateOf(subnet) : this.#waiting.find(subnet, entry.key)
+    const holds = this.#holders.has(peer.subnet) && this.#holders.keyOf(peer.subnet) === entry.key
+    const known = holds ? this.#candidateOf(peer.subnet) : this.#waiting.find(peer.subnet, entry.key)
     if (known === undefined) return ageOf(entry, this.#refused.has(entry.key) ? 'another' : undefined)
     return ageOf(entry, this.#resourceOf(known.peer)?.what === this.#resourceOf(peer)?.what ? known.claimed : 'another')
   }
 
   /** A subnet is nobody's any more. */
   #letGo(subnet: Prefix): void {
-    const prize = this.#resourceOf(this.#holderOf(subnet))
+    const resource = this.#resourceOf(this.#holderOf(subnet))
     this.#notes.touch(subnet, this.#peers.get(subnet))
     for (const map of [this.#peers, this.#losers, this.#holders]) map.delete(subnet)
-    if (prize !== undefined) this.#conflict.leave(prize, subnet)
+    if (resource !== undefined) this.#conflict.leave(resource, subnet)
   }
 
   #finish(): PeerStep {
-    for (const prize of this.#conflict.takeUnsettled()) this.#settle(prize)
+    for (const resource of this.#conflict.takeUnsettled()) this.#settle(resource)
     return this.#notes.finish(this.#peers, this.#refused)
   }
 
-  #settle(prize: Resource): void {
-    const subnets = this.#conflict.claimants(prize)
+  #settle(resource: Resource): void {
+    const subnets = this.#conflict.claimants(resource)
     const winning = winner(subnets.map((subnet) => this.#claimantOf(subnet)))
     for (const [subnet, peer] of subnets.map((subnet) => [subnet, this.#holderOf(subnet)] as const)) {
       if (peer.publicAddress === winning) this.#accept(subnet, peer)
-      else this.#lose(subnet, peer, `${prize.what} is ${winning ?? ''}'s`)
+      else this.#lose(subnet, peer, `${resource.what} is ${winning ?? ''}'s`)
     }
   }
 
@@ -214,7 +206,7 @@ export class PeerTable {
     this.#refused.delete(this.#holders.keyOf(subnet))
     const known = this.#peers.get(subnet)
     if (known !== undefined && samePeer(known, peer)) return
-    this.#notes.touch(subnet, this.#peers.get(subnet))
+    this.#notes.touch(subnet, known)
     this.#peers.set(subnet, peer)
   }
 

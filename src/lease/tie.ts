@@ -13,32 +13,31 @@ export function tieOf(
   held: OwnLease | undefined,
   alive: ReadonlyMap<string, boolean>,
 ): Tie {
-  if (held !== undefined && isRelic(lease, held, claim)) {
+  const byLife = (living: Tie, dead: Tie): Tie => {
     const lives = alive.get(lease.key)
-    return lives === undefined ? 'unknown' : lives ? 'other' : 'of-dead-host'
+    return lives === undefined ? 'unknown' : lives ? living : dead
   }
+  if (held !== undefined && isRelic(lease, held, claim)) return byLife('other', 'of-dead-host')
   if (lease.value === undefined) return 'other'
   const { hostId, publicAddress } = lease.value
   const sameAddress = publicAddress === claim.publicAddress
-  if (hostId === claim.hostId) {
-    const reserved = lease.etcdLease === '0'
-    if (sameAddress || reserved || (held?.key === lease.key && held.etcdLease === lease.etcdLease)) return 'ours'
-    // Our id at another address: ourselves before a move, or a clone of this machine that lives.
-    const lives = alive.get(lease.key)
-    return lives === undefined ? 'unknown' : lives ? 'other' : 'ours'
-  }
+  const reserved = lease.etcdLease === '0'
+  // Our id at another address: this host before it moved, or a clone of this machine that lives.
+  if (hostId === claim.hostId) return sameAddress || reserved || isHeld(lease, held) ? 'ours' : byLife('other', 'ours')
   if (!sameAddress) return 'other'
   if (hostId === undefined) return 'ours-by-address'
-  // Of a reservation's host nobody can tell whether it lives.
-  if (lease.etcdLease === '0') return 'duplicate'
-  const lives = alive.get(lease.key)
-  return lives === undefined ? 'unknown' : lives ? 'duplicate' : 'of-dead-host'
+  // A reservation does not say whether its host lives.
+  return reserved ? 'duplicate' : byLife('duplicate', 'of-dead-host')
+}
+
+function isHeld({ key, etcdLease }: Found, held: OwnLease | undefined): boolean {
+  return held?.key === key && held.etcdLease === etcdLease
 }
 
 /**
- * Another host's lease on our subnet that is older than our own last write: etcd was set back to a copy from before we had
- * it. Its host, if it lives, has another subnet by now and gives this one up as soon as it looks. Whether a host lives can
- * be told of our own daemons only, which renew every 10 s.
+ * Another host's lease on our subnet that is older than our own last write: etcd was restored from a backup made before we had
+ * it. Its host, if it lives, has another subnet by now and gives this one up when it reads the lease. Only our own daemons
+ * show whether they live: they renew every 10 s.
  */
 function isRelic({ subnets, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
   if (!anyFamily(subnets, held.subnets, overlaps) || BigInt(modRevision) >= BigInt(held.modRevision)) return false

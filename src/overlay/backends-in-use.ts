@@ -1,5 +1,5 @@
 // By which backends peers receive, or did a moment ago: those this host has to go on receiving by itself.
-import type { PeerChange } from '../lease/peers.ts'
+import type { PeerChange } from '../lease/peer-step.ts'
 
 /** A backend that peers no longer use is kept so long: packets under way still arrive by it. Milliseconds. */
 const LINGER_MS = 10_000

@@ -14,7 +14,7 @@ import { firewallOf, guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops }
 import type { Address } from '../ip/address.ts'
 import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
 import type { LeaseValue } from '../lease/lease.ts'
-import type { PeerChange } from '../lease/peers.ts'
+import type { PeerChange } from '../lease/peer-step.ts'
 import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
 import type { Log } from '../log.ts'
 import { countSenders } from './peer-senders.ts'

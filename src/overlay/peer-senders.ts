@@ -2,7 +2,7 @@
 import type { Peer } from '../backend.ts'
 import type { Senders } from '../firewall/senders.ts'
 import type { Address } from '../ip/address.ts'
-import type { PeerChange } from '../lease/peers.ts'
+import type { PeerChange } from '../lease/peer-step.ts'
 
 /** The addresses a peer's outer packets may come from. */
 export function sendersOf({ publicAddress, sourceAddress }: Peer): readonly Address[] {

@@ -1,5 +1,6 @@
 // The leases as an operator sees them: each with whose it is and when it ends, and how the range of subnets is used.
 // Invariant: every key under subnets/ is shown, also those no daemon believes, with the reason; nothing is written.
+import type { Checked } from '../backend.ts'
 import type { Entry, Snapshot, Store } from '../etcd/store.ts'
 import { messageOf } from '../errors.ts'
 import { bigintOf } from '../ip/address.ts'
@@ -156,14 +157,8 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
   const time = times.get(entry.lease)
   const hostId = read.ok ? (read.value.hostId ?? null) : null
   const type = read.ok ? printable(read.value.backendType, MOST_WORD) : ''
-  const silence = time === undefined ? 0 : time.granted - time.remaining
   const expiring = time !== undefined && !isRenewed(time, hostId ?? undefined)
-  const notes = [
-    odd,
-    read.ok ? '' : `unreadable: ${read.reason}`,
-    isAwaited(entry) ? 'awaits its host' : '',
-    expiring ? `expiring: not renewed for ${span(silence)}` : '',
-  ]
+  const silence = time !== undefined && expiring ? time.granted - time.remaining : undefined
   return {
     ...place,
     publicAddress: read.ok ? read.value.publicAddress : null,
@@ -172,8 +167,19 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
     expiresIn: time?.remaining ?? null,
     hostId: hostId === null ? null : printable(hostId, MOST_WORD),
     expiring,
-    note: notes.filter((note) => note !== '').join('; '),
+    note: noteOf(entry, odd, read, silence),
   }
+}
+
+/** What an operator should know of a lease; `silence` is how long it was not renewed, in seconds, when that is too long. */
+function noteOf(entry: Entry, odd: string, read: Checked<unknown>, silence: number | undefined): string {
+  const notes = [
+    odd,
+    read.ok ? '' : `unreadable: ${read.reason}`,
+    isAwaited(entry) ? 'awaits its host' : '',
+    silence === undefined ? '' : `expiring: not renewed for ${span(silence)}`,
+  ]
+  return notes.filter((note) => note !== '').join('; ')
 }
 
 /** What is wrong with where a subnet lies; `before` is the one before it in order. */

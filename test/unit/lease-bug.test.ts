@@ -6,7 +6,8 @@ import type { Entry } from '../../src/etcd/store.ts'
 import { viewOf } from '../../src/view/leases.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'
 import { findLeases } from '../../src/lease/claim.ts'
-import { type PeerRules, PeerTable } from '../../src/lease/peers.ts'
+import type { PeerRules } from '../../src/lease/peer-check.ts'
+import { PeerTable } from '../../src/lease/peers.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 
 const throws = (): never => {

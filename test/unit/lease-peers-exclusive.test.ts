@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import { PeerTable, type PeerRules } from '../../src/lease/peers.ts'
+import { PeerTable } from '../../src/lease/peers.ts'
+import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 
 const RULES: PeerRules = {

@@ -6,7 +6,9 @@ import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { sharedBy } from '../../src/lease/holders.ts'
-import { PeerTable, type PeerRules, type PeerStep } from '../../src/lease/peers.ts'
+import { PeerTable } from '../../src/lease/peers.ts'
+import type { PeerRules } from '../../src/lease/peer-check.ts'
+import type { PeerStep } from '../../src/lease/peer-step.ts'
 
 const RULES: PeerRules = {
   network: '10.2.0.0/16' as Prefix,
