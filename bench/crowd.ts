@@ -1,10 +1,10 @@
 // Many hosts start at once, each a real daemon in a namespace of its own; the limit is one of them alone.
 import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
-import { ARGS } from '../test/lab/scenarios/founding.ts'
 import type { Host } from '../test/lab/world/lab.ts'
 import { waitFor } from '../test/lab/instruments/wait.ts'
 import type { Measurement } from './figure.ts'
 import { onStage } from './stage.ts'
+import { ARGS } from '../test/lab/world/network.ts'
 
 /**
  * Namespaces share the kernel's neighbour table: 1,024 entries (arp(7), gc_thresh3) for what would be a hundred machines. A

@@ -1,12 +1,12 @@
 // A daemon started on a host with a clock in hand.
 import { type FSWatcher, watch } from 'node:fs'
 import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
-import { ARGS } from '../test/lab/scenarios/founding.ts'
 import type { Host } from '../test/lab/world/lab.ts'
 import type { Running } from '../test/lab/world/process.ts'
 import { waitFor } from '../test/lab/instruments/wait.ts'
 import { KernelWatch, ROUTES } from './kernel-watch.ts'
 import { cpuMs } from './proc.ts'
+import { ARGS } from '../test/lab/world/network.ts'
 
 /** How a start went; times in milliseconds from the moment the program was asked for. */
 export interface Start {

@@ -1,11 +1,11 @@
 // From a put in etcd to the route in the kernel; the limit is what a bare watcher of etcd hears, in the same run.
 import { ROOT } from '../test/lab/actors/flanneld.ts'
-import { PREFIX } from '../test/lab/scenarios/founding.ts'
 import { start } from '../test/lab/world/process.ts'
 import { timedStart } from './daemon.ts'
 import type { Figure, Measurement } from './figure.ts'
 import { onStage } from './stage.ts'
 import { percentile } from './statistics.ts'
+import { PREFIX } from '../test/lab/world/network.ts'
 
 export const latency: Measurement = {
   name: 'latency',

@@ -1,7 +1,8 @@
 // What most figures are measured on: a real etcd with leases of made-up peers, and hosts for daemons.
 import { ROOT } from '../test/lab/actors/flanneld.ts'
-import { type EtcdHost, PREFIX, etcdHost } from '../test/lab/scenarios/founding.ts'
 import { type Host, type Lab, type Lan, createLab } from '../test/lab/world/lab.ts'
+import { PREFIX } from '../test/lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../test/lab/world/etcd.ts'
 
 export interface Stage {
   readonly lab: Lab
@@ -20,7 +21,7 @@ const NETWORK = { Network: '10.0.0.0/8', SubnetMin: '10.254.0.0' }
 export async function onStage<T>(peers: number, use: (stage: Stage) => Promise<T>, backend = {}): Promise<T> {
   return inLab(async (lab) => {
     const lan = await lab.lan()
-    const etcd = await etcdHost(lan)
+    const etcd = await startEtcd(lan)
     await etcd.configure({ ...NETWORK, Backend: { Type: 'vxlan', ...backend } })
     const hosts: Host[] = []
     const stage: Stage = {

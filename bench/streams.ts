@@ -3,7 +3,6 @@
 import { type Container, standIn } from '../test/lab/world/container.ts'
 import { ready, startFlanneld } from '../test/lab/actors/flanneld.ts'
 import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
-import { ARGS } from '../test/lab/scenarios/founding.ts'
 import type { Host } from '../test/lab/world/lab.ts'
 import { waitFor } from '../test/lab/instruments/wait.ts'
 import type { Figure, Measurement } from './figure.ts'
@@ -11,6 +10,7 @@ import { HAND, type Mode } from './hand-made.ts'
 import { machineBusyMs } from './proc.ts'
 import { type Stage, onStage } from './stage.ts'
 import { median } from './statistics.ts'
+import { ARGS } from '../test/lab/world/network.ts'
 
 const SECTIONS = {
   vxlan: { Type: 'vxlan' },

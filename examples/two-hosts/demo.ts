@@ -1,12 +1,15 @@
 // `make demo`: two hosts with Docker, from an empty etcd to containers that ping each other, on this one machine.
 // Everything shown is run as shown, in network namespaces that are gone at the end, also after Ctrl-C: see test/lab.
-import { startDocker } from '../../test/lab/world/docker.ts'
-import { ready } from '../../test/lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost, installSingleFile } from '../../test/lab/scenarios/founding.ts'
-import { type Host, createLab } from '../../test/lab/world/lab.ts'
-import type { Place } from '../../test/lab/world/space.ts'
+import { installSingleFile, ready } from '../../test/lab/actors/flanneld.ts'
 import { startPings } from '../../test/lab/instruments/ping.ts'
+import { more } from '../../test/lab/instruments/streams.ts'
 import { waitFor } from '../../test/lab/instruments/wait.ts'
+import { startDocker } from '../../test/lab/world/docker.ts'
+import { type EtcdHost, startEtcd } from '../../test/lab/world/etcd.ts'
+import { type Host, type Lab, createLab } from '../../test/lab/world/lab.ts'
+import { ARGS, PREFIX } from '../../test/lab/world/network.ts'
+import type { Running } from '../../test/lab/world/process.ts'
+import type { Place } from '../../test/lab/world/space.ts'
 
 const tty = process.stdout.isTTY
 const style =
@@ -74,7 +77,23 @@ async function demo(): Promise<void> {
   print(`\n${bold('Gone again.')} Every host, container, device and route above was in a namespace of its own.`)
 }
 
-async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
+/** The hosts of the demo, and what runs on them. */
+interface Hosts {
+  readonly etcd: EtcdHost
+  readonly a: Host
+  readonly b: Host
+}
+
+async function play(lab: Lab): Promise<void> {
+  const hosts = await makeHosts(lab)
+  const daemons = await startDaemons(hosts)
+  await showKernel(hosts)
+  const address = await startContainers(lab, hosts)
+  await deleteTunnel(hosts, address)
+  await stopDaemon(hosts, daemons, address)
+}
+
+async function makeHosts(lab: Lab): Promise<Hosts> {
   step(
     'Three hosts on one local network',
     'Network namespaces on this machine, joined by a bridge: host120 has etcd, host121 and host122 will',
@@ -82,19 +101,22 @@ async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
     'file, alone: the hosts see no node and no node_modules.',
   )
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const [a, b] = await Promise.all([lan.host(121), lan.host(122)])
   await Promise.all([installSingleFile(a), installSingleFile(b)])
   await show(etcd, 'etcdctl endpoint health 2>&1')
   await show(a, 'ip -brief address; ls -sh /usr/local/bin/')
 
   step(
-    'Say what network the containers shall have',
+    'Choose the network of the containers',
     'One key in etcd, the same for all hosts: from it every host gets a /24.',
   )
   const config = '{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}'
   await show(etcd, `etcdctl put ${PREFIX}/config '${config}'`)
+  return { etcd, a, b }
+}
 
+async function startDaemons({ a, b }: Hosts): Promise<readonly Running[]> {
   step(
     'Start flanneld on both',
     'It leases a free subnet, makes the tunnel device flannel.1, follows the other hosts in etcd, and writes',
@@ -110,14 +132,16 @@ async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
   shown(a, `flanneld ${ARGS} &`)
   shown(b, `flanneld ${ARGS} &`)
   print()
-  const subnets = await Promise.all([a, b].map(subnetOf))
-  const [subnetA = '', subnetB = ''] = subnets
+  const [subnetA, subnetB] = [await subnetOf(a), await subnetOf(b)]
   await waitFor('both to know each other', async () => {
     const [there, back] = [await a.run(`ip route show ${subnetB}.0/24`), await b.run(`ip route show ${subnetA}.0/24`)]
     return there !== '' && back !== ''
   })
   for (const line of (daemons[0]?.output() ?? '').trim().split('\n')) print(`   ${trim(line)}`)
+  return daemons
+}
 
+async function showKernel({ etcd, a, b }: Hosts): Promise<void> {
   step(
     'What is there now',
     'The lease in etcd, the tunnel device, and for each peer a route, a neighbour (its end of the tunnel) and',
@@ -126,10 +150,13 @@ async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
   await show(a, 'cat /run/flannel/subnet.env')
   await show(etcd, `etcdctl get --prefix ${PREFIX}/subnets`)
   await show(a, 'ip -d address show flannel.1', /mtu|inet |vxlan/)
-  await show(a, `ip route show ${subnetB}.0/24`)
+  await show(a, `ip route show ${await subnetOf(b)}.0/24`)
   await show(a, 'ip neigh show dev flannel.1')
   await show(a, 'bridge fdb show dev flannel.1', /permanent/)
+}
 
+/** Starts an engine and a container on each host: the address of the second. */
+async function startContainers(lab: Lab, { a, b }: Hosts): Promise<string> {
   step(
     'Start Docker with what was leased',
     'docker0 gets the subnet; containers get its addresses and the MTU that leaves room for VXLAN.',
@@ -142,39 +169,43 @@ async function play(lab: Awaited<ReturnType<typeof createLab>>): Promise<void> {
       return startDocker(lab, host, args.trim())
     }),
   )
-  const [ca, cb] = await Promise.all(engines.map((engine, i) => engine.container(i === 0 ? 'web' : 'db')))
-  if (ca === undefined || cb === undefined) throw new Error('no containers')
+  const [web, db] = await Promise.all(engines.map((engine, i) => engine.container(i === 0 ? 'web' : 'db')))
+  if (web === undefined || db === undefined) throw new Error('no containers')
   shown(a, 'docker run -d --name web busybox sleep 100000')
   shown(b, 'docker run -d --name db busybox sleep 100000')
   await show(a, "docker ps --format '{{.Names}}  {{.Image}}  {{.Status}}'")
 
-  step('Container to container, across hosts', `web is ${ca.address} on host121, db is ${cb.address} on host122.`)
-  await show(a, `docker exec web ping -c 3 ${cb.address}`)
-  await show(b, `docker exec db ping -c 3 ${ca.address}`)
+  step('Container to container, across hosts', `web is ${web.address} on host121, db is ${db.address} on host122.`)
+  await show(a, `docker exec web ping -c 3 ${db.address}`)
+  await show(b, `docker exec db ping -c 3 ${web.address}`)
   print()
-  print(`   The way: docker0 of host121, the end of the tunnel on host122, the container.`)
-  await show(a, `docker exec web traceroute -n ${cb.address}`)
+  print(`   The path: docker0 of host121, the end of the tunnel on host122, the container.`)
+  await show(a, `docker exec web traceroute -n ${db.address}`)
+  return db.address
+}
 
+async function deleteTunnel({ a, b }: Hosts, address: string): Promise<void> {
   step(
     'The tunnel is deleted by accident',
-    'flanneld is told by the kernel and puts back what it wants there to be, with the same address.',
+    'The kernel notifies flanneld, which makes it again, with the same address.',
   )
-  const pings = await startPings(a, cb.address)
+  const pings = await startPings(a, address)
   await waitFor('pings to flow', () => pings.received() > 20)
   await show(a, 'ip link delete flannel.1')
-  await waitFor('the tunnel to be whole', () => a.run(`ip route show ${subnetB}.0/24 | grep flannel.1`))
-  const before = pings.received()
-  await waitFor('pings to flow again', () => pings.received() > before + 20)
+  const subnet = await subnetOf(b)
+  await waitFor('the tunnel to be back', () => a.run(`ip route show ${subnet}.0/24 | grep flannel.1`))
+  await more(pings, 20)
   const report = await pings.stop()
   print(
     `\n   Pings every 8 ms went on meanwhile: ${report.received} of ${report.sent} answered, none for ${report.longestGap} ms at the most.`,
   )
+}
 
-  step('flanneld is stopped', 'Forwarding is the kernel’s business and goes on: upgrading the daemon costs no packet.')
-  const [first] = daemons
-  const exit = await first?.stop()
+async function stopDaemon({ a }: Hosts, daemons: readonly Running[], address: string): Promise<void> {
+  step('flanneld is stopped', 'The kernel forwards on its own: upgrading the daemon costs no packet.')
+  const exit = await daemons[0]?.stop()
   print(`\n   ${dim(`${a.name} $`)} ${green('kill -TERM %flanneld')}   exit status ${exit?.code}`)
-  await show(a, `docker exec web ping -c 2 ${cb.address}`, /statistics|packets/)
+  await show(a, `docker exec web ping -c 2 ${address}`, /statistics|packets/)
 }
 
 /** "10.2.21" of the host's FLANNEL_SUBNET=10.2.21.1/24. */

@@ -81,7 +81,7 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
 
   for (const raw of [{}, { DirectRouting: true }] as const) {
     for (const nexthops of [false, true]) {
-      const variant = `${type}${raw === undefined || !('DirectRouting' in raw) ? '' : ' with DirectRouting'}${nexthops ? ' through nexthops' : ''}`
+      const variant = `${type}${'DirectRouting' in raw ? ' with DirectRouting' : ''}${nexthops ? ' through nexthops' : ''}`
 
       test(`${variant}: every object is claimed once and is ours, whatever the order of the peers`, (t) => {
         const intent = intentOf(backend, raw, nexthops)

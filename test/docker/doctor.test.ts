@@ -3,14 +3,15 @@ import test from 'ava'
 import { consult } from '../lab/scenarios/doctor.ts'
 import { startDocker } from '../lab/world/docker.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('doctor: docker0 and br-netfilter, with dockerd', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: { Type: 'vxlan' } })
   const [host, other] = [await lan.host(121), await lan.host(122)]
   const [daemon, peer] = [await startFlanneld(host, `${ARGS} -ip-masq`), await startFlanneld(other, ARGS)]

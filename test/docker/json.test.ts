@@ -2,10 +2,11 @@
 import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { assertDocumented } from '../lab/instruments/json-doc.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { verb } from '../lab/actors/verb.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 interface Cleaned {
   readonly dryRun: boolean
@@ -15,7 +16,7 @@ interface Cleaned {
 test('docs/json.md has every field of docker-opts, docker-network and cleanup; they say what they did', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   const daemon = await startFlanneld(host, ARGS)

@@ -2,15 +2,16 @@
 import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const NETWORK = { Network: '10.2.0.0/16' }
 
 test('the daemon says that docker0 has an old MTU, an old subnet, and what to run', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const host = await lan.host(121)
   await etcd.configure({ ...NETWORK, Backend: { Type: 'host-gw' } })
   const start = (): ReturnType<typeof startFlanneld> => startFlanneld(host, `${ARGS} -audit-interval=1`)

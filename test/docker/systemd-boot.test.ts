@@ -2,10 +2,11 @@
 import test from 'ava'
 import { join } from 'node:path'
 import { ROOT, SINGLE_FILE, subnetEnv } from '../lab/actors/flanneld.ts'
-import { PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { UNITS, bootSystemd } from '../lab/world/systemd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const EXAMPLES = join(ROOT, 'examples/systemd')
 
@@ -16,7 +17,7 @@ const DOCKER_SERVICE = '[Unit]\nDescription=Docker\n[Service]\nType=simple\nExec
 test('flanneld runs hardened with two capabilities; dockerd waits for it and has the leased bridge', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const host = await lan.host(121)
   await host.run(`set -e
     touch /usr/local/bin/flanneld /run/dockerd

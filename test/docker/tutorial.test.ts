@@ -3,12 +3,13 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Container } from '../lab/world/container.ts'
 import { type Docker, startDocker } from '../lab/world/docker.ts'
-import { type SubnetEnv, ready } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost, installSingleFile } from '../lab/scenarios/founding.ts'
 import { type Host, type Lab, type Lan, createLab } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type SubnetEnv, installSingleFile, ready } from '../lab/actors/flanneld.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const NETWORK = { Network: '10.2.0.0/16', SubnetLen: 24 }
 
@@ -41,7 +42,7 @@ async function withDocker(lab: Lab, { host }: Node, name: string): Promise<{ doc
 async function twoNodes(t: ExecutionContext, backend: object): Promise<Two> {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ ...NETWORK, Backend: backend })
   const [a, b] = await Promise.all([join(lan, 121), join(lan, 122)])
   // Each has its own route once it knows of the other.
@@ -139,7 +140,7 @@ test.serial('tutorial 6: DirectRouting: direct within a network, VXLAN across a 
   const lab = await createLab(t)
   const [near, far] = [await lab.lan(), await lab.lan({ prefix: '192.168.20' })]
   await lab.router(near, far)
-  const etcd = await etcdHost(near)
+  const etcd = await startEtcd(near)
   await etcd.configure({ ...NETWORK, Backend: { Type: 'vxlan', DirectRouting: true } })
   const [a, b, c] = await Promise.all([join(near, 121), join(near, 122), join(far, 123)])
   t.regex(await waitFor('route to the neighbour', () => routeTo(a, b)), /via 192\.168\.19\.122 dev enp0s3/)

@@ -4,21 +4,21 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errors } from '../lab/instruments/complaints.ts'
-import { makeTls } from '../lab/world/etcd.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const PASSWORD = 'correct-horse-battery'
 
 test.serial('tokens that expire and are forgotten are renewed; the password from env is in no log', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [members, host] = await Promise.all([startMembers(lan, { args: '--auth-token-ttl=3' }), lan.host(121)])
-  const plain = members[0] as Member
+  const setup = { args: '--auth-token-ttl=3', config: CONFIG }
+  const [plain, host] = await Promise.all([startEtcd(lan, setup), lan.host(121)])
   for (const command of [
     'user add root:rootpw',
     `user add flannel:${PASSWORD}`,
@@ -30,10 +30,10 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
   ])
     // prettier-ignore
     await plain.etcdctl(command)
-  const etcd: Member = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
+  const etcd: EtcdHost = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
 
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
-  const daemon = await startFlanneld(host, `${argsFor(members)} -etcd-username=flannel -v=10`, program)
+  const daemon = await startFlanneld(host, `${argsFor(plain)} -etcd-username=flannel -v=10`, program)
   const env = await ready(host, daemon)
   t.teardown(() => {
     if (!t.passed) t.log(daemon.output())
@@ -80,15 +80,10 @@ test.serial(
     const tls = makeTls(files, '192.168.19.120')
     makeTls(renewed, '192.168.19.120')
     const lan = await (await createLab(t)).lan()
-    const setup = {
-      scheme: 'https',
-      args: `--cert-file=${tls.certificate} --key-file=${tls.key} --client-cert-auth --trusted-ca-file=${tls.ca}`,
-      access: `--cacert=${tls.ca} --cert=${tls.certificate} --key=${tls.key}`,
-    } as const
-    const [members, host] = await Promise.all([startMembers(lan, setup), lan.host(121)])
-    const etcd = members[0] as Member
+    const setup = { tls: { ...tls, clients: true }, config: CONFIG }
+    const [etcd, host] = await Promise.all([startEtcd(lan, setup), lan.host(121)])
     const own = `-etcd-cafile=${tls.ca} -etcd-certfile=${tls.clientCertificate} -etcd-keyfile=${tls.clientKey}`
-    const daemon = await startFlanneld(host, `${argsFor(members)} ${own}`)
+    const daemon = await startFlanneld(host, `${argsFor(etcd)} ${own}`)
     await ready(host, daemon)
     await putPeer(etcd, 30)
     await peerIs(host, 30, true)

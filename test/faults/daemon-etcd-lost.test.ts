@@ -3,30 +3,29 @@ import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
 import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
 import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
-import { CONFIG, argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const HOLD_MS = 8_000
 const closings: (() => Promise<void>)[] = []
-let etcd: Member
+let etcd: EtcdHost
 let nodes: readonly [Node, Node]
 
 test.before(async () => {
   const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
-  const members = await startMembers(lan)
-  etcd = members[0] as Member
+  etcd = await startEtcd(lan, { config: CONFIG })
   // Older than every lease.
   await etcd.etcdctl('snapshot save /run/snap')
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)
-    return nodeOn(host, await startFlanneld(host, argsFor(members)))
+    return nodeOn(host, await startFlanneld(host, argsFor(etcd)))
   }
   nodes = await Promise.all([join(121), join(122)])
   await reached(...nodes)
@@ -123,7 +122,7 @@ test.serial('a host that did not register again by the end of the hold is withdr
   await putPeer(etcd, 70)
   const impatient = await startFlanneld(
     host,
-    `${HOLD_MS} ${argsFor([etcd])}`,
+    `${HOLD_MS} ${argsFor(etcd)}`,
     `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/actors/short-hold.ts')}`,
   )
   await impatient.line(/ ready: /)
@@ -147,7 +146,7 @@ test.serial('a host that did not register again by the end of the hold is withdr
 async function restartDaemons(): Promise<void> {
   for (const node of nodes) {
     await node.daemon.stop()
-    node.daemon = await startFlanneld(node.host, argsFor([etcd]))
+    node.daemon = await startFlanneld(node.host, argsFor(etcd))
     await node.daemon.line(/ ready: /)
   }
 }

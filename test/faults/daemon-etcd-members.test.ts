@@ -2,22 +2,23 @@
 import test, { type ExecutionContext } from 'ava'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import type { Running } from '../lab/world/process.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startThreeEtcds } from '../lab/world/etcd.ts'
 
 const closings: (() => Promise<void>)[] = []
-let members: readonly Member[]
+let members: readonly EtcdHost[]
 let host: Host
 let daemon: Running
 let next = 30
 
 test.before(async () => {
   const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
-  ;[members, host] = await Promise.all([startMembers(lan, { count: 3 }), lan.host(121)])
-  daemon = await startFlanneld(host, argsFor(members))
+  ;[members, host] = await Promise.all([startThreeEtcds(lan, { config: CONFIG }), lan.host(121)])
+  daemon = await startFlanneld(host, argsFor(...members))
   await ready(host, daemon)
   await putPeer(at(0), 29)
   await peerIs(host, 29, true)
@@ -26,7 +27,7 @@ test.after.always(async () => {
   for (const close of closings) await close()
 })
 
-function at(n: number): Member {
+function at(n: number): EtcdHost {
   const member = members[n]
   if (member === undefined) throw new RangeError(`member ${n}`)
   return member
@@ -36,8 +37,8 @@ function at(n: number): Member {
 async function survives(
   t: ExecutionContext,
   fault: string,
-  breaks: (member: Member) => Promise<void> | void,
-  mends: (member: Member) => Promise<void> | void,
+  breaks: (member: EtcdHost) => Promise<void> | void,
+  mends: (member: EtcdHost) => Promise<void> | void,
 ): Promise<void> {
   const watched = await vigil(host, daemon)
   let longest = 0

@@ -4,23 +4,24 @@ import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { createLab, type Lan } from '../lab/world/lab.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import type { Host } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const closings: (() => Promise<void>)[] = []
 let lan: Lan
-let etcd: Member
+let etcd: EtcdHost
 let host: Host
 let daemon: Running
 
 test.before(async () => {
   lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
-  ;[etcd, host] = await Promise.all([startMembers(lan).then((members) => members[0] as Member), lan.host(121)])
-  daemon = await startFlanneld(host, argsFor([etcd]))
+  ;[etcd, host] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121)])
+  daemon = await startFlanneld(host, argsFor(etcd))
   await ready(host, daemon)
   for (const n of [30, 31, 32]) await putPeer(etcd, n)
   for (const n of [30, 31, 32]) await peerIs(host, n, true)
@@ -89,7 +90,7 @@ test.serial(
     await daemon.stop()
     const subnet = await subnetEnv(host)
     await etcd.kill()
-    daemon = await startFlanneld(host, argsFor([etcd]))
+    daemon = await startFlanneld(host, argsFor(etcd))
     await daemon.line(/flanneld \d/)
     const began = performance.now()
     const line = await daemon.line(/; waiting$/)

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import type { LeaseView } from '../../src/view/leases.ts'
 import { errors, strays } from '../lab/instruments/complaints.ts'
 import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const LATE = 3_000
 const LONG = 180_000
@@ -16,7 +17,7 @@ const LONG = 180_000
 test('an etcd that answers 3 s late: ready, peers followed, status calm, leases and doctor answered', async (t) => {
   t.timeout(LONG * 4)
   const lan = await (await createLab(t)).lan()
-  const [etcd, host, desk] = [await etcdHost(lan), await lan.host(121), await lan.host(122)]
+  const [etcd, host, desk] = [await startEtcd(lan), await lan.host(121), await lan.host(122)]
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const proxy = await etcd.spawn(`${process.execPath} ${join(ROOT, 'test/lab/actors/slow-proxy.ts')} 2479 2379 ${LATE}`)
   await proxy.line(/listening/)

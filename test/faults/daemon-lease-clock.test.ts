@@ -1,13 +1,13 @@
 // The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
 import test from 'ava'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import { withClock } from '../lab/preload/preload.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 /** Gives a program another wall clock, which follows a file. */
 function onClockOf(file: string): string {
@@ -15,13 +15,13 @@ function onClockOf(file: string): string {
 }
 
 /** Seconds the daemon's etcd lease has left. */
-async function secondsLeft(etcd: Member): Promise<number> {
+async function secondsLeft(etcd: EtcdHost): Promise<number> {
   const id = /^\w{16}$/m.exec(await etcd.etcdctl('lease list'))?.[0] ?? ''
   return Number(/remaining\((\d+)s\)/.exec(await etcd.etcdctl(`lease timetolive ${id}`))?.[1])
 }
 
 /** Waits until the daemon renews its etcd lease, as it does every 10 s. */
-async function renewed(etcd: Member): Promise<void> {
+async function renewed(etcd: EtcdHost): Promise<void> {
   let least = Infinity
   await waitFor('a renewal', async () => {
     const left = await secondsLeft(etcd)
@@ -32,14 +32,15 @@ async function renewed(etcd: Member): Promise<void> {
 
 test('the clock jumps a day ahead, and two back while etcd is down: renewed, followed, nothing withdrawn', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [members, host] = await Promise.all([startMembers(lan), lan.host(121)])
-  const etcd = members[0] as Member
+  const [etcd, host] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121)])
   const clock = (offset: string): Promise<string> => host.run('cat >/run/clock', `${offset}\n`)
   await clock('+0')
   // A second endpoint, where nobody listens: endpoints that fail are left alone for some time.
-  const args = argsFor(members).replace(' ', ',http://192.168.19.120:2399 ')
+  const args = argsFor(etcd).replace(' ', ',http://192.168.19.120:2399 ')
   const daemon = await startFlanneld(host, args, `${onClockOf('/run/clock')} ${BUNDLE}`)
-  t.teardown(() => t.passed || t.log(daemon.output()))
+  t.teardown(() => {
+    if (!t.passed) t.log(daemon.output())
+  })
   await ready(host, daemon)
   await daemon.line(/ ready: /)
   const watched = await vigil(host, daemon)

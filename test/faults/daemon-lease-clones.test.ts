@@ -2,17 +2,18 @@
 import test from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test.serial('a clone with machine-id, MAC and subnet.env: two subnets, the first host is left alone', async (t) => {
   const lab = await createLab(t)
   const near = await lab.lan()
   const far = await lab.lan({ prefix: '192.168.20' })
   await lab.router(near, far)
-  const [etcd, first, clone] = await Promise.all([etcdHost(near), near.host(121), far.host(121)])
+  const [etcd, first, clone] = await Promise.all([startEtcd(near), near.host(121), far.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const daemon = await startFlanneld(first, ARGS)
   const { FLANNEL_SUBNET: subnet = '' } = await ready(first, daemon)

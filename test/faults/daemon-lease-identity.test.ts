@@ -2,17 +2,17 @@
 import test, { type ExecutionContext } from 'ava'
 import { errors, warnings } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { createLab, type Host, type Lan } from '../lab/world/lab.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import type { Running } from '../lab/world/process.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { putPeer } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 interface World {
   readonly lan: Lan
-  readonly etcd: Member
+  readonly etcd: EtcdHost
   readonly args: string
   /** Starts a daemon on a new host, or on one there is. */
   join(at: number | Host, more?: string): Promise<Joined>
@@ -25,11 +25,10 @@ interface Joined {
   readonly subnet: string
 }
 
-async function world(t: ExecutionContext, config?: object): Promise<World> {
+async function world(t: ExecutionContext, config: object = CONFIG): Promise<World> {
   const lan = await (await createLab(t)).lan()
-  const members = await startMembers(lan, config === undefined ? {} : { config })
-  const etcd = members[0] as Member
-  const args = argsFor(members)
+  const etcd = await startEtcd(lan, { config })
+  const args = argsFor(etcd)
   return {
     lan,
     etcd,
@@ -50,11 +49,11 @@ function failed(daemon: Running): readonly string[] {
 }
 
 /** What etcd says of a key: its value, revision and etcd lease, as etcdctl prints them. */
-async function entry(etcd: Member, subnet: string): Promise<string> {
+async function entry(etcd: EtcdHost, subnet: string): Promise<string> {
   return etcd.etcdctl(`get ${PREFIX}/subnets/${subnet}-24 -w fields | grep -E '"(Value|ModRevision|Lease)"'`)
 }
 
-async function etcdLeases(etcd: Member): Promise<number> {
+async function etcdLeases(etcd: EtcdHost): Promise<number> {
   return Number(/found (\d+) leases/.exec(await etcd.etcdctl('lease list'))?.[1])
 }
 
@@ -67,7 +66,7 @@ test.serial(
     const clone = await lan.host(122)
     await clone.run('cat >/etc/machine-id', await first.host.run('cat /etc/machine-id'))
     await clone.run('cat >/run/flannel/subnet.env', await first.host.run('cat /run/flannel/subnet.env'))
-    const daemon = await startFlanneld(clone, argsFor([etcd]))
+    const daemon = await startFlanneld(clone, argsFor(etcd))
     await daemon.line(/ ready: /)
     t.not((await subnetEnv(clone))['FLANNEL_SUBNET'], (await subnetEnv(first.host))['FLANNEL_SUBNET'])
     t.is(await entry(etcd, first.subnet), before)

@@ -3,28 +3,27 @@ import test, { type ExecutionContext } from 'ava'
 import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
 import { errors } from '../lab/instruments/complaints.ts'
 import { startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
-import { argsFor, type Member, startMembers } from '../lab/world/etcd-members.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const closings: (() => Promise<void>)[] = []
-let etcd: Member
+let etcd: EtcdHost
 let own: Node
 let peer: Node
 
 test.before(async () => {
   const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
-  const members = await startMembers(lan)
-  etcd = members[0] as Member
+  etcd = await startEtcd(lan, { config: CONFIG })
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)
-    return nodeOn(host, await startFlanneld(host, argsFor(members)))
+    return nodeOn(host, await startFlanneld(host, argsFor(etcd)))
   }
   ;[own, peer] = await Promise.all([join(121), join(122)])
   await reached(own, peer)
@@ -175,7 +174,7 @@ test.serial(
   'with -on-subnet-conflict=wait and our subnet taken: nothing changes, reported, leased again when it is free',
   async (t) => {
     await own.daemon.stop()
-    own.daemon = await startFlanneld(own.host, `${argsFor([etcd])} -on-subnet-conflict=wait`)
+    own.daemon = await startFlanneld(own.host, `${argsFor(etcd)} -on-subnet-conflict=wait`)
     await own.daemon.line(/ ready: /)
     const watched = await vigil(own.host, own.daemon)
     const revision = await robbed()
@@ -208,7 +207,7 @@ test.serial(
   'another host has our subnet: never overwritten, another subnet is leased, everything follows',
   async (t) => {
     await own.daemon.stop()
-    own.daemon = await startFlanneld(own.host, argsFor([etcd]))
+    own.daemon = await startFlanneld(own.host, argsFor(etcd))
     await own.daemon.line(/ ready: /)
     const taken = own.subnet
     const began = performance.now()

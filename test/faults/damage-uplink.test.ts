@@ -3,12 +3,12 @@ import test from 'ava'
 import { type Cluster, type Node, createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
 import { errors } from '../lab/instruments/complaints.ts'
 import { subnetEnv } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
 import type { Host } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { PREFIX } from '../lab/world/network.ts'
 
 /** Whether what a host prints matches. */
 async function shows({ host }: Node, command: string, pattern: RegExp): Promise<boolean> {

@@ -1,38 +1,39 @@
 // etcd's alarms: named, with what to do and the command that clears them, in errors, log, status and doctor.
 import test from 'ava'
-import { Etcd3 } from 'etcd3'
+import { AlarmAction, AlarmType, Etcd3 } from 'etcd3'
 import { Conditions } from '../../src/health/conditions.ts'
 import type { Alarm } from '../../src/etcd/alarms.ts'
 import { watchAlarms } from '../../src/daemon/etcd-alarms.ts'
 import { createLog } from '../../src/log.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { failure, open, start } from '../lab/world/store.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
+import { failure, open } from '../lab/world/store.ts'
 
 for (const [alarm, kind] of [
-  ['NOSPACE', 1],
-  ['CORRUPT', 2],
+  ['NOSPACE', AlarmType.Nospace],
+  ['CORRUPT', AlarmType.Corrupt],
 ] as const) {
   test(`the alarm ${alarm}: told by etcd, and by the error of a call that it forbids`, async (t) => {
-    const etcd = await start(t)
-    const store = open(t, { endpoints: [etcd.endpoint] })
+    const etcd = await startEtcd(t)
+    const store = open(t, { endpoints: [etcd.url] })
     const write = (): Promise<unknown> => store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }])
     t.deepEqual(await store.alarms(), [])
     await write()
-    const client = new Etcd3({ hosts: etcd.endpoint })
+    const client = new Etcd3({ hosts: etcd.url })
     t.teardown(() => {
       client.close()
     })
     const { header } = await client.maintenance.status()
-    await client.maintenance.alarm({ action: 1, memberID: header.member_id, alarm: kind })
+    await client.maintenance.alarm({ action: AlarmAction.Activate, memberID: header.member_id, alarm: kind })
     t.deepEqual(await store.alarms(), [alarm])
     const { message } = await failure(write())
     t.true(message.includes(`alarm ${alarm}: `), message)
-    t.true(message.endsWith(`etcdctl --endpoints=${etcd.endpoint} alarm disarm`), message)
-    await etcd.ctl('alarm', 'disarm')
+    t.true(message.endsWith(`etcdctl --endpoints=${etcd.url} alarm disarm`), message)
+    await etcd.etcdctl('alarm disarm')
     t.deepEqual(await store.alarms(), [])
     await write()
   })
@@ -69,7 +70,7 @@ test('an alarm stands as a condition until it is cleared, is logged once each wa
 
 test('a full etcd under a running daemon: log, status and doctor name NOSPACE and the command, until it is cleared', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = [await etcdHost(lan, '--quota-backend-bytes=4194304'), await lan.host(121)]
+  const [etcd, host] = [await startEtcd(lan, { args: '--quota-backend-bytes=4194304' }), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const daemon = await startFlanneld(host, ARGS)
   await ready(host, daemon)

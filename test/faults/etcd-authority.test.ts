@@ -4,8 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { askHealth } from '../../src/etcd/health.ts'
-import { makeTls } from '../lab/world/etcd.ts'
-import { failure, folder, open, start } from '../lab/world/store.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
+import { failure, open } from '../lab/world/store.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** A root, an authority that it signed, and a certificate of that one for 127.0.0.1: the folder they are in. */
 function makeChain(at: string): string {
@@ -26,12 +28,12 @@ function makeChain(at: string): string {
 }
 
 test('the issuing authority alone, or the certificate of etcd alone, is enough; a stranger is named without advice of Node', async (t) => {
-  const at = makeChain(folder(t))
+  const at = makeChain(tempFolder(t))
   const file = (name: string): string => join(at, name)
-  const stranger = makeTls(folder(t))
+  const stranger = makeTls(tempFolder(t))
   const tls = { ca: file('issuer.pem'), certificate: file('server.pem'), key: file('server.key') }
-  const etcd = await start(t, { tls })
-  const endpoints = [etcd.endpoint]
+  const etcd = await startEtcd(t, { tls })
+  const endpoints = [etcd.url]
   for (const caFile of [file('issuer.pem'), file('server.pem')]) {
     t.is((await open(t, { endpoints, caFile }).get('/a')).entry, undefined, caFile)
     t.like((await askHealth({ endpoints, caFile }))[0], { health: 'healthy' })

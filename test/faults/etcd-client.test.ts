@@ -3,14 +3,15 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, startCluster } from '../lab/world/etcd.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
-import { failure, open, start } from '../lab/world/store.ts'
+import { isOver, waitFor } from '../lab/instruments/wait.ts'
+import { freePort } from '../lab/world/free-port.ts'
+import { startEtcd, startThreeEtcds } from '../lab/world/etcd.ts'
+import { failure, open } from '../lab/world/store.ts'
 
 test('transactions, leases, listings: the calls of a Store', async (t) => {
-  const etcd = await start(t)
+  const etcd = await startEtcd(t)
   // A trailing slash, as in many a unit file.
-  const store = open(t, { endpoints: [`${etcd.endpoint}/`] })
+  const store = open(t, { endpoints: [`${etcd.url}/`] })
   t.is((await store.get('/s/a')).entry, undefined)
   const lease = await store.grant(60)
   const write = { type: 'put', key: '/s/a', value: 'one', lease } as const
@@ -31,8 +32,8 @@ test('transactions, leases, listings: the calls of a Store', async (t) => {
 })
 
 test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few requests', async (t) => {
-  const etcd = await start(t)
-  const store = open(t, { endpoints: [etcd.endpoint] })
+  const etcd = await startEtcd(t)
+  const store = open(t, { endpoints: [etcd.url] })
   const value = 'x'.repeat(1_200)
   for (let i = 0; i < 12_000; i += 120) {
     const writes = Array.from(
@@ -44,7 +45,7 @@ test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few re
   await store.commit([], [{ type: 'put', key: '/t', value: 'not under the prefix', lease: '0' }])
   const busy = new AbortController()
   const writing = (async () => {
-    while (!busy.signal.aborted)
+    while (!isOver(busy.signal))
       await store.commit([], [{ type: 'put', key: `/s/new${Math.random()}`, value: '', lease: '0' }])
   })()
   const { entries, revision } = await store.range('/s/')
@@ -92,9 +93,8 @@ test('a server that is not etcd is reported as such', async (t) => {
 })
 
 test('with one of three endpoints dead every call succeeds, and with all dead the reason is told', async (t) => {
-  const members = await startCluster()
-  for (const member of members) t.teardown(() => member.stop())
-  const store = open(t, { endpoints: [members.map((member) => member.endpoint).join(',')] })
+  const members = await startThreeEtcds(t)
+  const store = open(t, { endpoints: [members.map((member) => member.url).join(',')] })
   await store.get('/a')
   await members[0]?.kill()
   await waitFor('a leader', () => store.get('/a').then(() => true))

@@ -4,34 +4,37 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, makeTls, type Etcd } from '../lab/world/etcd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { PASSWORD, failure, folder, open, start } from '../lab/world/store.ts'
+import { freePort } from '../lab/world/free-port.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
+import { type Etcd, startEtcd } from '../lab/world/etcd.ts'
+import { PASSWORD, failure, open } from '../lab/world/store.ts'
 
 test('the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
-  const tls = makeTls(folder(t))
-  const etcd = await start(t, { tls })
-  const endpoints = [etcd.endpoint]
+  const tls = makeTls(tempFolder(t))
+  const etcd = await startEtcd(t, { tls })
+  const endpoints = [etcd.url]
   const store = open(t, { endpoints, caFile: tls.ca })
   t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
   t.is((await failure(open(t, { endpoints }).get('/a'))).why, 'tls')
-  const other = makeTls(folder(t))
+  const other = makeTls(tempFolder(t))
   const error = await failure(open(t, { endpoints, caFile: other.ca }).get('/a'))
   t.is(error.why, 'tls')
-  t.true(error.message.includes(etcd.endpoint))
-  t.is((await failure(open(t, { endpoints: [etcd.endpoint.replace('https', 'http')] }).get('/a'))).why, 'unreachable')
-  const plain = await start(t)
+  t.true(error.message.includes(etcd.url))
+  t.is((await failure(open(t, { endpoints: [etcd.url.replace('https', 'http')] }).get('/a'))).why, 'unreachable')
+  const plain = await startEtcd(t)
   t.is(
-    (await failure(open(t, { endpoints: [plain.endpoint.replace('http', 'https')], caFile: tls.ca }).get('/a'))).why,
+    (await failure(open(t, { endpoints: [plain.url.replace('http', 'https')], caFile: tls.ca }).get('/a'))).why,
     'tls',
   )
 })
 
 test('endpoints without a scheme are TLS with an authority, and http beside https is each spoken to as it listens', async (t) => {
-  const tls = makeTls(folder(t))
+  const tls = makeTls(tempFolder(t))
   const [secure, plain] = [await freePort(), await freePort()]
   const urls = `https://127.0.0.1:${secure},http://127.0.0.1:${plain}`
-  await start(t, { tls, port: secure, args: [`--listen-client-urls=${urls}`, `--advertise-client-urls=${urls}`] })
+  await startEtcd(t, { tls, port: secure, args: `--listen-client-urls=${urls} --advertise-client-urls=${urls}` })
   const bare = open(t, { endpoints: [`127.0.0.1:${secure}`], caFile: tls.ca })
   t.is((await bare.get('/a')).entry, undefined)
   const mixed = open(t, { endpoints: [`http://127.0.0.1:${plain},https://127.0.0.1:${secure}`], caFile: tls.ca })
@@ -43,9 +46,9 @@ test('endpoints without a scheme are TLS with an authority, and http beside http
 })
 
 test('a client certificate is shown; without one the cause is TLS', async (t) => {
-  const tls = makeTls(folder(t))
-  const etcd = await start(t, { tls: { ...tls, clients: true } })
-  const endpoints = [etcd.endpoint]
+  const tls = makeTls(tempFolder(t))
+  const etcd = await startEtcd(t, { tls: { ...tls, clients: true } })
+  const endpoints = [etcd.url]
   const files = { caFile: tls.ca, certificateFile: tls.clientCertificate, keyFile: tls.clientKey }
   const store = open(t, { endpoints, ...files })
   t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
@@ -53,13 +56,13 @@ test('a client certificate is shown; without one the cause is TLS', async (t) =>
 })
 
 test('replaced files are used for the next connection; a broken one is reported', async (t) => {
-  const first = makeTls(folder(t))
-  const second = makeTls(folder(t))
-  const caFile = join(folder(t), 'ca.pem')
+  const first = makeTls(tempFolder(t))
+  const second = makeTls(tempFolder(t))
+  const caFile = join(tempFolder(t), 'ca.pem')
   copyFileSync(first.ca, caFile)
   const port = await freePort()
-  const etcd = await start(t, { tls: first, port })
-  const store = open(t, { endpoints: [etcd.endpoint], caFile })
+  const etcd = await startEtcd(t, { tls: first, port })
+  const store = open(t, { endpoints: [etcd.url], caFile })
   const abort = new AbortController()
   t.teardown(() => {
     abort.abort()
@@ -70,7 +73,7 @@ test('replaced files are used for the next connection; a broken one is reported'
   })()
   await waitFor('the watch', () => steps === 1)
   await etcd.kill()
-  await start(t, { tls: second, port })
+  await startEtcd(t, { tls: second, port })
   t.is((await failure(store.get('/a'))).why, 'tls')
   writeFileSync(caFile, 'half a file')
   const error = await failure(store.get('/a'))
@@ -101,28 +104,28 @@ for (const [what, files, line] of [
 }
 
 test('a key that does not match the certificate is reported', (t) => {
-  const a = makeTls(folder(t))
-  const b = makeTls(folder(t))
+  const a = makeTls(tempFolder(t))
+  const b = makeTls(tempFolder(t))
   const options = { endpoints: ['https://127.0.0.1:1'], certificateFile: a.clientCertificate, keyFile: b.clientKey }
   const error = t.throws(() => openStore(options), { instanceOf: OperatorError })
   t.is(error.message, `etcd-keyfile: ${b.clientKey}: not the key of the certificate in ${a.clientCertificate}`)
 })
 
-async function withUsers(t: ExecutionContext, ...args: string[]): Promise<Etcd> {
-  const etcd = await start(t, { args })
-  await etcd.ctl('user', 'add', `root:${PASSWORD}`)
-  await etcd.ctl('user', 'grant-role', 'root', 'root')
-  await etcd.ctl('role', 'add', 'flannel')
-  await etcd.ctl('role', 'grant-permission', 'flannel', 'readwrite', '--prefix=true', '/n/')
-  await etcd.ctl('user', 'add', `flannel:${PASSWORD}`)
-  await etcd.ctl('user', 'grant-role', 'flannel', 'flannel')
-  await etcd.ctl('auth', 'enable')
+async function withUsers(t: ExecutionContext, args = ''): Promise<Etcd> {
+  const etcd = await startEtcd(t, { args })
+  await etcd.etcdctl(`user add root:${PASSWORD}`)
+  await etcd.etcdctl('user grant-role root root')
+  await etcd.etcdctl('role add flannel')
+  await etcd.etcdctl('role grant-permission flannel readwrite --prefix=true /n/')
+  await etcd.etcdctl(`user add flannel:${PASSWORD}`)
+  await etcd.etcdctl('user grant-role flannel flannel')
+  await etcd.etcdctl('auth enable')
   return etcd
 }
 
 test('username and password; a wrong one, none, and a foreign prefix are reported, the password never', async (t) => {
   const etcd = await withUsers(t)
-  const endpoints = [etcd.endpoint]
+  const endpoints = [etcd.url]
   const store = open(t, { endpoints, username: 'flannel', password: PASSWORD })
   t.truthy(await store.commit([], [{ type: 'put', key: '/n/a', value: '', lease: await store.grant(60) }]))
   t.is((await store.range('/n/')).entries.length, 1)
@@ -136,28 +139,28 @@ test('username and password; a wrong one, none, and a foreign prefix are reporte
   ]
   for (const error of errors) {
     t.is(error.why, 'auth', error.message)
-    t.true(error.message.startsWith(`etcd: ${etcd.endpoint}: `))
+    t.true(error.message.startsWith(`etcd: ${etcd.url}: `))
     t.false(`${error.message}${error.stack}${JSON.stringify(error)}`.includes(PASSWORD))
   }
-  const url = etcd.endpoint.replace('//', `//flannel:${PASSWORD}@`)
+  const url = etcd.url.replace('//', `//flannel:${PASSWORD}@`)
   const error = t.throws(() => openStore({ endpoints: [url] }), { instanceOf: OperatorError })
   t.false(error.message.includes(PASSWORD))
 })
 
 test('a user given to an etcd without users is no error, as in Go, and is used once there are users', async (t) => {
-  const etcd = await start(t)
-  const store = open(t, { endpoints: [etcd.endpoint], username: 'root', password: PASSWORD })
+  const etcd = await startEtcd(t)
+  const store = open(t, { endpoints: [etcd.url], username: 'root', password: PASSWORD })
   await store.get('/a')
-  await etcd.ctl('user', 'add', `root:${PASSWORD}`)
-  await etcd.ctl('user', 'grant-role', 'root', 'root')
-  await etcd.ctl('auth', 'enable')
+  await etcd.etcdctl(`user add root:${PASSWORD}`)
+  await etcd.etcdctl('user grant-role root root')
+  await etcd.etcdctl('auth enable')
   t.is((await store.get('/a')).entry, undefined)
   t.is(await store.keepAlive(await store.grant(60)), 60)
 })
 
 test('tokens that expire are renewed by calls, renewals and the watch', async (t) => {
   const etcd = await withUsers(t, '--auth-token-ttl=1')
-  const store = open(t, { endpoints: [etcd.endpoint], username: 'flannel', password: PASSWORD })
+  const store = open(t, { endpoints: [etcd.url], username: 'flannel', password: PASSWORD })
   const abort = new AbortController()
   t.teardown(() => {
     abort.abort()
@@ -176,7 +179,7 @@ test('tokens that expire are renewed by calls, renewals and the watch', async (t
   await waitFor('the watch', () => snapshots.length === 1)
   // A restart forgets every token, as expiry does, and cuts the watch besides.
   for (let i = 1; i <= 3; i++) {
-    await etcd.restart()
+    await etcd.start()
     await waitFor('a renewal', () => store.keepAlive(lease).then((ttl) => ttl === 60))
     await waitFor('a write', () =>
       store.commit([], [{ type: 'put', key: `/n/${i}`, value: '', lease }]).then(() => true),

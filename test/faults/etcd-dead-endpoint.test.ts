@@ -1,13 +1,13 @@
 // Renewals with an endpoint that is dead for good, which must cost neither a renewal nor a line in the log.
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
-import { freePort, startEtcd } from '../lab/world/etcd.ts'
+import { freePort } from '../lab/world/free-port.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('with one of two endpoints dead no renewal fails, whichever endpoint is tried first', async (t) => {
-  const etcd = await startEtcd()
-  t.teardown(() => etcd.stop())
-  const endpoints = [etcd.endpoint, `http://127.0.0.1:${await freePort()}`]
-  const granting = openStore({ endpoints: [etcd.endpoint] })
+  const etcd = await startEtcd(t)
+  const endpoints = [etcd.url, `http://127.0.0.1:${await freePort()}`]
+  const granting = openStore({ endpoints: [etcd.url] })
   t.teardown(() => {
     granting.close()
   })

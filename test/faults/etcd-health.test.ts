@@ -13,8 +13,9 @@ import { Readiness } from '../../src/health/readiness.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { type StoreView, storeOf } from '../../src/view/store.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { makeTls, startCluster } from '../lab/world/etcd.ts'
-import { folder, start } from '../lab/world/store.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
+import { startEtcd, startThreeEtcds } from '../lab/world/etcd.ts'
 
 /** Health and detail by endpoint. */
 async function ask(endpoints: readonly string[], files: object = {}): Promise<readonly (readonly string[])[]> {
@@ -34,9 +35,8 @@ function viewWith(t: ExecutionContext, ...args: readonly string[]): Promise<Stor
 }
 
 test('a cluster that loses its members one after the other', async (t) => {
-  const cluster = await startCluster(3)
-  t.teardown(() => Promise.all(cluster.map((member) => member.stop())))
-  const endpoints = cluster.map(({ endpoint }) => endpoint)
+  const cluster = await startThreeEtcds(t)
+  const endpoints = cluster.map(({ url }) => url)
   t.deepEqual(await ask(endpoints), [['healthy', ''], ['healthy', ''], ['healthy', '']]) // prettier-ignore
   await cluster[0]?.kill()
   cluster[1]?.freeze()
@@ -48,17 +48,17 @@ test('a cluster that loses its members one after the other', async (t) => {
 })
 
 test('behind TLS: with the authority and our certificate healthy, without them silent, and when the certificate ends', async (t) => {
-  const tls = makeTls(folder(t))
-  const etcd = await start(t, { tls: { ...tls, clients: true } })
+  const tls = makeTls(tempFolder(t))
+  const etcd = await startEtcd(t, { tls: { ...tls, clients: true } })
   const files = { caFile: tls.ca, certificateFile: tls.clientCertificate, keyFile: tls.clientKey }
-  t.deepEqual(await ask([etcd.endpoint], files), [['healthy', '']])
-  t.is((await ask([etcd.endpoint], { caFile: tls.ca }))[0]?.[0], 'silent')
-  t.is((await ask([etcd.endpoint]))[0]?.[0], 'silent')
+  t.deepEqual(await ask([etcd.url], files), [['healthy', '']])
+  t.is((await ask([etcd.url], { caFile: tls.ca }))[0]?.[0], 'silent')
+  t.is((await ask([etcd.url]))[0]?.[0], 'silent')
   const flags = [`-etcd-cafile=${tls.ca}`, `-etcd-certfile=${tls.clientCertificate}`, `-etcd-keyfile=${tls.clientKey}`]
-  const view = await viewWith(t, `-etcd-endpoints=${etcd.endpoint}`, ...flags)
+  const view = await viewWith(t, `-etcd-endpoints=${etcd.url}`, ...flags)
   t.like(view, { tls: 'mutual', connected: false, revision: null, endpoints: [{ health: 'healthy' }] })
   t.true((view.certificateEnds ?? 0) > Date.now())
-  t.like(await viewWith(t, `-etcd-endpoints=${etcd.endpoint}`, `-etcd-cafile=${tls.ca}`), {
+  t.like(await viewWith(t, `-etcd-endpoints=${etcd.url}`, `-etcd-cafile=${tls.ca}`), {
     tls: 'server',
     certificateEnds: null,
   })

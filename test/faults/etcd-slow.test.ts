@@ -2,9 +2,10 @@
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { Patience } from '../../src/etcd/patience.ts'
-import { open, start } from '../lab/world/store.ts'
 import { startSlowProxy } from '../lab/actors/slow-proxy.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { open } from '../lab/world/store.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const LONG = 120_000
 
@@ -14,7 +15,7 @@ for (const [late, deadline] of [
 ] as const) {
   test(`answers ${late} ms late, ${deadline ?? 5_000} allowed at first: each call of a store is answered, over one connection`, async (t) => {
     t.timeout(LONG * 2)
-    const etcd = await start(t)
+    const etcd = await startEtcd(t)
     const proxy = await startSlowProxy(etcd.port, late)
     t.teardown(() => {
       proxy.close()
@@ -32,13 +33,13 @@ for (const [late, deadline] of [
 
 test('answers 2 s late: the watch begins, tells of changes, and stays through its pings', async (t) => {
   t.timeout(LONG * 2)
-  const etcd = await start(t)
+  const etcd = await startEtcd(t)
   const proxy = await startSlowProxy(etcd.port, 2_000)
   t.teardown(() => {
     proxy.close()
   })
   const store = open(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline: 1_000 })
-  const direct = open(t, { endpoints: [etcd.endpoint] })
+  const direct = open(t, { endpoints: [etcd.url] })
   const put = (key: string): Promise<unknown> => direct.commit([], [{ type: 'put', key, value: '', lease: '0' }])
   await put('/s/first')
   const abort = new AbortController()
@@ -62,7 +63,7 @@ test('answers 2 s late: the watch begins, tells of changes, and stays through it
 
 test('three endpoints, all late: calls are answered', async (t) => {
   t.timeout(LONG * 2)
-  const etcd = await start(t)
+  const etcd = await startEtcd(t)
   const proxies = await Promise.all([1, 2, 3].map(() => startSlowProxy(etcd.port, 3_000)))
   t.teardown(() => {
     proxies.forEach((proxy) => {

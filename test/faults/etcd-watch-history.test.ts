@@ -2,21 +2,21 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
-import { type Etcd, startCluster } from '../lab/world/etcd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
+import { type Etcd, startThreeEtcds } from '../lab/world/etcd.ts'
 
 test('restored from an older snapshot: a new listing, not silence', async (t) => {
   const { direct, store, etcd } = await etcdBehindProxy(t)
   for (const key of ['/w/a', '/w/b']) await put(direct, key)
   const backup = join(etcd.folder, 'backup.db')
-  await etcd.ctl('snapshot', 'save', backup)
+  await etcd.etcdctl(`snapshot save ${backup}`)
   const seen = record(t, store)
   for (const key of ['/w/c', '/w/d', '/w/e']) await put(direct, key)
   await agrees('the first state', seen, direct)
   await etcd.kill()
   const restored = await restore(etcd, backup)
-  await etcd.restart(restored)
+  await etcd.start(restored)
   await waitFor('the second listing', () => seen.count.snapshots === 2)
   t.deepEqual([...seen.state.keys()].toSorted(), ['/w/a', '/w/b'])
   await put(direct, '/w/f')
@@ -27,13 +27,13 @@ test('restored, and grown past our revision before we are back: a new listing', 
   const { direct, store, etcd, proxy } = await etcdBehindProxy(t)
   for (const key of ['/w/a', '/w/b']) await put(direct, key)
   const backup = join(etcd.folder, 'backup.db')
-  await etcd.ctl('snapshot', 'save', backup)
+  await etcd.etcdctl(`snapshot save ${backup}`)
   const seen = record(t, store)
   for (const key of ['/w/c', '/w/d']) await put(direct, key)
   await agrees('the first state', seen, direct)
   await proxy.refuse()
   await etcd.kill()
-  await etcd.restart(await restore(etcd, backup))
+  await etcd.start(await restore(etcd, backup))
   await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
   for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
   await proxy.pass()
@@ -50,7 +50,7 @@ test('emptied and filled by others past our revision: a new listing', async (t) 
   await agrees('the first state', seen, direct)
   await proxy.refuse()
   await etcd.kill()
-  await etcd.restart(join(etcd.folder, 'empty'))
+  await etcd.start(join(etcd.folder, 'empty'))
   await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
   for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
   await proxy.pass()
@@ -60,9 +60,8 @@ test('emptied and filled by others past our revision: a new listing', async (t) 
 })
 
 test('one of three members killed, then another frozen: nothing missed', async (t) => {
-  const members = await startCluster()
-  for (const member of members) t.teardown(() => member.stop())
-  const endpoints = members.map((member) => member.endpoint)
+  const members = await startThreeEtcds(t)
+  const endpoints = members.map((member) => member.url)
   const store = openStore({ endpoints })
   t.teardown(() => {
     store.close()
@@ -83,7 +82,7 @@ test('one of three members killed, then another frozen: nothing missed', async (
     await member.kill()
     for (let i = 0; i < 5; i++) await write()
     await agrees('the events with a member dead', seen, writer)
-    await member.restart()
+    await member.start()
     await write()
     await agrees('the events with all members', seen, writer)
   }
@@ -118,6 +117,6 @@ test('a watch ends at its signal without an answer of etcd: connected, refused, 
 
 async function restore(etcd: Etcd, backup: string): Promise<string> {
   const folder = join(etcd.folder, 'restored')
-  await etcd.ctl('snapshot', 'restore', backup, `--data-dir=${folder}`)
+  await etcd.etcdctl(`snapshot restore ${backup} --data-dir=${folder}`)
   return folder
 }

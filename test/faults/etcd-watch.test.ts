@@ -1,7 +1,7 @@
 // The watch where the connection is bad: cut, black-holed, frozen, compacted meanwhile.
 import test from 'ava'
 import { record as note } from '../lab/instruments/reliability.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
+import { isOver, waitFor } from '../lab/instruments/wait.ts'
 import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
 test('3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
@@ -12,12 +12,12 @@ test('3,000 writes and deletions while the connection is cut again and again: no
   const written: string[] = []
   const busy = new AbortController()
   const cutting = (async () => {
-    for (let n = 0; !busy.signal.aborted; n++) {
+    for (let n = 0; !isOver(busy.signal); n++) {
       const connected = proxy.connections()
-      await waitFor('a new connection', () => busy.signal.aborted || proxy.connections() > connected || n === 0)
+      await waitFor('a new connection', () => isOver(busy.signal) || proxy.connections() > connected || n === 0)
       // Cut at odd moments: right at the start of a replay, or some events later.
       const events = seen.events.length
-      if (n % 2 === 0) await waitFor('some events', () => busy.signal.aborted || seen.events.length > events)
+      if (n % 2 === 0) await waitFor('some events', () => isOver(busy.signal) || seen.events.length > events)
       proxy.cut()
     }
   })()
@@ -73,7 +73,7 @@ test('compaction while cut off gives a new listing, and the watch goes on after 
   await put(direct, '/w/a', 'changed')
   await direct.commit([], [{ type: 'delete', key: '/w/b' }])
   const last = await put(direct, '/w/c')
-  await etcd.ctl('compact', last)
+  await etcd.etcdctl(`compact ${last}`)
   await proxy.pass()
   await waitFor('the second listing', () => seen.count.snapshots === 2)
   await agrees('the listing', seen, direct)

@@ -17,7 +17,7 @@ const ALIVE_SECONDS = 6
 
 test('100 hosts starting at once on 120 subnets, ten times over: all distinct, none fails, no etcd lease left over', async (t) => {
   const { etcd, options } = await lab(t)
-  const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.endpoint] }))
+  const stores = Array.from({ length: 10 }, () => openStore({ endpoints: [etcd.url] }))
   t.teardown(() => {
     stores.forEach((store) => {
       store.close()
@@ -200,14 +200,14 @@ test('no free subnet: one line with range and count; a freed subnet is leased at
 test('etcd down at start: reported once, leased when etcd comes', async (t) => {
   const { etcd, options, lines } = await lab(t)
   await etcd.kill()
-  const store = openStore({ endpoints: [etcd.endpoint] })
+  const store = openStore({ endpoints: [etcd.url] })
   t.teardown(() => {
     store.close()
   })
   const acquiring = acquireLease(store, PREFIX, claimOf(1), options)
   await waitFor('the line', () => lines.length > 0)
   t.regex(lines[0] ?? '', /^W no lease yet: etcd: http:\/\/127.0.0.1:\d+: connect ECONNREFUSED/)
-  await etcd.restart()
+  await etcd.start()
   t.truthy(primarySubnet(await acquiring))
   t.is(lines.length, 1, lines.join('\n'))
 })

@@ -154,7 +154,7 @@ test('etcd emptied: the same subnet is registered again', async (t) => {
   const l = await lab(t)
   const own = await acquireLease(l.store, PREFIX, claimOf(1), l.options)
   const { keeper, changes } = keep(l, claimOf(1), own)
-  await l.etcd.restart(`${l.etcd.folder}/empty`)
+  await l.etcd.start(`${l.etcd.folder}/empty`)
   await waitFor('the change', () => changes.length === 1)
   t.is(primarySubnet(keeper.own()), primarySubnet(own))
   t.is((await owner(l.store, primarySubnet(own)))?.lease, keeper.own().etcdLease)

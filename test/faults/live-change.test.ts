@@ -3,10 +3,10 @@ import test, { type ExecutionContext } from 'ava'
 import { type Cluster, type Node, createCluster, macOf, networkWith, reached } from '../lab/scenarios/cluster.ts'
 import { errors } from '../lab/instruments/complaints.ts'
 import { subnetEnv } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { type PingReport, type Pings, startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { PREFIX } from '../lab/world/network.ts'
 
 /** Docker's own policy: what is not let through by a rule is lost. */
 const DROP = { prepare: ({ run }: { run(script: string): Promise<string> }) => run('iptables -P FORWARD DROP') }

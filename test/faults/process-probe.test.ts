@@ -2,14 +2,15 @@
 import test from 'ava'
 import { networkWith, nodeOn } from '../lab/scenarios/cluster.ts'
 import { BUNDLE_ON_20, SINGLE_FILE, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { seen } from '../lab/instruments/probing.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('the single file and the bundle on Node 20 probe each other', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure(networkWith({}))
   const [first, second] = [await lan.host(121), await lan.host(122)]
   const a = await nodeOn(first, await startFlanneld(first, ARGS, SINGLE_FILE))

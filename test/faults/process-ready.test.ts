@@ -4,14 +4,15 @@ import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
 import { HANG_MS, healthRoutes, serveHealth } from '../../src/http/health-port.ts'
 import { Readiness } from '../../src/health/readiness.ts'
-import { freePort } from '../lab/world/etcd.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { freePort } from '../lab/world/free-port.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const FILE = '/run/f/subnet.env'
 
@@ -24,7 +25,7 @@ interface World {
 /** A ready daemon with one peer, subnet.env on a small file system of its own, and the only subnet there is. */
 async function world(t: ExecutionContext): Promise<World> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   const range = { SubnetMin: '10.2.5.0', SubnetMax: '10.2.5.0' }
   await etcd.configure({ Network: '10.2.0.0/16', ...range, Backend: { Type: 'vxlan' } })
   await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])

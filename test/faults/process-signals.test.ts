@@ -2,9 +2,10 @@
 // every Node that may run it.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const BUILDS = [
   ['the single file', SINGLE_FILE],
@@ -17,7 +18,7 @@ const RAW = /^(\(node:|Use `|Debugger|For help|\s+at )/m
 
 async function world(t: ExecutionContext): Promise<{ readonly etcd: EtcdHost; readonly host: Host }> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   return { etcd, host }
 }

@@ -2,10 +2,11 @@
 import test from 'ava'
 import { strays } from '../lab/instruments/complaints.ts'
 import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { stopNoting } from '../lab/instruments/stop.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const PEERS = 10_000
 const nonzero = (n: number): number | false => n > 100 && n
@@ -19,7 +20,7 @@ const NETWORK = { Network: '10.0.0.0/8', SubnetMin: '10.254.0.0', Backend: { Typ
 
 test.serial(`SIGTERM in the middle of ${PEERS} peers: it ends; the next start completes them`, async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure(NETWORK)
   await etcd.run(`${process.execPath} ${ROOT}/bench/fill.ts http://127.0.0.1:2379 ${PREFIX} ${PEERS}`)
   const count = async (what: string): Promise<number> => Number(await host.run(`${what} dev flannel.1 2>&1 | wc -l`))
@@ -42,7 +43,7 @@ test.serial(`SIGTERM in the middle of ${PEERS} peers: it ends; the next start co
 
 test.serial('SIGTERM at any instant of a start ends it, and not as a failure', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   for (let instant = 0; instant < 400; instant += 20) {
     const daemon = await startFlanneld(host, ARGS)

@@ -2,11 +2,12 @@
 import test, { type ExecutionContext } from 'ava'
 import { strays } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import type { Running } from '../lab/world/process.ts'
 import { stopNoting } from '../lab/instruments/stop.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 interface World {
   readonly etcd: EtcdHost
@@ -80,7 +81,7 @@ const STATES: readonly State[] = [
 
 async function world(t: ExecutionContext): Promise<World> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   return { etcd, host }
 }
 

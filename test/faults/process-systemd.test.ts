@@ -1,13 +1,14 @@
 // What a service manager is told, on a real datagram socket: ready when the host is, alive while the loop turns.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'
 import type { Running } from '../lab/world/process.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const PING_MS = 100
 
@@ -21,7 +22,7 @@ interface World {
 /** A host whose daemon waits for a config, and one peer. */
 async function world(t: ExecutionContext, name: string): Promise<World> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])
   const check = 'test -s /run/flannel/subnet.env && ip route | grep -q "^10.2.201.0/24 "'
   const socket = await listenForNotifications(host, name, check)

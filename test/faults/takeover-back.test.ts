@@ -2,12 +2,12 @@
 import test from 'ava'
 import { type Node, createCluster, macOf, nodeOn, reached } from '../lab/scenarios/cluster.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
 import type { Host } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { more } from '../lab/instruments/streams.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
 
 /** What the document says to run once before the change. */
 const PLAIN = '-vxlan-guard=false -nexthop-objects=never -ip-blackhole-route=false'

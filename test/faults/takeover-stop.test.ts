@@ -2,7 +2,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { createCluster, networkWith, type Node } from '../lab/scenarios/cluster.ts'
 import { startFlanneld, ready } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { READ_KERNEL, READ_RULES, kernelText } from '../lab/instruments/kernel-text.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
@@ -12,6 +11,8 @@ import { stopNoting } from '../lab/instruments/stop.ts'
 import { more } from '../lab/instruments/streams.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 /** Sends SIGTERM and holds the daemon to status 0. */
 async function stops(t: ExecutionContext, state: string, daemon: Running): Promise<void> {
@@ -84,7 +85,7 @@ for (const { name, prepare, sign } of STATES) {
   test.serial(`SIGTERM ${name}: ends with status 0`, async (t) => {
     const lab = await createLab(t)
     const lan = await lab.lan()
-    const etcd = await etcdHost(lan)
+    const etcd = await startEtcd(lan)
     const host: Host = await lan.host(121)
     await prepare(etcd)
     const daemon = await startFlanneld(host, ARGS)

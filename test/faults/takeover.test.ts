@@ -4,11 +4,11 @@ import { type Cluster, type Node, createCluster, macOf, reached } from '../lab/s
 import { standIn } from '../lab/world/container.ts'
 import { errors, warnings } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { more, startStreams } from '../lab/instruments/streams.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
 
 const GO_MAC = 'c6:d2:32:6f:8f:44'
 

@@ -1,26 +1,26 @@
 // Bad input in etcd, and no etcd at all: the daemon says in one line what is wrong and what to do, waits, and starts by
 // itself once that is done.
 import test, { type ExecutionContext } from 'ava'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { copyFileSync } from 'node:fs'
 import type { LeaseView } from '../../src/view/leases.ts'
 import { allErrors, errors, strays } from '../lab/instruments/complaints.ts'
-import { makeTls } from '../lab/world/etcd.ts'
 import { BUNDLE, ready, residentBytes, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
 import type { Running } from '../lab/world/process.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const GO_LEASE = vxlanValue('192.168.19.150', '0a:00:00:00:00:01')
 const GOOD = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
 
 async function world(t: ExecutionContext, args = ''): Promise<{ etcd: EtcdHost; host: Host }> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan, args), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan, { args }), lan.host(121)])
   return { etcd, host }
 }
 
@@ -185,33 +185,19 @@ test.serial(
   'a wrong authority: a line that names -etcd-cafile; the right one in its place starts the daemon',
   async (t) => {
     const host = await (await (await createLab(t)).lan()).host(121)
-    const [folder, other] = [0, 1].map(() => mkdtempSync(join(tmpdir(), `flanneld-tls-${process.pid}-`))) as [
-      string,
-      string,
-    ]
-    t.teardown(() => {
-      ;[folder, other].forEach((it) => {
-        rmSync(it, { recursive: true })
-      })
-    })
-    const tls = makeTls(folder)
-    const ca = makeTls(other).ca
-    await host.spawn(
-      `etcd --data-dir=/run/etcd --unsafe-no-fsync --log-level=warn --listen-peer-urls=http://127.0.0.1:2380
-    --cert-file=${tls.certificate} --key-file=${tls.key} --listen-client-urls=https://127.0.0.1:2379,http://127.0.0.1:2378
-    --advertise-client-urls=https://127.0.0.1:2379`.replaceAll(/\s+/g, ' '),
-    )
-    const config = JSON.stringify(GOOD)
-    await waitFor('etcd', () => host.run(`etcdctl --endpoints=http://127.0.0.1:2378 put ${PREFIX}/config '${config}'`))
+    const tls = makeTls(tempFolder(t), host.address)
+    const { ca } = makeTls(tempFolder(t))
+    const urls = `https://${host.address}:2379,http://${host.address}:2378`
+    await startEtcd(host, { tls, args: `--listen-client-urls=${urls}`, config: GOOD })
     const args = `-iface=enp0s3 -etcd-prefix=${PREFIX} -etcd-endpoints`
-    const plain = await startFlanneld(host, `${args}=https://127.0.0.1:2378 -etcd-cafile=${tls.ca}`)
-    await complains(t, plain, ['https://127.0.0.1:2378', 'https?'])
+    const plain = await startFlanneld(host, `${args}=https://192.168.19.121:2378 -etcd-cafile=${tls.ca}`)
+    await complains(t, plain, ['https://192.168.19.121:2378', 'https?'])
     await plain.stop()
-    const http = await startFlanneld(host, `${args}=http://127.0.0.1:2379`)
-    await complains(t, http, ['http://127.0.0.1:2379', 'plain http?'])
+    const http = await startFlanneld(host, `${args}=http://192.168.19.121:2379`)
+    await complains(t, http, ['http://192.168.19.121:2379', 'plain http?'])
     await http.stop()
-    const daemon = await startFlanneld(host, `${args}=https://127.0.0.1:2379 -etcd-cafile=${ca}`)
-    await complains(t, daemon, ['https://127.0.0.1:2379', 'certificate', '-etcd-cafile'])
+    const daemon = await startFlanneld(host, `${args}=https://192.168.19.121:2379 -etcd-cafile=${ca}`)
+    await complains(t, daemon, ['https://192.168.19.121:2379', 'certificate', '-etcd-cafile'])
     copyFileSync(tls.ca, ca)
     await starts(t, host, daemon)
   },

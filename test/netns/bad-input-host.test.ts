@@ -4,18 +4,19 @@ import test, { type ExecutionContext } from 'ava'
 import { errors, strays, warnings } from '../lab/instruments/complaints.ts'
 import { standIn } from '../lab/world/container.ts'
 import { BUNDLE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const HEALTH = '-healthz-ip=127.0.0.1 -healthz-port=9000'
 
 async function world(t: ExecutionContext): Promise<{ lan: Lan; etcd: EtcdHost; host: Host }> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   return { lan, etcd, host }
 }

@@ -3,18 +3,19 @@
 import test from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test.serial(
   'with every list interrupted the daemon starts, adds peers, mends, starts again and is taken off',
   async (t) => {
     const lan = await (await createLab(t)).lan()
-    const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+    const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
     await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
     const program = preloaded(t, 'interrupted-dumps')
     const first = await startFlanneld(host, ARGS, program)

@@ -1,9 +1,10 @@
 // `flanneld cleanup` puts a host back as it was before the first start, byte for byte; a stop alone changes nothing.
 import test from 'ava'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** All that a daemon touches, without counters and ages. */
 function stateOf(host: Host): Promise<string> {
@@ -34,7 +35,7 @@ for (const [what, backend, args] of [
   test(`cleanup after ${what}: the host is as before the first start, byte for byte`, async (t) => {
     const lab = await createLab(t)
     const lan = await lab.lan()
-    const etcd = await etcdHost(lan)
+    const etcd = await startEtcd(lan)
     await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: backend })
     const [host, other] = [await lan.host(121), await lan.host(122)]
     await host.run(FOREIGN)

@@ -3,15 +3,16 @@
 import test, { type ExecutionContext } from 'ava'
 import type { ConfigVerdict } from '../../src/network-config/stored-config.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { type VerbEnd, verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 /** A host beside etcd, which has no config yet. */
 async function world(t: ExecutionContext): Promise<{ readonly host: Host; readonly etcd: EtcdHost }> {
   const lan = await (await createLab(t)).lan()
-  return { etcd: await etcdHost(lan), host: await lan.host(121) }
+  return { etcd: await startEtcd(lan), host: await lan.host(121) }
 }
 
 /** Runs a verb with this text in a file. */

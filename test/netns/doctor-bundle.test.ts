@@ -2,8 +2,9 @@
 import test from 'ava'
 import { consult } from '../lab/scenarios/doctor.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const SECRETS = {
   /** Only the daemon knows it. */
@@ -18,7 +19,7 @@ const SECRETS = {
 
 test('doctor -bundle: what is needed to help from afar, and no secret', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({
     Network: '10.2.0.0/16',
     Backend: { Type: 'vxlan', Note: `see http://admin:${SECRETS.url}@192.168.19.120:2379/` },
@@ -62,7 +63,7 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
 
 test('doctor: before there is a config, and with an address that another host publishes', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host, twin] = await Promise.all([etcdHost(lan), lan.host(121), lan.host(122)])
+  const [etcd, host, twin] = await Promise.all([startEtcd(lan), lan.host(121), lan.host(122)])
   const daemon = await startFlanneld(host, ARGS)
   await daemon.line(/no network config/)
   const early = await consult(host)
@@ -94,7 +95,7 @@ test('doctor: before there is a config, and with an address that another host pu
 
 test('doctor: udp-port: taken by a program; and the JSON of it', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const thief = await host.spawn(
     `${process.execPath} -e "require('dgram').createSocket('udp4').bind(8472, () => console.log('bound'))"`,

@@ -1,22 +1,19 @@
 // doctor on etcd: with a daemon whose etcd goes deaf or away, and from a host without one, at endpoints that are dead, slow,
 // strange, or whose certificates are not what they should be.
 import test from 'ava'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type Consultation, type PrintedFault, consult } from '../lab/scenarios/doctor.ts'
-import { makeTls } from '../lab/world/etcd.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
-import { type Member, argsFor, startMembers } from '../lab/world/etcd-members.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
 import { withClock } from '../lab/preload/preload.ts'
 import { peerIs, putPeer } from '../lab/instruments/traffic.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const closings: (() => Promise<void>)[] = []
 let lan: Lan
-let etcd: Member
+let etcd: EtcdHost
 /** Runs a daemon. */
 let host: Host
 /** Runs none. */
@@ -24,9 +21,8 @@ let bare: Host
 
 test.before(async () => {
   lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
-  const [members, a, b] = await Promise.all([startMembers(lan), lan.host(121), lan.host(122)])
-  ;[etcd, host, bare] = [members[0] as Member, a, b]
-  const daemon = await startFlanneld(host, argsFor(members))
+  ;[etcd, host, bare] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121), lan.host(122)])
+  const daemon = await startFlanneld(host, argsFor(etcd))
   await ready(host, daemon)
   await daemon.line(/ ready: /)
 })
@@ -77,18 +73,9 @@ test.serial('doctor: etcd: slow', async (t) => {
 test.serial(
   'doctor: etcd-tls: a certificate that ends soon, has ended, is not valid yet, or is not trusted',
   async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), `flanneld-doctor-tls-${process.pid}-`))
-    t.teardown(() => {
-      rmSync(folder, { recursive: true })
-    })
     const secure = await lan.host(110)
-    const tls = makeTls(folder, secure.address)
-    const url = `https://${secure.address}:2379`
-    await secure.spawn(
-      `etcd --data-dir=/run/etcd --unsafe-no-fsync --log-level=error --listen-client-urls=${url} --advertise-client-urls=${url} ` +
-        `--listen-peer-urls=http://127.0.0.1:2380 --cert-file=${tls.certificate} --key-file=${tls.key}`,
-    )
-    await waitFor('etcd', () => secure.run(`etcdctl --endpoints=${url} --cacert=${tls.ca} get nothing`))
+    const tls = makeTls(tempFolder(t), secure.address)
+    const { url, etcdctl } = await startEtcd(secure, { tls })
     const files = `-etcd-cafile=${tls.ca} -etcd-certfile=${tls.clientCertificate} -etcd-keyfile=${tls.clientKey}`
 
     const soon = about(await at(url, files), 'etcd-tls')
@@ -113,8 +100,7 @@ test.serial(
     const mixed = about(await at(url, files.replace('client.key', 'server.key')), 'etcd-tls')
     t.regex(mixed.map(({ proof }) => proof).join('\n'), /server\.key: not the key of the certificate in .*client\.pem/)
 
-    const ctl = `etcdctl --endpoints=${url} --cacert=${tls.ca}`
-    await secure.run(`${ctl} user add root:secret && ${ctl} user grant-role root root && ${ctl} auth enable`)
+    for (const words of ['user add root:secret', 'user grant-role root root', 'auth enable']) await etcdctl(words)
     const [nobody] = about(await at(url, files), 'etcd')
     t.regex(nobody?.proof ?? '', /user name is empty/)
     t.regex(nobody?.fix ?? '', /check -etcd-username and the password/)

@@ -4,7 +4,7 @@ import { ask, serve } from '../lab/instruments/reach.ts'
 import { standIn } from '../lab/world/container.ts'
 import { ailmentTests } from '../lab/scenarios/doctor.ts'
 import { networkWith } from '../lab/scenarios/cluster.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
+import { PREFIX } from '../lab/world/network.ts'
 
 const LEASE = (address: string): string =>
   JSON.stringify({ PublicIP: address, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' } })

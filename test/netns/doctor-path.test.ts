@@ -7,12 +7,13 @@ import test from 'ava'
 import { type Cluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
 import { type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
 import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { seen } from '../lab/instruments/probing.ts'
 import type { Running } from '../lab/world/process.ts'
 import type { Space } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 let router: Space
 let copier: Running | undefined
@@ -27,7 +28,7 @@ async function routedCluster(owner: Parameters<typeof createLab>[0]): Promise<Cl
   const lan = await lab.lan()
   const far = await lab.lan({ prefix: '192.168.20' })
   router = await lab.router(lan, far)
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure(networkWith({}))
   const [a, b] = await Promise.all([lan.host(121), far.host(122)])
   const join = async (host: typeof a): ReturnType<typeof nodeOn> =>

@@ -3,8 +3,8 @@ import test from 'ava'
 import { createCluster, reaches } from '../lab/scenarios/cluster.ts'
 import { consult } from '../lab/scenarios/doctor.ts'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS } from '../lab/scenarios/founding.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
 
 test('doctor: firewall: our nftables table deleted, and FORWARD shut where our rules are not wanted', async (t) => {
   const { nodes, etcd } = await createCluster(t, { args: '-iptables-forward-rules=false' })

@@ -4,8 +4,8 @@ import test from 'ava'
 import { macOf } from '../lab/scenarios/cluster.ts'
 import { type Ailment, type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX } from '../lab/scenarios/founding.ts'
 import { preloaded } from '../lab/preload/preload.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
 
 const key = ({ own }: Ward): string => `${PREFIX}/subnets/${own.subnet}.0-24`
 

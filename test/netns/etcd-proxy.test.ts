@@ -1,33 +1,29 @@
 // etcd behind an HTTP proxy, as https_proxy and no_proxy say by Go's rules.
 import test from 'ava'
 import { join } from 'node:path'
-import { makeTls } from '../lab/world/etcd.ts'
 import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { startMembers } from '../lab/world/etcd-members.ts'
-import { folder } from '../lab/world/store.ts'
 import { verb } from '../lab/actors/verb.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { CONFIG, PREFIX } from '../lab/world/network.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const USER = 'me:geheim-4711'
 const PROXY = '192.168.19.123:3128'
 
 for (const scheme of ['http', 'https'] as const) {
   test(`${scheme}: only the proxy leads to etcd: the daemon, verbs and doctor take it, and errors name it without its password`, async (t) => {
-    const tls = makeTls(folder(t), '192.168.19.120')
+    const tls = makeTls(tempFolder(t), '192.168.19.120')
     const lan = await (await createLab(t)).lan()
     const secure = scheme === 'https'
-    const [members, host, far] = await Promise.all([
-      startMembers(lan, {
-        scheme,
-        args: secure ? `--cert-file=${tls.certificate} --key-file=${tls.key}` : '',
-        access: secure ? `--cacert=${tls.ca}` : '',
-      }),
+    const [etcd, host, far] = await Promise.all([
+      startEtcd(lan, { config: CONFIG, ...(secure ? { tls } : {}) }),
       lan.host(121),
       lan.host(123),
     ])
-    const url = members[0]?.url ?? ''
-    await members[0]?.run('iptables -I INPUT -p tcp --dport 2379 -s 192.168.19.121 -j REJECT')
+    const { url } = etcd
+    await etcd.run('iptables -I INPUT -p tcp --dport 2379 -s 192.168.19.121 -j REJECT')
     const proxy = await far.spawn(`${process.execPath} ${join(ROOT, 'test/lab/actors/connect-proxy.ts')} 3128 ${USER}`)
     await proxy.line(/listening/)
     const args = `-etcd-endpoints=${url} -iface=enp0s3 -etcd-prefix=${PREFIX} ${secure ? `-etcd-cafile=${tls.ca}` : ''}`

@@ -1,18 +1,19 @@
 // examples/etcd-roles against a real etcd with users, over TLS: what a host may, what it may not, and what the operator may.
 // docs/security.md rests on this.
 import test, { type ExecutionContext } from 'ava'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeTls } from '../lab/world/etcd.ts'
 import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
-import { type Lan, createLab } from '../lab/world/lab.ts'
-import { CONFIG, type Member, argsFor, startMembers } from '../lab/world/etcd-members.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
+import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
+import type { Owner } from '../lab/world/space.ts'
+import { tempFolder } from '../lab/world/temp-folder.ts'
 import type { Running } from '../lab/world/process.ts'
 import { subnetBeside } from '../lab/world/subnets.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { type VerbEnd, verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { makeTls } from '../lab/world/tls.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const SCRIPT = join(ROOT, 'examples/etcd-roles/make-roles.sh')
 const PASSWORDS = { host: 'correct-horse', operator: 'battery-staple', reader: 'tell-me-all' }
@@ -30,20 +31,10 @@ interface World {
 }
 
 /** An etcd that speaks TLS, and asks for certificates if told so. */
-async function world(t: ExecutionContext, certificates: boolean): Promise<World> {
-  const files = mkdtempSync(join(tmpdir(), 'flanneld-roles-'))
-  t.teardown(() => {
-    rmSync(files, { recursive: true })
-  })
-  const tls = makeTls(files, '192.168.19.120')
-  const lan = await (await createLab(t)).lan()
-  const shown = certificates ? `--cert=${tls.certificate} --key=${tls.key}` : ''
-  const members = await startMembers(lan, {
-    scheme: 'https',
-    args: `--cert-file=${tls.certificate} --key-file=${tls.key} ${certificates ? `--client-cert-auth --trusted-ca-file=${tls.ca}` : ''}`,
-    access: `--cacert=${tls.ca} ${shown}`,
-  })
-  const etcd = members[0] as Member
+async function world(owner: Owner, certificates: boolean): Promise<World> {
+  const tls = makeTls(tempFolder(owner), '192.168.19.120')
+  const lan = await (await createLab(owner)).lan()
+  const etcd = await startEtcd(lan, { tls: { ...tls, clients: certificates }, config: CONFIG })
   const env = [
     `ETCDCTL_ENDPOINTS=${etcd.url} ETCDCTL_CACERT=${tls.ca}`,
     certificates ? `ETCDCTL_CERT=${tls.certificate} ETCDCTL_KEY=${tls.key}` : '',
@@ -51,7 +42,7 @@ async function world(t: ExecutionContext, certificates: boolean): Promise<World>
   let root = ''
   return {
     ...{ lan, tls },
-    args: `${argsFor(members)} -etcd-cafile=${tls.ca}`,
+    args: `${argsFor(etcd)} -etcd-cafile=${tls.ca}`,
     script: (words, password = '') =>
       etcd.run(`env ${env} ${root} ${SCRIPT} -p ${PREFIX} ${words} 2>&1`, `${password}\n`),
     as: (user, words) => etcd.run(`env ${env} ETCDCTL_USER=${user} etcdctl ${words} 2>&1 || true`),
@@ -69,81 +60,127 @@ function notRefused(t: ExecutionContext, daemon: Running): void {
   t.notRegex(daemon.output(), /permission denied|user name is empty|authentication|invalid auth/)
 }
 
-test('roles by password: a host leases and cannot change the config; the operator can, and reserves', async (t) => {
-  const { lan, args, script, as, enable } = await world(t, false)
-  const [host, other] = await Promise.all([lan.host(121), lan.host(122)])
-  const said = [await script('roles')]
+/** Two daemons that log in as `host` by password, and what the tests on them have printed. */
+const owner = fileOwner()
+const printed: string[] = []
+let shared: World
+let host: Host
+let daemon: Running
+let peerDaemon: Running
+let own: string
+let peer: string
+
+test.before(async () => {
+  shared = await world(owner, false)
+  const { lan, args, script, enable } = shared
+  const hosts = [await lan.host(121), await lan.host(122)] as const
+  printed.push(await script('roles'))
   for (const [role, password] of Object.entries(PASSWORDS))
-    said.push(await script(`user ${role} flannel-${role}`, password))
+    printed.push(await script(`user ${role} flannel-${role}`, password))
   await enable()
-  // Again, with authentication on: nothing changes.
-  said.push(await script('roles'), await script('user host flannel-host', PASSWORDS.host))
-  t.false(said.join('').includes(PASSWORDS.host))
-
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORDS.host} ${BUNDLE}`
-  const daemons = await Promise.all(
-    [host, other].map((one) => startFlanneld(one, `${args} -etcd-username=host -v=10`, program)),
-  )
-  const envs = await Promise.all([host, other].map((one, i) => ready(one, daemons[i] as (typeof daemons)[number])))
-  await Promise.all(daemons.map((daemon) => daemon.line(/ ready: /)))
-  const [own, peer] = envs.map((env) => (env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0')) as [string, string]
-  await waitFor('the peer', async () => (await host.run(`ip route show ${peer}/24`)) !== '')
-  await daemons[0]?.line(/peers\.ts|etcd\.ts/)
-
-  const hostUser = `host:${PASSWORDS.host}`
-  const denied = /permission denied/
-  t.regex(await as(hostUser, `put ${PREFIX}/config '{}'`), denied)
-  t.regex(await as(hostUser, `del ${PREFIX}/config`), denied)
-  t.regex(await as(hostUser, `put ${PREFIX}/shut-out/192.168.19.122 '{}'`), denied)
-  t.regex(await as(hostUser, 'put /elsewhere 1'), denied)
-  t.regex(await as(hostUser, 'get --prefix /'), denied)
-  t.regex(await as(hostUser, `del --prefix ${PREFIX}/`), denied)
-  t.regex(await as(hostUser, 'user add another:pw'), denied)
-  t.regex(await as(hostUser, `put ${PREFIX}/subnets/10.2.5.0-24 '{}'`), /OK/, 'a host may write every lease')
-  await as(hostUser, `del ${PREFIX}/subnets/10.2.5.0-24`)
-
-  await host.run('cat >/run/new.json', JSON.stringify({ ...CONFIG, Backend: { Type: 'vxlan', DirectRouting: true } }))
-  const asDaemon = await verb(host, 'config set /run/new.json')
-  t.not(asDaemon.code, 0)
-  t.regex(asDaemon.output, denied, 'through the daemon one has its rights')
-  t.regex(asDaemon.output, /-etcd-username/)
-
-  const as2 = (role: 'operator' | 'reader', words: string): ReturnType<typeof verb> =>
-    verb(
-      host,
-      `${words} ${args.replace(/ -healthz-port=\d+/, '')} -etcd-username=${role} -etcd-password=${PASSWORDS[role]}`,
-    )
-  const set = await as2('operator', 'config set /run/new.json')
-  t.is(set.code, 0, set.output)
-  await daemons[0]?.line(/network config changed/)
-  const free = subnetBeside(own, peer)
-  const reserved = await as2('operator', `reserve ${free}/24 192.168.19.150`)
-  t.is(reserved.code, 0, reserved.output)
-  t.regex(await as(`operator:${PASSWORDS.operator}`, 'get --prefix /'), denied)
-  const shut = await as2('operator', 'shut-out 192.168.19.150')
-  t.deepEqual([shut.code, shut.output], [0, `192.168.19.150 is shut out; deleted: ${free}/24\n`])
-  await daemons[0]?.line(/192\.168\.19\.150 is shut out/)
-  t.is((await as2('operator', 'readmit 192.168.19.150')).code, 0)
-  t.is((await as2('operator', `reserve ${free}/24 192.168.19.150`)).code, 0)
-  const leases = await as2('reader', 'leases')
-  t.is(leases.code, 0, leases.output)
-  t.true(leases.output.includes(`${free}/24`), leases.output)
-  const released = await as2('reader', `release ${free}/24`)
-  t.not(released.code, 0)
-  t.regex(released.output, denied)
-
-  // The lease that somebody with more rights deleted comes back: the role is enough for that too.
-  await as('root:rootpw', `del ${PREFIX}/subnets/${own}-24`)
-  await daemons[0]?.line(/written anew/)
-  for (const daemon of daemons) {
-    notRefused(t, daemon)
-    for (const password of Object.values(PASSWORDS)) t.false(daemon.output().includes(password))
+  const start = async (on: Host): Promise<readonly [Running, string]> => {
+    const running = await startFlanneld(on, `${args} -etcd-username=host -v=10`, program)
+    const { FLANNEL_SUBNET = '' } = await ready(on, running)
+    await running.line(/ ready: /)
+    return [running, FLANNEL_SUBNET.replace('.1/24', '.0')]
   }
-  for (const { output } of [asDaemon, set, reserved, leases, released])
-    for (const password of Object.values(PASSWORDS)) t.false(output.includes(password))
+  host = hosts[0]
+  ;[[daemon, own], [peerDaemon, peer]] = await Promise.all([start(hosts[0]), start(hosts[1])])
 })
 
-test('roles by certificate: the common name is the user, and no password is anywhere', async (t) => {
+/** Runs a verb with the etcd user of a role. */
+async function verbAs(role: 'operator' | 'reader', words: string): Promise<VerbEnd> {
+  const etcd = shared.args.replace(/ -healthz-port=\d+/, '')
+  return kept(verb(host, `${words} ${etcd} -etcd-username=${role} -etcd-password=${PASSWORDS[role]}`))
+}
+
+/** What a verb printed, kept for the last of these tests. */
+async function kept(running: Promise<VerbEnd>): Promise<VerbEnd> {
+  const end = await running
+  printed.push(end.output)
+  return end
+}
+
+const DENIED = /permission denied/
+
+test.serial('make-roles.sh may run again with authentication on: nothing changes', async (t) => {
+  printed.push(await shared.script('roles'), await shared.script('user host flannel-host', PASSWORDS.host))
+  t.notRegex(printed.join(''), DENIED)
+})
+
+test.serial('the role host is enough to lease a subnet and to follow peers', async (t) => {
+  await waitFor('the peer', async () => (await host.run(`ip route show ${peer}/24`)) !== '')
+  await daemon.line(/peers\.ts|etcd\.ts/)
+  notRefused(t, daemon)
+  notRefused(t, peerDaemon)
+})
+
+test.serial('the role host may write every lease, and nothing else', async (t) => {
+  const user = `host:${PASSWORDS.host}`
+  for (const words of [
+    `put ${PREFIX}/config '{}'`,
+    `del ${PREFIX}/config`,
+    `put ${PREFIX}/shut-out/192.168.19.122 '{}'`,
+    'put /elsewhere 1',
+    'get --prefix /',
+    `del --prefix ${PREFIX}/`,
+    'user add another:pw',
+  ])
+    t.regex(await shared.as(user, words), DENIED, words)
+  t.regex(await shared.as(user, `put ${PREFIX}/subnets/10.2.5.0-24 '{}'`), /OK/)
+  await shared.as(user, `del ${PREFIX}/subnets/10.2.5.0-24`)
+})
+
+test.serial("a verb that asks the daemon has the daemon's rights, and says which flag gives others", async (t) => {
+  await host.run('cat >/run/new.json', JSON.stringify({ ...CONFIG, Backend: { Type: 'vxlan', DirectRouting: true } }))
+  const { code, output } = await kept(verb(host, 'config set /run/new.json'))
+  t.not(code, 0)
+  t.regex(output, DENIED)
+  t.regex(output, /-etcd-username/)
+})
+
+test.serial('the operator changes the config', async (t) => {
+  const { code, output } = await verbAs('operator', 'config set /run/new.json')
+  t.is(code, 0, output)
+  await daemon.line(/network config changed/)
+})
+
+test.serial('the operator reserves, shuts out and readmits, and reads nothing outside the network', async (t) => {
+  const free = subnetBeside(own, peer)
+  const reserved = await verbAs('operator', `reserve ${free}/24 192.168.19.150`)
+  t.is(reserved.code, 0, reserved.output)
+  t.regex(await shared.as(`operator:${PASSWORDS.operator}`, 'get --prefix /'), DENIED)
+  const shut = await verbAs('operator', 'shut-out 192.168.19.150')
+  t.deepEqual([shut.code, shut.output], [0, `192.168.19.150 is shut out; deleted: ${free}/24\n`])
+  await daemon.line(/192\.168\.19\.150 is shut out/)
+  t.is((await verbAs('operator', 'readmit 192.168.19.150')).code, 0)
+  t.is((await verbAs('operator', `reserve ${free}/24 192.168.19.150`)).code, 0)
+})
+
+test.serial('the reader lists leases and may not release one', async (t) => {
+  const free = subnetBeside(own, peer)
+  const leases = await verbAs('reader', 'leases')
+  t.is(leases.code, 0, leases.output)
+  t.true(leases.output.includes(`${free}/24`), leases.output)
+  const released = await verbAs('reader', `release ${free}/24`)
+  t.not(released.code, 0)
+  t.regex(released.output, DENIED)
+})
+
+test.serial('the role host is enough to register a lease again that somebody with more rights deleted', async (t) => {
+  await shared.as('root:rootpw', `del ${PREFIX}/subnets/${own}-24`)
+  await daemon.line(/written anew/)
+  notRefused(t, daemon)
+  notRefused(t, peerDaemon)
+})
+
+test.serial('no password was printed, by script, verbs or daemons at the highest verbosity', (t) => {
+  const all = [...printed, daemon.output(), peerDaemon.output()].join('\n')
+  for (const password of Object.values(PASSWORDS)) t.false(all.includes(password))
+})
+
+test.serial('roles by certificate: the common name is the user, and no password is anywhere', async (t) => {
   const { lan, args, tls, script, enable } = await world(t, true)
   const host = await lan.host(121)
   await script('roles')
@@ -160,7 +197,7 @@ test('roles by certificate: the common name is the user, and no password is anyw
   notRefused(t, daemon)
 })
 
-test('a role for one host: it leases the subnet reserved for it, and can touch no other lease', async (t) => {
+test.serial('a role for one host: it leases the subnet reserved for it, and can touch no other lease', async (t) => {
   const { lan, args, script, as, enable } = await world(t, false)
   const host = await lan.host(121)
   const reserve = await verb(host, `reserve 10.2.210.0/24 192.168.19.121 ${args.replace(/ -healthz-port=\d+/, '')}`)

@@ -2,14 +2,15 @@
 import test from 'ava'
 import type { HappenedEvent } from '../../src/health/events.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { deleteLeases, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('repairs, peers, config, lease, firewall and etcd are told by events, as they happen and afterwards', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const config = { Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } }
   await etcd.configure(config)
   await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])

@@ -3,8 +3,9 @@ import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const FOLDER = join(ROOT, 'examples/network-config')
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))
@@ -14,7 +15,7 @@ for (const name of FILES) {
     const path = join(FOLDER, name)
     const config = JSON.parse(readFileSync(path, 'utf8')) as { readonly Backend: { readonly Type: string } }
     const lan = await (await createLab(t)).lan()
-    const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+    const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
     await etcd.configure(config)
     await host.run(`${BUNDLE} config check ${path} ${ARGS.replace(/-iface=\S+/, '')}`)
     const daemon = await startFlanneld(host, ARGS)

@@ -2,15 +2,16 @@
 import test from 'ava'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { DOCKER } from '../lab/scenarios/firewall.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('one host-gw lease in a vxlan network opens nothing; DirectRouting opens a door for each peer on the link', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const configure = (backend: object): Promise<void> => etcd.configure({ Network: '10.2.0.0/16', Backend: backend })
   await configure({ Type: 'vxlan' })
   const host = await lan.host(121)

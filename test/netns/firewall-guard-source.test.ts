@@ -3,15 +3,16 @@
 import test from 'ava'
 import { standIn } from '../lab/world/container.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('the guard lets in the source a lease names, tells whom it dropped, and lets in more by option', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const [asking, own, behind] = [await lan.host(121), await lan.host(122), await lan.host(123)]
   await own.run('ip addr add 192.168.19.222/24 dev enp0s3')

@@ -2,9 +2,10 @@
 // gets into the device; and what an earlier run lets in stays in while a daemon starts again.
 import test from 'ava'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** Sends broadcasts in VXLAN, a few thousand a second, with each VNI to each port in turn. */
 const SENDER = `python3 -c '
@@ -34,7 +35,7 @@ test.serial(
   'a stranger gets no frame in: at a start, at a change of VNI, of port, of both, and at a start after one',
   async (t) => {
     const lan = await (await createLab(t)).lan()
-    const [etcd, host, stranger] = await Promise.all([etcdHost(lan), lan.host(121), lan.host(150)])
+    const [etcd, host, stranger] = await Promise.all([startEtcd(lan), lan.host(121), lan.host(150)])
     await etcd.configure(configOf({}))
     await (await stranger.spawn(SENDER)).line(/sending/)
     let daemon = await startFlanneld(host, ARGS)

@@ -1,9 +1,10 @@
 // The health port as probes written for Go's flanneld ask it: over both families, by HEAD as by GET, and for its very words.
 import test, { type ExecutionContext } from 'ava'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** The whole answer to one request, as it comes over the wire; what bash says when nobody listens. */
 function ask(host: Host, address: string, request: string): Promise<string> {
@@ -50,7 +51,7 @@ test("on both families by default, and in Go's very words", async (t) => {
 
 test("ready in Go's words, and on one address when one is named", async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-ip=127.0.0.1`)
   const ready = await waitFor('ready', async () => {

@@ -1,12 +1,13 @@
 // What status, peers and events print as JSON has the fields that docs/json.md names, each of them, and no others.
 import test from 'ava'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { assertDocumented } from '../lab/instruments/json-doc.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('docs/json.md has every field of status, peers and events, with and without a daemon', async (t) => {
   const lan = await (await createLab(t)).lan()
@@ -18,7 +19,7 @@ test('docs/json.md has every field of status, peers and events, with and without
   await waitFor('an answer', async () => JSON.stringify(await ask('status --json')).includes('waiting for etcd'))
   status.push(await ask('status --json'))
 
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: { Type: 'vxlan' } })
   await host.run('ip route add 10.2.77.0/24 via 192.168.19.1 dev enp0s3 proto static')
   await putLeases(etcd, [

@@ -2,14 +2,15 @@
 import test from 'ava'
 import type { LeaseView } from '../../src/view/leases.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 test('leases: those of a host that runs, of one that does not, of Go, a reservation and what nobody can read', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const [host, desk] = [await lan.host(121), await lan.host(122)]
   const empty = await verb(desk, `leases ${ARGS}`)
   t.deepEqual([empty.code, empty.output], [0, 'no network config\n'])

@@ -4,16 +4,16 @@ import test from 'ava'
 import { PROCESS_METRICS } from '../../src/metrics/process.ts'
 import { METRICS } from '../../src/metrics/table.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
-import { type Member, argsFor, startMembers } from '../lab/world/etcd-members.ts'
 import { type Scrape, scrape, scrapeOf } from '../lab/instruments/scrape.ts'
 import { putPeer } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const closings: (() => Promise<void>)[] = []
-let etcd: Member
+let etcd: EtcdHost
 let host: Host
 let stranger: Host
 /** The other host's subnet, "10.2.140.0". */
@@ -22,11 +22,7 @@ let other: string
 test.before(async () => {
   const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
   const peer = await lan.host(122)
-  ;[etcd, host, stranger] = await Promise.all([
-    startMembers(lan).then((members) => members[0] as Member),
-    lan.host(121),
-    lan.host(199),
-  ])
+  ;[etcd, host, stranger] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121), lan.host(199)])
   // Subnets of before, so that those made up below are nobody's.
   for (const [one, subnet] of [
     [host, '10.2.130.1'],
@@ -36,7 +32,7 @@ test.before(async () => {
       'mkdir -p /run/flannel && cat >/run/flannel/subnet.env',
       `FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=${subnet}/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
     )
-  const daemons = await Promise.all([host, peer].map((one) => startFlanneld(one, argsFor([etcd]))))
+  const daemons = await Promise.all([host, peer].map((one) => startFlanneld(one, argsFor(etcd))))
   await Promise.all(daemons.map((daemon) => daemon.line(/ ready: /)))
   const env = await ready(peer, daemons[1] as (typeof daemons)[number])
   other = (env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0')

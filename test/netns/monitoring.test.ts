@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** What Prometheus answers to a query. */
 interface Answer {
@@ -59,7 +60,7 @@ test('every expression of the dashboard can be read', async (t) => {
 
 test('Prometheus, with these files as they are, sees both hosts, fills the dashboard and notices a daemon that is gone', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const hosts = await Promise.all([121, 122].map((last) => lan.host(last)))
   const daemons = await Promise.all(hosts.map((host) => startFlanneld(host, `${ARGS} -healthz-port=9980`)))
@@ -68,7 +69,9 @@ test('Prometheus, with these files as they are, sees both hosts, fills the dashb
   const prometheus = await watcher.spawn(
     `prometheus --config.file=${FOLDER}/prometheus.yml --storage.tsdb.path=/run/prometheus --web.listen-address=127.0.0.1:9090`,
   )
-  t.teardown(() => t.passed || t.log(prometheus.output()))
+  t.teardown(() => {
+    if (!t.passed) t.log(prometheus.output())
+  })
   const query = async (expr: string): Promise<Answer['data']['result']> => {
     const said = await watcher.run(`curl -s http://127.0.0.1:9090/api/v1/query --data-urlencode query@-`, expr)
     const { status, data } = JSON.parse(said) as Answer

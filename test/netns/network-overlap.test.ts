@@ -2,9 +2,10 @@
 import test from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 interface Told {
   readonly status: {
@@ -15,7 +16,7 @@ interface Told {
 test('a bridge of containers within Network is told, with what to run, and keeps nobody from starting', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const host = await lan.host(121)
   await etcd.configure({ Network: '172.17.0.0/16', Backend: { Type: 'vxlan' } })
   // As dockerd leaves its bridge without --bip, with a container on it.

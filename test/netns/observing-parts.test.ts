@@ -2,11 +2,12 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
 import { scrape } from '../lab/instruments/scrape.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** Makes what the prober alone calls fail at one signal, and work at another. */
 const FAULT = `
@@ -21,7 +22,7 @@ const up = (host: Host, peers: number): Promise<boolean> =>
 
 test('hosts with their address on loopback, a fault in the prober, and no descriptor left for who connects', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, a, b, c] = await Promise.all([etcdHost(lan), lan.host(121), lan.host(122), lan.host(123)])
+  const [etcd, a, b, c] = await Promise.all([startEtcd(lan), lan.host(121), lan.host(122), lan.host(123)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   for (const [host, own] of [
     [a, 1],

@@ -1,101 +1,134 @@
-// `flanneld peers` on three hosts, two on one LAN and one behind a router: how packets go there and how that goes, trouble
-// first; a lease nobody believes; and without a daemon what etcd and the kernel say.
-import test, { type ExecutionContext } from 'ava'
+// `flanneld peers` on three hosts, two on one LAN and one behind a router: the path to each and its state, trouble first; a refused
+// lease; and without a daemon what etcd and the kernel say. Then a thousand peers.
+import test from 'ava'
 import type { PeerView } from '../../src/view/peers.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
-import { type Host, createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
+
+/** A host and the subnet its daemon leased, "10.2.3.0/24". */
+interface Peer {
+  readonly host: Host
+  readonly subnet: string
+}
+
+const owner = fileOwner()
+let etcd: EtcdHost
+/** Where flanneld is asked. */
+let own: Peer
+/** On the same LAN. */
+let near: Peer
+/** Behind the router. */
+let far: Peer
+
+/** A host whose daemon is ready. */
+async function withDaemon(host: Host): Promise<Peer> {
+  const daemon = await startFlanneld(host, ARGS)
+  const { FLANNEL_SUBNET = '' } = await ready(host, daemon)
+  await daemon.line(/ready:/)
+  return { host, subnet: FLANNEL_SUBNET.replace('.1/', '.0/') }
+}
+
+test.before(async () => {
+  const lab = await createLab(owner)
+  const [lan, farLan] = [await lab.lan(), await lab.lan({ prefix: '192.168.20' })]
+  await lab.router(lan, farLan)
+  etcd = await startEtcd(lan)
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', DirectRouting: true } })
+  const hosts = [await lan.host(121), await lan.host(122), await farLan.host(14)] as const
+  ;[own, near, far] = await Promise.all([withDaemon(hosts[0]), withDaemon(hosts[1]), withDaemon(hosts[2])])
+})
 
 /** The rows of the table, words apart. */
 async function table(host: Host, args = ''): Promise<readonly (readonly string[])[]> {
   const { stdout } = await verb(host, `peers ${args}`)
-  return stdout.trim().split('\n').map((line) => line.split(/ {2,}/)) // prettier-ignore
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/))
 }
 
-/** What a host says whose daemon answers at another socket: the kernel's entries, or etcd's leases. */
-async function withoutDaemon(t: ExecutionContext, near: Host, remoteSubnet: string): Promise<void> {
-  const bystander = await verb(near, 'peers -subnet-file /run/other.env')
-  t.is(bystander.code, 3)
-  t.regex(bystander.output, /no daemon answers: the peers as the last daemon left them in the kernel/)
-  t.true(bystander.stdout.includes(remoteSubnet), 'from routes, neighbours and FDB')
-  t.regex(bystander.stdout, /192\.168\.20\.14 +vxlan +unknown/)
-  t.regex(bystander.stdout, /192\.168\.19\.121 +direct +unknown/)
-  const etcds = await verb(near, `peers --json -subnet-file /run/other.env ${ARGS}`)
-  t.is(etcds.code, 3)
-  t.like(JSON.parse(etcds.stdout), { source: 'etcd' })
-  t.true(etcds.stdout.includes(remoteSubnet))
-}
-
-test('the table of peers: direct and through the tunnel, up, unreachable, refused; and when no daemon runs', async (t) => {
-  const lab = await createLab(t)
-  const [lan, far] = [await lab.lan(), await lab.lan({ prefix: '192.168.20' })]
-  await lab.router(lan, far)
-  const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', DirectRouting: true } })
-  const hosts = [await lan.host(121), await lan.host(122), await far.host(14)] as const
-  const subnets = await Promise.all(
-    hosts.map(async (host) => {
-      const daemon = await startFlanneld(host, ARGS)
-      const { FLANNEL_SUBNET = '' } = await ready(host, daemon)
-      await daemon.line(/ready:/)
-      return FLANNEL_SUBNET.replace('.1/', '.0/')
-    }),
-  )
-  const [host, near, remote] = hosts
-  const [own, nearSubnet, remoteSubnet] = subnets
-  await waitFor('both to be probed', async () => {
-    const rows = await table(host)
-    if (rows.filter((row) => row[3] === 'up').length === 2) return true
-    throw new Error(JSON.stringify(rows))
-  })
-  const rows = await table(host)
-  t.deepEqual(rows[0], ['SUBNET', 'PUBLIC IP', 'VIA', 'STATE', 'RTT', 'LOSS', 'PATH MTU', 'SINCE', 'NOTE'])
-  const row = (subnet: string | undefined): readonly string[] => rows.find(([first]) => first === subnet) ?? []
-  t.deepEqual(row(nearSubnet).slice(1, 4), ['192.168.19.122', 'direct', 'up'])
-  t.deepEqual(row(remoteSubnet).slice(1, 4), ['192.168.20.14', 'vxlan', 'up'])
-  t.regex(row(remoteSubnet)[4] ?? '', /^\d+(\.\d)?ms$/)
-  t.regex(row(remoteSubnet)[6] ?? '', /^1450$/)
-  t.is(rows.length, 3, `not ourselves, ${own ?? ''}`)
-
-  await putLeases(etcd, [{ name: '10.9.9.0-24', value: vxlanValue('192.168.19.99', '0a:00:00:00:00:63') }])
-  await remote.run('ip link set eth0 down 2>/dev/null || ip link set enp0s3 down')
-  await waitFor('the trouble', async () => {
-    const states = (await table(host)).slice(1).map((line) => line[3])
-    if (states.join() === 'unreachable,refused,up') return true
+/** Waits until the peers are in these states, in this order. */
+async function statesAre(expected: string): Promise<void> {
+  await waitFor(expected, async () => {
+    const states = (await table(own.host)).slice(1).map((row) => row[3])
+    if (states.join() === expected) return true
     throw new Error(states.join())
   })
-  const { code, stdout } = await verb(host, 'peers --json')
+}
+
+test.serial(
+  'a row per peer, not ourselves: direct on the LAN, vxlan behind the router, up, with RTT and path MTU',
+  async (t) => {
+    await statesAre('up,up')
+    const rows = await table(own.host)
+    t.deepEqual(rows[0], ['SUBNET', 'PUBLIC IP', 'VIA', 'STATE', 'RTT', 'LOSS', 'PATH MTU', 'SINCE', 'NOTE'])
+    const row = (subnet: string): readonly string[] => rows.find(([first]) => first === subnet) ?? []
+    t.deepEqual(row(near.subnet).slice(1, 4), ['192.168.19.122', 'direct', 'up'])
+    t.deepEqual(row(far.subnet).slice(1, 4), ['192.168.20.14', 'vxlan', 'up'])
+    t.regex(row(far.subnet)[4] ?? '', /^\d+(\.\d)?ms$/)
+    t.regex(row(far.subnet)[6] ?? '', /^1450$/)
+    t.is(rows.length, 3, `not ourselves, ${own.subnet}`)
+  },
+)
+
+test.serial('an unreachable peer and a refused lease come first, and --json gives their cause', async (t) => {
+  await putLeases(etcd, [{ name: '10.9.9.0-24', value: vxlanValue('192.168.19.99', '0a:00:00:00:00:63') }])
+  await far.host.run('ip link set enp0s3 down')
+  await statesAre('unreachable,refused,up')
+  const { code, stdout } = await verb(own.host, 'peers --json')
   t.is(code, 1)
   const { source, peers } = JSON.parse(stdout) as { source: string; peers: readonly PeerView[] }
   t.is(source, 'daemon')
-  const seen = peers.map(({ subnet, state, cause }) => [subnet, state, cause])
-  t.deepEqual(seen, [
-    [remoteSubnet, 'unreachable', 'host-down'],
-    ['10.9.9.0/24', 'refused', null],
-    [nearSubnet, 'up', null],
-  ])
+  t.deepEqual(
+    peers.map(({ subnet, state, cause }) => [subnet, state, cause]),
+    [
+      [far.subnet, 'unreachable', 'host-down'],
+      ['10.9.9.0/24', 'refused', null],
+      [near.subnet, 'up', null],
+    ],
+  )
   t.regex(peers[1]?.note ?? '', /outside-network: 10\.9\.9\.0\/24 is not in 10\.2\.0\.0\/16/)
-  const status = await verb(host, 'status')
-  t.is(status.code, 1)
-  t.regex(status.stdout, /^● degraded {3}1 of 2 peers unreachable ·[^]*warning: 1 lease refused, .*10\.9\.9\.0-24/)
-  t.true(status.stdout.includes(`Run: flanneld doctor ${remoteSubnet ?? ''}`))
+})
 
-  await withoutDaemon(t, near, remoteSubnet ?? '-')
+test.serial('status counts the unreachable peer and the refused lease, and says what to ask of doctor', async (t) => {
+  const { code, stdout } = await verb(own.host, 'status')
+  t.is(code, 1)
+  t.regex(stdout, /^● degraded {3}1 of 2 peers unreachable ·[^]*warning: 1 lease refused, .*10\.9\.9\.0-24/)
+  t.true(stdout.includes(`Run: flanneld doctor ${far.subnet}`))
+})
+
+test.serial('without a daemon the peers are read from routes, neighbours and FDB', async (t) => {
+  const { code, stdout, output } = await verb(near.host, 'peers -subnet-file /run/other.env')
+  t.is(code, 3)
+  t.regex(output, /no daemon answers: the peers as the last daemon left them in the kernel/)
+  t.true(stdout.includes(far.subnet))
+  t.regex(stdout, /192\.168\.20\.14 +vxlan +unknown/)
+  t.regex(stdout, /192\.168\.19\.121 +direct +unknown/)
+})
+
+test.serial('without a daemon, but with etcd, the peers are those of the leases', async (t) => {
+  const { code, stdout } = await verb(near.host, `peers --json -subnet-file /run/other.env ${ARGS}`)
+  t.is(code, 3)
+  t.like(JSON.parse(stdout), { source: 'etcd' })
+  t.true(stdout.includes(far.subnet))
 })
 
 test('a thousand peers: one event at the start, one writing of each route, a table by subnet, answered at once', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: { Type: 'vxlan' } })
+  const store = await startEtcd(lan)
+  await store.configure({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: { Type: 'vxlan' } })
   const thousand = Array.from({ length: 1000 }, (_, n) => {
     const [high, low] = [n >> 8, n & 255]
     const mac = `0a:00:00:00:0${high}:${low.toString(16).padStart(2, '0')}`
     return { name: `10.7${high}.${low}.0-24`, value: vxlanValue(`192.168.${32 + high}.${low}`, mac) }
   })
-  await putLeases(etcd, thousand)
+  await putLeases(store, thousand)
   const host = await lan.host(121)
   const monitor = await host.spawn('ip monitor route')
   const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)

@@ -2,18 +2,19 @@
 import test from 'ava'
 import { type Node, createCluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/instruments/probing.ts'
 import type { Space } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** Two hosts, a router between them. */
 async function routedPair(t: Parameters<typeof createLab>[0]): Promise<{ a: Node; b: Node; router: Space }> {
   const lab = await createLab(t)
   const [near, far] = [await lab.lan(), await lab.lan({ prefix: '192.168.20' })]
   const router = await lab.router(near, far)
-  const etcd = await etcdHost(near)
+  const etcd = await startEtcd(near)
   await etcd.configure(networkWith({}))
   const start = async (host: Host): Promise<Node> => nodeOn(host, await startFlanneld(host, ARGS))
   const [a, b] = [await start(await near.host(121)), await start(await far.host(122))]

@@ -3,9 +3,9 @@ import test from 'ava'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { type Node, createCluster, reached } from '../lab/scenarios/cluster.ts'
 import { BUNDLE } from '../lab/actors/flanneld.ts'
-import { ARGS } from '../lab/scenarios/founding.ts'
 import { pathOf, seen } from '../lab/instruments/probing.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
 
 /** Two nodes that see each other up. */
 async function pair(t: Parameters<typeof createCluster>[0], backend = {}): Promise<readonly [Node, Node]> {

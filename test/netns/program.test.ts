@@ -3,11 +3,12 @@ import test from 'ava'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUNDLE, BUNDLE_ON_20, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { type Space } from '../lab/world/space.ts'
 import { standIn } from '../lab/world/container.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const PROGRAM = join(ROOT, 'dist/flanneld')
 
@@ -39,7 +40,7 @@ test('the bundle says what is missing where there is no fit node', async (t) => 
 
 test('the bundle runs copied elsewhere with its addon beside it, on Node 20 and 24, on one network', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const hosts = await Promise.all([lan.host(121), lan.host(122)])
   const containers = await Promise.all(

@@ -3,16 +3,17 @@
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Lan, createLab } from '../lab/world/lab.ts'
 import { subnetBeside } from '../lab/world/subnets.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 async function world(t: ExecutionContext): Promise<{ readonly lan: Lan; readonly etcd: EtcdHost }> {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   return { lan, etcd }
 }

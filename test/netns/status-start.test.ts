@@ -2,10 +2,11 @@
 // when two daemons run, and when one was killed; and when etcd goes away later.
 import test from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** Waits until status ends with this code and prints something that matches. */
 async function becomes(host: Host, code: number, text: RegExp, args = ''): Promise<string> {
@@ -27,7 +28,7 @@ test('before there is a lease: broken, with what is missing and what to run', as
     down,
     /→ etcd: http:\/\/192\.168\.19\.120:2379: .*\. Run: etcdctl --endpoints=http:\/\/192\.168\.19\.120:2379 endpoint health$/m,
   )
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const empty = await becomes(host, 2, /no network config/)
   t.regex(empty, /→ no network config: \/docker-test\/network\/config: .* Run: flanneld config set FILE$/m)
   t.regex(empty, /^ {2}store {4}etcd 1\/1/m)
@@ -55,7 +56,7 @@ test('before there is a lease: broken, with what is missing and what to run', as
 
 test('the socket is that of the daemon which had it first; a killed one leaves no answer, the next one takes over', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   const pid = async (): Promise<unknown> => {
@@ -86,7 +87,7 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
 
 test('etcd goes away: degraded, since when and why; it is back: healthy; -watch tells all of it', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   await startFlanneld(host, ARGS)

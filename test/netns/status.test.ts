@@ -1,15 +1,49 @@
-// `flanneld status`, as an operator sees it: healthy, with a foreign route in the way, with an old docker0, and stopped.
-import test, { type ExecutionContext } from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
-import { type Host, createLab } from '../lab/world/lab.ts'
-import { subnetBeside } from '../lab/world/subnets.ts'
-import { verb } from '../lab/actors/verb.ts'
+// `flanneld status`, as an operator sees it: before the start, healthy, with an old docker0, with a foreign route in the way, and
+// stopped.
+import test from 'ava'
+import { BUNDLE, type SubnetEnv, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { type VerbEnd, verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+import { ARGS } from '../lab/world/network.ts'
+import type { Running } from '../lab/world/process.ts'
+import { subnetBeside } from '../lab/world/subnets.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
-/** Every line of a healthy host without peers. */
-function saysHealthy(t: ExecutionContext, stdout: string, own: string): void {
-  const subnet = own.replace('.1/', '.0/').replaceAll('.', '\\.')
+const owner = fileOwner()
+let host: Host
+let other: Host
+let daemon: Running
+let env: SubnetEnv
+/** "10.2.200.0": not the host's own, whichever it chose. */
+let foreign: string
+
+test.before(async () => {
+  const lan = await (await createLab(owner)).lan()
+  const etcd = await startEtcd(lan)
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  ;[host, other] = await Promise.all([lan.host(121), lan.host(122)])
+})
+
+const status = (): Promise<VerbEnd> => verb(host, 'status')
+const escape = (text: string): string => text.replaceAll('.', '\\.')
+const foreignAddress = (): string => foreign.replace(/0$/, '1/24')
+
+test.serial('before the first start: not running, and how to start it', async (t) => {
+  const { code, stdout } = await status()
+  t.is(code, 3)
+  t.regex(stdout, /^● not running[^]*no subnet\.env[^]*→ no daemon answers\. Run: systemctl start flanneld$/m)
+})
+
+test.serial('healthy: lease, store, tunnel, kernel and firewall in a line each', async (t) => {
+  daemon = await startFlanneld(host, ARGS)
+  env = await ready(host, daemon)
+  await daemon.line(/ready:/)
+  await waitFor('the firewall', async () => /forward ✓/.test((await status()).stdout))
+  const { code, stdout } = await status()
+  t.is(code, 0)
+  const subnet = escape((env['FLANNEL_SUBNET'] ?? '').replace('.1/', '.0/'))
   for (const line of [
     /^● healthy {3}0 peers · host121 192\.168\.19\.121 · up \d+s$/m,
     new RegExp(
@@ -23,82 +57,58 @@ function saysHealthy(t: ExecutionContext, stdout: string, own: string): void {
   ]) {
     t.regex(stdout, line)
   }
-}
+})
 
-/** After the daemon has stopped. */
-async function saysWhatIsLeft(t: ExecutionContext, host: Host): Promise<void> {
-  const left = await verb(host, 'status')
-  t.is(left.code, 3)
-  t.regex(
-    left.stdout,
-    /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
-  )
-  t.notRegex(left.stdout, /etcd/, 'nobody said where it is')
-  t.regex(
-    (await verb(host, `status ${ARGS}`)).stdout,
-    /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m,
-  )
-}
-
-test('status says healthy, degraded with cause and mend, and what is left when no daemon runs', async (t) => {
-  const lab = await createLab(t)
-  const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const [host, other] = [await lan.host(121), await lan.host(122)]
-  const ask = (): ReturnType<typeof verb> => verb(host, 'status')
-  const before = await ask()
-  t.is(before.code, 3)
-  t.regex(before.stdout, /^● not running[^]*no subnet\.env[^]*→ no daemon answers\. Run: systemctl start flanneld$/m)
-
-  const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
-  await daemon.line(/ready:/)
-  await waitFor('the firewall', async () => /forward ✓/.test((await ask()).stdout))
-  const healthy = await ask()
-  t.is(healthy.code, 0)
-  saysHealthy(t, healthy.stdout, own)
+test.serial('the socket is for root and its group, and who may not use it learns that', async (t) => {
   t.is(await host.run('stat -c %a /run/flannel/flanneld.sock'), '660\n')
   const nobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
   t.regex(
     await host.run(`${nobody} ${BUNDLE} status 2>&1; echo $?`),
     /flanneld\.sock: permission denied: run as root.*\n1$/m,
   )
+})
 
-  // Not the host's own, whichever it chose.
-  const beside = subnetBeside(own)
-  const address = beside.replace(/0$/, '1/24')
-  const escaped = beside.replaceAll('.', '\\.')
-  await host.run(`ip link add docker0 type bridge && ip addr add ${address} dev docker0 && ip link set docker0 up`)
-  const stale = await ask()
-  t.is(stale.code, 1)
-  t.regex(
-    stale.stdout,
-    new RegExp(
-      `^● degraded {3}docker0 is stale[^]*→ docker0: has ${escaped.replace(/0$/, '1/24')}, leased is .*restart dockerd`,
-      'm',
-    ),
+test.serial('docker0 on another subnet: degraded, with both subnets and what to restart', async (t) => {
+  foreign = subnetBeside(env['FLANNEL_SUBNET'] ?? '')
+  await host.run(
+    `ip link add docker0 type bridge && ip addr add ${foreignAddress()} dev docker0 && ip link set docker0 up`,
   )
+  const { code, stdout } = await status()
+  t.is(code, 1)
+  const cause = `docker0: has ${escape(foreignAddress())}, leased is .*restart dockerd`
+  t.regex(stdout, new RegExp(`^● degraded {3}docker0 is stale[^]*→ ${cause}`, 'm'))
   await host.run('ip link del docker0')
+})
 
-  await host.run(`ip route add ${beside}/24 via 192.168.19.1 dev enp0s3 proto static`)
+test.serial("a foreign route where a peer's belongs: degraded, with the command that removes it", async (t) => {
+  await host.run(`ip route add ${foreign}/24 via 192.168.19.1 dev enp0s3 proto static`)
   await other.run(
     'mkdir -p /run/flannel && cat > /run/flannel/subnet.env',
-    `FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=${address}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
+    `FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=${foreignAddress()}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
   )
   const peer = await startFlanneld(other, ARGS)
   await peer.line(/ready:/)
-  await waitFor('the conflict in status', async () => /1 conflict/.test((await ask()).stdout))
-  const found = await ask()
-  t.is(found.code, 1)
-  const [, command = ''] =
-    new RegExp(
-      `→ in our way and not ours: ${escaped}/24 via 192\\.168\\.19\\.1 dev enp0s3 proto static: remove it\\. Run: (.*)`,
-    ).exec(found.stdout) ?? []
-  await host.run(command)
-  await waitFor('what was told to be the mend to mend it', async () => !/conflict/.test((await ask()).stdout))
+  await waitFor('the conflict in status', async () => /1 conflict/.test((await status()).stdout))
+  const { code, stdout } = await status()
+  t.is(code, 1)
+  const route = `${escape(foreign)}/24 via 192\\.168\\.19\\.1 dev enp0s3 proto static`
+  const [, command] = new RegExp(`→ in our way and not ours: ${route}: remove it\\. Run: (.*)`).exec(stdout) ?? []
+  t.truthy(command, stdout)
+  await host.run(command ?? '')
+  await waitFor('the command to solve it', async () => !/conflict/.test((await status()).stdout))
+  t.pass()
+})
 
+test.serial('stopped: what is left in the kernel, and what etcd says where it is given', async (t) => {
   await daemon.stop()
-  await saysWhatIsLeft(t, host)
+  const { code, stdout } = await status()
+  t.is(code, 3)
+  t.regex(
+    stdout,
+    /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
+  )
+  t.notRegex(stdout, /etcd/, 'nobody said where it is')
+  const withEtcd = await verb(host, `status ${ARGS}`)
+  t.regex(withEtcd.stdout, /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m)
   t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket went with the daemon')
 })

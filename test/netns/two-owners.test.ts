@@ -3,19 +3,20 @@
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const CONFIG = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
 const SECOND = `${ARGS.replace(PREFIX, '/second/network')} -subnet-file=/run/second.env`
 
 async function world(t: ExecutionContext): Promise<{ etcd: EtcdHost; host: Host }> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure(CONFIG)
   return { etcd, host }
 }

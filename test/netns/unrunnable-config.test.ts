@@ -3,10 +3,11 @@
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/instruments/complaints.ts'
 import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const bound = (port: number): string =>
   `${process.execPath} -e "require('dgram').createSocket('udp4').bind(${port}, () => console.log('bound'))"`
@@ -17,7 +18,7 @@ function configOf(backend: object): object {
 
 async function world(t: ExecutionContext, backend: object): Promise<{ etcd: EtcdHost; host: Host }> {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([etcdHost(lan), lan.host(121)])
+  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
   await etcd.configure(configOf(backend))
   return { etcd, host }
 }

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { standIn } from '../lab/world/container.ts'
 import { ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const PROGRAM = join(ROOT, 'dist/flanneld-arm64')
 
@@ -58,7 +59,7 @@ for (const backend of [
 ]) {
   test(`it forms one ${backend.Type} network with the program for amd64`, async (t) => {
     const lan = await (await createLab(t)).lan()
-    const etcd = await etcdHost(lan)
+    const etcd = await startEtcd(lan)
     await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: backend.Type } })
     const [here, there] = await Promise.all([lan.host(121), lan.host(122)])
     const native = await startFlanneld(here, ARGS, SINGLE_FILE)

@@ -6,9 +6,10 @@ import { standIn } from '../lab/world/container.ts'
 import { startDocker } from '../lab/world/docker.ts'
 import { ENGINES } from '../lab/world/engines.ts'
 import { ROOT, SINGLE_FILE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const COMPOSE = join(ROOT, 'examples/compose/compose.yaml')
 const DOCKERFILE = join(ROOT, 'packaging/oci/Dockerfile')
@@ -34,7 +35,7 @@ function documentedRun(args: string): string {
 test('the image runs as documented, in one network with a host without it', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const [host, other] = await Promise.all([lan.host(121), lan.host(122)])
   const docker = await startDocker(lab, host, '')

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { standIn } from '../lab/world/container.ts'
 import { ROOT, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { ARGS, PREFIX, etcdHost } from '../lab/scenarios/founding.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { UNITS, bootSystemd } from '../lab/world/systemd.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS, PREFIX } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deb-'))
 test.after.always(() => {
@@ -36,7 +37,7 @@ async function withDpkg(host: Host): Promise<void> {
 test('an upgrade restarts the daemon that runs, keeps its options, and no packet is lost', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const [host, other] = await Promise.all([lan.host(121), lan.host(122)])
   await withDpkg(host)

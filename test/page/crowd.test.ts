@@ -4,12 +4,13 @@ import { readFile } from 'node:fs/promises'
 import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/actors/browser.ts'
 import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/actors/crowd.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { deleteLeases } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 /** Asks and reads nothing. */
 const IDLE = `
@@ -32,7 +33,7 @@ interface Stage {
 /** A host with a daemon that has so many peers. */
 async function stage(t: Parameters<typeof createLab>[0], count: number, length: 24 | 28): Promise<Stage> {
   const lan = await (await createLab(t)).lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const backend = { Type: 'vxlan', DirectRouting: true }
   await etcd.configure({ Network: '10.2.0.0/16', SubnetLen: length, Backend: backend })
   const crowd = await createCrowd(lan, etcd, count, length)
@@ -116,7 +117,7 @@ test('a handful of peers: direct ones and tunnelled ones apart, the silent one f
   const { crowd, host } = await stage(t, 9, 24)
   const silent = crowd.peers.slice(6, 7)
   await crowd.silence(silent)
-  const [{ subnet = '' } = {}] = silent
+  const subnet = silent[0]?.subnet ?? ''
   const browser = await startBrowser(t, host)
   const { page, complaints } = await openPage(browser)
   await page.getByRole('option').first().filter({ hasText: subnet }).filter({ hasText: 'unreachable' }).waitFor()

@@ -3,11 +3,12 @@
 import test from 'ava'
 import { openPage, startBrowser } from '../lab/actors/browser.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { ARGS, etcdHost } from '../lab/scenarios/founding.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
 
 /** 300 connections that follow and read nothing, 1,500 whose request never ends. */
 const CROWD = `
@@ -39,7 +40,7 @@ test('it is there while the daemon waits for etcd, says so, and goes on by itsel
   const title = page.getByRole('heading', { level: 1 })
   await title.filter({ hasText: 'broken' }).filter({ hasText: 'etcd' }).waitFor()
   await page.getByText('no subnet yet').or(page.getByText('No peers:')).first().waitFor()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await title.filter({ hasText: 'healthy' }).waitFor()
   t.deepEqual(complaints, [])
@@ -47,7 +48,7 @@ test('it is there while the daemon waits for etcd, says so, and goes on by itsel
 
 test('text of a lease is text: no markup, no script, no request comes of it', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   const evil = `<img src=x onerror=document.title='gone'><script>document.title='gone'</script>`
   await putLeases(etcd, [
@@ -72,7 +73,7 @@ test('text of a lease is text: no markup, no script, no request comes of it', as
 
 test('it only reads: no other method is answered, and who follows is told the whole first', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const send = (method: string, path: string): Promise<string> =>
@@ -92,7 +93,7 @@ test('it only reads: no other method is answered, and who follows is told the wh
 
 test('a web page under a name of its own reads nothing; a crowd that asks for nothing keeps nobody out', async (t) => {
   const lan = await (await createLab(t)).lan()
-  const [etcd, host] = [await etcdHost(lan), await lan.host(121)]
+  const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await ready(
     host,

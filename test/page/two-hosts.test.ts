@@ -2,7 +2,7 @@
 import test from 'ava'
 import { openPage, overflow, startBrowser } from '../lab/actors/browser.ts'
 import { createCluster } from '../lab/scenarios/cluster.ts'
-import { PREFIX } from '../lab/scenarios/founding.ts'
+import { PREFIX } from '../lab/world/network.ts'
 
 test('two hosts: the verdict, the peer with its round trip, and what happens, as it happens', async (t) => {
   const cluster = await createCluster(t, { args: '-healthz-port=9000 -healthz-page' })

@@ -85,6 +85,6 @@ test('a value nested too deep to be written as JSON is a refused config, told in
   ]) {
     const text = `{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":${backend}}}`
     const error = t.throws(() => readConfiguration(text, BACKENDS), { instanceOf: ConfigError })
-    t.true(error !== undefined && error.message.length < 200 && JSON.stringify(error.value).length < 200)
+    t.true(error.message.length < 200 && JSON.stringify(error.value).length < 200)
   }
 })

@@ -27,5 +27,5 @@ test('a port that another has is refused with its name', async (t) => {
   await once(other, 'listening')
   const { port } = other.address() as AddressInfo
   const error = await t.throwsAsync(serveHealth({ ip: '0.0.0.0', port }, new Map(), log, new AbortController().signal))
-  t.is(error?.message.startsWith(`-healthz-port: 0.0.0.0:${port}: cannot listen: `), true, error?.message)
+  t.is(error.message.startsWith(`-healthz-port: 0.0.0.0:${port}: cannot listen: `), true, error.message)
 })

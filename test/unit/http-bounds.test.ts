@@ -27,7 +27,8 @@ function open(t: ExecutionContext, port: number, words: string, localAddress = '
 const connections = (server: Server): Promise<number> =>
   new Promise((resolve, reject) =>
     server.getConnections((error, count) => {
-      error === null ? resolve(count) : reject(error)
+      if (error === null) resolve(count)
+      else reject(error)
     }),
   )
 

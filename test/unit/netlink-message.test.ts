@@ -63,7 +63,13 @@ test('attributes are padded to four, with the padding zero, also where an older 
 
 test('the buffer grows with the messages in it, keeping them', (t) => {
   const writer = new MessageWriter()
-  for (let n = 0; n < 5000; n++) writer.message((message) => (message.header(7, 0, 4), message.u32(1, n)), n, 0)
+  for (let n = 0; n < 5000; n++) {
+    const write: Parameters<typeof writer.message>[0] = (message) => {
+      message.header(7, 0, 4)
+      message.u32(1, n)
+    }
+    writer.message(write, n, 0)
+  }
   const message = new Message(writer.buffer)
   let at = 0
   for (let n = 0; n < 5000; n++) {
@@ -102,15 +108,17 @@ test('routes of both families are read as written', (t) => {
     fc.record({ type: fc.constant('device' as const), index }),
     fc.constant({ type: 'blackhole' as const }),
   )
-  const property = fc.property(
-    addresses,
-    fc.nat(128),
-    u32,
-    fc.nat(255),
-    hops,
-    fc.boolean(),
-    index,
-    (address, bits, metric, protocol, hop, onlink, at) => {
+  const routes = fc.record({
+    address: addresses,
+    bits: fc.nat(128),
+    metric: u32,
+    protocol: fc.nat(255),
+    hop: hops,
+    onlink: fc.boolean(),
+    at: index,
+  })
+  fc.assert(
+    fc.property(routes, ({ address, bits, metric, protocol, hop, onlink, at }) => {
       const destination = prefixOf(address, address.includes(':') ? bits : bits % 33)
       for (const target of [hop, { type: 'gateway' as const, gateway: address, index: at, onlink }]) {
         const { scope, ...found } = readRoute(
@@ -119,30 +127,30 @@ test('routes of both families are read as written', (t) => {
         t.deepEqual(found, { destination, metric, protocol, hop: target })
         t.is(scope, target.type === 'device' && !address.includes(':') ? 253 : 0)
       }
-    },
+    }),
   )
-  fc.assert(property)
 })
 
 test('vxlan devices are read as written', (t) => {
-  const property = fc.property(
-    u32,
-    fc.nat(65535),
-    addresses,
-    macs,
-    fc.boolean(),
-    fc.boolean(),
-    index,
-    fc.nat(65535),
-    (vni, port, local, mac, learning, gbp, underlay, mtu) => {
+  const devices = fc.record({
+    vni: u32,
+    port: fc.nat(65535),
+    local: addresses,
+    mac: macs,
+    learning: fc.boolean(),
+    gbp: fc.boolean(),
+    underlay: index,
+    mtu: fc.nat(65535),
+  })
+  fc.assert(
+    fc.property(devices, ({ vni, port, local, mac, learning, gbp, underlay, mtu }) => {
       const found = readLink(
         sent(createVxlan('flannel.1', { vni, port, gbp }, { mtu, mac, local, learning, underlay })),
       )
       t.deepEqual(found.vxlan, { vni, port, local, underlay, learning, gbp, external: false })
       t.like(found, { name: 'flannel.1', mtu, mac, type: 'vxlan' })
-    },
+    }),
   )
-  fc.assert(property)
 })
 
 test('garbage, cut and lying messages are read without a throw', (t) => {

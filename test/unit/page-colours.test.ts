@@ -32,7 +32,11 @@ for (const [scheme, colours] of [
 ] as const) {
   // prettier-ignore
   test(`${scheme}: every colour of text and marks has a contrast of 4.5 on cards and on the ground`, (t) => {
-    const of = (name: string): string => colours?.get(name) ?? t.fail(`no --${name}`) ?? ''
+    const of = (name: string): string => {
+      const colour = colours?.get(name)
+      if (colour === undefined) throw new Error(`no --${name}`)
+      return colour
+    }
     for (const text of ['ink', 'soft', 'accent', 'up', 'degraded', 'unreachable', 'unknown', 'refused']) {
       for (const behind of ['card', 'ground']) {
         const found = contrast(of(text), of(behind))

@@ -78,7 +78,7 @@ test('what foreign words stand in keeps its lines: status, doctor, leases, event
   const conditions = new Conditions()
   conditions.set('x', { level: 'fault', gist: foreign, text: foreign, run: null })
   const [held] = conditions.all
-  const config = t.throws(() => readConfiguration(JSON.stringify({ Network: foreign }), BACKENDS))?.message ?? ''
+  const config = t.throws(() => readConfiguration(JSON.stringify({ Network: foreign }), BACKENDS)).message
   const keys = readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', [foreign]: 1 }), BACKENDS).remarks.map(
     ({ text }) => text,
   )

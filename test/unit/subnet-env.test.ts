@@ -14,6 +14,7 @@ import {
   writeSubnetEnv,
 } from '../../src/host/subnet-env.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
+import { isOver } from '../lab/instruments/wait.ts'
 
 const run = promisify(execFile)
 
@@ -148,12 +149,12 @@ test('an equal file is not touched, a different one is replaced, never written i
 test('a reader never sees a part of the file while it is rewritten', async (t) => {
   const path = join(await folder(t), 'subnet.env')
   await writeSubnetEnv(path, ENV)
-  let writing = true
+  const done = new AbortController()
   const writer = (async () => {
     for (let mtu = 1000; mtu < 1200; mtu++) await writeSubnetEnv(path, { ...ENV, mtu })
-    writing = false
+    done.abort()
   })()
-  while (writing) t.regex(await readFile(path, 'utf8'), /^FLANNEL_NETWORK=[^]*FLANNEL_IPMASQ=false\n$/)
+  while (!isOver(done.signal)) t.regex(await readFile(path, 'utf8'), /^FLANNEL_NETWORK=[^]*FLANNEL_IPMASQ=false\n$/)
   await writer
   t.is((await readSubnetEnv(path))?.mtu, 1199)
 })

@@ -25,9 +25,8 @@ export interface Lab {
 }
 
 export async function lab(t: ExecutionContext): Promise<Lab> {
-  const etcd = await startEtcd()
-  t.teardown(() => etcd.stop())
-  const store = openStore({ endpoints: [etcd.endpoint] })
+  const etcd = await startEtcd(t)
+  const store = openStore({ endpoints: [etcd.url] })
   t.teardown(() => {
     store.close()
   })
@@ -45,7 +44,7 @@ export function linesTo(lines: string[]): Log {
   return log
 }
 
-export function claimOf(n: number, change: Partial<Claim> = {}, hostId: string | undefined = `host-${n}`): Claim {
+export function claimOf(n: number, change: Partial<Claim> = {}, hostId = `host-${n}`): Claim {
   const publicAddress = change.publicAddress ?? fromNumber(0xc0a81300 + n)
   return {
     hostId,
@@ -95,7 +94,7 @@ export async function foreign(
 }
 
 export async function etcdLeases(etcd: Etcd): Promise<number> {
-  return Number(/found (\d+) leases/.exec(await etcd.ctl('lease', 'list'))?.[1])
+  return Number(/found (\d+) leases/.exec(await etcd.etcdctl('lease list'))?.[1])
 }
 
 export async function owner(

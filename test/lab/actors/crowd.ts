@@ -1,9 +1,9 @@
 // One host that answers for many peers: leases of hosts that are not there, whose tunnel ends and public addresses are all here.
 // What packets to them meet is real: the tunnel, the kernel's own ICMP answers, and rules that drop what a test wants lost.
 import { macFromSeed } from '../../../src/ip/mac.ts'
-import type { EtcdHost } from '../scenarios/founding.ts'
 import type { Host, Lan } from '../world/lab.ts'
 import { keyOf, vxlanValue } from './raw-leases.ts'
+import type { EtcdHost } from '../world/etcd.ts'
 
 /** etcd takes so many operations in a transaction (--max-txn-ops). */
 const AT_ONCE = 100

@@ -1,8 +1,8 @@
 // The daemon under test, as built: started on a host of the lab as an operator would.
-import { readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Running } from '../world/process.ts'
-import type { Place } from '../world/space.ts'
+import type { Place, Space } from '../world/space.ts'
 import { waitFor } from '../instruments/wait.ts'
 
 /** This project's folder. */
@@ -46,4 +46,15 @@ export async function ready(host: Place, daemon: Running, path = '/run/flannel/s
 export function residentBytes(running: Running): number {
   const status = readFileSync(`/proc/${running.pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024
+}
+
+/**
+ * Copies the single file, alone, to /usr/local/bin/flanneld of a host, and takes this project's folder and the machine's
+ * node away from that host: what runs there needs nothing else.
+ */
+export async function installSingleFile(host: Space): Promise<void> {
+  // /usr/local/bin is the host's own; /proc/PID/root is its file system as seen from here.
+  copyFileSync(SINGLE_FILE, `/proc/${host.pid}/root/usr/local/bin/flanneld`)
+  await host.run(`mount -t tmpfs none ${ROOT}
+    for node in $(which -a node); do mount --bind /dev/null $(realpath "$node"); done`)
 }

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type EtcdHost, PREFIX } from '../scenarios/founding.ts'
+import { PREFIX } from '../world/network.ts'
+import type { EtcdHost } from '../world/etcd.ts'
 
 /** One lease: the last part of its key and its value. */
 export interface RawLease {

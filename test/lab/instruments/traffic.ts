@@ -1,12 +1,11 @@
 // What a fault must not do to a host: take away what forwards, flood the log, burn the processor. Watched from outside.
 import type { ExecutionContext } from 'ava'
-import { cpuTime } from '../world/etcd.ts'
 import { kernelText } from './kernel-text.ts'
-import { PREFIX } from '../scenarios/founding.ts'
-import type { Member } from '../world/etcd-members.ts'
-import type { Running } from '../world/process.ts'
 import type { Place } from '../world/space.ts'
 import { DEADLINE, waitFor } from './wait.ts'
+import { type Running, cpuTime } from '../world/process.ts'
+import { PREFIX } from '../world/network.ts'
+import type { EtcdHost } from '../world/etcd.ts'
 
 /** A watch over a host from now on. */
 export interface Vigil {
@@ -59,7 +58,7 @@ export function times(lines: readonly string[], pattern: RegExp): number {
 }
 
 /** A peer that exists in etcd alone, for ever: its address is 192.168.19.N, its subnet 10.2.N.0/24 if not told otherwise. */
-export async function putPeer(member: Member, n: number, subnet = `10.2.${n}.0`, prefix = PREFIX): Promise<void> {
+export async function putPeer(member: EtcdHost, n: number, subnet = `10.2.${n}.0`, prefix = PREFIX): Promise<void> {
   const mac = `0a:00:00:00:00:${n.toString(16).padStart(2, '0')}`
   const value = { PublicIP: `192.168.19.${n}`, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }
   await member.etcdctl(`put ${prefix}/subnets/${subnet}-24 '${JSON.stringify(value)}'`)

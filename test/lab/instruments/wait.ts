@@ -28,3 +28,8 @@ export async function waitFor<T>(
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
+
+/** Whether a signal is aborted by now. A call: the compiler takes the property for the same between two reads. */
+export function isOver(signal: AbortSignal): boolean {
+  return signal.aborted
+}

@@ -2,9 +2,9 @@
 import { type ExecutionContext } from 'ava'
 import { openStore } from '../../../src/etcd/client.ts'
 import type { Entry, Store, WatchStep } from '../../../src/etcd/store.ts'
-import { type Etcd, startEtcd } from '../world/etcd.ts'
 import { type Proxy, startProxy } from '../actors/proxy.ts'
 import { waitFor } from './wait.ts'
+import { type Etcd, startEtcd } from '../world/etcd.ts'
 
 /** What a watch said: every event in order, and the state they lead to. */
 export interface Record {
@@ -57,11 +57,10 @@ export function record(t: ExecutionContext, store: Store, prefix = '/w/'): Recor
 export async function etcdBehindProxy(
   t: ExecutionContext,
 ): Promise<{ etcd: Etcd; proxy: Proxy; direct: Store; store: Store }> {
-  const etcd = await startEtcd()
-  t.teardown(() => etcd.stop())
+  const etcd = await startEtcd(t)
   const proxy = await startProxy(etcd.port)
   t.teardown(() => proxy.close())
-  const direct = openStore({ endpoints: [etcd.endpoint] })
+  const direct = openStore({ endpoints: [etcd.url] })
   t.teardown(() => {
     direct.close()
   })

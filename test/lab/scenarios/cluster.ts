@@ -2,10 +2,11 @@
 // Invariant: when createCluster resolves, every container reaches every other.
 import { type Container, standIn } from '../world/container.ts'
 import { type SubnetEnv, ready, startFlanneld } from '../actors/flanneld.ts'
-import { ARGS, type EtcdHost, etcdHost } from './founding.ts'
 import { type Host, type Lab, type Lan, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { DEADLINE, waitFor } from '../instruments/wait.ts'
+import { ARGS } from '../world/network.ts'
+import { type EtcdHost, startEtcd } from '../world/etcd.ts'
 
 /** A host with its daemon and a container. */
 export interface Node {
@@ -52,7 +53,7 @@ export async function createCluster(
 ): Promise<Cluster> {
   const lab = await createLab(owner)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   await etcd.configure(networkWith(backend))
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)

@@ -6,10 +6,11 @@ import type { Container } from '../world/container.ts'
 import { type Docker, startDocker } from '../world/docker.ts'
 import { type EngineVersion, onEngine } from '../world/engines.ts'
 import { ready } from '../actors/flanneld.ts'
-import { ARGS, type EtcdHost, PREFIX, etcdHost } from './founding.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { waitFor } from '../instruments/wait.ts'
+import { ARGS, PREFIX } from '../world/network.ts'
+import { type EtcdHost, startEtcd } from '../world/etcd.ts'
 
 /** How a host keeps its rules: its iptables, and whether flanneld has nftables tables of its own. */
 export const FIREWALLS = ['iptables-nft', 'iptables-legacy', 'EnableNFTables'] as const
@@ -50,7 +51,7 @@ export interface Pair {
 export async function pair(t: ExecutionContext, version: EngineVersion, firewall: FirewallKind): Promise<Pair> {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const etcd = await etcdHost(lan)
+  const etcd = await startEtcd(lan)
   const configure = (name: BackendName): Promise<void> =>
     etcd.configure({
       Network: '10.2.0.0/16',

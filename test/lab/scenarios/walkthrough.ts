@@ -3,10 +3,10 @@
 // Tables whose first column is "on" are faults: made, seen by the verb that the third heading names, and mended.
 import type { ExecutionContext } from 'ava'
 import { giveImage, ownControlGroup } from '../world/docker.ts'
-import { installSingleFile } from './founding.ts'
 import { type Host, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { waitFor } from '../instruments/wait.ts'
+import { installSingleFile } from '../actors/flanneld.ts'
 
 /** Commands of one host, and lines of what they print. */
 export interface Step {

@@ -1,253 +1,188 @@
-// A real etcd of a test's own: own ports, own temp folder, stopped by its pid.
-// Invariant: nothing started here outlives stop(), which is called from the test's teardown.
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+// A real etcd, on loopback or on hosts of a lab, of one or three members; each can be killed, frozen, cut off from its clients, or
+// started on other data.
+// Invariant: it ends with the test or lab that owns it; etcdctl always speaks to its own member.
+import { waitFor } from '../instruments/wait.ts'
+import { freePort } from './free-port.ts'
+import type { Host, Lan } from './lab.ts'
+import { PREFIX } from './network.ts'
+import type { Running } from './process.ts'
+import { type Owner, type Place, thisMachine } from './space.ts'
+import { tempFolder } from './temp-folder.ts'
+import { type ServerTls, clientArgs, serverArgs } from './tls.ts'
 
 /** How to start an etcd. */
 export interface EtcdSetup {
-  /** Further arguments of etcd, e.g. `--auth-token-ttl=2`. */
-  readonly args?: readonly string[]
-  /** TLS for clients: files as makeTls writes them; `clients` asks for client certificates too. */
-  readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string; readonly clients?: boolean }
-  /** Name of the network namespace to run in (ip-netns(8)) and the address to listen on there. */
-  readonly namespace?: string
-  readonly address?: string
-  /** Port for clients; a free one when absent. */
+  /** Further arguments of each member: `--auth-token-ttl=2`. */
+  readonly args?: string
+  /** TLS for clients: files as makeTls writes them. Members speak plain HTTP among themselves. */
+  readonly tls?: ServerTls
+  /** Port for clients: 2379 on a host, a free one on loopback when absent. */
   readonly port?: number
+  /** The network's config, put as soon as etcd answers. */
+  readonly config?: object
 }
 
-/** A running member. */
+/** A member. */
 export interface Etcd {
-  readonly endpoint: string
+  /** Where clients reach it. */
+  readonly url: string
   readonly port: number
+  /** A folder for its data and what a test keeps beside them. */
   readonly folder: string
-  readonly pid: () => number
-  /** Runs etcdctl against it (without credentials); its standard output. */
-  ctl(...args: string[]): Promise<string>
-  /** Kills it (SIGKILL) and waits. Data stay. */
+  /** Runs etcdctl against it, without a user name; `words` are the shell's. What it printed on stdout. */
+  etcdctl(words: string, stdin?: string): Promise<string>
+  /** Puts the network's config. */
+  configure(config: object): Promise<void>
+  /** The subnets leased now, "10.2.21.0-24". */
+  leases(): Promise<readonly string[]>
+  /** Kills it (SIGKILL) and waits. Its data stay. */
   kill(): Promise<void>
-  /** Starts it again on the same port, with the same data or with those of `dataFolder`. */
-  restart(dataFolder?: string): Promise<void>
-  /** SIGSTOP and SIGCONT. */
+  /** Starts it again at the same URL, on the data it had or those in `dataFolder`, and waits until it answers; what still runs is killed. */
+  start(dataFolder?: string): Promise<void>
+  /** Stops it where it stands (SIGSTOP): connections stay, answers don't come. */
   freeze(): void
+  /** Lets it run on (SIGCONT). */
   thaw(): void
-  /** Kills it and removes its folder. */
-  stop(): Promise<void>
 }
 
-const handedOut = new Set<number>()
-
-/**
- * A port of 127.0.0.1 that was free a moment ago, never the same twice. Below the range of ephemeral ports
- * (net.ipv4.ip_local_port_range), so that no outgoing connection takes it meanwhile.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000)
-    if (handedOut.has(port)) continue
-    handedOut.add(port)
-    const server = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      server
-        .once('error', () => {
-          resolve(false)
-        })
-        .listen(port, '127.0.0.1', () => {
-          resolve(true)
-        })
-    })
-    if (free) await new Promise((resolve) => server.close(resolve))
-    if (free) return port
-  }
+/** A member on a host of its own. */
+export interface EtcdHost extends Etcd, Host {
+  /** Drops every packet of its clients' present connections from now on, without a word; new connections pass. */
+  blackHole(): Promise<void>
 }
+
+/** Where etcd runs: on a host; on host .120 of a local network, and .119 and .118; or on loopback until `Owner` ends. */
+type At = Host | Lan | Owner
 
 /** Starts a single etcd and waits until it answers. */
-export async function startEtcd(setup: EtcdSetup = {}): Promise<Etcd> {
-  const inside = setup.namespace !== undefined
-  const peer = inside ? 2380 : await freePort()
-  const port = setup.port ?? (inside ? 2379 : await freePort())
-  const address = setup.address ?? '127.0.0.1'
-  const member = new Member(setup, address, port, [
-    '--name=default',
-    `--listen-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-cluster=default=http://127.0.0.1:${peer}`,
-  ])
-  await startAll([member])
+export async function startEtcd(at: Host | Lan, setup?: EtcdSetup): Promise<EtcdHost>
+export async function startEtcd(at: Owner, setup?: EtcdSetup): Promise<Etcd>
+export async function startEtcd(at: At, setup: EtcdSetup = {}): Promise<Etcd> {
+  const seat = 'host' in at ? hostSeat(await at.host(120)) : 'address' in at ? hostSeat(at) : await loopbackSeat(at)
+  const [member] = await startAt([seat], setup)
+  if (member === undefined) throw new Error('bug: no member')
   return member
 }
 
-/** Starts a cluster of `size` members on loopback. */
-export async function startCluster(size = 3, args: readonly string[] = []): Promise<readonly Etcd[]> {
-  const ports: { peer: number; port: number }[] = []
-  while (ports.length < size) ports.push({ peer: await freePort(), port: await freePort() })
-  const cluster = ports.map(({ peer }, i) => `m${i}=http://127.0.0.1:${peer}`).join(',')
-  const members = ports.map(
-    ({ peer, port }, i) =>
-      new Member({ args }, '127.0.0.1', port, [
-        `--name=m${i}`,
-        `--listen-peer-urls=http://127.0.0.1:${peer}`,
-        `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
-        `--initial-cluster=${cluster}`,
-      ]),
-  )
-  await startAll(members)
+/** Starts three members and waits until each answers. */
+export async function startThreeEtcds(at: Lan, setup?: EtcdSetup): Promise<readonly EtcdHost[]>
+export async function startThreeEtcds(at: Owner, setup?: EtcdSetup): Promise<readonly Etcd[]>
+export async function startThreeEtcds(at: Lan | Owner, setup: EtcdSetup = {}): Promise<readonly Etcd[]> {
+  const seat = async (index: number): Promise<Seat> =>
+    'host' in at ? hostSeat(await at.host(120 - index)) : loopbackSeat(at)
+  return startAt(await Promise.all([0, 1, 2].map(seat)), setup)
+}
+
+/** Where a member is to run. */
+interface Seat {
+  readonly place: Place
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly peerPort: number
+  readonly folder: string
+  readonly host?: Host
+}
+
+function hostSeat(host: Host): Seat {
+  return { place: host, name: host.name, address: host.address, port: 2379, peerPort: 2380, folder: '/run', host }
+}
+
+async function loopbackSeat(owner: Owner): Promise<Seat> {
+  const [port, peerPort] = [await freePort(), await freePort()]
+  const folder = tempFolder(owner, 'flanneld-etcd')
+  // Before the folder goes, since what is torn down last was begun first.
+  const place = thisMachine(owner)
+  return { place, name: `m${port}`, address: '127.0.0.1', port, peerPort, folder }
+}
+
+async function startAt(seats: readonly Seat[], setup: EtcdSetup): Promise<readonly Etcd[]> {
+  const peers = seats.map((seat) => `${seat.name}=${peerUrl(seat)}`).join(',')
+  const members = seats.map((seat) => memberAt(seat, peers, setup))
+  await Promise.all(members.map((member) => member.start()))
+  if (setup.config !== undefined) await members[0]?.configure(setup.config)
   return members
 }
 
-async function startAll(members: readonly Member[]): Promise<void> {
-  try {
-    await Promise.all(members.map((member) => member.start()))
-  } catch (error) {
-    await Promise.all(members.map((member) => member.stop()))
+function peerUrl({ address, peerPort }: Seat): string {
+  return `http://${address}:${peerPort}`
+}
+
+/** The command line of a member. */
+function commandOf(seat: Seat, url: string, peers: string, { tls, args = '' }: EtcdSetup): string {
+  const port = new URL(url).port
+  // On a host etcdctl finds it without flags.
+  const local = tls === undefined && seat.host !== undefined ? `,http://127.0.0.1:${port}` : ''
+  return [
+    `etcd --name=${seat.name} --unsafe-no-fsync --logger=zap --log-level=warn`,
+    `--listen-client-urls=${url}${local} --advertise-client-urls=${url}`,
+    `--listen-peer-urls=${peerUrl(seat)} --initial-advertise-peer-urls=${peerUrl(seat)} --initial-cluster=${peers}`,
+    ...(tls === undefined ? [] : serverArgs(tls)),
+    args,
+  ].join(' ')
+}
+
+function memberAt(seat: Seat, peers: string, setup: EtcdSetup): Etcd | EtcdHost {
+  const { place, host, address, folder } = seat
+  const port = setup.port ?? seat.port
+  const url = `${setup.tls === undefined ? 'http' : 'https'}://${address}:${port}`
+  const command = commandOf(seat, url, peers, setup)
+  const client = ['etcdctl', `--endpoints=${url}`, ...(setup.tls === undefined ? [] : clientArgs(setup.tls))].join(' ')
+  let running: Running | undefined
+  let data = `${folder}/etcd`
+  const member: Etcd = {
+    url,
+    port,
+    folder,
+    etcdctl: (words, stdin) => place.run(`${client} ${words}`, stdin),
+    async configure(config) {
+      await member.etcdctl(`put ${PREFIX}/config`, JSON.stringify(config))
+    },
+    async leases() {
+      const keys = await member.etcdctl(`get --prefix --keys-only ${PREFIX}/subnets/`)
+      return keys.split('\n').flatMap((key) => (key === '' ? [] : [key.slice(key.lastIndexOf('/') + 1)]))
+    },
+    async kill() {
+      await running?.stop('SIGKILL')
+      running = undefined
+    },
+    async start(dataFolder = data) {
+      await member.kill()
+      data = dataFolder
+      running = await place.spawn(`${command} --data-dir=${data}`)
+      await answers(member, running)
+    },
+    freeze: () => running?.kill('SIGSTOP'),
+    thaw: () => running?.kill('SIGCONT'),
+  }
+  return host === undefined ? member : { ...host, ...member, blackHole: () => dropConnections(host, port) }
+}
+
+/** Waits until a member answers, and gives what it printed when it does not. */
+async function answers(member: Etcd, running: Running): Promise<void> {
+  // Once there are users it asks who we are: then it is up.
+  const refused = (error: unknown): boolean => {
+    if (/user name is empty|permission denied/.test(String(error))) return true
     throw error
   }
+  const up = (): Promise<unknown> => member.etcdctl('get --command-timeout=1s nothing').then(() => true, refused)
+  const ended = running.exit.then((exit) => {
+    throw new Error(`etcd at ${member.url} ended: ${JSON.stringify(exit)}\n${running.output()}`)
+  })
+  const answered = waitFor(`etcd at ${member.url}`, up).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${running.output()}`, { cause: error })
+  })
+  await Promise.race([answered, ended])
 }
 
-/** A CA, a server certificate for `address` and localhost, and a client certificate, made with openssl in `folder`. */
-export function makeTls(
-  folder: string,
-  address = '127.0.0.1',
-): {
-  ca: string
-  certificate: string
-  key: string
-  clientCertificate: string
-  clientKey: string
-} {
-  const at = (name: string): string => join(folder, name)
-  const openssl = (...args: string[]): unknown => execFileSync('openssl', args, { stdio: 'pipe' })
-  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  openssl('req', '-x509', ...ec, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=test-ca')
-  for (const [name, usage] of [
-    ['server', 'serverAuth,clientAuth'],
-    ['client', 'clientAuth'],
-  ] as const) {
-    openssl('req', ...ec, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${name}`,
-      '-addext', `subjectAltName=IP:${address},DNS:localhost`, '-addext', `extendedKeyUsage=${usage}`) // prettier-ignore
-    openssl('x509', '-req', '-in', at(`${name}.csr`), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial',
-      '-out', at(`${name}.pem`), '-days', '2', '-copy_extensions', 'copy') // prettier-ignore
-  }
-  return {
-    ca: at('ca.pem'),
-    certificate: at('server.pem'),
-    key: at('server.key'),
-    clientCertificate: at('client.pem'),
-    clientKey: at('client.key'),
-  }
-}
-
-class Member implements Etcd {
-  readonly endpoint: string
-  readonly port: number
-  readonly folder = mkdtempSync(join(tmpdir(), `flanneld-etcd-${process.pid}-`))
-  readonly #setup: EtcdSetup
-  readonly #args: readonly string[]
-  #process: ChildProcess | undefined
-  #output = ''
-
-  constructor(setup: EtcdSetup, address: string, port: number, args: readonly string[]) {
-    this.#setup = setup
-    this.port = port
-    this.endpoint = `${setup.tls ? 'https' : 'http'}://${address}:${port}`
-    const local = setup.tls || address === '127.0.0.1' ? '' : `,http://127.0.0.1:${port}`
-    const tls = setup.tls && [
-      `--cert-file=${setup.tls.certificate}`,
-      `--key-file=${setup.tls.key}`,
-      ...(setup.tls.clients ? ['--client-cert-auth', `--trusted-ca-file=${setup.tls.ca}`] : []),
-    ]
-    this.#args = [
-      ...args,
-      `--listen-client-urls=${this.endpoint}${local}`,
-      `--advertise-client-urls=${this.endpoint}`,
-      '--unsafe-no-fsync',
-      '--log-level=warn',
-      '--logger=zap',
-      ...(tls ?? []),
-      ...(setup.args ?? []),
-    ]
-  }
-
-  pid(): number {
-    const pid = this.#process?.pid
-    if (pid === undefined) throw new Error('etcd is not running')
-    return pid
-  }
-
-  async start(dataFolder = join(this.folder, 'data')): Promise<void> {
-    const inside =
-      this.#setup.namespace === undefined ? [] : ['nsenter', `--net=/var/run/netns/${this.#setup.namespace}`]
-    const [program = 'etcd', ...args] = [...inside, 'etcd', `--data-dir=${dataFolder}`, ...this.#args]
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#process = child
-    this.#output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-8_000)))
-    }
-    const deadline = Date.now() + 60_000
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`etcd ended with ${child.exitCode}: ${this.#output}`)
-      try {
-        await this.ctl('endpoint', 'health', '--command-timeout=1s')
-        return
-      } catch (error) {
-        // With authentication on, `health` is refused only once etcd is up.
-        if (/permission denied|user name is empty/.test(String(error))) return
-        if (Date.now() > deadline)
-          throw new Error(`etcd does not answer: ${String(error)} ${this.#output}`, { cause: error })
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-    }
-  }
-
-  async ctl(...args: string[]): Promise<string> {
-    const { tls, namespace } = this.#setup
-    // With a client CA etcdctl shows the server's certificate, which is good for clients too.
-    const files = tls
-      ? [`--cacert=${tls.ca}`, ...(tls.clients ? [`--cert=${tls.certificate}`, `--key=${tls.key}`] : [])]
-      : []
-    const inside = namespace === undefined ? [] : ['nsenter', `--net=/var/run/netns/${namespace}`]
-    const [program = 'etcdctl', ...rest] = [...inside, 'etcdctl', `--endpoints=${this.endpoint}`, ...files, ...args]
-    const env = { ...process.env, ETCDCTL_API: '3' }
-    return (await run(program, rest, { env, timeout: 30_000, maxBuffer: 256 << 20 })).stdout
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await ended
-  }
-
-  async restart(dataFolder?: string): Promise<void> {
-    await this.kill()
-    await this.start(dataFolder)
-  }
-
-  freeze(): void {
-    process.kill(this.pid(), 'SIGSTOP')
-  }
-
-  thaw(): void {
-    process.kill(this.pid(), 'SIGCONT')
-  }
-
-  async stop(): Promise<void> {
-    await this.kill()
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-}
-
-/** The processor time a process has used, in milliseconds (proc(5), stat fields 14 and 15 at 100 ticks a second). */
-export function cpuTime(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10
+async function dropConnections(host: Host, port: number): Promise<void> {
+  const clients = await host.run(`ss -Htn state established sport = :${port} dst 192.168.19.0/24`)
+  const ports = Array.from(clients.matchAll(/:(\d+)\s*$/gm), ([, found]) => found)
+  const others = ports.filter((found) => found !== String(port))
+  if (others.length === 0) throw new Error(`nobody is connected to ${host.name}`)
+  const rules = others.map(
+    (other) => `iptables -I INPUT -i enp0s3 -p tcp --sport ${other} --dport ${port} -j DROP
+      iptables -I OUTPUT -o enp0s3 -p tcp --sport ${port} --dport ${other} -j DROP`,
+  )
+  await host.run(rules.join('\n'))
 }

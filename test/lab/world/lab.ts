@@ -1,6 +1,6 @@
 // A lab: a world of its own with local networks, hosts on them and routers between them (LAN 192.168.19.0/24 and hosts
 // .120, .121, ... as in the founding tutorial). Addresses may be the same in every lab, since no packet leaves it.
-import { type Space, createSpace } from './space.ts'
+import { type Owner, type Space, createSpace } from './space.ts'
 import { start } from './process.ts'
 
 /** A host on one local network. */
@@ -33,11 +33,6 @@ export interface Lab {
   /** Called when the lab has been closed, for what a space cannot hold (a control group, say). */
   afterwards(clean: () => void): void
   close(): Promise<void>
-}
-
-/** What a test gives to have the lab closed at its end, failed or not (ava's `t`). */
-interface Owner {
-  teardown(close: () => Promise<void>): void
 }
 
 /** Makes an empty lab that is closed when `owner` ends. */

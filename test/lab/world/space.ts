@@ -15,6 +15,11 @@ export interface Place {
   spawn(command: string): Promise<Running>
 }
 
+/** What ends, and what it started with it: ava's `t`, say. */
+export interface Owner {
+  teardown(close: () => Promise<void>): void
+}
+
 /** A place with a network namespace of its own. */
 export interface Space extends Place {
   /** Of its pid 1, as this machine sees it: /proc/PID/ns/net names the network namespace. */
@@ -85,4 +90,19 @@ export function placeOf(name: string, begin: (command: string, stdin?: string) =
       throw new Error(`${name}: ${command}: ${signal ?? `status ${code}`}: ${running.output().trim()}`)
     },
   }
+}
+
+/** This machine itself, where only loopback may be spoken to; what still runs when `owner` ends is killed. */
+export function thisMachine(owner: Owner): Place {
+  const left = new Set<Running>()
+  owner.teardown(async () => {
+    await Promise.all([...left].map((running) => running.stop('SIGKILL')))
+  })
+  return placeOf('this machine', async (command, stdin) => {
+    const running = await start(['sh', '-c', command], false, stdin)
+    left.add(running)
+    const forget = (): boolean => left.delete(running)
+    running.exit.then(forget, forget)
+    return running
+  })
 }
