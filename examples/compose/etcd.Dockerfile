@@ -1,5 +1,5 @@
-# etcd for the example beside this: one member, without TLS, its data gone with the container. Not for use.
-# BASE: any Debian from 12 on; one that has etcd is left as it is.
+# etcd for this example: one member, no TLS, data lost with the container. Not for production.
+# BASE: Debian 12 or later; an installed etcd is used as it is.
 ARG BASE=debian:stable-slim
 FROM ${BASE}
 RUN if ! command -v etcd || ! command -v etcdctl; then \

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes etcd's users and roles for a flannel network, each with no more rights than it needs. Run again, it changes nothing
-# that is right already. Invariant: no password is an argument of a program, so none can be read from the list of processes.
+# Creates etcd users and roles for a flannel network, with minimal rights. It can be run again safely.
+# Invariant: no password is a program's argument, so none is visible in the process list.
 #
-# etcdctl finds etcd by its own variables: ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY, ETCDCTL_USER.
+# etcdctl uses its own variables: ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY, ETCDCTL_USER.
 set -eu
 
 usage() {
@@ -11,16 +11,16 @@ Usage: make-roles.sh [-p PREFIX] roles
        make-roles.sh [-p PREFIX] [-c] user NAME ROLE
        make-roles.sh [-p PREFIX] [-c] host NAME SUBNET
 
-roles   makes the roles:
+roles   creates the roles:
           flannel-host      what a daemon needs: reads PREFIX/, writes PREFIX/subnets/; not PREFIX/shut-out/
           flannel-operator  reads and writes PREFIX/: network config, reservations, hosts that are shut out
           flannel-reader    reads PREFIX/
-user    makes a user with one of them; its password is the first line of standard input
-host    makes a user for one host alone, with a role of its own: reads PREFIX/, writes the lease of SUBNET (10.2.21.0/24),
-        which is reserved for it: flanneld reserve SUBNET PUBLIC-IP
+user    creates a user with one of them; the password is the first line of standard input
+host    creates a user for one host, with its own role: reads PREFIX/, writes the lease of SUBNET (10.2.21.0/24).
+        Reserve the subnet for it: flanneld reserve SUBNET PUBLIC-IP
 
   -p PREFIX  the daemons' -etcd-prefix (/coreos.com/network)
-  -c         no password: the user is whoever shows a client certificate whose common name is NAME
+  -c         no password: the user logs in with a client certificate whose common name is NAME
 TEXT
   exit 2
 }
@@ -37,12 +37,12 @@ done
 shift $((OPTIND - 1))
 export ETCDCTL_API=3
 
-# role NAME: makes it if there is none
+# role NAME: creates it if missing
 role() {
   etcdctl role get "$1" >/dev/null 2>&1 || etcdctl role add "$1"
 }
 
-# user NAME ROLE: makes it if there is none, sets its password, gives it the role
+# user NAME ROLE: creates it if missing, sets its password, grants the role
 user() {
   if [ -n "$by_certificate" ]; then
     etcdctl user get "$1" >/dev/null 2>&1 || etcdctl user add "$1" --no-password
@@ -54,7 +54,7 @@ user() {
     fi
     IFS= read -r password || [ -n "$password" ] || { echo 'make-roles.sh: no password on standard input' >&2; exit 2; }
     if [ -t 0 ]; then stty echo && echo >&2; fi
-    [ -n "$password" ] || { echo 'make-roles.sh: an empty password lets nobody in' >&2; exit 2; }
+    [ -n "$password" ] || { echo 'make-roles.sh: the password is empty' >&2; exit 2; }
     if etcdctl user get "$1" >/dev/null 2>&1; then
       printf '%s\n' "$password" | etcdctl user passwd "$1" --interactive=false
     else

@@ -1,5 +1,5 @@
 // `make demo`: two hosts with Docker, from an empty etcd to containers that ping each other, on this one machine.
-// Everything shown is run as shown, in network namespaces that are gone at the end, also after Ctrl-C: see test/lab.
+// Every command is run as shown, in network namespaces that are removed at the end, also after Ctrl-C: see test/lab.
 import { installSingleFile, ready } from '../../test/lab/actors/flanneld.ts'
 import { startPings } from '../../test/lab/instruments/ping.ts'
 import { more } from '../../test/lab/instruments/streams.ts'
@@ -29,13 +29,13 @@ const WIDTH = 115
 
 let steps = 0
 
-/** Opens a step: what happens now, and why. */
+/** Starts a step: what happens now, and why. */
 function step(title: string, ...why: readonly string[]): void {
   print(`\n${bold(`${++steps}. ${title}`)}`)
   for (const line of why) print(`   ${line}`)
 }
 
-/** Shows a command and runs it; prints those lines of what it says that match `only`. */
+/** Shows a command, runs it, and prints those lines of its output that match `only`. */
 async function show(on: Place, command: string, only = /./): Promise<void> {
   print(`\n   ${dim(`${on.name} $`)} ${green(command)}`)
   const said = (await on.run(command)).split('\n').filter((line) => line.trim() !== '' && only.test(line))
@@ -47,7 +47,7 @@ function shown(on: Place, command: string): void {
   print(`\n   ${dim(`${on.name} $`)} ${green(command)}`)
 }
 
-/** A line of output as wide as the page: JSON goes on in the next one, anything else is cut. */
+/** A line of output of at most WIDTH columns: JSON continues on the next line, anything else is cut. */
 function trim(line: string): string {
   const text = line.trimEnd().replaceAll('\t', '  ')
   if (text.length <= WIDTH) return text
@@ -67,14 +67,14 @@ async function demo(): Promise<void> {
       })
   })
   const played = play(lab)
-  // Once everything is being closed, what play() still wanted fails: that is no news.
+  // When everything is being closed, pending commands of play() fail: expected.
   played.catch(() => undefined)
   try {
     if ((await Promise.race([played, interrupted])) === 'interrupted') process.exitCode = 130
   } finally {
     await close()
   }
-  print(`\n${bold('Gone again.')} Every host, container, device and route above was in a namespace of its own.`)
+  print(`\n${bold('Removed.')} Every host, container, device and route above was in its own namespace.`)
 }
 
 /** The hosts of the demo, and what runs on them. */
@@ -97,8 +97,8 @@ async function makeHosts(lab: Lab): Promise<Hosts> {
   step(
     'Three hosts on one local network',
     'Network namespaces on this machine, joined by a bridge: host120 has etcd, host121 and host122 will',
-    'have flanneld and Docker. Each has its own /run, /var/lib and processes. The daemon comes as one',
-    'file, alone: the hosts see no node and no node_modules.',
+    'have flanneld and Docker. Each has its own /run, /var/lib and processes. The daemon is a single',
+    'file: the hosts have no node and no node_modules.',
   )
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)
@@ -107,10 +107,7 @@ async function makeHosts(lab: Lab): Promise<Hosts> {
   await show(etcd, 'etcdctl endpoint health 2>&1')
   await show(a, 'ip -brief address; ls -sh /usr/local/bin/')
 
-  step(
-    'Choose the network of the containers',
-    'One key in etcd, the same for all hosts: from it every host gets a /24.',
-  )
+  step('Store the network config', 'One key in etcd for all hosts. Every host leases a /24 of this network.')
   const config = '{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}'
   await show(etcd, `etcdctl put ${PREFIX}/config '${config}'`)
   return { etcd, a, b }
@@ -119,8 +116,8 @@ async function makeHosts(lab: Lab): Promise<Hosts> {
 async function startDaemons({ a, b }: Hosts): Promise<readonly Running[]> {
   step(
     'Start flanneld on both',
-    'It leases a free subnet, makes the tunnel device flannel.1, follows the other hosts in etcd, and writes',
-    'for Docker what it leased. Its log of the first second:',
+    'It leases a free subnet, creates the tunnel device flannel.1, follows the other hosts in etcd, and writes',
+    'the lease to a file for Docker. Its log of the first second:',
   )
   const daemons = await Promise.all(
     [a, b].map(async (host) => {
@@ -143,7 +140,7 @@ async function startDaemons({ a, b }: Hosts): Promise<readonly Running[]> {
 
 async function showKernel({ etcd, a, b }: Hosts): Promise<void> {
   step(
-    'What is there now',
+    'The result',
     'The lease in etcd, the tunnel device, and for each peer a route, a neighbour (its end of the tunnel) and',
     'a forwarding entry (which host that end is on).',
   )
@@ -158,7 +155,7 @@ async function showKernel({ etcd, a, b }: Hosts): Promise<void> {
 /** Starts an engine and a container on each host: the address of the second. */
 async function startContainers(lab: Lab, { a, b }: Hosts): Promise<string> {
   step(
-    'Start Docker with what was leased',
+    'Start Docker on the leased subnet',
     'docker0 gets the subnet; containers get its addresses and the MTU that leaves room for VXLAN.',
   )
   shown(a, '. /run/flannel/subnet.env; dockerd --bip=$FLANNEL_SUBNET --mtu=$FLANNEL_MTU &')
@@ -187,7 +184,7 @@ async function startContainers(lab: Lab, { a, b }: Hosts): Promise<string> {
 async function deleteTunnel({ a, b }: Hosts, address: string): Promise<void> {
   step(
     'The tunnel is deleted by accident',
-    'The kernel notifies flanneld, which makes it again, with the same address.',
+    'The kernel notifies flanneld, which creates it again with the same address.',
   )
   const pings = await startPings(a, address)
   await waitFor('pings to flow', () => pings.received() > 20)
@@ -197,12 +194,12 @@ async function deleteTunnel({ a, b }: Hosts, address: string): Promise<void> {
   await more(pings, 20)
   const report = await pings.stop()
   print(
-    `\n   Pings every 8 ms went on meanwhile: ${report.received} of ${report.sent} answered, none for ${report.longestGap} ms at the most.`,
+    `\n   Pings every 8 ms meanwhile: ${report.received} of ${report.sent} answered, longest gap ${report.longestGap} ms.`,
   )
 }
 
 async function stopDaemon({ a }: Hosts, daemons: readonly Running[], address: string): Promise<void> {
-  step('flanneld is stopped', 'The kernel forwards on its own: upgrading the daemon costs no packet.')
+  step('flanneld is stopped', 'The kernel keeps forwarding: upgrading the daemon costs no packet.')
   const exit = await daemons[0]?.stop()
   print(`\n   ${dim(`${a.name} $`)} ${green('kill -TERM %flanneld')}   exit status ${exit?.code}`)
   await show(a, `docker exec web ping -c 2 ${address}`, /statistics|packets/)

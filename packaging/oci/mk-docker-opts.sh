@@ -1,3 +1,3 @@
 #!/bin/sh
-# Go flannel's script by its name and with its flags.
+# Go flannel's script: the same name and flags.
 exec /opt/bin/flanneld docker-opts "$@"
