@@ -1,4 +1,6 @@
-// How the text of a flag or variable becomes a value: one reader per kind of value, each throwing the rule it holds to.
+// The formats of option values, as convict has them: `coerce` decodes the text of a flag or variable, `validate` throws the
+// rule that a value breaks. A text that cannot be decoded stays a text, which `validate` then refuses: so convict, which knows
+// the option's name there, judges every value in one place.
 import { messageOf } from '../errors.ts'
 import { parseGoBoolean, parseGoInteger } from './go-flags.ts'
 import { compileGoRegex } from './go-regex.ts'
@@ -7,12 +9,14 @@ import { type Prefix, bitsOf, parsePrefix, prefixOf } from '../ip/prefix.ts'
 
 /** A kind of value. */
 export interface Format<T> {
-  /** Its name in the convict schema. */
+  /** Its name in convict's registry, which is one for the process: no two formats share a name. */
   readonly name: string
-  /** What stands for the value in the usage text; undefined for a boolean, which needs none. */
+  /** The placeholder of the value in the usage text; undefined for a boolean, which needs none. */
   readonly argument: string | undefined
-  /** The value of a text; throws an Error whose message is the rule broken. */
-  readonly read: (text: string) => T
+  /** Decodes a text. Total. */
+  readonly coerce: (text: string) => unknown
+  /** Throws an Error whose message is the rule that the value breaks. */
+  readonly validate: (value: unknown) => asserts value is T
 }
 
 /** One row of the option table. */
@@ -24,180 +28,203 @@ export interface Row<T> {
   readonly doc: string
   /** May be given several times. */
   readonly repeatable?: boolean
-  /** Shown nowhere. */
+  /** Never shown. */
   readonly sensitive?: boolean
   /** One that Go's flanneld does not have. */
   readonly own?: true
-  /** What is not carried out: `refused` ends the start when set to anything but the default, `ignored` is warned about. */
+  /** What is not supported: `refused` ends the start when set to anything but the default, `ignored` is warned about. */
   readonly unsupported?: 'refused' | 'ignored'
 }
 
 export const boolean: Format<boolean> = {
-  name: 'go-boolean',
+  name: 'flag-boolean',
   argument: undefined,
-  read: (text) => parseGoBoolean(text) ?? broken('must be true or false'),
+  coerce: (text) => parseGoBoolean(text) ?? text,
+  validate(value): asserts value is boolean {
+    if (typeof value !== 'boolean') broken('must be true or false')
+  },
 }
 
-export const string: Format<string> = { name: 'go-string', argument: 'string', read: (text) => text }
+export const string: Format<string> = { name: 'flag-string', argument: 'string', coerce: same, validate: isText }
 
-/** A text of which the empty one means "not given". */
+/** A text. The empty text means "not given". */
 export const optional: Format<string | undefined> = {
-  name: 'go-optional',
+  name: 'flag-optional',
   argument: 'string',
-  read: (text) => (text === '' ? undefined : text),
+  coerce: (text) => (text === '' ? undefined : text),
+  validate(value): asserts value is string | undefined {
+    if (value !== undefined) isText(value)
+  },
 }
 
 /** An integer from `min` to `max`. */
 export function integer(min: number, max: number): Format<number> {
-  const rule = `must be an integer from ${min} to ${max}`
   return {
-    name: `go-integer-${min}-${max}`,
+    name: `flag-integer-${min}-${max}`,
     argument: 'int',
-    read: (text) => {
-      const value = parseGoInteger(text)
-      return value === undefined || value < min || value > max ? broken(rule) : value
+    coerce: (text) => parseGoInteger(text) ?? text,
+    validate(value): asserts value is number {
+      if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return
+      broken(`must be an integer from ${min} to ${max}`)
     },
   }
 }
 
 /** One of a few words. */
 export function oneOf<T extends string>(words: readonly T[]): Format<T> {
-  const rule = `must be one of ${words.join(', ')}`
   return {
-    name: `go-one-of-${words.join('-')}`,
+    name: `flag-one-of-${words.join('-')}`,
     argument: words.join('|'),
-    read: (text) => words.find((word) => word === text) ?? broken(rule),
+    coerce: same,
+    validate(value): asserts value is T {
+      if (!words.some((word) => word === value)) broken(`must be one of ${words.join(', ')}`)
+    },
   }
 }
 
 /** An IP address of either family. */
-export const address: Format<Address> = { name: 'go-address', argument: 'IP', read: readAddress }
+export const address: Format<Address> = {
+  name: 'flag-address',
+  argument: 'IP',
+  coerce: (text) => parseAddress(text) ?? text,
+  validate: isAddress,
+}
 
 /** An IP address of either family, or nothing. */
 export const optionalAddress: Format<Address | undefined> = {
-  name: 'go-optional-address',
+  name: 'flag-optional-address',
   argument: 'IP',
-  read: (text) => (text === '' ? undefined : readAddress(text)),
+  coerce: addressOrNothing,
+  validate(value): asserts value is Address | undefined {
+    if (value !== undefined) isAddress(value)
+  },
 }
 
 /** An address other hosts can reach, of one family, or nothing. */
 export function hostAddress(family: Family): Format<Address | undefined> {
   return {
-    name: `go-host-address-${family}`,
+    name: `flag-host-address-${family}`,
     argument: `IPv${family}`,
-    read: (text) => {
-      if (text === '') return undefined
-      const value = readAddress(text)
-      if (familyOf(value) !== family) return broken(`must be an IPv${family} address`)
-      return isUnicast(value)
-        ? value
-        : broken('must be an address other hosts can reach: not zero, loopback, multicast or broadcast')
+    coerce: addressOrNothing,
+    validate(value): asserts value is Address | undefined {
+      if (value === undefined) return
+      isAddress(value)
+      if (familyOf(value) !== family) broken(`must be an IPv${family} address`)
+      if (!isUnicast(value))
+        broken('must be an address other hosts can reach: not zero, loopback, multicast or broadcast')
     },
   }
 }
 
-/** Interfaces by name or address; empty texts, as an unset variable in a unit file leaves them, count for nothing. */
+/** Interfaces by name or address. An empty text, as an unset variable in a unit file leaves it, names none. */
 export const interfaces: Format<readonly string[]> = {
-  name: 'go-interfaces',
+  name: 'flag-interfaces',
   argument: 'name|IP',
-  read: (text) => (text === '' ? [] : [text]),
+  coerce: oneOrNone,
+  validate(value): asserts value is readonly string[] {
+    itemsOf(value)
+  },
 }
 
+/** Regular expressions in Go's syntax. */
 export const regexes: Format<readonly string[]> = {
-  name: 'go-regexes',
+  name: 'flag-regexes',
   argument: 'regex',
-  read: (text) => {
-    if (text === '') return []
-    try {
-      compileGoRegex(text)
-    } catch (error) {
-      return broken(`must be a regular expression: ${messageOf(error)}`)
+  coerce: oneOrNone,
+  validate(value): asserts value is readonly string[] {
+    for (const text of itemsOf(value)) {
+      try {
+        compileGoRegex(text)
+      } catch (error) {
+        broken(`must be a regular expression: ${messageOf(error)}`)
+      }
     }
-    return [text]
   },
 }
 
 /** Names of hosts, or what they end with, or `*`; in lower case. */
 export const hostNames: Format<readonly string[]> = {
-  name: 'go-host-names',
+  name: 'flag-host-names',
   argument: 'names',
-  read: (text) => {
-    const names = text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim().toLowerCase()]))
-    const wrong = names.find((name) => !/^(\*|\.?[\p{L}\d_-]+(\.[\p{L}\d_-]+)*)$/u.test(name))
-    return wrong === undefined ? names : broken('must be names of hosts without scheme and port, separated by commas')
+  coerce: (text) => listOf(text).map((name) => name.toLowerCase()),
+  validate(value): asserts value is readonly string[] {
+    if (!itemsOf(value).every((name) => /^(\*|\.?[\p{L}\d_-]+(\.[\p{L}\d_-]+)*)$/u.test(name)))
+      broken('must be names of hosts without scheme and port, separated by commas')
   },
 }
 
 /** Addresses and networks. */
 export const prefixes: Format<readonly Prefix[]> = {
-  name: 'go-prefixes',
+  name: 'flag-prefixes',
   argument: 'networks',
-  read: (text) => {
-    const words = text.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]))
-    return words.map((word) => {
-      const address = parseAddress(word)
-      const prefix = address === undefined ? parsePrefix(word) : prefixOf(address, bitsOf(familyOf(address)))
-      return prefix ?? broken('must be addresses and networks, such as 203.0.113.0/28, separated by commas')
-    })
+  coerce: (text) =>
+    listOf(text).map((word) => {
+      const host = parseAddress(word)
+      return (host === undefined ? parsePrefix(word) : prefixOf(host, bitsOf(familyOf(host)))) ?? word
+    }),
+  validate(value): asserts value is readonly Prefix[] {
+    if (!itemsOf(value).every((word) => parsePrefix(word) === word))
+      broken('must be addresses and networks, such as 203.0.113.0/28, separated by commas')
   },
 }
 
 /** A file's path. */
 export const file: Format<string> = {
-  name: 'go-file',
+  name: 'flag-file',
   argument: 'file',
-  read: (text) =>
-    text === '' || /\/\.{0,2}$/.test(text) || text.includes('\0') ? broken('must be the path of a file') : text,
+  coerce: same,
+  validate(value): asserts value is string {
+    isText(value)
+    if (value === '' || /\/\.{0,2}$/.test(value) || value.includes('\0')) broken('must be the path of a file')
+  },
 }
 
 /** A key's path in etcd, without the trailing slash (Go cleans it the same way). */
 export const keyPrefix: Format<string> = {
-  name: 'go-key-prefix',
+  name: 'flag-key-prefix',
   argument: 'path',
-  read: (text) => {
-    const clean = text.replace(/\/+/g, '/').replace(/\/$/, '')
-    return clean === '' ? broken('must be the path of a key, such as /coreos.com/network') : clean
+  coerce: (text) => text.replace(/\/+/g, '/').replace(/\/$/, ''),
+  validate(value): asserts value is string {
+    isText(value)
+    if (value === '') broken('must be the path of a key, such as /coreos.com/network')
   },
 }
 
-/** Comma-separated URLs of etcd members as `scheme://host:port`; the scheme is missing where it was not given. */
-export const endpoints: Format<readonly string[]> = {
-  name: 'go-endpoints',
-  argument: 'URLs',
-  read: (text) => {
-    // What stands there may be a password, anywhere in the text: not repeated.
-    if (text.includes('@')) return broken('must hold no user name or password: use -etcd-username and -etcd-password')
-    const list = text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-    const urls = list.map(readEndpoint)
-    if (urls.length === 0) return broken('must name at least one URL, such as http://127.0.0.1:2379')
-    return [...new Set(urls)]
-  },
-}
-
-function readEndpoint(text: string): string {
-  // Go's client takes them bare; what that means is said where the TLS files are known (etcd/schemes.ts).
-  const bare = /^([\w.-]+|\[[\da-f:]+\]):(\d+)\/?$/i.exec(text)
-  if (bare !== null && Number(bare[2]) >= 1 && Number(bare[2]) <= 65535) return text.replace(/\/$/, '').toLowerCase()
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
-    const hint = /^[\w.-]+$|^\[[\da-f:]+\]$/i.test(text) ? `, did you mean ${text}:2379?` : ''
-    if (bare !== null || /^https?:\/\/[^/?#@\s]+:\d+\/?$/i.test(text))
-      return broken(`${text}: must have a port from 1 to 65535`)
-    return broken(`${text}: must be host:port or a URL beginning with http:// or https://${hint}`)
-  }
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    return broken(`${text}: must end after the port: the keys' path is -etcd-prefix`)
-  // The port is always said: URL drops the scheme's own, and gRPC has other ideas about a missing one.
-  return `${url.protocol}//${url.hostname}:${url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port}`
-}
-
-function readAddress(text: string): Address {
-  return parseAddress(text) ?? broken('must be an IP address')
-}
-
-function broken(rule: string): never {
+/** Ends a validation with the rule. */
+export function broken(rule: string): never {
   throw new Error(rule)
+}
+
+/** The items of a list of texts; throws for any other value. */
+export function itemsOf(value: unknown): readonly string[] {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string')
+  return isList ? value : broken('must be a list of texts')
+}
+
+/** The words between commas, without white space around them. */
+export function listOf(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
+
+function isText(value: unknown): asserts value is string {
+  if (typeof value !== 'string') broken('must be a text')
+}
+
+function isAddress(value: unknown): asserts value is Address {
+  if (typeof value !== 'string' || parseAddress(value) !== value) broken('must be an IP address')
+}
+
+function addressOrNothing(text: string): string | undefined {
+  return text === '' ? undefined : (parseAddress(text) ?? text)
+}
+
+function oneOrNone(text: string): readonly string[] {
+  return text === '' ? [] : [text]
+}
+
+function same(text: string): string {
+  return text
 }

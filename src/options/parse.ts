@@ -1,13 +1,12 @@
-// What the daemon was told: command line over environment over defaults, checked. Pure; main.ts prints and exits.
-// convict holds the values; it neither sees the command line (its parser knows no Go flags) nor empty variables.
-import convict from 'convict'
-import { OperatorError, messageOf, show } from '../errors.ts'
+// The options of a command line over those of the environment over defaults, validated. Pure; main.ts prints and exits.
+import { OperatorError, show } from '../errors.ts'
 import { type GoFlags, parseGoFlags, unexpectedWord } from './go-flags.ts'
 import { withSchemes } from '../etcd/schemes.ts'
 import { KLOG_FLAGS, klogWarnings } from './klog.ts'
 import { nearMisses } from './near-misses.ts'
 import { oddityIn } from '../text/odd-characters.ts'
 import { type NamedRow, PREFIX, ROWS, TABLE, variableOf } from './table.ts'
+import { validated } from './schema.ts'
 import type { Options } from './type.ts'
 import { VERB_NAMES, type Verb, usage } from './usage.ts'
 
@@ -37,6 +36,17 @@ export const DAEMON_FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
   ['version', 'boolean'],
 ])
 
+/** The flag or variable that a value came from, as messages name it. */
+type Origin = (row: { readonly flag: string }) => string
+
+/** The first needs the second. */
+const PAIRS = [
+  ['etcdCertfile', 'etcdKeyfile'],
+  ['etcdKeyfile', 'etcdCertfile'],
+  ['etcdUsername', 'etcdPassword'],
+  ['etcdPassword', 'etcdUsername'],
+] as const
+
 /**
  * Reads the command line (without program name) and the environment. Throws UsageError for a command line that is no
  * such thing (print usage() with it) and OperatorError for a bad value, naming the flag or variable it came from.
@@ -57,99 +67,44 @@ export function parseOptions(argv: readonly string[], env: Environment): Invocat
   return { kind: 'run', options, warnings: warningsOf(options, flags, env) }
 }
 
-/** A text that broke its rule; kept as the value until it is known where it came from. */
-class Malformed {
-  readonly text: string
-  readonly rule: string
-
-  constructor(text: string, rule: string) {
-    this.text = text
-    this.rule = rule
-  }
-}
-
 function readOptions(flags: GoFlags, env: Environment): Options {
-  const variables = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => name.startsWith(PREFIX) && value !== ''),
-  )
-  const config = convict<Record<string, unknown>>(schema(), { args: [], env: variables })
+  const variables: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env))
+    if (name.startsWith(PREFIX) && value !== undefined && value !== '') variables[name] = value
+  const origin: Origin = ({ flag }) => {
+    const variable = variableOf(flag)
+    return !flags.values.has(flag) && variables[variable] !== undefined ? variable : `-${flag}`
+  }
+  const read = validated(flags.values, variables)
+  if (!read.ok) {
+    const { row, text, rule } = read.broken
+    throw new OperatorError(`${origin(row)}: ${shown(row, text)}: ${rule}`)
+  }
+  refuseKubernetes(read.options, origin)
+  refuseAlone(read.options, origin)
+  const { etcdEndpoints, etcdCafile, etcdCertfile, etcdKeyfile } = read.options
+  const files = [etcdCafile, etcdCertfile, etcdKeyfile].some((file) => file !== undefined)
+  return { ...read.options, etcdEndpoints: withSchemes(etcdEndpoints, files) }
+}
+
+function refuseKubernetes(options: Options, origin: Origin): void {
   for (const row of ROWS) {
-    const given = flags.values.get(row.flag)
-    const last = given?.at(-1)
-    if (given === undefined || last === undefined) continue
-    config.set(row.name, row.repeatable === true ? readAll(row, given) : readOne(row, last))
-  }
-  const origin = (row: NamedRow): string =>
-    !flags.values.has(row.flag) && variables[variableOf(row.flag)] !== undefined ? variableOf(row.flag) : `-${row.flag}`
-  const values: Record<string, unknown> = {}
-  for (const row of ROWS) {
-    const value: unknown = config.get(row.name)
-    if (value instanceof Malformed) throw new OperatorError(`${origin(row)}: ${shown(row, value)}: ${value.rule}`)
-    if (row.unsupported === 'refused' && value !== row.default) {
-      throw new OperatorError(
-        `${origin(row)}: ${shown(row, value)}: Kubernetes is not supported yet: leases are kept in etcd`,
-      )
-    }
-    values[row.name] = value
-  }
-  const files = ['etcdCafile', 'etcdCertfile', 'etcdKeyfile'].some((name) => values[name] !== undefined)
-  values['etcdEndpoints'] = withSchemes(values['etcdEndpoints'] as readonly string[], files)
-  // Every name of Options has a row (TABLE's type), and every value came through its row's reader.
-  const options = values as unknown as Options
-  requirePair(options, origin, 'etcdCertfile', 'etcdKeyfile')
-  requirePair(options, origin, 'etcdUsername', 'etcdPassword')
-  if (options.healthzPage && options.healthzPort === 0) {
-    throw new OperatorError(`${origin({ ...TABLE.healthzPage, name: 'healthzPage' })}: needs -healthz-port beside it`)
-  }
-  return options
-}
-
-/** The table as a convict schema: convict reads variables and defaults, our formats do the decoding. */
-function schema(): convict.Schema<Record<string, unknown>> {
-  for (const row of ROWS) {
-    convict.addFormat({
-      name: row.format.name,
-      coerce: (text: string) => readOne(row, text),
-      validate: () => undefined,
-    })
-  }
-  return Object.fromEntries(
-    ROWS.map((row) => [
-      row.name,
-      {
-        doc: row.doc,
-        default: row.default,
-        format: row.format.name,
-        env: variableOf(row.flag),
-        sensitive: row.sensitive === true,
-      },
-    ]),
-  )
-}
-
-function readOne(row: NamedRow, text: string): unknown {
-  try {
-    return row.format.read(text)
-  } catch (error) {
-    return new Malformed(text, messageOf(error))
+    const value = options[row.name]
+    if (row.unsupported !== 'refused' || value === row.default) continue
+    throw new OperatorError(
+      `${origin(row)}: ${shown(row, value)}: Kubernetes is not supported yet: leases are kept in etcd`,
+    )
   }
 }
 
-/** The lists of a repeatable flag, joined. */
-function readAll(row: NamedRow, texts: readonly string[]): unknown {
-  const read = texts.map((text) => readOne(row, text))
-  return read.find((value) => value instanceof Malformed) ?? read.flat()
-}
-
-/** Two options of which one makes no sense without the other. */
-function requirePair(options: Options, origin: (row: NamedRow) => string, a: keyof Options, b: keyof Options): void {
-  for (const [given, missing] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    if (options[given] === undefined || options[missing] !== undefined) continue
-    throw new OperatorError(`${origin({ ...TABLE[given], name: given })}: needs -${TABLE[missing].flag} beside it`)
+/** Refuses an option that makes no sense without another one. */
+function refuseAlone(options: Options, origin: Origin): void {
+  const alone = (given: keyof Options, missing: keyof Options): OperatorError =>
+    new OperatorError(`${origin(TABLE[given])}: needs -${TABLE[missing].flag} beside it`)
+  for (const [given, missing] of PAIRS) {
+    if (options[given] !== undefined && options[missing] === undefined) throw alone(given, missing)
   }
+  if (options.healthzPage && options.healthzPort === 0) throw alone('healthzPage', 'healthzPort')
 }
 
 function warningsOf(options: Options, { values }: GoFlags, env: Environment): readonly string[] {
@@ -193,9 +148,8 @@ function withoutFolds(list: string): string {
 
 /** A text that may be a URL with a password in it is shown as nothing at all: who knows where it begins. */
 function shown(row: NamedRow, value: unknown): string {
-  const text = value instanceof Malformed ? value.text : value
-  const secret = row.sensitive === true || (typeof text === 'string' && text.includes('@'))
-  return secret ? '(hidden)' : show(text)
+  const secret = row.sensitive === true || (typeof value === 'string' && value.includes('@'))
+  return secret ? '(hidden)' : show(value)
 }
 
 function asked(flags: GoFlags, name: string): boolean {

@@ -1,6 +1,7 @@
 // The one table of what the daemon can be told: flag, variable, default, help text, kind of value.
 // -help, the parser, the environment and the checks are all made from it.
 import type { Address } from '../ip/address.ts'
+import { endpoints } from './endpoints.ts'
 import * as format from './format.ts'
 import type { Row } from './format.ts'
 import type { Options } from './type.ts'
@@ -11,7 +12,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   etcdEndpoints: {
     flag: 'etcd-endpoints',
     default: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
-    format: format.endpoints,
+    format: endpoints,
     doc: 'comma-separated URLs of the etcd members',
   },
   etcdPrefix: {

@@ -227,6 +227,17 @@ test('any other word is an error that says what was meant', (t) => {
   })
 })
 
+test('every default is a value of its own format, and every format refuses what is of no type it knows', (t) => {
+  for (const row of ROWS) {
+    t.notThrows(() => {
+      row.format.validate(row.default)
+    }, row.flag)
+    t.throws(() => {
+      row.format.validate({})
+    }, undefined)
+  }
+})
+
 test('options do not share state: one parse leaves nothing to the next', (t) => {
   run(['-iface=a', '-v=3'], { FLANNELD_ETCD_PREFIX: '/x' })
   t.deepEqual([run([]).iface, run([]).verbosity, run([]).etcdPrefix], [[], 0, '/coreos.com/network'])
