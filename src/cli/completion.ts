@@ -47,8 +47,8 @@ const VALUES: ReadonlyMap<string, Value> = new Map([
 
 function valueOf({ flag, format: { name, argument } }: NamedRow): Value | undefined {
   if (argument === undefined) return undefined
-  if (name === 'go-interfaces') return 'interface'
-  if (name === 'go-file' || /-(key|cert|ca)file$/.test(flag)) return 'file'
+  if (name === 'flag-interfaces') return 'interface'
+  if (name === 'flag-file' || /-(key|cert|ca)file$/.test(flag)) return 'file'
   return /^[a-z]+(\|[a-z]+)+$/.test(argument) ? argument.split('|') : 'any'
 }
 
