@@ -8,10 +8,10 @@ import { TOP_KEYS } from '../src/network-config/keys.ts'
 import { type NamedRow, ROWS, variableOf } from '../src/options/table.ts'
 import { VERBS, VERB_NAMES } from '../src/options/usage.ts'
 
-/** Where it stands. */
+/** Its path. */
 export const REFERENCE = join(import.meta.dirname, '../docs/reference.md')
 
-/** The document as it has to be. */
+/** The expected document. */
 export function reference(): string {
   return [
     '<!-- Made by scripts/reference.ts from src/options, src/network-config/keys.ts and backends: change those. -->',
@@ -20,8 +20,8 @@ export function reference(): string {
     '',
     '## Verbs',
     '',
-    '`flanneld` alone runs the daemon; `flanneld VERB` asks it. `flanneld VERB -help` says which flags each takes and what its',
-    'exit status means; `-json` prints what [json.md](json.md) describes.',
+    '`flanneld` without a verb runs the daemon. `flanneld VERB -help` prints the flags and exit statuses of a verb. `-json` prints',
+    'the values that [json.md](json.md) describes.',
     '',
     '| Verb | What it does |',
     '| --- | --- |',
@@ -29,9 +29,9 @@ export function reference(): string {
     '',
     '## Flags',
     '',
-    '`-name value`, `-name=value` and `--name` are alike; a boolean stands alone or as `-name=false`. Each flag can be given by',
-    'its variable instead; a flag beats its variable, and an empty variable is none. Those marked *own* are not known to',
-    "Go's flanneld, whose others these are. Where nothing else is said, a change needs a restart, which loses no packet.",
+    '`-name value`, `-name=value` and `--name` are equivalent. A boolean needs no value; `-name=false` turns it off. Each flag has',
+    'an environment variable. The flag takes precedence, and an empty variable counts as unset. Flags marked *own* do not exist in',
+    "Go's flanneld; all others do. Unless noted, a change needs a restart, which loses no packet.",
     '',
     '| Flag | Variable | Default | Meaning |',
     '| --- | --- | --- | --- |',
@@ -39,22 +39,22 @@ export function reference(): string {
     '| `-version` | | | print the version and exit |',
     '| `-help` | | | print the usage and exit |',
     '',
-    "Known, so that a command line of Go's flanneld is read, but not carried out:",
+    "Accepted for compatibility with command lines of Go's flanneld, but not supported:",
     '',
     '| Flag | Variable | When given |',
     '| --- | --- | --- |',
     ...ROWS.filter(({ unsupported }) => unsupported !== undefined).map(
       (row) =>
-        `| ${name(row)} | \`${variableOf(row.flag)}\` | ${row.unsupported === 'refused' ? 'refused with anything but its default' : 'warned about, without effect'} |`,
+        `| ${name(row)} | \`${variableOf(row.flag)}\` | ${row.unsupported === 'refused' ? 'any value but the default is refused' : 'a warning, no effect'} |`,
     ),
     '',
     '## Network config',
     '',
-    'One JSON object at `<etcd-prefix>/config`, for all hosts; `flanneld config check FILE` judges one, `flanneld config set FILE`',
-    'judges and stores it. Keys are found in any case. A key nobody reads is warned about, with the nearest that is known. A value',
-    'against its rule is refused with path, value and rule: at the start the daemon waits for a better one, while it runs it',
-    'keeps the one it has. Hosts that run follow a change at once; what that means for each key is in the last column. A host for',
-    'whose subnet a new `Network` or `SubnetLen` has no place keeps the config it has, and says so.',
+    'One JSON object at `<etcd-prefix>/config` for all hosts. `flanneld config check FILE` checks one, `flanneld config set FILE`',
+    'checks and stores it. Keys are case-insensitive. An unknown key is a warning that names the nearest known key. An invalid value',
+    'is refused with path, value and rule: a starting daemon waits for a valid config, a running one keeps its config. Running hosts',
+    'follow a change at once; the last column says what that means for each key. A host whose subnet does not fit a new `Network` or',
+    '`SubnetLen` keeps its config and reports it.',
     '',
     '| Key | Type | Default | Rule | When it changes |',
     '| --- | --- | --- | --- | --- |',
@@ -83,7 +83,7 @@ function defaultOf(value: unknown): string {
 function backend(type: string, keys: Readonly<Record<string, ConfigKey>>): readonly string[] {
   const rows = Object.entries(keys)
   const heading = [`### Backend \`${type}\``, '']
-  if (rows.length === 0) return [...heading, '`Type` alone; no other keys.', '']
+  if (rows.length === 0) return [...heading, 'Only `Type`.', '']
   return [
     ...heading,
     '| Key | Type | Default | Rule | Meaning | When it changes |',
@@ -97,7 +97,7 @@ function backend(type: string, keys: Readonly<Record<string, ConfigKey>>): reado
   ]
 }
 
-/** A text within a table. */
+/** Text for a table cell. */
 function cell(text: string): string {
   return text.replaceAll('|', '\\|')
 }

@@ -9,7 +9,7 @@ export interface VxlanConfig {
   readonly vni: number
   /** UDP port; 8472 is the Linux kernel's and Go flannel's default, not IANA's 4789. */
   readonly port: number
-  /** Wanted MTU of the outer packets in bytes, as Go flannel reads it; 0: the underlay's. Containers get less by the encapsulation. */
+  /** Wanted MTU of the outer packets in bytes, as Go flannel reads it; 0: the underlay's. Containers get that minus the encapsulation. */
   readonly mtu: number
   /** Peers on our own LAN get plain routes. */
   readonly directRouting: boolean
@@ -26,37 +26,37 @@ const DEFAULT_PORT = 8472
 
 /** `flannel.` and the number have to fit the 15 bytes of a device's name (IFNAMSIZ of linux/if.h). */
 const MOST_VNI = 9_999_999
-/** The least a device takes, 68 (ETH_MIN_MTU, RFC 791), with the encapsulation over IPv4. */
+/** The smallest MTU of a device, 68 (ETH_MIN_MTU, RFC 791), plus the encapsulation over IPv4. */
 export const LEAST_MTU = 118
 
-const NEW_DEVICE = 'every host makes its device anew: some packets lost for less than a second'
+const NEW_DEVICE = 'every host recreates its device: packets are lost for less than a second'
 
 export const KEYS = {
   VNI: {
     default: 1,
     range: [1, MOST_VNI],
-    doc: 'VXLAN network identifier; the device is `flannel.` with this number, of seven digits at most',
-    change: `${NEW_DEVICE}, and it registers again`,
+    doc: 'VXLAN network identifier; the device is `flannel.` and this number, at most seven digits',
+    change: `${NEW_DEVICE}, and the host registers again`,
   },
   Port: {
     default: DEFAULT_PORT,
     range: [0, 65_535],
-    doc: 'UDP port that hosts receive the tunnel on; 0 for the default',
+    doc: 'UDP port on which hosts receive the tunnel; 0 for the default',
     change: NEW_DEVICE,
   },
   MTU: {
     default: 0,
     range: [0, 65_535],
-    doc: 'bytes of a packet between hosts, as in Go flannel: containers get 50 less (70 over IPv6); 0, or more than fits: what the interface between hosts takes; otherwise 118 at least',
+    doc: 'bytes of a packet between hosts, as in Go flannel: containers get 50 less (70 over IPv6); 0, or too large: the MTU of the interface between hosts; otherwise at least 118',
     change:
-      'devices and subnet.env follow, with 50 bytes less; dockerd and containers keep the old MTU until they start again',
+      'devices and subnet.env follow, with 50 bytes less; dockerd and containers keep the old MTU until they restart',
   },
   DirectRouting: {
     default: false,
-    doc: 'plain routes, without tunnel and with the full path, to hosts of the same local network',
+    doc: 'plain routes without a tunnel, with the full MTU, to hosts of the same local network',
   },
-  Learning: { default: false, doc: 'the device learns where MACs are from what it receives; not needed' },
-  GBP: { default: false, doc: 'VXLAN Group Policy: carries marks of packets between hosts', change: NEW_DEVICE },
+  Learning: { default: false, doc: 'the device learns the hosts of MACs from received packets; not needed' },
+  GBP: { default: false, doc: 'VXLAN Group Policy: carries packet marks between hosts', change: NEW_DEVICE },
 } as const satisfies ConfigKeys
 
 type Key<Value> = { [K in keyof typeof KEYS]: (typeof KEYS)[K]['default'] extends Value ? K : never }[keyof typeof KEYS]

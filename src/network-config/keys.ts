@@ -1,14 +1,14 @@
-// The keys of the network config: their names, what holds without them, the rule each is held to, and what follows on running hosts
-// when one changes. The parser reads no other keys; `flanneld config` and docs/reference.md tell of these.
+// The keys of the network config: names, defaults, rules, and the effect of a change on running hosts. The parser reads no other
+// keys; `flanneld config` and docs/reference.md show these.
 import { RANGE_KEYS } from './range.ts'
 
 /** One key of the whole config. Texts for people. */
 export interface TopKey {
   readonly type: 'text' | 'integer' | 'boolean' | 'object'
-  /** What holds when it is absent. */
+  /** The value if it is absent. */
   readonly default: string
   readonly rule: string
-  /** What follows when it changes. */
+  /** The effect of a change. */
   readonly change: string
 }
 
@@ -16,54 +16,54 @@ const V4 = RANGE_KEYS[4]
 const V6 = RANGE_KEYS[6]
 const NOT_SERVED = { default: 'as for IPv4', rule: 'as for IPv4', change: 'none: IPv6 is not served yet' } as const
 
-/** All of them, by name, in the order of the documents. Names are found in any case. */
+/** All of them, by name, in the order of the documents. Names are case-insensitive. */
 export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
   [V4.network]: {
     type: 'text',
-    default: 'none: it has to be given',
-    rule: 'an IPv4 network of /28 or larger, of addresses that hosts may have; overlaps no network of a host',
-    change: 'subnet.env and firewall rules follow; dockerd does not notice',
+    default: 'none, required',
+    rule: 'an IPv4 network of /28 or larger, of unicast addresses; must not overlap a network of a host',
+    change: 'subnet.env and firewall rules follow; dockerd keeps its options until it restarts',
   },
   [V4.subnetLen]: {
     type: 'integer',
-    default: '24, or two more than the length of Network where that is longer',
+    default: '24, or two more than the length of Network if that is longer',
     rule: 'from two more than the length of Network to 30',
-    change: 'for leases from now on',
+    change: 'applies to new leases',
   },
   [V4.subnetMin]: {
     type: 'text',
     default: 'the second subnet of Network',
     rule: 'the first address of a subnet in Network',
-    change: 'for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
+    change: 'applies to new leases: a running host keeps its subnet, and moves when its daemon restarts',
   },
   [V4.subnetMax]: {
     type: 'text',
     default: 'the last subnet of Network',
     rule: 'the first address of a subnet in Network, not before SubnetMin',
-    change: 'for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
+    change: 'applies to new leases: a running host keeps its subnet, and moves when its daemon restarts',
   },
   Backend: {
     type: 'object',
     default: '{"Type": "vxlan"}, with a warning: Go falls back to udp',
-    rule: 'has a Type, in any case, and keys of that backend',
-    change: 'see there',
+    rule: 'has a Type (case-insensitive) and keys of that backend',
+    change: 'see the backend',
   },
   EnableIPv4: {
     type: 'boolean',
     default: 'true',
-    rule: 'true: IPv6 alone is not supported yet',
+    rule: 'true: IPv6-only is not supported yet',
     change: 'none: false is refused',
   },
   EnableIPv6: {
     type: 'boolean',
     default: 'false',
-    rule: 'IPv6Network has to be given beside it; warned about: IPv6 is not served yet, IPv4 is',
+    rule: 'requires IPv6Network; a warning: IPv6 is not served yet, IPv4 is',
     change: 'none',
   },
   EnableNFTables: {
     type: 'boolean',
     default: 'false',
-    rule: 'rules in nftables tables of our own instead of iptables',
+    rule: 'put our rules into nftables tables instead of iptables',
     change: 'rules move between iptables and nftables, the new ones first',
   },
   [V6.network]: { type: 'text', ...NOT_SERVED, default: 'none' },
@@ -72,7 +72,7 @@ export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
   [V6.subnetMax]: { type: 'text', ...NOT_SERVED },
 }
 
-/** What follows when a key changes. */
+/** The effect of a key's change. */
 export function effectOf(key: string): string {
   return TOP_KEYS[key]?.change ?? ''
 }

@@ -1,5 +1,5 @@
-// The one table of what the daemon can be told: flag, variable, default, help text, kind of value.
-// -help, the parser, the environment and the checks are all made from it.
+// The one table of the daemon's options: flag, variable, default, help text, kind of value.
+// -help, the parser, the environment and the checks are all derived from it.
 import type { Address } from '../ip/address.ts'
 import { endpoints } from './endpoints.ts'
 import * as format from './format.ts'
@@ -19,7 +19,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'etcd-prefix',
     default: '/coreos.com/network',
     format: format.keyPrefix,
-    doc: 'path in etcd under which the network config and the leases are',
+    doc: 'path of the network config and the leases in etcd',
   },
   etcdKeyfile: {
     flag: 'etcd-keyfile',
@@ -31,7 +31,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'etcd-certfile',
     default: undefined,
     format: format.optional,
-    doc: 'client certificate shown to etcd, a PEM file',
+    doc: 'client certificate for etcd, a PEM file',
   },
   etcdCafile: {
     flag: 'etcd-cafile',
@@ -50,14 +50,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     default: undefined,
     format: format.optional,
     sensitive: true,
-    doc: 'password of -etcd-username; other users of this host can read flags, so better given as FLANNELD_ETCD_PASSWORD',
+    doc: 'password of -etcd-username; other users of this host can read flags, so prefer FLANNELD_ETCD_PASSWORD',
   },
   iface: {
     flag: 'iface',
     default: [],
     format: format.interfaces,
     repeatable: true,
-    doc: 'interface (name or IP) for traffic between hosts; may be repeated, the first that fits is taken',
+    doc: 'interface (name or IP) for traffic between hosts; may be repeated, the first match is used',
   },
   ifaceRegex: {
     flag: 'iface-regex',
@@ -70,38 +70,38 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'iface-can-reach',
     default: undefined,
     format: format.optionalAddress,
-    doc: 'take the interface by which the kernel would reach this IP; tried after -iface and -iface-regex',
+    doc: 'use the interface through which the kernel reaches this IP; tried after -iface and -iface-regex',
   },
   publicIp: {
     flag: 'public-ip',
     default: undefined,
     format: format.hostAddress(4),
-    doc: "address other hosts reach this one by (default the interface's)",
+    doc: "address at which other hosts reach this one (default the interface's)",
   },
   publicIpv6: {
     flag: 'public-ipv6',
     default: undefined,
     format: format.hostAddress(6),
-    doc: "IPv6 address other hosts reach this one by (default the interface's)",
+    doc: "IPv6 address at which other hosts reach this one (default the interface's)",
   },
   subnetFile: {
     flag: 'subnet-file',
     default: '/run/flannel/subnet.env',
     format: format.file,
-    doc: 'file the leased subnet and the MTU are written to',
+    doc: 'file for the leased subnet and the MTU',
   },
   subnetLeaseRenewMargin: {
     flag: 'subnet-lease-renew-margin',
     default: 60,
     format: format.integer(1, 1439),
-    doc: 'how long before its end the lease is renewed at the latest, in minutes, 1 to 1439',
+    doc: 'renew the lease at the latest this long before its end, in minutes, 1 to 1439',
   },
   onSubnetConflict: {
     flag: 'on-subnet-conflict',
     own: true,
     default: 'new',
     format: format.oneOf(['new', 'wait']),
-    doc: 'when another host has taken our subnet: lease a new one, or wait until ours is free again',
+    doc: 'if another host takes our subnet: lease a new one, or wait until ours is free',
   },
   forceNetworkOverlap: {
     flag: 'force-network-overlap',
@@ -138,7 +138,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'ip-blackhole-route',
     default: true,
     format: format.boolean,
-    doc: "blackhole route for the own subnet, so that packets to absent containers don't leave by the default route",
+    doc: "add a blackhole route for the own subnet, so that packets to absent containers don't leave by the default route",
   },
   vxlanGuard: {
     flag: 'vxlan-guard',
@@ -152,47 +152,47 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     own: true,
     default: [],
     format: format.prefixes,
-    doc: 'further senders to the VXLAN port: addresses and networks, separated by commas, say of a NAT between hosts',
+    doc: 'further allowed senders to the VXLAN port, such as a NAT between hosts: comma-separated addresses and networks',
   },
   nexthopObjects: {
     flag: 'nexthop-objects',
     own: true,
     default: 'auto',
     format: format.oneOf(['auto', 'always', 'never']),
-    doc: 'routes through nexthop objects (kernel 5.3+); auto: from 500 peers on',
+    doc: 'use nexthop objects for routes (kernel 5.3+); auto: from 500 peers on',
   },
   auditInterval: {
     flag: 'audit-interval',
     own: true,
     default: 10,
     format: format.integer(1, 86400),
-    doc: "how often the kernel's whole state is compared with the wanted one, in seconds",
+    doc: "how often the kernel's complete state is compared with the wanted state, in seconds",
   },
   probeInterval: {
     flag: 'probe-interval',
     own: true,
     default: 5,
     format: format.integer(0, 3600),
-    doc: 'how often up to 16 peers are probed by ICMP, in seconds, 0 for never',
+    doc: 'how often up to 16 peers are probed by ICMP, in seconds, 0 to disable',
   },
   healthzIp: {
     flag: 'healthz-ip',
     default: '0.0.0.0' as Address,
     format: format.address,
-    doc: 'address to serve /healthz, /readyz and /metrics on; for 0.0.0.0 all addresses, those of IPv6 too',
+    doc: 'address for /healthz, /readyz and /metrics; 0.0.0.0 for all addresses, including IPv6',
   },
   healthzPort: {
     flag: 'healthz-port',
     default: 0,
     format: format.integer(0, 65535),
-    doc: 'TCP port to serve them on, 0 for none',
+    doc: 'TCP port for them, 0 to disable',
   },
   healthzPage: {
     flag: 'healthz-page',
     own: true,
     default: false,
     format: format.boolean,
-    doc: 'serve a page at / of that port too: this host, its peers, leases and repairs, live; anyone who reaches it can read it',
+    doc: 'also serve a live page at / of that port: this host, its peers, leases and repairs; anyone who reaches the port can read it',
   },
   healthzAllowedHosts: {
     flag: 'healthz-allowed-hosts',
@@ -200,14 +200,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     default: [],
     format: format.hostNames,
     repeatable: true,
-    doc: 'names this host is asked by at that port, beside its own and its addresses; .example.org: all names under it; *: any',
+    doc: 'further host names accepted on that port; .example.org: all names under it; *: any',
   },
   ...KUBERNETES,
   verbosity: {
     flag: 'v',
     default: 0,
     format: format.integer(0, 2 ** 31 - 1),
-    doc: 'how much is logged: 0 transitions, 1 details, 2 every pass',
+    doc: 'log verbosity: 0 transitions, 1 details, 2 every pass',
   },
   vmodule: {
     flag: 'vmodule',
@@ -234,7 +234,7 @@ export const ROWS: readonly NamedRow[] = Object.entries(TABLE).map(([name, row])
   name: name as keyof Options,
 }))
 
-/** What the names of all variables begin with. */
+/** Prefix of all variables. */
 export const PREFIX = 'FLANNELD_'
 
 /** The environment variable of a flag: `FLANNELD_ETCD_PREFIX` of `etcd-prefix`. */

@@ -1,24 +1,24 @@
-// The text of -help, made from the option table in the layout of Go's flag package, and from the table of verbs.
+// The text of -help, from the option table, in the layout of Go's flag package, and from the table of verbs.
 import { KLOG_HELP } from './klog.ts'
 import { type NamedRow, ROWS } from './table.ts'
 
-/** Words that may stand in place of running the daemon, each with one line for -help and the completions. */
+/** The verbs, each with one line for -help and the completions. */
 export const VERBS = {
-  cleanup: 'take everything the daemon put on this host off again',
-  completion: 'print what makes bash or zsh complete verbs, flags and files',
-  config: 'show the network config, judge another one, or store it',
-  'docker-network': 'make a Docker network on the leased subnet, or print how',
-  'docker-opts': 'write the options dockerd needs for the leased subnet',
-  doctor: 'what is wrong, why, and what mends it',
-  events: 'what happened: repairs, peers, leases, etcd, firewall',
-  leases: 'who has which subnet and until when, and what is free',
-  peers: 'the peers, those in trouble first',
-  ping: 'probe one peer now, through the tunnel and beside it',
-  readmit: 'let a host in again that was shut out',
-  release: 'give the reservation of a subnet back',
+  cleanup: 'remove everything the daemon put on this host',
+  completion: 'print the shell completion for bash or zsh',
+  config: 'show, check or store the network config',
+  'docker-network': 'create or check a Docker network with the leased subnet',
+  'docker-opts': 'write dockerd options for the leased subnet',
+  doctor: 'check everything, print causes and fixes',
+  events: 'show recent repairs and changes of peers, leases, etcd, firewall',
+  leases: 'list leased, reserved and free subnets',
+  peers: 'list peers, those in trouble first',
+  ping: 'probe one peer now, through the tunnel and on the underlay',
+  readmit: 'let a shut-out host in again',
+  release: 'remove the reservation of a subnet',
   reserve: 'reserve a subnet for one host',
-  'shut-out': 'shut a host out of the network at once, on every host',
-  status: 'how this host is doing, and what to do about it',
+  'shut-out': 'exclude a host from the network at once, on every host',
+  status: 'show the verdict on this host, and what to do',
 } as const
 
 /** One of VERBS. */
@@ -34,10 +34,10 @@ export function usage(): string {
     'Usage: flanneld [OPTION]...',
     '       flanneld VERB [OPTION]...',
     '',
-    'Verbs; flanneld VERB -help says more:',
+    'Verbs (details: flanneld VERB -help):',
     ...VERB_NAMES.map((verb) => `  ${verb.padEnd(width)}  ${VERBS[verb]}`),
     '',
-    'Every option can also be given by environment: -etcd-prefix as FLANNELD_ETCD_PREFIX. A flag beats its variable.',
+    'Every option has an environment variable: FLANNELD_ETCD_PREFIX for -etcd-prefix. A flag takes precedence.',
     '',
   ]
   for (const row of ROWS) lines.push(...describe(row))

@@ -113,7 +113,7 @@ test('by the daemon: says what follows for hosts that run, and they follow; what
   t.is(set.code, 0, set.output)
   t.regex(
     set.output,
-    /^Backend\.VNI +1 -> 7 +every host makes its device anew.*registers again\n1 lease at the moment\nwritten to/,
+    /^Backend\.VNI +1 -> 7 +every host recreates its device.*registers again\n1 lease at the moment\nwritten to/,
   )
   t.is(await stored(etcd), vni)
   await waitFor('the new device', async () => (await host.run('ip -o link show type vxlan')).includes('flannel.7'))

@@ -45,14 +45,9 @@ for (const [what, before, after, expected] of [
   ],
   ['the backend, vxlan to alloc', {}, { Type: 'alloc' }, /^Backend\.Type vxlan -> alloc: hosts stop forwarding/],
   ['the backend, alloc to vxlan', { Type: 'alloc' }, {}, /hosts begin to forward/],
-  [
-    'VNI',
-    {},
-    { VNI: 2 },
-    /^Backend\.VNI 1 -> 2: every host makes its device anew: some packets lost.*registers again$/,
-  ],
-  ['Port', { Port: 4789 }, {}, /^Backend\.Port 4789 -> 8472: every host makes its device anew: some packets lost/],
-  ['GBP', {}, { GBP: true }, /^Backend\.GBP false -> true: every host makes its device anew/],
+  ['VNI', {}, { VNI: 2 }, /^Backend\.VNI 1 -> 2: every host recreates its device: packets are lost.*registers again$/],
+  ['Port', { Port: 4789 }, {}, /^Backend\.Port 4789 -> 8472: every host recreates its device: packets are lost/],
+  ['GBP', {}, { GBP: true }, /^Backend\.GBP false -> true: every host recreates its device/],
   [
     'MTU',
     {},
@@ -94,7 +89,7 @@ test('a Network without the leases is refused, and says how many it leaves behin
 test('another SubnetLen leaves all behind', (t) => {
   const found = change(NETWORK, { ...NETWORK, SubnetLen: 25 })
   t.is(found.stranded.length, 3)
-  t.true(lines(found).includes('SubnetLen 24 -> 25: for leases from now on'))
+  t.true(lines(found).includes('SubnetLen 24 -> 25: applies to new leases'))
 })
 
 test('who was left behind before is not counted again', (t) => {
@@ -105,8 +100,8 @@ test('who was left behind before is not counted again', (t) => {
 test('leases outside the new SubnetMin and SubnetMax are told to move at their next start', (t) => {
   const found = change(NETWORK, { ...NETWORK, SubnetMin: '10.2.10.0', SubnetMax: '10.2.100.0' })
   t.deepEqual(lines(found), [
-    'SubnetMin 10.2.1.0 -> 10.2.10.0: for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
-    'SubnetMax 10.2.255.0 -> 10.2.100.0: for leases from now on: a host that runs keeps its subnet, and moves when its daemon starts again',
+    'SubnetMin 10.2.1.0 -> 10.2.10.0: applies to new leases: a running host keeps its subnet, and moves when its daemon restarts',
+    'SubnetMax 10.2.255.0 -> 10.2.100.0: applies to new leases: a running host keeps its subnet, and moves when its daemon restarts',
   ])
   t.deepEqual(found.moving, [
     { subnet: '10.2.3.0/24', publicAddress: '192.168.19.1' },
