@@ -4,7 +4,7 @@ import { type Mac, macFromSeed } from '../src/ip/mac.ts'
 import { type Prefix, prefixOf } from '../src/ip/prefix.ts'
 import type { Address } from '../src/ip/address.ts'
 import { encodeKey, encodeValue } from '../src/lease/codec.ts'
-import { onlySubnet } from '../src/ip/by-family.ts'
+import { onlySubnet, NEITHER, only } from '../src/ip/by-family.ts'
 
 /** What programming the peer needs. Each generation has other public addresses. */
 export interface MadeUpPeer {
@@ -31,12 +31,11 @@ export function madeUpPeer(i: number, generation = 0): MadeUpPeer {
 export function peerLease(prefix: string, i: number, generation = 0): { readonly key: string; readonly value: string } {
   const { subnet, publicAddress, mac } = madeUpPeer(i, generation)
   const value = {
-    publicAddress,
-    publicAddress6: undefined,
+    addresses: only(4, publicAddress),
     backendType: 'vxlan',
-    backendData: { VNI: 1, VtepMAC: mac },
-    backendV6Data: undefined,
+    backendData: only(4, { VNI: 1, VtepMAC: mac }),
     hostId: undefined,
+    sourceAddresses: NEITHER,
   }
   return { key: encodeKey(prefix, onlySubnet(subnet)), value: encodeValue(value) }
 }

@@ -4,6 +4,7 @@ import type { LeaseKeeper } from '../lease/keep.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { primarySubnet } from '../lease/lease.ts'
+import { prefixFamily } from '../ip/prefix.ts'
 
 /** Whose rules these are. */
 export interface RulesGround extends Required<Pick<PeerRules, 'shutOut' | 'alive'>> {
@@ -16,6 +17,7 @@ export function peerRulesOf({ overlay, keeper, shutOut, alive }: RulesGround): P
   const { configuration, external, hostId } = overlay.inputs
   const own = keeper.own()
   return {
+    family: prefixFamily(configuration.range.network),
     network: configuration.range.network,
     subnetLen: configuration.range.subnetLen,
     own: { key: own.key, subnet: primarySubnet(own) },

@@ -23,6 +23,8 @@ import { decodedLeases } from './leases.ts'
 import { probePeers } from './peer-probe.ts'
 import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './plan.ts'
 import { readStore } from './store-facts.ts'
+import { hasAddress } from '../lease/lease.ts'
+import { NEITHER, valuesOf } from '../ip/by-family.ts'
 
 /** Gathers all of it; `peer` is what the operator called the peer in question. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
@@ -150,7 +152,8 @@ function macsOf(
   { content }: StoreFacts,
 ): ReadonlyMap<string, Mac> {
   const own = ownLease({ options, hostId, external, previous }, content?.leases ?? [])
-  const data = own?.value.backendData as { readonly VtepMAC?: unknown } | null | undefined
+  const [first] = valuesOf(own?.value.backendData ?? NEITHER)
+  const data = first as { readonly VtepMAC?: unknown } | null | undefined
   const told = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
   return told === undefined ? deviceMacs : new Map([...deviceMacs.keys()].map((name) => [name, told]))
 }
@@ -172,7 +175,7 @@ function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: K
       ...byRunning.map((peer) => peer.subnet),
       ...(own === undefined ? [] : [own]),
     ].find((one) => contains(one, address)) ??
-    leases.find(({ value }) => value.publicAddress === address)?.subnet ??
+    leases.find(({ value }) => hasAddress(value, address))?.subnet ??
     byRunning.find((peer) => peer.publicAddress === address)?.subnet
   if (subnet !== undefined && subnet === own)
     throw new OperatorError(

@@ -8,10 +8,10 @@ import { NO_CHANGE } from '../overlay/change.ts'
 import type { Inputs } from '../overlay/inputs.ts'
 import { intentOf, selfOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
-import type { Prefix } from '../ip/prefix.ts'
+import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
-import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
+import { type LeaseValue, primarySubnet, hasAddress } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import { PeerTable } from '../lease/peers.ts'
 import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
@@ -99,8 +99,8 @@ export function ownLease(
     const named = decodeKey(options.etcdPrefix, key)
     const value = decodeValue(Buffer.from(text))
     if (!named.ok || !value.ok) continue
-    const { hostId: writer, publicAddress } = value.value
-    if (writer === hostId || (writer === undefined && publicAddress === external.publicAddress))
+    const { hostId: writer } = value.value
+    if (writer === hostId || (writer === undefined && hasAddress(value.value, external.publicAddress)))
       ours.push({ subnet: primarySubnet({ subnets: named.value }), key, etcdLease, value: value.value })
   }
   return ours.find(({ subnet }) => subnet === previous) ?? ours.find(({ value }) => value.hostId === hostId) ?? ours[0]
@@ -167,6 +167,7 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
     config,
   })
   return {
+    family: prefixFamily(configuration.range.network),
     network: configuration.range.network,
     subnetLen: configuration.range.subnetLen,
     own,

@@ -8,7 +8,7 @@ import { type HostNetwork, type InterfaceWish, alternatives } from './external-i
 import type { Place } from '../kernel/host-network.ts'
 import { hostId } from './host-id.ts'
 import type { Address } from '../ip/address.ts'
-import { onlySubnet } from '../ip/by-family.ts'
+import { onlySubnet, first, inFamily, mapFamilies } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeClaim, encodeKey, subnetsFolder } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
@@ -74,12 +74,9 @@ function placeIn({ value }: Entry, parts: LeasedInterfaceParts, wasOurs: boolean
   return { hostId: ownId, external, place: { name: external?.name ?? name ?? '', address, used: false } }
 }
 
-/** The address on our interface that a lease names: its own key where that is not the public one, behind a NAT say. */
-function addressIn({
-  publicAddress,
-  sourceAddress,
-}: LeaseValue & { readonly sourceAddress?: Address | undefined }): Address {
-  return sourceAddress ?? publicAddress
+/** The address on our interface that a lease names: the source where that is not the public one, behind a NAT for example. */
+function addressIn({ addresses, sourceAddresses }: LeaseValue): Address {
+  return first(mapFamilies(addresses, (address, family) => inFamily(sourceAddresses, family) ?? address))
 }
 
 /** The identities this host may have written, each by the name of the card it is made from. */

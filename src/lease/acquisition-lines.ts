@@ -3,11 +3,11 @@ import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { printable } from '../text/plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
 import type { Claim, Found, OwnLease } from './found.ts'
-import { type Subnets, primarySubnet } from './lease.ts'
+import { type Subnets, primarySubnet, primaryAddress } from './lease.ts'
 
 /** Whose it is. */
 export function ownerOf({ value }: Found): string {
-  return `${value?.publicAddress ?? 'an unknown host'}${value?.hostId === undefined ? '' : ` (host id ${printable(value.hostId, 64)})`}`
+  return `${value === undefined ? 'an unknown host' : primaryAddress(value)}${value?.hostId === undefined ? '' : ` (host id ${printable(value.hostId, 64)})`}`
 }
 
 /** Our subnet is another host's. */
@@ -17,7 +17,7 @@ export function lost(lease: Found): string {
 
 /** Our public address is another host's as well. */
 export function duplicate(lease: Found): string {
-  const address = lease.value?.publicAddress ?? ''
+  const address = lease.value === undefined ? '' : primaryAddress(lease.value)
   const what = `duplicate address: ${address}: ${primarySubnet(lease)} is leased to it under host id ${printable(lease.value?.hostId ?? '', 64)}`
   return lease.etcdLease === '0'
     ? `${what} by a reservation; if that host is gone, run: flanneld release ${primarySubnet(lease)}`

@@ -3,8 +3,8 @@
 import type { Checked, Refused } from '../backend.ts'
 import { messageOf, show } from '../errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
-import { type Address, parseAddress } from '../ip/address.ts'
-import { only, valuesOf } from '../ip/by-family.ts'
+import { type Address, type Family, familyOf, parseAddress } from '../ip/address.ts'
+import { NEITHER, only, valuesOf } from '../ip/by-family.ts'
 import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { LeaseValue, Subnets } from './lease.ts'
 
@@ -51,13 +51,13 @@ function readKey(prefix: string, key: string): Checked<Subnets> {
 /** The JSON text of a lease, keys in Go's order; HostID and SourceIP, which Go ignores, come last. */
 export function encodeValue(value: LeaseValue): string {
   return JSON.stringify({
-    PublicIP: value.publicAddress,
-    PublicIPv6: value.publicAddress6 ?? null,
+    PublicIP: value.addresses.ipv4,
+    PublicIPv6: value.addresses.ipv6 ?? null,
     BackendType: value.backendType,
-    BackendData: value.backendData,
-    BackendV6Data: value.backendV6Data,
+    BackendData: value.backendData.ipv4,
+    BackendV6Data: value.backendData.ipv6,
     HostID: value.hostId,
-    SourceIP: value.sourceAddress,
+    SourceIP: value.sourceAddresses.ipv4,
   })
 }
 
@@ -78,26 +78,23 @@ function readClaim(value: Buffer): Checked<LeaseValue> {
   const text = value.toString()
   const fields = parseFields(text)
   if (fields === undefined) return refuse('json', text)
-  const publicAddress = addressIn(fields.get('publicip'))
-  if (publicAddress === undefined || publicAddress.includes(':')) return refuse('public-ip', fields.get('publicip'))
+  const ipv4 = addressIn(fields.get('publicip'), 4)
+  if (ipv4 === undefined) return refuse('public-ip', fields.get('publicip'))
   const given6 = fields.get('publicipv6')
-  const publicAddress6 = addressIn(given6)
-  if (given6 !== undefined && (publicAddress6 === undefined || !publicAddress6.includes(':')))
-    return refuse('public-ip', given6)
+  const ipv6 = addressIn(given6, 6)
+  if (given6 !== undefined && ipv6 === undefined) return refuse('public-ip', given6)
   const backendType = fields.get('backendtype') ?? ''
   if (typeof backendType !== 'string') return refuse('backend-type', backendType)
   const hostId = fields.get('hostid')
-  const sourceAddress = addressIn(fields.get('sourceip'))
+  const source = addressIn(fields.get('sourceip'), 4)
   return {
     ok: true,
     value: {
-      publicAddress,
-      publicAddress6,
+      addresses: { ipv4, ipv6 },
       backendType,
-      backendData: fields.get('backenddata'),
-      backendV6Data: fields.get('backendv6data'),
+      backendData: { ipv4: fields.get('backenddata'), ipv6: fields.get('backendv6data') },
       hostId: typeof hostId === 'string' && hostId !== '' ? hostId : undefined,
-      ...(sourceAddress === undefined ? {} : { sourceAddress }),
+      sourceAddresses: source === undefined ? NEITHER : only(4, source),
     },
   }
 }
@@ -117,8 +114,9 @@ function parseFields(text: string): ReadonlyMap<string, unknown> | undefined {
   return fields
 }
 
-function addressIn(value: unknown): Address | undefined {
-  return typeof value === 'string' ? parseAddress(value) : undefined
+function addressIn(value: unknown, family: Family): Address | undefined {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined
+  return address !== undefined && familyOf(address) === family ? address : undefined
 }
 
 function dashed(subnet: Prefix): string {

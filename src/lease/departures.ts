@@ -91,7 +91,7 @@ export function movedBy(
   for (const change of changes) {
     if (change.type === 'put') {
       const value = decodeValue(change.entry.value)
-      if (value.ok) addresses.add(value.value.publicAddress)
+      for (const address of value.ok ? valuesOf(value.value.addresses) : []) addresses.add(address)
     } else {
       const key = decodeKey(prefix, change.key)
       for (const subnet of key.ok ? valuesOf(key.value) : []) if (peers.has(subnet)) leaving.set(subnet, change.key)

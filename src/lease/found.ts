@@ -8,7 +8,7 @@ import type { LeaseValue, Subnets } from './lease.ts'
 /** What we want: who we are, where a subnet may lie, what its lease shall say. */
 export interface Claim {
   readonly hostId: string
-  readonly publicAddress: Address
+  readonly addresses: SomeFamily<Address>
   /** Where a subnet is wanted, and in which families. */
   readonly ranges: SomeFamily<SubnetRange>
   /** Subnets we had before (those of subnet.env): claimed again when free. */

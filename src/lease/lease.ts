@@ -1,8 +1,8 @@
 // The lease of a subnet as it stands in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
 // Unknown JSON keys are ignored by Go, so HostID and SourceIP may stand beside the known ones.
-import type { Address } from '../ip/address.ts'
-import { type SomeFamily, first } from '../ip/by-family.ts'
+import { type Address, familyOf } from '../ip/address.ts'
+import { type ByFamily, type SomeFamily, first, inFamily } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
 /** How long a lease lives without renewal, in seconds: a day, as Go's flanneld has it. */
@@ -18,13 +18,22 @@ export function primarySubnet({ subnets }: { readonly subnets: Subnets }): Prefi
 
 /** The JSON value of a lease. */
 export interface LeaseValue {
-  readonly publicAddress: Address
-  readonly publicAddress6: Address | undefined
+  /** What other hosts reach this one by. */
+  readonly addresses: SomeFamily<Address>
   readonly backendType: string
-  readonly backendData: unknown
-  readonly backendV6Data: unknown
+  readonly backendData: ByFamily<unknown>
   /** Host id of whoever wrote it; undefined when Go did. */
   readonly hostId: string | undefined
-  /** The source of its outer packets where that is not `publicAddress`; of our own making, Go knows none. */
-  readonly sourceAddress?: Address | undefined
+  /** The source of its outer packets where that is not the public address: a field of ours, which Go ignores. */
+  readonly sourceAddresses: ByFamily<Address>
+}
+
+/** The public address that stands for a host where there is room for one. */
+export function primaryAddress({ addresses }: Pick<LeaseValue, 'addresses'>): Address {
+  return first(addresses)
+}
+
+/** Whether a lease's host is reached by this address. */
+export function hasAddress({ addresses }: Pick<LeaseValue, 'addresses'>, address: Address): boolean {
+  return inFamily(addresses, familyOf(address)) === address
 }

@@ -2,6 +2,7 @@
 import type { Entry, Snapshot } from '../etcd/store.ts'
 import type { Claim, OwnLease } from './found.ts'
 import { encodeValue } from './codec.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /**
  * Which leases may be ours, or in our way: those that have our host id or address in them, and what we hold. JSON may
@@ -9,7 +10,7 @@ import { encodeValue } from './codec.ts'
  */
 export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Entry) => boolean {
   if (claim.waitsForPrevious === true) return () => true
-  const words = [claim.publicAddress, claim.hostId, '\\'].map((word) => Buffer.from(word))
+  const words = [...valuesOf(claim.addresses), claim.hostId, '\\'].map((word) => Buffer.from(word))
   return ({ key, value }) => key === held?.key || words.some((word) => value.includes(word))
 }
 

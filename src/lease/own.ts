@@ -11,6 +11,7 @@ import { SaidOnce, duplicate, leaving, lost, ownerOf, refusedBug } from './acqui
 import { afterClaim, mattersTo } from './listing.ts'
 import { encodeKey, encodeValue, subnetsFolder } from './codec.ts'
 import { LEASE_SECONDS, primarySubnet } from './lease.ts'
+import { anyFamily } from '../ip/by-family.ts'
 
 /** The rim of an acquisition. */
 export interface AcquireOptions {
@@ -237,7 +238,9 @@ class Acquisition {
     const { held } = this.#options
     const now = held && leases.find((lease) => lease.key === held.key)
     if (now?.value === undefined || now.value.hostId === this.#claim.hostId) return
-    if (now.value.hostId === undefined && now.value.publicAddress === this.#claim.publicAddress) return
+    const { addresses } = this.#claim
+    const sameAddress = anyFamily(now.value.addresses, addresses, (its, ours) => its === ours)
+    if (now.value.hostId === undefined && sameAddress) return
     if (this.#claim.waitsForPrevious !== true) this.say('error', `${lost(now)}: taking another subnet`)
   }
 

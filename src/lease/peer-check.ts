@@ -1,14 +1,15 @@
 // One lease as a peer, or why it is none: every rule that one lease alone can break. Pure and total.
 import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
-import { type Address, isUnicast } from '../ip/address.ts'
+import { type Address, type Family, isUnicast } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
 import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
-import type { LeaseValue } from './lease.ts'
-import { first } from '../ip/by-family.ts'
+import { inFamily, valuesOf } from '../ip/by-family.ts'
 
 /** What a lease is held against. */
 export interface PeerRules {
+  /** The family that peers are wanted in: a lease's subnet, addresses and data of the other family do not matter. */
+  readonly family: Family
   readonly network: Prefix
   /** Length of every host's subnet, in bits. */
   readonly subnetLen: number
@@ -35,8 +36,8 @@ export interface PeerRules {
   readonly remembersClaims?: boolean
 }
 
-/** Reasons that are nobody's fault: a reservation whose host has not come yet, and our own lease on another subnet. */
-export const FAULTLESS: ReadonlySet<string> = new Set(['reserved', 'our-move'])
+/** Reasons that are no fault: a reservation whose host has not come yet, our own lease on another subnet, a host without this family. */
+export const FAULTLESS: ReadonlySet<string> = new Set(['reserved', 'our-move', 'family'])
 
 /** A lease as a peer, or why it is none. What other leases there are does not matter here. */
 export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
@@ -46,17 +47,21 @@ export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checke
 function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
   const key = decodeKey(prefix, entry.key)
   if (!key.ok) return key
-  const subnet = first(key.value)
+  const subnet = inFamily(key.value, rules.family)
+  if (subnet === undefined) return refuse('family', `no IPv${rules.family} subnet`)
   const misplaced = refuseSubnet(subnet, rules)
   if (misplaced !== undefined) return misplaced
   const value = decodeValue(entry.value)
   if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
-  const { publicAddress, sourceAddress, backendType, backendData } = value.value
-  const foreign = refuseHost(value.value, subnet, rules)
+  const { backendType, hostId } = value.value
+  const publicAddress = inFamily(value.value.addresses, rules.family)
+  if (publicAddress === undefined) return refuse('public-ip', 'none of this family')
+  const foreign = refuseHost(publicAddress, hostId, subnet, rules)
   if (foreign !== undefined) return foreign
-  const data = rules.parseData(backendType, backendData)
+  const data = rules.parseData(backendType, inFamily(value.value.backendData, rules.family))
   if (!data.ok) return data
-  const peer = { subnet, publicAddress, ...sourceOf(sourceAddress, rules), type: backendType, data: data.value }
+  const source = sourceOf(inFamily(value.value.sourceAddresses, rules.family), rules)
+  const peer = { subnet, publicAddress, ...source, type: backendType, data: data.value }
   const needs = rules.needs(peer)
   // What the table does with it later must not throw either.
   rules.exclusive(backendType, data.value)
@@ -72,7 +77,12 @@ function refuseSubnet(subnet: Prefix, { network, own, subnetLen }: PeerRules): R
 }
 
 /** Why the host of a lease is no peer. */
-function refuseHost({ publicAddress, hostId }: LeaseValue, subnet: Prefix, rules: PeerRules): Refused | undefined {
+function refuseHost(
+  publicAddress: Address,
+  hostId: string | undefined,
+  subnet: Prefix,
+  rules: PeerRules,
+): Refused | undefined {
   const ours = publicAddress === rules.publicAddress
   // Our own write may be read before its answer has come, and an old lease of ours stays for a while when we move.
   if (ours && hostId === rules.hostId) return refuse('our-move', subnet)
@@ -85,7 +95,7 @@ function refuseHost({ publicAddress, hostId }: LeaseValue, subnet: Prefix, rules
 export function isAwaited({ lease, value }: Pick<Entry, 'lease' | 'value'>): boolean {
   if (lease !== '0') return false
   const read = decodeClaim(value)
-  return read.ok && read.value.backendType === '' && read.value.backendData === undefined
+  return read.ok && read.value.backendType === '' && valuesOf(read.value.backendData).length === 0
 }
 
 /** Whether two peers need the same of us. */

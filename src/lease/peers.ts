@@ -7,7 +7,7 @@ import type { Change, Entry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../async/chunks.ts'
-import { first } from '../ip/by-family.ts'
+import { inFamily } from '../ip/by-family.ts'
 import { decodeKey } from './codec.ts'
 import { type Claimant, Conflict, type Resource, winner } from './contest.ts'
 import { type Age, Holders, ageOf } from './holders.ts'
@@ -145,7 +145,8 @@ export class PeerTable {
     this.#refused.delete(key)
     const decoded = decodeKey(this.#prefix, key)
     if (!decoded.ok) return
-    const subnet = first(decoded.value)
+    const subnet = inFamily(decoded.value, this.#rules.family)
+    if (subnet === undefined) return
     this.#waiting.remove(subnet, key)
     if (!this.#holders.has(subnet) || this.#holders.keyOf(subnet) !== key) return
     const next = this.#waiting.oldest(subnet)

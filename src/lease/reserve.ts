@@ -9,7 +9,7 @@ import { type SubnetRange, fits } from './allocate.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
 import { encodeKey } from './codec.ts'
-import { LEASE_SECONDS, primarySubnet } from './lease.ts'
+import { LEASE_SECONDS, primarySubnet, hasAddress, primaryAddress } from './lease.ts'
 import { onlySubnet, valuesOf } from '../ip/by-family.ts'
 
 /** What came of a reservation. */
@@ -130,12 +130,12 @@ export function planReservation(
   const widest = lengthOf(range.network) + 2
   const inTheWay = (other: Prefix): boolean => overlaps(other, subnet) && lengthOf(other) >= widest
   const rivals = leases.filter(({ subnets }) => valuesOf(subnets).some(inTheWay))
-  const foreign = rivals.find((lease) => !isOn(lease, subnet) || lease.value?.publicAddress !== address)
+  const foreign = rivals.find((lease) => !isOn(lease, subnet) || !isFor(lease, address))
   if (foreign !== undefined) {
     const way = foreign.etcdLease === '0' ? `reserved for ${holderOf(foreign)}: release it first` : leasedTo(foreign)
     throw refuse(isOn(foreign, subnet) ? way : `overlaps ${primarySubnet(foreign)}, ${way}`)
   }
-  const others = leases.filter((lease) => !isOn(lease, subnet) && lease.value?.publicAddress === address)
+  const others = leases.filter((lease) => !isOn(lease, subnet) && isFor(lease, address))
   const second = others.find((lease) => lease.etcdLease === '0')
   if (second !== undefined) throw refuse(`${address} has ${primarySubnet(second)} reserved: release that first`)
   const [held] = others
@@ -163,12 +163,16 @@ function isOn({ subnets }: Found, subnet: Prefix): boolean {
   return valuesOf(subnets).includes(subnet)
 }
 
+function isFor({ value }: Found, address: Address): boolean {
+  return value !== undefined && hasAddress(value, address)
+}
+
 function leasedTo(lease: Found): string {
   return `leased to ${holderOf(lease)}: a lease of another host is never taken from it`
 }
 
 function holderOf({ value }: Found): string {
-  return value?.publicAddress ?? 'an unreadable host'
+  return value === undefined ? 'an unreadable host' : primaryAddress(value)
 }
 
 /** Tries until the answer is not undefined: somebody else wrote in between. */

@@ -4,11 +4,11 @@
 import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { type Address, isUnicast, parseAddress } from '../ip/address.ts'
-import { type Prefix, parsePrefix } from '../ip/prefix.ts'
+import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
-import { primarySubnet } from './lease.ts'
-import { valuesOf } from '../ip/by-family.ts'
+import { primarySubnet, hasAddress } from './lease.ts'
+import { valuesOf, inFamily } from '../ip/by-family.ts'
 
 /** What came of shutting an address out. */
 export interface ShutOut {
@@ -68,7 +68,7 @@ export async function shutOut(
   const deleted = new Set<Prefix>()
   let left: readonly Found[] = []
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    left = (await leases()).filter(({ value }) => value?.publicAddress === address)
+    left = (await leases()).filter(({ value }) => value !== undefined && hasAddress(value, address))
     if (left.length === 0) break
     for (let at = 0; at < left.length; at += PORTION) {
       const portion = left.slice(at, at + PORTION)
@@ -95,7 +95,7 @@ function addressOf(target: string, leases: readonly Found[], peerAt: (subnet: Pr
   const subnet = parsePrefix(target)
   if (subnet === undefined) return hostAddress('shut-out', target)
   const found = leases.find((lease) => valuesOf(lease.subnets).includes(subnet) && lease.value !== undefined)
-  const address = found?.value?.publicAddress ?? peerAt(subnet)
+  const address = found?.value === undefined ? peerAt(subnet) : inFamily(found.value.addresses, prefixFamily(subnet))
   if (address !== undefined) return address
   throw new OperatorError(`shut-out: ${subnet}: no host has it: name the public address instead`)
 }

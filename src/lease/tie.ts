@@ -19,8 +19,8 @@ export function tieOf(
   }
   if (held !== undefined && isRelic(lease, held, claim)) return byLife('other', 'of-dead-host')
   if (lease.value === undefined) return 'other'
-  const { hostId, publicAddress } = lease.value
-  const sameAddress = publicAddress === claim.publicAddress
+  const { hostId, addresses } = lease.value
+  const sameAddress = anyFamily(addresses, claim.addresses, (its, ours) => its === ours)
   const reserved = lease.etcdLease === '0'
   // Our id at another address: this host before it moved, or a clone of this machine that lives.
   if (hostId === claim.hostId) return sameAddress || reserved || isHeld(lease, held) ? 'ours' : byLife('other', 'ours')
@@ -42,7 +42,7 @@ function isHeld({ key, etcdLease }: Found, held: OwnLease | undefined): boolean 
 function isRelic({ subnets, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
   if (!anyFamily(subnets, held.subnets, overlaps) || BigInt(modRevision) >= BigInt(held.modRevision)) return false
   if (value?.hostId === undefined || etcdLease === '0') return false
-  return value.hostId !== claim.hostId && value.publicAddress !== claim.publicAddress
+  return value.hostId !== claim.hostId && !anyFamily(value.addresses, claim.addresses, (its, ours) => its === ours)
 }
 
 /** The lease of another host on the subnet that we hold; undefined while it is ours, or free, or may be a dead host's. */

@@ -4,7 +4,7 @@ import { type Configuration, refusesChange } from './configuration.ts'
 import { fits } from '../lease/allocate.ts'
 import type { Found } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
-import { primarySubnet } from '../lease/lease.ts'
+import { primarySubnet, primaryAddress } from '../lease/lease.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
 interface KeyChange {
@@ -65,7 +65,10 @@ export function configChange(
     stranded: stranded.map(primarySubnet),
     moving: leases
       .filter((lease) => !fits(after.range, primarySubnet(lease)))
-      .map((lease) => ({ subnet: primarySubnet(lease), publicAddress: lease.value?.publicAddress ?? '' })),
+      .map((lease) => ({
+        subnet: primarySubnet(lease),
+        publicAddress: lease.value === undefined ? '' : primaryAddress(lease.value),
+      })),
     refusal: why === undefined ? null : refusalOf(after, stranded, leases.length),
     notes: notesOf(after, leases),
   }

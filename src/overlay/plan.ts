@@ -12,7 +12,7 @@ import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
-import type { ByFamily } from '../ip/by-family.ts'
+import { type ByFamily, NEITHER, only } from '../ip/by-family.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
@@ -47,13 +47,11 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
   const { external, hostId } = inputs
   const { backend } = inputs.configuration.own
   return {
-    publicAddress: external.publicAddress,
-    publicAddress6: external.publicAddress6,
+    addresses: { ipv4: external.publicAddress, ipv6: external.publicAddress6 },
     backendType: backend.type,
-    backendData: backend.leaseData(ownSelf(inputs)),
-    backendV6Data: undefined,
+    backendData: only(4, backend.leaseData(ownSelf(inputs))),
     hostId,
-    sourceAddress: external.address === external.publicAddress ? undefined : external.address,
+    sourceAddresses: external.address === external.publicAddress ? NEITHER : only(4, external.address),
   }
 }
 
@@ -61,7 +59,7 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
 export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
-    publicAddress: inputs.external.publicAddress,
+    addresses: only(4, inputs.external.publicAddress),
     ranges: { ipv4: inputs.configuration.range, ipv6: undefined },
     previous,
     waitsForPrevious: inputs.options.onSubnetConflict === 'wait',

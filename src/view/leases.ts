@@ -13,7 +13,7 @@ import { addressShutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { printable } from '../text/plain-text.ts'
 import { span } from '../text/duration.ts'
-import { primarySubnet } from '../lease/lease.ts'
+import { primarySubnet, primaryAddress } from '../lease/lease.ts'
 
 /** One lease or reservation. Null is what is not known. */
 export interface LeaseLine {
@@ -161,7 +161,7 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
   const silence = time !== undefined && expiring ? time.granted - time.remaining : undefined
   return {
     ...place,
-    publicAddress: read.ok ? read.value.publicAddress : null,
+    publicAddress: read.ok ? primaryAddress(read.value) : null,
     type: type === '' ? null : type,
     kind,
     expiresIn: time?.remaining ?? null,

@@ -10,7 +10,7 @@ import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, PREFIX, range, valueOf } from '../lab/actors/claims.ts'
 import { primarySubnet } from '../../src/lease/lease.ts'
-import { onlySubnet } from '../../src/ip/by-family.ts'
+import { onlySubnet, only } from '../../src/ip/by-family.ts'
 
 /** Ten renewals' time for the living hosts of these tests: this process has more to do than to renew. */
 const ALIVE_SECONDS = 6
@@ -132,7 +132,7 @@ test('our address under the id of a living host: reported, never taken over; tak
     kept.abort()
   })
   keep(l, claimOf(1), other, { signal: kept.signal, interval: 500 })
-  const same = claimOf(2, { publicAddress: '192.168.19.1' as Address })
+  const same = claimOf(2, { addresses: only(4, '192.168.19.1' as Address) })
   const acquiring = acquireLease(store, PREFIX, same, options)
   await waitFor('the report', () => lines.some((line) => line.startsWith('E duplicate address: 192.168.19.1: ')))
   const before = await owner(store, primarySubnet(other))
@@ -224,7 +224,7 @@ test('an acquisition ends at its signal without an answer of etcd: etcd away, fr
   const ranges = { ipv4: range(1), ipv6: undefined }
   await foreign(l.store, '10.2.1.0/24', '192.168.19.99', 'other')
   await ended(claimOf(1, { ranges }), () => l.lines.some((line) => line.includes('no free subnet')))
-  const duplicate = claimOf(1, { publicAddress: '192.168.19.99' as Address })
+  const duplicate = claimOf(1, { addresses: only(4, '192.168.19.99' as Address) })
   await ended(duplicate, () => l.lines.some((line) => line.includes('lately renewed')))
   l.etcd.freeze()
   await ended(claimOf(3), () => true)

@@ -8,7 +8,7 @@ import { acquireLease } from '../../src/lease/own.ts'
 import { release, reserve } from '../../src/lease/reserve.ts'
 import { PREFIX, claimOf, etcdLeases, foreign, keep, keyOf, lab, owner, range, valueOf } from '../lab/actors/claims.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { primarySubnet } from '../../src/lease/lease.ts'
+import { primarySubnet, primaryAddress } from '../../src/lease/lease.ts'
 
 const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
 const addressOf = (n: number): Address => fromNumber(0xc0a81300 + n)
@@ -40,7 +40,8 @@ test('thirty hosts start while every subnet is being reserved for others: none h
   )
   const leases = await Promise.all(hosts)
   t.is(new Set([...leases.map(primarySubnet), ...reserved.map(({ subnet }) => subnet)]).size, 30 + reserved.length)
-  for (const lease of leases) t.is(whose((await owner(store, primarySubnet(lease)))?.value), lease.value.publicAddress)
+  for (const lease of leases)
+    t.is(whose((await owner(store, primarySubnet(lease)))?.value), primaryAddress(lease.value))
   for (const { subnet, address } of reserved) {
     t.like(await owner(store, subnet), { lease: '0', value: `{"PublicIP":"${address}","PublicIPv6":null}` })
   }
@@ -68,7 +69,7 @@ test('reserved and released again and again under a host that renews: it keeps i
   const own = await acquireLease(store, PREFIX, claim, options)
   const { keeper, changes } = keep(world, claim, own)
   for (let n = 0; n < 5; n++) {
-    await reserve(store, PREFIX, primarySubnet(own), claim.publicAddress, () => range(120))
+    await reserve(store, PREFIX, primarySubnet(own), primaryAddress(claim), () => range(120))
     await waitFor('the host to know it', () => keeper.own().etcdLease === '0')
     t.is((await owner(store, primarySubnet(own)))?.lease, '0')
     t.is((await release(store, PREFIX, primarySubnet(own))).now, 'lease')

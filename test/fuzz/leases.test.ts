@@ -86,16 +86,17 @@ test('values: never throws; what is read has good addresses and is written so th
     fc.property(bytes, (value) => {
       const read = decodeValue(value)
       if (!read.ok) return ['json', 'oversized', 'public-ip', 'backend-type'].includes(read.reason)
-      const { publicAddress, publicAddress6, backendType } = read.value
+      const { addresses, backendType } = read.value
+      const { ipv4 = '', ipv6 } = addresses
       const written = Buffer.from(encodeValue(read.value))
       if (written.length > MOST_VALUE_BYTES) return true
       const again = decodeValue(written)
       // Compared as text: comparing values as deep as these takes longer than reading them.
       if (!again.ok || JSON.stringify(again) !== JSON.stringify(read)) return false
       return (
-        parseAddress(publicAddress) === publicAddress &&
-        !publicAddress.includes(':') &&
-        (publicAddress6 === undefined || publicAddress6.includes(':')) &&
+        parseAddress(ipv4) === ipv4 &&
+        !ipv4.includes(':') &&
+        (ipv6 === undefined || ipv6.includes(':')) &&
         backendType !== ''
       )
     }),
@@ -110,6 +111,7 @@ const ways = new Map<string, { readonly backend: AnyBackend; readonly config: un
   ['host-gw', { backend: hostGw, config: null }],
 ])
 const RULES: PeerRules = {
+  family: 4 as const,
   network: prefix('10.2.0.0/16'),
   subnetLen: 24,
   own: { key: `${folder}10.2.1.0-24`, subnet: OWN },

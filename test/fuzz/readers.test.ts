@@ -18,7 +18,7 @@ import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 import { anyJson, anyText, inputs, nearly } from './inputs.ts'
-import { NEITHER } from '../../src/ip/by-family.ts'
+import { NEITHER, only } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/n'
 const HOST_ID = 'c0ffee'.repeat(5)
@@ -30,20 +30,19 @@ const range = {
 }
 const claim = {
   hostId: HOST_ID,
-  publicAddress: ENP0S3.publicAddress,
+  addresses: only(4, ENP0S3.publicAddress),
   ranges: { ipv4: range, ipv6: undefined },
   previous: NEITHER,
   value: () => ({
-    publicAddress: ENP0S3.publicAddress,
-    publicAddress6: undefined,
+    addresses: only(4, ENP0S3.publicAddress),
+    sourceAddresses: NEITHER,
     backendType: 'vxlan',
-    backendData: undefined,
-    backendV6Data: undefined,
+    backendData: NEITHER,
     hostId: HOST_ID,
   }),
 }
 const RULES = {
-  ...{ network: range.network, subnetLen: 24, own: undefined, hostId: HOST_ID, onlink: [] },
+  ...{ family: 4 as const, network: range.network, subnetLen: 24, own: undefined, hostId: HOST_ID, onlink: [] },
   publicAddress: ENP0S3.publicAddress,
   parseData: (_type: string, data: unknown) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
   needs: () => ({ ok: true, value: undefined }) as const,

@@ -41,7 +41,7 @@ test('the lease says the MAC the device has, or one made from the host id', (t) 
   const made = leaseValueOf(inputs(VXLAN)).backendData
   t.deepEqual(made, leaseValueOf(inputs(VXLAN)).backendData)
   t.notDeepEqual(made, leaseValueOf(inputs(VXLAN, [], { hostId: 'cd'.repeat(16) })).backendData)
-  t.is(leaseValueOf(inputs(HOST_GW)).backendData, undefined)
+  t.is(leaseValueOf(inputs(HOST_GW)).backendData.ipv4, undefined)
 })
 
 test('FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU less 50 when that is smaller', (t) => {

@@ -14,6 +14,7 @@ const throws = (): never => {
   throw new Error('our own mistake')
 }
 const RULES: PeerRules = {
+  family: 4,
   network: prefix('10.2.0.0/16'),
   subnetLen: 24,
   own: undefined,
@@ -70,7 +71,7 @@ function faulty<Given extends readonly unknown[], Result>(
 test('the claim reads the other leases, and counts the subnet of the broken one as taken', (t) => {
   const found = findLeases('/n', [lease(2), broken(3), lease(4)])
   t.deepEqual(
-    found.map(({ subnets, value, bug }) => `${subnets.ipv4 ?? ''} ${value?.publicAddress ?? bug ?? ''}`),
+    found.map(({ subnets, value, bug }) => `${subnets.ipv4 ?? ''} ${value?.addresses.ipv4 ?? bug ?? ''}`),
     ['10.2.2.0/24 192.168.0.2', '10.2.3.0/24 please report it: our own mistake', '10.2.4.0/24 192.168.0.4'],
   )
   const matters = ({ key }: Entry): boolean => (key.includes('.3.') ? throws() : true)

@@ -5,7 +5,7 @@ import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { overlaps, type Prefix } from '../../src/ip/prefix.ts'
 import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
 import { decide, findLeases } from '../../src/lease/claim.ts'
-import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
+import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
 import { type Subnets, type LeaseValue, primarySubnet } from '../../src/lease/lease.ts'
 
@@ -19,11 +19,10 @@ const RANGE = {
 
 function value(publicAddress: string, hostId?: string): LeaseValue {
   return {
-    publicAddress: publicAddress as Address,
-    publicAddress6: undefined,
+    addresses: only(4, publicAddress as Address),
+    sourceAddresses: NEITHER,
     backendType: 'vxlan',
-    backendData: { VNI: 1 },
-    backendV6Data: undefined,
+    backendData: only(4, { VNI: 1 }),
     hostId,
   }
 }
@@ -31,7 +30,7 @@ function value(publicAddress: string, hostId?: string): LeaseValue {
 function claim(change: Partial<Claim> = {}): Claim {
   return {
     hostId: 'me',
-    publicAddress: '192.168.0.1' as Address,
+    addresses: only(4, '192.168.0.1' as Address),
     ranges: { ipv4: RANGE, ipv6: undefined },
     previous: NEITHER,
     value: () => value('192.168.0.1', 'me'),
@@ -242,7 +241,7 @@ test("whatever the leases: never another living host's subnet, never one outside
       for (const item of [...d.release, ...(there ? [there] : [])]) {
         const theirs = item.value?.hostId === 'other' && alive
         t.false(theirs, `${item.key} is a living host's`)
-        t.true(item.value?.hostId === 'me' || item.value?.publicAddress === ('192.168.0.1' as Address))
+        t.true(item.value?.hostId === 'me' || item.value?.addresses.ipv4 === ('192.168.0.1' as Address))
       }
     }),
     { numRuns: 2_000 },

@@ -6,7 +6,7 @@ import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
 import { parsePrefix, prefixOf, type Prefix } from '../../src/ip/prefix.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue, subnetsFolder } from '../../src/lease/codec.ts'
 import type { LeaseValue } from '../../src/lease/lease.ts'
-import { onlySubnet } from '../../src/ip/by-family.ts'
+import { onlySubnet, NEITHER, only } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/coreos.com/network'
 
@@ -76,23 +76,22 @@ test('any key is either refused or the one spelling of its subnets', (t) => {
 
 test('a value is written as Go writes it, the host id last', (t) => {
   const value = {
-    publicAddress: address('192.168.64.3'),
-    publicAddress6: undefined,
+    addresses: only(4, address('192.168.64.3')),
     backendType: 'vxlan',
-    backendData: { VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44' },
-    backendV6Data: undefined,
+    backendData: only<unknown>(4, { VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44' }),
     hostId: undefined,
+    sourceAddresses: NEITHER,
   }
   const text =
     '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
   t.is(encodeValue(value), text)
   t.is(encodeValue({ ...value, hostId: 'h1' }), `${text.slice(0, -1)},"HostID":"h1"}`)
-  const sourceAddress = address('192.168.64.9')
-  const both = encodeValue({ ...value, hostId: 'h1', sourceAddress })
+  const sourceAddresses = only(4, address('192.168.64.9'))
+  const both = encodeValue({ ...value, hostId: 'h1', sourceAddresses })
   t.is(both, `${text.slice(0, -1)},"HostID":"h1","SourceIP":"192.168.64.9"}`)
-  t.deepEqual(decodeValue(Buffer.from(both)), { ok: true, value: { ...value, hostId: 'h1', sourceAddress } })
+  t.deepEqual(decodeValue(Buffer.from(both)), { ok: true, value: { ...value, hostId: 'h1', sourceAddresses } })
   t.is(
-    encodeValue({ ...value, backendType: 'host-gw', backendData: undefined }),
+    encodeValue({ ...value, backendType: 'host-gw', backendData: NEITHER }),
     '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"host-gw"}',
   )
 })
@@ -117,12 +116,11 @@ test('a value read back is the same', (t) => {
       }),
       ({ ip, six, type, data4, data6, hostId }) => {
         const value: LeaseValue = {
-          publicAddress: fromNumber(ip),
-          publicAddress6: six ? address('fd00::1') : undefined,
+          addresses: { ipv4: fromNumber(ip), ipv6: six ? address('fd00::1') : undefined },
           backendType: type,
-          backendData: data4,
-          backendV6Data: data6,
+          backendData: { ipv4: data4, ipv6: data6 },
           hostId,
+          sourceAddresses: NEITHER,
         }
         const read = decodeValue(Buffer.from(encodeValue(value)))
         t.true(read.ok)
@@ -140,8 +138,8 @@ test('JSON keys are read in any case, the last one wins, null is absence', (t) =
   )
   t.true(read.ok)
   if (!read.ok) return
-  t.is(read.value.publicAddress, address('5.6.7.8'))
-  t.is(read.value.backendData, undefined)
+  t.is(read.value.addresses.ipv4, address('5.6.7.8'))
+  t.is(read.value.backendData.ipv4, undefined)
   t.is(read.value.hostId, undefined)
 })
 

@@ -12,10 +12,11 @@ import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
+import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
 
 const silent = new Set<string>()
 const RULES: PeerRules = {
+  family: 4,
   network: prefix('10.2.0.0/16'),
   subnetLen: 24,
   own: undefined,
@@ -189,11 +190,10 @@ test('a flood of claims keeps nobody from being asked for', async (t) => {
 
 test('a lease into which another host wrote our name and address is given up, not taken for ours', (t) => {
   const value = () => ({
-    publicAddress: address('192.168.0.1'),
-    publicAddress6: undefined,
+    addresses: only(4, address('192.168.0.1')),
+    sourceAddresses: NEITHER,
     backendType: 'vxlan',
-    backendData: undefined,
-    backendV6Data: undefined,
+    backendData: NEITHER,
     hostId: 'us',
   })
   const named = (n: number, modRevision: string) => ({
@@ -203,7 +203,7 @@ test('a lease into which another host wrote our name and address is given up, no
   const range = { network: prefix('10.2.0.0/16'), subnetLen: 24 }
   const ipv4 = { ...range, subnetMin: address('10.2.1.0'), subnetMax: address('10.2.9.0') }
   const claim = {
-    ...{ hostId: 'us', publicAddress: address('192.168.0.1'), ranges: { ipv4, ipv6: undefined }, value },
+    ...{ hostId: 'us', addresses: only(4, address('192.168.0.1')), ranges: { ipv4, ipv6: undefined }, value },
     ...{ previous: NEITHER },
   }
   // The forged one sorts first, and subnet.env is gone after a reboot.

@@ -10,6 +10,7 @@ import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
 
 const RULES: PeerRules = {
+  family: 4,
   network: prefix('10.2.0.0/16'),
   subnetLen: 24,
   own: { key: '/n/subnets/10.2.1.0-24', subnet: prefix('10.2.1.0/24') },

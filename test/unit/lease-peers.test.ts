@@ -11,6 +11,7 @@ import type { PeerRules } from '../../src/lease/peer-check.ts'
 import type { PeerStep } from '../../src/lease/peer-step.ts'
 
 const RULES: PeerRules = {
+  family: 4,
   network: '10.2.0.0/16' as Prefix,
   subnetLen: 24,
   own: { key: '/n/subnets/10.2.1.0-24', subnet: '10.2.1.0/24' as Prefix },

@@ -24,6 +24,7 @@ const gone = (key: string): Change => ({ type: 'delete', key: `/n/${key}`, modRe
 
 function rules(out: ReadonlySet<Address>): PeerRules {
   return {
+    family: 4,
     network: '10.2.0.0/16' as Prefix,
     subnetLen: 24,
     own: { key: '/n/subnets/10.2.1.0-24', subnet: '10.2.1.0/24' as Prefix },

@@ -94,7 +94,7 @@ test('what is asked for with -v is never withheld', (t) => {
 })
 
 const RULES = {
-  ...{ network: prefix('10.2.0.0/16'), subnetLen: 24, own: undefined, hostId: 'us', onlink: [] },
+  ...{ family: 4 as const, network: prefix('10.2.0.0/16'), subnetLen: 24, own: undefined, hostId: 'us', onlink: [] },
   publicAddress: address('192.168.0.1'),
   parseData: (type: string) => ({ ok: false, reason: 'backend-type', detail: type }) as const,
   needs: () => ({ ok: true, value: undefined }) as const,

@@ -6,7 +6,7 @@ import { addressOf, parsePrefix } from '../../src/ip/prefix.ts'
 import type { Claim, OwnLease } from '../../src/lease/found.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { afterClaim, mattersTo } from '../../src/lease/listing.ts'
-import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
+import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/docker-test/network'
 const own = parsePrefix('10.2.21.0/24')
@@ -14,17 +14,17 @@ const other = parsePrefix('10.2.22.0/24')
 const address = parseAddress('192.168.19.121')
 if (own === undefined || other === undefined || address === undefined) throw new Error('bad value in a test')
 
-const value = { publicAddress: address, publicAddress6: undefined, backendType: 'vxlan', hostId: 'a-host' } as const
+const value = { addresses: only(4, address), sourceAddresses: NEITHER, backendType: 'vxlan', hostId: 'a-host' } as const
 const lease = {
   subnets: onlySubnet(own),
   key: `${PREFIX}/subnets/10.2.21.0-24`,
   modRevision: '9',
   etcdLease: '77',
 }
-const held: OwnLease = { ...lease, value: { ...value, backendData: undefined, backendV6Data: undefined } }
+const held: OwnLease = { ...lease, value: { ...value, backendData: NEITHER } }
 const claim: Claim = {
   hostId: 'a-host',
-  publicAddress: address,
+  addresses: only(4, address),
   ranges: {
     ipv4: { network: own, subnetLen: 24, subnetMin: addressOf(own), subnetMax: addressOf(own) },
     ipv6: undefined,
@@ -47,7 +47,7 @@ test('leases that name our address or id are read, however JSON spells them; of 
   const entries = texts.map((text, n) => entry(`${PREFIX}/subnets/10.2.${n}.0-24`, text))
   const found = findLeases(PREFIX, entries, mattersTo(claim, undefined))
   t.deepEqual(
-    found.map(({ subnets, value: read }) => `${subnets.ipv4 ?? ''} ${read?.publicAddress ?? 'unread'}`),
+    found.map(({ subnets, value: read }) => `${subnets.ipv4 ?? ''} ${read?.addresses.ipv4 ?? 'unread'}`),
     ['10.2.0.0/24 192.168.19.121', '10.2.1.0/24 1.2.3.4', '10.2.2.0/24 192.168.19.121', '10.2.3.0/24 unread'],
   )
 })
@@ -58,7 +58,7 @@ test('what we hold is read, and all is by a host that waits for its subnet', (t)
     entry(`${PREFIX}/subnets/10.2.3.0-24`, '{"PublicIP":"1.2.3.5"}'),
   ]
   const read = (matters: (one: Entry) => boolean): readonly unknown[] =>
-    findLeases(PREFIX, entries, matters).map((found) => found.value?.publicAddress)
+    findLeases(PREFIX, entries, matters).map((found) => found.value?.addresses.ipv4)
   t.deepEqual(read(mattersTo(claim, held)), ['1.2.3.4', undefined])
   t.deepEqual(read(mattersTo({ ...claim, waitsForPrevious: true }, undefined)), ['1.2.3.4', '1.2.3.5'])
 })

@@ -7,6 +7,7 @@ import { address, prefix } from '../fake/world.ts'
 
 const table = (): PeerTable =>
   new PeerTable('/n', {
+    family: 4,
     network: prefix('10.2.0.0/16'),
     subnetLen: 24,
     own: undefined,

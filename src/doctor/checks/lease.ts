@@ -6,6 +6,8 @@ import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } fro
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'
 import type { OwnStored } from '../plan.ts'
+import { valuesOf } from '../../ip/by-family.ts'
+import type { Prefix } from '../../ip/prefix.ts'
 
 /** A daemon renews every 10 s; one that has not for so long does not get through. Seconds. */
 const UNRENEWED_S = 120
@@ -18,19 +20,21 @@ export const leaseCheck: Check = {
   run: (facts) => leaseOutcome(facts),
 }
 
+function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Prefix | undefined): Fault {
+  const before = 'value' in host.subnetEnv ? host.subnetEnv.value?.subnet : undefined
+  const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet is another'
+  const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
+  const had = running ?? before
+  const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
+  return { level: 'fault', stops: true, cause, fix, proof }
+}
+
 function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
   if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
   if ('unknown' in plan) return { unchecked: plan.unknown }
   const { own, inputs } = plan.value
   const running = daemon.state === 'answers' ? daemon.facts.running?.own.subnet : undefined
-  if (own === undefined || inputs === undefined) {
-    const before = 'value' in host.subnetEnv ? host.subnetEnv.value?.subnet : undefined
-    const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet is another'
-    const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
-    const had = running ?? before
-    const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
-    return { faults: [{ level: 'fault', stops: true, cause, fix, proof }] }
-  }
+  if (own === undefined || inputs === undefined) return { faults: [noLease({ options, host }, running)] }
   const faults: Fault[] = []
   const { ownTtl } = store.content
   if (running !== undefined && running !== own.subnet) {
@@ -121,7 +125,8 @@ export const duplicateAddressCheck: Check = {
     const byAddress = new Map<string, { subnet: string; key: string }[]>()
     const stranger = new Set<string>()
     for (const { subnet, key, value } of decodedLeases(options.etcdPrefix, store.content)) {
-      byAddress.set(value.publicAddress, [...(byAddress.get(value.publicAddress) ?? []), { subnet, key }])
+      for (const address of valuesOf(value.addresses))
+        byAddress.set(address, [...(byAddress.get(address) ?? []), { subnet, key }])
       // Without a lease of our own it is the other that keeps us from having one.
       if (value.hostId !== undefined && value.hostId !== host.hostId) stranger.add(key)
     }

@@ -12,7 +12,7 @@ import type { LeaseValue } from '../../../src/lease/lease.ts'
 import { type AcquireOptions } from '../../../src/lease/own.ts'
 import type { Log } from '../../../src/log.ts'
 import { type Etcd, startEtcd } from '../world/etcd.ts'
-import { NEITHER, onlySubnet } from '../../../src/ip/by-family.ts'
+import { NEITHER, onlySubnet, first, only } from '../../../src/ip/by-family.ts'
 
 export const PREFIX = '/docker-test/network'
 
@@ -45,13 +45,13 @@ export function linesTo(lines: string[]): Log {
 }
 
 export function claimOf(n: number, change: Partial<Claim> = {}, hostId = `host-${n}`): Claim {
-  const publicAddress = change.publicAddress ?? fromNumber(0xc0a81300 + n)
+  const addresses = change.addresses ?? only(4, fromNumber(0xc0a81300 + n))
   return {
     hostId,
-    publicAddress,
+    addresses,
     ranges: { ipv4: range(120), ipv6: undefined },
     previous: NEITHER,
-    value: () => valueOf(publicAddress, hostId),
+    value: () => valueOf(first(addresses), hostId),
     ...change,
   }
 }
@@ -68,11 +68,10 @@ export function range(count: number): SubnetRange {
 export function valueOf(publicAddress: Address, hostId: string | undefined, mac = 'c6:d2:32:6f:8f:44'): LeaseValue {
   const backendData = { VNI: 1, VtepMAC: mac }
   return {
-    publicAddress,
-    publicAddress6: undefined,
+    addresses: only(4, publicAddress),
+    sourceAddresses: NEITHER,
     backendType: 'vxlan',
-    backendData,
-    backendV6Data: undefined,
+    backendData: only(4, backendData),
     hostId,
   }
 }
