@@ -1,7 +1,8 @@
 // The peers as a daemon before left them in the kernel: a route each, and in the tunnel the entries that lead there. Pure.
+import type { PeerView } from '../view/status-shape.ts'
 import { prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject, Nexthop, Route } from '../kernel/state.ts'
-import { type PeerView, UNPROBED } from '../view/peers.ts'
+import { UNPROBED } from '../view/peers.ts'
 
 /** What was found in the kernel; `others` are neighbours, FDB entries and nexthops. */
 export interface FoundObjects {

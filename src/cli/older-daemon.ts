@@ -1,15 +1,20 @@
 // What a daemon of before did not say: after an upgrade the verbs are new, while the daemon may run on as it was until somebody
 // starts it anew. Pure. Invariant: an answer without what came later reads as one with nothing of it.
 import type { LeaseView } from '../view/leases.ts'
-import type { Status } from '../view/status.ts'
+import type { PeerCounts } from '../view/status-shape.ts'
+import type { StatusAnswer } from '../view/health.ts'
 import type { ConfigVerdict } from '../network-config/stored-config.ts'
 
 /** Fields that came later. */
 type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>
 
+type Older = Since<Omit<StatusAnswer, 'peers'>, 'conditions' | 'verdict'> & {
+  readonly peers: Since<PeerCounts, 'inTrouble'>
+}
+
 /** The answer to GET /v1/status. */
-export function statusTold(answer: unknown): Status {
-  const { peers, ...told } = answer as Since<Status, 'conditions'>
+export function statusTold(answer: unknown): Since<StatusAnswer, 'verdict'> {
+  const { peers, ...told } = answer as Older
   const { unreachable, degraded, refused } = peers
   // Every refused lease was a fault.
   return {

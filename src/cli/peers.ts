@@ -1,9 +1,10 @@
 // `flanneld peers`: who else is in the network, how packets go there and how that goes, trouble first. Asks the running
 // daemon; where none answers, etcd when that is named, else what is left in the kernel.
+import type { PeerView } from '../view/status-shape.ts'
 import { askControl, controlPath } from '../http/control-socket.ts'
 import type { LeaseLine } from '../view/leases.ts'
 import type { Environment } from '../options/parse.ts'
-import { type PeerView, UNPROBED, isTrouble, worstFirst } from '../view/peers.ts'
+import { UNPROBED, isTrouble, worstFirst } from '../view/peers.ts'
 import { span } from '../text/duration.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
 import { type AskedVerb, askedOf } from './asked.ts'

@@ -1,19 +1,17 @@
 // `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
 // kernel and etcd tell what is left. Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
+import type { Status } from '../view/status-shape.ts'
 import { newStop } from '../process/stop.ts'
 import { Unanswered, askControl, controlPath } from '../http/control-socket.ts'
-import { examine } from '../doctor/examine.ts'
-import type { DoctorReport } from '../doctor/report.ts'
-import { withFindings } from '../doctor/status-reasons.ts'
 import { pause } from '../async/wait.ts'
-import type { Environment, Options } from '../options/parse.ts'
+import type { Environment } from '../options/parse.ts'
 import type { LeaseView } from '../view/leases.ts'
 import { span } from '../text/duration.ts'
 import { printable } from '../text/plain-text.ts'
 import { factsOf, headline, reasonLines } from '../view/status-text.ts'
-import type { Status } from '../view/status.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
-import { type Verdict, counted, silentVerdict, verdictOf } from '../view/verdict.ts'
+import { counted } from '../text/counted.ts'
+import { type Verdict, absentVerdict, silentVerdict, verdictOf } from '../view/verdict.ts'
 import { type AskedVerb, askedOf } from './asked.ts'
 import { dockerBridge } from '../view/docker0.ts'
 import { type EtcdSeen, type KernelLeft, etcdSeen, kernelLeft } from './left-behind.ts'
@@ -33,8 +31,6 @@ Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
 
 /** Milliseconds between two looks of -watch. */
 const WATCH_MS = 2000
-/** Doctor is asked once in so many milliseconds by -watch: it reads all of the kernel and etcd. */
-const EXAMINE_MS = 30_000
 /** ANSI: to the upper left corner, and clear from there. */
 const REDRAW = '\u001B[H\u001B[J'
 
@@ -57,13 +53,10 @@ export async function status(args: readonly string[], { env, out, screen }: Term
   const show = (seen: Seen): string => (asked.json ? `${JSON.stringify(jsonOf(seen))}\n` : render(seen, Date.now()))
   if (!asked.has('watch')) {
     const seen = await look(asked, env)
-    const whole = examinedToo(seen, await examination(seen, asked.options))
-    out(show(whole))
-    return whole.verdict.code
+    out(show(seen))
+    return seen.verdict.code
   }
   const stop = newStop()
-  let examined: DoctorReport | undefined
-  let next = 0
   process.once('SIGINT', () => {
     stop.abort()
   })
@@ -71,32 +64,11 @@ export async function status(args: readonly string[], { env, out, screen }: Term
     stop.abort()
   })
   for (;;) {
-    const before = await look(asked, env)
-    if (performance.now() >= next) {
-      examined = await examination(before, asked.options)
-      next = performance.now() + EXAMINE_MS
-    }
-    const seen = examinedToo(before, examined)
+    const seen = await look(asked, env)
     out(`${screen && !asked.json ? REDRAW : ''}${show(seen)}`)
     await pause(WATCH_MS, stop.signal)
     if (stop.signal.aborted) return seen.verdict.code
   }
-}
-
-/** What doctor finds beside, of a daemon that has a lease; undefined where it may not look. */
-async function examination({ status: found }: Seen, options: Options): Promise<DoctorReport | undefined> {
-  // Before, whatever is missing follows from what is waited for.
-  if (found === undefined || found.lease === null) return undefined
-  try {
-    return (await examine(options, undefined)).report
-  } catch {
-    return undefined
-  }
-}
-
-/** With what doctor found beside. */
-function examinedToo(seen: Seen, report: DoctorReport | undefined): Seen {
-  return report === undefined ? seen : { ...seen, verdict: withFindings(seen.verdict, report) }
 }
 
 async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
@@ -107,10 +79,13 @@ async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
     const verdict = silentVerdict(answer.message)
     return { verdict, status: undefined, file, left: await kernelLeft(), etcd: undefined }
   }
-  const found = answer === undefined ? undefined : statusTold(answer)
-  const verdict = verdictOf(found, await dockerBridge(file))
-  if (found !== undefined) return { verdict, status: found, file, left: undefined, etcd: undefined }
-  return { verdict, status: undefined, file, left: await kernelLeft(), etcd: await etcdSeen(asked, env, file) }
+  if (answer === undefined) {
+    const verdict = absentVerdict(await dockerBridge(file))
+    return { verdict, status: undefined, file, left: await kernelLeft(), etcd: await etcdSeen(asked, env, file) }
+  }
+  const { verdict: given, ...found } = statusTold(answer)
+  const verdict = given ?? verdictOf(found, await dockerBridge(file))
+  return { verdict, status: found, file, left: undefined, etcd: undefined }
 }
 
 function toSilence(error: unknown): Unanswered {

@@ -3,12 +3,13 @@ import { doctorHandler } from '../doctor/daemon-facts.ts'
 import { OperatorError } from '../errors.ts'
 import type { Events } from '../health/events.ts'
 import { shared } from '../http/handlers.ts'
-import { healthRoutes } from '../http/health-port.ts'
+import { type Ready, healthRoutes } from '../http/health-port.ts'
 import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
 import { metricsRoute } from '../metrics/exposition.ts'
 import { withPage } from '../page/routes.ts'
 import { peersOf } from '../view/peers.ts'
 import type { CurrentDaemon } from '../view/running-daemon.ts'
+import type { HealthReport, StatusAnswer } from '../view/health.ts'
 import { statusOf } from '../view/status.ts'
 import { leaseContextOf, leaseRoutes } from './lease-routes.ts'
 import { observed } from './observed-routes.ts'
@@ -16,8 +17,11 @@ import { probeRoutes } from './path-route.ts'
 
 /** The routes of the health port. */
 export function healthPortRoutes(current: CurrentDaemon): Routes {
-  const { readiness, reconciler, supervisor } = current()
-  const routes = healthRoutes(readiness, () => reconciler.busyFor)
+  const { health, reconciler, supervisor } = current()
+  const routes = healthRoutes(
+    () => readyOf(health.latest),
+    () => reconciler.busyFor,
+  )
   return observed(withPage(current, routes.set('GET /metrics', metricsRoute(current))), supervisor)
 }
 
@@ -25,7 +29,7 @@ export function healthPortRoutes(current: CurrentDaemon): Routes {
 export function controlRoutes(current: CurrentDaemon): Routes {
   const { events, supervisor } = current()
   const routes = new Map<string, Handler>([
-    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusOf(current()) }))],
+    ['GET /v1/status', shared(async () => ({ status: 200, json: await statusAnswer(current) }))],
     ['GET /v1/doctor', doctorHandler(current)],
     ['GET /v1/peers', shared(() => ({ status: 200, json: peersOf(current()) }))],
     ['GET /metrics', metricsRoute(current)],
@@ -34,6 +38,18 @@ export function controlRoutes(current: CurrentDaemon): Routes {
     ['GET /v1/events', ({ query }) => answerEvents(events, query)],
   ])
   return observed(routes, supervisor)
+}
+
+/** The status with its verdict, by an examination that began after the request. */
+async function statusAnswer(current: CurrentDaemon): Promise<StatusAnswer> {
+  const { health } = current()
+  const { status, verdict } = await health.fresh(0)
+  return { ...(status ?? (await statusOf(current()))), verdict }
+}
+
+/** What /readyz says: not ready exactly where the verdict is broken. */
+function readyOf({ verdict: { word }, lines }: HealthReport): Ready {
+  return { ready: word !== 'broken', lines: [word, ...lines] }
 }
 
 /**

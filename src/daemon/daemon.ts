@@ -12,6 +12,7 @@ import { Readiness } from '../health/readiness.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { DaemonCell, startingDaemon } from '../view/running-daemon.ts'
 import type { DaemonContext } from './context.ts'
+import { examineHost } from './examine-host.ts'
 import { joinNetwork } from './join.ts'
 import { tellFights } from './repair-fight.ts'
 import { run } from './run.ts'
@@ -62,8 +63,10 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
 }
 
 /** Answers questions from the first moment on, and tells systemd. */
-async function serve({ cell, options, readiness, reconciler, supervisor, log, signal }: DaemonContext): Promise<void> {
-  tellSystemd(readiness, () => reconciler.busyFor, supervisor.part('systemd'), signal)
+async function serve(context: DaemonContext): Promise<void> {
+  const { cell, options, readiness, health, reconciler, kernel, supervisor, log, signal } = context
+  tellSystemd({ readiness, health, busy: () => reconciler.busyFor }, supervisor.part('systemd'), signal)
+  examineHost({ current: cell.current, kernel, signal })
   const { healthzIp: ip, healthzPort: port, healthzAllowedHosts: allowedHosts } = options
   if (port > 0)
     await serveHealth({ ip, port, allowedHosts }, healthPortRoutes(cell.current), log.part('health'), signal)

@@ -3,6 +3,8 @@
 import { type Busy, HANG_MS } from '../http/health-port.ts'
 import { addon } from '../netlink/addon.ts'
 import type { Part } from '../health/supervise.ts'
+import { printable } from '../text/plain-text.ts'
+import type { Health, HealthReport } from '../view/health.ts'
 import type { Readiness } from '../health/readiness.ts'
 
 /** Sends one state, such as `READY=1`; false when there was nobody to tell. */
@@ -23,15 +25,24 @@ function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
   }
 }
 
-/** Tells systemd of readiness, and of life as long as no pass hangs, until the signal aborts. */
-export function tellSystemd(readiness: Readiness, busy: Busy, part: Pick<Part, 'guard'>, signal: AbortSignal): void {
+/** What systemd is told of. */
+interface Told {
+  readonly readiness: Readiness
+  readonly health: Health
+  readonly busy: Busy
+}
+
+/** Tells systemd of readiness, the verdict, and life as long as no pass hangs, until the signal aborts. */
+export function tellSystemd({ readiness, health, busy }: Told, part: Pick<Part, 'guard'>, signal: AbortSignal): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)
-  const tell = part.guard(() =>
-    notify(readiness.ready ? 'READY=1\nSTATUS=ready' : `STATUS=not ready: ${readiness.reasons.join('; ')}`),
-  )
+  let last = ''
+  const tell = part.guard(() => {
+    const text = `${readiness.ready ? 'READY=1\n' : ''}STATUS=${statusLine(health.latest)}`
+    if (text !== last) notify(text)
+    last = text
+  })
   tell()
-  readiness.onChange(tell)
-  readiness.onReason(tell)
+  health.onChange(tell)
   signal.addEventListener(
     'abort',
     part.guard(() => notify('STOPPING=1')),
@@ -41,4 +52,12 @@ export function tellSystemd(readiness: Readiness, busy: Busy, part: Pick<Part, '
     part.guard(() => busy() < HANG_MS && notify('WATCHDOG=1')),
     watchdogMs,
   ).unref()
+}
+
+/** The most characters of a status line: `systemctl status` shows it on one. */
+const MOST = 500
+
+/** The verdict in a line: `healthy`, or the word and why. */
+function statusLine({ verdict: { word }, lines }: HealthReport): string {
+  return printable(lines.length === 0 ? word : `${word}: ${lines.join('; ')}`, MOST)
 }

@@ -35,15 +35,18 @@ export interface Check {
   readonly run: (facts: Facts) => Outcome
 }
 
+/** What a daemon knows when it examines its own host: all but itself. */
+export type OwnFacts = Omit<Facts, 'daemon'>
+
+/** A check that a daemon can make of its own host. */
+export interface OwnCheck extends Check {
+  readonly run: (facts: OwnFacts) => Outcome
+}
+
 /** The outcome of a list of faults; `seen` when there are none. */
 export function outcomeOf(faults: readonly Fault[], seen: string): Outcome {
   const [first, ...others] = faults
   return first === undefined ? { seen } : { faults: [first, ...others] }
-}
-
-/** "1 peer", "2 peers". */
-export function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`
 }
 
 /** At most so many faults of one kind are told, with how many more there are in the last. */

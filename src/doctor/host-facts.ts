@@ -47,7 +47,8 @@ export async function readHostFacts(
   }
 }
 
-async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
+/** A value, or why it cannot be read. */
+export async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
   try {
     return { value: await read() }
   } catch (error) {
@@ -55,7 +56,8 @@ async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
   }
 }
 
-async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
+/** Values under /proc/sys that concern forwarding, those of `devices` among them. */
+export async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ofDevices = ['all', ...devices].flatMap((device) =>
     DEVICE_SYSCTLS.map((name) => `net/ipv4/conf/${device}/${name}`),
   )
@@ -67,12 +69,14 @@ async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<stri
   return values
 }
 
-async function hasVxlan(kernel: LiveKernel): Promise<Known<boolean>> {
+/** Whether the kernel has VXLAN. */
+export async function hasVxlan(kernel: LiveKernel): Promise<Known<boolean>> {
   const value = await kernel.hasVxlan()
   return value === undefined ? { unknown: 'CAP_NET_ADMIN is needed to ask' } : { value }
 }
 
-async function readOffload(
+/** Which of these devices leave checksums to the hardware. */
+export async function readOffload(
   links: readonly { readonly name: string; readonly index: number }[],
 ): Promise<ReadonlyMap<string, boolean>> {
   const values = new Map<string, boolean>()

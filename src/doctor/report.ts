@@ -1,11 +1,13 @@
 // What doctor says: every check's outcome, the verdict over them, as values and as text. Pure.
-import type { Level } from '../health/conditions.ts'
+import { LEVELS, type Level } from '../health/conditions.ts'
 import { printable } from '../text/plain-text.ts'
 import type { Facts } from './facts.ts'
-import { type Check, type Fault, type Outcome, counted } from './finding.ts'
+import { EXIT_STATUS, type Word } from '../view/verdict.ts'
+import { counted } from '../text/counted.ts'
+import { type Check, type Fault, type Outcome } from './finding.ts'
 
 /** One check, done or not. The shape `doctor --json` prints. */
-interface CheckReport {
+export interface CheckReport {
   readonly name: string
   readonly about: string
   /** That of the worst it found. */
@@ -15,15 +17,11 @@ interface CheckReport {
   readonly faults: readonly Fault[]
 }
 
-/** The state in a word, and the exit status for it: those of `flanneld status`. */
-const CODES = { healthy: 0, degraded: 1, broken: 2, 'not running': 3 } as const
-type Word = keyof typeof CODES
-
 /** All of them. */
 export interface DoctorReport {
   readonly verdict: Word
   /** Exit status. */
-  readonly code: (typeof CODES)[Word]
+  readonly code: (typeof EXIT_STATUS)[Word]
   /** The subnet it is about; null for all, or when nobody has leased it. */
   readonly peer: string | null
   readonly checks: readonly CheckReport[]
@@ -35,17 +33,19 @@ export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: Doctor
   return made.some(({ name, faults }) => settling.has(name) && faults.length > 0)
 }
 
+/** The outcome of one check as reported. */
+export function reportOf({ name, about }: Check, outcome: Outcome): CheckReport {
+  return { name, about, ...toldOf(outcome) }
+}
+
 /** Makes the checks. */
 export function judge(checks: readonly Check[], facts: Facts): DoctorReport {
   const made = checks
     .filter(({ ofPeer }) => facts.target === undefined || ofPeer)
-    .map(({ name, about, run }) => ({ name, about, ...toldOf(run(facts)) }))
+    .map((check) => reportOf(check, check.run(facts)))
   const word = wordOf(facts, made)
-  return { verdict: word, code: CODES[word], peer: facts.target?.subnet ?? null, checks: made }
+  return { verdict: word, code: EXIT_STATUS[word], peer: facts.target?.subnet ?? null, checks: made }
 }
-
-/** The worst first. */
-const WORST: readonly Level[] = ['fault', 'warning', 'note']
 
 function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
   if (daemon.state === 'absent') return 'not running'
@@ -56,7 +56,7 @@ function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
 function toldOf(outcome: Outcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
   if ('seen' in outcome) return { level: 'ok', note: outcome.seen, faults: [] }
   if ('unchecked' in outcome) return { level: 'not checked', note: outcome.unchecked, faults: [] }
-  const worst = WORST.find((level) => outcome.faults.some((fault) => fault.level === level))
+  const worst = LEVELS.find((level) => outcome.faults.some((fault) => fault.level === level))
   return { level: worst ?? 'note', note: '', faults: outcome.faults }
 }
 
@@ -65,13 +65,13 @@ export function render({ verdict, peer, checks }: DoctorReport, all: boolean): s
   const of = (...levels: CheckReport['level'][]): readonly CheckReport[] =>
     checks.filter(({ level }) => levels.includes(level))
   const counts = [
-    ...WORST.map((level) => counted(of(level).length, level)),
+    ...LEVELS.map((level) => counted(of(level).length, level)),
     `${of('not checked').length} not checked`,
     `${of('ok').length} ok`,
   ]
   const lines = [`${verdict}   ${peer === null ? '' : `peer ${peer} · `}${counts.join(' · ')}`]
   // Within a check as it tells them: what is on this host comes before what follows from it.
-  for (const { name, faults } of WORST.flatMap((level) => of(level)))
+  for (const { name, faults } of LEVELS.flatMap((level) => of(level)))
     for (const { level, cause, fix, proof } of faults)
       lines.push('', `${level.toUpperCase()}  ${name}: ${cause}`, `  fix    ${fix}`, `  seen   ${proof}`)
   const width = Math.max(...checks.map(({ name }) => name.length))

@@ -2,7 +2,7 @@
 // Invariants: one condition a code; only a `fault` changes the verdict; a condition costs no I/O and never throws.
 import { printable } from '../text/plain-text.ts'
 
-/** `note`: nothing to do. `warning`: something to look at, traffic is as it should be. `fault`: the host is degraded. */
+/** `note`: nothing to do. `warning`: something to look at, traffic flows. `fault`: the host is degraded. */
 export type Level = 'note' | 'warning' | 'fault'
 
 /** What a part of the daemon says of a condition. */
@@ -26,11 +26,17 @@ export interface Condition extends ConditionText {
 const MOST_GIST = 120
 const MOST_TEXT = 1000
 
-/** Worst first. */
-const ORDER: readonly Level[] = ['fault', 'warning', 'note']
+/** All levels, the worst first. */
+export const LEVELS: readonly Level[] = ['fault', 'warning', 'note']
 
 export class Conditions {
   readonly #held = new Map<string, Condition>()
+  readonly #listeners: (() => void)[] = []
+
+  /** Calls `listener` after each change of what holds. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
 
   /** States a condition. True when it is new, or says something else than before: the time to log it. */
   set(code: string, given: ConditionText): boolean {
@@ -39,12 +45,15 @@ export class Conditions {
     const same = before !== undefined && before.level === said.level && before.text === said.text
     // A condition that gets better or worse is still the one that began then.
     this.#held.set(code, { code, since: before?.since ?? Date.now(), ...said })
+    if (!same) this.#changed()
     return !same
   }
 
   /** Ends a condition. True when it held. */
   clear(code: string): boolean {
-    return this.#held.delete(code)
+    const held = this.#held.delete(code)
+    if (held) this.#changed()
+    return held
   }
 
   /** Whether a condition holds. */
@@ -54,13 +63,17 @@ export class Conditions {
 
   /** How many hold, by level. */
   get counts(): ReadonlyMap<Level, number> {
-    const counts = new Map(ORDER.map((level) => [level, 0]))
+    const counts = new Map(LEVELS.map((level) => [level, 0]))
     for (const { level } of this.#held.values()) counts.set(level, (counts.get(level) ?? 0) + 1)
     return counts
   }
 
   /** All that hold, the worst first. */
   get all(): readonly Condition[] {
-    return [...this.#held.values()].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))
+    return [...this.#held.values()].sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level))
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
   }
 }

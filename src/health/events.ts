@@ -4,7 +4,18 @@
 import { type LogListener, printable } from '../log.ts'
 
 /** What an event is about. */
-const EVENT_KINDS = ['repair', 'conflict', 'peer', 'probe', 'lease', 'config', 'store', 'firewall', 'ready'] as const
+const EVENT_KINDS = [
+  'repair',
+  'conflict',
+  'peer',
+  'probe',
+  'lease',
+  'config',
+  'store',
+  'firewall',
+  'ready',
+  'verdict',
+] as const
 
 /** Something that happened. `at` is milliseconds since 1970. */
 export interface HappenedEvent {

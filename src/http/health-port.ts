@@ -1,4 +1,4 @@
-// The health port: /healthz (the loop turns) and /readyz (this host carries traffic), as plain text over HTTP; /metrics and
+// The health port: /healthz (the loop turns) and /readyz (the verdict is not broken), as plain text over HTTP; /metrics and
 // the page are added to its routes by others. Status and first line are those of Go's flanneld, byte for byte.
 import { once } from 'node:events'
 import type { Server } from 'node:http'
@@ -8,7 +8,6 @@ import { type Answer, type Handler, type Routes, serveRoutes } from './serve-rou
 import { boundedServer, crowdIn } from './bounds.ts'
 import { hostRule, latestNames } from './hosts.ts'
 import type { Log } from '../log.ts'
-import type { Readiness } from '../health/readiness.ts'
 
 /** A pass of the reconciler that takes longer than this many milliseconds hangs. */
 export const HANG_MS = 30_000
@@ -19,11 +18,17 @@ const OPEN = ['/healthz', '/readyz']
 /** What /healthz asks: for how long the pass at hand has been running, in milliseconds; 0 between passes. */
 export type Busy = () => number
 
+/** What /readyz says; `lines` follow where this host is not ready. */
+export interface Ready {
+  readonly ready: boolean
+  readonly lines: readonly string[]
+}
+
 /** The routes of the health port; more may be added. */
-export function healthRoutes(readiness: Readiness, busy: Busy): Routes {
+export function healthRoutes(ready: () => Ready, busy: Busy): Routes {
   return new Map<string, Handler>([
     ['GET /healthz', () => alive(busy())],
-    ['GET /readyz', () => readyOr(readiness.reasons)],
+    ['GET /readyz', () => readiness(ready())],
   ])
 }
 
@@ -72,7 +77,7 @@ function alive(ms: number): Answer {
 }
 
 /** Go says no more than the first line. */
-function readyOr(reasons: readonly string[]): Answer {
-  if (reasons.length === 0) return { status: 200, text: 'flanneld is ready' }
-  return { status: 503, text: `flanneld is not ready yet\n${reasons.join('\n')}\n` }
+function readiness({ ready, lines }: Ready): Answer {
+  if (ready) return { status: 200, text: 'flanneld is ready' }
+  return { status: 503, text: `flanneld is not ready yet\n${lines.join('\n')}\n` }
 }

@@ -6,6 +6,7 @@ import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
 import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
 import { whenRunning } from '../view/running-daemon.ts'
+import { VERDICT } from './verdict-rows.ts'
 import { OBSERVING } from '../health/supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
 
@@ -227,4 +228,12 @@ const PROCESS: readonly Metric[] = [
 ]
 
 /** Every metric, in the order of a scrape. */
-export const METRICS: readonly Metric[] = [...PROCESS, ...PEERS, ...STORE, ...LEASES, ...KERNEL, ...FIREWALL]
+export const METRICS: readonly Metric[] = [
+  ...PROCESS,
+  ...VERDICT,
+  ...PEERS,
+  ...STORE,
+  ...LEASES,
+  ...KERNEL,
+  ...FIREWALL,
+]

@@ -1,16 +1,10 @@
 // Gathers what the page shows of the daemon, at every point of its life: before etcd answers there are only reasons.
-// Invariant: looking asks nobody, so it is done once a second; the status, which asks etcd and the kernel, is read apart, every few
-// seconds and after events, one reading at a time.
+// Invariant: looking asks nobody, so it is done once a second; status and verdict are those everybody reads, and somebody who looks
+// has the host examined every few seconds and after events.
 import { setTimeout as pause } from 'node:timers/promises'
-import { dockerBridge } from '../view/docker0.ts'
-import { messageOf } from '../errors.ts'
-import type { CurrentDaemon } from '../view/running-daemon.ts'
+import type { CurrentDaemon, RunningDaemon } from '../view/running-daemon.ts'
 import { peersOf } from '../view/peers.ts'
 import { factsOf } from '../view/status-text.ts'
-import { statusOf } from '../view/status.ts'
-import { readSubnetEnv } from '../host/subnet-env.ts'
-import { isAnswer } from '../health/supervise.ts'
-import { verdictOf } from '../view/verdict.ts'
 import { Leases } from './leases.ts'
 import type { PagePeer, PageState } from './shape.ts'
 
@@ -18,9 +12,9 @@ import type { PagePeer, PageState } from './shape.ts'
 const PEERS = 5000
 /** So many events. */
 const EVENTS = 100
-/** A status counts as fresh so long, while nothing happens. Milliseconds. */
-const FRESH_MS = 5000
-/** Who asks for the first time waits so long for a status at most. Milliseconds. */
+/** An examination is fresh for so long, while nothing happens: for who asks, and for who follows. Milliseconds. */
+const FRESH_MS = { asked: 2000, followed: 5000 }
+/** A request waits so long for an examination at most. Milliseconds. */
 const FIRST_MS = 1500
 
 /** What the status says. */
@@ -29,26 +23,25 @@ type Judged = Pick<PageState, 'verdict' | 'host' | 'facts'>
 export class Gathering {
   readonly #current: CurrentDaemon
   readonly #leases: Leases
-  #judged: Judged | undefined
-  #reading: Promise<void> | undefined
-  /** When it was read, in performance.now's milliseconds, and the last event before. */
-  #read = { at: Number.NEGATIVE_INFINITY, event: 0 }
+  #examining: Promise<unknown> | undefined
+  /** The last event when the host was last examined for the page. */
+  #event = -1
 
   constructor(current: CurrentDaemon) {
     this.#current = current
     this.#leases = new Leases(current)
   }
 
-  /** The state with a status of these seconds, if one comes in time. */
+  /** The state by an examination of these seconds, if one ends in time. */
   async settled(): Promise<PageState> {
-    this.#refresh()
-    await Promise.race([this.#reading, pause(FIRST_MS, undefined, { ref: false })])
+    this.#refresh(FRESH_MS.asked)
+    await Promise.race([this.#examining, pause(FIRST_MS, undefined, { ref: false })])
     return this.look()
   }
 
   /** The state as it is known now. */
   look(): PageState {
-    this.#refresh()
+    this.#refresh(FRESH_MS.followed)
     const daemon = this.#current()
     const { version, events } = daemon
     const peers = peersOf(daemon)
@@ -56,7 +49,7 @@ export class Gathering {
     return {
       version,
       at: Date.now(),
-      ...(this.#judged ?? this.#unjudged('starting', 'reading the status')),
+      ...judgedOf(daemon),
       peers: shown,
       unshown: peers.length - shown.length,
       leases: this.#leases.latest(),
@@ -64,58 +57,42 @@ export class Gathering {
     }
   }
 
-  #refresh(): void {
-    const event = this.#current().events.recent.at(-1)?.id ?? 0
-    const fresh = performance.now() - this.#read.at < FRESH_MS && event === this.#read.event
-    if (fresh || this.#reading !== undefined) return
-    this.#reading = this.#judge()
-      .catch((error: unknown) => {
-        if (!isAnswer(error)) this.#current().supervisor.part('page').failed(error)
-        return this.#unjudged('unknown', messageOf(error))
-      })
-      .then((judged) => {
-        this.#judged = judged
-        this.#read = { at: performance.now(), event }
-        this.#reading = undefined
-      })
+  /** Has the host examined where that was not done lately, or something happened since. */
+  #refresh(freshMs: number): void {
+    if (this.#examining !== undefined) return
+    const { events, health } = this.#current()
+    const event = events.recent.at(-1)?.id ?? 0
+    const happened = event !== this.#event
+    this.#event = event
+    this.#examining = health.fresh(happened ? 0 : freshMs).finally(() => {
+      this.#examining = undefined
+    })
   }
+}
 
-  async #judge(): Promise<Judged> {
-    const daemon = this.#current()
-    const [status, docker] = await Promise.all([
-      statusOf(daemon),
-      readSubnetEnv(daemon.options.subnetFile).then(dockerBridge),
-    ])
-    const now = Date.now()
-    const { word, summary, reasons, remarks } = verdictOf(status, docker, now)
-    return {
-      verdict: {
-        word,
-        summary,
-        reasons: [
-          ...reasons.map(({ text, run }) => ({ text, run })),
-          ...remarks.map(({ level, text, run }) => ({ text: `${level}: ${text}`, run })),
-        ],
-      },
-      host: {
-        name: status.host,
-        subnet: status.lease?.subnet ?? null,
-        address: status.address,
-        since: status.since,
-      },
-      // Columns are for terminals.
-      facts: factsOf(status, now).map(({ label, text }) => ({ label, text: text.replaceAll(/ {2,}/g, ' · ') })),
-    }
-  }
-
-  #unjudged(word: string, why: string): Judged {
-    const { readiness, since } = this.#current()
-    const reasons = [why, ...readiness.reasons].map((text) => ({ text, run: null }))
-    return {
-      verdict: { word, summary: '', reasons },
-      host: { name: '', subnet: null, address: null, since },
-      facts: [],
-    }
+function judgedOf({ health: { latest }, since }: RunningDaemon): Judged {
+  const { status } = latest
+  const { word, summary, reasons, remarks } = latest.verdict
+  return {
+    verdict: {
+      word,
+      summary,
+      reasons: [
+        ...reasons.map(({ text, run }) => ({ text, run })),
+        ...remarks.map(({ level, text, run }) => ({ text: `${level}: ${text}`, run })),
+      ],
+    },
+    host: {
+      name: status?.host ?? '',
+      subnet: status?.lease?.subnet ?? null,
+      address: status?.address ?? null,
+      since,
+    },
+    // Columns are for terminals.
+    facts:
+      status === undefined
+        ? []
+        : factsOf(status, latest.at).map(({ label, text }) => ({ label, text: text.replaceAll(/ {2,}/g, ' · ') })),
   }
 }
 

@@ -1,7 +1,7 @@
 // The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
 // Invariant: made on request from what is known; nothing is asked of anybody.
+import type { PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
-import type { Level } from '../health/conditions.ts'
 import { selfOf } from '../overlay/plan.ts'
 import { bigintOf } from '../ip/address.ts'
 import { addressOf, parsePrefix } from '../ip/prefix.ts'
@@ -9,34 +9,10 @@ import type { KernelObject } from '../kernel/state.ts'
 import type { Unbelieved } from '../lease/census.ts'
 import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../log.ts'
-import type { RunningDaemon } from './running-daemon.ts'
+import type { Running, RunningDaemon } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
-import type { Cause, PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/health.ts'
 import { primarySubnet } from '../lease/lease.ts'
-
-/** A peer, or a lease that is refused. Null is what is not known. */
-export interface PeerView {
-  readonly subnet: string
-  readonly publicAddress: string | null
-  /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route; empty: not at all. */
-  readonly via: string
-  /** `unknown`: not probed, or not yet. `refused`: its lease is not believed, nothing is sent there. */
-  readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
-  /** Milliseconds there and back. */
-  readonly rttMs: number | null
-  /** Lost probes, 0 to 1. */
-  readonly loss: number | null
-  /** Bytes of the largest packet that gets there. */
-  readonly pathMtu: number | null
-  /** Since when it is in this state; milliseconds since 1970. */
-  readonly since: number | null
-  /** Why it is not as it should be, in a word; null: not known, or no fault. */
-  readonly cause: Exclude<Cause, 'none'> | null
-  /** How much it matters that its lease is refused; null where it is not. */
-  readonly level: Level | null
-  /** What is wrong, for people; empty when nothing is. */
-  readonly note: string
-}
 
 /** The states, the worst first. */
 const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
@@ -57,14 +33,22 @@ export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
 /** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
 export function peersOf(daemon: RunningDaemon): readonly PeerView[] {
   if (daemon.phase !== 'running') return []
-  const { overlay, census, options, prober } = daemon
-  const ways = new Map<string, Via>()
-  const believed = Array.from(overlay.peers.values(), (peer) => {
-    const via = ways.get(peer.type) ?? viaBy(peer.type, overlay)
-    ways.set(peer.type, via)
+  return [...viewsOf(daemon, daemon.overlay.peers.values()), ...refusedOf(daemon)]
+}
+
+/** These peers. */
+export function viewsOf({ overlay, prober }: Running, peers: Iterable<Peer>): readonly PeerView[] {
+  const byType = new Map<string, Via>()
+  return Array.from(peers, (peer) => {
+    const via = byType.get(peer.type) ?? viaBy(peer.type, overlay)
+    byType.set(peer.type, via)
     return viewOf(peer, via, prober.healthOf(peer.subnet))
   })
-  return [...believed, ...Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))]
+}
+
+/** The leases that are refused. */
+export function refusedOf({ census, options }: Running): readonly PeerView[] {
+  return Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))
 }
 
 function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {

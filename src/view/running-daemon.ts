@@ -1,6 +1,7 @@
 // The daemon as its views see it: a value for each phase of its life, in one cell. Invariant: a value never changes; whoever
 // answers a request reads the cell once, so that an answer is of one phase.
 import type { Conditions } from '../health/conditions.ts'
+import { Health } from './health.ts'
 import { Supervisor } from '../health/supervise.ts'
 import type { Events } from '../health/events.ts'
 import type { Guard } from '../firewall/guard.ts'
@@ -28,6 +29,8 @@ export interface DaemonBase {
   readonly events: Events
   /** Standing conditions of this host. */
   readonly conditions: Conditions
+  /** The verdict over this host, and why. */
+  readonly health: Health
   /** Faults of the parts that only observe. */
   readonly supervisor: Supervisor
   /** How etcd answers: counts of its calls, whether the watch is alive and at which revision. */
@@ -91,9 +94,14 @@ export function startingDaemon(
   readiness.onChange((ready) => {
     events.happened('ready', ready ? 'ready' : `not ready: ${readiness.reasons.join('; ')}`, { bad: !ready })
   })
+  const health = new Health({ readiness, conditions, endpoints: known.options.etcdEndpoints })
+  health.onChange(({ verdict: { word, summary } }, before) => {
+    if (word !== before.verdict.word) events.happened('verdict', `${word}: ${summary}`, { bad: word !== 'healthy' })
+  })
   return {
     ...known,
     phase: 'starting',
+    health,
     supervisor,
     since: Date.now(),
     etcd: new EtcdTally(),

@@ -1,7 +1,8 @@
 // A status in lines for people: labelled facts, verdict first, relative times. Pure.
+import type { FirewallState, GuardState, Status } from './status-shape.ts'
 import { span } from '../text/duration.ts'
-import type { FirewallState, GuardState, Status } from './status.ts'
-import { type Verdict, counted } from './verdict.ts'
+import { counted } from '../text/counted.ts'
+import { type Verdict } from './verdict.ts'
 
 /** A labelled line. */
 export interface Fact {

@@ -1,140 +1,34 @@
 // How this host is doing, as the daemon tells it: values, gathered when somebody asks. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
+import type { FirewallState, KernelStatus, LeaseStatus, NetworkStatus, Status, TunnelStatus } from './status-shape.ts'
 import { hostname } from 'node:os'
 import type { ExternalInterface } from '../backend.ts'
 import type { Store } from '../etcd/store.ts'
-import type { Condition } from '../health/conditions.ts'
 import { type DeviceCounters, countersOf } from '../host/device-counters.ts'
-import type { Stranger } from '../firewall/guard.ts'
 import { guardOf, intentOf, ownSelf } from '../overlay/plan.ts'
 import { show } from '../kernel/show.ts'
-import type { Kind, VxlanLink } from '../kernel/state.ts'
+import type { VxlanLink } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
 import { type RunningDaemon, type Running, whenRunning } from './running-daemon.ts'
 import type { Overlay } from '../overlay/overlay.ts'
-import { type PeerView, isTrouble, peersOf, worstFirst } from './peers.ts'
+import { NO_PEERS, summaryOf } from './peer-summary.ts'
 import { hostObjects } from '../reconcile/intent.ts'
-import { type StoreView, storeOf } from './store.ts'
+import { storeOf } from './store.ts'
 import { primarySubnet } from '../lease/lease.ts'
 
-/** What the control socket answers at /v1/status. Times are milliseconds since 1970; null is what is not known or not there. */
-export interface Status {
-  readonly version: string
-  readonly pid: number
-  /** This host's name. */
-  readonly host: string
-  readonly since: number
-  readonly interface: string | null
-  /** What other hosts reach us by. */
-  readonly address: string | null
-  readonly ready: boolean
-  /** What is missing when not ready, "lease: key deleted" each. */
-  readonly reasons: readonly string[]
-  readonly store: StoreView
-  readonly lease: LeaseStatus | null
-  readonly network: NetworkStatus | null
-  readonly tunnel: TunnelStatus | null
-  readonly kernel: KernelStatus
-  readonly firewall: FirewallState | null
-  readonly peers: PeerCounts
-  /** Peers that are not as they should be and leases whose refusal is a fault, the worst first, 20 at most. */
-  readonly troubled: readonly PeerView[]
-  /** What holds of this host until it is over, the worst first. */
-  readonly conditions: readonly Condition[]
-}
-
-/** Our lease. */
-interface LeaseStatus {
-  readonly subnet: string
-  /** Without an end. */
-  readonly reserved: boolean
-  readonly renewed: number | null
-  readonly expires: number | null
-}
-
-/** The cluster's network, in subnets. */
-interface NetworkStatus {
-  readonly cidr: string
-  readonly total: number
-  /** Leased, reserved, or named by a lease that is refused. */
-  readonly used: number
-}
-
-/** How packets to peers leave; without a device of its own (host-gw, alloc) there are no counters. */
-interface TunnelStatus {
-  readonly type: string
-  /** Bytes of a container's packet. */
-  readonly mtu: number
-  readonly device: string | null
-  readonly vni: number | null
-  /** UDP port. */
-  readonly port: number | null
-  readonly rxBytes: number | null
-  readonly txBytes: number | null
-  /** Packets. */
-  readonly drops: number | null
-  /** Peers to which packets of this MTU are known to get. */
-  readonly proven: number
-}
-
-/** What we want of the kernel, and how it is. */
-interface KernelStatus {
-  readonly wanted: number | null
-  readonly right: number | null
-  /** Changes the kernel refuses at the moment. */
-  readonly failing: number
-  /** Foreign objects where ours should be; `text` in iproute2's words. */
-  readonly conflicts: readonly { readonly kind: Kind; readonly text: string }[]
-  /** When everything was last compared. */
-  readonly audited: number | null
-  /** Objects put right in the last 24 hours that somebody else had changed. */
-  readonly repairs: number
-  readonly lastRepair: { readonly at: number; readonly text: string } | null
-}
-
-/** How the firewall is; null is what is not wanted, or has no place here. */
-export interface FirewallState {
-  readonly backend: 'iptables-nft' | 'iptables-legacy' | 'nftables' | null
-  /** Whether the rules for forwarding are in place. */
-  readonly forward: boolean | null
-  /** Those ahead of Docker's; null where there is no Docker. */
-  readonly docker: boolean | null
-  readonly masquerade: boolean | null
-  readonly error: string | null
-  readonly guard: GuardState | null
-}
-
-/** The guard of the VXLAN port. */
-export interface GuardState {
-  readonly port: number
-  readonly peers: number
-  /** Packets of hosts that are no peers, dropped; null when nft does not tell. */
-  readonly unknownSenders: number | null
-  /** Who sent them, of late: the most packets first. */
-  readonly strangers: readonly Stranger[]
-  readonly error: string | null
-}
-
-/** How many peers are in each state; `total` is all but the refused leases. */
-interface PeerCounts extends Readonly<Record<PeerView['state'], number>> {
-  readonly total: number
-  /** Peers and refused leases that are no mere remark. */
-  readonly inTrouble: number
-}
-
-/** So many are named. */
-const TROUBLED = 20
+/** The most strangers that are named. */
+const STRANGERS = 20
 
 /** Gathers it. */
 export async function statusOf(daemon: RunningDaemon): Promise<Status> {
   const { version, since, readiness } = daemon
   const running = whenRunning(daemon)
   const external = externalOf(daemon)
-  const peers = peersOf(daemon)
+  const peers = running === undefined ? NO_PEERS : await summaryOf(running)
   const [store, lease, tunnel, kernel, firewall] = await Promise.all([
     storeOf(daemon),
     running === undefined ? null : leaseOf(running),
-    running === undefined ? null : tunnelOf(running.overlay, peers),
+    running === undefined ? null : tunnelOf(running.overlay, peers.proven),
     kernelOf(daemon),
     running === undefined ? null : firewallOf(running),
   ])
@@ -153,8 +47,8 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     tunnel,
     kernel,
     firewall,
-    peers: countsOf(peers),
-    troubled: worstFirst(peers.filter(isTrouble)).slice(0, TROUBLED),
+    peers: peers.counts,
+    troubled: peers.troubled,
     conditions: daemon.conditions.all,
   }
 }
@@ -195,7 +89,7 @@ function networkOf({ census, options, overlay }: Running): NetworkStatus {
   return { cidr: range.network, total: used + free, used }
 }
 
-async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promise<TunnelStatus> {
+async function tunnelOf({ inputs }: Overlay, proven: number): Promise<TunnelStatus> {
   const { backend } = inputs.configuration.own
   const mtu = backend.mtu(ownSelf(inputs))
   const found = hostObjects(intentOf(inputs)).find(({ kind }) => kind === 'link')
@@ -206,7 +100,7 @@ async function tunnelOf({ inputs }: Overlay, peers: readonly PeerView[]): Promis
     mtu,
     ...deviceOf(link),
     ...trafficOf(counters),
-    proven: peers.filter(({ pathMtu }) => pathMtu !== null && pathMtu >= mtu).length,
+    proven,
   }
 }
 
@@ -255,14 +149,8 @@ async function firewallOf({ firewall, guard, options, overlay }: Running): Promi
             port: wanted.port,
             peers: peers.size,
             unknownSenders: dropped === undefined ? null : Number(dropped),
-            strangers: dropped ? (await guard.strangers()).slice(0, TROUBLED) : [],
+            strangers: dropped ? (await guard.strangers()).slice(0, STRANGERS) : [],
             error: guard.error() ?? null,
           },
   }
-}
-
-function countsOf(peers: readonly PeerView[]): PeerCounts {
-  const counts = { up: 0, degraded: 0, unreachable: 0, unknown: 0, refused: 0 }
-  for (const { state } of peers) counts[state]++
-  return { total: peers.length - counts.refused, inTrouble: peers.filter(isTrouble).length, ...counts }
 }

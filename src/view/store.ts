@@ -1,4 +1,5 @@
 // How etcd is, as an operator sees it from this host: its endpoints, our watch, the certificate we show.
+import type { StoreView } from './status-shape.ts'
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../errors.ts'
@@ -6,22 +7,6 @@ import { type EndpointHealth, askHealth } from '../etcd/health.ts'
 import type { RunningDaemon } from './running-daemon.ts'
 import type { Options } from '../options/type.ts'
 import { TABLE } from '../options/table.ts'
-
-/** Null is what is not known, or not there. Times are milliseconds since 1970. */
-export interface StoreView {
-  readonly endpoints: readonly EndpointHealth[]
-  /** Whether the watch is alive; before there is one, whether the last call was answered. */
-  readonly connected: boolean
-  /** The revision up to which changes are known; int64, decimal. */
-  readonly revision: string | null
-  /** Since when the watch is alive, or not: as `connected` says. */
-  readonly since: number | null
-  /** `mutual`: we show a certificate too. */
-  readonly tls: 'none' | 'server' | 'mutual'
-  readonly certificateEnds: number | null
-  /** What failed last, whether or not it is over. */
-  readonly error: { readonly at: number; readonly text: string } | null
-}
 
 /** Gathers it: one request to each endpoint, one reading of the certificate. */
 export async function storeOf({ options, etcd }: Pick<RunningDaemon, 'options' | 'etcd'>): Promise<StoreView> {

@@ -1,25 +1,28 @@
-// The verdict over a host: in a word, with what is not as it should be and what to run next. Pure.
-import type { Condition } from '../health/conditions.ts'
-import type { PeerView } from './peers.ts'
-import { span } from '../text/duration.ts'
-import type { Status } from './status.ts'
+// The verdict over a host: in a word, with what is wrong and what to run next. Pure.
+import type { Status } from './status-shape.ts'
+import type { Level } from '../health/conditions.ts'
+import { counted } from '../text/counted.ts'
+import { type Reason, type ReasonSource, type Remark, faultsOf, missing, remarksOf, statusReasons } from './reasons.ts'
 
-/** Something that is not as it should be. */
-export interface Reason {
-  /** Stable, in kebab-case: scripts read it. That of a condition, where one says so. */
-  readonly code: string
-  /** In some words, for the first line. */
-  readonly gist: string
-  /** For people. */
-  readonly text: string
-  /** The command to go on with; null where the text says what to do. */
-  readonly run: string | null
+/** What an examination of the host found that the daemon's own state does not show. */
+export interface Finding extends Reason {
+  readonly level: Level
+  /** Of a fault: traffic stops by it, or will. The host is broken then, not degraded. */
+  readonly stops: boolean
+  /** The code under which the daemon may report the same by itself: it is listed once. */
+  readonly same: string | undefined
 }
 
-/** The state in a word, and the exit status of `flanneld status` for it. */
+/** The words of a verdict with the exit status of `flanneld status` and `flanneld doctor` for each. */
+export const EXIT_STATUS = { healthy: 0, degraded: 1, broken: 2, 'not running': 3 } as const
+
+/** The state in a word. */
+export type Word = keyof typeof EXIT_STATUS
+
+/** The state in a word, why, and the exit status of `flanneld status`. */
 export interface Verdict {
-  readonly word: 'healthy' | 'degraded' | 'broken' | 'not running'
-  readonly code: 0 | 1 | 2 | 3
+  readonly word: Word
+  readonly code: (typeof EXIT_STATUS)[Word]
   /** The state in a few words more. */
   readonly summary: string
   readonly reasons: readonly Reason[]
@@ -27,195 +30,66 @@ export interface Verdict {
   readonly remarks: readonly Remark[]
 }
 
-/** Something that is no fault. */
-export interface Remark {
-  /** As a reason's. */
-  readonly code: string
-  readonly level: 'warning' | 'note'
-  readonly text: string
-  readonly run: string | null
-}
-
-/** A client certificate that ends within so many milliseconds is a reason. */
-const CERTIFICATE_MS = 14 * 86_400_000
-/** A lease is renewed every 10 s; one that was not for so many milliseconds is a reason. */
-const RENEWAL_MS = 60_000
-/** So many peers in trouble get a line of their own. */
-const PEERS = 5
-
-/** Judges. `docker` is what is wrong with docker0, `now` in milliseconds since 1970; no status: no daemon answered. */
-export function verdictOf(status: Status | undefined, docker: string | undefined, now = Date.now()): Verdict {
-  const bridge: readonly Reason[] =
-    docker === undefined ? [] : [{ code: 'docker0', gist: 'docker0 is stale', text: docker, run: null }]
-  if (status === undefined) {
-    const down: Reason = { code: 'no-daemon', gist: '', text: 'no daemon answers', run: 'systemctl start flanneld' }
-    return { word: 'not running', code: 3, summary: 'no daemon answers', reasons: [down, ...bridge], remarks: [] }
-  }
+/** Judges a running daemon. `docker` is what is wrong with docker0, `now` in milliseconds since 1970. */
+export function verdictOf(status: Status, docker: string | undefined, now = Date.now()): Verdict {
   const broken = status.ready ? [] : missing(status)
-  const reasons = [
-    ...broken,
-    ...conflicts(status),
-    ...store(status, now),
-    ...lease(status, now),
-    ...peers(status, now),
-    ...firewall(status),
-    ...faults(status),
-    ...bridge,
-  ]
-  const summary = summaryOf(reasons)
+  const reasons = [...broken, ...statusReasons(status, now), ...bridgeReasons(docker)]
   const remarks = remarksOf(status.conditions)
-  if (broken.length > 0) return { word: 'broken', code: 2, summary, reasons, remarks }
+  if (broken.length > 0) return verdict('broken', reasons, remarks)
   // Every peer silent at once is this host's own trouble.
   const cutOff = status.peers.total > 1 && status.peers.unreachable === status.peers.total
-  if (cutOff) return { word: 'broken', code: 2, summary: 'no peer is reachable', reasons, remarks }
-  if (reasons.length > 0) return { word: 'degraded', code: 1, summary, reasons, remarks }
-  return { word: 'healthy', code: 0, summary: counted(status.peers.total, 'peer'), reasons, remarks }
+  if (cutOff) return { ...verdict('broken', reasons, remarks), summary: 'no peer is reachable' }
+  if (reasons.length > 0) return verdict('degraded', reasons, remarks)
+  return { ...verdict('healthy', reasons, remarks), summary: counted(status.peers.total, 'peer') }
 }
 
-/** The state in a few words: those of the first two reasons. */
-export function summaryOf(reasons: readonly Reason[]): string {
-  const gists = new Set(reasons.map(({ gist }) => gist).filter((gist) => gist !== ''))
-  return [...gists].slice(0, 2).join(', ')
+/** The verdict with findings: faults are reasons and make it worse, the others are remarks and leave it as it is. */
+export function withFindings(before: Verdict, findings: readonly Finding[]): Verdict {
+  const known = new Set([...before.reasons, ...before.remarks].map(({ code }) => code))
+  const found = findings.filter(({ same }) => same === undefined || !known.has(same))
+  const faults = found.filter(({ level }) => level === 'fault')
+  const remarks = [...before.remarks, ...found.flatMap(remarkOf)]
+  if (faults.length === 0) return { ...before, remarks }
+  const reasons = [...before.reasons, ...faults.map(({ code, gist, text, run }) => ({ code, gist, text, run }))]
+  const word = before.word === 'broken' || faults.some(({ stops }) => stops) ? 'broken' : 'degraded'
+  return verdict(word, reasons, remarks)
+}
+
+function remarkOf({ level, code, text, run }: Finding): readonly Remark[] {
+  return level === 'fault' ? [] : [{ code, level, text, run }]
+}
+
+/** The verdict over a daemon that has just started and has not examined its host yet. */
+export function startingVerdict(source: ReasonSource): Verdict {
+  const remarks = remarksOf(source.conditions)
+  if (source.reasons.length > 0) return verdict('broken', missing(source), remarks)
+  const faults = faultsOf(source.conditions)
+  return verdict(faults.length > 0 ? 'degraded' : 'healthy', faults, remarks)
+}
+
+/** The verdict where no daemon answers. */
+export function absentVerdict(docker: string | undefined): Verdict {
+  const summary = 'no daemon answers'
+  const down: Reason = { code: 'no-daemon', gist: '', text: summary, run: 'systemctl start flanneld' }
+  return { ...verdict('not running', [down, ...bridgeReasons(docker)], []), summary }
 }
 
 /** The verdict over a daemon that is there and says nothing. */
 export function silentVerdict(why: string): Verdict {
-  const summary = 'the daemon does not answer'
-  const reasons = [{ code: 'daemon-silent', gist: summary, text: why, run: 'journalctl -u flanneld' }]
-  return { word: 'broken', code: 2, summary, reasons, remarks: [] }
+  const gist = 'the daemon does not answer'
+  return verdict('broken', [{ code: 'daemon-silent', gist, text: why, run: 'journalctl -u flanneld' }], [])
 }
 
-/** What the start, or the daemon, waits for. What merely follows from it is left out. */
-function missing({ reasons, store: { endpoints } }: Status): readonly Reason[] {
-  const said = reasons.filter((reason) => !reason.endsWith(': not yet'))
-  return (said.length > 0 ? said : reasons.slice(0, 1)).map((reason) => {
-    const part = reason.slice(0, reason.indexOf(': '))
-    const code = 'not-ready'
-    const plain = reason.replace(/; (waiting|trying again)$/, '')
-    const text = /^(config|lease): /.test(plain) ? plain.slice(part.length + 2) : plain
-    if (/etcd: /.test(reason)) {
-      return { code, gist: 'waiting for etcd', text, run: checkEtcd(endpoints.map(({ url }) => url)) }
-    }
-    if (/no network config/.test(reason))
-      return { code, gist: 'no network config', text, run: 'flanneld config set FILE' }
-    if (text === 'not yet')
-      return { code, gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
-    if (part === 'config') return { code, gist: 'network config refused', text, run: 'flanneld config get' }
-    if (/no free subnet|duplicate address/.test(reason)) return { code, gist: 'no lease', text, run: 'flanneld leases' }
-    if (part === 'lease') return { code, gist: 'no lease', text: plain, run: 'flanneld events' }
-    return { code, gist: `${part} not ready`, text, run: 'flanneld doctor' }
-  })
+function bridgeReasons(docker: string | undefined): readonly Reason[] {
+  return docker === undefined ? [] : [{ code: 'docker0', gist: 'docker0 is stale', text: docker, run: null }]
 }
 
-function checkEtcd(urls: readonly string[]): string {
-  return `etcdctl --endpoints=${urls.join(',')} endpoint health`
+function verdict(word: Word, reasons: readonly Reason[], remarks: readonly Remark[]): Verdict {
+  return { word, code: EXIT_STATUS[word], summary: summaryOf(reasons), reasons, remarks }
 }
 
-/** The command that takes an object away, by its kind, of its words as `show` has them. */
-const REMOVE: Readonly<Record<Status['kernel']['conflicts'][number]['kind'], (text: string) => string>> = {
-  link: (text) => `ip link del ${text.split(' ')[0]}`,
-  address: (text) => `ip addr del ${text}`,
-  fdb: (text) => `bridge fdb del ${text.replace(/ permanent$/, '')}`,
-  neighbor: (text) => `ip neigh del ${text.replace(/ lladdr .*/, '')}`,
-  nexthop: (text) => `ip nexthop del ${text.split(' ').slice(0, 2).join(' ')}`,
-  route: (text) => `ip route del ${text}`,
-}
-
-function conflicts({ kernel }: Status): readonly Reason[] {
-  return kernel.conflicts.map(({ kind, text }) => ({
-    code: 'conflict',
-    gist: counted(kernel.conflicts.length, 'conflict'),
-    text: `in our way and not ours: ${text}: remove it`,
-    run: REMOVE[kind](text),
-  }))
-}
-
-function store({ store: etcd, lease: own, ready, conditions }: Status, now: number): readonly Reason[] {
-  const { endpoints, connected, since, error, certificateEnds } = etcd
-  const reasons: Reason[] = []
-  const check = checkEtcd(endpoints.map(({ url }) => url))
-  if (!connected && own !== null) {
-    const forHow = since === null ? '' : ` for ${span((now - since) / 1000)}`
-    const why = error === null ? '' : `: ${error.text}`
-    const text = `etcd is not watched${forHow}${why}; forwarding goes on as it is`
-    reasons.push({ code: 'etcd-unwatched', gist: 'etcd out of sight', text, run: check })
-  } else if (ready) {
-    // A member with an alarm answers, and says no more than that (etcd 3.4: not even that); the condition does.
-    const alarmed = conditions.some(({ code }) => code === 'etcd-alarm')
-    const ails = ({ health, detail }: (typeof endpoints)[number]): boolean =>
-      health === 'silent' || (health === 'unhealthy' && !(alarmed && /^(ALARM |$)/.test(detail)))
-    const down = endpoints.filter(ails)
-    const [gist, after] =
-      down.length < endpoints.length
-        ? ['an etcd member is down', 'the others serve']
-        : ['etcd does not answer', 'forwarding goes on as it is']
-    for (const { url, health, detail } of down) {
-      reasons.push({ code: 'etcd-member', gist, text: `etcd: ${url}: ${health}: ${detail}; ${after}`, run: check })
-    }
-  }
-  if (certificateEnds !== null && certificateEnds - now < CERTIFICATE_MS) {
-    const left = certificateEnds - now
-    const text = left <= 0 ? 'the client certificate has ended' : `the client certificate ends in ${span(left / 1000)}`
-    const advice = `${text}: replace the file of -etcd-certfile, it is read anew`
-    const gist = left <= 0 ? 'certificate ended' : 'certificate ends soon'
-    reasons.push({ code: 'certificate', gist, text: advice, run: null })
-  }
-  return reasons
-}
-
-function lease({ lease: own, store: { connected } }: Status, now: number): readonly Reason[] {
-  if (own === null || own.reserved || own.renewed === null || !connected || now - own.renewed < RENEWAL_MS) return []
-  const left =
-    own.expires === null ? '' : own.expires <= now ? ', and has ended' : `, ${span((own.expires - now) / 1000)} left`
-  const text = `the lease was not renewed for ${span((now - own.renewed) / 1000)}${left}`
-  return [{ code: 'lease-not-renewed', gist: 'lease not renewed', text, run: 'flanneld events' }]
-}
-
-function peers({ peers: counts, troubled }: Status, now: number): readonly Reason[] {
-  const gists: Readonly<Partial<Record<PeerView['state'], string>>> = {
-    unreachable: `${counts.unreachable} of ${counted(counts.total, 'peer')} unreachable`,
-    degraded: `${counts.degraded} of ${counted(counts.total, 'peer')} degraded`,
-    refused: `${counted(troubled.filter(({ state }) => state === 'refused').length, 'lease')} refused`,
-  }
-  const reasons = troubled.slice(0, PEERS).map((peer): Reason => {
-    const gist = gists[peer.state] ?? ''
-    const who = `${peer.subnet}${peer.publicAddress === null ? '' : ` at ${peer.publicAddress}`}`
-    if (peer.state === 'refused')
-      return { code: 'lease-refused', gist, text: `the lease ${who} is refused: ${peer.note}`, run: 'flanneld peers' }
-    const forHow = peer.since === null ? '' : ` for ${span((now - peer.since) / 1000)}`
-    const text = `${who} ${peer.state}${forHow}${peer.note === '' ? '' : `: ${peer.note}`}`
-    return { code: `peer-${peer.state}`, gist, text, run: `flanneld doctor ${peer.subnet}` }
-  })
-  const more = counts.inTrouble - reasons.length
-  if (more <= 0) return reasons
-  return [
-    ...reasons,
-    { code: 'more-peers', gist: '', text: `and ${counted(more, 'peer')} more in trouble`, run: 'flanneld peers' },
-  ]
-}
-
-function firewall({ firewall: state }: Status): readonly Reason[] {
-  const reasons: Reason[] = []
-  if (state?.error)
-    reasons.push({ code: 'firewall-rules', gist: 'firewall rules missing', text: state.error, run: 'flanneld doctor' })
-  if (state?.guard?.error) {
-    const text = `guard: ${state.guard.error}: whoever knows the VNI can send into the overlay`
-    reasons.push({ code: 'guard', gist: 'no guard', text, run: 'flanneld doctor' })
-  }
-  return reasons
-}
-
-function faults({ conditions }: Status): readonly Reason[] {
-  return conditions
-    .filter(({ level }) => level === 'fault')
-    .map(({ code, gist, text, run }) => ({ code, gist, text, run }))
-}
-
-function remarksOf(conditions: readonly Condition[]): readonly Remark[] {
-  return conditions.flatMap(({ code, level, text, run }) => (level === 'fault' ? [] : [{ code, level, text, run }]))
-}
-
-/** "1 peer", "7 peers". */
-export function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`
+/** The state in a few words: those of the first two reasons. */
+function summaryOf(reasons: readonly Reason[]): string {
+  const gists = new Set(reasons.map(({ gist }) => gist).filter((gist) => gist !== ''))
+  return [...gists].slice(0, 2).join(', ')
 }

@@ -37,7 +37,7 @@ test('flanneld runs hardened with two capabilities; dockerd waits for it and has
 
   // No network config yet: flanneld waits, and Docker with it.
   await waitFor('flanneld to start', async () =>
-    /^not ready: config: no network config/.test(await show('flanneld', 'StatusText')),
+    /^broken: config: no network config/.test(await show('flanneld', 'StatusText')),
   )
   t.is(await show('flanneld', 'ActiveState'), 'activating')
   t.is(await show('docker', 'ActiveState'), 'inactive')
@@ -47,7 +47,7 @@ test('flanneld runs hardened with two capabilities; dockerd waits for it and has
   const { FLANNEL_SUBNET: subnet = '' } = await subnetEnv(host)
   t.regex(args, new RegExp(`--bip=${subnet.replaceAll('.', '\\.')} --ip-masq=true --mtu=1450$`))
   t.is(await show('flanneld', 'ActiveState'), 'active')
-  t.is(await show('flanneld', 'StatusText'), 'ready')
+  t.is(await show('flanneld', 'StatusText'), 'healthy')
 
   const pid = await show('flanneld', 'MainPID')
   const status = await systemd.run(`cat /proc/${pid}/status`)

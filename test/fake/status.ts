@@ -1,6 +1,5 @@
 // The status of a host with whom all is well, for tests of what is made of it.
-import type { PeerView } from '../../src/view/peers.ts'
-import type { Status } from '../../src/view/status.ts'
+import type { PeerView, Status } from '../../src/view/status-shape.ts'
 
 /** The moment of it: 2026-11-20 12:00 UTC. */
 export const NOW = Date.UTC(2026, 10, 20, 12)

@@ -180,7 +180,10 @@ test.serial(
     const revision = await robbed()
     await own.daemon.line(/lease lost: .* 192\.168\.19\.99's now: waiting until it is free again/)
     await waitFor('not ready', async () => !(await ready()))
-    t.regex((await health(own.host, '/readyz')).text, /^flanneld is not ready yet\nlease: key (deleted|changed)$/)
+    t.regex(
+      (await health(own.host, '/readyz')).text,
+      /^flanneld is not ready yet\nbroken\nlease: key (deleted|changed)$/,
+    )
     t.is(await subnetNow(), `${own.subnet}.1/24`)
     t.is((await kernelText(own.host)).ours, watched.before)
     t.is((await entry(keyOf(own.subnet)))?.revision, revision, 'the new owner is not overwritten')

@@ -1,5 +1,6 @@
 // How etcd's endpoints are, for `flanneld status`: members that live, that froze, that are gone, without a leader, behind
 // TLS, and what is no etcd at all; an answer for each within the limit.
+import type { StoreView } from '../../src/view/status-shape.ts'
 import test, { type ExecutionContext } from 'ava'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +12,7 @@ import { askHealth } from '../../src/etcd/health.ts'
 import { parseOptions } from '../../src/options/parse.ts'
 import { Readiness } from '../../src/health/readiness.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { type StoreView, storeOf } from '../../src/view/store.ts'
+import { storeOf } from '../../src/view/store.ts'
 import { FakeKernel } from '../fake/kernel.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'

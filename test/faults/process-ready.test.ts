@@ -3,7 +3,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
 import { HANG_MS, healthRoutes, serveHealth } from '../../src/http/health-port.ts'
-import { Readiness } from '../../src/health/readiness.ts'
 import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { health } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
@@ -116,7 +115,10 @@ test('a pass that hangs: /healthz says so', async (t) => {
   let busy = 0
   await serveHealth(
     { ip: '127.0.0.1', port },
-    healthRoutes(new Readiness([], log), () => busy),
+    healthRoutes(
+      () => ({ ready: true, lines: [] }),
+      () => busy,
+    ),
     log,
     stop.signal,
   )

@@ -47,9 +47,9 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
     t.is((await health(it.host, '/healthz')).status, 200)
     // Waiting is being alive.
     await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
-    t.is(count(it, 'READY=1 STATUS=ready'), 0)
+    t.is(count(it, 'READY=1 STATUS=healthy'), 0)
     await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
-    await waitFor('READY=1', () => count(it, 'READY=1 STATUS=ready') === 1)
+    await waitFor('READY=1', () => count(it, 'READY=1 STATUS=healthy') === 1)
     t.true(it.socket.received().find(({ text }) => text.startsWith('READY=1'))?.held)
     t.is((await health(it.host, '/readyz')).text, 'flanneld is ready')
     t.is((await it.daemon.stop()).code, 0)

@@ -171,7 +171,7 @@ const AILMENTS: readonly Ailment[] = [
       await etcd.run(`etcdctl get --print-value-only ${key(ward)} >/run/lease
         sed s/192.168.19.121/192.168.19.99/ /run/lease | etcdctl put --ignore-lease ${key(ward)}`)
     },
-    cause: /our lease tells peers something else than this host is/,
+    cause: /our lease differs from what this host is/,
     // So the peer's answers go elsewhere.
     also: ['udp-port'],
     fix: /systemctl restart flanneld/,

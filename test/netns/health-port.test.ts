@@ -34,7 +34,7 @@ test("on both families by default, and in Go's very words", async (t) => {
     t.is(bodyOf(alive), 'flanneld is running', address)
     const waiting = await ask(host, address, 'GET /readyz HTTP/1.1')
     t.regex(waiting, /^HTTP\/1\.1 503 /)
-    t.regex(bodyOf(waiting), /^flanneld is not ready yet\n(\S+: .*\n)+$/)
+    t.regex(bodyOf(waiting), /^flanneld is not ready yet\nbroken\n(\S+: .*\n)+$/)
   }
   for (const [path, status, length] of [
     ['/healthz', 200, 'flanneld is running'.length],

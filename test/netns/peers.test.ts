@@ -1,7 +1,7 @@
 // `flanneld peers` on three hosts, two on one LAN and one behind a router: the path to each and its state, trouble first; a refused
 // lease; and without a daemon what etcd and the kernel say. Then a thousand peers.
 import test from 'ava'
-import type { PeerView } from '../../src/view/peers.ts'
+import type { PeerView } from '../../src/view/status-shape.ts'
 import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { verb } from '../lab/actors/verb.ts'

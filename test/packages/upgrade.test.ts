@@ -53,7 +53,7 @@ test('an upgrade restarts the daemon that runs, keeps its options, and no packet
   t.is(await show('ActiveState'), 'inactive', 'not started unasked')
   const options = `FLANNELD_ETCD_ENDPOINTS=http://192.168.19.120:2379\\nFLANNELD_ETCD_PREFIX=${PREFIX}\\nFLANNELD_IFACE=enp0s3\\n`
   await systemd.run(`printf '${options}' >>/etc/default/flanneld && systemctl start flanneld`)
-  t.is(await show('StatusText'), 'ready')
+  t.is(await show('StatusText'), 'healthy')
   const a = await standIn(host, await subnetEnv(host))
   const b = await standIn(other, await ready(other, await startFlanneld(other, ARGS)))
   await waitFor('containers to reach each other', () => b.run(`ping -c 1 -W 1 ${a.address}`), 60_000)
@@ -64,7 +64,7 @@ test('an upgrade restarts the daemon that runs, keeps its options, and no packet
   await install(build('2.0'))
   await waitFor(
     'the new daemon',
-    async () => (await show('MainPID')) !== pid && (await show('StatusText')) === 'ready',
+    async () => (await show('MainPID')) !== pid && (await show('StatusText')) === 'healthy',
     60_000,
   )
   const heard = pings.received()

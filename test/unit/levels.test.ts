@@ -1,4 +1,5 @@
 // Notes and warnings are told and leave the verdict as it is; only a fault changes it.
+import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { Conditions } from '../../src/health/conditions.ts'
@@ -7,14 +8,13 @@ import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
-import { type DoctorReport, judge, render } from '../../src/doctor/report.ts'
-import { withFindings } from '../../src/doctor/status-reasons.ts'
+import { judge, render } from '../../src/doctor/report.ts'
+import { findingsOf } from '../../src/doctor/findings.ts'
 import { LeaseCensus, REASONS } from '../../src/lease/census.ts'
 import { refusalLevel } from '../../src/lease/refusal-level.ts'
 import { isTrouble } from '../../src/view/peers.ts'
 import { RefusedLeases } from '../../src/daemon/refused-leases.ts'
-import { type Status } from '../../src/view/status.ts'
-import { type Verdict, verdictOf } from '../../src/view/verdict.ts'
+import { type Finding, type Verdict, verdictOf, withFindings } from '../../src/view/verdict.ts'
 import { OWN, PEER, answering, faults, lease, patient } from '../fake/patient.ts'
 import { NOW, peerWith, statusWith } from '../fake/status.ts'
 import { linesTo } from '../lab/actors/claims.ts'
@@ -56,7 +56,10 @@ for (const [config, level, text] of REMARKED) {
     const read = readConfiguration(config, BACKENDS)
     for (let i = 0; i < 3; i++) tellRemarks(read, linesTo(lines), conditions)
     t.is(lines.length, 1)
-    const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
+    const verdict = withFindings(
+      verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW),
+      findingsOf(report.checks),
+    )
     t.deepEqual([verdict.word, verdict.code, verdict.reasons], ['healthy', 0, []])
     t.deepEqual(verdict.remarks.map(({ level: of }) => of), [level]) // prettier-ignore
     t.regex(verdict.remarks[0]?.text ?? '', text)
@@ -104,7 +107,10 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
     standing.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)
   }
   look()
-  const verdict = withFindings(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW), report)
+  const verdict = withFindings(
+    verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW),
+    findingsOf(report.checks),
+  )
   t.deepEqual([verdict.word, verdict.reasons], ['healthy', []])
   t.deepEqual(
     verdict.remarks.map(({ code, text }) => [code, text]),
@@ -121,14 +127,9 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
 })
 
 /** A report of one check that found these. */
-function found(name: string, ...list: readonly Partial<Fault>[]): DoctorReport {
+function found(name: string, ...list: readonly Partial<Fault>[]): readonly Finding[] {
   const all = list.map((fault) => ({ level: 'fault' as const, cause: 'so', fix: '', proof: '', ...fault }))
-  return {
-    verdict: 'healthy',
-    code: 0,
-    peer: null,
-    checks: [{ name, about: '', level: 'note', note: '', faults: all }],
-  }
+  return findingsOf([{ name, faults: all }])
 }
 
 test('what doctor found: faults make the word worse by whether traffic stops, the rest is beside it', (t) => {

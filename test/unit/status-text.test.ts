@@ -1,4 +1,5 @@
 // What `flanneld status`, `peers` and `events` print: the layout, and that nothing is told by colour or left to guess.
+import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import type { Level } from '../../src/health/conditions.ts'
 import { columns } from '../../src/text/columns.ts'
@@ -8,7 +9,6 @@ import { render } from '../../src/cli/status.ts'
 import { worstFirst } from '../../src/view/peers.ts'
 import { bytes, factsOf } from '../../src/view/status-text.ts'
 import { verdictOf } from '../../src/view/verdict.ts'
-import type { Status } from '../../src/view/status.ts'
 import { NOW, SILENT, peerWith, statusWith } from '../fake/status.ts'
 
 const print = (status: Status): string =>

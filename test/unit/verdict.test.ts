@@ -1,7 +1,7 @@
 // The verdict over a host: each thing that can be wrong has its word, its reason and the command to go on with.
+import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
-import { type Verdict, verdictOf } from '../../src/view/verdict.ts'
-import type { Status } from '../../src/view/status.ts'
+import { type Verdict, absentVerdict, verdictOf } from '../../src/view/verdict.ts'
 import { NOW, SILENT, peerWith, statusWith } from '../fake/status.ts'
 
 const judge = (over: Partial<Status> = {}, docker?: string): Verdict => verdictOf(statusWith(over), docker, NOW)
@@ -13,7 +13,7 @@ test('all is well', (t) => {
 })
 
 test('no daemon answers', (t) => {
-  const { word, code, reasons } = verdictOf(undefined, 'docker0: old', NOW)
+  const { word, code, reasons } = absentVerdict('docker0: old')
   t.deepEqual([word, code], ['not running', 3])
   t.deepEqual(
     reasons.map(({ text, run }) => [text, run]),

@@ -2,49 +2,60 @@
 import { staleBridge } from '../../host/docker-bridge.ts'
 import { type Prefix, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
-import { overlapsIn } from '../../obstacles/network-overlap.ts'
-import { type Check, type Fault, firstOf, outcomeOf } from '../finding.ts'
+import type { HostNetwork } from '../../kernel/host-network.ts'
+import { type Overlap, overlapsIn } from '../../obstacles/network-overlap.ts'
+import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'
 
-export const overlapCheck: Check = {
+export const overlapCheck: OwnCheck = {
   name: 'overlap',
   about: 'the Network shares no address with anything else, and no foreign route lies in it',
   ofPeer: true,
-  run(facts) {
-    const { plan, host, target } = facts
+  run({ plan, host, target }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
-    const { configuration, own, wanted } = plan.value
-    const { range } = configuration
     if ('unknown' in host.external) return { unchecked: host.external.unknown }
-    const faults: Fault[] = []
-    for (const overlap of overlapsIn(range, host.network, host.external.value.index)) {
-      const [, key = '', what = '', ...why] = overlap.text.split(': ')
-      const elsewhere = 'choose another Network (flanneld config set), or take that address off this host'
-      faults.push({
-        ...(overlap.containers ? { level: 'warning', code: 'network-overlap' } : { level: 'fault', stops: true }),
-        cause: `${key}: ${what}`,
-        fix: overlap.containers ? why.slice(1).join(': ') : elsewhere,
-        proof: why[0] ?? '',
-      })
-    }
-    const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
-    for (const { destination, index, gateway } of host.network.routes) {
-      const device = host.network.links.find((link) => link.index === index)?.name ?? `#${index}`
-      if (!contains(range.network, destination) || lengthOf(destination) <= range.subnetLen) continue
-      if (devices.has(device) || (own !== undefined && contains(own.subnet, destination))) continue
-      if (target !== undefined && !(target.subnet !== undefined && contains(target.subnet, destination))) continue
-      const way = `${destination}${gateway === undefined ? '' : ` via ${gateway}`} dev ${device}`
-      faults.push({
-        level: 'fault',
-        stops: true,
-        cause: `a route that is not ours takes packets for ${peerOf(plan.value, destination)} another way: it is more exact`,
-        fix: `remove it, if nobody needs it: ip route del ${way}`,
-        proof: way,
-      })
-    }
+    const { range } = plan.value.configuration
+    const overlaps = overlapsIn(range, host.network, host.external.value.index).map(overlapFault)
+    const faults = [...overlaps, ...routeFaults(host.network, plan.value, target)]
     return outcomeOf(firstOf(faults), `nothing else in ${range.network}`)
   },
+}
+
+function overlapFault({ containers, text }: Overlap): Fault {
+  const [, key = '', what = '', ...why] = text.split(': ')
+  const elsewhere = 'choose another Network (flanneld config set), or take that address off this host'
+  return {
+    ...(containers ? { level: 'warning', code: 'network-overlap' } : { level: 'fault', stops: true }),
+    cause: `${key}: ${what}`,
+    fix: containers ? why.slice(1).join(': ') : elsewhere,
+    proof: why[0] ?? '',
+  }
+}
+
+/** Routes of others that are more exact than ours. */
+function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['target']): readonly Fault[] {
+  const { configuration, own, wanted } = plan
+  const { range } = configuration
+  const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
+  const concerns = (destination: Prefix): boolean =>
+    target === undefined || (target.subnet !== undefined && contains(target.subnet, destination))
+  return routes.flatMap(({ destination, index, gateway }): readonly Fault[] => {
+    if (!contains(range.network, destination) || lengthOf(destination) <= range.subnetLen) return []
+    const device = links.find((link) => link.index === index)?.name ?? `#${index}`
+    if (devices.has(device) || (own !== undefined && contains(own.subnet, destination))) return []
+    if (!concerns(destination)) return []
+    const route = `${destination}${gateway === undefined ? '' : ` via ${gateway}`} dev ${device}`
+    return [
+      {
+        level: 'fault',
+        stops: true,
+        cause: `a route that is not ours takes packets for ${peerOf(plan, destination)} another way: it is more exact`,
+        fix: `remove it, if nobody needs it: ip route del ${route}`,
+        proof: route,
+      },
+    ]
+  })
 }
 
 function peerOf({ peers, configuration }: Plan, destination: Prefix): string {

@@ -4,8 +4,7 @@ import { readConfiguration } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
 import { firstUsable } from '../../host/subnet-env.ts'
-import { type Check, type Fault, type Outcome, outcomeOf } from '../finding.ts'
-import type { Facts } from '../facts.ts'
+import { type Check, type Fault, type Outcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 
 const START = 'systemctl start flanneld (journalctl -u flanneld says why it ended)'
 
@@ -82,7 +81,7 @@ export const configCheck: Check = {
   },
 }
 
-export const subnetEnvCheck: Check = {
+export const subnetEnvCheck: OwnCheck = {
   name: 'subnet-env',
   about: 'subnet.env says what is leased',
   ofPeer: false,
@@ -90,7 +89,7 @@ export const subnetEnvCheck: Check = {
   run: (facts) => subnetEnvOutcome(facts),
 }
 
-function subnetEnvOutcome({ host, plan, options }: Facts): Outcome {
+function subnetEnvOutcome({ host, plan, options }: OwnFacts): Outcome {
   const { subnetFile } = options
   const fix = 'systemctl restart flanneld, which writes it; then restart dockerd'
   if ('unknown' in host.subnetEnv) return { unchecked: host.subnetEnv.unknown }

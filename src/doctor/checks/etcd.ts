@@ -1,6 +1,8 @@
 // etcd: reached and quick, its certificates and ours, the daemon's watch on it, and the two clocks.
+import type { CredentialFacts } from '../facts.ts'
 import { textOf } from '../../etcd/alarms.ts'
-import { type Check, type Fault, counted, firstOf, outcomeOf } from '../finding.ts'
+import { counted } from '../../text/counted.ts'
+import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 
 /** A read that takes longer holds up everything. Milliseconds. */
 const SLOW_MS = 300
@@ -66,26 +68,14 @@ const FIX: Readonly<Record<string, string>> = {
   tls: 'check -etcd-cafile, -etcd-certfile and -etcd-keyfile, and that the scheme is right',
 }
 
-export const tlsCheck: Check = {
+export const tlsCheck: OwnCheck = {
   name: 'etcd-tls',
   about: "etcd's certificate and ours are valid, for a while yet",
   ofPeer: false,
   run({ store, endpoints, credentials, now, options }) {
     if (!options.etcdEndpoints.some((url) => url.startsWith('https:')))
       return { unchecked: 'the endpoints are http://: nothing is encrypted' }
-    const faults: Fault[] = []
-    if (credentials?.error !== undefined) {
-      const fix = 'name readable files that belong together: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
-      faults.push({ level: 'fault', stops: true, cause: 'our TLS files are of no use', fix, proof: credentials.error })
-    }
-    for (const { flag, file, subject, begins, ends } of credentials?.certificates ?? []) {
-      const renew = `put a new certificate into ${file}; it is taken up without a restart`
-      const proof = `-${flag} ${file}: ${subject}, ${day(begins)} to ${day(ends)}`
-      if (begins > now) {
-        const fix = `set this host's clock: timedatectl set-ntp true; or ${renew}`
-        faults.push({ level: 'fault', stops: true, cause: 'our certificate is not valid yet', fix, proof })
-      } else faults.push(...endFaults(ends, now, 'our certificate', renew, proof))
-    }
+    const faults: Fault[] = [...credentialFaults(credentials, now)]
     for (const { url, certificateEnds } of endpoints) {
       if (certificateEnds === undefined) continue
       const proof = `${url}: until ${day(certificateEnds)}`
@@ -103,6 +93,25 @@ export const tlsCheck: Check = {
       Number.isFinite(first) ? `the first certificate ends ${day(first)}` : 'no certificate of ours',
     )
   },
+}
+
+/** What is wrong with our own files. */
+function credentialFaults(credentials: CredentialFacts | undefined, now: number): readonly Fault[] {
+  if (credentials === undefined) return []
+  const faults: Fault[] = []
+  if (credentials.error !== undefined) {
+    const fix = 'name readable files that belong together: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
+    faults.push({ level: 'fault', stops: true, cause: 'our TLS files are of no use', fix, proof: credentials.error })
+  }
+  for (const { flag, file, subject, begins, ends } of credentials.certificates) {
+    const renew = `put a new certificate into ${file}; it is taken up without a restart`
+    const proof = `-${flag} ${file}: ${subject}, ${day(begins)} to ${day(ends)}`
+    if (begins > now) {
+      const fix = `set this host's clock: timedatectl set-ntp true; or ${renew}`
+      faults.push({ level: 'fault', stops: true, cause: 'our certificate is not valid yet', fix, proof })
+    } else faults.push(...endFaults(ends, now, 'our certificate', renew, proof))
+  }
+  return faults
 }
 
 function endFaults(ends: number, now: number, whose: string, fix: string, proof: string): readonly Fault[] {
@@ -144,7 +153,7 @@ export const watchCheck: Check = {
   },
 }
 
-export const clockCheck: Check = {
+export const clockCheck: OwnCheck = {
   name: 'clock',
   about: "this host's clock agrees with etcd's",
   ofPeer: false,

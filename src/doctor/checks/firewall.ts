@@ -5,14 +5,15 @@ import { type FirewallInput, desiredChains } from '../../firewall/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/transaction.ts'
 import type { Inputs } from '../../overlay/inputs.ts'
-import { firewallOf, guardOf, intentOf } from '../../overlay/plan.ts'
+import { firewallOf, guardOf } from '../../overlay/plan.ts'
 import { sendersOf } from '../../overlay/peer-senders.ts'
-import { hostObjects } from '../../reconcile/intent.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import { counted } from '../../text/counted.ts'
+import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
 import { changesBehind } from '../kept-doors.ts'
 import type { Plan } from '../plan.ts'
-import { type NftChain, type NftSet, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import { type NftSet, type NftRuleset, drops, parseNft } from '../nft-ruleset.ts'
+import { foreignFaults } from './foreign-rules.ts'
 
 export const firewallCheck: Check = {
   name: 'firewall',
@@ -114,65 +115,6 @@ function missing(ruleset: Ruleset, input: FirewallInput): readonly string[] {
   return transaction(ruleset, desired, [input.network, input.subnet])?.trim().split('\n') ?? []
 }
 
-/** Tables of iptables-nft: what is in them is read as iptables rules. */
-const OF_IPTABLES = new Set(['filter', 'nat', 'raw', 'mangle', 'security'])
-
-/** Other base chains at forward: an accept of ours does not beat a drop of theirs. */
-function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): Fault[] {
-  const { configuration, options } = inputs
-  const { network } = configuration.range
-  const faults: Fault[] = []
-  if (!options.iptablesForwardRules && ruleset.get('filter')?.policies.get('FORWARD') === 'DROP') {
-    const rules = ruleset.get('filter')?.chains.get('FORWARD') ?? []
-    if (!rules.some((rule) => rule.includes(network) && rule.includes('ACCEPT'))) {
-      faults.push({
-        level: 'fault',
-        stops: true,
-        cause: 'FORWARD drops by policy, and -iptables-forward-rules=false keeps ours out: containers are not reached',
-        fix: `iptables -I FORWARD -s ${network} -j ACCEPT; iptables -I FORWARD -d ${network} -j ACCEPT; or leave that flag out`,
-        proof: 'iptables: -P FORWARD DROP',
-      })
-    }
-  }
-  for (const chain of nft?.chains ?? []) {
-    const { family, table, name, hook, policy, rules } = chain
-    const ofIptables = OF_IPTABLES.has(table) && (family === 'ip' || family === 'ip6')
-    if (hook !== 'forward' || ofIptables || family === 'ip6' || /^flannel-/.test(table)) continue
-    const fix = `nft insert rule ${family} ${table} ${name} ip saddr ${network} accept; nft insert rule ${family} ${table} ${name} ip daddr ${network} accept; and the same in the file it comes from`
-    const blanket = rules.find(isBlanketDrop)
-    if ((blanket === undefined && policy !== 'drop') || speaksOf(chain, nft, inputs)) continue
-    const before = blanket === undefined ? rules : rules.slice(0, rules.indexOf(blanket))
-    const sure = !before.some(mayAccept)
-    faults.push({
-      ...(sure ? { level: 'fault', stops: true } : { level: 'warning' }),
-      cause: `another table ${sure ? 'drops' : 'may drop'} what is forwarded, containers' packets too: an accept of ours does not beat it`,
-      fix,
-      proof: blanket === undefined ? `nft chain ${family} ${table} ${name}: policy drop` : showRule(chain, blanket),
-    })
-  }
-  return faults
-}
-
-function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
-  return drops(rule) && !rule.statements.some((statement) => 'match' in statement)
-}
-
-/** Whether a table has rules on our network or tunnel that let something in: then somebody has thought of it. */
-function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: Inputs): boolean {
-  const [address = '', length] = inputs.configuration.range.network.split('/')
-  const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
-  const words = [`{"addr":"${address}","len":${length}}`, ...tunnels.map((name) => `"${name}"`)]
-  return (nft?.chains ?? []).some(
-    (chain) =>
-      chain.family === family &&
-      chain.table === table &&
-      chain.rules.some((rule) => {
-        const text = JSON.stringify(rule.statements)
-        return mayAccept(rule) && words.some((word) => text.includes(word))
-      }),
-  )
-}
-
 export const guardCheck: Check = {
   name: 'guard',
   about: 'the guard of the VXLAN port is there and lets every peer in',
@@ -213,12 +155,15 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
     fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${from} }'`,
     proof: `${from} is not in set peers4 of nft table inet ${table}`,
   }))
-  return outcomeOf([...firstOf(faults), ...strangerFaults(sets, table)], `let in: ${counted(peers.size, 'peer')}`)
+  return outcomeOf(
+    [...firstOf(faults), ...strangerFaults(strangersOf(sets, table), table)],
+    `let in: ${counted(peers.size, 'peer')}`,
+  )
 }
 
 /** Who sends to the VXLAN port and is no peer: a host behind a NAT, one with another address than its lease says, or a stranger. */
-function strangerFaults(sets: readonly NftSet[], table: string): readonly Fault[] {
-  const faults = strangersOf(sets, table).map(([address, packets]): Fault => ({
+export function strangerFaults(strangers: readonly (readonly [string, number])[], table: string): readonly Fault[] {
+  const faults = strangers.map(([address, packets]): Fault => ({
     level: 'warning',
     cause: `${address} sends to the VXLAN port and is no peer's address: the guard drops it`,
     fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,

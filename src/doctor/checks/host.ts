@@ -3,11 +3,10 @@ import { ownSelf } from '../../overlay/plan.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
 import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
-import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
-import type { Facts } from '../facts.ts'
+import { type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 import type { Plan } from '../plan.ts'
 
-export const modulesCheck: Check = {
+export const modulesCheck: OwnCheck = {
   name: 'modules',
   about: 'the kernel has VXLAN',
   ofPeer: false,
@@ -26,7 +25,7 @@ export const modulesCheck: Check = {
   },
 }
 
-export const forwardCheck: Check = {
+export const forwardCheck: OwnCheck = {
   name: 'ip-forward',
   about: 'the kernel forwards packets',
   ofPeer: false,
@@ -55,7 +54,7 @@ export const forwardCheck: Check = {
   },
 }
 
-export const reversePathCheck: Check = {
+export const reversePathCheck: OwnCheck = {
   name: 'rp-filter',
   about: 'the reverse path filter drops nothing that takes another way back',
   ofPeer: true,
@@ -69,7 +68,10 @@ export const reversePathCheck: Check = {
  * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The way in is
  * by what our lease tells, the way out by what the peer's does: with two backends at work they differ.
  */
-function reversePathOutcome({ host, target, probes }: Facts, { wanted, configuration, inputs, peers }: Plan): Outcome {
+function reversePathOutcome(
+  { host, target, probes }: OwnFacts,
+  { wanted, configuration, inputs, peers }: Plan,
+): Outcome {
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
   const { external } = inputs
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
@@ -116,7 +118,7 @@ function fault(device: string, way: string): Fault {
 }
 
 /** The larger of the device's value and that of all counts. */
-function filterOf(sysctls: Facts['host']['sysctls'], device: string): number {
+function filterOf(sysctls: OwnFacts['host']['sysctls'], device: string): number {
   const of = (name: string): number => Number(sysctls.get(`net/ipv4/conf/${name}/rp_filter`) ?? 0)
   return Math.max(of('all'), of(device))
 }
@@ -132,7 +134,7 @@ function devicesOut(wanted: Plan['wanted']): ReadonlyMap<string, string> {
   return devices
 }
 
-export const bridgeNetfilterCheck: Check = {
+export const bridgeNetfilterCheck: OwnCheck = {
   name: 'br-netfilter',
   about: 'rules and bridged packets fit together',
   ofPeer: false,

@@ -2,7 +2,8 @@
 import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../overlay/plan.ts'
-import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
+import { counted } from '../../text/counted.ts'
+import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'
 import type { OwnStored } from '../plan.ts'
@@ -35,30 +36,34 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
   const { own, inputs } = plan.value
   const running = daemon.state === 'answers' ? daemon.facts.running?.own.subnet : undefined
   if (own === undefined || inputs === undefined) return { faults: [noLease({ options, host }, running)] }
-  const faults: Fault[] = []
   const { ownTtl } = store.content
-  if (running !== undefined && running !== own.subnet) {
-    faults.push({
-      level: 'fault',
-      stops: true,
-      cause: `the daemon works with ${running}, leased to this host is ${own.subnet}`,
-      fix: 'systemctl restart flanneld',
-      proof: own.key,
-    })
-  }
-  faults.push(...renewalFaults(own, ownTtl, daemon.state === 'answers'))
-  const wanted = encodeValue(leaseValueOf(inputs))
-  if (encodeValue(own.value) !== wanted) {
-    faults.push({
-      level: 'fault',
-      stops: true,
-      cause: 'our lease tells peers something else than this host is: what they send does not arrive',
-      fix: 'systemctl restart flanneld, which publishes it anew',
-      proof: `lease ${encodeValue(own.value)}, this host ${wanted}`,
-    })
-  }
+  const faults = [
+    ...otherSubnet(own, running),
+    ...renewalFaults(own, ownTtl, daemon.state === 'answers'),
+    ...otherValue(own, encodeValue(leaseValueOf(inputs))),
+  ]
   const left = ownTtl === undefined ? 'a reservation' : `${duration(ownTtl.remaining)} left`
   return outcomeOf(faults, `${own.subnet}, ${left}`)
+}
+
+function otherSubnet({ subnet, key }: OwnStored, running: string | undefined): readonly Fault[] {
+  if (running === undefined || running === subnet) return []
+  const cause = `the daemon works with ${running}, leased to this host is ${subnet}`
+  return [{ level: 'fault', stops: true, cause, fix: 'systemctl restart flanneld', proof: key }]
+}
+
+function otherValue({ value }: OwnStored, wanted: string): readonly Fault[] {
+  const stored = encodeValue(value)
+  if (stored === wanted) return []
+  return [
+    {
+      level: 'fault',
+      stops: true,
+      cause: 'our lease differs from what this host is: what peers send does not arrive',
+      fix: 'systemctl restart flanneld, which publishes it again',
+      proof: `lease ${stored}, this host ${wanted}`,
+    },
+  ]
 }
 
 function renewalFaults(
@@ -143,7 +148,7 @@ export const duplicateAddressCheck: Check = {
         ...(address === ownAddress ? { level: 'fault', stops: true } : { level: 'warning' }),
         cause:
           leases.length > 1
-            ? `${leases.length} subnets are leased to ${address}: two hosts with one address, or a lease its host left behind`
+            ? twice(leases.length, address)
             : `another host publishes our address ${address}: two hosts with one -public-ip, and only one can have a lease`,
         fix: `give each host its own -public-ip; if no host has it any more: etcdctl del '${others.at(-1)?.key ?? ''}'`,
         proof: leases.map(({ subnet }) => subnet).join(', '),
@@ -151,6 +156,28 @@ export const duplicateAddressCheck: Check = {
     })
     return outcomeOf(firstOf(faults), `${byAddress.size} of them`)
   },
+}
+
+/** Addresses that several believed peers publish. */
+export function sharedByPeers(peers: Iterable<{ subnet: string; publicAddress: string }>): readonly Fault[] {
+  const first = new Map<string, string>()
+  const shared = new Map<string, string[]>()
+  for (const { subnet, publicAddress } of peers) {
+    const other = first.get(publicAddress)
+    if (other === undefined) first.set(publicAddress, subnet)
+    else shared.set(publicAddress, [...(shared.get(publicAddress) ?? [other]), subnet])
+  }
+  const faults = Array.from(shared, ([address, subnets]): Fault => ({
+    level: 'warning',
+    cause: twice(subnets.length, address),
+    fix: 'give each host its own -public-ip',
+    proof: subnets.join(', '),
+  }))
+  return firstOf(faults)
+}
+
+function twice(leases: number, address: string): string {
+  return `${leases} subnets are leased to ${address}: two hosts with one address, or a lease its host left behind`
 }
 
 /** "3h", "12m", "40s". */

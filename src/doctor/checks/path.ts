@@ -1,14 +1,14 @@
 // How packets fare on their way: who answers, whether the port is free and open, how large they may be, and whose sums are
 // wrong on arrival.
-import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../probe/path.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
-import { type Check, type Fault, type Outcome, counted, firstOf, outcomeOf } from '../finding.ts'
-import { drops, matchesPort, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import { counted } from '../../text/counted.ts'
+import { type Check, type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
+import { closedFaults } from './closed-port.ts'
 import type { Plan } from '../plan.ts'
 import { blocked, strangerAt } from './blocked.ts'
 
@@ -102,66 +102,6 @@ function takenFaults({ host }: Facts, { port, name }: VxlanLink): readonly Fault
   ]
 }
 
-/** Rules of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule. */
-function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonly Fault[] {
-  const faults: Fault[] = []
-  const cause = `a firewall rule of this host drops UDP ${port}, the tunnel's packets`
-  const ruleset = 'value' in firewall.iptables ? parseSaved(firewall.iptables.value) : undefined
-  for (const [table, { chains }] of ruleset ?? []) {
-    for (const [chain, rules] of chains) {
-      for (const rule of rules) {
-        const all = words(rule)
-        if (!['DROP', 'REJECT'].includes(targetOf(rule) ?? '') || all[all.indexOf('--dport') + 1] !== `${port}`)
-          continue
-        const text = `-t ${table} -D ${chain} ${rule}`
-        faults.push({
-          level: 'fault',
-          stops: true,
-          cause,
-          fix: `iptables ${text}`,
-          proof: `iptables -t ${table}: -A ${chain} ${rule}`,
-        })
-      }
-    }
-  }
-  const { chains } = 'value' in firewall.nft ? parseNft(firewall.nft.value) : { chains: [] }
-  for (const chain of chains.filter(({ table }) => !/^(flannel-.*|filter|nat|raw|mangle|security)$/.test(table))) {
-    for (const rule of chain.rules.filter((one) => drops(one) && matchesPort(one, port))) {
-      const fix = `nft delete rule ${chain.family} ${chain.table} ${chain.name} handle ${rule.handle}`
-      faults.push({ level: 'fault', stops: true, cause, fix, proof: showRule(chain, rule) })
-    }
-    // By policy; rules that may let it in after all are given the benefit of the doubt when somebody does answer.
-    if (chain.hook !== 'input' || chain.policy !== 'drop') continue
-    if (chain.rules.some((rule) => mayAccept(rule) && matchesPort(rule, port)) || somebodyAnswers(probes)) continue
-    const { family, table, name } = chain
-    faults.push({
-      level: 'warning',
-      cause: `a firewall of this host drops by policy, and no rule lets UDP ${port} in`,
-      fix: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept, and the same in the file it comes from`,
-      proof: `nft chain ${family} ${table} ${name}: policy drop`,
-    })
-  }
-  const input = ruleset?.get('filter')
-  const opens = (rule: string): boolean => targetOf(rule) === 'ACCEPT' && words(rule).includes(`${port}`)
-  if (
-    input?.policies.get('INPUT') === 'DROP' &&
-    !somebodyAnswers(probes) &&
-    !(input.chains.get('INPUT') ?? []).some(opens)
-  ) {
-    faults.push({
-      level: 'warning',
-      cause: `INPUT drops by policy, and no rule lets UDP ${port} in`,
-      fix: `iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
-      proof: 'iptables: -P INPUT DROP',
-    })
-  }
-  return faults
-}
-
-function somebodyAnswers({ peers }: Facts['probes']): boolean {
-  return 'value' in peers && [...peers.value.values()].some(({ state }) => state === 'up')
-}
-
 export const pathMtuCheck: Check = {
   name: 'path-mtu',
   about: 'the largest packets containers send get to every peer',
@@ -187,7 +127,7 @@ function smaller(plan: Facts['plan'], fits: number): string {
   return tunnel ? ` (Backend.MTU ${fits + VXLAN_OVERHEAD} in the network config)` : ''
 }
 
-export const checksumCheck: Check = {
+export const checksumCheck: OwnCheck = {
   name: 'checksum',
   about: 'the sums of packets in the tunnel are right on arrival',
   ofPeer: true,

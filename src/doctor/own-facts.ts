@@ -1,0 +1,103 @@
+// What a running daemon can tell of its own host without reading etcd or all of the kernel: the peers and the plan are the ones
+// it works with. Reads; changes nothing.
+import { inPortions } from '../async/chunks.ts'
+import { chooseExternalInterface } from '../host/external-interface.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
+import { OperatorError } from '../errors.ts'
+import { questionsOf } from '../kernel/host-network.ts'
+import type { LiveKernel } from '../kernel/live.ts'
+import { intentOf } from '../overlay/plan.ts'
+import type { Peer } from '../backend.ts'
+import { hostObjects, peerObjects } from '../reconcile/intent.ts'
+import type { PeerHealth } from '../probe/health.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { Running, RunningDaemon } from '../view/running-daemon.ts'
+import type { HostFacts } from './facts.ts'
+import type { OwnFacts } from './finding.ts'
+import { hasVxlan, known, readOffload, readSysctls } from './host-facts.ts'
+import type { Known } from './known.ts'
+import type { Plan, Wanted } from './plan.ts'
+
+const NOT_READ = { unknown: 'not read' } as const
+
+/** The facts that cost next to nothing; the rest is "not read", to be filled in by who reads it. */
+export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): Promise<OwnFacts> {
+  const { etcdPassword: _, ...options } = daemon.options
+  const plan: Known<Plan> =
+    daemon.phase === 'running' ? { value: planOf(daemon) } : { unknown: 'this host has no lease' }
+  return {
+    now: Date.now(),
+    options,
+    target: undefined,
+    store: { endpoints: [], content: undefined, error: 'not read' },
+    endpoints: [],
+    credentials: undefined,
+    host: await readHost(kernel, daemon, plan),
+    plan,
+    firewall: { iptables: NOT_READ, nft: NOT_READ },
+    probes: { peers: NOT_READ, checksums: NOT_READ },
+  }
+}
+
+/** The plan the daemon works by. Of what peers need only that of `peers` is in it. */
+export function planOf({ overlay, keeper }: Running, peers: readonly Peer[] = []): Plan {
+  const { inputs } = overlay
+  const { key, etcdLease, value } = keeper.own()
+  const { subnet } = inputs
+  const intent = intentOf(inputs)
+  const base = hostObjects(intent).map((object): Wanted => ({ object, peer: undefined }))
+  const wanted = [...base, ...peers.flatMap((peer) => wantedFor(intent, peer))]
+  const own = { subnet, key, etcdLease, value }
+  const { configuration } = inputs
+  return { configuration, own, peers: overlay.peers, refused: new Map(), inputs, wanted, intent }
+}
+
+/** The same with what every peer needs, worked out in portions. */
+export async function fullPlanOf(running: Running): Promise<Plan> {
+  const plan = planOf(running)
+  const { intent } = plan
+  if (intent === undefined) return plan
+  const wanted = [...plan.wanted]
+  for await (const portion of inPortions([...plan.peers.values()]))
+    wanted.push(...portion.flatMap((peer) => wantedFor(intent, peer)))
+  return { ...plan, wanted }
+}
+
+function wantedFor(intent: Plan['intent'] & object, peer: Peer): readonly Wanted[] {
+  const objects = peerObjects(intent, peer)
+  return objects.ok ? objects.value.map((object) => ({ object, peer: peer.subnet })) : []
+}
+
+/** What the daemon's probes found. */
+export function healthOf({ overlay, prober }: Running): ReadonlyMap<Prefix, PeerHealth> {
+  const found = new Map<Prefix, PeerHealth>()
+  for (const subnet of overlay.peers.keys()) {
+    const health = prober.healthOf(subnet)
+    if (health !== undefined) found.set(subnet, health)
+  }
+  return found
+}
+
+async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<Plan>): Promise<HostFacts> {
+  const { options } = daemon
+  const network = await kernel.readHost(questionsOf(options))
+  const inputs = 'value' in plan ? plan.value.inputs : undefined
+  const chosen = inputs?.external ?? chooseExternalInterface(network, options, 4)
+  const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
+  const wanted = 'value' in plan ? plan.value.wanted : []
+  const tunnels = wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : []))
+  const uplink = 'value' in external ? [external.value.name] : []
+  const there = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
+  const ours = network.links.filter(({ name }) => [...tunnels, ...uplink].includes(name))
+  return {
+    hostId: inputs?.hostId ?? '',
+    network,
+    external,
+    kernel: new Map(),
+    sysctls: await readSysctls(there),
+    vxlan: await hasVxlan(kernel),
+    udpSockets: [],
+    checksumOffload: await readOffload(ours),
+    subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),
+  }
+}

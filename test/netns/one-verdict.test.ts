@@ -1,0 +1,69 @@
+// One verdict on every surface: status, the control socket, the page, metrics, events, /readyz and systemd say the same word, when
+// the host breaks and when it is well again.
+import test, { type ExecutionContext } from 'ava'
+import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'
+import { verb } from '../lab/actors/verb.ts'
+import { health } from '../lab/instruments/health-port.ts'
+import { scrape } from '../lab/instruments/scrape.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { startEtcd } from '../lab/world/etcd.ts'
+import { ARGS } from '../lab/world/network.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
+
+const WORDS = ['healthy', 'degraded', 'broken']
+
+/** The word each surface says. `status` comes first: asking has the host examined. */
+async function words(host: Host, systemd: NotifySocket): Promise<Readonly<Record<string, string | undefined>>> {
+  const { verdict } = JSON.parse((await verb(host, 'status -json')).stdout) as { verdict: { word: string } }
+  const socket = JSON.parse(await host.run('curl -s --unix-socket /run/flannel/flanneld.sock http://d/v1/status')) as {
+    verdict: { word: string }
+  }
+  const page = JSON.parse((await health(host, '/api/state')).text) as { verdict: { word: string } }
+  const metrics = await scrape(host)
+  const { stdout } = await verb(host, 'events')
+  const status = systemd.received().findLast(({ text }) => text.includes('STATUS='))?.text
+  return {
+    status: verdict.word,
+    socket: socket.verdict.word,
+    page: page.verdict.word,
+    metrics: WORDS.filter((word) => metrics.value(`flannel_verdict{word="${word}"}`) === 1).join(),
+    events: /^.* verdict +(\w+)/.exec(
+      stdout
+        .trim()
+        .split('\n')
+        .findLast((line) => / verdict /.test(line)) ?? '',
+    )?.[1],
+    systemd: /STATUS=(\w+)/.exec(status ?? '')?.[1],
+  }
+}
+
+async function allSay(t: ExecutionContext, word: string, host: Host, systemd: NotifySocket): Promise<void> {
+  await waitFor(`${word} by status`, async () => (await verb(host, 'status')).stdout.startsWith(`● ${word}`))
+  const said = await words(host, systemd)
+  const expected = { status: word, socket: word, page: word, metrics: word, events: word, systemd: word }
+  t.deepEqual(said, expected)
+}
+
+test('a host that does not forward: every surface says broken, and healthy when it forwards again', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
+  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const systemd = await listenForNotifications(host, '/run/notify.sock', 'true')
+  const args = `${ARGS} -healthz-port=9000 -healthz-page`
+  await ready(host, await startFlanneld(host, args, `env NOTIFY_SOCKET=/run/notify.sock ${BUNDLE}`))
+  await allSay(t, 'healthy', host, systemd)
+  t.is((await health(host, '/readyz')).status, 200)
+
+  await host.run('sysctl -qw net.ipv4.ip_forward=0')
+  await allSay(t, 'broken', host, systemd)
+  const unready = await health(host, '/readyz')
+  t.is(unready.status, 503)
+  t.regex(unready.text, /^flanneld is not ready yet\nbroken\nthe kernel does not forward: /)
+  t.is((await health(host, '/healthz')).status, 200)
+  t.is((await scrape(host)).value('flannel_findings{level="fault"}'), 1)
+
+  await host.run('sysctl -qw net.ipv4.ip_forward=1')
+  await allSay(t, 'healthy', host, systemd)
+  t.is((await health(host, '/readyz')).status, 200)
+})
