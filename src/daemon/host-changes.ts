@@ -33,7 +33,7 @@ export interface FollowHostParts {
   readonly home: Place | undefined
 }
 
-/** Keeps what depends on the interface in line with it: it changed, or it is back (L7, D10). */
+/** Keeps what depends on the interface in line with it: it changed, or it is back. */
 export class HostFollower {
   readonly #parts: FollowHostParts
   #held: Held
@@ -115,7 +115,7 @@ export class HostFollower {
   }
 }
 
-/** Looks at everything again from time to time, to catch what no notification told. */
+/** Compares everything at an interval, in case a notification was lost. Returns when the signal aborts. */
 export async function audit(
   reconciler: Reconciler,
   overlay: Overlay,
@@ -123,7 +123,7 @@ export async function audit(
   seconds: number,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  for (;;) {
     await pause(seconds * 1000, signal)
     if (signal.aborted) return
     await reconciler.auditInTurns()
