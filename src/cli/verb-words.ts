@@ -1,6 +1,6 @@
 // What may stand behind each verb: for the completions of shells. A test holds it against what the verbs' -help says.
 import type { Verb } from '../options/usage.ts'
-import { CONFIG_WORDS } from './config.ts'
+import { CONFIG_WORDS } from './verbs/config.ts'
 
 /** What a word or a flag's value may be: a file, one of these, or something nobody can guess. */
 export type Guess = 'file' | 'any' | readonly string[]

@@ -1,7 +1,7 @@
 // How the daemon runs once it has a lease: from here on it writes to the kernel, the firewall and subnet.env.
 import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
-import { createGuard } from '../firewall/guard.ts'
+import { createGuard } from '../firewall/nftables/guard.ts'
 import { HostFollower, audit } from './host-changes.ts'
 import { claimOf } from '../overlay/plan.ts'
 import { parseAddress } from '../ip/address.ts'

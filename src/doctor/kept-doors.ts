@@ -1,7 +1,7 @@
 // What a daemon may have left open since its config was another one, as far as its rules tell: it alone knows of the change.
 import type { Peer } from '../backend.ts'
 import type { Change } from '../overlay/change.ts'
-import type { Ruleset } from '../firewall/ruleset.ts'
+import type { Ruleset } from '../firewall/iptables/ruleset.ts'
 import type { Inputs } from '../overlay/inputs.ts'
 import { contains, parsePrefix } from '../ip/prefix.ts'
 

@@ -1,8 +1,8 @@
 // The checks a running daemon makes of its own host, in groups by what they cost and how soon their outcome can change.
 // Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others go on.
 import { staleBridge } from '../host/docker-bridge.ts'
-import { guardTable } from '../firewall/guard-ruleset.ts'
-import { findIptables } from '../firewall/iptables.ts'
+import { guardTable } from '../firewall/nftables/guard-ruleset.ts'
+import { findIptables } from '../firewall/iptables/programs.ts'
 import { type Runner, output } from '../firewall/run.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { type Running, type RunningDaemon, whenRunning } from '../view/running-daemon.ts'

@@ -8,7 +8,7 @@ import { Message } from '../netlink/attribute.ts'
 import * as nl from '../netlink/constants.ts'
 import { ERRNO, orThrow } from '../netlink/errno.ts'
 import { MessageWriter } from '../netlink/message.ts'
-import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nfnetlink.ts'
+import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nftables/nfnetlink.ts'
 
 /** One transaction of anybody's, or (`tables` undefined) changes whose notifications were lost. */
 export interface RulesetChange {

@@ -1,8 +1,8 @@
 // When the guard of the VXLAN port changes, and when the device does: the guard is there before the device takes a packet,
 // and goes after it. Invariant: a port that is open to us is at no moment open to all because of a change of ours.
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Guard, GuardWish } from '../firewall/guard.ts'
-import { Senders } from '../firewall/senders.ts'
+import type { Guard, GuardWish } from '../firewall/nftables/guard.ts'
+import { Senders } from '../firewall/nftables/senders.ts'
 
 /** Where a device of ours receives. */
 export interface Receiving {

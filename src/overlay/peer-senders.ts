@@ -1,6 +1,6 @@
 // Which addresses peers' outer packets come from: the public one of each lease, and the source it names besides. Pure.
 import type { Peer } from '../backend.ts'
-import type { Senders } from '../firewall/senders.ts'
+import type { Senders } from '../firewall/nftables/senders.ts'
 import type { Address } from '../ip/address.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 

@@ -1,5 +1,5 @@
 // What the status of a host is made of: values for JSON. Times are milliseconds since 1970; null is what is not known or not there.
-import type { Stranger } from '../firewall/guard.ts'
+import type { Stranger } from '../firewall/nftables/guard.ts'
 import type { EndpointHealth } from '../etcd/health.ts'
 import type { Condition, Level } from '../health/conditions.ts'
 import type { Kind } from '../kernel/state.ts'

@@ -1,9 +1,9 @@
 // A host's saved rules as they should be for a network, and what iptables-restore makes of them, for the tests of
 // transactions.
 import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
-import { type FirewallInput, desiredChains } from '../../src/firewall/rules.ts'
-import { parseSaved } from '../../src/firewall/ruleset.ts'
-import { dockerChains, transaction } from '../../src/firewall/transaction.ts'
+import { type FirewallInput, desiredChains } from '../../src/firewall/iptables/rules.ts'
+import { parseSaved } from '../../src/firewall/iptables/ruleset.ts'
+import { dockerChains, transaction } from '../../src/firewall/iptables/transaction.ts'
 
 const prefix = (text: string): Prefix => {
   const parsed = parsePrefix(text)

@@ -3,7 +3,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { renderLeases } from '../../src/cli/leases.ts'
+import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import { decodedLeases } from '../../src/doctor/leases.ts'
 import { OperatorError } from '../../src/errors.ts'
 import type { Entry, Snapshot } from '../../src/etcd/store.ts'

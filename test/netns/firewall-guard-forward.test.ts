@@ -1,7 +1,7 @@
 // Peers let in what has a host's address: nobody but the host itself sends VXLAN by it. Containers try, by all ways out.
 import test, { type ExecutionContext } from 'ava'
 import { type Address, parseAddress } from '../../src/ip/address.ts'
-import { createGuard } from '../../src/firewall/guard.ts'
+import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
 import { type Container, standIn } from '../lab/world/container.ts'
 import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'

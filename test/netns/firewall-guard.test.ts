@@ -1,7 +1,7 @@
 // The VXLAN guard between real hosts: who is let to the port, who is not, and what it costs.
 import test from 'ava'
 import { type Address, fromNumber } from '../../src/ip/address.ts'
-import { createGuard } from '../../src/firewall/guard.ts'
+import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
 import { INNER, PORT, address, guardBench, reaches, vxlan } from '../lab/scenarios/guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'

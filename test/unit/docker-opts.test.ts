@@ -3,7 +3,7 @@ import test from 'ava'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dockerOpts, parseDockerOptsFlags, renderDockerOpts } from '../../src/cli/docker-opts.ts'
+import { dockerOpts, parseDockerOptsFlags, renderDockerOpts } from '../../src/cli/verbs/docker-opts.ts'
 import type { LeasedSubnet } from '../../src/cli/leased-subnet.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 

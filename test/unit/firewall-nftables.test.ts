@@ -2,10 +2,10 @@
 import test from 'ava'
 import { parseAddress, type Address } from '../../src/ip/address.ts'
 import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
-import { changePeers, replaceGuard } from '../../src/firewall/guard-ruleset.ts'
-import { Senders } from '../../src/firewall/senders.ts'
-import { nftablesTable } from '../../src/firewall/nftables.ts'
-import { desiredChains } from '../../src/firewall/rules.ts'
+import { changePeers, replaceGuard } from '../../src/firewall/nftables/guard-ruleset.ts'
+import { Senders } from '../../src/firewall/nftables/senders.ts'
+import { nftablesTable } from '../../src/firewall/nftables/forward-tables.ts'
+import { desiredChains } from '../../src/firewall/iptables/rules.ts'
 
 const prefix = (text: string): Prefix => {
   const parsed = parsePrefix(text)

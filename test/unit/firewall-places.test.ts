@@ -1,6 +1,6 @@
 // Where the jumps to our chains stand among the rules of others.
 import test from 'ava'
-import { parseSaved } from '../../src/firewall/ruleset.ts'
+import { parseSaved } from '../../src/firewall/iptables/ruleset.ts'
 import { A, DOCKER, FWD, OVERLAY, RIGHT, diff, restore } from '../fake/saved-rules.ts'
 
 /** The jumps of RIGHT put in their places again. */

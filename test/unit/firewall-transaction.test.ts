@@ -1,7 +1,7 @@
 // From saved rules to the text for iptables-restore.
 import test from 'ava'
 import fc from 'fast-check'
-import { isAnothers, parseSaved, sameRule, words } from '../../src/firewall/ruleset.ts'
+import { isAnothers, parseSaved, sameRule, words } from '../../src/firewall/iptables/ruleset.ts'
 import { A, ACCEPTS, AHEAD, B, DOCKER, FWD, OVERLAY, RIGHT, asB, diff, inputFor, restore } from '../fake/saved-rules.ts'
 
 test('what is right is not written', (t) => {

@@ -1,6 +1,6 @@
 // In which order the guard and the device change: what is guarded before devices change, and after.
 import test from 'ava'
-import type { Guard, GuardWish } from '../../src/firewall/guard.ts'
+import type { Guard, GuardWish } from '../../src/firewall/nftables/guard.ts'
 import { GuardOrder, type Receiving } from '../../src/overlay/guard-order.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'

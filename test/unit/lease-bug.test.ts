@@ -1,7 +1,7 @@
 // One lease that makes our own code throw: it is refused and counted, and everything else goes on.
 import test from 'ava'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { renderLeases } from '../../src/cli/leases.ts'
+import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import type { Entry } from '../../src/etcd/store.ts'
 import { viewOf } from '../../src/view/leases.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'

@@ -1,7 +1,7 @@
 // Shutting a host out: which keys say so, what becomes of its leases here, and what stands in the status.
 import test from 'ava'
 import fc from 'fast-check'
-import { renderShutOut } from '../../src/cli/shut-out.ts'
+import { renderShutOut } from '../../src/cli/verbs/shut-out.ts'
 import { Conditions } from '../../src/health/conditions.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'

@@ -1,6 +1,6 @@
 // The leases an operator sees: every key, with what is wrong with it, and the range in numbers.
 import test from 'ava'
-import { renderLeases } from '../../src/cli/leases.ts'
+import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import type { Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type LeaseView, type Times, viewOf } from '../../src/view/leases.ts'

@@ -1,9 +1,9 @@
 // Verbs of this version beside a daemon that runs on from before an upgrade: what it does not say is not there.
 import test from 'ava'
-import { renderVerdict } from '../../src/cli/config.ts'
-import { renderLeases } from '../../src/cli/leases.ts'
+import { renderVerdict } from '../../src/cli/verbs/config.ts'
+import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import { leasesTold, statusTold, verdictTold } from '../../src/cli/older-daemon.ts'
-import { render } from '../../src/cli/status.ts'
+import { render } from '../../src/cli/verbs/status.ts'
 import { verdictOf } from '../../src/view/verdict.ts'
 import { NOW, statusWith } from '../fake/status.ts'
 

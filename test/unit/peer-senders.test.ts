@@ -1,6 +1,6 @@
 // Whom the guard of the VXLAN port lets in: what leases name, as far as it may be believed.
 import test from 'ava'
-import { Senders } from '../../src/firewall/senders.ts'
+import { Senders } from '../../src/firewall/nftables/senders.ts'
 import { countSenders, sendersOf } from '../../src/overlay/peer-senders.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { address, prefix } from '../fake/world.ts'

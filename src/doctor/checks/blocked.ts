@@ -1,5 +1,5 @@
 // A tunnel that is not heard: blocked on the way, or by our own guard, which knows whose packets it drops.
-import { guardTable } from '../../firewall/guard-ruleset.ts'
+import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { PeerHealth } from '../../probe/health.ts'

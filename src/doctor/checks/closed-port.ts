@@ -1,5 +1,5 @@
 // Rules and policies of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule.
-import { type Ruleset, parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
+import { type Ruleset, parseSaved, targetOf, words } from '../../firewall/iptables/ruleset.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import type { Fault } from '../finding.ts'

@@ -1,5 +1,5 @@
 // Rules of others that drop what containers send: another table at forward, or a policy that keeps ours out.
-import { type Ruleset, parseSaved } from '../../firewall/ruleset.ts'
+import { type Ruleset, parseSaved } from '../../firewall/iptables/ruleset.ts'
 import type { Inputs } from '../../overlay/inputs.ts'
 import { intentOf } from '../../overlay/plan.ts'
 import { hostObjects } from '../../reconcile/intent.ts'

@@ -2,7 +2,7 @@
 import { ownSelf } from '../../overlay/plan.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
-import { parseSaved, targetOf, words } from '../../firewall/ruleset.ts'
+import { parseSaved, targetOf, words } from '../../firewall/iptables/ruleset.ts'
 import { type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 import type { Plan } from '../plan.ts'
 

@@ -1,7 +1,7 @@
 // A guarded host, a peer and a stranger, for the tests of the guard of the VXLAN port.
 import type { ExecutionContext } from 'ava'
 import { type Address, parseAddress } from '../../../src/ip/address.ts'
-import { createGuard, type Guard } from '../../../src/firewall/guard.ts'
+import { createGuard, type Guard } from '../../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../../src/log.ts'
 import { prefix } from './firewall.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'

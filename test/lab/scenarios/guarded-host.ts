@@ -2,7 +2,7 @@
 // through: one host has Docker's rules and ours, the other none at all.
 import type { ExecutionContext } from 'ava'
 import { createFirewall, type Firewall } from '../../../src/firewall/firewall.ts'
-import type { FirewallInput } from '../../../src/firewall/rules.ts'
+import type { FirewallInput } from '../../../src/firewall/iptables/rules.ts'
 import { createLog } from '../../../src/log.ts'
 import { type Container, standIn } from '../world/container.ts'
 import { INPUT, prefix } from './firewall.ts'

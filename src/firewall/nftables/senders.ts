@@ -1,6 +1,6 @@
 // The addresses that may send to us, each as often as a peer has it, with what changed since it was last asked: so that a
 // peer that comes or goes costs the same however many there are.
-import type { Address } from '../ip/address.ts'
+import type { Address } from '../../ip/address.ts'
 
 export class Senders implements Iterable<Address> {
   readonly #times = new Map<Address, number>()

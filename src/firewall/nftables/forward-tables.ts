@@ -1,9 +1,9 @@
 // EnableNFTables: forwarding and masquerading by nftables tables of our own, as Go's flanneld names them. Pure.
 // Invariant: one transaction replaces the whole table. An accept here does not overrule a drop in iptables or in
 // another table, so beside Docker the iptables rules of rules.ts stay as well (desiredChains).
-import { type Prefix, overlaps, parsePrefix } from '../ip/prefix.ts'
+import { type Prefix, overlaps, parsePrefix } from '../../ip/prefix.ts'
 import type { TableKind } from './owned-table.ts'
-import { type FirewallInput, isShared } from './rules.ts'
+import { type FirewallInput, isShared } from '../iptables/rules.ts'
 
 /** Go's names. */
 const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const

@@ -1,9 +1,9 @@
 // Makes the iptables rules of one address family be what is wanted, and knows whether they still are.
 // Invariants: nothing is written that does not differ; after a pass that resolved, the rules were read back and found
 // right, and `unchanged` answers for changes made by anybody since that reading began, without starting a process.
-import type { Family } from '../ip/address.ts'
-import type { Prefix } from '../ip/prefix.ts'
-import { OperatorError } from '../errors.ts'
+import type { Family } from '../../ip/address.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import { OperatorError } from '../../errors.ts'
 import {
   ATTEMPTS,
   type Iptables,
@@ -12,11 +12,11 @@ import {
   legacyIptables,
   readRuleset,
   removeOurs,
-} from './iptables.ts'
+} from './programs.ts'
 import { type LegacyTables, legacyTableNames, openLegacyTables } from './legacy.ts'
 import { type DockerChains, type FirewallInput, desiredChains } from './rules.ts'
 import type { Ruleset } from './ruleset.ts'
-import type { Runner } from './run.ts'
+import type { Runner } from '../run.ts'
 import { dockerChains, transaction } from './transaction.ts'
 
 /** What a pass found and did. */

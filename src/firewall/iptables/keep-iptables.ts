@@ -1,15 +1,15 @@
 // Keeps the host's iptables rules as they are wanted.
 // Invariants: level-triggered, one pass at a time, whatever happens meanwhile makes one more; a pass runs only when
 // something else is wanted, somebody changed the tables, or the last one failed: the steady state starts no process.
-import type { Family } from '../ip/address.ts'
-import { type Prefix, parsePrefix } from '../ip/prefix.ts'
-import { messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Syncs } from './syncs.ts'
+import type { Family } from '../../ip/address.ts'
+import { type Prefix, parsePrefix } from '../../ip/prefix.ts'
+import { messageOf } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+import type { Syncs } from '../syncs.ts'
 import { type Applier, type Pass, createApplier } from './applier.ts'
 import { type FirewallInput, TABLES } from './rules.ts'
-import { NotInstalled, type Runner } from './run.ts'
-import { type RulesetChange, type RulesetWatch, tableKey, watchRuleset } from './watch.ts'
+import { NotInstalled, type Runner } from '../run.ts'
+import { type RulesetChange, type RulesetWatch, tableKey, watchRuleset } from '../watch.ts'
 
 /** What keepIptables needs. */
 export interface IptablesOptions {

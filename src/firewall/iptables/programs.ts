@@ -1,13 +1,13 @@
 // The iptables programs: which of them hold the rules of this host, reading a ruleset, applying a transaction.
 // Invariant: one process to read, one to apply (iptables-restore --noflush: each table's part is atomic).
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Family } from '../ip/address.ts'
-import type { Prefix } from '../ip/prefix.ts'
-import { OperatorError } from '../errors.ts'
+import type { Family } from '../../ip/address.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import { OperatorError } from '../../errors.ts'
 import { legacyTableNames } from './legacy.ts'
 import { TABLES } from './rules.ts'
 import { type Ruleset, type SavedTable, parseSaved } from './ruleset.ts'
-import { type Runner, output, run } from './run.ts'
+import { type Runner, output, run } from '../run.ts'
 import { transaction } from './transaction.ts'
 
 /** The two kernels' parts behind the name iptables. */

@@ -1,8 +1,8 @@
 // `flanneld reserve` and `flanneld release`: a subnet for one host for good, and back.
-import type { Released, Reserved } from '../lease/reserve.ts'
-import { askedOf } from './asked.ts'
-import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
-import type { Terminal } from './terminal.ts'
+import type { Released, Reserved } from '../../lease/reserve.ts'
+import { askedOf } from '../asked.ts'
+import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
+import type { Terminal } from '../terminal.ts'
 
 const RESERVE_HELP = `Usage: flanneld reserve SUBNET PUBLIC-IP [-json] [OPTION]...
 

@@ -1,11 +1,11 @@
 // `flanneld docker-network [NAME]`: a user-defined bridge network for the leased subnet, without restarting dockerd.
 // Invariant: a network that exists is never changed nor removed: its containers are on it. Running twice is calm.
-import { OperatorError, show } from '../errors.ts'
-import { parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
-import type { Prefix } from '../ip/prefix.ts'
-import { type Engine, dockerSocket, field, openEngine } from './docker-engine.ts'
-import { type NetworkRequest, differences, networkFor, refuseOverlap } from './docker-network-plan.ts'
-import { SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
+import { OperatorError, show } from '../../errors.ts'
+import { parseGoBoolean, parseGoFlags } from '../../options/go-flags.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import { type Engine, dockerSocket, field, openEngine } from '../docker-engine.ts'
+import { type NetworkRequest, differences, networkFor, refuseOverlap } from '../docker-network-plan.ts'
+import { SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
 
 /** What `flanneld docker-network -help` prints. */
 export const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [-json] [NAME]

@@ -1,14 +1,14 @@
 // Keeps one nftables table of our own as it is wanted.
 // Invariants: level-triggered, one nft process per change, each a transaction; the contents are known because nobody
 // changed them since we wrote them, which the watch on the ruleset tells. What is not known is replaced whole.
-import { messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
+import { messageOf } from '../../errors.ts'
+import type { Log } from '../../log.ts'
 import { type ElementChange, changeElements } from './elements.ts'
 import type { TableFamily } from './nfnetlink.ts'
-import { listTable, listTables, removal, writeTables } from './nft-tables.ts'
-import type { Runner } from './run.ts'
-import type { Syncs } from './syncs.ts'
-import { type RulesetWatch, tableKey, watchRuleset } from './watch.ts'
+import { listTable, listTables, removal, writeTables } from './tables.ts'
+import type { Runner } from '../run.ts'
+import type { Syncs } from '../syncs.ts'
+import { type RulesetWatch, tableKey, watchRuleset } from '../watch.ts'
 
 /** What a table is for, as values and pure functions of what is wanted. */
 export interface TableKind<Wanted> {

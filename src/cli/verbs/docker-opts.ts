@@ -1,10 +1,10 @@
 // `flanneld docker-opts`: the options dockerd has to be started with, as Go flannel's mk-docker-opts.sh writes them.
 // Invariant: the file is written whole or left as it was; nothing that a file says is ever executed.
 import { stat } from 'node:fs/promises'
-import { OperatorError } from '../errors.ts'
-import { firstUsable } from '../host/subnet-env.ts'
-import { type WholeFile, updateWhole, writeWhole } from '../files/whole-file.ts'
-import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from './leased-subnet.ts'
+import { OperatorError } from '../../errors.ts'
+import { firstUsable } from '../../host/subnet-env.ts'
+import { type WholeFile, updateWhole, writeWhole } from '../../files/whole-file.ts'
+import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */
 export const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]

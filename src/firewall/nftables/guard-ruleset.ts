@@ -1,8 +1,8 @@
 // The nftables table that lets only peers send to our VXLAN port, and nobody but this host to theirs, as text for
 // `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
-import { type Address, type Family, familyOf } from '../ip/address.ts'
-import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
+import { type Address, type Family, familyOf } from '../../ip/address.ts'
+import { type Prefix, addressOf, prefixFamily } from '../../ip/prefix.ts'
 import type { ElementChange } from './elements.ts'
 
 /** What a guard guards. */

@@ -2,8 +2,8 @@
 // public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
 // that did not start here.
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
-import { type Address, parseAddress } from '../ip/address.ts'
-import type { Log } from '../log.ts'
+import { type Address, parseAddress } from '../../ip/address.ts'
+import type { Log } from '../../log.ts'
 import { MOST_ELEMENTS } from './elements.ts'
 import {
   GUARD_PREFIX,
@@ -14,11 +14,11 @@ import {
   replaceGuard,
   strangersSet,
 } from './guard-ruleset.ts'
-import { listTables, removeTables } from './nft-tables.ts'
+import { listTables, removeTables } from './tables.ts'
 import { type TableKind, keepTable } from './owned-table.ts'
-import { type Runner, run } from './run.ts'
+import { type Runner, run } from '../run.ts'
 import { Senders } from './senders.ts'
-import { type Syncs, countSyncs } from './syncs.ts'
+import { type Syncs, countSyncs } from '../syncs.ts'
 
 /** What createGuard needs. */
 export interface GuardOptions {

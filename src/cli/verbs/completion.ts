@@ -1,10 +1,10 @@
 // `flanneld completion bash|zsh`: what makes a shell complete verbs, flags, files and words. Made from the tables of verbs
 // and options; it asks the program nothing while one types. Pure but for printing.
-import { UsageError } from '../options/parse.ts'
-import { type NamedRow, ROWS } from '../options/table.ts'
-import { VERBS, VERB_NAMES, type Verb } from '../options/usage.ts'
-import type { Terminal } from './terminal.ts'
-import { type Guess, VERB_WORDS } from './verb-words.ts'
+import { UsageError } from '../../options/parse.ts'
+import { type NamedRow, ROWS } from '../../options/table.ts'
+import { VERBS, VERB_NAMES, type Verb } from '../../options/usage.ts'
+import type { Terminal } from '../terminal.ts'
+import { type Guess, VERB_WORDS } from '../verb-words.ts'
 
 const HELP = `Usage: flanneld completion bash|zsh
 

@@ -1,13 +1,13 @@
 // `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 no fault, 1 faults, 2 one of them
 // stops traffic, 3 no daemon runs.
-import { requireNetAdmin } from '../host/capabilities.ts'
-import { blot, bundle } from '../doctor/bundle.ts'
-import { examine } from '../doctor/examine.ts'
-import { render } from '../doctor/report.ts'
-import { OperatorError, messageOf } from '../errors.ts'
-import { writePrivate } from '../files/whole-file.ts'
-import { askedOf } from './asked.ts'
-import type { Terminal } from './terminal.ts'
+import { requireNetAdmin } from '../../host/capabilities.ts'
+import { blot, bundle } from '../../doctor/bundle.ts'
+import { examine } from '../../doctor/examine.ts'
+import { render } from '../../doctor/report.ts'
+import { OperatorError, messageOf } from '../../errors.ts'
+import { writePrivate } from '../../files/whole-file.ts'
+import { askedOf } from '../asked.ts'
+import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld doctor [PEER] [-json] [-verbose] [-bundle FILE] [OPTION]...
 

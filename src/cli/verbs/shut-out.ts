@@ -1,8 +1,8 @@
 // `flanneld shut-out` and `flanneld readmit`: one host out of the network at once, on every host, and back.
-import type { Readmitted, ShutOut } from '../lease/shut-out.ts'
-import { type AskedVerb, askedOf } from './asked.ts'
-import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
-import type { Terminal } from './terminal.ts'
+import type { Readmitted, ShutOut } from '../../lease/shut-out.ts'
+import { type AskedVerb, askedOf } from '../asked.ts'
+import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
+import type { Terminal } from '../terminal.ts'
 
 const SHUT_OUT_HELP = `Usage: flanneld shut-out PUBLIC-IP|SUBNET [-json] [OPTION]...
 

@@ -10,8 +10,8 @@
 //   container, and at the end of the operator's own DOCKER-USER, so that nothing is lost while dockerd puts its rules first.
 // - FLANNEL-USER: what FLANNEL-OVERLAY would accept is first shown to the operator's rules in DOCKER-USER.
 // - FLANNEL-NOMASQ: Docker masquerades what leaves its bridge; what stays in the network keeps its own address.
-import type { Family } from '../ip/address.ts'
-import type { Prefix } from '../ip/prefix.ts'
+import type { Family } from '../../ip/address.ts'
+import type { Prefix } from '../../ip/prefix.ts'
 
 /** What the rules of one address family depend on. */
 export interface FirewallInput {

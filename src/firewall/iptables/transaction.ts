@@ -1,7 +1,7 @@
 // From the rules there are and the rules wanted to the one text for iptables-restore that makes up the difference.
 // Pure. Invariants: no difference, no text; whatever is not ours is in no line of it; a chain is filled anew and
 // its jump moved inside the one transaction of its table, so at no moment is a rule absent.
-import type { Prefix } from '../ip/prefix.ts'
+import type { Prefix } from '../../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
 import { type Ruleset, type SavedTable, devicesOf, isAnothers, isShared, sameRule, targetOf, words } from './ruleset.ts'
 

@@ -3,10 +3,10 @@
 // Invariant: packet counters, which always move, are no part of a fingerprint.
 import { createHash, type Hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Family } from '../ip/address.ts'
-import { addon } from '../netlink/addon.ts'
-import { AF_INET, AF_INET6, SOCK_RAW } from '../netlink/constants.ts'
-import { orThrow } from '../netlink/errno.ts'
+import type { Family } from '../../ip/address.ts'
+import { addon } from '../../netlink/addon.ts'
+import { AF_INET, AF_INET6, SOCK_RAW } from '../../netlink/constants.ts'
+import { orThrow } from '../../netlink/errno.ts'
 
 /** Looks at the legacy tables of one family and namespace. */
 export interface LegacyTables {

@@ -2,15 +2,15 @@
 // Exit status: 0; 2 for a config that is not valid; 1 when it is refused or somebody else was faster.
 import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
-import { OperatorError, messageOf } from '../errors.ts'
-import { UsageError } from '../options/parse.ts'
-import { printableLines } from '../text/plain-text.ts'
-import type { Comparison, ConfigVerdict, ConfigWritten, StoredConfig } from '../network-config/stored-config.ts'
-import { type AskedVerb, askedOf } from './asked.ts'
-import { columns } from '../text/columns.ts'
-import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
-import { verdictTold } from './older-daemon.ts'
-import type { Terminal } from './terminal.ts'
+import { OperatorError, messageOf } from '../../errors.ts'
+import { UsageError } from '../../options/parse.ts'
+import { printableLines } from '../../text/plain-text.ts'
+import type { Comparison, ConfigVerdict, ConfigWritten, StoredConfig } from '../../network-config/stored-config.ts'
+import { type AskedVerb, askedOf } from '../asked.ts'
+import { columns } from '../../text/columns.ts'
+import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
+import { verdictTold } from '../older-daemon.ts'
+import type { Terminal } from '../terminal.ts'
 
 /** What may stand behind `config`. */
 export const CONFIG_WORDS = ['get', 'set', 'check'] as const

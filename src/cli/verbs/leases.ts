@@ -1,12 +1,12 @@
 // `flanneld leases`: who has which subnet and until when, what is reserved, what is free.
-import type { LeaseLine, LeaseView } from '../view/leases.ts'
-import { printable } from '../text/plain-text.ts'
-import { span } from '../text/duration.ts'
-import { askedOf } from './asked.ts'
-import { columns } from '../text/columns.ts'
-import { askDaemonOrEtcd } from './daemon-or-etcd.ts'
-import { leasesTold } from './older-daemon.ts'
-import type { Terminal } from './terminal.ts'
+import type { LeaseLine, LeaseView } from '../../view/leases.ts'
+import { printable } from '../../text/plain-text.ts'
+import { span } from '../../text/duration.ts'
+import { askedOf } from '../asked.ts'
+import { columns } from '../../text/columns.ts'
+import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
+import { leasesTold } from '../older-daemon.ts'
+import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld leases [-json] [OPTION]...
 

@@ -1,17 +1,17 @@
 // `flanneld peers`: who else is in the network, how packets go there and how that goes, trouble first. Asks the running
 // daemon; where none answers, etcd when that is named, else what is left in the kernel.
-import type { PeerView } from '../view/status-shape.ts'
-import { askControl, controlPath } from '../http/control-socket.ts'
-import type { LeaseLine } from '../view/leases.ts'
-import type { Environment } from '../options/parse.ts'
-import { UNPROBED, isTrouble, worstFirst } from '../view/peers.ts'
-import { span } from '../text/duration.ts'
-import { readSubnetEnv } from '../host/subnet-env.ts'
-import { type AskedVerb, askedOf } from './asked.ts'
-import { columns } from '../text/columns.ts'
-import { peersIn } from './kernel-peers.ts'
-import { etcdSeen, objectsLeft } from './left-behind.ts'
-import type { Terminal } from './terminal.ts'
+import type { PeerView } from '../../view/status-shape.ts'
+import { askControl, controlPath } from '../../http/control-socket.ts'
+import type { LeaseLine } from '../../view/leases.ts'
+import type { Environment } from '../../options/parse.ts'
+import { UNPROBED, isTrouble, worstFirst } from '../../view/peers.ts'
+import { span } from '../../text/duration.ts'
+import { readSubnetEnv } from '../../host/subnet-env.ts'
+import { type AskedVerb, askedOf } from '../asked.ts'
+import { columns } from '../../text/columns.ts'
+import { peersIn } from '../kernel-peers.ts'
+import { etcdSeen, objectsLeft } from '../left-behind.ts'
+import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld peers [-json] [OPTION]...
 

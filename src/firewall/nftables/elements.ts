@@ -1,11 +1,11 @@
 // Changing the elements of an nftables set by netlink itself (linux/netfilter/nfnetlink.h, nf_tables.h): one message each
 // way instead of a process that first reads the set. Invariant: one transaction; all of it or, throwing, nothing.
-import type { Address } from '../ip/address.ts'
-import { addon } from '../netlink/addon.ts'
-import { Message } from '../netlink/attribute.ts'
-import * as nl from '../netlink/constants.ts'
-import { kernelError, orThrow } from '../netlink/errno.ts'
-import { type Encode, MessageWriter } from '../netlink/message.ts'
+import type { Address } from '../../ip/address.ts'
+import { addon } from '../../netlink/addon.ts'
+import { Message } from '../../netlink/attribute.ts'
+import * as nl from '../../netlink/constants.ts'
+import { kernelError, orThrow } from '../../netlink/errno.ts'
+import { type Encode, MessageWriter } from '../../netlink/message.ts'
 import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nfnetlink.ts'
 
 /** Addresses that come into a set or go from it. They must be absent, or present. */

@@ -1,10 +1,10 @@
 // `flanneld events`: what happened on this host since the daemon started, and with -follow what happens now.
-import { newStop } from '../process/stop.ts'
-import { askControl, controlPath, followControl } from '../http/control-socket.ts'
-import type { HappenedEvent } from '../health/events.ts'
-import { printable } from '../text/plain-text.ts'
-import { askedOf } from './asked.ts'
-import type { Terminal } from './terminal.ts'
+import { newStop } from '../../process/stop.ts'
+import { askControl, controlPath, followControl } from '../../http/control-socket.ts'
+import type { HappenedEvent } from '../../health/events.ts'
+import { printable } from '../../text/plain-text.ts'
+import { askedOf } from '../asked.ts'
+import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld events [-follow] [-json] [OPTION]...
 

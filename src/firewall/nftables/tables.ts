@@ -1,5 +1,5 @@
 // nftables' tables by the program nft: which there are, what is in one, writing and removing them.
-import { type Runner, output, run } from './run.ts'
+import { type Runner, output, run } from '../run.ts'
 
 /** The tables there are, as "inet name"; without nft there are none. Throws OperatorError. */
 export async function listTables(runner: Runner): Promise<readonly string[]> {
