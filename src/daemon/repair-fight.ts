@@ -15,7 +15,7 @@ export function tellFights(fights: Fights, conditions: Conditions, events: Event
     events.happened('repair', 'nobody changes what is ours again and again any more')
     return
   }
-  const text = `${object}: changed by another program as often as it is put right: a second flanneld (Go's, k3s'), a network manager or a script: find it, and stop it or keep it off this object`
+  const text = `${object}: changed by another program as often as it is repaired: a second flanneld (Go's, k3s'), a network manager or a script: find it, and stop it or keep it off this object`
   const fresh = conditions.set(CODE, {
     level: 'fault',
     gist: `another program keeps changing ${object}`,

@@ -39,7 +39,7 @@ export interface LeaseKeeper {
   expires(): number | undefined
   /** When our lease was last written or renewed, and when it ends if that stays the last time. */
   renewal(): Renewal
-  /** Looks after our lease so far: it was as it should be, it had to be written anew, or that failed. */
+  /** Looks after our lease so far: it was unchanged, it was written again, or that failed. */
   readonly renewals: Counter<'renewed' | 'restored' | 'failed'>
   /** Claims something else from now on (public address, backend data, ranges); written when it differs. */
   publish(claim: Claim): void
@@ -196,7 +196,7 @@ class Keeper {
     this.renewal = { at: Date.now(), expires: undefined }
     if (own.key !== before.key)
       this.#options.log.warn(`lease moved from ${primarySubnet(before)} to ${primarySubnet(own)}: ${why}`)
-    else this.#options.log.info(`lease of ${primarySubnet(own)} written anew: ${why}`)
+    else this.#options.log.info(`lease of ${primarySubnet(own)} written again: ${why}`)
     this.#events.onChanged(own, why)
   }
 

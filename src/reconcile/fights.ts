@@ -2,7 +2,7 @@
 // does not fall is a fault, and it has a name: the object.
 // Invariant: bounded memory, no timer, no I/O.
 
-/** An object is fought over that was put right `times` within `ms`. */
+/** An object is fought over that was repaired `times` within `ms`. */
 const RATES: readonly { readonly ms: number; readonly times: number }[] = [
   { ms: 60_000, times: 20 },
   { ms: 600_000, times: 40 },
@@ -12,12 +12,12 @@ const LONGEST_MS = 3_600_000
 /** A fight is over when nothing came for so long, or for three times as long as it took between the last few. */
 const QUIET_MS = 60_000
 const LAST = 10
-/** Times kept of an object, and objects: those put right last. */
+/** Times kept of an object, and objects: those repaired last. */
 const KEPT = 60
 const OBJECTS = 64
 
 export class Fights {
-  /** When each object was put right, by its name for people; the one put right last is the last. */
+  /** When each object was repaired, by its name for people; the one repaired last is the last. */
   readonly #times = new Map<string, number[]>()
   #over: string | undefined
 

@@ -16,7 +16,7 @@ export type Staleness = 'intent' | 'drift' | 'audit' | 'retry'
 export interface Work {
   readonly why: Staleness | undefined
   readonly changes: number
-  /** Changes that put right what somebody else did, and the first of them: not those that peers who came or went need. */
+  /** Changes that repaired what somebody else did, and the first of them: not those that peers who came or went need. */
   readonly repairs: number
   readonly first: Change | undefined
   /** Repairs the kernel refused. */
@@ -104,7 +104,7 @@ export class Report {
     )
     this.#events?.happened(
       'repair',
-      `${this.lastRepair.text} by somebody else: put right${this.#unsaid > 1 ? `, ${count(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
+      `${this.lastRepair.text} by somebody else: repaired${this.#unsaid > 1 ? `, ${count(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
     )
     this.#unsaid = 0
   }

@@ -75,7 +75,7 @@ export interface KernelStatus {
   readonly conflicts: readonly { readonly kind: Kind; readonly text: string }[]
   /** When everything was last compared. */
   readonly audited: number | null
-  /** Objects put right in the last 24 hours that somebody else had changed. */
+  /** Objects repaired in the last 24 hours that somebody else had changed. */
   readonly repairs: number
   readonly lastRepair: { readonly at: number; readonly text: string } | null
 }

@@ -64,7 +64,7 @@ async function survives(
   for (const { host } of nodes) await peerIs(host, joins, true)
   for (const it of watched) {
     t.is(times(it.lines(), line), 1, it.lines().join('\n'))
-    await waitFor('all known to be well', () => times(it.lines(), /written anew|lease moved/) > 0)
+    await waitFor('all known to be well', () => times(it.lines(), /written again|lease moved/) > 0)
     t.is(times(it.lines(), /lease moved|peer .* left/), 0)
     t.is(times(it.lines(), new RegExp(`peer 10\\.2\\.${joins}\\.0/24 joined`)), 1)
     it.calm(t, 14)

@@ -63,7 +63,7 @@ async function same(t: ExecutionContext, fault: string, lose: () => Promise<void
   const lost = performance.now()
   await waitFor('the key', () => entry(keyOf(own.subnet)))
   const ms = performance.now() - lost
-  await waitFor('the lease told', () => times(watched.lines(), /written anew/) === 1)
+  await waitFor('the lease told', () => times(watched.lines(), /written again/) === 1)
   await waitFor('ready', ready)
   t.is(
     times(watched.lines(), /no longer ready: lease: (key deleted|etcd lease expired)/),

@@ -143,7 +143,7 @@ test.serial(
     t.is((await pings.stop()).lost, 0)
     t.is((await ready(a.host, a.daemon))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
     await cluster.etcd.etcdctl(`del ${key}`)
-    await a.daemon.line(new RegExp(`lease of ${a.subnet}.0/24 written anew: key deleted`))
+    await a.daemon.line(new RegExp(`lease of ${a.subnet}.0/24 written again: key deleted`))
 
     await a.daemon.stop('SIGTERM')
     const again = await startFlanneld(a.host, ARGS)

@@ -29,7 +29,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
 
   await host.run('ip route del 10.2.201.0/24')
   await follower.line(
-    / {3}repair {4}route 10\.2\.201\.0\/24 deleted by somebody else: put right \(found by notification\)$/,
+    / {3}repair {4}route 10\.2\.201\.0\/24 deleted by somebody else: repaired \(found by notification\)$/,
   )
   await host.run('iptables -F FLANNEL-FWD')
   await follower.line(/ {3}firewall {2}firewall: IPv4: rules restored$/)
@@ -45,7 +45,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await follower.line(/ ! config {4}network config: Network: 10\.3\.0\.0\/16 does not contain our subnet/)
   await deleteLeases(etcd, [own.replace('.1/', '.0-')])
   await follower.line(/ ! ready {5}not ready: lease: key deleted$/)
-  await follower.line(/ {3}lease {5}lease of .* written anew: key deleted$/)
+  await follower.line(/ {3}lease {5}lease of .* written again: key deleted$/)
   await etcd.run('ip link set enp0s3 down')
   await follower.line(/ ! store {5}etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding goes on as it is$/)
   await etcd.run('ip link set enp0s3 up')

@@ -1,5 +1,5 @@
 // A host on which so much comes and goes that no list the kernel makes is of one moment: what is ours is read, written and
-// put right as on a quiet one.
+// repaired as on a quiet one.
 import { KINDS } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer } from '../golden/objects.ts'

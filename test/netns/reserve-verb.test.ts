@@ -77,7 +77,7 @@ test("a running host's lease is reserved and given back by its own daemon: nothi
   t.deepEqual([reserved.code, reserved.output.includes('its host has it')], [0, true], reserved.output)
   t.deepEqual(await stored(etcd, address), { value: before?.value ?? '', lease: '0' })
   t.is(await etcdLeases(etcd), 0)
-  await daemon.line(/written anew: (key changed|etcd lease expired)/)
+  await daemon.line(/written again: (key changed|etcd lease expired)/)
 
   const released = await verb(host, `release ${subnet} -json`)
   t.like(JSON.parse(released.stdout), { subnet, now: 'lease' }, released.output)

@@ -127,7 +127,7 @@ test.serial('a program that keeps deleting our route is a fault that stands, nam
   const daemon = await startFlanneld(host, ARGS)
   await daemon.line(/ ready: /)
   await host.spawn(`sh -c 'while :; do ip route del 10.2.200.0/24 2>/dev/null; sleep 0.05; done'`)
-  const fight = /10\.2\.200\.0\/24: changed by another program as often as it is put right/
+  const fight = /10\.2\.200\.0\/24: changed by another program as often as it is repaired/
   await complains(daemon, fight)
   await waitFor('status to say so', async () => {
     const { stdout } = await verb(host, 'status -json')

@@ -128,7 +128,7 @@ test('a handful of peers: direct ones and tunnelled ones apart, the silent one f
   await page.getByText('1 of 9 peers shown').waitFor()
   await page.getByRole('button', { name: '1 unreachable' }).click()
   await host.run('ip route del 10.2.1.0/24; ip neigh flush dev flannel.1 nud permanent')
-  await page.getByRole('log').getByText('put right').first().waitFor()
+  await page.getByRole('log').getByText('repaired').first().waitFor()
   t.is(await overflow(page), 0)
   await picture(page, 'page')
   for (const width of [320, 480, 660, 760, 901, 1000, 1600]) {

@@ -21,7 +21,7 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
   // What follows comes without a reload: this would not survive one.
   await page.evaluate("document.body.dataset.same = 'page'")
   await own.host.run(`ip route del ${peer.subnet}.0/24`)
-  await page.getByRole('log').getByText('put right').waitFor()
+  await page.getByRole('log').getByText('repaired').waitFor()
   await page.locator('#facts').getByText('1 repair in 24h').waitFor()
 
   await peer.host.run('iptables -I INPUT -p udp --dport 8472 -j DROP')

@@ -34,7 +34,7 @@ test('a burst of one kind is told in part, and drives nothing else out', (t) => 
   const events = new Events()
   events.happened('lease', 'ours')
   for (let n = 0; n < 100_000; n++) events.happened('peer', `${n} joined`)
-  events.happened('repair', 'route put right')
+  events.happened('repair', 'route repaired')
   const kinds = events.recent.map(({ kind }) => kind)
   t.is(kinds.filter((kind) => kind === 'peer').length, 30)
   t.deepEqual([kinds[0], kinds.at(-1)], ['lease', 'repair'])

@@ -20,7 +20,7 @@ for (const [what, every, until] of [
   ['every ten seconds', 10 * SECOND, 8 * MINUTE],
   ['once a minute, as a configuration tool does', 50 * SECOND, 55 * MINUTE],
 ] as const) {
-  test(`an object put right ${what} is fought over, and named`, (t) => {
+  test(`an object repaired ${what} is fought over, and named`, (t) => {
     const fights = new Fights()
     fights.noted('route 10.2.9.0/24', 0)
     fight(fights, 'route 10.2.3.0/24', every, 0, until)
@@ -45,7 +45,7 @@ test('a fight keeps its name while another object is damaged, and is over when i
   t.is(fights.current(3 * MINUTE), undefined)
 })
 
-test('whatever is put right, what is kept of it is bounded', (t) => {
+test('whatever is repaired, what is kept of it is bounded', (t) => {
   const step = fc.tuple(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 100_000 }))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 3000 }), (steps) => {

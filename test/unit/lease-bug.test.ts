@@ -52,7 +52,7 @@ for (const [what, rules, entry] of [
     const snapshot = { revision: '9', entries: [lease(2), entry, lease(4)] }
     census.take('/n', { type: 'snapshot', snapshot }, table, first)
     t.is(census.rejected.counts.get('bug'), 1)
-    // Said once, however often it is read; and a lease that is put right is a peer.
+    // Said once, however often it is read; and a lease that is repaired is a peer.
     t.deepEqual(table.snapshot([lease(2), entry, lease(4), lease(5)]).refused, [])
     t.is(table.peers.size, 3)
     table.snapshot([lease(2), lease(6), lease(4)])

@@ -157,11 +157,11 @@ test('leases under ever new keys cost some lines, and then a sum', async (t) => 
 test('events of one kind without end drive out none of another', (t) => {
   const events = new Events({ kept: 50, most: 1_000_000, ms: 1_000 })
   events.happened('lease', 'ours')
-  events.happened('repair', 'route put right')
+  events.happened('repair', 'route repaired')
   for (let n = 0; n < 10_000; n++) events.happened('peer', `${n}`)
   t.is(events.recent.length, 50)
   t.deepEqual(
     events.recent.slice(0, 3).map(({ text }) => text),
-    ['ours', 'route put right', '9952'],
+    ['ours', 'route repaired', '9952'],
   )
 })

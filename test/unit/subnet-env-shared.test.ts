@@ -38,7 +38,7 @@ test('a file that says the same in other words, or in another order, is left', (
   ]) t.is(withEnv(text, ENV), undefined, text) // prettier-ignore
 })
 
-test('a file of which a shell would read something else of ours is put right, once', (t) => {
+test('a file of which a shell would read something else of ours is repaired, once', (t) => {
   for (const [text, left] of [
     [`${OURS}FLANNEL_MTU=1500\n`, ''],
     [`${OURS}export FLANNEL_MTU='1500'\n${DOCKER}`, DOCKER],
