@@ -43,7 +43,7 @@ export class GuardOrder {
     const goesOn = before.some((one) => isSame(one, next))
     this.#wish = { ...next, leaving: before.filter((one) => !isSame(one, next)) }
     if (goesOn) return undefined
-    this.#guard.want({ ...this.#wish, peers: this.senders })
+    this.#guard.want([{ ...this.#wish, peers: this.senders }])
     return this.#guard.settled()
   }
 
@@ -55,7 +55,7 @@ export class GuardOrder {
   /** Makes the guard let in the peers there are. */
   async refresh(): Promise<void> {
     if (!this.#complete) return
-    this.#guard.want(this.#wish && { ...this.#wish, peers: this.senders })
+    this.#guard.want(this.#wish === undefined ? [] : [{ ...this.#wish, peers: this.senders }])
     await this.#guard.settled()
     await pause(PAUSE_MS, undefined, { ref: false })
   }

@@ -53,7 +53,7 @@ end`)
     async guard() {
       const peers = [address(on.peer.address), address(on.neighbour.address)]
       const own = [address(on.host.address)]
-      guard.want({ port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own, allowed: [], peers })
+      guard.want([{ port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own, allowed: [], peers }])
       await guard.settled()
       t.is(guard.error(), undefined)
     },

@@ -8,7 +8,7 @@ test.serial(
   'whom the guard dropped is known: by address and packets, peers excepted, and however many forge theirs',
   async (t) => {
     const { host, peer, stranger, guard } = await guardBench(t)
-    guard.want({ ...PORT, peers: [address(peer.address)] })
+    guard.want([{ ...PORT, peers: [address(peer.address)] }])
     await guard.settled()
     t.true(await reaches(peer, INNER.guarded))
     t.false(await reaches(stranger, INNER.guarded, 3))
@@ -26,7 +26,7 @@ test.serial(
     const strangers = await guard.strangers()
     t.true(strangers.length <= 64 && strangers.length > 32, String(strangers.length))
     // One that becomes a peer is none any more.
-    guard.want({ ...PORT, peers: [address(peer.address), address(stranger.address)] })
+    guard.want([{ ...PORT, peers: [address(peer.address), address(stranger.address)] }])
     await guard.settled()
     t.false((await guard.strangers()).some((one) => one.address === stranger.address))
   },
@@ -34,7 +34,7 @@ test.serial(
 
 test.serial('further senders are let in by option', async (t) => {
   const { stranger, guard } = await guardBench(t)
-  guard.want({ ...PORT, allowed: [prefix('192.168.19.120/29')], peers: [] })
+  guard.want([{ ...PORT, allowed: [prefix('192.168.19.120/29')], peers: [] }])
   await guard.settled()
   t.true(await reaches(stranger, INNER.guarded))
 })

@@ -11,7 +11,7 @@ test.serial('a peer is let in, a stranger is dropped and counted', async (t) => 
   t.true(await reaches(stranger, INNER.guarded), 'without a guard anybody gets in')
   // Silent for now: its IPv6 and ARP have things to say of their own.
   await stranger.run('ip link set flannel.1 down')
-  guard.want({ ...PORT, peers: [address(peer.address)] })
+  guard.want([{ ...PORT, peers: [address(peer.address)] }])
   await guard.settled()
   t.is(guard.error(), undefined)
   t.true(await reaches(peer, INNER.guarded))
@@ -21,7 +21,7 @@ test.serial('a peer is let in, a stranger is dropped and counted', async (t) => 
   t.true(((await guard.dropped()) ?? 0n) >= 3n)
   // Elements alone change when a peer joins or leaves; the counter goes on.
   const before = await guard.dropped()
-  guard.want({ ...PORT, peers: [address(stranger.address)] })
+  guard.want([{ ...PORT, peers: [address(stranger.address)] }])
   await guard.settled()
   t.true(await reaches(stranger, INNER.guarded))
   t.false(await reaches(peer, INNER.guarded))
@@ -36,10 +36,10 @@ test.serial('many peers that come and go at once change set elements alone, IPv6
     Array.from({ length: count }, (_, i) =>
       address(i % 10 === 0 ? `fd00::${(from + i).toString(16)}` : `172.16.${(from + i) >> 8}.${(from + i) & 255}`),
     )
-  guard.want({ ...PORT, peers: [address(peer.address), ...many(0, 3000)] })
+  guard.want([{ ...PORT, peers: [address(peer.address), ...many(0, 3000)] }])
   await guard.settled()
   const handle = await host.run('nft -a list table inet flannel-guard-1 | grep "chain input"')
-  guard.want({ ...PORT, peers: many(1000, 4000) })
+  guard.want([{ ...PORT, peers: many(1000, 4000) }])
   await guard.settled()
   t.is(guard.error(), undefined)
   const sets = (await host.run('nft -j list sets inet')).match(/(172\.16\.\d+\.\d+|fd00::[0-9a-f]+)/g) ?? []
@@ -52,7 +52,7 @@ test.serial('traffic of another VNI on the same port passes the guard', async (t
   const { host, stranger, guard } = await guardBench(t)
   await vxlan(host, '11.0.0.1', [stranger], 2)
   await vxlan(stranger, '11.0.0.2', [host], 2)
-  guard.want({ ...PORT, peers: [] })
+  guard.want([{ ...PORT, peers: [] }])
   await guard.settled()
   t.false(await reaches(stranger, INNER.guarded))
   t.true(await reaches(stranger, '11.0.0.1'))
@@ -61,7 +61,7 @@ test.serial('traffic of another VNI on the same port passes the guard', async (t
 test.serial('fragments of a stranger are dropped, fragments of a peer put together', async (t) => {
   const { host, peer, stranger, guard } = await guardBench(t)
   for (const one of [host, peer, stranger]) await one.run('ip link set flannel.1 mtu 1450; ip link set enp0s3 mtu 900')
-  guard.want({ ...PORT, peers: [address(peer.address)] })
+  guard.want([{ ...PORT, peers: [address(peer.address)] }])
   await guard.settled()
   t.true(await peer.run(`ping -c 1 -W 2 -s 1400 ${INNER.guarded}`).then(() => true))
   await t.throwsAsync(stranger.run(`ping -c 1 -W 1 -s 1400 ${INNER.guarded}`))
@@ -70,7 +70,7 @@ test.serial('fragments of a stranger are dropped, fragments of a peer put togeth
 
 test.serial('a guard that was flushed, deleted or altered comes back', async (t) => {
   const { host, peer, guard } = await guardBench(t)
-  guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200'), address('fd00::1')] })
+  guard.want([{ ...PORT, peers: [address(peer.address), address('192.168.19.200'), address('fd00::1')] }])
   await guard.settled()
   // Whom it dropped is no part of it.
   const listed = async (): Promise<string> =>
@@ -93,7 +93,7 @@ test.serial('a guard that was flushed, deleted or altered comes back', async (t)
 
 test.serial('-vxlan-guard=false at a restart: the guard of the earlier run goes', async (t) => {
   const { host, guard } = await guardBench(t)
-  guard.want({ ...PORT, peers: [] })
+  guard.want([{ ...PORT, peers: [] }])
   await guard.settled()
   guard.stop()
   const netns = `/proc/${host.pid}/ns/net`
@@ -103,14 +103,14 @@ test.serial('-vxlan-guard=false at a restart: the guard of the earlier run goes'
   t.teardown(() => {
     next.stop()
   })
-  next.want(undefined)
+  next.want([])
   await next.settled()
   t.is(await host.run('nft list ruleset'), '')
 })
 
 test.serial('a restarted daemon takes the table over; VNI and port change in place', async (t) => {
   const { host, peer, guard } = await guardBench(t)
-  guard.want({ ...PORT, peers: [address(peer.address), address('192.168.19.200')] })
+  guard.want([{ ...PORT, peers: [address(peer.address), address('192.168.19.200')] }])
   await guard.settled()
   guard.stop()
   const netns = `/proc/${host.pid}/ns/net`
@@ -119,16 +119,16 @@ test.serial('a restarted daemon takes the table over; VNI and port change in pla
   t.teardown(() => {
     next.stop()
   })
-  next.want({ ...PORT, peers: [address(peer.address)] })
+  next.want([{ ...PORT, peers: [address(peer.address)] }])
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /192\.168\.19\.200/)
-  next.want({ ...PORT, port: 4789, peers: [address(peer.address)] })
+  next.want([{ ...PORT, port: 4789, peers: [address(peer.address)] }])
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /8472/)
-  next.want({ ...PORT, vni: 7, device: 'flannel.7', port: 4789, peers: [address(peer.address)] })
+  next.want([{ ...PORT, vni: 7, device: 'flannel.7', port: 4789, peers: [address(peer.address)] }])
   await next.settled()
   t.is(await host.run('nft list tables'), 'table inet flannel-guard-7\n')
-  next.want(undefined)
+  next.want([])
   await next.settled()
   t.is(await host.run('nft list ruleset'), '')
 })
@@ -137,11 +137,11 @@ test.serial('ten thousand peers are let in by one call, and one more costs littl
   const { host, guard } = await guardBench(t)
   const many = Array.from({ length: 10_000 }, (_, i) => fromNumber(0x0a000001 + i * 7))
   let start = performance.now()
-  guard.want({ ...PORT, peers: many })
+  guard.want([{ ...PORT, peers: many }])
   await guard.settled()
   t.log(`10,000 peers: ${Math.round(performance.now() - start)} ms`)
   start = performance.now()
-  guard.want({ ...PORT, peers: [...many, address('192.168.19.122')] })
+  guard.want([{ ...PORT, peers: [...many, address('192.168.19.122')] }])
   await guard.settled()
   t.log(`one more: ${Math.round(performance.now() - start)} ms`)
   const listed = await host.run('nft list set inet flannel-guard-1 peers4')
@@ -165,7 +165,7 @@ chmod +x /run/bin/nft`)
   t.teardown(() => {
     guard.stop()
   })
-  guard.want({ ...PORT, peers: [address(peer.address)] })
+  guard.want([{ ...PORT, peers: [address(peer.address)] }])
   await guard.settled()
   t.is(guard.error(), undefined)
   t.deepEqual(lines, [])
@@ -182,7 +182,7 @@ test.serial('without nft one warning says what that means', async (t) => {
   t.teardown(() => {
     guard.stop()
   })
-  guard.want({ ...PORT, peers: [] })
+  guard.want([{ ...PORT, peers: [] }])
   await guard.settled()
   t.regex(guard.error() ?? '', /nft: not installed/)
   t.is(lines.length, 1)

@@ -20,7 +20,7 @@ function noted(standing: readonly Receiving[]): { readonly order: GuardOrder; re
   const said: string[] = []
   const text = ({ vni, port }: Receiving): string => `${vni}:${port}`
   const guard: Pick<Guard, 'want' | 'settled'> = {
-    want: (next) => said.push(next === undefined ? 'none' : [next, ...(next.leaving ?? [])].map(text).join(' + ')),
+    want: ([next]) => said.push(next === undefined ? 'none' : [next, ...(next.leaving ?? [])].map(text).join(' + ')),
     settled: () => Promise.resolve(said.push('settled')).then(() => undefined),
   }
   return { order: new GuardOrder(guard as Guard, standing), said }

@@ -40,8 +40,8 @@ export interface GuardWish extends GuardedPort {
 
 /** The daemon's handle. A joining peer is let in by want and settled, before its routes are programmed. */
 export interface Guard {
-  /** Wants this guard, or (undefined) none. */
-  want(wish: GuardWish | undefined): void
+  /** Wants these guards, at most one per VNI, and no others of ours. */
+  want(wishes: readonly GuardWish[]): void
   /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
   settled(): Promise<void>
   /** Packets of unknown senders dropped since the table was made; 0 without a guard; undefined when nft does not tell. Never rejects. */
@@ -144,7 +144,7 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   return {
-    want(wish) {
+    want([wish]) {
       vni = wish?.vni ?? vni
       if (wish !== undefined) followed = wish.peers instanceof Senders ? wish.peers : senders
       if (wish !== undefined && !(wish.peers instanceof Senders)) senders.become(wish.peers)
