@@ -10,7 +10,7 @@ import type { Plan } from '../plan.ts'
 
 export const overlapCheck: OwnCheck = {
   name: 'overlap',
-  about: 'the Network shares no address with anything else, and no foreign route lies in it',
+  about: 'the Network overlaps no other network, and contains no foreign route',
   ofPeer: true,
   run({ plan, host, target }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }

@@ -36,7 +36,7 @@ export const daemonCheck: Check = {
 
 export const configCheck: Check = {
   name: 'config',
-  about: 'the network config in etcd is there, can be run, and is the one that runs',
+  about: 'the network config in etcd exists, can be run, and is the running one',
   ofPeer: false,
   settles: true,
   run({ store, daemon, options }) {
@@ -83,7 +83,7 @@ export const configCheck: Check = {
 
 export const subnetEnvCheck: OwnCheck = {
   name: 'subnet-env',
-  about: 'subnet.env says what is leased',
+  about: 'subnet.env matches the lease',
   ofPeer: false,
   settles: true,
   run: (facts) => subnetEnvOutcome(facts),

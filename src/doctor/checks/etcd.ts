@@ -13,7 +13,7 @@ const SKEW_MS = 5_000
 
 export const etcdCheck: Check = {
   name: 'etcd',
-  about: 'every etcd endpoint answers, and quickly',
+  about: 'every etcd endpoint answers quickly',
   ofPeer: false,
   run({ store }) {
     const { endpoints } = store
@@ -70,7 +70,7 @@ const FIX: Readonly<Record<string, string>> = {
 
 export const tlsCheck: OwnCheck = {
   name: 'etcd-tls',
-  about: "etcd's certificate and ours are valid, for a while yet",
+  about: "etcd's certificate and ours are valid and do not expire soon",
   ofPeer: false,
   run({ store, endpoints, credentials, now, options }) {
     if (!options.etcdEndpoints.some((url) => url.startsWith('https:')))
@@ -122,7 +122,7 @@ function endFaults(ends: number, now: number, whose: string, fix: string, proof:
 
 export const watchCheck: Check = {
   name: 'etcd-watch',
-  about: 'the daemon follows what changes in etcd',
+  about: 'the daemon follows changes in etcd',
   ofPeer: true,
   settles: true,
   run({ daemon, store, plan, target }) {

@@ -17,7 +17,7 @@ import { foreignFaults } from './foreign-rules.ts'
 
 export const firewallCheck: Check = {
   name: 'firewall',
-  about: 'our rules are there, each in its place, and no other table drops what we forward',
+  about: 'our rules are in their places, and no other table drops forwarded packets',
   ofPeer: true,
   settles: true,
   run(facts) {
@@ -117,7 +117,7 @@ function missing(ruleset: Ruleset, input: FirewallInput): readonly string[] {
 
 export const guardCheck: Check = {
   name: 'guard',
-  about: 'the guard of the VXLAN port is there and lets every peer in',
+  about: 'the guard of the VXLAN port exists and lets every peer in',
   ofPeer: true,
   settles: true,
   run: (facts) => guardOutcome(facts),

@@ -9,7 +9,7 @@ import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } 
 /** The part of the firewall check that is about others' rules: the daemon looks after its own. */
 export const foreignRulesCheck: OwnCheck = {
   name: 'firewall',
-  about: 'no other table drops what we forward',
+  about: 'no other table drops forwarded packets',
   ofPeer: false,
   run({ plan, firewall }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }

@@ -56,7 +56,7 @@ export const forwardCheck: OwnCheck = {
 
 export const reversePathCheck: OwnCheck = {
   name: 'rp-filter',
-  about: 'the reverse path filter drops nothing that takes another way back',
+  about: 'the reverse path filter drops no packets of peers',
   ofPeer: true,
   run(facts) {
     if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
@@ -136,7 +136,7 @@ function devicesOut(wanted: Plan['wanted']): ReadonlyMap<string, string> {
 
 export const bridgeNetfilterCheck: OwnCheck = {
   name: 'br-netfilter',
-  about: 'rules and bridged packets fit together',
+  about: 'bridge-nf-call-iptables suits the firewall rules',
   ofPeer: false,
   run({ host, firewall, plan }) {
     const name = 'net.bridge.bridge-nf-call-iptables'

@@ -28,7 +28,7 @@ const FIRST = {
 } as const
 
 export const KERNEL_CHECKS: readonly Check[] = [
-  check('link', 'the tunnel device is there, with its options, and up', ['link'], false),
+  check('link', 'the tunnel device exists, has its options, and is up', ['link'], false),
   check('address', 'the tunnel device has its address', ['address'], false),
   check('routes', 'every peer has its route', ['nexthop', 'route'], true),
   check('neighbours', 'every peer has its neighbour entry', ['neighbor'], true),

@@ -15,7 +15,7 @@ const UNRENEWED_S = 120
 
 export const leaseCheck: Check = {
   name: 'lease',
-  about: 'this host has a lease, it is renewed, and says what this host is',
+  about: 'this host has a lease, which is renewed and matches this host',
   ofPeer: false,
   settles: true,
   run: (facts) => leaseOutcome(facts),
@@ -91,7 +91,7 @@ function renewalFaults(
 
 export const peerLeasesCheck: Check = {
   name: 'peer-leases',
-  about: "the peers' leases can be believed; the peer in question has one",
+  about: "the peers' leases are accepted; the named peer has one",
   ofPeer: true,
   run({ plan, target, store }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
@@ -121,7 +121,7 @@ export const peerLeasesCheck: Check = {
 
 export const duplicateAddressCheck: Check = {
   name: 'duplicate-ip',
-  about: 'no two hosts publish one address',
+  about: 'no two hosts publish the same address',
   ofPeer: true,
   run({ store, plan, target, options, host }) {
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }

@@ -56,7 +56,7 @@ function probed(
 
 export const portCheck: Check = {
   name: 'udp-port',
-  about: 'the VXLAN port is ours, open here, and not blocked on the way',
+  about: 'the VXLAN port is ours, open here, and not blocked on the path',
   ofPeer: true,
   run(facts) {
     if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
@@ -104,7 +104,7 @@ function takenFaults({ host }: Facts, { port, name }: VxlanLink): readonly Fault
 
 export const pathMtuCheck: Check = {
   name: 'path-mtu',
-  about: 'the largest packets containers send get to every peer',
+  about: 'the largest packets of containers reach every peer',
   ofPeer: true,
   run: (facts) =>
     probed(facts, 'the largest packets pass', (health, subnet, address) => {
@@ -129,7 +129,7 @@ function smaller(plan: Facts['plan'], fits: number): string {
 
 export const checksumCheck: OwnCheck = {
   name: 'checksum',
-  about: 'the sums of packets in the tunnel are right on arrival',
+  about: 'checksums of packets in the tunnel are correct on arrival',
   ofPeer: true,
   run({ plan, probes, host }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
