@@ -43,6 +43,8 @@ async function built(entry: string): Promise<BuildResult<{ write: false; metafil
     platform: 'node',
     format: 'cjs',
     target: 'node20',
+    // Its main file is UMD, whose inner requires no bundler follows.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     // Names and lines stay: stack traces and klog's line numbers then point into a file one can read.
     minifySyntax: true,
     legalComments: 'none',

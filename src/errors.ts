@@ -13,8 +13,9 @@ export class ConfigError extends OperatorError {
   readonly value: unknown
   readonly rule: string
 
-  constructor(path: string, value: unknown, rule: string) {
-    super(`network config: ${path}: ${show(value)}: ${rule}`)
+  /** `place` is where the value is in the text, e.g. `line 3, column 14`. */
+  constructor(path: string, value: unknown, rule: string, place?: string) {
+    super(`network config: ${path}: ${show(value)}: ${rule}${place === undefined ? '' : ` (${place})`}`)
     this.path = path
     this.value = writable(value)
     this.rule = rule

@@ -3,6 +3,7 @@ import type { AnyBackend, Configured } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
 import { contains, lengthOf, type Prefix } from '../ip/prefix.ts'
 import { suggestion } from '../text/did-you-mean.ts'
+import { placeOf } from './json-text.ts'
 import type { ConfigRemark } from './remark.ts'
 import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './parse.ts'
 
@@ -19,6 +20,22 @@ export interface Configuration {
 
 /** Reads the text of the config key. Throws ConfigError. */
 export function readConfiguration(text: string, backends: readonly AnyBackend[]): Configuration {
+  try {
+    return checked(text, backends)
+  } catch (error) {
+    throw error instanceof ConfigError ? withPlace(error, text) : error
+  }
+}
+
+/** The error with the place of its value, where the text has several lines to look through. */
+function withPlace(error: ConfigError, text: string): ConfigError {
+  if (!text.trim().includes('\n')) return error
+  const place = placeOf(text, error.path.split('.'))
+  if (place === undefined) return error
+  return new ConfigError(error.path, error.value, error.rule, `line ${place.line}, column ${place.column}`)
+}
+
+function checked(text: string, backends: readonly AnyBackend[]): Configuration {
   const { config: network, remarks } = parseNetworkConfig(text)
   if (network.ipv4 === undefined) {
     throw new ConfigError('EnableIPv4', false, 'must be true: IPv6 alone is not supported yet')

@@ -1,74 +1,94 @@
-// Where a text stops being JSON (RFC 8259): JSON.parse does not say so reliably, and "line 3, column 5" is what an
-// operator who has just typed the text needs. Reads the grammar only, builds nothing.
+// Where a text stops being JSON, and where a value is in one: "line 3, column 5" is what an operator needs who has just typed
+// the text. JSON.parse decides what is JSON; jsonc-parser, which takes more than that (comments, trailing commas) unless it is
+// told not to, finds the places.
+import { type Node, parseTree, visit } from 'jsonc-parser'
 
-const SPACE = /[ \t\r\n]*/y
-const STRING = /"(?:[ !#-[\]-\u{10ffff}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy
-const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
-
-/** What stands wrong in a text: 1-based line and column, and what was expected there. */
-export interface JsonFault {
+/** A place in a text; both count from 1. */
+export interface TextPlace {
   readonly line: number
   readonly column: number
+}
+
+/** What is wrong in a text, and what was expected there. */
+export interface JsonFault extends TextPlace {
   readonly expected: string
   /** The text from there on, to the end of the line; empty at the end of the text. */
   readonly found: string
 }
 
-/** The first fault of a text, or undefined when it is JSON. */
+const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
+
+/** The first fault of a text; undefined when none is found: it is JSON, or nested deeper than the stack is. */
 export function findJsonFault(text: string): JsonFault | undefined {
-  const wrong = scan(text)
-  if (wrong === undefined) return undefined
-  const before = text.slice(0, wrong.at).split('\n')
-  const found = /^[^\r\n]*/.exec(text.slice(wrong.at))?.[0] ?? ''
-  return { line: before.length, column: (before.at(-1) ?? '').length + 1, expected: wrong.expected, found }
+  let fault: JsonFault | undefined
+  // Closing brackets that are missing so far, innermost last, and what the grammar allows next. jsonc-parser's own codes do not
+  // say the latter: a wrong character is an "invalid symbol" wherever it stands.
+  const open: ('}' | ']')[] = []
+  let expected = 'a value'
+  const valueEnds = (): void => {
+    const inside = open.at(-1)
+    expected = inside === undefined ? 'the end of the text' : `"," or "${inside}"`
+  }
+  const bracketEnds = (offset: number): void => {
+    // The end is also reported where the text ends instead.
+    if (offset >= text.length) return
+    open.pop()
+    valueEnds()
+  }
+  withinStack(() => {
+    visit(
+      text,
+      {
+        onObjectBegin: () => {
+          open.push('}')
+          expected = 'a key in double quotes'
+        },
+        onObjectProperty: () => (expected = '":"'),
+        onObjectEnd: bracketEnds,
+        onArrayBegin: () => {
+          open.push(']')
+          expected = 'a value'
+        },
+        onArrayEnd: bracketEnds,
+        onLiteralValue: valueEnds,
+        onSeparator: (character) =>
+          (expected = character === ',' && open.at(-1) === '}' ? 'a key in double quotes' : 'a value'),
+        onError: (_code, offset, _length, line, column) =>
+          (fault ??= {
+            line: line + 1,
+            column: column + 1,
+            expected,
+            found: /^[^\r\n]*/.exec(text.slice(offset))?.[0] ?? '',
+          }),
+      },
+      STRICT,
+    )
+  })
+  return fault
 }
 
-function scan(text: string): { readonly at: number; readonly expected: string } | undefined {
-  let at = 0
-  const take = (pattern: RegExp): boolean => {
-    pattern.lastIndex = at
-    if (!pattern.test(text)) return false
-    at = pattern.lastIndex
-    return true
+/** Where the value under a path of keys is, which are found in any case; undefined when there is none. `text` is JSON. */
+export function placeOf(text: string, path: readonly string[]): TextPlace | undefined {
+  let node: Node | undefined = withinStack(() => parseTree(text))
+  for (const key of path) {
+    // Of keys that differ in case alone the last one counts.
+    const property: Node | undefined = node?.children?.findLast(
+      ({ type, children: [name] = [] }) =>
+        type === 'property' && String(name?.value).toLowerCase() === key.toLowerCase(),
+    )
+    node = property?.children?.[1]
   }
-  const punctuation = (character: string): boolean => {
-    take(SPACE)
-    if (text[at] !== character) return false
-    at++
-    return true
-  }
-  // Closing brackets still owed, innermost last: no recursion, so that depth costs no stack.
-  const open: ('}' | ']')[] = []
-  let expects: 'value' | 'end' = 'value'
-  for (;;) {
-    take(SPACE)
-    if (expects === 'value') {
-      const inside = open.at(-1)
-      if (inside === '}') {
-        if (!take(STRING)) return { at, expected: 'a key in double quotes' }
-        if (!punctuation(':')) return { at, expected: '":"' }
-        take(SPACE)
-      }
-      if (punctuation('{')) {
-        if (!punctuation('}')) {
-          open.push('}')
-          continue
-        }
-      } else if (punctuation('[')) {
-        if (!punctuation(']')) {
-          open.push(']')
-          continue
-        }
-      } else if (!take(STRING) && !take(SCALAR)) {
-        return { at, expected: 'a value' }
-      }
-      expects = 'end'
-      continue
-    }
-    const inside = open.at(-1)
-    if (inside === undefined) return at === text.length ? undefined : { at, expected: 'the end of the text' }
-    if (punctuation(',')) expects = 'value'
-    else if (punctuation(inside)) open.pop()
-    else return { at, expected: `"," or "${inside}"` }
+  if (node === undefined) return undefined
+  const lines = text.slice(0, node.offset).split('\n')
+  return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 }
+}
+
+/** jsonc-parser recurses, which a text of brackets alone can abuse. */
+function withinStack<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }

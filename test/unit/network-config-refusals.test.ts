@@ -1,8 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { BACKENDS } from '../../backends/index.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { MOST_VALUE_BYTES, noteOf } from '../../src/etcd/oversized.ts'
 import { findJsonFault } from '../../src/network-config/json-text.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { parseNetworkConfig } from '../../src/network-config/parse.ts'
 
 function refusal(config: unknown): ConfigError {
@@ -132,8 +134,39 @@ test('a fault is found in exactly the texts that are not JSON', (t) => {
   t.pass()
 })
 
-test('deeply nested JSON is scanned without recursion', (t) => {
-  t.is(findJsonFault('['.repeat(200_000))?.column, 200_001)
+test('deeply nested JSON is refused, and does not exhaust the stack', (t) => {
+  t.is(findJsonFault('['.repeat(1000))?.column, 1001)
+  t.is(findJsonFault('['.repeat(200_000)), undefined)
+  t.regex(refusal('['.repeat(MOST_VALUE_BYTES)).rule, /^must be JSON/)
+  const nested = `{"Network":"10.2.0.0/16",\n"Deep":${'['.repeat(8000)}${']'.repeat(8000)},"EnableIPv4":0}`
+  t.is(refusal(nested).path, 'EnableIPv4')
+})
+
+test('comments and trailing commas are not JSON', (t) => {
+  for (const [text, column] of [
+    ['{} // x', 4],
+    ['{/* x */}', 2],
+    ['[1,]', 4],
+    ['{"a":1,}', 8],
+  ] as const)
+    t.is(refusal(text).path, `line 1, column ${column}`, text)
+})
+
+test('the place of a refused value is named in a text of several lines', (t) => {
+  const config = {
+    Network: '10.2.0.0/16',
+    subnetlen: 24,
+    SubnetLen: 31,
+    Backend: { Type: 'vxlan', Other: [{ VNI: 5 }], vni: 0 },
+  }
+  const place = (text: string): string | undefined => {
+    const { message } = t.throws(() => readConfiguration(text, BACKENDS), { instanceOf: ConfigError })
+    return /^network config: .*: must be an integer from [^(]* \((line \d+, column \d+)\)$/.exec(message)?.[1]
+  }
+  t.is(place(JSON.stringify(config, null, 2)), 'line 4, column 16')
+  t.is(place(JSON.stringify({ ...config, SubnetLen: 24 }, null, 2)), 'line 12, column 12')
+  t.is(place(JSON.stringify(config)), undefined)
+  t.is(place(`${JSON.stringify(config)}\n`), undefined)
 })
 
 test('a config larger than 16 KiB is refused for its size, also when etcd held it and it was not read', (t) => {
