@@ -28,8 +28,8 @@ export const churn: Measurement = {
       for (let cycle = 1; cycle <= cycles; cycle++) {
         const before = kernel.notifications
         await stage.fill(peers, 0, cycle)
-        const calm = (): boolean => kernel.notifications - before >= peers && performance.now() - kernel.lastAt > QUIET
-        await waitFor(`cycle ${cycle} to be programmed`, calm, 60_000)
+        const quiet = (): boolean => kernel.notifications - before >= peers && performance.now() - kernel.lastAt > QUIET
+        await waitFor(`cycle ${cycle} to be programmed`, quiet, 60_000)
         resident.push(residentMB(daemon.pid).all)
       }
       kernel.close()

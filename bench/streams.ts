@@ -1,7 +1,7 @@
 // What containers on two hosts get through, one and eight TCP streams: over what the daemon set up (its firewall and guard
 // included), and as limit over the same topology made by hand with ip(8) and nothing else.
-import { type Container, standIn } from '../test/lab/world/container.ts'
-import { ready, startFlanneld } from '../test/lab/actors/flanneld.ts'
+import { type Container, createContainer } from '../test/lab/world/container.ts'
+import { waitForSubnetEnv, startFlanneld } from '../test/lab/actors/flanneld.ts'
 import { SINGLE_FILE } from '../test/lab/actors/flanneld.ts'
 import type { Host } from '../test/lab/world/lab.ts'
 import { waitFor } from '../test/lab/instruments/wait.ts'
@@ -84,7 +84,7 @@ async function withDaemons({ host }: Stage): Promise<readonly Container[]> {
   const containers: Container[] = []
   for (const one of [await host(), await host()]) {
     const daemon = await startFlanneld(one, ARGS, SINGLE_FILE)
-    containers.push(await standIn(one, await ready(one, daemon)))
+    containers.push(await createContainer(one, await waitForSubnetEnv(one, daemon)))
   }
   return containers
 }
@@ -95,7 +95,7 @@ async function withoutDaemons({ host }: Stage, mode: Mode): Promise<readonly Con
   for (const [i, one] of hosts.entries()) {
     const [peer] = hosts.filter((other) => other !== one)
     if (peer !== undefined) await one.run(HAND[mode].script(i + 1, one.address, 2 - i, peer.address))
-    containers.push(await standIn(one, { FLANNEL_SUBNET: `10.253.${i + 1}.1/24`, FLANNEL_MTU: HAND[mode].mtu }))
+    containers.push(await createContainer(one, { FLANNEL_SUBNET: `10.253.${i + 1}.1/24`, FLANNEL_MTU: HAND[mode].mtu }))
   }
   return containers
 }

@@ -1,8 +1,8 @@
 // `make demo`: two hosts with Docker, from an empty etcd to containers that ping each other, on this one machine.
 // Every command is run as shown, in network namespaces that are removed at the end, also after Ctrl-C: see test/lab.
-import { installSingleFile, ready } from '../../test/lab/actors/flanneld.ts'
+import { installSingleFile, waitForSubnetEnv } from '../../test/lab/actors/flanneld.ts'
 import { startPings } from '../../test/lab/instruments/ping.ts'
-import { more } from '../../test/lab/instruments/streams.ts'
+import { waitForMorePings } from '../../test/lab/instruments/tcp-streams.ts'
 import { waitFor } from '../../test/lab/instruments/wait.ts'
 import { startDocker } from '../../test/lab/world/docker.ts'
 import { type EtcdHost, startEtcd } from '../../test/lab/world/etcd.ts'
@@ -122,7 +122,7 @@ async function startDaemons({ a, b }: Hosts): Promise<readonly Running[]> {
   const daemons = await Promise.all(
     [a, b].map(async (host) => {
       const daemon = await host.spawn(`flanneld ${ARGS}`)
-      await ready(host, daemon)
+      await waitForSubnetEnv(host, daemon)
       return daemon
     }),
   )
@@ -191,7 +191,7 @@ async function deleteTunnel({ a, b }: Hosts, address: string): Promise<void> {
   await show(a, 'ip link delete flannel.1')
   const subnet = await subnetOf(b)
   await waitFor('the tunnel to be back', () => a.run(`ip route show ${subnet}.0/24 | grep flannel.1`))
-  await more(pings, 20)
+  await waitForMorePings(pings, 20)
   const report = await pings.stop()
   print(
     `\n   Pings every 8 ms meanwhile: ${report.received} of ${report.sent} answered, longest gap ${report.longestGap} ms.`,

@@ -12,7 +12,7 @@ import { owns } from '../../src/kernel/ownership.ts'
 import { createSection } from '../../src/network-config/parse.ts'
 import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { ENP0S3, prefix, selfWith } from '../fake/world.ts'
+import { ENP0S3, prefix, selfWith } from '../fake/values.ts'
 
 const NETWORK = 0x0a02_0000
 

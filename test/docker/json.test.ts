@@ -1,10 +1,10 @@
 // What cleanup, docker-opts and docker-network print as JSON: the fields docs/json.md names, and what was really done.
 import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { assertDocumented } from '../lab/instruments/json-doc.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -20,9 +20,9 @@ test('docs/json.md has every field of docker-opts, docker-network and cleanup; t
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: first = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: first = '' } = await waitForSubnetEnv(host, daemon)
   const told = async (args: string, status = 0): Promise<unknown> => {
-    const { code, stdout, output } = await verb(host, args)
+    const { code, stdout, output } = await runVerb(host, args)
     t.is(code, status, `${args}: ${output}`)
     return JSON.parse(stdout)
   }

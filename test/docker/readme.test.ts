@@ -3,7 +3,7 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../lab/actors/flanneld.ts'
-import { type Step, stepsOf, walk } from '../lab/scenarios/walkthrough.ts'
+import { type Step, stepsOf, runSteps } from '../lab/scenarios/walkthrough.ts'
 
 /** The etcd that README takes for granted. */
 const ETCD: Step = {
@@ -29,5 +29,5 @@ test('README.md and docs/tutorial.md: start it, make each fault, find the cause 
   if (config === undefined) throw new Error('README.md has no steps')
   const tutorial = stepsOf(readFileSync(join(ROOT, 'docs/tutorial.md'), 'utf8'))
   t.true(tutorial.filter(({ commands }) => commands === 'flanneld status').length >= 20, 'a fault and its end each')
-  await walk(t, [ETCD, config, RESERVE, ...start, ...tutorial])
+  await runSteps(t, [ETCD, config, RESERVE, ...start, ...tutorial])
 })

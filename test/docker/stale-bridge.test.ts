@@ -1,7 +1,7 @@
-// A docker0 with an old subnet or MTU is told of, and what was told to run mends it.
+// A docker0 with an old subnet or MTU is told of, and what was told to run repairs it.
 import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -16,7 +16,7 @@ test('the daemon says that docker0 has an old MTU, an old subnet, and what to ru
   await etcd.configure({ ...NETWORK, Backend: { Type: 'host-gw' } })
   const start = (): ReturnType<typeof startFlanneld> => startFlanneld(host, `${ARGS} -audit-interval=1`)
   const daemon = await start()
-  const env = await ready(host, daemon)
+  const env = await waitForSubnetEnv(host, daemon)
   const options = (): string => `--bip=${env['FLANNEL_SUBNET']} --mtu=1500`
   const docker = await startDocker(lab, host, options())
   await docker.container('aa', '--stop-signal=KILL')

@@ -1,5 +1,5 @@
-// The founding tutorial, word for word: etcd on 192.168.19.120, flanneld and Docker on .121 and .122, containers that
-// reach each other. The numbers in the titles are its steps (README, "The founding tutorial").
+// The tutorial, word for word: etcd on 192.168.19.120, flanneld and Docker on .121 and .122, containers that
+// reach each other. The numbers in the titles are its steps.
 import test, { type ExecutionContext } from 'ava'
 import type { Container } from '../lab/world/container.ts'
 import { type Docker, startDocker } from '../lab/world/docker.ts'
@@ -8,7 +8,7 @@ import { startPings } from '../lab/instruments/ping.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
-import { type SubnetEnv, installSingleFile, ready } from '../lab/actors/flanneld.ts'
+import { type SubnetEnv, installSingleFile, waitForSubnetEnv } from '../lab/actors/flanneld.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const NETWORK = { Network: '10.2.0.0/16', SubnetLen: 24 }
@@ -27,7 +27,7 @@ async function join(lan: Lan, last: number): Promise<Node> {
   const host = await lan.host(last)
   await installSingleFile(host)
   const daemon = await host.spawn(`flanneld ${ARGS}`)
-  const env = await ready(host, daemon)
+  const env = await waitForSubnetEnv(host, daemon)
   return { host, daemon, env, subnet: (env['FLANNEL_SUBNET'] ?? '').replace(/\.1\/24$/, '') }
 }
 

@@ -1,7 +1,7 @@
 // `flanneld docker-network` against real engines.
 import test, { type ExecutionContext } from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
-import { ENGINES, type EngineVersion, onEngine } from '../lab/world/engines.ts'
+import { ENGINES, type EngineVersion, installEngine } from '../lab/world/engines.ts'
 import { type Host, type Lab, createLab } from '../lab/world/lab.ts'
 
 const LEASE = {
@@ -15,7 +15,7 @@ const LEASE = {
 async function leased(t: ExecutionContext, version: EngineVersion): Promise<{ lab: Lab; host: Host }> {
   const lab = await createLab(t)
   const lan = await lab.lan()
-  const host = await onEngine(await lan.host(121), version, 'nft')
+  const host = await installEngine(await lan.host(121), version, 'nft')
   await lease(host, {})
   return { lab, host }
 }

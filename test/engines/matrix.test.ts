@@ -4,14 +4,14 @@ import test, { type ExecutionContext } from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container } from '../lab/world/container.ts'
-import { PORTS, ask, probes, serve } from '../lab/instruments/reach.ts'
+import { PORTS, askHttp, reachedBy, serveHttp } from '../lab/instruments/reach.ts'
 import {
   BACKENDS,
   type BackendName,
   FIREWALLS,
   type FirewallKind,
-  type Pair,
-  pair,
+  type EnginePair,
+  createEnginePair,
   restartDocker,
 } from '../lab/scenarios/engine-pair.ts'
 import { ENGINES, type EngineVersion } from '../lab/world/engines.ts'
@@ -22,22 +22,22 @@ const VERSIONS = Object.keys(ENGINES) as EngineVersion[]
 const NAMES = Object.keys(BACKENDS) as BackendName[]
 
 /** What is seen from everywhere; by what it should be, so that a difference reads well. */
-async function seen({ a, b, neighbour }: Pair): Promise<Readonly<Record<string, string | undefined>>> {
+async function seen({ a, b, neighbour }: EnginePair): Promise<Readonly<Record<string, string | undefined>>> {
   const [aa, bb] = [a.container, b.container]
   const [open, hidden] = PORTS
-  const [outA, ofB, hiddenB, publishedB] = await ask(aa, [
+  const [outA, ofB, hiddenB, publishedB] = await askHttp(aa, [
     `${neighbour.address} ${open}`,
     `${bb.address} ${open}`,
     `${bb.address} ${hidden}`,
     `${b.host.address} 8080`,
   ])
-  const [outB, ofA, hiddenA, publishedA] = await ask(bb, [
+  const [outB, ofA, hiddenA, publishedA] = await askHttp(bb, [
     `${neighbour.address} ${open}`,
     `${aa.address} ${open}`,
     `${aa.address} ${hidden}`,
     `${a.host.address} 8080`,
   ])
-  const [lanA, lanB, lanHiddenA, lanHiddenB] = await ask(neighbour, [
+  const [lanA, lanB, lanHiddenA, lanHiddenB] = await askHttp(neighbour, [
     `${a.host.address} 8080`,
     `${b.host.address} 8080`,
     `${aa.address} ${hidden}`,
@@ -45,13 +45,16 @@ async function seen({ a, b, neighbour }: Pair): Promise<Readonly<Record<string, 
   ])
   return {
     ...{ ofA, hiddenA, ofB, hiddenB, outA, outB, publishedA, publishedB, lanA, lanB, lanHiddenA, lanHiddenB },
-    probesA: await probes(aa, bb.address),
-    probesB: await probes(bb, aa.address),
+    probesA: await reachedBy(aa, bb.address),
+    probesB: await reachedBy(bb, aa.address),
   }
 }
 
 /** Everybody is seen by the right address: a container by its own in the network, by its host's outside. */
-function expected({ a, b, neighbour }: Pair, version: EngineVersion): Readonly<Record<string, string | undefined>> {
+function expected(
+  { a, b, neighbour }: EnginePair,
+  version: EngineVersion,
+): Readonly<Record<string, string | undefined>> {
   const [aa, bb] = [a.container.address, b.container.address]
   // 28 keeps the LAN from what is not published; before, and with Go's FLANNEL-FWD, it is let in.
   const lan = version === '28.5' ? undefined : neighbour.address
@@ -64,7 +67,7 @@ function expected({ a, b, neighbour }: Pair, version: EngineVersion): Readonly<R
 }
 
 /** Waits until all is seen as it should be, and asserts that it is. */
-async function whole(t: ExecutionContext, on: Pair, version: EngineVersion, what: string): Promise<void> {
+async function whole(t: ExecutionContext, on: EnginePair, version: EngineVersion, what: string): Promise<void> {
   const should = expected(on, version)
   let last: Readonly<Record<string, string | undefined>> = {}
   await waitFor(what, async () => {
@@ -75,7 +78,7 @@ async function whole(t: ExecutionContext, on: Pair, version: EngineVersion, what
 }
 
 /** Whether our rules are whole and in place: those of the overlay ahead of all others, the wide ones behind Docker's. */
-async function placed({ a }: Pair, kind: FirewallKind): Promise<boolean> {
+async function placed({ a }: EnginePair, kind: FirewallKind): Promise<boolean> {
   const saved = await a.host.run('iptables-save -t filter')
   if (kind === 'EnableNFTables') await a.host.run('nft list chain ip flannel-ipv4 forward')
   if (kind === 'EnableNFTables' && !saved.includes('DOCKER-USER')) return true
@@ -87,27 +90,32 @@ async function placed({ a }: Pair, kind: FirewallKind): Promise<boolean> {
 }
 
 /** Two more networks on host A, one of them --internal: nobody reaches from one bridge to another, or in from a peer. */
-async function isolated(t: ExecutionContext, { a, b }: Pair, [other, inside]: readonly Container[], what: string) {
+async function isolated(
+  t: ExecutionContext,
+  { a, b }: EnginePair,
+  [other, inside]: readonly Container[],
+  what: string,
+) {
   if (other === undefined || inside === undefined) return t.fail()
   const port = PORTS[1]
   const asked = await Promise.all([
-    ask(other, [`${a.container.address} ${port}`]),
-    ask(inside, [`${a.container.address} ${port}`, `${b.container.address} ${port}`]),
-    ask(a.container, [`${other.address} ${port}`, `${inside.address} ${port}`]),
+    askHttp(other, [`${a.container.address} ${port}`]),
+    askHttp(inside, [`${a.container.address} ${port}`, `${b.container.address} ${port}`]),
+    askHttp(a.container, [`${other.address} ${port}`, `${inside.address} ${port}`]),
   ])
   t.deepEqual(asked, [[undefined], [undefined, undefined], [undefined, undefined]], `bridges apart: ${what}`)
 }
 
 /** Starts a container on each of these networks of host A. */
-async function moreNetworks({ a }: Pair): Promise<readonly Container[]> {
+async function moreNetworks({ a }: EnginePair): Promise<readonly Container[]> {
   await a.host.run('docker network create other && docker network create --internal inside')
   const made = [await a.docker.container('oo', '--network other'), await a.docker.container('ii', '--network inside')]
-  await Promise.all(made.map((place) => serve(place)))
+  await Promise.all(made.map((place) => serveHttp(place)))
   return made
 }
 
 /** What somebody who speaks VXLAN, but is no peer, gets into the overlay: nothing. */
-async function stranger(t: ExecutionContext, { a, neighbour }: Pair): Promise<void> {
+async function stranger(t: ExecutionContext, { a, neighbour }: EnginePair): Promise<void> {
   const dropped = async (): Promise<number> =>
     Number(/packets (\d+)/.exec(await a.host.run('nft list counter inet flannel-guard-1 dropped'))?.[1])
   const mac = /link\/ether (\S+)/.exec(await a.host.run('ip link show flannel.1'))?.[1] ?? ''
@@ -129,10 +137,10 @@ async function packetsIn(run: (command: string) => Promise<string>): Promise<num
 }
 
 /** Waits until the container on B is answered by another on A, which sees it by its own address. */
-async function answered(t: ExecutionContext, { b }: Pair, by: Container, what: string): Promise<void> {
+async function answered(t: ExecutionContext, { b }: EnginePair, by: Container, what: string): Promise<void> {
   let said: string | undefined
   await waitFor(what, async () => {
-    ;[said] = await ask(b.container, [`${by.address} ${PORTS[1]}`])
+    ;[said] = await askHttp(b.container, [`${by.address} ${PORTS[1]}`])
     return said === b.container.address
   }).catch(() => undefined)
   t.is(said, b.container.address, what)
@@ -140,7 +148,7 @@ async function answered(t: ExecutionContext, { b }: Pair, by: Container, what: s
 
 /** One engine and one firewall, through every backend. */
 async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallKind): Promise<void> {
-  const on = await pair(t, version, kind)
+  const on = await createEnginePair(t, version, kind)
   const engine = (await on.a.host.run('docker version -f "{{.Server.Version}}"')).trim()
   t.log(`engine ${engine}`)
   t.true(engine.localeCompare(version, 'en', { numeric: true }) >= 0, engine)
@@ -159,13 +167,13 @@ async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallK
   await on.restart('-ip-masq')
   on.a = await restartDocker(on)
   await on.a.host.run('docker start oo ii')
-  await Promise.all(networks.map((place) => serve(place)))
+  await Promise.all(networks.map((place) => serveHttp(place)))
   await waitFor('ours in place after a restart of dockerd', () => placed(on, kind))
   await backends('-ip-masq')
 
   on.a.docker.daemon.kill('SIGHUP')
   const more = await on.a.docker.container('cc', '--stop-signal=KILL')
-  await serve(more)
+  await serveHttp(more)
   await answered(t, on, more, 'one more container')
   t.true(await placed(on, kind))
   const flushes = ['iptables -F', 'for table in raw nat mangle filter; do iptables -t $table -F; done']
@@ -205,7 +213,7 @@ const cells = VERSIONS.flatMap((version) => {
 })
 
 test('control: on 28.5 without our rules, the overlay reaches no container', async (t) => {
-  const on = await pair(t, '28.5', 'iptables-nft')
+  const on = await createEnginePair(t, '28.5', 'iptables-nft')
   await whole(t, on, '28.5', 'with rules')
   await on.restart('-iptables-forward-rules=false')
   const { ofA, hiddenA, ofB, hiddenB, probesA, probesB } = await seen(on)

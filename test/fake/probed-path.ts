@@ -3,11 +3,11 @@ import type { Evidence } from '../../src/probe/evidence.ts'
 import { type History, type Turn, expectedOf, judge } from '../../src/probe/judge.ts'
 import type { PeerPath } from '../../src/probe/path.ts'
 import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/plan.ts'
-import { asked, emptyTally, learned } from '../../src/probe/tally.ts'
+import { type Tally, asked, emptyTally, learned } from '../../src/probe/tally.ts'
 import type { Address } from '../../src/ip/address.ts'
 
 /** What becomes of packets on one lane. */
-export interface Fate {
+export interface LaneState {
   /** Whether anything passes; true when absent. */
   readonly open?: boolean
   /** Bytes that pass; everything when absent. */
@@ -15,9 +15,9 @@ export interface Fate {
 }
 
 /** A world for one turn. */
-export interface World {
-  readonly tunnel?: Fate
-  readonly underlay?: Fate
+export interface PathState {
+  readonly tunnel?: LaneState
+  readonly underlay?: LaneState
   /** The probability that an echo is not answered. */
   readonly loss?: number
   /** 0 to 1, as Math.random. */
@@ -51,9 +51,9 @@ export const NOTHING: Evidence = {
 }
 
 /** One turn in a world: what it found, and the packets of each burst. */
-export function turnIn(
+export function runTurn(
   path: PeerPath,
-  world: World,
+  world: PathState,
   hint = 0,
   expected: Expected = 'answers',
 ): { readonly tallies: Tallies; readonly bursts: readonly (readonly Ask[])[] } {
@@ -66,22 +66,23 @@ export function turnIn(
     const asks = nextAsks(tallies, burst, expected)
     if (asks.length === 0) return { tallies, bursts }
     bursts.push(asks)
-    for (const { lane, length } of asks) {
-      const before = tallies[lane]
-      if (before === undefined) throw new Error(`a packet for the ${lane} there is not`)
-      const { open = true, mtu = Infinity } = world[lane] ?? {}
-      const back = open && length <= mtu && (world.random?.() ?? 1) >= (world.loss ?? 0)
-      const sent = asked(before, length)
-      const outcome = back
-        ? ({ kind: 'answered', rttMs: 1 } as const)
-        : ({ kind: 'refused', why: 'unreachable' } as const)
-      tallies = { ...tallies, [lane]: back || world.refused === true ? learned(sent, length, outcome) : sent }
-    }
+    for (const { lane, length } of asks) tallies = { ...tallies, [lane]: afterAsk(tallies, world, lane, length) }
   }
 }
 
+/** The tally of a lane after one packet of this length. */
+function afterAsk(tallies: Tallies, state: PathState, lane: Ask['lane'], length: number): Tally {
+  const before = tallies[lane]
+  if (before === undefined) throw new Error(`a packet for the ${lane}, which does not exist`)
+  const { open = true, mtu = Infinity } = state[lane] ?? {}
+  const answered = open && length <= mtu && (state.random?.() ?? 1) >= (state.loss ?? 0)
+  const sent = asked(before, length)
+  if (answered) return learned(sent, length, { kind: 'answered', rttMs: 1 })
+  return state.refused === true ? learned(sent, length, { kind: 'refused', why: 'unreachable' }) : sent
+}
+
 /** Turns five seconds apart, one per world: what is known of the peer after each. */
-export function life(path: PeerPath, worlds: readonly World[]): readonly History[] {
+export function judgeTurns(path: PeerPath, worlds: readonly PathState[]): readonly History[] {
   const found: History[] = []
   for (const [i, world] of worlds.entries()) {
     const before = found.at(-1)
@@ -90,7 +91,7 @@ export function life(path: PeerPath, worlds: readonly World[]): readonly History
     const turn: Turn = {
       ...{
         path,
-        tallies: turnIn(path, world, hint, expectedOf(before)).tallies,
+        tallies: runTurn(path, world, hint, expectedOf(before)).tallies,
         from,
         to: from + 2000,
         at: 1_000_000 + from,

@@ -3,11 +3,11 @@ import test from 'ava'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { errors } from '../lab/instruments/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitForPeer, putPeer, countMatches, watchTraffic } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
@@ -34,14 +34,14 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
 
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORD} ${BUNDLE}`
   const daemon = await startFlanneld(host, `${argsFor(plain)} -etcd-username=flannel -v=10`, program)
-  const env = await ready(host, daemon)
+  const env = await waitForSubnetEnv(host, daemon)
   t.teardown(() => {
     if (!t.passed) t.log(daemon.output())
   })
   await daemon.line(/ ready: /)
   await putPeer(etcd, 30)
-  await peerIs(host, 30, true)
-  const watched = await vigil(host, daemon)
+  await waitForPeer(host, 30, true)
+  const watched = await watchTraffic(host, daemon)
   const began = performance.now()
 
   await waitFor('the token to expire', () => performance.now() - began > 6_000)
@@ -49,20 +49,20 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
   await etcd.etcdctl(`del ${key}`)
   await waitFor('our key', async () => (await etcd.etcdctl(`get --keys-only ${key}`)).includes(key))
   await putPeer(etcd, 31)
-  await peerIs(host, 31, true)
+  await waitForPeer(host, 31, true)
 
   // Tokens are not stored: a member that starts again knows none.
   await plain.kill()
-  await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) > 0)
+  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding goes on/) > 0)
   await plain.start()
   await putPeer(etcd, 32)
-  const ms = await peerIs(host, 32, true)
-  for (const n of [31, 32]) t.is(times(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
-  t.is(times(watched.lines(), /peer 10\.2\.30/), 0)
+  const ms = await waitForPeer(host, 32, true)
+  for (const n of [31, 32]) t.is(countMatches(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
+  t.is(countMatches(watched.lines(), /peer 10\.2\.30/), 0)
   t.false(daemon.output().includes(PASSWORD))
   t.deepEqual(errors(daemon), [])
   await record({ fault: 'auth tokens expired and forgotten', promise: 'renewed, nothing missed', ms, test: t.title })
-  watched.calm(t, 16)
+  watched.assertQuiet(t, 16)
 })
 
 test.serial(
@@ -84,23 +84,23 @@ test.serial(
     const [etcd, host] = await Promise.all([startEtcd(lan, setup), lan.host(121)])
     const own = `-etcd-cafile=${tls.ca} -etcd-certfile=${tls.clientCertificate} -etcd-keyfile=${tls.clientKey}`
     const daemon = await startFlanneld(host, `${argsFor(etcd)} ${own}`)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await putPeer(etcd, 30)
-    await peerIs(host, 30, true)
-    const watched = await vigil(host, daemon)
+    await waitForPeer(host, 30, true)
+    const watched = await watchTraffic(host, daemon)
 
     await etcd.kill()
     cpSync(renewed, files, { recursive: true })
     await etcd.start()
     const up = performance.now()
     await putPeer(etcd, 31)
-    await peerIs(host, 31, true)
+    await waitForPeer(host, 31, true)
     const ms = performance.now() - up
-    await waitFor('the return told', () => times(watched.lines(), /etcd is back/) === 1)
-    t.is(times(watched.lines(), /peer 10\.2\.31\.0\/24 joined/), 1)
-    t.is(times(watched.lines(), /peer /), 1)
+    await waitFor('the return told', () => countMatches(watched.lines(), /etcd is back/) === 1)
+    t.is(countMatches(watched.lines(), /peer 10\.2\.31\.0\/24 joined/), 1)
+    t.is(countMatches(watched.lines(), /peer /), 1)
     t.deepEqual(errors(daemon), [])
     await record({ fault: 'all certificates replaced', promise: 'used without a restart', ms, test: t.title })
-    watched.calm(t, 8)
+    watched.assertQuiet(t, 8)
   },
 )

@@ -1,25 +1,26 @@
 // Etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
 import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
-import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { type Node, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
 import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { waitForPeer, putPeer, countMatches, watchTraffic } from '../lab/instruments/traffic.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 const HOLD_MS = 8_000
-const closings: (() => Promise<void>)[] = []
+const owner = fileOwner()
 let etcd: EtcdHost
 let nodes: readonly [Node, Node]
 
 test.before(async () => {
-  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const lan = await (await createLab(owner)).lan()
   etcd = await startEtcd(lan, { config: CONFIG })
   // Older than every lease.
   await etcd.etcdctl('snapshot save /run/snap')
@@ -28,10 +29,7 @@ test.before(async () => {
     return nodeOn(host, await startFlanneld(host, argsFor(etcd)))
   }
   nodes = await Promise.all([join(121), join(122)])
-  await reached(...nodes)
-})
-test.after.always(async () => {
-  for (const close of closings) await close()
+  await waitUntilReached(...nodes)
 })
 
 /** The keys of leases now. */
@@ -49,7 +47,7 @@ async function survives(
 ): Promise<void> {
   const [one, two] = nodes
   const subnets = nodes.map(({ subnet }) => `${PREFIX}/subnets/${subnet}.0-24`).toSorted()
-  const watched = await Promise.all(nodes.map(({ host, daemon }) => vigil(host, daemon)))
+  const watched = await Promise.all(nodes.map(({ host, daemon }) => watchTraffic(host, daemon)))
   const pings = await startPings(one.container, two.container.address)
   await waitFor('pings', () => pings.received() > 5)
   await lose()
@@ -61,13 +59,13 @@ async function survives(
   await waitFor('both registered', registered)
   const ms = performance.now() - lost
   await putPeer(etcd, joins)
-  for (const { host } of nodes) await peerIs(host, joins, true)
+  for (const { host } of nodes) await waitForPeer(host, joins, true)
   for (const it of watched) {
-    t.is(times(it.lines(), line), 1, it.lines().join('\n'))
-    await waitFor('all known to be well', () => times(it.lines(), /written again|lease moved/) > 0)
-    t.is(times(it.lines(), /lease moved|peer .* left/), 0)
-    t.is(times(it.lines(), new RegExp(`peer 10\\.2\\.${joins}\\.0/24 joined`)), 1)
-    it.calm(t, 14)
+    t.is(countMatches(it.lines(), line), 1, it.lines().join('\n'))
+    await waitFor('all known to be well', () => countMatches(it.lines(), /written again|lease moved/) > 0)
+    t.is(countMatches(it.lines(), /lease moved|peer .* left/), 0)
+    t.is(countMatches(it.lines(), new RegExp(`peer 10\\.2\\.${joins}\\.0/24 joined`)), 1)
+    it.assertQuiet(t, 14)
   }
   const received = pings.received()
   await waitFor('pings after it', () => pings.received() > received + 20)
@@ -91,7 +89,7 @@ test.serial('all leases deleted at once: kept, registered again, no packet lost'
 test.serial('etcd restored from an older snapshot: kept, registered again, no packet lost', async (t) => {
   await restartDaemons()
   for (const n of [50, 51, 52]) await putPeer(etcd, n)
-  for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
+  for (const { host } of nodes) for (const n of [50, 51, 52]) await waitForPeer(host, n, true)
   await survives(t, 'etcd restored from an older snapshot', 41, async () => {
     await etcd.kill()
     const cluster = `--name=host120 --initial-cluster=host120=http://${etcd.address}:2380`
@@ -100,11 +98,11 @@ test.serial('etcd restored from an older snapshot: kept, registered again, no pa
     )
     await etcd.start('/run/restored')
   })
-  for (const { host } of nodes) for (const n of [50, 51, 52]) await peerIs(host, n, true)
+  for (const { host } of nodes) for (const n of [50, 51, 52]) await waitForPeer(host, n, true)
   // Nobody is advised to end what keeps them.
-  const doctor = await verb(nodes[0].host, 'doctor')
+  const doctor = await runVerb(nodes[0].host, 'doctor')
   t.notRegex(doctor.output, /does not follow etcd|left of a host that has gone/)
-  t.regex((await verb(nodes[0].host, 'status')).output, /peers without a lease are kept for 5 min/)
+  t.regex((await runVerb(nodes[0].host, 'status')).output, /peers without a lease are kept for 5 min/)
 })
 
 test.serial('etcd with a new, empty data folder: kept, registered again, no packet lost', async (t) => {
@@ -120,26 +118,26 @@ test.serial('a host that did not register again by the end of the hold is withdr
   await daemon.stop()
   await etcd.etcdctl(`put ${PREFIX}/config`, JSON.stringify(CONFIG))
   await putPeer(etcd, 70)
-  const impatient = await startFlanneld(
+  const shortHold = await startFlanneld(
     host,
     `${HOLD_MS} ${argsFor(etcd)}`,
     `${process.execPath} --disable-warning=ExperimentalWarning ${join(ROOT, 'test/lab/actors/short-hold.ts')}`,
   )
-  await impatient.line(/ ready: /)
-  await peerIs(host, 70, true)
+  await shortHold.line(/ ready: /)
+  await waitForPeer(host, 70, true)
   const { ours } = await kernelText(host)
   const lost = performance.now()
   await etcd.etcdctl(`del --prefix ${PREFIX}/subnets/`)
-  await waitFor('the hold', () => times(impatient.output().split('\n'), /leases were deleted/) === 1)
+  await waitFor('the hold', () => countMatches(shortHold.output().split('\n'), /leases were deleted/) === 1)
   t.is((await kernelText(host)).ours, ours)
-  await peerIs(host, 70, false)
+  await waitForPeer(host, 70, false)
   const ms = performance.now() - lost
   t.true(ms >= HOLD_MS, `withdrawn after ${ms} ms`)
   t.deepEqual((await leases()).toSorted(), [subnet, two.subnet].map((it) => `${PREFIX}/subnets/${it}.0-24`).toSorted())
   t.true((await kernelText(host)).ours.includes(`${two.subnet}.0/24 `))
   t.is(
-    times(impatient.output().split('\n'), /peer .* left/),
-    1 + times(impatient.output().split('\n'), /peer 10\.2\.4\d.* left/),
+    countMatches(shortHold.output().split('\n'), /peer .* left/),
+    1 + countMatches(shortHold.output().split('\n'), /peer 10\.2\.4\d.* left/),
   )
 })
 

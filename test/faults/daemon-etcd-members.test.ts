@@ -1,30 +1,28 @@
 // Three members of etcd, of which one fails in every way: the daemon stays with the others and misses nothing.
 import test, { type ExecutionContext } from 'ava'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitForPeer, putPeer, countMatches, watchTraffic } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { CONFIG, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startThreeEtcds } from '../lab/world/etcd.ts'
 
-const closings: (() => Promise<void>)[] = []
+const owner = fileOwner()
 let members: readonly EtcdHost[]
 let host: Host
 let daemon: Running
 let next = 30
 
 test.before(async () => {
-  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const lan = await (await createLab(owner)).lan()
   ;[members, host] = await Promise.all([startThreeEtcds(lan, { config: CONFIG }), lan.host(121)])
   daemon = await startFlanneld(host, argsFor(...members))
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await putPeer(at(0), 29)
-  await peerIs(host, 29, true)
-})
-test.after.always(async () => {
-  for (const close of closings) await close()
+  await waitForPeer(host, 29, true)
 })
 
 function at(n: number): EtcdHost {
@@ -38,9 +36,9 @@ async function survives(
   t: ExecutionContext,
   fault: string,
   breaks: (member: EtcdHost) => Promise<void> | void,
-  mends: (member: EtcdHost) => Promise<void> | void,
+  repairs: (member: EtcdHost) => Promise<void> | void,
 ): Promise<void> {
-  const watched = await vigil(host, daemon)
+  const watched = await watchTraffic(host, daemon)
   let longest = 0
   const from = next
   for (const member of members) {
@@ -49,17 +47,18 @@ async function survives(
     try {
       // A new leader may have to be found before anything can be written.
       await waitFor('a write', () => putPeer(other, next).then(() => true))
-      longest = Math.max(longest, await peerIs(host, next, true))
+      longest = Math.max(longest, await waitForPeer(host, next, true))
     } finally {
-      await mends(member)
+      await repairs(member)
     }
     next++
   }
-  for (let n = from; n < next; n++) t.is(times(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
-  t.is(times(watched.lines(), /peer .* (left|changed)/), 0)
+  for (let n = from; n < next; n++)
+    t.is(countMatches(watched.lines(), new RegExp(`peer 10\\.2\\.${n}\\.0/24 joined`)), 1)
+  t.is(countMatches(watched.lines(), /peer .* (left|changed)/), 0)
   t.true(watched.cpu() < 10, `${watched.cpu().toFixed(1)}% of a core`)
   await record({ fault, promise: 'nothing missed, nothing doubled', ms: Math.round(longest), test: t.title })
-  watched.calm(t, 20)
+  watched.assertQuiet(t, 20)
 }
 
 test.serial('each of three members killed in turn: nothing missed, nothing doubled, nothing withdrawn', (t) =>
@@ -85,7 +84,7 @@ test.serial('each of three members frozen in turn: nothing missed, nothing doubl
 )
 
 test.serial('the leader changed: nothing missed, nothing doubled', async (t) => {
-  const watched = await vigil(host, daemon)
+  const watched = await watchTraffic(host, daemon)
   const status = await at(0).etcdctl(`--endpoints=${members.map((member) => member.url).join(',')} endpoint status`)
   const leader = members.find(({ url }) =>
     status.split('\n').some((line) => line.startsWith(url) && / true, false,/.test(line)),
@@ -94,25 +93,25 @@ test.serial('the leader changed: nothing missed, nothing doubled', async (t) => 
   const id = (await other.etcdctl('endpoint status')).split(', ')[1]
   await leader?.etcdctl(`move-leader ${id}`)
   await putPeer(other, next)
-  const ms = await peerIs(host, next, true)
-  t.is(times(watched.lines(), /peer .* joined/), 1)
+  const ms = await waitForPeer(host, next, true)
+  t.is(countMatches(watched.lines(), /peer .* joined/), 1)
   await record({ fault: 'etcd leader changed', promise: 'nothing missed, nothing doubled', ms, test: t.title })
-  watched.calm(t, 6)
+  watched.assertQuiet(t, 6)
 })
 
 test.serial('compacted while cut off: listed again, compared, gone on', async (t) => {
-  const watched = await vigil(host, daemon)
+  const watched = await watchTraffic(host, daemon)
   await host.run('iptables -I OUTPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset')
-  await waitFor('the cut', () => times(watched.lines(), /forwarding goes on/) > 0)
+  await waitFor('the cut', () => countMatches(watched.lines(), /forwarding goes on/) > 0)
   await putPeer(at(0), 60)
   await at(0).etcdctl('del /docker-test/network/subnets/10.2.29.0-24')
   const revision = /"revision":(\d+)/.exec(await at(0).etcdctl('get nothing -w json'))?.[1]
   await at(0).etcdctl(`compact --physical ${revision}`)
   await host.run('iptables -D OUTPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset')
-  const ms = await peerIs(host, 60, true)
-  await peerIs(host, 29, false)
-  t.is(times(watched.lines(), /peer 10\.2\.60\.0\/24 joined/), 1)
-  t.is(times(watched.lines(), /peer 10\.2\.29\.0\/24 left/), 1)
-  t.is(times(watched.lines(), /peer .* (joined|left|changed)/), 2, watched.lines().join('\n'))
+  const ms = await waitForPeer(host, 60, true)
+  await waitForPeer(host, 29, false)
+  t.is(countMatches(watched.lines(), /peer 10\.2\.60\.0\/24 joined/), 1)
+  t.is(countMatches(watched.lines(), /peer 10\.2\.29\.0\/24 left/), 1)
+  t.is(countMatches(watched.lines(), /peer .* (joined|left|changed)/), 2, watched.lines().join('\n'))
   await record({ fault: 'etcd compacted while cut off', promise: 'listed again, nothing doubled', ms, test: t.title })
 })

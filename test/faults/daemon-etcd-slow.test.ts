@@ -2,11 +2,11 @@
 import test from 'ava'
 import { join } from 'node:path'
 import type { LeaseView } from '../../src/view/leases.ts'
-import { errors, strays } from '../lab/instruments/complaints.ts'
-import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { errors, strays } from '../lab/instruments/log-lines.ts'
+import { ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -26,7 +26,7 @@ test('an etcd that answers 3 s late: ready, peers followed, status calm, leases 
   await waitFor('ready', () => / ready: /.test(daemon.output()), LONG).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${daemon.output()}`)
   })
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await putLeases(etcd, [{ name: '10.2.200.0-24', value: vxlanValue('192.168.19.150', '0a:00:00:00:00:01') }])
   await waitFor('the peer', () => /10\.2\.200\.0\/24 joined/.test(daemon.output()), LONG)
   // The start's own line of silence alone.
@@ -39,7 +39,7 @@ test('an etcd that answers 3 s late: ready, peers followed, status calm, leases 
       [desk, `doctor ${args}`] as const,
       [host, 'leases -json'] as const,
       [desk, `leases -json ${args}`] as const,
-    ].map(([asker, words]) => verb(asker, words)),
+    ].map(([asker, words]) => runVerb(asker, words)),
   )
   t.notRegex(status?.output ?? '', /does not answer|member is down|not watched/)
   t.regex(doctor?.output ?? '', /etcd is slow/)

@@ -1,10 +1,10 @@
 // The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { withClock } from '../lab/preload/preload.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitForPeer, putPeer, countMatches, watchTraffic } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
@@ -41,36 +41,36 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
   t.teardown(() => {
     if (!t.passed) t.log(daemon.output())
   })
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
-  const watched = await vigil(host, daemon)
+  const watched = await watchTraffic(host, daemon)
   const dayOf = async (n: number): Promise<string> =>
     (await daemon.line(new RegExp(`10\\.2\\.${n}\\.0/24 joined`))).slice(1, 5)
   await putPeer(etcd, 30)
-  await peerIs(host, 30, true)
+  await waitForPeer(host, 30, true)
 
   await clock('+1d')
   // The clock is read again once a second.
   let n = 31
   await waitFor('a line of the next day', async () => {
     await putPeer(etcd, n)
-    await peerIs(host, n, true)
+    await waitForPeer(host, n, true)
     return (await dayOf(n++)) !== (await dayOf(30))
   })
   await renewed(etcd)
 
   await etcd.kill()
-  await waitFor('the outage', () => times(watched.lines(), /forwarding goes on/) === 1)
-  await waitFor('a failed renewal', () => times(watched.lines(), /not renewed/) === 1)
+  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding goes on/) === 1)
+  await waitFor('a failed renewal', () => countMatches(watched.lines(), /not renewed/) === 1)
   await clock('-1d')
   await etcd.start()
   const began = performance.now()
   await putPeer(etcd, 60)
-  await peerIs(host, 60, true, 60_000)
+  await waitForPeer(host, 60, true, 60_000)
   const ms = performance.now() - began
   t.not(await dayOf(60), await dayOf(30))
   await renewed(etcd)
-  t.is(times(watched.lines(), /peer .* (left|changed)/), 0)
+  t.is(countMatches(watched.lines(), /peer .* (left|changed)/), 0)
   t.is((await etcd.etcdctl(`get --prefix --keys-only ${PREFIX}/subnets/`)).trim().split(/\s+/).length, n - 30 + 2)
   await record({
     fault: 'clock jumps of a day',
@@ -78,5 +78,5 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
     ms,
     test: t.title,
   })
-  watched.calm(t, n - 30 + 12)
+  watched.assertQuiet(t, n - 30 + 12)
 })

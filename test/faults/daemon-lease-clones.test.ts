@@ -1,7 +1,7 @@
 // A host cloned whole, MAC address included, that lives on another local network: only its address tells it apart.
 import test from 'ava'
-import { errors } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { record } from '../lab/instruments/reliability.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -16,7 +16,7 @@ test.serial('a clone with machine-id, MAC and subnet.env: two subnets, the first
   const [etcd, first, clone] = await Promise.all([startEtcd(near), near.host(121), far.host(121)])
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const daemon = await startFlanneld(first, ARGS)
-  const { FLANNEL_SUBNET: subnet = '' } = await ready(first, daemon)
+  const { FLANNEL_SUBNET: subnet = '' } = await waitForSubnetEnv(first, daemon)
   await daemon.line(/ ready: /)
   const key = `${PREFIX}/subnets/${subnet.replace('.1/24', '.0-24')}`
   const entry = (): Promise<string> => etcd.etcdctl(`get ${key} -w fields | grep -E '"(Value|ModRevision|Lease)"'`)

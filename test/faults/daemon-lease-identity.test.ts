@@ -1,7 +1,7 @@
-// Who is who: clones, one address twice, a full range, a crowd, reservations, and no etcd lease left behind.
+// Who is who: clones, one address twice, a full range, many hosts at once, reservations, and no etcd lease left behind.
 import test, { type ExecutionContext } from 'ava'
-import { errors, warnings } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { errors, warnings } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { createLab, type Host, type Lan } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { record } from '../lab/instruments/reliability.ts'
@@ -36,7 +36,7 @@ async function world(t: ExecutionContext, config: object = CONFIG): Promise<Worl
     async join(at, more = '') {
       const host = typeof at === 'number' ? await lan.host(at) : at
       const daemon = await startFlanneld(host, `${args} ${more}`)
-      const env = await ready(host, daemon)
+      const env = await waitForSubnetEnv(host, daemon)
       await daemon.line(/ ready: /)
       return { host, daemon, subnet: (env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0') }
     },

@@ -1,35 +1,33 @@
 // A running daemon loses its lease: it has the same subnet again while that is free, and never takes it from a new owner.
 import test, { type ExecutionContext } from 'ava'
-import { type Node, nodeOn, reached } from '../lab/scenarios/cluster.ts'
-import { errors } from '../lab/instruments/complaints.ts'
+import { type Node, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
 import { startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { peerIs, putPeer, times, vigil } from '../lab/instruments/traffic.ts'
+import { waitForPeer, putPeer, countMatches, watchTraffic } from '../lab/instruments/traffic.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
-const closings: (() => Promise<void>)[] = []
+const owner = fileOwner()
 let etcd: EtcdHost
 let own: Node
 let peer: Node
 
 test.before(async () => {
-  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const lan = await (await createLab(owner)).lan()
   etcd = await startEtcd(lan, { config: CONFIG })
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)
     return nodeOn(host, await startFlanneld(host, argsFor(etcd)))
   }
   ;[own, peer] = await Promise.all([join(121), join(122)])
-  await reached(own, peer)
-})
-test.after.always(async () => {
-  for (const close of closings) await close()
+  await waitUntilReached(own, peer)
 })
 
 const keyOf = (subnet: string): string => `${PREFIX}/subnets/${subnet}.0-24`
@@ -52,21 +50,21 @@ async function expire(subnet: string): Promise<void> {
   await etcd.etcdctl(`lease revoke ${lease.toString(16)}`)
 }
 
-const ready = async (): Promise<boolean> => (await health(own.host, '/readyz')).status === 200
+const ready = async (): Promise<boolean> => (await askHealthPort(own.host, '/readyz')).status === 200
 const subnetNow = async (): Promise<string> => (await subnetEnv(own.host))['FLANNEL_SUBNET'] ?? ''
 
 async function same(t: ExecutionContext, fault: string, lose: () => Promise<void>): Promise<void> {
-  const watched = await vigil(own.host, own.daemon)
+  const watched = await watchTraffic(own.host, own.daemon)
   const pings = await startPings(own.container, peer.container.address)
   await waitFor('pings', () => pings.received() > 5)
   await lose()
   const lost = performance.now()
   await waitFor('the key', () => entry(keyOf(own.subnet)))
   const ms = performance.now() - lost
-  await waitFor('the lease told', () => times(watched.lines(), /written again/) === 1)
+  await waitFor('the lease told', () => countMatches(watched.lines(), /written again/) === 1)
   await waitFor('ready', ready)
   t.is(
-    times(watched.lines(), /no longer ready: lease: (key deleted|etcd lease expired)/),
+    countMatches(watched.lines(), /no longer ready: lease: (key deleted|etcd lease expired)/),
     1,
     watched.lines().join('\n'),
   )
@@ -83,7 +81,7 @@ async function same(t: ExecutionContext, fault: string, lose: () => Promise<void
     result: `longest time without a packet ${longestGap} ms`,
     test: t.title,
   })
-  watched.calm(t, 8)
+  watched.assertQuiet(t, 8)
 }
 
 test.serial('own key deleted: the same subnet again at once, the data path untouched', (t) =>
@@ -104,7 +102,7 @@ test.serial('expired while frozen, and still free: the same subnet again, the da
 )
 
 test.serial('a key deleted by mistake, again and again: its peer changes nothing, and no packet is lost', async (t) => {
-  const watched = await vigil(peer.host, peer.daemon)
+  const watched = await watchTraffic(peer.host, peer.daemon)
   const rules = await peer.host.spawn('nft monitor')
   const pings = await startPings(peer.container, own.container.address)
   await waitFor('pings', () => pings.received() > 5)
@@ -124,26 +122,26 @@ test.serial('a key deleted by mistake, again and again: its peer changes nothing
   })
   t.is(lost, 0, `${lost} of ${sent}`)
   t.deepEqual(watched.lines(), [], 'its peer has nothing to tell')
-  watched.calm(t, 0)
+  watched.assertQuiet(t, 0)
   t.is((await kernelText(peer.host)).ours, watched.before)
   t.notRegex(rules.stdout(), /flannel-guard/)
 })
 
 test.serial("a host that leaves is gone soon after; one that claims its peers' MAC gets nothing by it", async (t) => {
   await putPeer(etcd, 99)
-  await peerIs(peer.host, 99, true)
+  await waitForPeer(peer.host, 99, true)
   await etcd.etcdctl(`del ${keyOf('10.2.99')}`)
-  const ms = await peerIs(peer.host, 99, false)
+  const ms = await waitForPeer(peer.host, 99, false)
   await record({ fault: 'a host leaves', promise: 'gone within 1 s', ms, limit: 1_000, test: t.title })
   await peer.daemon.line(/peer 10\.2\.99\.0\/24 left/)
 
-  const watched = await vigil(peer.host, peer.daemon)
+  const watched = await watchTraffic(peer.host, peer.daemon)
   const pings = await startPings(peer.container, own.container.address)
   await waitFor('pings', () => pings.received() > 5)
   const [, mac = ''] = /"VtepMAC":"([^"]+)"/.exec((await entry(keyOf(own.subnet)))?.value ?? '') ?? []
   const value = { PublicIP: '192.168.19.98', BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }
   const lines = (): number =>
-    times(watched.lines(), new RegExp(`lease refused: ${keyOf('10.2.98')}: duplicate-mac: ${mac} is`))
+    countMatches(watched.lines(), new RegExp(`lease refused: ${keyOf('10.2.98')}: duplicate-mac: ${mac} is`))
   await etcd.etcdctl(`put ${keyOf('10.2.98')} '${JSON.stringify(value)}'`)
   await waitFor('its refusal', () => lines() === 1)
   // Nor while the key of the one that has it is deleted and comes back.
@@ -176,12 +174,12 @@ test.serial(
     await own.daemon.stop()
     own.daemon = await startFlanneld(own.host, `${argsFor(etcd)} -on-subnet-conflict=wait`)
     await own.daemon.line(/ ready: /)
-    const watched = await vigil(own.host, own.daemon)
+    const watched = await watchTraffic(own.host, own.daemon)
     const revision = await robbed()
     await own.daemon.line(/lease lost: .* 192\.168\.19\.99's now: waiting until it is free again/)
     await waitFor('not ready', async () => !(await ready()))
     t.regex(
-      (await health(own.host, '/readyz')).text,
+      (await askHealthPort(own.host, '/readyz')).text,
       /^flanneld is not ready yet\nbroken\nlease: key (deleted|changed)$/,
     )
     t.is(await subnetNow(), `${own.subnet}.1/24`)
@@ -201,8 +199,8 @@ test.serial(
       ms,
       test: t.title,
     })
-    watched.calm(t, 8)
-    await reached(peer, own)
+    watched.assertQuiet(t, 8)
+    await waitUntilReached(peer, own)
   },
 )
 
@@ -233,7 +231,7 @@ test.serial(
     await waitFor('the peer to send the old one to its new owner', async () =>
       (await seen()).includes(' dst 192.168.19.99 '),
     )
-    t.is(times(errors(own.daemon), /lease/), 1, own.daemon.output())
+    t.is(countMatches(errors(own.daemon), /lease/), 1, own.daemon.output())
     await record({
       fault: 'subnet taken by another host while frozen',
       promise: 'never overwritten, another subnet, reported',

@@ -1,4 +1,4 @@
-// Damage that no notification tells of: the reconciler on a real kernel without a monitor, mended by an audit alone.
+// Damage that no notification tells of: the reconciler on a real kernel without a monitor, repaired by an audit alone.
 import test, { type ExecutionContext } from 'ava'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import type { Peer } from '../../src/backend.ts'
@@ -6,7 +6,7 @@ import { LiveKernel } from '../../src/kernel/live.ts'
 import { createLog } from '../../src/log.ts'
 import type { Intent } from '../../src/reconcile/intent.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { prefix, selfWith, vxlanIntent, vxlanPeer } from '../fake/world.ts'
+import { prefix, selfWith, vxlanIntent, vxlanPeer } from '../fake/values.ts'
 import { DAMAGES, type Damage, FOREIGN, type Target } from '../lab/scenarios/damage.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
@@ -67,9 +67,9 @@ async function auditEach(
     const start = performance.now()
     await reconciler.settled(reconciler.audit())
     longest = Math.max(longest, performance.now() - start)
-    const mended = await kernelText(host)
-    t.is(mended.ours, before.ours, `${fault}: mended by the audit`)
-    t.is(mended.foreign, damaged.foreign, `${fault}: what is not ours is untouched`)
+    const repaired = await kernelText(host)
+    t.is(repaired.ours, before.ours, `${fault}: repaired by the audit`)
+    t.is(repaired.foreign, damaged.foreign, `${fault}: what is not ours is untouched`)
   }
   const { writes } = reconciler.report
   const said = lines.length

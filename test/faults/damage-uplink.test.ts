@@ -1,7 +1,7 @@
 // The interface that the outer packets use changes under the daemon: its address, its MTU, its name's owner.
 import test from 'ava'
 import { type Cluster, type Node, createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
-import { errors } from '../lab/instruments/complaints.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
 import { subnetEnv } from '../lab/actors/flanneld.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
 import type { Host } from '../lab/world/lab.ts'

@@ -5,13 +5,13 @@ import { Conditions } from '../../src/health/conditions.ts'
 import type { Alarm } from '../../src/etcd/alarms.ts'
 import { watchAlarms } from '../../src/daemon/etcd-alarms.ts'
 import { createLog } from '../../src/log.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
-import { failure, open } from '../lab/world/store.ts'
+import { etcdFailure, openTestStore } from '../lab/world/store.ts'
 
 for (const [alarm, kind] of [
   ['NOSPACE', AlarmType.Nospace],
@@ -19,7 +19,7 @@ for (const [alarm, kind] of [
 ] as const) {
   test(`the alarm ${alarm}: told by etcd, and by the error of a call that it forbids`, async (t) => {
     const etcd = await startEtcd(t)
-    const store = open(t, { endpoints: [etcd.url] })
+    const store = openTestStore(t, { endpoints: [etcd.url] })
     const write = (): Promise<unknown> => store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }])
     t.deepEqual(await store.alarms(), [])
     await write()
@@ -30,7 +30,7 @@ for (const [alarm, kind] of [
     const { header } = await client.maintenance.status()
     await client.maintenance.alarm({ action: AlarmAction.Activate, memberID: header.member_id, alarm: kind })
     t.deepEqual(await store.alarms(), [alarm])
-    const { message } = await failure(write())
+    const { message } = await etcdFailure(write())
     t.true(message.includes(`alarm ${alarm}: `), message)
     t.true(message.endsWith(`etcdctl --endpoints=${etcd.url} alarm disarm`), message)
     await etcd.etcdctl('alarm disarm')
@@ -73,7 +73,7 @@ test('a full etcd under a running daemon: log, status and doctor name NOSPACE an
   const [etcd, host] = [await startEtcd(lan, { args: '--quota-backend-bytes=4194304' }), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   await etcd.run(
     'for i in 1 2 3 4 5 6 7 8; do head -c 1000000 /dev/zero | tr "\\0" x | etcdctl put fill$i; done || true',
@@ -81,13 +81,13 @@ test('a full etcd under a running daemon: log, status and doctor name NOSPACE an
   const command = 'etcdctl --endpoints=http://192.168.19.120:2379 alarm disarm'
   const line = await daemon.line(/alarm NOSPACE/)
   t.true(line.includes(command), line)
-  const status = await verb(host, 'status')
+  const status = await runVerb(host, 'status')
   t.regex(status.output, /degraded +etcd alarm NOSPACE ·/)
   t.true(status.output.includes(command), status.output)
   t.notRegex(status.output, /does not answer/)
-  t.regex((await verb(host, `doctor ${ARGS}`)).output, /alarm NOSPACE[^]*alarm disarm/)
+  t.regex((await runVerb(host, `doctor ${ARGS}`)).output, /alarm NOSPACE[^]*alarm disarm/)
   const revision = /"revision":(\d+)/.exec(await etcd.etcdctl('get fill1 -w json'))?.[1] ?? ''
   await etcd.run(`etcdctl del --prefix fill; etcdctl compact ${revision}; etcdctl defrag; etcdctl alarm disarm`)
   await daemon.line(/no alarm any more/)
-  await waitFor('status to be whole', async () => (await verb(host, 'status')).code === 0)
+  await waitFor('status to be whole', async () => (await runVerb(host, 'status')).code === 0)
 })

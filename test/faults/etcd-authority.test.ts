@@ -6,7 +6,7 @@ import test from 'ava'
 import { askHealth } from '../../src/etcd/health.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
-import { failure, open } from '../lab/world/store.ts'
+import { etcdFailure, openTestStore } from '../lab/world/store.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
 /** A root, an authority that it signed, and a certificate of that one for 127.0.0.1: the folder they are in. */
@@ -35,11 +35,11 @@ test('the issuing authority alone, or the certificate of etcd alone, is enough; 
   const etcd = await startEtcd(t, { tls })
   const endpoints = [etcd.url]
   for (const caFile of [file('issuer.pem'), file('server.pem')]) {
-    t.is((await open(t, { endpoints, caFile }).get('/a')).entry, undefined, caFile)
+    t.is((await openTestStore(t, { endpoints, caFile }).get('/a')).entry, undefined, caFile)
     t.like((await askHealth({ endpoints, caFile }))[0], { health: 'healthy' })
   }
   for (const caFile of [stranger.ca, file('root.pem'), undefined]) {
-    const error = await failure(open(t, { endpoints, caFile }).get('/a'))
+    const error = await etcdFailure(openTestStore(t, { endpoints, caFile }).get('/a'))
     t.is(error.why, 'tls', error.message)
     t.regex(error.message, /-etcd-cafile/)
     t.notRegex(error.message, /node|use-system-ca/i)

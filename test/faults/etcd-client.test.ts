@@ -6,12 +6,12 @@ import { openStore } from '../../src/etcd/client.ts'
 import { isOver, waitFor } from '../lab/instruments/wait.ts'
 import { freePort } from '../lab/world/free-port.ts'
 import { startEtcd, startThreeEtcds } from '../lab/world/etcd.ts'
-import { failure, open } from '../lab/world/store.ts'
+import { etcdFailure, openTestStore } from '../lab/world/store.ts'
 
 test('transactions, leases, listings: the calls of a Store', async (t) => {
   const etcd = await startEtcd(t)
   // A trailing slash, as in many a unit file.
-  const store = open(t, { endpoints: [`${etcd.url}/`] })
+  const store = openTestStore(t, { endpoints: [`${etcd.url}/`] })
   t.is((await store.get('/s/a')).entry, undefined)
   const lease = await store.grant(60)
   const write = { type: 'put', key: '/s/a', value: 'one', lease } as const
@@ -33,7 +33,7 @@ test('transactions, leases, listings: the calls of a Store', async (t) => {
 
 test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few requests', async (t) => {
   const etcd = await startEtcd(t)
-  const store = open(t, { endpoints: [etcd.url] })
+  const store = openTestStore(t, { endpoints: [etcd.url] })
   const value = 'x'.repeat(1_200)
   for (let i = 0; i < 12_000; i += 120) {
     const writes = Array.from(
@@ -58,7 +58,7 @@ test('a listing of 12,000 keys and 14 MB is complete, of one revision, in few re
 
 test('a refused connection is reported, with endpoint and cause', async (t) => {
   const port = await freePort()
-  const error = await failure(open(t, { endpoints: [`http://127.0.0.1:${port}/`] }).get('/a'))
+  const error = await etcdFailure(openTestStore(t, { endpoints: [`http://127.0.0.1:${port}/`] }).get('/a'))
   t.is(error.why, 'unreachable')
   t.is(error.message, `etcd: http://127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`)
 })
@@ -72,13 +72,13 @@ test('a server that never answers: calls end in time, and connections do not pil
   t.teardown(() => server.close())
   await waitFor('the server', () => server.listening)
   const endpoints = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`]
-  const store = open(t, { endpoints, deadline: 300 })
+  const store = openTestStore(t, { endpoints, deadline: 300 })
   const calls = [store.get('/a'), store.keepAlive('7'), store.grant(60), store.range('/')]
-  for (const error of await Promise.all(calls.map(failure))) t.is(error.why, 'deadline', error.message)
-  for (let i = 0; i < 3; i++) await failure(store.get('/a'))
+  for (const error of await Promise.all(calls.map(etcdFailure))) t.is(error.why, 'deadline', error.message)
+  for (let i = 0; i < 3; i++) await etcdFailure(store.get('/a'))
   t.true(sockets.size <= 1, `${sockets.size} connections`)
   await waitFor('the connections to be given up', () => sockets.size === 0)
-  const slow = await failure(open(t, { endpoints }).get('/a'))
+  const slow = await etcdFailure(openTestStore(t, { endpoints }).get('/a'))
   t.is(slow.why, 'unreachable')
   t.regex(slow.message, /no answer from 127.0.0.1:\d+$/)
 })
@@ -87,14 +87,16 @@ test('a server that is not etcd is reported as such', async (t) => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 no\r\n\r\n')).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await waitFor('the server', () => server.listening)
-  const error = await failure(open(t, { endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] }).get('/a'))
+  const error = await etcdFailure(
+    openTestStore(t, { endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] }).get('/a'),
+  )
   t.is(error.why, 'unreachable')
   t.regex(error.message, /is this etcd/)
 })
 
 test('with one of three endpoints dead every call succeeds, and with all dead the reason is told', async (t) => {
   const members = await startThreeEtcds(t)
-  const store = open(t, { endpoints: [members.map((member) => member.url).join(',')] })
+  const store = openTestStore(t, { endpoints: [members.map((member) => member.url).join(',')] })
   await store.get('/a')
   await members[0]?.kill()
   await waitFor('a leader', () => store.get('/a').then(() => true))
@@ -104,7 +106,7 @@ test('with one of three endpoints dead every call succeeds, and with all dead th
     await waitFor('a renewal', () => store.keepAlive(lease).then((ttl) => ttl === 60))
   }
   for (const member of members) await member.kill()
-  for (let i = 0; i < 5; i++) t.regex((await failure(store.get('/a'))).message, /ECONNREFUSED|dropped/)
+  for (let i = 0; i < 5; i++) t.regex((await etcdFailure(store.get('/a'))).message, /ECONNREFUSED|dropped/)
 })
 
 for (const [what, endpoints] of [

@@ -9,23 +9,27 @@ import { freePort } from '../lab/world/free-port.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
 import { type Etcd, startEtcd } from '../lab/world/etcd.ts'
-import { PASSWORD, failure, open } from '../lab/world/store.ts'
+import { PASSWORD, etcdFailure, openTestStore } from '../lab/world/store.ts'
 
 test('the CA alone is enough; without it, or with another, the cause is TLS', async (t) => {
   const tls = makeTls(tempFolder(t))
   const etcd = await startEtcd(t, { tls })
   const endpoints = [etcd.url]
-  const store = open(t, { endpoints, caFile: tls.ca })
+  const store = openTestStore(t, { endpoints, caFile: tls.ca })
   t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
-  t.is((await failure(open(t, { endpoints }).get('/a'))).why, 'tls')
+  t.is((await etcdFailure(openTestStore(t, { endpoints }).get('/a'))).why, 'tls')
   const other = makeTls(tempFolder(t))
-  const error = await failure(open(t, { endpoints, caFile: other.ca }).get('/a'))
+  const error = await etcdFailure(openTestStore(t, { endpoints, caFile: other.ca }).get('/a'))
   t.is(error.why, 'tls')
   t.true(error.message.includes(etcd.url))
-  t.is((await failure(open(t, { endpoints: [etcd.url.replace('https', 'http')] }).get('/a'))).why, 'unreachable')
+  t.is(
+    (await etcdFailure(openTestStore(t, { endpoints: [etcd.url.replace('https', 'http')] }).get('/a'))).why,
+    'unreachable',
+  )
   const plain = await startEtcd(t)
   t.is(
-    (await failure(open(t, { endpoints: [plain.url.replace('http', 'https')], caFile: tls.ca }).get('/a'))).why,
+    (await etcdFailure(openTestStore(t, { endpoints: [plain.url.replace('http', 'https')], caFile: tls.ca }).get('/a')))
+      .why,
     'tls',
   )
 })
@@ -35,14 +39,20 @@ test('endpoints without a scheme are TLS with an authority, and http beside http
   const [secure, plain] = [await freePort(), await freePort()]
   const urls = `https://127.0.0.1:${secure},http://127.0.0.1:${plain}`
   await startEtcd(t, { tls, port: secure, args: `--listen-client-urls=${urls} --advertise-client-urls=${urls}` })
-  const bare = open(t, { endpoints: [`127.0.0.1:${secure}`], caFile: tls.ca })
+  const bare = openTestStore(t, { endpoints: [`127.0.0.1:${secure}`], caFile: tls.ca })
   t.is((await bare.get('/a')).entry, undefined)
-  const mixed = open(t, { endpoints: [`http://127.0.0.1:${plain},https://127.0.0.1:${secure}`], caFile: tls.ca })
+  const mixed = openTestStore(t, {
+    endpoints: [`http://127.0.0.1:${plain},https://127.0.0.1:${secure}`],
+    caFile: tls.ca,
+  })
   for (let i = 0; i < 12; i++) t.is((await mixed.get('/a')).entry, undefined)
   // The first decides for the second, which then does not answer: its calls go to the other one.
-  const first = open(t, { endpoints: [`https://127.0.0.1:${secure},http://127.0.0.1:${plain}`], caFile: tls.ca })
+  const first = openTestStore(t, {
+    endpoints: [`https://127.0.0.1:${secure},http://127.0.0.1:${plain}`],
+    caFile: tls.ca,
+  })
   for (let i = 0; i < 12; i++) t.is((await first.get('/a')).entry, undefined)
-  t.is((await failure(open(t, { endpoints: [`127.0.0.1:${secure}`] }).get('/a'))).why, 'unreachable')
+  t.is((await etcdFailure(openTestStore(t, { endpoints: [`127.0.0.1:${secure}`] }).get('/a'))).why, 'unreachable')
 })
 
 test('a client certificate is shown; without one the cause is TLS', async (t) => {
@@ -50,9 +60,9 @@ test('a client certificate is shown; without one the cause is TLS', async (t) =>
   const etcd = await startEtcd(t, { tls: { ...tls, clients: true } })
   const endpoints = [etcd.url]
   const files = { caFile: tls.ca, certificateFile: tls.clientCertificate, keyFile: tls.clientKey }
-  const store = open(t, { endpoints, ...files })
+  const store = openTestStore(t, { endpoints, ...files })
   t.truthy(await store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }]))
-  t.is((await failure(open(t, { endpoints, caFile: tls.ca }).get('/a'))).why, 'tls')
+  t.is((await etcdFailure(openTestStore(t, { endpoints, caFile: tls.ca }).get('/a'))).why, 'tls')
 })
 
 test('replaced files are used for the next connection; a broken one is reported', async (t) => {
@@ -62,7 +72,7 @@ test('replaced files are used for the next connection; a broken one is reported'
   copyFileSync(first.ca, caFile)
   const port = await freePort()
   const etcd = await startEtcd(t, { tls: first, port })
-  const store = open(t, { endpoints: [etcd.url], caFile })
+  const store = openTestStore(t, { endpoints: [etcd.url], caFile })
   const abort = new AbortController()
   t.teardown(() => {
     abort.abort()
@@ -74,9 +84,9 @@ test('replaced files are used for the next connection; a broken one is reported'
   await waitFor('the watch', () => steps === 1)
   await etcd.kill()
   await startEtcd(t, { tls: second, port })
-  t.is((await failure(store.get('/a'))).why, 'tls')
+  t.is((await etcdFailure(store.get('/a'))).why, 'tls')
   writeFileSync(caFile, 'half a file')
-  const error = await failure(store.get('/a'))
+  const error = await etcdFailure(store.get('/a'))
   t.is(error.why, 'tls')
   t.true(error.message.includes(`etcd-cafile: ${caFile}: not a certificate in PEM form`), error.message)
   copyFileSync(second.ca, caFile)
@@ -126,16 +136,16 @@ async function withUsers(t: ExecutionContext, args = ''): Promise<Etcd> {
 test('username and password; a wrong one, none, and a foreign prefix are reported, the password never', async (t) => {
   const etcd = await withUsers(t)
   const endpoints = [etcd.url]
-  const store = open(t, { endpoints, username: 'flannel', password: PASSWORD })
+  const store = openTestStore(t, { endpoints, username: 'flannel', password: PASSWORD })
   t.truthy(await store.commit([], [{ type: 'put', key: '/n/a', value: '', lease: await store.grant(60) }]))
   t.is((await store.range('/n/')).entries.length, 1)
   const wrong = `not-${PASSWORD}`
   const errors = [
-    await failure(open(t, { endpoints, username: 'flannel', password: wrong }).get('/n/a')),
-    await failure(open(t, { endpoints, username: 'nobody', password: PASSWORD }).get('/n/a')),
-    await failure(open(t, { endpoints, username: 'flannel' }).get('/n/a')),
-    await failure(open(t, { endpoints }).get('/n/a')),
-    await failure(store.get('/elsewhere')),
+    await etcdFailure(openTestStore(t, { endpoints, username: 'flannel', password: wrong }).get('/n/a')),
+    await etcdFailure(openTestStore(t, { endpoints, username: 'nobody', password: PASSWORD }).get('/n/a')),
+    await etcdFailure(openTestStore(t, { endpoints, username: 'flannel' }).get('/n/a')),
+    await etcdFailure(openTestStore(t, { endpoints }).get('/n/a')),
+    await etcdFailure(store.get('/elsewhere')),
   ]
   for (const error of errors) {
     t.is(error.why, 'auth', error.message)
@@ -149,7 +159,7 @@ test('username and password; a wrong one, none, and a foreign prefix are reporte
 
 test('a user given to an etcd without users is no error, as in Go, and is used once there are users', async (t) => {
   const etcd = await startEtcd(t)
-  const store = open(t, { endpoints: [etcd.url], username: 'root', password: PASSWORD })
+  const store = openTestStore(t, { endpoints: [etcd.url], username: 'root', password: PASSWORD })
   await store.get('/a')
   await etcd.etcdctl(`user add root:${PASSWORD}`)
   await etcd.etcdctl('user grant-role root root')
@@ -160,7 +170,7 @@ test('a user given to an etcd without users is no error, as in Go, and is used o
 
 test('tokens that expire are renewed by calls, renewals and the watch', async (t) => {
   const etcd = await withUsers(t, '--auth-token-ttl=1')
-  const store = open(t, { endpoints: [etcd.url], username: 'flannel', password: PASSWORD })
+  const store = openTestStore(t, { endpoints: [etcd.url], username: 'flannel', password: PASSWORD })
   const abort = new AbortController()
   t.teardown(() => {
     abort.abort()

@@ -4,7 +4,7 @@ import { messageOf } from '../../src/errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../../src/etcd/oversized.ts'
 import type { Entry, Store } from '../../src/etcd/store.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { open } from '../lab/world/store.ts'
+import { openTestStore } from '../lab/world/store.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
 const MB = 1024 * 1024
@@ -20,7 +20,7 @@ function kept(entries: readonly Entry[]): number {
 
 test('sixty values of 1.2 MB among the leases: a listing is whole, and none of them stays in memory', async (t) => {
   const etcd = await startEtcd(t)
-  const store = open(t, { endpoints: [etcd.url] })
+  const store = openTestStore(t, { endpoints: [etcd.url] })
   const bytes = Math.round(1.2 * MB)
   for (let i = 0; i < 60; i++) {
     await put(store, `/s/${i}-large`, bytes)
@@ -40,7 +40,7 @@ test('sixty values of 1.2 MB among the leases: a listing is whole, and none of t
 
 test('long keys, and a value larger than any answer may be: listed, read and told by the watch as what they are', async (t) => {
   const etcd = await startEtcd(t, { args: '--max-request-bytes=33554432' })
-  const store = open(t, { endpoints: [etcd.url], deadline: 20_000 })
+  const store = openTestStore(t, { endpoints: [etcd.url], deadline: 20_000 })
   await put(store, '/s/a', 10)
   const abort = new AbortController()
   t.teardown(() => {

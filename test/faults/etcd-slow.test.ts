@@ -4,7 +4,7 @@ import { openStore } from '../../src/etcd/client.ts'
 import { Patience } from '../../src/etcd/patience.ts'
 import { startSlowProxy } from '../lab/actors/slow-proxy.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { open } from '../lab/world/store.ts'
+import { openTestStore } from '../lab/world/store.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
 const LONG = 120_000
@@ -20,7 +20,7 @@ for (const [late, deadline] of [
     t.teardown(() => {
       proxy.close()
     })
-    const store = open(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline })
+    const store = openTestStore(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline })
     t.is((await waitFor('a read', () => store.get('/s/a'), LONG)).entry, undefined)
     // What may not be done twice has time enough by now.
     const lease = await waitFor('a lease', () => store.grant(60), LONG)
@@ -38,8 +38,8 @@ test('answers 2 s late: the watch begins, tells of changes, and stays through it
   t.teardown(() => {
     proxy.close()
   })
-  const store = open(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline: 1_000 })
-  const direct = open(t, { endpoints: [etcd.url] })
+  const store = openTestStore(t, { endpoints: [`http://127.0.0.1:${proxy.port}`], deadline: 1_000 })
+  const direct = openTestStore(t, { endpoints: [etcd.url] })
   const put = (key: string): Promise<unknown> => direct.commit([], [{ type: 'put', key, value: '', lease: '0' }])
   await put('/s/first')
   const abort = new AbortController()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
+import { waitForState, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 import { type Etcd, startThreeEtcds } from '../lab/world/etcd.ts'
 
 test('restored from an older snapshot: a new listing, not silence', async (t) => {
@@ -13,14 +13,14 @@ test('restored from an older snapshot: a new listing, not silence', async (t) =>
   await etcd.etcdctl(`snapshot save ${backup}`)
   const seen = record(t, store)
   for (const key of ['/w/c', '/w/d', '/w/e']) await put(direct, key)
-  await agrees('the first state', seen, direct)
+  await waitForState('the first state', seen, direct)
   await etcd.kill()
   const restored = await restore(etcd, backup)
   await etcd.start(restored)
   await waitFor('the second listing', () => seen.count.snapshots === 2)
   t.deepEqual([...seen.state.keys()].toSorted(), ['/w/a', '/w/b'])
   await put(direct, '/w/f')
-  await agrees('the event after', seen, direct)
+  await waitForState('the event after', seen, direct)
 })
 
 test('restored, and grown past our revision before we are back: a new listing', async (t) => {
@@ -30,14 +30,14 @@ test('restored, and grown past our revision before we are back: a new listing', 
   await etcd.etcdctl(`snapshot save ${backup}`)
   const seen = record(t, store)
   for (const key of ['/w/c', '/w/d']) await put(direct, key)
-  await agrees('the first state', seen, direct)
+  await waitForState('the first state', seen, direct)
   await proxy.refuse()
   await etcd.kill()
   await etcd.start(await restore(etcd, backup))
   await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
   for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
   await proxy.pass()
-  await agrees('the new history', seen, direct)
+  await waitForState('the new history', seen, direct)
   t.is(seen.count.snapshots, 2)
 })
 
@@ -47,14 +47,14 @@ test('emptied and filled by others past our revision: a new listing', async (t) 
   const seen = record(t, store)
   const deleted = await direct.commit([], [{ type: 'delete', key: '/w/b' }])
   t.truthy(deleted)
-  await agrees('the first state', seen, direct)
+  await waitForState('the first state', seen, direct)
   await proxy.refuse()
   await etcd.kill()
   await etcd.start(join(etcd.folder, 'empty'))
   await waitFor('etcd to answer', () => put(direct, '/w/new').then(() => true))
   for (let i = 0; i < 10; i++) await put(direct, '/elsewhere')
   await proxy.pass()
-  await agrees('the new history', seen, direct)
+  await waitForState('the new history', seen, direct)
   t.deepEqual([...seen.state.keys()], ['/w/new'])
   t.true(seen.count.otherHistories > 0, 'said to be another history')
 })
@@ -81,15 +81,15 @@ test('one of three members killed, then another frozen: nothing missed', async (
   for (const member of members) {
     await member.kill()
     for (let i = 0; i < 5; i++) await write()
-    await agrees('the events with a member dead', seen, writer)
+    await waitForState('the events with a member dead', seen, writer)
     await member.start()
     await write()
-    await agrees('the events with all members', seen, writer)
+    await waitForState('the events with all members', seen, writer)
   }
   for (const member of members) {
     member.freeze()
     for (let i = 0; i < 5; i++) await write()
-    await agrees('the events with a member frozen', seen, writer)
+    await waitForState('the events with a member frozen', seen, writer)
     member.thaw()
   }
   t.is(seen.count.snapshots, 1)

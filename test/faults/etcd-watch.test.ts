@@ -2,7 +2,7 @@
 import test from 'ava'
 import { record as note } from '../lab/instruments/reliability.ts'
 import { isOver, waitFor } from '../lab/instruments/wait.ts'
-import { agrees, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
+import { waitForState, etcdBehindProxy, put, record } from '../lab/instruments/watch-record.ts'
 
 test('3,000 writes and deletions while the connection is cut again and again: none missed, none doubled', async (t) => {
   const { proxy, direct, store } = await etcdBehindProxy(t)
@@ -32,7 +32,7 @@ test('3,000 writes and deletions while the connection is cut again and again: no
   }
   busy.abort()
   await cutting
-  await agrees('all events', seen, direct)
+  await waitForState('all events', seen, direct)
   t.deepEqual(seen.events, written)
   t.is(seen.count.snapshots, 1, 'continuity was never lost')
   t.true(seen.count.disconnects >= 3, `cut ${seen.count.disconnects} times`)
@@ -76,9 +76,9 @@ test('compaction while cut off gives a new listing, and the watch goes on after 
   await etcd.etcdctl(`compact ${last}`)
   await proxy.pass()
   await waitFor('the second listing', () => seen.count.snapshots === 2)
-  await agrees('the listing', seen, direct)
+  await waitForState('the listing', seen, direct)
   const next = await put(direct, '/w/d')
-  await agrees('the event after', seen, direct)
+  await waitForState('the event after', seen, direct)
   t.deepEqual(seen.events, [`put /w/d@${next}`])
 })
 
@@ -91,7 +91,7 @@ test('events larger than one message arrive complete after a gap', async (t) => 
   const written: string[] = []
   for (let i = 0; i < 60; i++) written.push(`put /w/${i}@${await put(direct, `/w/${i}`, 'x'.repeat(200_000))}`)
   await proxy.pass()
-  await agrees('12 MB of events', seen, direct)
+  await waitForState('12 MB of events', seen, direct)
   t.deepEqual(seen.events, written)
 })
 
@@ -146,7 +146,7 @@ test('a frozen etcd is noticed, and followed when it goes on', async (t) => {
   await note({ fault: 'etcd frozen', promise: 'noticed within 15 s', limit: 15_000, ms, test: t.title })
   etcd.thaw()
   const b = await waitFor('etcd to answer', () => put(direct, '/w/b').catch(() => false as const), 60_000)
-  await agrees('the event', seen, direct, 60_000)
+  await waitForState('the event', seen, direct, 60_000)
   t.true(seen.events.includes(`put /w/b@${b}`))
   t.is(seen.count.snapshots, 1)
 })

@@ -1,8 +1,8 @@
 // Leases no daemon of ours or Go's would write, in front of a running daemon and in the way of one that starts: none
 // reaches the kernel, none delays the others, each is told once.
 import test, { type ExecutionContext } from 'ava'
-import { warnings } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { warnings } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { type RawLease, deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import type { Running } from '../lab/world/process.ts'
@@ -180,7 +180,7 @@ test('bad leases at the start: the good ones are programmed in the first pass, e
   const { etcd, host } = await world(t)
   await putLeases(etcd, [...BAD.slice(0, 25), ...GOOD, ...BAD.slice(25)])
   const daemon = await startFlanneld(host, ARGS)
-  t.is((await ready(host, daemon))['FLANNEL_SUBNET'], `${OWN.replace(/0$/, '1')}/24`)
+  t.is((await waitForSubnetEnv(host, daemon))['FLANNEL_SUBNET'], `${OWN.replace(/0$/, '1')}/24`)
   await daemon.line(/ready: /)
   // Ready means programmed: no waiting here.
   t.deepEqual(await programmed(host), wanted(GOOD))
@@ -192,7 +192,7 @@ test('bad leases that come later, are renewed and go again: none reaches the ker
   const { etcd, host } = await world(t)
   await putLeases(etcd, GOOD)
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready: /)
   const all = [...BAD, ...BAD_LATER]
   await putLeases(etcd, [...all, ...LATER])
@@ -226,7 +226,7 @@ test('a bad lease that turns good is programmed, and a good one that turns bad w
   const [one, two] = GOOD as [RawLease, RawLease]
   await putLeases(etcd, [one, { ...two, value: 'nonsense' }])
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await settles(host, [one])
   await putLeases(etcd, [two, { ...one, value: 'nonsense' }])
   await settles(host, [two])

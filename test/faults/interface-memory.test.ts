@@ -1,7 +1,7 @@
 // A host keeps the interface and the address that peers know it by, whatever else turns up: virtual IPs, default routes,
 // interfaces with odd names.
 import test from 'ava'
-import { startFlanneld, ready, subnetEnv } from '../lab/actors/flanneld.ts'
+import { startFlanneld, waitForSubnetEnv, subnetEnv } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { PREFIX } from '../lab/world/network.ts'
@@ -18,7 +18,7 @@ test('a virtual IP and a second default route move nothing; a lost address is le
   await host.run(`sysctl -q -w net.ipv4.conf.all.promote_secondaries=1; ip route add default via 192.168.19.1
     ip link add wan0 type veth peer name wan1; ip link set wan1 up; ip link set wan0 up; ip addr add 10.9.0.1/24 dev wan0`)
   let daemon = await startFlanneld(host, ARGS)
-  const subnet = (await ready(host, daemon))['FLANNEL_SUBNET']
+  const subnet = (await waitForSubnetEnv(host, daemon))['FLANNEL_SUBNET']
   const key = `${PREFIX}/subnets/${subnet?.replace('.1/24', '.0-24')}`
   const publicIp = async (): Promise<string> =>
     (JSON.parse(await etcd.etcdctl(`get --print-value-only ${key}`)) as { readonly PublicIP: string }).PublicIP
@@ -57,7 +57,7 @@ test('a virtual IP and a second default route move nothing; a lost address is le
   await host.run(`rm /run/flannel/subnet.env; ip link del flannel.1; ip addr flush dev enp0s3
     ip addr add 192.168.19.200/24 dev enp0s3; ip addr add 192.168.19.121/24 dev enp0s3`)
   daemon = await startFlanneld(host, ARGS)
-  t.is((await ready(host, daemon))['FLANNEL_SUBNET'], subnet)
+  t.is((await waitForSubnetEnv(host, daemon))['FLANNEL_SUBNET'], subnet)
   await waitFor('the same place', at('192.168.19.121', 'enp0s3'))
   t.is((await etcd.leases()).length, 1)
 })
@@ -71,7 +71,7 @@ test("an interface called as containers' are is followed at once, and so is our 
   await host.run(`ip link set enp0s3 down; ip link set enp0s3 name docker-lan; ip link set docker-lan up
     ip route add default via 192.168.19.1`)
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   const follows = async (device: string, mtu: number): Promise<void> => {
     await host.run(`ip link set ${device} mtu ${mtu}`)
     await waitFor(`${device} ${mtu}`, async () =>

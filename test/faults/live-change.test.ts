@@ -1,7 +1,14 @@
 // The network's config is edited while containers ping: backends of hosts on one LAN change without losing a packet.
 import test, { type ExecutionContext } from 'ava'
-import { type Cluster, type Node, createCluster, macOf, networkWith, reached } from '../lab/scenarios/cluster.ts'
-import { errors } from '../lab/instruments/complaints.ts'
+import {
+  type Cluster,
+  type Node,
+  createCluster,
+  macOf,
+  networkWith,
+  waitUntilReached,
+} from '../lab/scenarios/cluster.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
 import { subnetEnv } from '../lab/actors/flanneld.ts'
 import { type PingReport, type Pings, startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
@@ -133,7 +140,7 @@ for (const [name, backend, sign] of [
       for (const { host } of cluster.nodes)
         await waitFor('device', async () => pattern.test(await host.run('ip -o -d link show type vxlan')))
       for (const [i, from] of cluster.nodes.entries())
-        await reached(from, cluster.nodes[1 - i] as Node).catch((error: unknown) => t.fail(String(error)))
+        await waitUntilReached(from, cluster.nodes[1 - i] as Node).catch((error: unknown) => t.fail(String(error)))
       t.log(`${name}: whole after ${Date.now() - start} ms`)
     }
     const { lost, gap } = summary(await stopAll(all))

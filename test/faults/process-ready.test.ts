@@ -3,8 +3,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
 import { HANG_MS, healthRoutes, serveHealth } from '../../src/http/health-port.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
@@ -31,14 +31,14 @@ async function world(t: ExecutionContext): Promise<World> {
   await host.run('mkdir /run/f && mount -t tmpfs -o size=8k none /run/f')
   const args = `${ARGS} -subnet-file=${FILE} -healthz-ip=127.0.0.1 -healthz-port=9000 -audit-interval=1`
   const daemon = await startFlanneld(host, args)
-  await ready(host, daemon, FILE)
+  await waitForSubnetEnv(host, daemon, FILE)
   await becomes(host, 200, /^flanneld is ready$/)
   return { etcd, host, daemon }
 }
 
 async function becomes(host: Host, status: number, text: RegExp): Promise<void> {
   await waitFor(`/readyz ${status} ${text}`, async () => {
-    const answer = await health(host, '/readyz')
+    const answer = await askHealthPort(host, '/readyz')
     if (answer.status === status && answer.text.split('\n').some((line) => text.test(line))) return true
     throw new Error(`${answer.status} ${answer.text}`)
   }) // prettier-ignore
@@ -81,7 +81,7 @@ test('a change the kernel refuses: not ready, with what is refused; ready once i
   t.is((await daemon.stop()).code, 0)
 })
 
-for (const [what, spoil, mend, reason] of [
+for (const [what, spoil, repair, reason] of [
   ['a full disk', 'head -c 4k /dev/zero >/run/f/full', 'rm /run/f/full', /^subnet\.env: .*ENOSPC.*no space left/],
   ['a read-only /run', 'mount -o remount,ro /run/f', 'mount -o remount,rw /run/f', /^subnet\.env: .*EROFS.*read-only/],
 ] as const) {
@@ -95,7 +95,7 @@ for (const [what, spoil, mend, reason] of [
     t.is(await host.run(`cat ${FILE}`), before)
     t.regex(await host.run('ip link show flannel.1'), /mtu 1350/)
     t.is(await forwards(host), way)
-    await host.run(mend)
+    await host.run(repair)
     await becomes(host, 200, /^flanneld is ready$/)
     t.is((await subnetEnv(host, FILE))['FLANNEL_MTU'], '1350')
     t.is(daemon.output().split('cannot be written').length - 1, 2, 'once as an error, once as the reason')

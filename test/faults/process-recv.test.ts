@@ -7,20 +7,20 @@ import { waitFor } from '../lab/instruments/wait.ts'
 // No audit that would find by itself what notifications did not tell.
 const ARGS = '-audit-interval=3600'
 
-test('the socket of notifications fails four times: another is opened, and damage meanwhile is mended', async (t) => {
+test('the socket of notifications fails four times: another is opened, and damage meanwhile is repaired', async (t) => {
   const { nodes } = await createCluster(t, { program: preloaded(t, 'failing-recv'), args: ARGS })
   const [own, peer] = nodes
   if (own === undefined || peer === undefined) throw new Error('two hosts were asked for')
   const { host, daemon } = own
   const route = `${peer.subnet}.0/24`
-  const mended = async (what: string): Promise<void> => {
+  const repaired = async (what: string): Promise<void> => {
     await host.run(`ip route del ${route}`)
     await waitFor(what, async () => (await host.run(`ip route show ${route}`)) !== '')
   }
   await host.run('truncate -s 4 /run/fail-heard')
-  await mended('the route deleted while nothing was heard')
+  await repaired('the route deleted while nothing was heard')
   await waitFor('all four failures', async () => (await host.run('stat -c %s /run/fail-heard')).trim() === '0')
-  await mended('a route deleted later')
+  await repaired('a route deleted later')
   await waitFor('it to be heard again', () => /found by notification/.test(daemon.output()))
   const said = daemon.output().match(/^.*notifications: .*$/gm) ?? []
   t.is(said.length, 1, daemon.output())

@@ -1,7 +1,7 @@
 // Signals that mean something to other daemons, a log that nobody reads, faults that nobody caught: as it was built, by
 // every Node that may run it.
 import test, { type ExecutionContext } from 'ava'
-import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
@@ -29,7 +29,7 @@ for (const [name, program] of BUILDS) {
   test.serial(`signals of other daemons change nothing, open no debugger, and SIGQUIT stops: ${name}`, async (t) => {
     const { host } = await world(t)
     const daemon = await startFlanneld(host, ARGS, program)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await daemon.line(/ ready: /)
     const before = await listeners(host)
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const) {
@@ -75,7 +75,7 @@ test.serial('a reader of the log that goes away neither ends nor wedges the daem
     const reader = await host.spawn('head -n 1 /run/log')
     const daemon = await host.spawn(`sh -c 'exec ${program} ${ARGS} 2>/run/log'`)
     await reader.exit
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await etcd.etcdctl(
       `put ${PREFIX}/config '${JSON.stringify({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', VNI: 7 } })}'`,
     )
@@ -91,7 +91,7 @@ test.serial('a full disk behind the log costs lines, and it is said how many', a
   for (const [name, program] of BUILDS) {
     await host.run('rm -rf /run/flannel; : >/run/small/log; head -c 8192 /dev/zero >/run/small/full; true')
     const daemon = await host.spawn(`sh -c 'exec ${program} ${ARGS} 2>>/run/small/log'`)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await host.run('rm /run/small/full')
     daemon.kill('SIGHUP')
     const log = (): Promise<string> => host.run('cat /run/small/log')

@@ -1,9 +1,9 @@
 // SIGTERM at the hardest moments: in the middle of programming thousands of peers, and at any instant of the start.
 import test from 'ava'
-import { strays } from '../lab/instruments/complaints.ts'
-import { ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { strays } from '../lab/instruments/log-lines.ts'
+import { ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { stopNoting } from '../lab/instruments/stop.ts'
+import { stopAndRecord } from '../lab/instruments/stop-time.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -28,7 +28,7 @@ test.serial(`SIGTERM in the middle of ${PEERS} peers: it ends; the next start co
     const daemon = await startFlanneld(host, ARGS)
     const entries = await waitFor('some peers', async () => nonzero(await count('bridge fdb show')), 60_000)
     t.true(entries < PEERS, 'it is in the middle')
-    const exit = await stopNoting(t, daemon, `in the middle of ${PEERS} peers`)
+    const exit = await stopAndRecord(t, daemon, `in the middle of ${PEERS} peers`)
     t.deepEqual(exit, { code: 0, signal: null }, daemon.output())
     t.deepEqual(strays(daemon), [])
     t.log(`asked at ${entries} peers, ended at ${await count('ip route show proto 142')}`)
@@ -49,13 +49,13 @@ test.serial('SIGTERM at any instant of a start ends it, and not as a failure', a
     const daemon = await startFlanneld(host, ARGS)
     // The instant itself is what is tested here: there is nothing to wait for.
     await new Promise((resolve) => setTimeout(resolve, instant))
-    const exit = await stopNoting(t, daemon, `${instant} ms after a start`)
+    const exit = await stopAndRecord(t, daemon, `${instant} ms after a start`)
     // Before Node runs a line of ours the kernel ends the process, which to systemd is success as well.
     const early = daemon.output() === '' && exit.signal === 'SIGTERM'
     t.true(early || exit.code === 0, `${instant} ms: ${JSON.stringify(exit)} ${daemon.output()}`)
     t.deepEqual(strays(daemon), [], `${instant} ms`)
   }
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.stop()
 })

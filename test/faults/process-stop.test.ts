@@ -1,11 +1,11 @@
 // SIGTERM ends the daemon within 2 s with status 0, whatever it is doing; forwarding stays as it is.
 import test, { type ExecutionContext } from 'ava'
-import { strays } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { strays } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import type { Running } from '../lab/world/process.ts'
-import { stopNoting } from '../lab/instruments/stop.ts'
+import { stopAndRecord } from '../lab/instruments/stop-time.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
@@ -96,7 +96,7 @@ for (const [at, { what, before, args = ARGS, line, then }] of STATES.entries()) 
     await then?.(it, daemon)
     const state = 'ip -d link show type vxlan; ip route; ip neigh show nud permanent; bridge fdb'
     const kernel = await it.host.run(state)
-    t.deepEqual(await stopNoting(t, daemon, `when ${what}`, signal), { code: 0, signal: null }, daemon.output())
+    t.deepEqual(await stopAndRecord(t, daemon, `when ${what}`, signal), { code: 0, signal: null }, daemon.output())
     t.regex(daemon.output(), new RegExp(`${signal}: stopping`))
     t.is(await it.host.run(state), kernel)
     t.deepEqual(strays(daemon), [])
@@ -107,7 +107,7 @@ test.serial('two signals still end it once, with status 0', async (t) => {
   const it = await world(t)
   await it.etcd.configure(GOOD)
   const daemon = await startFlanneld(it.host, ARGS)
-  await ready(it.host, daemon)
+  await waitForSubnetEnv(it.host, daemon)
   daemon.kill('SIGTERM')
   daemon.kill('SIGINT')
   t.deepEqual(await daemon.stop(), { code: 0, signal: null })

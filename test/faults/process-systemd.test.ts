@@ -1,7 +1,7 @@
 // What a service manager is told, on a real datagram socket: ready when the host is, alive while the loop turns.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'
 import type { Running } from '../lab/world/process.ts'
@@ -38,20 +38,20 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
   test(`READY=1 once subnet.env is written and peers are programmed, not before: ${name}`, async (t) => {
     const it = await world(t, name)
     await it.daemon.line(/no network config/)
-    const early = await health(it.host, '/readyz')
+    const early = await askHealthPort(it.host, '/readyz')
     t.is(early.status, 503)
     t.regex(
       early.text,
       /^flanneld is not ready yet\n[^]*lease: not yet\nbackend: not yet\nsubnet\.env: not yet\npeers: not yet/,
     )
-    t.is((await health(it.host, '/healthz')).status, 200)
+    t.is((await askHealthPort(it.host, '/healthz')).status, 200)
     // Waiting is being alive.
     await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
     t.is(count(it, 'READY=1 STATUS=healthy'), 0)
     await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
     await waitFor('READY=1', () => count(it, 'READY=1 STATUS=healthy') === 1)
     t.true(it.socket.received().find(({ text }) => text.startsWith('READY=1'))?.held)
-    t.is((await health(it.host, '/readyz')).text, 'flanneld is ready')
+    t.is((await askHealthPort(it.host, '/readyz')).text, 'flanneld is ready')
     t.is((await it.daemon.stop()).code, 0)
     await waitFor('STOPPING=1', () => count(it, 'STOPPING=1') === 1)
   })
@@ -61,16 +61,16 @@ test('a blocked event loop: /healthz does not answer, the watchdog hears nothing
   const it = await world(t, '/run/notify.sock')
   await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
   await it.daemon.line(/ready: /)
-  t.is((await health(it.host, '/healthz')).status, 200)
+  t.is((await askHealthPort(it.host, '/healthz')).status, 200)
   await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
   it.daemon.kill('SIGSTOP')
   // The first of these waits is for what was under way; the second lasts twenty pings.
-  await t.throwsAsync(health(it.host, '/healthz'))
+  await t.throwsAsync(askHealthPort(it.host, '/healthz'))
   const before = count(it, 'WATCHDOG=1')
-  await t.throwsAsync(health(it.host, '/healthz'))
+  await t.throwsAsync(askHealthPort(it.host, '/healthz'))
   t.is(count(it, 'WATCHDOG=1'), before)
   it.daemon.kill('SIGCONT')
   await waitFor('pings', () => count(it, 'WATCHDOG=1') > before + 2)
-  t.is((await health(it.host, '/healthz')).status, 200)
+  t.is((await askHealthPort(it.host, '/healthz')).status, 200)
   t.is((await it.daemon.stop()).code, 0)
 })

@@ -1,11 +1,11 @@
 // The way back of docs/migrating.md: our daemon leaves nothing that Go's flanneld does not know, and nothing is lost.
 import test from 'ava'
-import { type Node, createCluster, macOf, nodeOn, reached } from '../lab/scenarios/cluster.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { type Node, createCluster, macOf, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import type { Host } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { more } from '../lab/instruments/streams.ts'
+import { waitForMorePings } from '../lab/instruments/tcp-streams.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 
@@ -33,16 +33,16 @@ test.serial('back to Go: nothing lost, nothing of ours is left, later peers are 
   t.not(await ownTraces(host), '', 'there is something to leave behind')
   const there = await startPings(a.container, b.container.address)
   const back = await startPings(b.container, a.container.address)
-  await more(there, 10)
+  await waitForMorePings(there, 10)
 
   await a.daemon.stop()
   const plain = await startFlanneld(host, `${ARGS} ${PLAIN}`)
-  await ready(host, plain)
+  await waitForSubnetEnv(host, plain)
   await plain.line(/ ready: /)
   await waitFor('our traces to go', async () => (await ownTraces(host)) === '')
-  await more(there, 20)
+  await waitForMorePings(there, 20)
   t.is((await plain.stop()).code, 0)
-  await more(there, 20)
+  await waitForMorePings(there, 20)
 
   // Now Go: the device is as it would make it, so it is kept; lease and entries are written over.
   await asGo(host, b, await macOf(b))
@@ -54,7 +54,7 @@ test.serial('back to Go: nothing lost, nothing of ours is left, later peers are 
     BackendData: { VNI: 1, VtepMAC: mac },
   }
   await cluster.etcd.run(`etcdctl put --lease=${granted} ${PREFIX}/subnets/${a.subnet}.0-24`, JSON.stringify(value))
-  await more(there, 50)
+  await waitForMorePings(there, 50)
   t.is(await host.run('ip route show proto 142'), '')
   t.is(await macOf(a), mac)
   t.deepEqual(await subnetEnv(host), env)
@@ -63,7 +63,7 @@ test.serial('back to Go: nothing lost, nothing of ours is left, later peers are 
   const third = await cluster.lan.host(123)
   const c = await nodeOn(third, await startFlanneld(third, ARGS))
   await asGo(host, c, await macOf(c))
-  await reached(c, a)
+  await waitUntilReached(c, a)
   const reports = [await there.stop(), await back.stop()]
   for (const { lost, sent } of reports) t.is(lost, 0, `of ${sent} pings`)
   await record({

@@ -1,22 +1,22 @@
 // Stopping in every state, with status 0; forwarding is unchanged.
 import test, { type ExecutionContext } from 'ava'
 import { createCluster, networkWith, type Node } from '../lab/scenarios/cluster.ts'
-import { startFlanneld, ready } from '../lab/actors/flanneld.ts'
+import { startFlanneld, waitForSubnetEnv } from '../lab/actors/flanneld.ts'
 import { READ_KERNEL, READ_RULES, kernelText } from '../lab/instruments/kernel-text.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import type { Running } from '../lab/world/process.ts'
 import { vxlanValue } from '../lab/actors/raw-leases.ts'
-import { stopNoting } from '../lab/instruments/stop.ts'
-import { more } from '../lab/instruments/streams.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { stopAndRecord } from '../lab/instruments/stop-time.ts'
+import { waitForMorePings } from '../lab/instruments/tcp-streams.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
 /** Sends SIGTERM and holds the daemon to status 0. */
 async function stops(t: ExecutionContext, state: string, daemon: Running): Promise<void> {
-  t.deepEqual(await stopNoting(t, daemon, state), { code: 0, signal: null }, daemon.output())
+  t.deepEqual(await stopAndRecord(t, daemon, state), { code: 0, signal: null }, daemon.output())
 }
 
 /** Puts 1,000 vxlan leases, 10.2.0.0-24 aside and from 10.1.0.0 on: the network of these tests is 10.0.0.0/12. */
@@ -109,11 +109,11 @@ test.serial('stopping leaves everything as it is: kernel, rules, subnet.env, lea
   ]
   const before = await state()
   const pings = await startPings(a.container, b.container.address)
-  await more(pings, 20)
+  await waitForMorePings(pings, 20)
   await stops(t, 'with a peer', a.daemon)
-  await more(pings, 50)
+  await waitForMorePings(pings, 50)
   t.deepEqual(await state(), before)
-  await more(pings, 50)
+  await waitForMorePings(pings, 50)
   t.is((await pings.stop()).lost, 0)
 })
 
@@ -123,13 +123,13 @@ test.serial(
     const cluster = await createCluster(t)
     const [a, b] = cluster.nodes as [Node, Node]
     const pings = await startPings(a.container, b.container.address)
-    await more(pings, 10)
+    await waitForMorePings(pings, 10)
     const third = Number(a.subnet.split('.')[2])
     const [low, high] = third < 128 ? [128, 255] : [1, 127]
     const place = { SubnetMin: `10.2.${low}.0`, SubnetMax: `10.2.${high}.0` }
     const key = `${PREFIX}/subnets/${a.subnet}.0-24`
     await a.host.run('cat >/run/new.json', JSON.stringify({ ...networkWith({}), ...place }))
-    const check = await verb(a.host, 'config check /run/new.json')
+    const check = await runVerb(a.host, 'config check /run/new.json')
     t.regex(check.output, new RegExp(`^  ${a.subnet}.0/24 +192\\.168\\.19\\.121$`, 'm'))
     await cluster.etcd.configure({ ...networkWith({}), ...place })
     await a.daemon.line(/network config changed/)
@@ -138,10 +138,10 @@ test.serial(
       const type = 'Type' in backend ? 'host-gw' : 'vxlan'
       const says = async (): Promise<boolean> => (await cluster.etcd.etcdctl(`get ${key}`)).includes(`"${type}"`)
       await waitFor(`the lease to say ${type}`, says)
-      await more(pings, 20)
+      await waitForMorePings(pings, 20)
     }
     t.is((await pings.stop()).lost, 0)
-    t.is((await ready(a.host, a.daemon))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
+    t.is((await waitForSubnetEnv(a.host, a.daemon))['FLANNEL_SUBNET'], `${a.subnet}.1/24`)
     await cluster.etcd.etcdctl(`del ${key}`)
     await a.daemon.line(new RegExp(`lease of ${a.subnet}.0/24 written again: key deleted`))
 

@@ -1,12 +1,12 @@
 // A host on which Go's flanneld ran, and a daemon that is killed and started again: the data path never notices.
 import test from 'ava'
-import { type Cluster, type Node, createCluster, macOf, reached } from '../lab/scenarios/cluster.ts'
-import { standIn } from '../lab/world/container.ts'
-import { errors, warnings } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { type Cluster, type Node, createCluster, macOf, waitUntilReached } from '../lab/scenarios/cluster.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { errors, warnings } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { record } from '../lab/instruments/reliability.ts'
-import { more, startStreams } from '../lab/instruments/streams.ts'
+import { waitForMorePings, startStreams } from '../lab/instruments/tcp-streams.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 
@@ -61,7 +61,7 @@ async function afterGo(cluster: Cluster, peer: Node, type: 'vxlan' | 'host-gw'):
       : `set -e
         ip route add ${peer.subnet}.0/24 via ${peer.host.address} dev enp0s3`,
   )
-  return { host, env, subnet, container: await standIn(host, env) }
+  return { host, env, subnet, container: await createContainer(host, env) }
 }
 
 /** How many etcd leases there are. */
@@ -76,13 +76,13 @@ for (const type of ['vxlan', 'host-gw'] as const) {
     const taken = await afterGo(cluster, peer, type)
     const { host, env } = taken
     const before = { ...taken, daemon: peer.daemon }
-    await reached(before, peer)
+    await waitUntilReached(before, peer)
     const leases = [await etcdLeases(cluster), await cluster.etcd.leases()]
     const mac = type === 'vxlan' ? await macOf(before) : ''
     const there = await startPings(taken.container, peer.container.address)
     const back = await startPings(peer.container, taken.container.address)
     const streams = await startStreams(taken.container, peer.container)
-    await more(there, 10)
+    await waitForMorePings(there, 10)
 
     const same = async (what: string): Promise<void> => {
       t.deepEqual([await etcdLeases(cluster), await cluster.etcd.leases()], leases, `${what}: leases`)
@@ -96,17 +96,17 @@ for (const type of ['vxlan', 'host-gw'] as const) {
       ['stopped and started again', 'SIGTERM', ''],
     ] as const) {
       const daemon = await startFlanneld(host, `${ARGS} ${args}`)
-      await ready(host, daemon)
+      await waitForSubnetEnv(host, daemon)
       await daemon.line(/ready: /)
       await daemon.line(/firewall: IPv4/)
-      await more(there, 50)
+      await waitForMorePings(there, 50)
       await same(what)
       const gone = await host.run('ip route; ip neigh; bridge fdb')
       t.notRegex(gone, /10\.2\.200\.|192\.168\.19\.200/, `${what}: nothing of peers that left`)
       t.regex(gone, new RegExp(`^${peer.subnet}\\.0/24 .* proto 142`, 'm'), `${what}: the route is ours now`)
       t.deepEqual([...errors(daemon), ...warnings(daemon)], [], what)
       t.is((await daemon.stop(signal, 2000)).signal, signal === 'SIGKILL' ? 'SIGKILL' : null)
-      await more(there, 50)
+      await waitForMorePings(there, 50)
       await same(`${what}, then ${signal}`)
     }
     const { alive } = await streams.stop()

@@ -11,7 +11,7 @@ import { sizeOf } from '../../src/lease/allocate.ts'
 import { parseOptions } from '../../src/options/parse.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { parseSubnetEnv, renderSubnetEnv } from '../../src/host/subnet-env.ts'
-import { ENP0S3, selfWith } from '../fake/world.ts'
+import { ENP0S3, selfWith } from '../fake/values.ts'
 import { anyText, inputs, nearly, objectWith } from './inputs.ts'
 
 const networks = fc.oneof(

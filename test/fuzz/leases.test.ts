@@ -13,7 +13,7 @@ import { decodeKey, decodeValue, encodeKey, encodeValue } from '../../src/lease/
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import type { PeerStep } from '../../src/lease/peer-step.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { ENP0S3, VXLAN_DEFAULTS, prefix, selfWith } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, prefix, selfWith } from '../fake/values.ts'
 import { anyJson, anyText, inputs, nearly, objectWith } from './inputs.ts'
 
 const PREFIX = '/n'

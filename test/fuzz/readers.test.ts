@@ -16,7 +16,7 @@ import { PeerTable } from '../../src/lease/peers.ts'
 import { planReservation } from '../../src/lease/reserve.ts'
 import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 import { anyJson, anyText, inputs, nearly } from './inputs.ts'
 import { NEITHER, only } from '../../src/ip/by-family.ts'
 

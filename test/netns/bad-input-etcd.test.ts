@@ -3,13 +3,13 @@
 import test, { type ExecutionContext } from 'ava'
 import { copyFileSync } from 'node:fs'
 import type { LeaseView } from '../../src/view/leases.ts'
-import { allErrors, errors, strays } from '../lab/instruments/complaints.ts'
-import { BUNDLE, ready, residentBytes, startFlanneld } from '../lab/actors/flanneld.ts'
+import { allErrors, errors, strays } from '../lab/instruments/log-lines.ts'
+import { BUNDLE, waitForSubnetEnv, residentBytes, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
 import type { Running } from '../lab/world/process.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
@@ -37,7 +37,7 @@ async function complains(t: ExecutionContext, daemon: Running, named: readonly s
 
 /** The daemon becomes ready, and said nothing but `lines` error lines until then. */
 async function starts(t: ExecutionContext, host: Host, daemon: Running, lines = 1): Promise<void> {
-  t.regex((await ready(host, daemon))['FLANNEL_SUBNET'] ?? '', /^10\.2\.\d+\.1\/24$/)
+  t.regex((await waitForSubnetEnv(host, daemon))['FLANNEL_SUBNET'] ?? '', /^10\.2\.\d+\.1\/24$/)
   t.is(errors(daemon).length, lines, daemon.output())
   t.deepEqual(strays(daemon), [])
   t.deepEqual(await daemon.stop(), { code: 0, signal: null })
@@ -64,7 +64,7 @@ test.serial('etcd in a black hole: a line says that there is no answer, before a
   await starts(t, host, daemon)
 })
 
-test.serial('no config: the line has the command that mends it, and mending it is enough', async (t) => {
+test.serial('no config: the line has the command that repairs it, and repairing it is enough', async (t) => {
   const { etcd, host } = await world(t)
   const daemon = await startFlanneld(host, ARGS)
   const line = await complains(t, daemon, [`${PREFIX}/config`, 'not found'])
@@ -140,7 +140,7 @@ test.serial('a Network that overlaps starts when forced, and when the host no lo
   // One daemon at a time has a network of a host.
   await refused.stop()
   const forced = await startFlanneld(host, `${ARGS} -force-network-overlap -subnet-file=/run/forced.env`)
-  await ready(host, forced, '/run/forced.env')
+  await waitForSubnetEnv(host, forced, '/run/forced.env')
   await forced.stop()
   t.deepEqual(errors(forced), [])
   const daemon = await startFlanneld(host, ARGS)
@@ -213,9 +213,9 @@ test.serial('values of 72 MB in all beside the leases: daemon, leases and doctor
   await daemon.line(/ ready: /)
   t.regex(daemon.output(), / 1 peers at /)
   t.true(residentBytes(daemon) < 300e6, `${residentBytes(daemon)} bytes`)
-  const { leases } = JSON.parse((await verb(host, `leases -json ${ARGS}`)).stdout) as LeaseView
+  const { leases } = JSON.parse((await runVerb(host, `leases -json ${ARGS}`)).stdout) as LeaseView
   t.is(leases.filter(({ note }) => note.includes('oversized')).length, 60)
   // On a busy machine doctor may give up reading before etcd has sent all that.
-  await waitFor('doctor to name them', async () => /1200000 bytes/.test((await verb(host, `doctor ${ARGS}`)).output))
+  await waitFor('doctor to name them', async () => /1200000 bytes/.test((await runVerb(host, `doctor ${ARGS}`)).output))
   t.deepEqual(strays(daemon), [])
 })

@@ -1,10 +1,10 @@
 // A host that cannot do what it has to: a subnet.env that cannot be written, a kernel without vxlan; and one that can
 // with less than root, or with two daemons on it.
 import test, { type ExecutionContext } from 'ava'
-import { errors, strays, warnings } from '../lab/instruments/complaints.ts'
-import { standIn } from '../lab/world/container.ts'
-import { BUNDLE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { errors, strays, warnings } from '../lab/instruments/log-lines.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import type { Running } from '../lab/world/process.ts'
@@ -30,13 +30,13 @@ async function complains(t: ExecutionContext, daemon: Running, named: readonly s
 
 async function becomes(host: Host, status: number, text: RegExp): Promise<void> {
   await waitFor(`/readyz ${status} ${text}`, async () => {
-    const answer = await health(host, '/readyz')
+    const answer = await askHealthPort(host, '/readyz')
     if (answer.status === status && text.test(answer.text)) return true
     throw new Error(`${answer.status} ${answer.text}`)
   })
 }
 
-for (const [what, spoil, file, mend, ...named] of [
+for (const [what, spoil, file, repair, ...named] of [
   [
     'a read-only folder',
     'mkdir /run/f && mount -t tmpfs -o ro none /run/f',
@@ -57,7 +57,7 @@ for (const [what, spoil, file, mend, ...named] of [
   ],
 ] as const) {
   test.serial(
-    `subnet.env in ${what}: named, not ready, the data path works; written once that is mended`,
+    `subnet.env in ${what}: named, not ready, the data path works; written once that is repaired`,
     async (t) => {
       const { host } = await world(t)
       await host.run(spoil)
@@ -65,8 +65,8 @@ for (const [what, spoil, file, mend, ...named] of [
       await complains(t, daemon, ['subnet file', file, ...named])
       await becomes(host, 503, /subnet.env: subnet file cannot be written/)
       t.regex(await host.run('ip addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
-      await host.run(mend)
-      await ready(host, daemon, file)
+      await host.run(repair)
+      await waitForSubnetEnv(host, daemon, file)
       await becomes(host, 200, /^flanneld is ready$/)
       t.is(errors(daemon).length, 1, daemon.output())
       t.is((await daemon.stop()).code, 0)
@@ -95,7 +95,7 @@ test.serial('a kernel without vxlan: named, with what to load; the module loaded
   t.deepEqual(await etcd.leases(), [], 'no peer sends to a host that cannot receive')
   await t.throwsAsync(host.run('cat /run/flannel/subnet.env'))
   await host.run('touch /run/vxlan.ko')
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await becomes(host, 200, /^flanneld is ready$/)
   t.is(errors(daemon).length, 1, daemon.output())
 })
@@ -126,7 +126,7 @@ for (const variant of ['nft', 'legacy'] as const) {
           args,
           `${LITTLE} --reuid ${user} --regid nogroup --clear-groups env FLANNELD_ETCD_PASSWORD=${secret} ${BUNDLE}`,
         )
-        return { daemon, env: await ready(it, daemon, `${folder}/subnet.env`) }
+        return { daemon, env: await waitForSubnetEnv(it, daemon, `${folder}/subnet.env`) }
       }),
     )
     const [a, b] = await Promise.all(
@@ -136,7 +136,7 @@ for (const variant of ['nft', 'legacy'] as const) {
         await waitFor('rules', ruled).catch((error: unknown) => {
           throw new Error(`${String(error)}\n${daemons[i]?.daemon.output() ?? ''}`)
         })
-        return standIn(it, daemons[i]?.env ?? {})
+        return createContainer(it, daemons[i]?.env ?? {})
       }),
     )
     await a?.run(`ping -c 3 -i 0.2 -W 2 ${b?.address}`)
@@ -159,7 +159,7 @@ test.serial('iptables-legacy as another user than root: reported with what to do
   await host.run(`for part in '' -save -restore; do
     ln -s $(which iptables-legacy$part) /usr/local/bin/iptables$part; done; chown nobody /run/flannel`)
   const daemon = await startFlanneld(host, ARGS, `${LITTLE} --reuid nobody --regid nogroup --clear-groups ${BUNDLE}`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await complains(t, daemon, ['firewall', 'iptables', 'Permission denied', 'uid 0', 'iptables-nft'])
   t.is((await daemon.stop()).code, 0)
 })
@@ -173,13 +173,13 @@ test.serial("two daemons with other prefix, VNI and subnet file don't disturb ea
     const one = await startFlanneld(it, `${ARGS} ${HEALTH}`)
     const args = `${ARGS.replace(PREFIX, second)} -subnet-file=/run/second.env -healthz-ip=127.0.0.1 -healthz-port=9001`
     const two = await startFlanneld(it, args)
-    await Promise.all([ready(it, one), ready(it, two, '/run/second.env')])
+    await Promise.all([waitForSubnetEnv(it, one), waitForSubnetEnv(it, two, '/run/second.env')])
     return [one, two]
   }
   // The first network has a peer the second has not.
   const lone = await lan.host(123)
   const loner = await startFlanneld(lone, ARGS)
-  await ready(lone, loner)
+  await waitForSubnetEnv(lone, loner)
   const daemons = (await Promise.all([host, other].map(start))).flat()
   const state =
     'ip -d link show type vxlan; ip route; ip neigh show nud permanent; bridge fdb; iptables -S; nft list ruleset'
@@ -192,7 +192,7 @@ test.serial("two daemons with other prefix, VNI and subnet file don't disturb ea
   t.regex(devices, /flannel\.1 +inet 10\.2\.\d+\.0\/32/)
   t.regex(devices, /flannel\.2 +inet 10\.3\.\d+\.0\/32/)
   for (const port of [9000, 9001])
-    await waitFor('ready', async () => (await health(host, '/readyz', port)).status === 200)
+    await waitFor('ready', async () => (await askHealthPort(host, '/readyz', port)).status === 200)
   const peers = async (path: string): Promise<string> =>
     ((await subnetEnv(other, path))['FLANNEL_SUBNET'] ?? '').replace(/1\/24$/, '0')
   for (const path of ['/run/flannel/subnet.env', '/run/second.env'])

@@ -1,6 +1,6 @@
-// Bad input that no waiting mends: one line that says what is wrong and what to do, and an end that is not status 0.
+// Bad input that no waiting repairs: one line that says what is wrong and what to do, and an end that is not status 0.
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
-import { errors, strays } from '../lab/instruments/complaints.ts'
+import { errors, strays } from '../lab/instruments/log-lines.ts'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, type Lab, createLab } from '../lab/world/lab.ts'
 

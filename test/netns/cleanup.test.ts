@@ -1,6 +1,6 @@
 // `flanneld cleanup` puts a host back as it was before the first start, byte for byte; a stop alone changes nothing.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -42,9 +42,9 @@ for (const [what, backend, args] of [
     await waitFor('addresses to settle', async () => !(await host.run('ip addr')).includes('tentative'))
     const before = await stateOf(host)
     const daemon = await startFlanneld(host, `${ARGS} ${args}`)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     const peer = await startFlanneld(other, ARGS)
-    const { FLANNEL_SUBNET: subnet = '' } = await ready(other, peer)
+    const { FLANNEL_SUBNET: subnet = '' } = await waitForSubnetEnv(other, peer)
     const route = subnet.replace('.1/', '.0/')
     await waitFor('the route to the peer', async () => (await host.run(`ip route show ${route}`)) !== '')
     await waitFor('the rules', async () => (await host.run('iptables-save')).includes('FLANNEL-FWD'))

@@ -2,9 +2,9 @@
 // with; and hosts that run follow.
 import test, { type ExecutionContext } from 'ava'
 import type { ConfigVerdict } from '../../src/network-config/stored-config.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
-import { type VerbEnd, verb } from '../lab/actors/verb.ts'
+import { type VerbEnd, runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
@@ -18,7 +18,7 @@ async function world(t: ExecutionContext): Promise<{ readonly host: Host; readon
 /** Runs a verb with this text in a file. */
 async function withFile(host: Host, text: string, args: string): Promise<VerbEnd> {
   await host.run('cat >/run/new.json', text)
-  return verb(host, args)
+  return runVerb(host, args)
 }
 
 const stored = async (etcd: EtcdHost): Promise<string> =>
@@ -26,7 +26,7 @@ const stored = async (etcd: EtcdHost): Promise<string> =>
 
 test('without a daemon: none, a bad one refused, the first one written and shown', async (t) => {
   const { host, etcd } = await world(t)
-  const none = await verb(host, `config get ${ARGS}`)
+  const none = await runVerb(host, `config get ${ARGS}`)
   t.deepEqual([none.code, none.output], [1, `flanneld: ${PREFIX}/config: there is none\n`])
 
   for (const [text, message] of [
@@ -74,9 +74,9 @@ test('without a daemon: none, a bad one refused, the first one written and shown
   const made = await host.run(`${BUNDLE} config set - ${ARGS}`, '{ "Network": "10.2.0.0/16" }\n')
   t.regex(made, /written to \/docker-test\/network\/config at revision \d+\n$/)
   t.is(await stored(etcd), '{ "Network": "10.2.0.0/16" }')
-  const got = await verb(host, `config get ${ARGS}`)
+  const got = await runVerb(host, `config get ${ARGS}`)
   t.is(got.stdout, '{ "Network": "10.2.0.0/16" }\n')
-  const pretty = await verb(host, `config get --json ${ARGS}`)
+  const pretty = await runVerb(host, `config get --json ${ARGS}`)
   t.like(JSON.parse(pretty.stdout), { key: `${PREFIX}/config`, valid: true, parsed: { Network: '10.2.0.0/16' } })
   const same = await withFile(host, '{ "Network": "10.2.0.0/16" }', `config set /run/new.json ${ARGS}`)
   t.regex(same.output, /no change: it is what is stored\n.*says so already: nothing written/)
@@ -86,7 +86,7 @@ test('by the daemon: says what follows for hosts that run, and they follow; what
   const { host, etcd } = await world(t)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   const before = await stored(etcd)
   const subnet = own.replace('.1/', '.0/').replaceAll('.', '\\.')
@@ -131,7 +131,7 @@ test('somebody else writes in between: an error, and nothing is written', async 
   const { host, etcd } = await world(t)
   await etcd.configure({ Network: '10.2.0.0/16' })
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   const put = (body: object): Promise<string> =>
     host.run(
@@ -162,7 +162,7 @@ test('remarks on the config, and leases that harm nobody, are told and leave the
   await etcd.configure({ Network: '10.2.3.4/16', SubnetLenght: 24 })
   await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '{"PublicIP":"nonsense"}'`)
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   await daemon.line(/10\.2\.77\.0-24: public-ip/)
   for (const [words, pattern] of [
@@ -177,13 +177,13 @@ test('remarks on the config, and leases that harm nobody, are told and leave the
     ],
     ['peers', /10\.2\.77\.0\/24 .* refused/],
   ] as const) {
-    const { code, output } = await verb(host, words)
+    const { code, output } = await runVerb(host, words)
     t.regex(output, pattern)
     t.is(code, 0, output)
   }
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   await etcd.etcdctl(`del ${PREFIX}/subnets/10.2.77.0-24`)
-  await waitFor('no remark', async () => !/warning|note/.test((await verb(host, 'status')).output))
+  await waitFor('no remark', async () => !/warning|note/.test((await runVerb(host, 'status')).output))
 })
 
 test('check needs neither a daemon nor etcd', async (t) => {
@@ -206,11 +206,11 @@ test('check needs neither a daemon nor etcd', async (t) => {
     ['config get x', /one word too many/],
     ['config check -force x', /-dry-run and -force belong to config set/],
   ] as const) {
-    const wrong = await verb(host, words)
+    const wrong = await runVerb(host, words)
     t.is(wrong.code, 2, words)
     t.regex(wrong.output, message)
   }
-  const missing = await verb(host, 'config check /run/none.json')
+  const missing = await runVerb(host, 'config check /run/none.json')
   t.is(missing.code, 1)
   t.regex(missing.output, /config: \/run\/none\.json: ENOENT/)
 })

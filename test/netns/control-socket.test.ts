@@ -1,8 +1,8 @@
 // Who may ask the daemon over its socket: docs/security.md rests on this.
 import test from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -12,7 +12,7 @@ test('only root and the group of the socket may ask; others are told why not, an
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   const daemon = await startFlanneld(host, ARGS)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   t.is(
     await host.run('stat -c "%a %U %G" /run/flannel/flanneld.sock /run/flannel/subnet.env'),
@@ -21,7 +21,7 @@ test('only root and the group of the socket may ask; others are told why not, an
 
   const nobody = `setpriv --reuid 65534 --regid 65534 --clear-groups ${BUNDLE}`
   for (const words of ['status', 'leases', 'config get']) {
-    const { code, output } = await verb(host, words, nobody)
+    const { code, output } = await runVerb(host, words, nobody)
     t.not(code, 0)
     t.regex(output, /control socket: \/run\/flannel\/flanneld\.sock: permission denied/, words)
   }
@@ -29,5 +29,5 @@ test('only root and the group of the socket may ask; others are told why not, an
 
   // Somebody in the group the socket was given to asks as the daemon.
   await host.run('chgrp 65534 /run/flannel/flanneld.sock')
-  t.is((await verb(host, 'leases', nobody)).code, 0)
+  t.is((await runVerb(host, 'leases', nobody)).code, 0)
 })

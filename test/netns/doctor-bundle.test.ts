@@ -1,7 +1,7 @@
 // What doctor puts into a bundle, and what must not be in it; its JSON; and hosts whose daemon does not get started.
 import test from 'ava'
-import { consult } from '../lab/scenarios/doctor.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { runDoctor } from '../lab/scenarios/doctor.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -28,7 +28,7 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
   await host.run('cat >/etc/flanneld.key', `-----BEGIN PRIVATE KEY-----\n${SECRETS.key}\n-----END PRIVATE KEY-----\n`)
   const flags = `${ARGS} -etcd-username=root`
   const daemon = await startFlanneld(host, flags, `env FLANNELD_ETCD_PASSWORD=${SECRETS.daemon} ${BUNDLE}`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
 
   const files = '-etcd-certfile=/etc/flanneld.key -etcd-keyfile=/etc/flanneld.key'
@@ -37,7 +37,7 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
     ['by flag', `${flags} ${files} -etcd-password=${SECRETS.doctor}`],
   ] as const) {
     const program = `env FLANNELD_ETCD_PASSWORD=${SECRETS.doctor} ${BUNDLE}`
-    const { text } = await consult(host, `${args} -bundle /run/b.tar.gz`, program)
+    const { text } = await runDoctor(host, `${args} -bundle /run/b.tar.gz`, program)
     t.regex(text, /bundle: \/run\/b\.tar\.gz/)
     t.regex(text, /WARNING {2}config: .*Note/)
     t.is(await host.run('stat -c %a /run/b.tar.gz'), '600\n')
@@ -66,28 +66,28 @@ test('doctor: before there is a config, and with an address that another host pu
   const [etcd, host, twin] = await Promise.all([startEtcd(lan), lan.host(121), lan.host(122)])
   const daemon = await startFlanneld(host, ARGS)
   await daemon.line(/no network config/)
-  const early = await consult(host)
+  const early = await runDoctor(host)
   t.is(early.code, 2, early.text)
   t.regex(
-    early.faults.find(({ check }) => check === 'daemon')?.cause ?? '',
+    early.findings.find(({ check }) => check === 'daemon')?.cause ?? '',
     /the daemon is not ready: config: no network config/,
   )
-  const config = early.faults.find(({ check }) => check === 'config')
+  const config = early.findings.find(({ check }) => check === 'config')
   t.regex(config?.cause ?? '', /there is no network config/)
   t.true(
     ['lease', 'routes', 'firewall', 'peers'].every((name) => early.unchecked.includes(name)),
     early.text,
   )
-  // What it says is what mends it.
+  // What it says is what repairs it.
   await etcd.run((config?.fix ?? '').replace(/, or another.*/, ''))
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
-  t.is((await consult(host)).code, 0)
+  t.is((await runDoctor(host)).code, 0)
 
   const second = await startFlanneld(twin, `${ARGS} -public-ip=${host.address}`)
   await second.line(/was lately renewed by/)
-  const { faults } = await consult(twin)
-  const found = faults.find(({ check }) => check === 'duplicate-ip')
+  const { findings } = await runDoctor(twin)
+  const found = findings.find(({ check }) => check === 'duplicate-ip')
   t.is(found?.level, 'FAULT')
   t.regex(found?.cause ?? '', /another host publishes our address 192\.168\.19\.121/)
   t.regex(found?.fix ?? '', /give each host its own -public-ip; .*etcdctl del '\/docker-test\/network\/subnets\//)
@@ -103,8 +103,8 @@ test('doctor: udp-port: taken by a program; and the JSON of it', async (t) => {
   await thief.line(/bound/)
   const daemon = await startFlanneld(host, ARGS)
   await daemon.line(/8472: in use by another program/)
-  const { faults, text } = await consult(host)
-  const found = faults.find(({ check }) => check === 'udp-port')
+  const { findings, text } = await runDoctor(host)
+  const found = findings.find(({ check }) => check === 'udp-port')
   t.regex(found?.cause ?? '', /^UDP 8472 is taken by (node|MainThread) \(pid \d+\): flannel\.1 cannot be set up$/, text)
   t.regex(found?.fix ?? '', /^stop (node|MainThread) \(pid \d+\), or give the network another port/)
   const json = await host.run(`${BUNDLE} doctor -json || true`)

@@ -1,17 +1,18 @@
 // doctor on etcd: with a daemon whose etcd goes deaf or away, and from a host without one, at endpoints that are dead, slow,
 // strange, or whose certificates are not what they should be.
 import test from 'ava'
-import { type Consultation, type PrintedFault, consult } from '../lab/scenarios/doctor.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { type DoctorReport, type PrintedFinding, runDoctor } from '../lab/scenarios/doctor.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
 import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
 import { withClock } from '../lab/preload/preload.ts'
-import { peerIs, putPeer } from '../lab/instruments/traffic.ts'
+import { waitForPeer, putPeer } from '../lab/instruments/traffic.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
-const closings: (() => Promise<void>)[] = []
+const owner = fileOwner()
 let lan: Lan
 let etcd: EtcdHost
 /** Runs a daemon. */
@@ -20,22 +21,19 @@ let host: Host
 let bare: Host
 
 test.before(async () => {
-  lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  lan = await (await createLab(owner)).lan()
   ;[etcd, host, bare] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121), lan.host(122)])
   const daemon = await startFlanneld(host, argsFor(etcd))
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
 })
-test.after.always(async () => {
-  for (const close of closings) await close()
-})
 
-const about = ({ faults }: Consultation, check: string): readonly PrintedFault[] =>
-  faults.filter((fault) => fault.check === check)
+const about = ({ findings }: DoctorReport, check: string): readonly PrintedFinding[] =>
+  findings.filter((fault) => fault.check === check)
 
 /** Asked where no daemon runs, at these endpoints. */
-const at = (endpoints: string, more = '', program = BUNDLE): Promise<Consultation> =>
-  consult(bare, `-etcd-endpoints=${endpoints} -etcd-prefix=${PREFIX} -iface=enp0s3 ${more}`, program)
+const at = (endpoints: string, more = '', program = BUNDLE): Promise<DoctorReport> =>
+  runDoctor(bare, `-etcd-endpoints=${endpoints} -etcd-prefix=${PREFIX} -iface=enp0s3 ${more}`, program)
 
 test.serial('doctor: etcd: no endpoint answers, or one of two', async (t) => {
   const none = await at('http://192.168.19.120:2399')
@@ -108,8 +106,8 @@ test.serial(
 )
 
 test.serial('doctor: clock: an hour ahead', async (t) => {
-  t.deepEqual(about(await consult(host), 'clock'), [])
-  const [found] = about(await consult(host, '', `${withClock('=+1h')} ${BUNDLE}`), 'clock')
+  t.deepEqual(about(await runDoctor(host), 'clock'), [])
+  const [found] = about(await runDoctor(host, '', `${withClock('=+1h')} ${BUNDLE}`), 'clock')
   t.is(found?.level, 'WARNING')
   t.regex(found?.cause ?? '', /this host's clock is 3(599|600|601) s ahead of etcd's/)
   t.regex(found?.fix ?? '', /^timedatectl set-ntp true/)
@@ -117,10 +115,10 @@ test.serial('doctor: clock: an hour ahead', async (t) => {
 
 test.serial('doctor: etcd-watch: the connection went deaf without a word', async (t) => {
   await putPeer(etcd, 30)
-  await peerIs(host, 30, true)
+  await waitForPeer(host, 30, true)
   await etcd.blackHole()
   await putPeer(etcd, 31)
-  const [found] = about(await consult(host), 'etcd-watch')
+  const [found] = about(await runDoctor(host), 'etcd-watch')
   t.is(found?.level, 'FAULT')
   t.regex(found?.cause ?? '', /the daemon does not follow etcd: it is behind by 1 peer$/)
   t.regex(found?.fix ?? '', /^systemctl restart flanneld/)
@@ -128,11 +126,11 @@ test.serial('doctor: etcd-watch: the connection went deaf without a word', async
 })
 
 test.serial('doctor: etcd: away from a running daemon, whose host is judged by what it knows', async (t) => {
-  await peerIs(host, 31, true, 60_000)
+  await waitForPeer(host, 31, true, 60_000)
   await etcd.kill()
-  const { faults, unchecked, text } = await consult(host)
+  const { findings, unchecked, text } = await runDoctor(host)
   t.deepEqual(
-    [...new Set(faults.map(({ check }) => check))].filter((check) => check !== 'peers'),
+    [...new Set(findings.map(({ check }) => check))].filter((check) => check !== 'peers'),
     ['etcd'],
     text,
   )

@@ -1,8 +1,8 @@
 // doctor on hosts that are well, in every way they can be set up: nothing is wrong, and what was not checked could not be.
 import test from 'ava'
 import { createCluster } from '../lab/scenarios/cluster.ts'
-import { consult } from '../lab/scenarios/doctor.ts'
-import { seen } from '../lab/instruments/probing.ts'
+import { runDoctor } from '../lab/scenarios/doctor.ts'
+import { waitForHealth } from '../lab/instruments/probe-results.ts'
 
 const MODES: readonly {
   readonly mode: string
@@ -21,9 +21,9 @@ for (const { mode, backend, args = '', none = [] } of MODES) {
     const { nodes } = await createCluster(t, { backend, args })
     const [own, peer] = nodes
     if (own === undefined || peer === undefined) return t.fail()
-    await seen(own, peer, { state: 'up' })
-    const { faults, unchecked, code, text } = await consult(own.host)
-    t.deepEqual(faults, [], text)
+    await waitForHealth(own, peer, { state: 'up' })
+    const { findings, unchecked, code, text } = await runDoctor(own.host)
+    t.deepEqual(findings, [], text)
     t.deepEqual(unchecked, ['etcd-tls', ...none], text)
     t.is(code, 0)
     t.regex(text, /^healthy {3}0 faults · 0 warnings · 0 notes/)
@@ -34,12 +34,15 @@ test('doctor PEER: probes at once where the daemon does not', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=0' })
   const [own, peer] = nodes
   if (own === undefined || peer === undefined) return t.fail()
-  t.regex((await consult(own.host, peer.host.address)).text, /^healthy [^]*ok: .*peers, udp-port, path-mtu, checksum$/m)
+  t.regex(
+    (await runDoctor(own.host, peer.host.address)).text,
+    /^healthy [^]*ok: .*peers, udp-port, path-mtu, checksum$/m,
+  )
   await peer.host.run('iptables -A INPUT -p udp --dport 8472 -j DROP')
-  const { faults } = await consult(own.host, peer.host.address)
+  const { findings } = await runDoctor(own.host, peer.host.address)
   t.deepEqual(
-    faults.map(({ check }) => check),
+    findings.map(({ check }) => check),
     ['udp-port'],
   )
-  t.regex(faults[0]?.cause ?? '', /UDP 8472 is blocked on the way$/)
+  t.regex(findings[0]?.cause ?? '', /UDP 8472 is blocked on the way$/)
 })

@@ -1,8 +1,8 @@
-// Each of doctor's checks of a host whose daemon runs: the fault is made for real, cause and mend are read in the output, and
-// where the mend is a command that command is run.
-import { ask, serve } from '../lab/instruments/reach.ts'
-import { standIn } from '../lab/world/container.ts'
-import { ailmentTests } from '../lab/scenarios/doctor.ts'
+// Each of doctor's checks of a host whose daemon runs: the fault is made for real, cause and fix are read in the output, and
+// where the fix is a command that command is run.
+import { askHttp, serveHttp } from '../lab/instruments/reach.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { doctorFaultTests } from '../lab/scenarios/doctor.ts'
 import { networkWith } from '../lab/scenarios/cluster.ts'
 import { PREFIX } from '../lab/world/network.ts'
 
@@ -10,7 +10,7 @@ const LEASE = (address: string): string =>
   JSON.stringify({ PublicIP: address, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:77' } })
 
 // The daemon's probes see a fault, and that it is over, seconds later; without them doctor asks the peer itself, at once.
-ailmentTests({ args: '-probe-interval=0' }, [
+doctorFaultTests({ args: '-probe-interval=0' }, [
   {
     check: 'ip-forward',
     fault: 'forwarding switched off',
@@ -19,7 +19,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /does not forward: containers reach nobody/,
     fix: /^sysctl -w net\.ipv4\.ip_forward=1/,
     proof: /ip_forward = 0/,
-    mend: (_, fix) => fix.split(',')[0] ?? '',
+    repair: (_, fix) => fix.split(',')[0] ?? '',
   },
   {
     check: 'ip-forward',
@@ -28,27 +28,27 @@ ailmentTests({ args: '-probe-interval=0' }, [
     reaches: false,
     cause: /does not forward what arrives on flannel\.1/,
     fix: /^sysctl -w net\.ipv4\.conf\.flannel\/1\.forwarding=1/,
-    mend: (_, fix) => fix.split(',')[0] ?? '',
+    repair: (_, fix) => fix.split(',')[0] ?? '',
   },
   {
     check: 'br-netfilter',
     fault: 'a published port asked by a container of the same bridge, with netfilter off on bridges',
     make: async ({ own }) => {
-      const asker = await standIn(own.host, own.env, 3)
-      await serve(own.container)
+      const asker = await createContainer(own.host, own.env, 3)
+      await serveHttp(own.container)
       await own.host.run(
         `iptables -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination ${own.container.address}:5000`,
       )
       const published = [`${own.host.address} 8080`]
-      if ((await ask(asker, published))[0] === undefined) throw new Error('with netfilter on bridges it is reached')
+      if ((await askHttp(asker, published))[0] === undefined) throw new Error('with netfilter on bridges it is reached')
       await own.host.run('sysctl -q -w net.bridge.bridge-nf-call-iptables=0')
-      if ((await ask(asker, published))[0] !== undefined) throw new Error('without it is not reached')
+      if ((await askHttp(asker, published))[0] !== undefined) throw new Error('without it is not reached')
     },
     level: 'WARNING',
     cause: /cannot reach ports that containers of this host publish/,
     fix: /sysctl -w net\.bridge\.bridge-nf-call-iptables=1/,
     proof: /bridge-nf-call-iptables = 0.*DNAT --to-destination/,
-    mend: () => 'sysctl -q -w net.bridge.bridge-nf-call-iptables=1; iptables -t nat -F PREROUTING',
+    repair: () => 'sysctl -q -w net.bridge.bridge-nf-call-iptables=1; iptables -t nat -F PREROUTING',
   },
   {
     check: 'overlap',
@@ -56,7 +56,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     make: () => 'ip addr add 10.2.200.9/20 dev enp0s3 noprefixroute',
     cause: /Network: 10\.2\.0\.0\/16 overlaps 10\.2\.192\.0\/20 on enp0s3/,
     fix: /choose another Network.*or take that address off/,
-    mend: () => 'ip addr del 10.2.200.9/20 dev enp0s3',
+    repair: () => 'ip addr del 10.2.200.9/20 dev enp0s3',
   },
   {
     check: 'overlap',
@@ -66,7 +66,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     also: ['udp-port'],
     cause: /a route that is not ours takes packets for peer 10\.2\.\d+\.0\/24 another way/,
     fix: /ip route del 10\.2\.\d+\.0\/25 via 192\.168\.19\.120 dev enp0s3$/,
-    mend: (_, fix) => fix.replace(/^.*: /, ''),
+    repair: (_, fix) => fix.replace(/^.*: /, ''),
   },
   {
     check: 'docker0',
@@ -75,7 +75,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /docker0 is not as leased: large packets of its containers are lost/,
     fix: /run flanneld docker-opts and restart dockerd/,
     proof: /mtu 1500, leased is 1450/,
-    mend: () => 'ip link set v2 mtu 1450; ip link set docker0 mtu 1450',
+    repair: () => 'ip link set v2 mtu 1450; ip link set docker0 mtu 1450',
   },
   {
     check: 'docker0',
@@ -85,7 +85,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /docker0 is not as leased: peers do not reach its containers/,
     fix: /run flanneld docker-opts and restart dockerd/,
     proof: /has 10\.2\.99\.1\/24/,
-    mend: ({ own }) => `ip addr del 10.2.99.1/24 dev docker0; ip addr add ${own.subnet}.1/24 brd + dev docker0`,
+    repair: ({ own }) => `ip addr del 10.2.99.1/24 dev docker0; ip addr add ${own.subnet}.1/24 brd + dev docker0`,
   },
   {
     check: 'firewall',
@@ -96,7 +96,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /another table drops what is forwarded.*an accept of ours does not beat it/,
     fix: /^nft insert rule inet wall forward ip saddr 10\.2\.0\.0\/16 accept; nft insert rule inet wall forward ip daddr/,
     proof: /nft chain inet wall forward: policy drop/,
-    mend: async ({ own, peer }, fix) => {
+    repair: async ({ own, peer }, fix) => {
       await own.host.run(fix.replace(/; and the same.*/, ''))
       await own.container.run(`ping -c 1 -W 2 ${peer.container.address}`)
       await own.host.run('nft delete table inet wall')
@@ -109,7 +109,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
       cluster.etcd.configure({ Network: '10.2.0.0/16', SubnetLen: 40, Backend: { Type: 'vxlan' } }),
     cause: /SubnetLen/,
     fix: /flanneld config check FILE/,
-    mend: ({ cluster }) => cluster.etcd.configure(networkWith({})),
+    repair: ({ cluster }) => cluster.etcd.configure(networkWith({})),
   },
   {
     check: 'config',
@@ -117,7 +117,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     make: ({ cluster }) => cluster.etcd.etcdctl(`del ${PREFIX}/config`),
     cause: /there is no network config/,
     fix: /^etcdctl put \/docker-test\/network\/config/,
-    mend: ({ cluster }) => cluster.etcd.configure(networkWith({})),
+    repair: ({ cluster }) => cluster.etcd.configure(networkWith({})),
   },
   {
     check: 'config',
@@ -126,7 +126,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
       cluster.etcd.configure({ Network: '10.9.0.0/16', SubnetLen: 24, Backend: { Type: 'vxlan' } }),
     cause: /the daemon keeps to an older config/,
     fix: /^etcdctl put \/docker-test\/network\/config '\{"Network":"10\.2\.0\.0\/16"/,
-    mend: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/, or stop all.*/, '')),
+    repair: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/, or stop all.*/, '')),
   },
   {
     check: 'peer-leases',
@@ -135,7 +135,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     level: 'WARNING',
     cause: /a lease is refused \(public-ip\): nothing is sent to its host/,
     fix: /etcdctl del '\/docker-test\/network\/subnets\/10\.2\.77\.0-24'$/,
-    mend: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/^.*: /, '')),
+    repair: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/^.*: /, '')),
   },
   {
     check: 'duplicate-ip',
@@ -146,7 +146,7 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /2 subnets are leased to 192\.168\.19\.122/,
     fix: /give each host its own -public-ip.*etcdctl del '/,
     also: ['udp-port'],
-    mend: ({ cluster }) => cluster.etcd.etcdctl(`del ${PREFIX}/subnets/10.2.77.0-24`),
+    repair: ({ cluster }) => cluster.etcd.etcdctl(`del ${PREFIX}/subnets/10.2.77.0-24`),
   },
   {
     check: 'duplicate-ip',
@@ -156,6 +156,6 @@ ailmentTests({ args: '-probe-interval=0' }, [
     cause: /2 subnets are leased to 192\.168\.19\.121/,
     fix: /etcdctl del '\/docker-test\/network\/subnets\/10\.2\.78\.0-24'$/,
     also: ['peer-leases'],
-    mend: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/^.*: /, '')),
+    repair: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/^.*: /, '')),
   },
 ])

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { type Cluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
-import { type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
+import { type Cluster, networkWith, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
+import { type TwoHosts, doctorFaultTests, runDoctor } from '../lab/scenarios/doctor.ts'
 import { ROOT, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { seen } from '../lab/instruments/probing.ts'
+import { waitForHealth } from '../lab/instruments/probe-results.ts'
 import type { Running } from '../lab/world/process.ts'
 import type { Space } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -34,11 +34,11 @@ async function routedCluster(owner: Parameters<typeof createLab>[0]): Promise<Cl
   const join = async (host: typeof a): ReturnType<typeof nodeOn> =>
     nodeOn(host, await startFlanneld(host, `${ARGS} -probe-interval=1`))
   const nodes = await Promise.all([join(a), join(b)])
-  await reached(nodes[0], nodes[1])
+  await waitUntilReached(nodes[0], nodes[1])
   return { lab, lan, etcd, nodes }
 }
 
-const up = ({ own, peer }: Ward): Promise<unknown> => seen(own, peer, { state: 'up' })
+const up = ({ own, peer }: TwoHosts): Promise<unknown> => waitForHealth(own, peer, { state: 'up' })
 
 /** Rules of the router. */
 const ROUTER = (rule: string): string => `nft add table ip box
@@ -51,7 +51,7 @@ async function stopCopying(): Promise<void> {
 }
 
 /** A program takes what goes to one host's VXLAN port from eth0 to eth1, while the kernel drops it. */
-async function copyBytes({ peer }: Ward): Promise<void> {
+async function copyBytes({ peer }: TwoHosts): Promise<void> {
   const program = join(folder, 'user-space-nat')
   execFileSync('gcc', ['-O2', '-o', program, join(ROOT, 'test/lab/preload/user-space-nat.c')])
   const mac = /link\/ether (\S+)/.exec(await peer.host.run('ip link show enp0s3'))?.[1] ?? ''
@@ -60,7 +60,7 @@ async function copyBytes({ peer }: Ward): Promise<void> {
   await router.run(ROUTER(`iifname eth0 udp dport 8472 drop`))
 }
 
-const ward = ailmentTests(
+const hosts = doctorFaultTests(
   routedCluster,
   [
     {
@@ -68,15 +68,15 @@ const ward = ailmentTests(
       fault: 'blocked on the way, both ways',
       make: async ({ own, peer }) => {
         await router.run(ROUTER('udp dport 8472 drop'))
-        await seen(own, peer, { state: 'unreachable', cause: 'tunnel-blocked' })
+        await waitForHealth(own, peer, { state: 'unreachable', cause: 'tunnel-blocked' })
       },
       reaches: false,
       cause: /peer 10\.2\.\d+\.0\/24: the tunnel is silent, though its host is there: UDP 8472 is blocked on the way/,
       fix: /let UDP 8472 pass between this host and 192\.168\.20\.122, both ways/,
       proof: /udp 8472 blocked/,
-      mend: async (ward) => {
+      repair: async (hosts) => {
         await router.run('nft delete table ip box')
-        await up(ward)
+        await up(hosts)
       },
     },
     {
@@ -84,14 +84,14 @@ const ward = ailmentTests(
       fault: 'blocked on the way, towards us alone; asked about this peer',
       make: async ({ own, peer }) => {
         await router.run(ROUTER('iifname eth1 udp dport 8472 drop'))
-        await seen(own, peer, { state: 'unreachable', cause: 'tunnel-blocked-in' })
+        await waitForHealth(own, peer, { state: 'unreachable', cause: 'tunnel-blocked-in' })
       },
       args: '192.168.20.122',
       cause: /what the peer sends into the tunnel is lost/,
       fix: /let UDP 8472 pass/,
-      mend: async (ward) => {
+      repair: async (hosts) => {
         await router.run('nft delete table ip box')
-        await up(ward)
+        await up(hosts)
       },
     },
     {
@@ -99,14 +99,14 @@ const ward = ailmentTests(
       fault: 'dropped by a rule of this host',
       make: async ({ own, peer }) => {
         await own.host.run('iptables -A INPUT -p udp --dport 8472 -j DROP')
-        await seen(own, peer, { state: 'unreachable' })
+        await waitForHealth(own, peer, { state: 'unreachable' })
       },
       reaches: false,
       cause: /a firewall rule of this host drops UDP 8472/,
       fix: /^iptables -t filter -D INPUT -p udp .*--dport 8472 -j DROP$/,
-      mend: async (ward, fix) => {
-        await ward.own.host.run(fix)
-        await up(ward)
+      repair: async (hosts, fix) => {
+        await hosts.own.host.run(fix)
+        await up(hosts)
       },
     },
     {
@@ -118,16 +118,16 @@ const ward = ailmentTests(
           nft 'add rule inet wall input iifname lo accept'
           nft 'add rule inet wall input tcp sport 2379 accept'
           nft 'add rule inet wall input icmp type { echo-request, echo-reply } accept'`)
-        await seen(own, peer, { state: 'unreachable' })
+        await waitForHealth(own, peer, { state: 'unreachable' })
       },
       reaches: false,
       cause: /a firewall of this host drops by policy, and no rule lets UDP 8472 in/,
       level: 'WARNING',
       fix: /^nft insert rule inet wall input udp dport 8472 accept/,
-      mend: async (ward, fix) => {
-        await ward.own.host.run(fix.replace(/, and the same.*/, ''))
-        await up(ward)
-        await ward.own.host.run('nft delete table inet wall')
+      repair: async (hosts, fix) => {
+        await hosts.own.host.run(fix.replace(/, and the same.*/, ''))
+        await up(hosts)
+        await hosts.own.host.run('nft delete table inet wall')
       },
     },
     {
@@ -138,14 +138,14 @@ const ward = ailmentTests(
           nft add table ip box
           nft 'add chain ip box output { type filter hook output priority 0; }'
           nft 'add rule ip box output icmp type destination-unreachable drop'`)
-        await seen(own, peer, { cause: 'path-mtu' })
+        await waitForHealth(own, peer, { cause: 'path-mtu' })
       },
       reaches: true,
       cause: /large packets to peer 10\.2\.\d+\.0\/24 are lost, small ones pass: the way to 192\.168\.20\.122/,
       fix: /raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets/,
-      mend: async ({ own, peer }) => {
+      repair: async ({ own, peer }) => {
         await router.run('nft delete table ip box; ip link set eth0 mtu 1500; ip link set eth1 mtu 1500')
-        await seen(own, peer, { cause: 'none' })
+        await waitForHealth(own, peer, { cause: 'none' })
       },
     },
     {
@@ -153,14 +153,14 @@ const ward = ailmentTests(
       fault: 'a host that is down',
       make: async ({ own, peer }) => {
         await peer.host.run('ip link set enp0s3 down')
-        await seen(own, peer, { cause: 'host-down' })
+        await waitForHealth(own, peer, { cause: 'host-down' })
       },
       reaches: false,
       cause: /peer 10\.2\.\d+\.0\/24: neither its tunnel nor its host answers/,
       fix: /ping 192\.168\.20\.122; ip route get 192\.168\.20\.122/,
-      mend: async (ward) => {
-        await ward.peer.host.run('ip link set enp0s3 up; ip route add default via 192.168.20.1')
-        await up(ward)
+      repair: async (hosts) => {
+        await hosts.peer.host.run('ip link set enp0s3 up; ip route add default via 192.168.20.1')
+        await up(hosts)
       },
     },
     {
@@ -172,16 +172,16 @@ const ward = ailmentTests(
       cause: /packets to peer 10\.2\.\d+\.0\/24 arrive with wrong sums: TCP and UDP fail, ping works/,
       fix: /^ethtool -K flannel\.1 tx-checksum-ip-generic off$/,
       proof: /tx-checksum-ip-generic: .*flannel\.1 on/,
-      mend: async ({ own, peer }, fix) => {
+      repair: async ({ own, peer }, fix) => {
         // A probe of that host may have been late.
         await waitFor('the other way to be well', async () => {
-          const there = await consult(peer.host, own.host.address)
+          const there = await runDoctor(peer.host, own.host.address)
           if (there.code !== 0) throw new Error(there.text)
           return true
         })
         await own.host.run(fix)
-        const { faults } = await consult(own.host)
-        if (faults.length > 0) throw new Error(`the mend mends nothing: ${JSON.stringify(faults)}`)
+        const { findings } = await runDoctor(own.host)
+        if (findings.length > 0) throw new Error(`the fix repairs nothing: ${JSON.stringify(findings)}`)
         await own.host.run('ethtool -K flannel.1 tx-checksum-ip-generic on')
         await stopCopying()
       },
@@ -191,16 +191,16 @@ const ward = ailmentTests(
 )
 
 test.serial('doctor PEER: by subnet, by an address in it, by its host; and one nobody has', async (t) => {
-  const { own, peer } = ward()
+  const { own, peer } = hosts()
   for (const name of [`${peer.subnet}.0/24`, peer.container.address, peer.host.address]) {
-    const { text, code } = await consult(own.host, name)
+    const { text, code } = await runDoctor(own.host, name)
     t.regex(text, new RegExp(`^healthy {3}peer ${peer.subnet}\\.0/24`))
     t.is(code, 0)
     t.regex(text, /ok: daemon, etcd-watch, peer-leases, duplicate-ip, rp-filter, routes, neighbours, fdb, overlap/)
   }
-  const { faults, code } = await consult(own.host, '10.2.99.4')
-  t.regex(faults.find(({ check }) => check === 'peer-leases')?.cause ?? '', /no host has leased 10\.2\.99\.4/)
+  const { findings, code } = await runDoctor(own.host, '10.2.99.4')
+  t.regex(findings.find(({ check }) => check === 'peer-leases')?.cause ?? '', /no host has leased 10\.2\.99\.4/)
   t.is(code, 2)
-  t.regex((await consult(own.host, own.container.address)).text, /that is this host itself/)
-  t.regex((await consult(own.host, 'nonsense')).text, /doctor: "nonsense": not a subnet or an address/)
+  t.regex((await runDoctor(own.host, own.container.address)).text, /that is this host itself/)
+  t.regex((await runDoctor(own.host, 'nonsense')).text, /doctor: "nonsense": not a subnet or an address/)
 })

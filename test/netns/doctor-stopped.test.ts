@@ -1,23 +1,23 @@
 // doctor where the daemon was killed and nobody repairs: what carries packets is damaged by hand, one thing at a time; cause and
-// mend are read in the output, and the command it gives for doing it by hand is run.
+// fix are read in the output, and the command it gives for doing it by hand is run.
 import test from 'ava'
 import { macOf } from '../lab/scenarios/cluster.ts'
-import { type Ailment, type Ward, ailmentTests, consult } from '../lab/scenarios/doctor.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { type DoctorFault, type TwoHosts, doctorFaultTests, runDoctor } from '../lab/scenarios/doctor.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 
-const key = ({ own }: Ward): string => `${PREFIX}/subnets/${own.subnet}.0-24`
+const key = ({ own }: TwoHosts): string => `${PREFIX}/subnets/${own.subnet}.0-24`
 
 /** Of every fault here the daemon's absence is one more. */
-const AILMENTS: readonly Ailment[] = [
+const FAULTS: readonly DoctorFault[] = [
   {
     check: 'link',
     fault: 'another MTU',
     make: () => 'ip link set flannel.1 mtu 1200',
     cause: /the tunnel device flannel\.1 is not as it should be \(mtu 1200, should be 1450\)/,
     fix: /ip link set flannel\.1 mtu 1450/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'link',
@@ -28,7 +28,7 @@ const AILMENTS: readonly Ailment[] = [
     fix: /by hand: ip link set flannel\.1 .*address/,
     // The kernel forgets the neighbours of a device that gets another MAC.
     also: ['neighbours'],
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'address',
@@ -38,7 +38,7 @@ const AILMENTS: readonly Ailment[] = [
     fix: /by hand: ip addr add 10\.2\.\d+\.0\/32 dev flannel\.1$/,
     // The kernel takes the routes of a device that loses its last address.
     also: ['neighbours', 'routes'],
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'routes',
@@ -47,7 +47,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /there is no route to 10\.2\.\d+\.0\/24: its containers are not reached/,
     fix: /start flanneld; by hand: ip route replace 10\.2\.\d+\.0\/24 via 10\.2\.\d+\.0 dev flannel\.1 proto 142 onlink$/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'routes',
@@ -57,7 +57,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /something that is not ours stands where 10\.2\.\d+\.0\/24 needs a route/,
     fix: /ip route del 10\.2\.\d+\.0\/24 via 192\.168\.19\.120 dev enp0s3 proto static$/,
-    mend: ({ peer }, fix) => `${fix.replace(/^.*: /, '')}
+    repair: ({ peer }, fix) => `${fix.replace(/^.*: /, '')}
       ip route add ${peer.subnet}.0/24 via ${peer.subnet}.0 dev flannel.1 proto 142 onlink`,
   },
   {
@@ -67,7 +67,7 @@ const AILMENTS: readonly Ailment[] = [
     level: 'WARNING',
     cause: /a route is left of a host that has gone/,
     fix: /by hand: ip route del 10\.2\.250\.0\/24/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'neighbours',
@@ -76,7 +76,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /there is no neighbour entry for 10\.2\.\d+\.0\/24/,
     fix: /by hand: ip neigh replace 10\.2\.\d+\.0 lladdr/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'neighbours',
@@ -86,7 +86,7 @@ const AILMENTS: readonly Ailment[] = [
     cause: /there is a wrong neighbour entry for 10\.2\.\d+\.0\/24/,
     fix: /by hand: ip neigh replace/,
     proof: /there is 10\.2\.\d+\.0 dev flannel\.1 lladdr 0a:00:00:00:00:99/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'fdb',
@@ -96,7 +96,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /there is no forwarding entry for 10\.2\.\d+\.0\/24: its packets go nowhere/,
     fix: /by hand: bridge fdb replace .* dev flannel\.1 dst 192\.168\.19\.122 self permanent$/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'fdb',
@@ -106,7 +106,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /there is a wrong forwarding entry for 10\.2\.\d+\.0\/24: its packets go to another host/,
     fix: /by hand: bridge fdb replace/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'firewall',
@@ -116,7 +116,7 @@ const AILMENTS: readonly Ailment[] = [
     cause: /our rules are there, but not in their places/,
     fix: /start flanneld, which puts them back/,
     proof: /-I FORWARD 1 /,
-    mend: () => 'iptables -D FORWARD -j DROP',
+    repair: () => 'iptables -D FORWARD -j DROP',
   },
   {
     check: 'firewall',
@@ -125,7 +125,7 @@ const AILMENTS: readonly Ailment[] = [
     reaches: false,
     cause: /our rules are there, but not in their places|rules of ours are missing/,
     fix: /start flanneld/,
-    mend: () => 'iptables-restore </run/rules',
+    repair: () => 'iptables-restore </run/rules',
   },
   {
     check: 'guard',
@@ -136,7 +136,7 @@ const AILMENTS: readonly Ailment[] = [
     // To the probes it is as if the port were blocked.
     also: ['udp-port'],
     fix: /by hand: nft add element inet flannel-guard-1 peers4 '\{ 192\.168\.19\.122 \}'$/,
-    mend: 'by hand',
+    repair: 'by hand',
   },
   {
     check: 'guard',
@@ -144,7 +144,7 @@ const AILMENTS: readonly Ailment[] = [
     make: () => 'nft list table inet flannel-guard-1 >/run/guard; nft delete table inet flannel-guard-1',
     cause: /there is no guard: whoever knows the VNI can send into the network/,
     fix: /start flanneld/,
-    mend: () => 'nft -f /run/guard',
+    repair: () => 'nft -f /run/guard',
   },
   {
     check: 'subnet-env',
@@ -152,7 +152,7 @@ const AILMENTS: readonly Ailment[] = [
     make: () => 'mv /run/flannel/subnet.env /run/saved.env',
     cause: /subnet\.env is missing/,
     fix: /systemctl restart flanneld/,
-    mend: () => 'mv /run/saved.env /run/flannel/subnet.env',
+    repair: () => 'mv /run/saved.env /run/flannel/subnet.env',
   },
   {
     check: 'subnet-env',
@@ -161,77 +161,77 @@ const AILMENTS: readonly Ailment[] = [
     cause: /subnet\.env has another mtu than is leased/,
     fix: /restart dockerd/,
     proof: /mtu 1472, leased 1450/,
-    mend: () => 'mv /run/saved.env /run/flannel/subnet.env',
+    repair: () => 'mv /run/saved.env /run/flannel/subnet.env',
   },
   {
     check: 'lease',
     fault: 'a lease that tells something else',
-    make: async (ward) => {
-      const { etcd } = ward.cluster
-      await etcd.run(`etcdctl get --print-value-only ${key(ward)} >/run/lease
-        sed s/192.168.19.121/192.168.19.99/ /run/lease | etcdctl put --ignore-lease ${key(ward)}`)
+    make: async (hosts) => {
+      const { etcd } = hosts.cluster
+      await etcd.run(`etcdctl get --print-value-only ${key(hosts)} >/run/lease
+        sed s/192.168.19.121/192.168.19.99/ /run/lease | etcdctl put --ignore-lease ${key(hosts)}`)
     },
     cause: /our lease differs from what this host is/,
     // So the peer's answers go elsewhere.
     also: ['udp-port'],
     fix: /systemctl restart flanneld/,
     proof: /192\.168\.19\.99.*192\.168\.19\.121/,
-    mend: (ward) => ward.cluster.etcd.run(`etcdctl put --ignore-lease ${key(ward)} </run/lease`),
+    repair: (hosts) => hosts.cluster.etcd.run(`etcdctl put --ignore-lease ${key(hosts)} </run/lease`),
   },
 ]
 
-const ward = ailmentTests(
+const hosts = doctorFaultTests(
   {},
-  AILMENTS.map((ailment) => ({ ...ailment, also: ['daemon', ...(ailment.also ?? [])], args: ARGS })),
+  FAULTS.map((fault) => ({ ...fault, also: ['daemon', ...(fault.also ?? [])], args: ARGS })),
   ({ own }) => own.daemon.stop('SIGKILL'),
 )
 
 test.serial('doctor: daemon: none runs: status 3, and what only a daemon knows is not checked', async (t) => {
-  const { text, code, faults, unchecked } = await consult(ward().own.host, ARGS)
+  const { text, code, findings, unchecked } = await runDoctor(hosts().own.host, ARGS)
   t.regex(text, /^not running /)
   t.is(code, 3)
   t.deepEqual(
-    faults.map(({ check }) => check),
+    findings.map(({ check }) => check),
     ['daemon'],
   )
-  t.regex(faults[0]?.cause ?? '', /no daemon runs here/)
-  t.regex(faults[0]?.fix ?? '', /^systemctl start flanneld/)
+  t.regex(findings[0]?.cause ?? '', /no daemon runs here/)
+  t.regex(findings[0]?.fix ?? '', /^systemctl start flanneld/)
   t.deepEqual(unchecked, ['etcd-tls', 'etcd-watch'])
 })
 
 test.serial('doctor: modules: a kernel without vxlan', async (t) => {
-  const { faults } = await consult(ward().own.host, ARGS, preloaded(t, 'no-vxlan'))
-  const found = faults.find(({ check }) => check === 'modules')
+  const { findings } = await runDoctor(hosts().own.host, ARGS, preloaded(t, 'no-vxlan'))
+  const found = findings.find(({ check }) => check === 'modules')
   t.regex(found?.cause ?? '', /the kernel has no VXLAN: the tunnel device cannot be made/)
   t.regex(found?.fix ?? '', /^modprobe vxlan/)
 })
 
 test.serial('doctor: lease: gone from etcd', async (t) => {
-  const { own, cluster } = ward()
-  await cluster.etcd.etcdctl(`del ${key(ward())}`)
-  const { faults, unchecked } = await consult(own.host, ARGS)
-  const found = faults.find(({ check }) => check === 'lease')
+  const { own, cluster } = hosts()
+  await cluster.etcd.etcdctl(`del ${key(hosts())}`)
+  const { findings, unchecked } = await runDoctor(own.host, ARGS)
+  const found = findings.find(({ check }) => check === 'lease')
   t.regex(found?.cause ?? '', /this host has no lease, but uses 10\.2\.\d+\.0\/24: no peer sends it anything/)
   t.regex(found?.fix ?? '', /^systemctl restart flanneld/)
   t.true(unchecked.includes('routes'), 'what depends on it is not called ok')
 })
 
 test.serial('doctor: daemon: one that hangs, and link: deleted meanwhile', async (t) => {
-  const { own } = ward()
+  const { own } = hosts()
   const daemon = await startFlanneld(own.host, ARGS)
-  await ready(own.host, daemon)
+  await waitForSubnetEnv(own.host, daemon)
   await daemon.line(/ ready: /)
   daemon.kill('SIGSTOP')
   await own.host.run('ip link del flannel.1')
-  const { text, code, faults } = await consult(own.host, ARGS)
+  const { text, code, findings } = await runDoctor(own.host, ARGS)
   daemon.kill('SIGCONT')
   t.is(code, 2, text)
   t.deepEqual(
-    faults.map(({ check }) => check),
+    findings.map(({ check }) => check),
     ['daemon', 'link', 'address', 'routes', 'neighbours', 'fdb'],
   )
-  t.regex(faults[0]?.cause ?? '', /the daemon hangs or is stopped/)
-  t.regex(faults[0]?.fix ?? '', /^systemctl restart flanneld/)
-  t.regex(faults[1]?.cause ?? '', /the tunnel device flannel\.1 is missing: nothing comes in, nothing goes out/)
-  t.regex(faults[1]?.fix ?? '', /^restart flanneld$/)
+  t.regex(findings[0]?.cause ?? '', /the daemon hangs or is stopped/)
+  t.regex(findings[0]?.fix ?? '', /^systemctl restart flanneld/)
+  t.regex(findings[1]?.cause ?? '', /the tunnel device flannel\.1 is missing: nothing comes in, nothing goes out/)
+  t.regex(findings[1]?.fix ?? '', /^restart flanneld$/)
 })

@@ -2,7 +2,7 @@
 // receives by VXLAN.
 import test from 'ava'
 import { createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
-import { consult } from '../lab/scenarios/doctor.ts'
+import { runDoctor } from '../lab/scenarios/doctor.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test('doctor: rp-filter: a strict filter where two backends are at work', async (t) => {
@@ -15,23 +15,23 @@ test('doctor: rp-filter: a strict filter where two backends are at work', async 
   await own.daemon.line(/network config changed/)
   await peer.host.run(`ip route replace ${own.subnet}.0/24 via ${own.host.address} dev enp0s3`)
   await waitFor('two ways', () => reaches(own, peer))
-  const small = await consult(own.host)
+  const small = await runDoctor(own.host)
   t.regex(small.text, /^degraded [^]*FAULT {2}docker0: .*its containers send smaller packets than need be/)
   await own.host.run('ip link set v2 mtu 1500; ip link set docker0 mtu 1500')
-  t.deepEqual((await consult(own.host)).faults, [])
+  t.deepEqual((await runDoctor(own.host)).findings, [])
 
   await own.host.run('sysctl -q -w net.ipv4.conf.enp0s3.rp_filter=1')
   t.false(await reaches(own, peer), 'a strict filter drops what comes in by the other way')
-  const { faults, text } = await consult(own.host, peer.host.address)
+  const { findings, text } = await runDoctor(own.host, peer.host.address)
   t.deepEqual(
-    faults.filter(({ check }) => check !== 'udp-port' && check !== 'peers').map(({ check }) => check),
+    findings.filter(({ check }) => check !== 'udp-port' && check !== 'peers').map(({ check }) => check),
     ['rp-filter'],
     text,
   )
-  const found = faults.find(({ check }) => check === 'rp-filter')
+  const found = findings.find(({ check }) => check === 'rp-filter')
   t.regex(found?.cause ?? '', /the reverse path filter of enp0s3 drops what peers send/)
   t.regex(found?.proof ?? '', /sends comes in by enp0s3, answers leave by flannel\.1/)
   t.regex(found?.fix ?? '', /^sysctl -w net\.ipv4\.conf\.enp0s3\.rp_filter=2 net\.ipv4\.conf\.all\.rp_filter=2/)
   await own.host.run((found?.fix ?? '').replace(/, and.*/, ''))
-  t.true(await reaches(own, peer), 'the mend mends')
+  t.true(await reaches(own, peer), 'the fix repairs it')
 })

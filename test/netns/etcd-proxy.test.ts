@@ -1,9 +1,9 @@
 // etcd behind an HTTP proxy, as https_proxy and no_proxy say by Go's rules.
 import test from 'ava'
 import { join } from 'node:path'
-import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { CONFIG, PREFIX } from '../lab/world/network.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
@@ -31,26 +31,26 @@ for (const scheme of ['http', 'https'] as const) {
     const led = through(`HTTPS_PROXY=http://${USER}@${PROXY} no_proxy=10.0.0.0/8,.example`)
 
     const daemon = await startFlanneld(host, args, led)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await daemon.line(/ ready: /)
     t.regex(proxy.output(), /connected 192\.168\.19\.120:2379/)
-    const status = await verb(host, 'status')
+    const status = await runVerb(host, 'status')
     t.regex(status.output, /store +etcd 1\/1 /)
-    const doctor = await verb(host, `doctor ${args}`, led)
+    const doctor = await runVerb(host, `doctor ${args}`, led)
     t.regex(doctor.output, /ok: .*\betcd, .*\bclock\b/)
     await daemon.stop()
 
-    const direct = await verb(
+    const direct = await runVerb(
       host,
       `leases ${args}`,
       through(`https_proxy=http://${USER}@${PROXY} NO_PROXY=192.168.0.0/16`),
     )
     t.regex(direct.output, /ECONNREFUSED 192\.168\.19\.120:2379/)
-    const refused = await verb(host, `leases ${args}`, through(`https_proxy=http://me:other@${PROXY}`))
+    const refused = await runVerb(host, `leases ${args}`, through(`https_proxy=http://me:other@${PROXY}`))
     t.regex(refused.output, /HTTP status 407 \(through the proxy 192\.168\.19\.123:3128 that https_proxy names\)/)
     t.notRegex(refused.output, /other|undefined/)
     await proxy.stop()
-    const gone = await verb(host, `leases ${args}`, led)
+    const gone = await runVerb(host, `leases ${args}`, led)
     t.regex(
       gone.output,
       /ECONNREFUSED 192\.168\.19\.123:3128 \(through the proxy 192\.168\.19\.123:3128 that HTTPS_PROXY names\)/,

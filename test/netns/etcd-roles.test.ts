@@ -2,14 +2,14 @@
 // docs/security.md rests on this.
 import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
-import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { fileOwner } from '../lab/world/file-owner.ts'
 import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
 import type { Owner } from '../lab/world/space.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
 import type { Running } from '../lab/world/process.ts'
 import { subnetBeside } from '../lab/world/subnets.ts'
-import { type VerbEnd, verb } from '../lab/actors/verb.ts'
+import { type VerbEnd, runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { makeTls } from '../lab/world/tls.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
@@ -81,7 +81,7 @@ test.before(async () => {
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORDS.host} ${BUNDLE}`
   const start = async (on: Host): Promise<readonly [Running, string]> => {
     const running = await startFlanneld(on, `${args} -etcd-username=host -v=10`, program)
-    const { FLANNEL_SUBNET = '' } = await ready(on, running)
+    const { FLANNEL_SUBNET = '' } = await waitForSubnetEnv(on, running)
     await running.line(/ ready: /)
     return [running, FLANNEL_SUBNET.replace('.1/24', '.0')]
   }
@@ -92,7 +92,7 @@ test.before(async () => {
 /** Runs a verb with the etcd user of a role. */
 async function verbAs(role: 'operator' | 'reader', words: string): Promise<VerbEnd> {
   const etcd = shared.args.replace(/ -healthz-port=\d+/, '')
-  return kept(verb(host, `${words} ${etcd} -etcd-username=${role} -etcd-password=${PASSWORDS[role]}`))
+  return kept(runVerb(host, `${words} ${etcd} -etcd-username=${role} -etcd-password=${PASSWORDS[role]}`))
 }
 
 /** What a verb printed, kept for the last of these tests. */
@@ -134,7 +134,7 @@ test.serial('the role host may write every lease, and nothing else', async (t) =
 
 test.serial("a verb that asks the daemon has the daemon's rights, and says which flag gives others", async (t) => {
   await host.run('cat >/run/new.json', JSON.stringify({ ...CONFIG, Backend: { Type: 'vxlan', DirectRouting: true } }))
-  const { code, output } = await kept(verb(host, 'config set /run/new.json'))
+  const { code, output } = await kept(runVerb(host, 'config set /run/new.json'))
   t.not(code, 0)
   t.regex(output, DENIED)
   t.regex(output, /-etcd-username/)
@@ -188,10 +188,10 @@ test.serial('roles by certificate: the common name is the user, and no password 
   await enable()
   const own = `-etcd-certfile=${tls.clientCertificate} -etcd-keyfile=${tls.clientKey}`
   const daemon = await startFlanneld(host, `${args} ${own}`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   await host.run('cat >/run/new.json', JSON.stringify({ ...CONFIG, SubnetMin: '10.2.100.0' }))
-  const set = await verb(host, 'config set /run/new.json')
+  const set = await runVerb(host, 'config set /run/new.json')
   t.not(set.code, 0)
   t.regex(set.output, /permission denied/)
   notRefused(t, daemon)
@@ -200,13 +200,13 @@ test.serial('roles by certificate: the common name is the user, and no password 
 test.serial('a role for one host: it leases the subnet reserved for it, and can touch no other lease', async (t) => {
   const { lan, args, script, as, enable } = await world(t, false)
   const host = await lan.host(121)
-  const reserve = await verb(host, `reserve 10.2.210.0/24 192.168.19.121 ${args.replace(/ -healthz-port=\d+/, '')}`)
+  const reserve = await runVerb(host, `reserve 10.2.210.0/24 192.168.19.121 ${args.replace(/ -healthz-port=\d+/, '')}`)
   t.is(reserve.code, 0, reserve.output)
   await script('host host1 10.2.210.0/24', PASSWORDS.host)
   await enable()
   const program = `env FLANNELD_ETCD_PASSWORD=${PASSWORDS.host} ${BUNDLE}`
   const daemon = await startFlanneld(host, `${args} -etcd-username=host1`, program)
-  const env = await ready(host, daemon)
+  const env = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   t.is(env['FLANNEL_SUBNET'], '10.2.210.1/24')
   const user = `host1:${PASSWORDS.host}`

@@ -1,10 +1,10 @@
 // `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
 import test from 'ava'
 import type { HappenedEvent } from '../../src/health/events.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { deleteLeases, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -15,12 +15,12 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await etcd.configure(config)
   await putLeases(etcd, [{ name: '10.2.201.0-24', value: vxlanValue('192.168.19.201', '0a:00:00:00:00:c9') }])
   const host = await lan.host(121)
-  const none = await verb(host, 'events')
+  const none = await runVerb(host, 'events')
   t.is(none.code, 3)
   t.regex(none.output, /no daemon answers/)
 
   const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready:/)
   const follower = await host.spawn(`${BUNDLE} events --follow`)
   await follower.line(/ {3}peer {6}1 peer at the start$/)
@@ -51,7 +51,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await etcd.run('ip link set enp0s3 up')
   await follower.line(/ {3}store {5}etcd is back$/)
 
-  const kept = await verb(host, 'events --json')
+  const kept = await runVerb(host, 'events --json')
   t.is(kept.code, 0)
   const events = kept.stdout.trim().split('\n').map((line) => JSON.parse(line) as HappenedEvent) // prettier-ignore
   t.deepEqual(events.map(({ id }) => id), events.map((_, n) => n + 1)) // prettier-ignore

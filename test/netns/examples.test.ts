@@ -2,7 +2,7 @@
 import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUNDLE, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -19,7 +19,7 @@ for (const name of FILES) {
     await etcd.configure(config)
     await host.run(`${BUNDLE} config check ${path} ${ARGS.replace(/-iface=\S+/, '')}`)
     const daemon = await startFlanneld(host, ARGS)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     await daemon.line(/ ready: /)
     t.true((await etcd.etcdctl('get --prefix / --print-value-only')).includes(`"BackendType":"${config.Backend.Type}"`))
   })

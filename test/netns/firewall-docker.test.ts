@@ -4,8 +4,8 @@ import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
 import { createLog } from '../../src/log.ts'
 import { ENGINE_RULES } from '../lab/scenarios/docker-rules.ts'
-import { INPUT, prefix } from '../lab/scenarios/firewall.ts'
-import { ask, guardedHost, serve } from '../lab/scenarios/guarded-host.ts'
+import { INPUT, prefix } from '../lab/scenarios/firewall-host.ts'
+import { askTcp, createFirewalledHosts, serveTcp } from '../lab/scenarios/firewalled-host.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
@@ -13,29 +13,29 @@ for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
     test.serial(
       `containers reach each other, any port, with their own addresses (Docker ${engine}, ${backend})`,
       async (t) => {
-        const on = await guardedHost(t, backend)
-        await Promise.all([serve(on.container, 5000), serve(on.container, 80), serve(on.remote, 5000)])
+        const on = await createFirewalledHosts(t, backend)
+        await Promise.all([serveTcp(on.container, 5000), serveTcp(on.container, 80), serveTcp(on.remote, 5000)])
         await on.host.run('iptables-restore --noflush', rules)
-        t.is(await ask(on.remote, on.container.address, 5000), undefined, 'Docker alone shuts the overlay out')
+        t.is(await askTcp(on.remote, on.container.address, 5000), undefined, 'Docker alone shuts the overlay out')
         await on.protect()
         await on.container.run(`ping -c 1 -W 2 ${on.remote.address}`)
         await on.remote.run(`ping -c 1 -W 2 ${on.container.address}`)
-        t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
-        t.is(await ask(on.container, on.remote.address, 5000), on.container.address)
-        t.is(await ask(on.neighbour, on.host.address, 8080), on.neighbour.address, 'a published port')
+        t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
+        t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address)
+        t.is(await askTcp(on.neighbour, on.host.address, 8080), on.neighbour.address, 'a published port')
       },
     )
   }
 }
 
 test.serial('past Docker 28’s rules a neighbour that is no peer reaches no unpublished port (host-gw)', async (t) => {
-  const on = await guardedHost(t, 'host-gw')
-  await serve(on.container, 5000)
-  t.is(await ask(on.neighbour, on.container.address, 5000), on.neighbour.address, 'the way is there')
+  const on = await createFirewalledHosts(t, 'host-gw')
+  await serveTcp(on.container, 5000)
+  t.is(await askTcp(on.neighbour, on.container.address, 5000), on.neighbour.address, 'the way is there')
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
   await on.protect()
-  t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
-  t.is(await ask(on.neighbour, on.container.address, 5000), undefined)
+  t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
+  t.is(await askTcp(on.neighbour, on.container.address, 5000), undefined)
   // Nor one that takes an address of our own subnet for its own.
   await on.neighbour
     .run('ip addr add 10.2.21.77/32 dev lo; ip route change 10.2.21.2 via 192.168.19.121 src 10.2.21.77')
@@ -48,20 +48,20 @@ test.serial('past Docker 28’s rules a neighbour that is no peer reaches no unp
 })
 
 test.serial('the operator’s own rules in DOCKER-USER stand above our accepts', async (t) => {
-  const on = await guardedHost(t, 'vxlan')
-  await Promise.all([serve(on.container, 80), serve(on.container, 5000)])
+  const on = await createFirewalledHosts(t, 'vxlan')
+  await Promise.all([serveTcp(on.container, 80), serveTcp(on.container, 5000)])
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
   await on.protect()
-  t.is(await ask(on.neighbour, on.host.address, 8080), on.neighbour.address)
-  t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
+  t.is(await askTcp(on.neighbour, on.host.address, 8080), on.neighbour.address)
+  t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
   await on.host.run(`iptables -I DOCKER-USER -s ${on.neighbour.address} -j DROP`)
   await on.host.run(`iptables -I DOCKER-USER -s ${on.remote.address} -j DROP`)
-  t.is(await ask(on.neighbour, on.host.address, 8080), undefined)
-  t.is(await ask(on.remote, on.container.address, 5000), undefined)
+  t.is(await askTcp(on.neighbour, on.host.address, 8080), undefined)
+  t.is(await askTcp(on.remote, on.container.address, 5000), undefined)
 })
 
 test.serial('a trailing REJECT, without Docker', async (t) => {
-  const on = await guardedHost(t, 'vxlan')
+  const on = await createFirewalledHosts(t, 'vxlan')
   await on.host.run('iptables -A FORWARD -j REJECT')
   await t.throwsAsync(on.remote.run(`ping -c 1 -W 1 ${on.container.address}`))
   await on.protect()
@@ -70,17 +70,17 @@ test.serial('a trailing REJECT, without Docker', async (t) => {
 })
 
 test.serial('with -ip-masq a container keeps its address in the network and has the host’s outside', async (t) => {
-  const on = await guardedHost(t, 'vxlan')
-  await Promise.all([serve(on.remote, 5000), serve(on.neighbour, 5000)])
+  const on = await createFirewalledHosts(t, 'vxlan')
+  await Promise.all([serveTcp(on.remote, 5000), serveTcp(on.neighbour, 5000)])
   await on.neighbour.run('ip route del 10.2.21.0/24')
-  t.is(await ask(on.container, on.neighbour.address, 5000), undefined, 'nobody knows the way back')
+  t.is(await askTcp(on.container, on.neighbour.address, 5000), undefined, 'nobody knows the way back')
   await on.protect({ masquerade: true })
-  t.is(await ask(on.container, on.remote.address, 5000), on.container.address)
-  t.is(await ask(on.container, on.neighbour.address, 5000), on.host.address)
+  t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address)
+  t.is(await askTcp(on.container, on.neighbour.address, 5000), on.host.address)
 })
 
 test.serial('no packet is lost while rules are applied, replaced and applied by a restarted daemon', async (t) => {
-  const on = await guardedHost(t, 'vxlan')
+  const on = await createFirewalledHosts(t, 'vxlan')
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
   await on.protect()
   const ping = await on.remote.spawn(`ping -i 0.01 -q ${on.container.address}`)

@@ -1,7 +1,7 @@
 // Doors past Docker's rules on the LAN's interface: for peers on the link, for their subnets, as the network's config says.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { DOCKER } from '../lab/scenarios/firewall.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { DOCKER } from '../lab/scenarios/firewall-host.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -17,7 +17,7 @@ test('one host-gw lease in a vxlan network opens nothing; DirectRouting opens a 
   const host = await lan.host(121)
   await host.run('iptables-restore --noflush', DOCKER)
   const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   /** Sources that our rules let in from the LAN, ahead of Docker's. */
   const doors = async (): Promise<readonly string[]> => {
     const saved = await host.run('iptables-save')

@@ -3,10 +3,10 @@ import test, { type ExecutionContext } from 'ava'
 import { type Address, parseAddress } from '../../src/ip/address.ts'
 import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
-import { type Container, standIn } from '../lab/world/container.ts'
+import { type Container, createContainer } from '../lab/world/container.ts'
 import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'
-import { prefix } from '../lab/scenarios/firewall.ts'
-import { type Guarded, guardedHost } from '../lab/scenarios/guarded-host.ts'
+import { prefix } from '../lab/scenarios/firewall-host.ts'
+import { type FirewalledHosts, createFirewalledHosts } from '../lab/scenarios/firewalled-host.ts'
 import type { Host } from '../lab/world/lab.ts'
 import type { Place } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -17,7 +17,7 @@ const address = (text: string): Address => {
   return parsed
 }
 
-interface World extends Guarded {
+interface World extends FirewalledHosts {
   /** A container of another network of Docker's. */
   readonly other: Container
   /** Turns the guard of `host` on. */
@@ -28,8 +28,8 @@ interface World extends Guarded {
 
 /** A host that masquerades for its containers, a peer and a third host that count VXLAN datagrams; no guard yet. */
 async function world(t: ExecutionContext): Promise<World> {
-  const on = await guardedHost(t, 'vxlan')
-  const other = await standIn(on.host, { FLANNEL_SUBNET: '172.18.0.1/16', FLANNEL_MTU: '1500' }, 2, 'br-other')
+  const on = await createFirewalledHosts(t, 'vxlan')
+  const other = await createContainer(on.host, { FLANNEL_SUBNET: '172.18.0.1/16', FLANNEL_MTU: '1500' }, 2, 'br-other')
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['20.10'])
   await on.host.run('iptables-restore --noflush', OTHER_NETWORKS['20.10'])
   await on.protect({ masquerade: true })

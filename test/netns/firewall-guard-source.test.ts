@@ -1,10 +1,10 @@
 // Hosts whose packets come from another address than the PublicIP of their leases: another address of the host's own, which
 // its lease tells, and one that a NAT makes, which it cannot.
 import test from 'ava'
-import { standIn } from '../lab/world/container.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -28,7 +28,7 @@ test('the guard lets in the source a lease names, tells whom it dropped, and let
   const containers = []
   for (const [i, host] of [asking, own, behind].entries()) {
     const daemon = daemons[i]
-    if (daemon !== undefined) containers.push(await standIn(host, await ready(host, daemon)))
+    if (daemon !== undefined) containers.push(await createContainer(host, await waitForSubnetEnv(host, daemon)))
   }
   const [here, there, natted] = containers
   if (here === undefined || there === undefined || natted === undefined) return t.fail()
@@ -43,7 +43,7 @@ test('the guard lets in the source a lease names, tells whom it dropped, and let
   await waitFor('an answer from another address of its own', () => pings(there.address))
 
   t.false(await pings(natted.address))
-  const { stdout } = await verb(asking, 'status --json')
+  const { stdout } = await runVerb(asking, 'status --json')
   const { status } = JSON.parse(stdout) as {
     status: { firewall: { guard: { strangers: { address: string; packets: number }[] } } }
   }
@@ -51,12 +51,12 @@ test('the guard lets in the source a lease names, tells whom it dropped, and let
     status.firewall.guard.strangers.map(({ address }) => address),
     ['192.168.19.233'],
   )
-  t.regex((await verb(asking, 'status')).stdout, /packets? of unknown senders \(192\.168\.19\.233\)/)
-  const doctor = await verb(asking, 'doctor')
+  t.regex((await runVerb(asking, 'status')).stdout, /packets? of unknown senders \(192\.168\.19\.233\)/)
+  const doctor = await runVerb(asking, 'doctor')
   t.regex(doctor.stdout, /192\.168\.19\.233 sends to the VXLAN port and is no peer's address/)
   t.regex(doctor.stdout, /-vxlan-guard-allow=192\.168\.19\.233/)
 
   await daemons[0]?.stop()
-  await ready(asking, await startFlanneld(asking, `${args} -vxlan-guard-allow=192.168.19.232/29`))
+  await waitForSubnetEnv(asking, await startFlanneld(asking, `${args} -vxlan-guard-allow=192.168.19.232/29`))
   await waitFor('an answer from behind the NAT', () => pings(natted.address))
 })

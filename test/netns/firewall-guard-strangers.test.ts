@@ -1,17 +1,17 @@
 // Whom the guard of the VXLAN port drops, and whom it lets in besides peers.
 import test from 'ava'
-import { prefix } from '../lab/scenarios/firewall.ts'
-import { INNER, PORT, address, guardBench, reaches } from '../lab/scenarios/guard.ts'
+import { prefix } from '../lab/scenarios/firewall-host.ts'
+import { INNER, PORT, address, createGuardHosts, pings } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial(
   'whom the guard dropped is known: by address and packets, peers excepted, and however many forge theirs',
   async (t) => {
-    const { host, peer, stranger, guard } = await guardBench(t)
+    const { host, peer, stranger, guard } = await createGuardHosts(t)
     guard.want([{ ...PORT, peers: [address(peer.address)] }])
     await guard.settled()
-    t.true(await reaches(peer, INNER.guarded))
-    t.false(await reaches(stranger, INNER.guarded, 3))
+    t.true(await pings(peer, INNER.guarded))
+    t.false(await pings(stranger, INNER.guarded, 3))
     const [first] = await guard.strangers()
     t.is(first?.address, address(stranger.address))
     t.true((first?.packets ?? 0) >= 3)
@@ -33,8 +33,8 @@ test.serial(
 )
 
 test.serial('further senders are let in by option', async (t) => {
-  const { stranger, guard } = await guardBench(t)
+  const { stranger, guard } = await createGuardHosts(t)
   guard.want([{ ...PORT, allowed: [prefix('192.168.19.120/29')], peers: [] }])
   await guard.settled()
-  t.true(await reaches(stranger, INNER.guarded))
+  t.true(await pings(stranger, INNER.guarded))
 })

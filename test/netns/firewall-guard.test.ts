@@ -3,35 +3,35 @@ import test from 'ava'
 import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
-import { INNER, PORT, address, guardBench, reaches, vxlan } from '../lab/scenarios/guard.ts'
+import { INNER, PORT, address, createGuardHosts, pings, createVxlan } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('a peer is let in, a stranger is dropped and counted', async (t) => {
-  const { host, peer, stranger, guard } = await guardBench(t)
-  t.true(await reaches(stranger, INNER.guarded), 'without a guard anybody gets in')
+  const { host, peer, stranger, guard } = await createGuardHosts(t)
+  t.true(await pings(stranger, INNER.guarded), 'without a guard anybody gets in')
   // Silent for now: its IPv6 and ARP have things to say of their own.
   await stranger.run('ip link set flannel.1 down')
   guard.want([{ ...PORT, peers: [address(peer.address)] }])
   await guard.settled()
   t.is(guard.error(), undefined)
-  t.true(await reaches(peer, INNER.guarded))
+  t.true(await pings(peer, INNER.guarded))
   t.is(await guard.dropped(), 0n)
   await stranger.run('ip link set flannel.1 up')
-  t.false(await reaches(stranger, INNER.guarded, 3))
+  t.false(await pings(stranger, INNER.guarded, 3))
   t.true(((await guard.dropped()) ?? 0n) >= 3n)
   // Elements alone change when a peer joins or leaves; the counter goes on.
   const before = await guard.dropped()
   guard.want([{ ...PORT, peers: [address(stranger.address)] }])
   await guard.settled()
-  t.true(await reaches(stranger, INNER.guarded))
-  t.false(await reaches(peer, INNER.guarded))
+  t.true(await pings(stranger, INNER.guarded))
+  t.false(await pings(peer, INNER.guarded))
   t.true(((await guard.dropped()) ?? 0n) > (before ?? 0n))
   await guard.cleanup()
   t.is(await host.run('nft list ruleset'), '')
 })
 
 test.serial('many peers that come and go at once change set elements alone, IPv6 too', async (t) => {
-  const { host, peer, guard } = await guardBench(t)
+  const { host, peer, guard } = await createGuardHosts(t)
   const many = (from: number, count: number): readonly Address[] =>
     Array.from({ length: count }, (_, i) =>
       address(i % 10 === 0 ? `fd00::${(from + i).toString(16)}` : `172.16.${(from + i) >> 8}.${(from + i) & 255}`),
@@ -45,21 +45,21 @@ test.serial('many peers that come and go at once change set elements alone, IPv6
   const sets = (await host.run('nft -j list sets inet')).match(/(172\.16\.\d+\.\d+|fd00::[0-9a-f]+)/g) ?? []
   t.deepEqual([...new Set(sets)].sort(), [...new Set(many(1000, 4000))].sort())
   t.is(await host.run('nft -a list table inet flannel-guard-1 | grep "chain input"'), handle, 'the table is the same')
-  t.false(await reaches(peer, INNER.guarded))
+  t.false(await pings(peer, INNER.guarded))
 })
 
 test.serial('traffic of another VNI on the same port passes the guard', async (t) => {
-  const { host, stranger, guard } = await guardBench(t)
-  await vxlan(host, '11.0.0.1', [stranger], 2)
-  await vxlan(stranger, '11.0.0.2', [host], 2)
+  const { host, stranger, guard } = await createGuardHosts(t)
+  await createVxlan(host, '11.0.0.1', [stranger], 2)
+  await createVxlan(stranger, '11.0.0.2', [host], 2)
   guard.want([{ ...PORT, peers: [] }])
   await guard.settled()
-  t.false(await reaches(stranger, INNER.guarded))
-  t.true(await reaches(stranger, '11.0.0.1'))
+  t.false(await pings(stranger, INNER.guarded))
+  t.true(await pings(stranger, '11.0.0.1'))
 })
 
 test.serial('fragments of a stranger are dropped, fragments of a peer put together', async (t) => {
-  const { host, peer, stranger, guard } = await guardBench(t)
+  const { host, peer, stranger, guard } = await createGuardHosts(t)
   for (const one of [host, peer, stranger]) await one.run('ip link set flannel.1 mtu 1450; ip link set enp0s3 mtu 900')
   guard.want([{ ...PORT, peers: [address(peer.address)] }])
   await guard.settled()
@@ -69,7 +69,7 @@ test.serial('fragments of a stranger are dropped, fragments of a peer put togeth
 })
 
 test.serial('a guard that was flushed, deleted or altered comes back', async (t) => {
-  const { host, peer, guard } = await guardBench(t)
+  const { host, peer, guard } = await createGuardHosts(t)
   guard.want([{ ...PORT, peers: [address(peer.address), address('192.168.19.200'), address('fd00::1')] }])
   await guard.settled()
   // Whom it dropped is no part of it.
@@ -92,7 +92,7 @@ test.serial('a guard that was flushed, deleted or altered comes back', async (t)
 })
 
 test.serial('-vxlan-guard=false at a restart: the guard of the earlier run goes', async (t) => {
-  const { host, guard } = await guardBench(t)
+  const { host, guard } = await createGuardHosts(t)
   guard.want([{ ...PORT, peers: [] }])
   await guard.settled()
   guard.stop()
@@ -109,7 +109,7 @@ test.serial('-vxlan-guard=false at a restart: the guard of the earlier run goes'
 })
 
 test.serial('a restarted daemon takes the table over; VNI and port change in place', async (t) => {
-  const { host, peer, guard } = await guardBench(t)
+  const { host, peer, guard } = await createGuardHosts(t)
   guard.want([{ ...PORT, peers: [address(peer.address), address('192.168.19.200')] }])
   await guard.settled()
   guard.stop()
@@ -134,7 +134,7 @@ test.serial('a restarted daemon takes the table over; VNI and port change in pla
 })
 
 test.serial('ten thousand peers are let in by one call, and one more costs little', async (t) => {
-  const { host, guard } = await guardBench(t)
+  const { host, guard } = await createGuardHosts(t)
   const many = Array.from({ length: 10_000 }, (_, i) => fromNumber(0x0a000001 + i * 7))
   let start = performance.now()
   guard.want([{ ...PORT, peers: many }])
@@ -149,7 +149,7 @@ test.serial('ten thousand peers are let in by one call, and one more costs littl
 })
 
 test.serial('a kernel that knows no routes in nftables has all the rest of the guard', async (t) => {
-  const { host, peer } = await guardBench(t)
+  const { host, peer } = await createGuardHosts(t)
   await host.run(`mkdir /run/bin; cat >/run/bin/nft <<'end'
 #!/bin/sh
 if [ "$1" != -f ]; then exec /usr/sbin/nft "$@"; fi
@@ -172,7 +172,7 @@ chmod +x /run/bin/nft`)
   const table = await host.run('nft list table inet flannel-guard-1')
   t.notRegex(table, / fib /)
   t.regex(table, /chain forward \{[^}]* ip saddr 10\.2\.0\.0\/16 [^}]*drop/)
-  t.true(await reaches(peer, INNER.guarded))
+  t.true(await pings(peer, INNER.guarded))
 })
 
 test.serial('without nft one warning says what that means', async (t) => {

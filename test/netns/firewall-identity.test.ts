@@ -1,24 +1,24 @@
 // With -ip-masq a host masquerades what starts on it: nobody on the LAN speaks to other hosts' containers in its name.
 import test, { type ExecutionContext } from 'ava'
-import { standIn } from '../lab/world/container.ts'
+import { createContainer } from '../lab/world/container.ts'
 import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'
-import { type Guarded, ask, guardedHost, serve } from '../lab/scenarios/guarded-host.ts'
+import { type FirewalledHosts, askTcp, createFirewalledHosts, serveTcp } from '../lab/scenarios/firewalled-host.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 /** The address of the host's own flannel.1. */
 const LENT = '10.2.21.0'
 
 /** A host that masquerades; a neighbour that sends to another host's containers by way of it. */
-async function lender(t: ExecutionContext, backend: 'vxlan' | 'host-gw' = 'vxlan'): Promise<Guarded> {
-  const on = await guardedHost(t, backend)
+async function lender(t: ExecutionContext, backend: 'vxlan' | 'host-gw' = 'vxlan'): Promise<FirewalledHosts> {
+  const on = await createFirewalledHosts(t, backend)
   await on.neighbour.run(`ip route add 10.2.22.0/24 via ${on.host.address}`)
-  await Promise.all([serve(on.remote, 5000), serve(on.container, 5000)])
-  t.is(await ask(on.neighbour, on.remote.address, 5000), on.neighbour.address, 'the way is there')
+  await Promise.all([serveTcp(on.remote, 5000), serveTcp(on.container, 5000)])
+  t.is(await askTcp(on.neighbour, on.remote.address, 5000), on.neighbour.address, 'the way is there')
   return on
 }
 
 /** How many packets of ICMP requests came to the remote container. */
-async function pinged({ remote }: Guarded): Promise<number> {
+async function pinged({ remote }: FirewalledHosts): Promise<number> {
   const lines = (await remote.run('cat /proc/net/snmp')).split('\n').filter((line) => line.startsWith('Icmp:'))
   const [names = [], values = []] = lines.map((line) => line.split(' '))
   return Number(values[names.indexOf('InEchos')])
@@ -31,8 +31,12 @@ for (const nftables of [false, true]) {
     async (t) => {
       const on = await lender(t)
       await on.protect({ masquerade: true, nftables })
-      t.is(await ask(on.neighbour, on.remote.address, 5000), undefined)
-      t.is(await ask(on.neighbour, on.container.address, 5000), on.neighbour.address, 'its own it may reach, as itself')
+      t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
+      t.is(
+        await askTcp(on.neighbour, on.container.address, 5000),
+        on.neighbour.address,
+        'its own it may reach, as itself',
+      )
       // Nor one that takes an address of the host's own subnet, or of another peer's, for its own.
       await on.host.run('sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.enp0s3.rp_filter=0')
       for (const forged of ['10.2.21.77', '10.2.23.77']) {
@@ -49,45 +53,45 @@ for (const nftables of [false, true]) {
   test.serial(`where forwarding is not ours to rule, a neighbour is seen by its own address (${title})`, async (t) => {
     const on = await lender(t)
     await on.protect({ masquerade: true, nftables, forward: false })
-    t.is(await ask(on.neighbour, on.remote.address, 5000), on.neighbour.address)
+    t.is(await askTcp(on.neighbour, on.remote.address, 5000), on.neighbour.address)
   })
 
   test.serial(
     `the host and what it leads there itself still reach the network by its address (${title})`,
     async (t) => {
       const on = await lender(t)
-      await serve(on.neighbour, 5000)
+      await serveTcp(on.neighbour, 5000)
       await on.protect({ masquerade: true, nftables })
-      t.is(await ask(on.host, on.remote.address, 5000), LENT)
+      t.is(await askTcp(on.host, on.remote.address, 5000), LENT)
       const bound = `curl -s --http0.9 -m 5 --interface ${on.host.address} http://${on.remote.address}:5000/ || :`
       t.is((await on.host.run(bound)).trim(), LENT, 'from another address of the host')
       await on.host.run(
         `iptables -t nat -A PREROUTING -p tcp --dport 8081 -j DNAT --to-destination ${on.remote.address}:5000`,
       )
-      t.is(await ask(on.neighbour, on.host.address, 8081), LENT, 'a port forwarded by hand')
+      t.is(await askTcp(on.neighbour, on.host.address, 8081), LENT, 'a port forwarded by hand')
       await on.neighbour.run('ip route del 10.2.21.0/24')
-      t.is(await ask(on.container, on.neighbour.address, 5000), on.host.address, 'a container, outside')
-      t.is(await ask(on.container, on.remote.address, 5000), on.container.address, 'and inside')
+      t.is(await askTcp(on.container, on.neighbour.address, 5000), on.host.address, 'a container, outside')
+      t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address, 'and inside')
     },
   )
 }
 
 test.serial('containers of other Docker networks reach the network by the host’s address', async (t) => {
   const on = await lender(t)
-  const other = await standIn(on.host, { FLANNEL_SUBNET: '172.18.0.1/16', FLANNEL_MTU: '1500' }, 2, 'br-other')
+  const other = await createContainer(on.host, { FLANNEL_SUBNET: '172.18.0.1/16', FLANNEL_MTU: '1500' }, 2, 'br-other')
   await on.host.run('iptables-restore --noflush', ENGINE_RULES['28.5'])
   await on.host.run('iptables-restore --noflush', OTHER_NETWORKS['28.5'])
   await on.protect({ masquerade: true })
-  t.is(await ask(other, on.remote.address, 5000), LENT)
-  t.is(await ask(on.neighbour, on.remote.address, 5000), undefined)
+  t.is(await askTcp(other, on.remote.address, 5000), LENT)
+  t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
 })
 
 test.serial('host-gw: what a neighbour sends by way of a host is refused, what a peer sends is not', async (t) => {
   const on = await lender(t, 'host-gw')
   await on.protect({ masquerade: true })
-  t.is(await ask(on.neighbour, on.remote.address, 5000), undefined)
-  t.is(await ask(on.remote, on.container.address, 5000), on.remote.address)
-  t.is(await ask(on.container, on.remote.address, 5000), on.container.address)
+  t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
+  t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
+  t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address)
   const ping = await on.remote.spawn(`ping -i 0.05 ${on.container.address}`)
   await waitFor('answers', () => /icmp_seq=20 /.test(ping.output()))
   ping.kill('SIGINT')

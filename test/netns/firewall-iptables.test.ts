@@ -1,11 +1,11 @@
 // The firewall on real tables: all that holds for nft-backed and for legacy iptables.
 import test from 'ava'
-import { DOCKER, INPUT, INPUT6, back, bench, inputOf } from '../lab/scenarios/firewall.ts'
+import { DOCKER, INPUT, INPUT6, waitForRules, createFirewallHost, inputOf } from '../lab/scenarios/firewall-host.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 for (const variant of ['nft', 'legacy'] as const) {
   test.serial(`rules are applied, and applied again nothing is written (${variant})`, async (t) => {
-    const on = await bench(t, variant)
+    const on = await createFirewallHost(t, variant)
     on.firewall.want([INPUT, INPUT6])
     await on.firewall.settled()
     t.deepEqual([on.firewall.status().state, on.firewall.status().error], ['right', undefined])
@@ -23,7 +23,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   })
 
   test.serial(`wiped, reordered or altered rules come back (${variant})`, async (t) => {
-    const on = await bench(t, variant, 1)
+    const on = await createFirewallHost(t, variant, 1)
     await on.run('iptables -A FORWARD -j REJECT')
     on.firewall.want([INPUT])
     await on.firewall.settled()
@@ -36,21 +36,26 @@ for (const variant of ['nft', 'legacy'] as const) {
       'iptables -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
     ]) {
       await on.run(damage)
-      await back(t, on, right, damage)
+      await waitForRules(t, on, right, damage)
     }
     await on.run('iptables -I FORWARD 1 -i nowhere -j DROP')
-    await back(
+    await waitForRules(
       t,
       on,
       right.replace(/(-j FLANNEL-OVERLAY\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'),
       'insert',
     )
     await on.run('iptables -F')
-    await back(t, on, right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''), 'iptables -F')
+    await waitForRules(
+      t,
+      on,
+      right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''),
+      'iptables -F',
+    )
   })
 
   test.serial(`the steady state starts no process (${variant})`, async (t) => {
-    const on = await bench(t, variant, 0.2)
+    const on = await createFirewallHost(t, variant, 0.2)
     on.firewall.want([INPUT])
     await on.firewall.settled()
     const { processes } = on.firewall.status()
@@ -65,7 +70,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   test.serial(
     `several daemons start and stop at the same moments: none fails or harms another (${variant})`,
     async (t) => {
-      const on = await bench(t, variant)
+      const on = await createFirewallHost(t, variant)
       await on.run('iptables -A FORWARD -j REJECT; iptables -t nat -A POSTROUTING -s 10.9.0.0/16 -j MASQUERADE')
       const before = await on.saved()
       on.firewall.want([INPUT])
@@ -86,7 +91,7 @@ for (const variant of ['nft', 'legacy'] as const) {
         await Promise.all(others.map((other) => other.cleanup()))
         t.is(await on.saved(), alone)
       }
-      // It never had anything to mend.
+      // It never had anything to repair.
       await on.firewall.settled()
       t.is(on.firewall.status().written, written)
       t.deepEqual(
@@ -105,7 +110,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   test.serial(
     `when Docker starts later our rules are in their places; its own rules are unchanged (${variant})`,
     async (t) => {
-      const on = await bench(t, variant)
+      const on = await createFirewallHost(t, variant)
       on.firewall.want([INPUT])
       await on.firewall.settled()
       await on.restore(DOCKER)
@@ -130,12 +135,12 @@ for (const variant of ['nft', 'legacy'] as const) {
       ])
       // dockerd restarted: its jumps are first again, until we see it.
       await on.run('iptables -D FORWARD -j DOCKER-USER; iptables -I FORWARD -j DOCKER-USER')
-      await back(t, on, saved, 'dockerd restart')
+      await waitForRules(t, on, saved, 'dockerd restart')
     },
   )
 
   test.serial(`cleanup leaves what was there before, byte for byte (${variant})`, async (t) => {
-    const on = await bench(t, variant)
+    const on = await createFirewallHost(t, variant)
     await on.restore(DOCKER)
     await on.run('iptables -A FORWARD -j REJECT; iptables -t raw -A PREROUTING -d 10.2.21.2/32 ! -i docker0 -j DROP')
     const before = await on.saved()
@@ -150,7 +155,7 @@ for (const variant of ['nft', 'legacy'] as const) {
   })
 
   test.serial(`stop leaves the rules as they are (${variant})`, async (t) => {
-    const on = await bench(t, variant)
+    const on = await createFirewallHost(t, variant)
     on.firewall.want([INPUT])
     await on.firewall.settled()
     const right = await on.saved()

@@ -1,20 +1,28 @@
 // The firewall on real tables: which ones it uses, and what it does where there are none.
 import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
-import { DOCKER, INPUT, INPUT6, back, bench, logInto, prefix } from '../lab/scenarios/firewall.ts'
+import {
+  DOCKER,
+  INPUT,
+  INPUT6,
+  waitForRules,
+  createFirewallHost,
+  logInto,
+  prefix,
+} from '../lab/scenarios/firewall-host.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('rules come back after `nft flush ruleset`', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([INPUT])
   await on.firewall.settled()
   const right = await on.saved()
   await on.run('nft flush ruleset')
-  await back(t, on, right, 'nft flush ruleset')
+  await waitForRules(t, on, right, 'nft flush ruleset')
 })
 
 test.serial('on a host without any rule, cleanup leaves none and no table', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([INPUT, INPUT6])
   await on.firewall.settled()
   t.regex(await on.run('nft list tables'), /table ip filter\n/)
@@ -23,7 +31,7 @@ test.serial('on a host without any rule, cleanup leaves none and no table', asyn
 })
 
 test.serial('legacy tables are used when they alone hold rules', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   await on.run('iptables-legacy -A FORWARD -j REJECT')
   on.firewall.want([INPUT])
   await on.firewall.settled()
@@ -35,7 +43,7 @@ test.serial('legacy tables are used when they alone hold rules', async (t) => {
 })
 
 test.serial('when Docker comes with the other iptables, the rules follow it there, and back', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([INPUT])
   await on.firewall.settled()
   t.is(on.firewall.status().passes.get(4)?.iptables.variant, 'nft')
@@ -52,7 +60,7 @@ test.serial('when Docker comes with the other iptables, the rules follow it ther
 })
 
 test.serial('a family no longer wanted has nothing of ours left', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([INPUT, INPUT6])
   await on.firewall.settled()
   on.firewall.want([INPUT])
@@ -77,7 +85,7 @@ test.serial('without iptables one line says so, and the firewall tries again', a
 })
 
 test.serial('EnableNFTables: tables of our own, put back when flushed; iptables is left alone', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([
     { ...INPUT, nftables: true },
     { ...INPUT6, nftables: true },
@@ -102,7 +110,7 @@ test.serial('EnableNFTables: tables of our own, put back when flushed; iptables 
 })
 
 test.serial('EnableNFTables turned on and off live: forwarding and masquerading are in one of the two', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([INPUT])
   await on.firewall.settled()
   on.firewall.want([{ ...INPUT, nftables: true }])
@@ -116,7 +124,7 @@ test.serial('EnableNFTables turned on and off live: forwarding and masquerading 
 })
 
 test.serial('rules of an earlier run with other flags are gone', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   await on.restore('*filter\n:FLANNEL-FWD - [0:0]\n-A FORWARD -j FLANNEL-FWD\nCOMMIT\n')
   on.firewall.want([])
   await on.firewall.settled()
@@ -125,7 +133,7 @@ test.serial('rules of an earlier run with other flags are gone', async (t) => {
 })
 
 test.serial('EnableNFTables on two daemons of one host: a table each, whoever starts first', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   const mine = { ...INPUT, nftables: true }
   const theirs = { ...mine, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }
   const tables = (): Promise<string> => on.run('nft list tables | sort')
@@ -146,7 +154,7 @@ test.serial('EnableNFTables on two daemons of one host: a table each, whoever st
 })
 
 test.serial('two daemons that start at once get a table each', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   const second = on.another()
   on.firewall.want([{ ...INPUT, nftables: true }])
   second.want([{ ...INPUT, nftables: true, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }])
@@ -159,7 +167,7 @@ test.serial('two daemons that start at once get a table each', async (t) => {
 })
 
 test.serial('EnableNFTables turned off at a restart: its table goes, another daemon’s stays', async (t) => {
-  const on = await bench(t, 'nft')
+  const on = await createFirewallHost(t, 'nft')
   on.firewall.want([{ ...INPUT, nftables: true }])
   await on.firewall.settled()
   on.firewall.stop()

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { type Scrape, scrapeOf } from '../lab/instruments/scrape.ts'
@@ -43,7 +43,7 @@ test('the daemon lives with programs that hang, fork, crash or cannot be started
     await host.run(`cat >/usr/local/bin/${program} && chmod +x /usr/local/bin/${program}`, STAND_IN)
   await as('well')
   const daemon: Running = await startFlanneld(host, `${ARGS} -healthz-port=9000`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await waitFor('the guard', async () => (await scrape(host)).value(DROPPED) === 0)
 
   for (const what of ['hangs', 'leaves', 'crashes']) {

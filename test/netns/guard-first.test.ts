@@ -1,7 +1,7 @@
 // A stranger who knows the VNI sends all the time, while a daemon starts and while VNI and port change: not one frame of his
 // gets into the device; and what an earlier run lets in stays in while a daemon starts again.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -39,7 +39,7 @@ test.serial(
     await etcd.configure(configOf({}))
     await (await stranger.spawn(SENDER)).line(/sending/)
     let daemon = await startFlanneld(host, ARGS)
-    await ready(host, daemon)
+    await waitForSubnetEnv(host, daemon)
     const quiet = async (what: string, vni: number, port: number): Promise<void> => {
       await waitFor(`${what}: the device`, async () =>
         new RegExp(` id ${vni} .* dstport ${port} `).test(await host.run(`ip -d link show up dev flannel.${vni}`)),

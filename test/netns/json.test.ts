@@ -1,10 +1,10 @@
 // What status, peers and events print as JSON has the fields that docs/json.md names, each of them, and no others.
 import test from 'ava'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { assertDocumented } from '../lab/instruments/json-doc.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -14,7 +14,7 @@ test('docs/json.md has every field of status, peers and events, with and without
   const [host, other] = [await lan.host(121), await lan.host(122)]
   const status: unknown[] = []
   const peers: unknown[] = []
-  const ask = async (args: string): Promise<unknown> => JSON.parse((await verb(host, args)).stdout)
+  const ask = async (args: string): Promise<unknown> => JSON.parse((await runVerb(host, args)).stdout)
   const daemon = await startFlanneld(host, ARGS)
   await waitFor('an answer', async () => JSON.stringify(await ask('status --json')).includes('waiting for etcd'))
   status.push(await ask('status --json'))
@@ -26,7 +26,7 @@ test('docs/json.md has every field of status, peers and events, with and without
     { name: '10.2.77.0-24', value: vxlanValue('192.168.19.177', '0a:00:00:00:00:4d') },
     { name: '10.9.9.0-24', value: vxlanValue('192.168.19.99', '0a:00:00:00:00:63') },
   ])
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   const peer = await startFlanneld(other, ARGS)
   await peer.line(/ready:/)
   await waitFor('probes, a conflict and a refused lease', async () => {
@@ -39,7 +39,7 @@ test('docs/json.md has every field of status, peers and events, with and without
   await waitFor('a repair', async () => JSON.stringify(await ask('status --json')).includes(`route ${subnet} deleted`))
   status.push(await ask('status --json'))
   peers.push(await ask('peers --json'))
-  const lines = (await verb(host, 'events --json')).stdout.trim().split('\n')
+  const lines = (await runVerb(host, 'events --json')).stdout.trim().split('\n')
   assertDocumented(t, 'events', lines.map((line) => JSON.parse(line) as unknown)) // prettier-ignore
 
   await daemon.stop()

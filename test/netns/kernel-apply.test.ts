@@ -53,7 +53,7 @@ test('a living device is changed in place and keeps its entries', async (t) => {
   t.deepEqual(await present(kernel, fdb), fdb)
 })
 
-test('an MTU beyond the underlay is refused and does not keep the rest from being mended', async (t) => {
+test('an MTU beyond the underlay is refused and does not keep the rest from being repaired', async (t) => {
   const { kernel } = t.context
   t.deepEqual(await apply(kernel, 'add', [{ ...link, up: false }]), [])
   t.deepEqual(await apply(kernel, 'replace', [{ ...link, mtu: 9000 }]), ['rtnetlink: EINVAL'])

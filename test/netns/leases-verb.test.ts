@@ -1,10 +1,10 @@
 // `flanneld leases`, by the daemon and without one: who has what, until when, what is reserved and what is free.
 import test from 'ava'
 import type { LeaseView } from '../../src/view/leases.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -12,11 +12,11 @@ test('leases: those of a host that runs, of one that does not, of Go, a reservat
   const lan = await (await createLab(t)).lan()
   const etcd = await startEtcd(lan)
   const [host, desk] = [await lan.host(121), await lan.host(122)]
-  const empty = await verb(desk, `leases ${ARGS}`)
+  const empty = await runVerb(desk, `leases ${ARGS}`)
   t.deepEqual([empty.code, empty.output], [0, 'no network config\n'])
 
   await etcd.configure({ Network: '10.2.0.0/24', SubnetLen: 28, Backend: { Type: 'vxlan' } })
-  t.is((await verb(desk, `leases ${ARGS}`)).output, '0 of 15 subnets used, 0 reserved, next free 10.2.0.16/28\n')
+  t.is((await runVerb(desk, `leases ${ARGS}`)).output, '0 of 15 subnets used, 0 reserved, next free 10.2.0.16/28\n')
   await putLeases(etcd, [
     { name: '10.2.0.16-28', value: '{"PublicIP":"192.168.19.150","PublicIPv6":null}' },
     { name: '10.2.0.64-28', value: 'x' },
@@ -30,10 +30,10 @@ test('leases: those of a host that runs, of one that does not, of Go, a reservat
     vxlanValue('192.168.19.151', '0a:00:00:00:00:01'),
   )
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
 
-  const asked = await verb(host, 'leases')
+  const asked = await runVerb(host, 'leases')
   t.is(asked.code, 0)
   const [heading = '', ...lines] = asked.stdout.trimEnd().split('\n')
   t.regex(heading, /^SUBNET +PUBLIC IP +TYPE +KIND +EXPIRES IN +HOST +NOTE$/)
@@ -49,7 +49,7 @@ test('leases: those of a host that runs, of one that does not, of Go, a reservat
   ].entries())
     t.regex(rest[i] ?? '', pattern)
 
-  const view = JSON.parse((await verb(host, 'leases --json')).stdout) as LeaseView
+  const view = JSON.parse((await runVerb(host, 'leases --json')).stdout) as LeaseView
   t.like(view, { network: '10.2.0.0/24', subnets: { total: 15, used: 4, reserved: 2, free: 11 } })
   t.is(
     view.leases.find((line) => line.own)?.subnet,
@@ -58,10 +58,10 @@ test('leases: those of a host that runs, of one that does not, of Go, a reservat
 
   // Without the daemon the same is told, from subnet.env and etcd.
   await daemon.stop()
-  const alone = JSON.parse((await verb(host, `leases -json ${ARGS}`)).stdout) as LeaseView
+  const alone = JSON.parse((await runVerb(host, `leases -json ${ARGS}`)).stdout) as LeaseView
   const timeless = ({ leases }: LeaseView): unknown => leases.map((line) => ({ ...line, expiresIn: null, note: '' }))
   t.deepEqual(timeless(alone), timeless(view))
-  const nowhere = await verb(desk, 'leases -etcd-endpoints=http://192.168.19.122:9')
+  const nowhere = await runVerb(desk, 'leases -etcd-endpoints=http://192.168.19.122:9')
   t.is(nowhere.code, 1)
   t.regex(nowhere.output, /no daemon answers here, nor etcd: etcd: http:\/\/192\.168\.19\.122:9: /)
 })

@@ -3,8 +3,9 @@
 import test from 'ava'
 import { PROCESS_METRICS } from '../../src/metrics/process.ts'
 import { METRICS } from '../../src/metrics/table.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
+import { fileOwner } from '../lab/world/file-owner.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { type Scrape, scrape, scrapeOf } from '../lab/instruments/scrape.ts'
 import { putPeer } from '../lab/instruments/traffic.ts'
@@ -12,7 +13,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 import { CONFIG, PREFIX, argsFor } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
-const closings: (() => Promise<void>)[] = []
+const owner = fileOwner()
 let etcd: EtcdHost
 let host: Host
 let stranger: Host
@@ -20,7 +21,7 @@ let stranger: Host
 let other: string
 
 test.before(async () => {
-  const lan = await (await createLab({ teardown: (close) => void closings.push(close) })).lan()
+  const lan = await (await createLab(owner)).lan()
   const peer = await lan.host(122)
   ;[etcd, host, stranger] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121), lan.host(199)])
   // Subnets of before, so that those made up below are nobody's.
@@ -34,12 +35,9 @@ test.before(async () => {
     )
   const daemons = await Promise.all([host, peer].map((one) => startFlanneld(one, argsFor(etcd))))
   await Promise.all(daemons.map((daemon) => daemon.line(/ ready: /)))
-  const env = await ready(peer, daemons[1] as (typeof daemons)[number])
+  const env = await waitForSubnetEnv(peer, daemons[1] as (typeof daemons)[number])
   other = (env['FLANNEL_SUBNET'] ?? '').replace('.1/24', '.0')
   await waitFor('the peer', async () => (await host.run(`ip route show ${other}/24`)) !== '')
-})
-test.after.always(async () => {
-  for (const close of closings) await close()
 })
 
 /** Scrapes until the series have these values (or fulfil them), and gives the scrape. */
@@ -75,9 +73,9 @@ test.serial('each metric of the table appears in a scrape, and promtool finds no
   }).catch((error: unknown) => t.fail(`${String(error)}: ${last.join(' ')}`))
   if (typeof whole === 'boolean') return
   t.is(await host.run('promtool check metrics 2>&1', whole.text), '')
-  const { status } = await health(host, '/readyz')
+  const { status } = await askHealthPort(host, '/readyz')
   t.is(status, 200)
-  t.like(await health(host, '/healthz'), { status: 200, text: 'flanneld is running' })
+  t.like(await askHealthPort(host, '/healthz'), { status: 200, text: 'flanneld is running' })
   const asked = await host.run('curl -s --unix-socket /run/flannel/flanneld.sock http://localhost/metrics')
   t.deepEqual([...scrapeOf(asked).names].toSorted(), [...whole.names].toSorted())
 })

@@ -1,7 +1,7 @@
 // Docker on its default bridge, and that bridge within Network: what the daemon says, and when it is over.
 import test from 'ava'
-import { errors } from '../lab/instruments/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -23,7 +23,7 @@ test('a bridge of containers within Network is told, with what to run, and keeps
   await host.run(`ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
     ip link add v0 type veth peer name v1; ip link set v0 master docker0 up`)
   const daemon = await startFlanneld(host, ARGS)
-  const subnet = (await ready(host, daemon))['FLANNEL_SUBNET'] ?? ''
+  const subnet = (await waitForSubnetEnv(host, daemon))['FLANNEL_SUBNET'] ?? ''
   const told = async (): Promise<Told['status']['conditions'][number] | undefined> =>
     (JSON.parse(await host.run(`${BUNDLE} status -json || true`)) as Told).status.conditions.find(
       ({ code }) => code === 'network-overlap',

@@ -1,10 +1,10 @@
 // Real daemons in which a part that only looks on fails: traffic, repairs and peers go on, and an operator sees it.
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
 import { scrape } from '../lab/instruments/scrape.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -44,7 +44,7 @@ test('hosts with their address on loopback, a fault in the prober, and no descri
   const start = (host: Host, own: number): ReturnType<typeof startFlanneld> =>
     startFlanneld(host, args(own), `env NODE_OPTIONS=--require=/run/fault.cjs ${BUNDLE}`)
   const [on] = await Promise.all([start(a, 1), start(b, 2)])
-  const env = await ready(a, on)
+  const env = await waitForSubnetEnv(a, on)
   t.is(env['FLANNEL_MTU'], '1450', 'what the interface carries, less the tunnel')
   t.regex(await a.run('ip -d link show flannel.1'), /vxlan id 1 local 198\.51\.100\.1 dev enp0s3/)
   await up(a, 1)
@@ -54,7 +54,7 @@ test('hosts with their address on loopback, a fault in the prober, and no descri
   const faults = async (): Promise<number> => (await scrape(a)).value('flannel_part_faults_total{part="probe"}') ?? 0
   await waitFor('more faults', async () => (await faults()) > 3, HOLD)
   t.is(on.output().match(/made by the test/g)?.length, 1, 'it is told once')
-  const status = await verb(a, 'status')
+  const status = await runVerb(a, 'status')
   t.regex(status.output, /^● degraded +probe failed/)
   t.is(status.code, 1)
   // A peer that comes meanwhile is programmed as ever.

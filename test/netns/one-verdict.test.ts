@@ -1,10 +1,10 @@
 // One verdict on every surface: status, the control socket, the page, metrics, events, /readyz and systemd say the same word, when
 // the host breaks and when it is well again.
 import test, { type ExecutionContext } from 'ava'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'
-import { verb } from '../lab/actors/verb.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { runVerb } from '../lab/actors/verb.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { scrape } from '../lab/instruments/scrape.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -15,13 +15,13 @@ const WORDS = ['healthy', 'degraded', 'broken']
 
 /** The word each surface says. `status` comes first: asking has the host examined. */
 async function words(host: Host, systemd: NotifySocket): Promise<Readonly<Record<string, string | undefined>>> {
-  const { verdict } = JSON.parse((await verb(host, 'status -json')).stdout) as { verdict: { word: string } }
+  const { verdict } = JSON.parse((await runVerb(host, 'status -json')).stdout) as { verdict: { word: string } }
   const socket = JSON.parse(await host.run('curl -s --unix-socket /run/flannel/flanneld.sock http://d/v1/status')) as {
     verdict: { word: string }
   }
-  const page = JSON.parse((await health(host, '/api/state')).text) as { verdict: { word: string } }
+  const page = JSON.parse((await askHealthPort(host, '/api/state')).text) as { verdict: { word: string } }
   const metrics = await scrape(host)
-  const { stdout } = await verb(host, 'events')
+  const { stdout } = await runVerb(host, 'events')
   const status = systemd.received().findLast(({ text }) => text.includes('STATUS='))?.text
   return {
     status: verdict.word,
@@ -39,7 +39,7 @@ async function words(host: Host, systemd: NotifySocket): Promise<Readonly<Record
 }
 
 async function allSay(t: ExecutionContext, word: string, host: Host, systemd: NotifySocket): Promise<void> {
-  await waitFor(`${word} by status`, async () => (await verb(host, 'status')).stdout.startsWith(`● ${word}`))
+  await waitFor(`${word} by status`, async () => (await runVerb(host, 'status')).stdout.startsWith(`● ${word}`))
   const said = await words(host, systemd)
   const expected = { status: word, socket: word, page: word, metrics: word, events: word, systemd: word }
   t.deepEqual(said, expected)
@@ -51,19 +51,19 @@ test('a host that does not forward: every surface says broken, and healthy when 
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const systemd = await listenForNotifications(host, '/run/notify.sock', 'true')
   const args = `${ARGS} -healthz-port=9000 -healthz-page`
-  await ready(host, await startFlanneld(host, args, `env NOTIFY_SOCKET=/run/notify.sock ${BUNDLE}`))
+  await waitForSubnetEnv(host, await startFlanneld(host, args, `env NOTIFY_SOCKET=/run/notify.sock ${BUNDLE}`))
   await allSay(t, 'healthy', host, systemd)
-  t.is((await health(host, '/readyz')).status, 200)
+  t.is((await askHealthPort(host, '/readyz')).status, 200)
 
   await host.run('sysctl -qw net.ipv4.ip_forward=0')
   await allSay(t, 'broken', host, systemd)
-  const unready = await health(host, '/readyz')
+  const unready = await askHealthPort(host, '/readyz')
   t.is(unready.status, 503)
   t.regex(unready.text, /^flanneld is not ready yet\nbroken\nthe kernel does not forward: /)
-  t.is((await health(host, '/healthz')).status, 200)
+  t.is((await askHealthPort(host, '/healthz')).status, 200)
   t.is((await scrape(host)).value('flannel_findings{level="fault"}'), 1)
 
   await host.run('sysctl -qw net.ipv4.ip_forward=1')
   await allSay(t, 'healthy', host, systemd)
-  t.is((await health(host, '/readyz')).status, 200)
+  t.is((await askHealthPort(host, '/readyz')).status, 200)
 })

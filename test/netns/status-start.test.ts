@@ -3,7 +3,7 @@
 import test from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -11,7 +11,7 @@ import { startEtcd } from '../lab/world/etcd.ts'
 /** Waits until status ends with this code and prints something that matches. */
 async function becomes(host: Host, code: number, text: RegExp, args = ''): Promise<string> {
   return waitFor(`status ${code} ${text}`, async () => {
-    const it = await verb(host, `status ${args}`)
+    const it = await runVerb(host, `status ${args}`)
     if (it.code === code && text.test(it.stdout)) return it.stdout
     throw new Error(`${it.code} ${it.output}`)
   })
@@ -60,7 +60,7 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
   const host = await lan.host(121)
   const pid = async (): Promise<unknown> => {
-    const { stdout } = await verb(host, 'status --json')
+    const { stdout } = await runVerb(host, 'status --json')
     return (JSON.parse(stdout) as { status: { pid?: number } | null }).status?.pid
   }
   const first = await startFlanneld(host, ARGS)
@@ -75,12 +75,12 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
   await first.stop()
   await waitFor('the later one to answer', async () => ![undefined, its].includes((await pid()) as number | undefined))
   later.kill('SIGSTOP')
-  const frozen = await verb(host, 'status')
+  const frozen = await runVerb(host, 'status')
   t.is(frozen.code, 2)
   t.regex(frozen.stdout, /^● broken {3}the daemon does not answer\n[^]*Run: journalctl -u flanneld$/m)
   await later.stop('SIGKILL')
-  t.is((await verb(host, 'status')).code, 3)
-  t.is((await verb(host, 'peers')).code, 3)
+  t.is((await runVerb(host, 'status')).code, 3)
+  t.is((await runVerb(host, 'peers')).code, 3)
   await startFlanneld(host, ARGS)
   await becomes(host, 0, /healthy/)
 })

@@ -1,8 +1,8 @@
 // `flanneld status`, as an operator sees it: before the start, healthy, with an old docker0, with a foreign route in the way, and
 // stopped.
 import test from 'ava'
-import { BUNDLE, type SubnetEnv, ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { type VerbEnd, verb } from '../lab/actors/verb.ts'
+import { BUNDLE, type SubnetEnv, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { type VerbEnd, runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { fileOwner } from '../lab/world/file-owner.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
@@ -26,7 +26,7 @@ test.before(async () => {
   ;[host, other] = await Promise.all([lan.host(121), lan.host(122)])
 })
 
-const status = (): Promise<VerbEnd> => verb(host, 'status')
+const status = (): Promise<VerbEnd> => runVerb(host, 'status')
 const escape = (text: string): string => text.replaceAll('.', '\\.')
 const foreignAddress = (): string => foreign.replace(/0$/, '1/24')
 
@@ -38,7 +38,7 @@ test.serial('before the first start: not running, and how to start it', async (t
 
 test.serial('healthy: lease, store, tunnel, kernel and firewall in a line each', async (t) => {
   daemon = await startFlanneld(host, ARGS)
-  env = await ready(host, daemon)
+  env = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready:/)
   await waitFor('the firewall', async () => /forward ✓/.test((await status()).stdout))
   const { code, stdout } = await status()
@@ -108,7 +108,7 @@ test.serial('stopped: what is left in the kernel, and what etcd says where it is
     /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
   )
   t.notRegex(stdout, /etcd/, 'nobody said where it is')
-  const withEtcd = await verb(host, `status ${ARGS}`)
+  const withEtcd = await runVerb(host, `status ${ARGS}`)
   t.regex(withEtcd.stdout, /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m)
   t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket went with the daemon')
 })

@@ -1,12 +1,12 @@
 // Two that want one device: another flannel beside ours, a second daemon of ours, a program that keeps undoing what we do.
 // Nobody's network is taken, nobody fights in silence; what an earlier run left is gone on with.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/instruments/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
-import { verb } from '../lab/actors/verb.ts'
+import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
@@ -70,7 +70,7 @@ test.serial('a second daemon with our VNI, or our network, names the first and w
   const { etcd, host } = await world(t)
   await etcd.etcdctl(`put /second/network/config '{"Network":"10.3.0.0/16","Backend":{"Type":"vxlan"}}'`)
   const first = await startFlanneld(host, ARGS)
-  await ready(host, first)
+  await waitForSubnetEnv(host, first)
   await first.line(/ ready: /)
   const second = await startFlanneld(host, SECOND)
   t.regex(
@@ -81,7 +81,7 @@ test.serial('a second daemon with our VNI, or our network, names the first and w
   await complains(second, /^network 10\.2\.0\.0\/16: another flanneld \(process \d+\)/)
   await etcd.etcdctl(`put /second/network/config '{"Network":"10.2.0.0/16","Backend":{"Type":"host-gw"}}'`)
   t.notRegex(first.output(), /repaired/)
-  const refused = await verb(host, 'cleanup')
+  const refused = await runVerb(host, 'cleanup')
   t.is(refused.code, 1)
   t.regex(refused.output, /10\.2\.0\.0\/16: flanneld runs in it \(process \d+\): stop that first/)
   t.regex(await host.run('ip -o addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
@@ -107,7 +107,7 @@ test.serial('a user who takes the name of our lock holds nobody up', async (t) =
 test.serial('what an earlier run left in another network is gone on with', async (t) => {
   const { etcd, host } = await world(t)
   const first = await startFlanneld(host, ARGS)
-  await ready(host, first)
+  await waitForSubnetEnv(host, first)
   await first.line(/ ready: /)
   const mac = await host.run('cat /proc/net/dev >/dev/null; ip -o link show flannel.1 | grep -o "link/ether [^ ]*"')
   await first.stop()
@@ -130,10 +130,10 @@ test.serial('a program that keeps deleting our route is a fault that stands, nam
   const fight = /10\.2\.200\.0\/24: changed by another program as often as it is repaired/
   await complains(daemon, fight)
   await waitFor('status to say so', async () => {
-    const { stdout } = await verb(host, 'status -json')
+    const { stdout } = await runVerb(host, 'status -json')
     const { verdict } = JSON.parse(stdout) as { verdict?: { state?: string } }
     return fight.test(stdout) && JSON.stringify(verdict).includes('degraded')
   })
-  t.regex((await verb(host, 'events')).stdout, fight)
+  t.regex((await runVerb(host, 'events')).stdout, fight)
   t.is(errors(daemon).filter((line) => fight.test(line)).length, 1, 'said once')
 })

@@ -1,8 +1,8 @@
 // A config this host cannot run, though its numbers are right: named before anything is touched, at a start and while running;
 // what runs goes on, and what was in the way gone, the config is taken.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../lab/instruments/complaints.ts'
-import { BUNDLE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { errors } from '../lab/instruments/log-lines.ts'
+import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -45,7 +45,7 @@ test.serial('a port that a program has: a start touches nothing and waits, then 
   t.is(await host.run('ip -4 -d addr show flannel.1'), before)
   t.deepEqual(await etcd.leases(), [])
   await program.stop('SIGKILL')
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   t.regex(await host.run('ip -d link show flannel.1'), /dstport 9999 /)
 })
 

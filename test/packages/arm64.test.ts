@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { standIn } from '../lab/world/container.ts'
-import { ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -63,10 +63,10 @@ for (const backend of [
     await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: backend.Type } })
     const [here, there] = await Promise.all([lan.host(121), lan.host(122)])
     const native = await startFlanneld(here, ARGS, SINGLE_FILE)
-    const a = await standIn(here, await ready(here, native))
+    const a = await createContainer(here, await waitForSubnetEnv(here, native))
     const daemon = await startFlanneld(there, ARGS, emulatedDaemon(t))
     await daemon.line(/ready: subnet\.env is written/, 120_000)
-    const b = await standIn(there, await ready(there, daemon))
+    const b = await createContainer(there, await waitForSubnetEnv(there, daemon))
     await waitFor('containers to reach each other', () => a.run(`ping -c 1 -W 1 ${b.address}`), 60_000)
     await b.run(`ping -c 1 -W 1 ${a.address}`)
     t.regex(await there.run('ip route'), backend.words)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { filesOf, layDebian } from '../lab/world/debian.ts'
+import { filesOf, mountDebian } from '../lab/world/debian.ts'
 import { ROOT } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 
@@ -66,7 +66,7 @@ test('the manual page reads well, and has every verb and option of the program',
 
 test('installed, upgraded, removed and purged in a clean Debian, it leaves the files that were there', async (t) => {
   const space = await (await createLab(t)).space('debian')
-  const debian = await layDebian(space)
+  const debian = await mountDebian(space)
   const before = await filesOf(debian)
   for (const [path, name] of [
     [first, 'first.deb'],

@@ -2,10 +2,10 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { standIn } from '../lab/world/container.ts'
+import { createContainer } from '../lab/world/container.ts'
 import { startDocker } from '../lab/world/docker.ts'
 import { ENGINES } from '../lab/world/engines.ts'
-import { ROOT, SINGLE_FILE, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -57,7 +57,7 @@ test('the image runs as documented, in one network with a host without it', asyn
   })
   await host.run(`${SINGLE_FILE} docker-network`)
   const a = await docker.container('aa', '--network flannel')
-  const b = await standIn(other, await ready(other, await startFlanneld(other, ARGS)))
+  const b = await createContainer(other, await waitForSubnetEnv(other, await startFlanneld(other, ARGS)))
   await waitFor('containers to reach each other', () => a.run(`ping -c 1 -W 1 ${b.address}`), 60_000)
   t.regex(await host.run('iptables-save'), /-j FLANNEL-FWD/)
   // By the image's own nft: an older one may crash at what a newer has written (docs/install.md).

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { ROOT, SINGLE_FILE, ready, startFlanneld } from '../lab/actors/flanneld.ts'
+import { ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -69,7 +69,7 @@ test('installed, it answers and it runs', async (t) => {
   const program = `env PATH=${NODE}:/usr/sbin:/usr/bin:/sbin:/bin ${join(installed, 'node_modules/.bin/flanneld')}`
   t.is(await host.run(`${program} -version`), execFileSync(SINGLE_FILE, ['-version'], { encoding: 'utf8' }))
   const daemon = await startFlanneld(host, ARGS, program)
-  const { FLANNEL_SUBNET: subnet } = await ready(host, daemon)
+  const { FLANNEL_SUBNET: subnet } = await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready: subnet\.env is written/, 60_000)
   t.regex(await host.run('ip -d link show flannel.1'), /vxlan id 1/)
   await host.run(`${program} docker-opts -c`)

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { standIn } from '../lab/world/container.ts'
-import { ROOT, ready, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
+import { createContainer } from '../lab/world/container.ts'
+import { ROOT, waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { startPings } from '../lab/instruments/ping.ts'
 import { UNITS, bootSystemd } from '../lab/world/systemd.ts'
@@ -54,8 +54,8 @@ test('an upgrade restarts the daemon that runs, keeps its options, and no packet
   const options = `FLANNELD_ETCD_ENDPOINTS=http://192.168.19.120:2379\\nFLANNELD_ETCD_PREFIX=${PREFIX}\\nFLANNELD_IFACE=enp0s3\\n`
   await systemd.run(`printf '${options}' >>/etc/default/flanneld && systemctl start flanneld`)
   t.is(await show('StatusText'), 'healthy')
-  const a = await standIn(host, await subnetEnv(host))
-  const b = await standIn(other, await ready(other, await startFlanneld(other, ARGS)))
+  const a = await createContainer(host, await subnetEnv(host))
+  const b = await createContainer(other, await waitForSubnetEnv(other, await startFlanneld(other, ARGS)))
   await waitFor('containers to reach each other', () => b.run(`ping -c 1 -W 1 ${a.address}`), 60_000)
 
   const pid = await show('MainPID')

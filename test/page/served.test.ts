@@ -2,8 +2,8 @@
 // others write into etcd.
 import test from 'ava'
 import { openPage, startBrowser } from '../lab/actors/browser.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { createLab } from '../lab/world/lab.ts'
 import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -11,7 +11,7 @@ import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
 /** 300 connections that follow and read nothing, 1,500 whose request never ends. */
-const CROWD = `
+const SILENT_CLIENTS = `
   let open = 0
   // Sockets that read nothing keep no process.
   setInterval(() => {}, 1000)
@@ -27,15 +27,15 @@ test('off by default: 404 for all of it', async (t) => {
   const lan = await (await createLab(t)).lan()
   const host = await lan.host(121)
   await startFlanneld(host, `${ARGS} -healthz-port=9000`)
-  await waitFor('the health port', () => health(host, '/healthz'))
-  for (const path of PATHS) t.is((await health(host, path)).status, 404, path)
+  await waitFor('the health port', () => askHealthPort(host, '/healthz'))
+  for (const path of PATHS) t.is((await askHealthPort(host, path)).status, 404, path)
 })
 
 test('it is there while the daemon waits for etcd, says so, and goes on by itself', async (t) => {
   const lan = await (await createLab(t)).lan()
   const host = await lan.host(121)
   await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`)
-  await waitFor('the health port', () => health(host, '/healthz'))
+  await waitFor('the health port', () => askHealthPort(host, '/healthz'))
   const { page, complaints } = await openPage(await startBrowser(t, host))
   const title = page.getByRole('heading', { level: 1 })
   await title.filter({ hasText: 'broken' }).filter({ hasText: 'etcd' }).waitFor()
@@ -55,7 +55,7 @@ test('text of a lease is text: no markup, no script, no request comes of it', as
     { name: '10.2.7.0-24', value: vxlanValue('192.168.19.207', '0a:00:00:00:00:07', { BackendType: evil }) },
     { name: '<b>10.2.8.0-24<b>', value: vxlanValue('192.168.19.208', '0a:00:00:00:00:08') },
   ])
-  await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
+  await waitForSubnetEnv(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const { page, complaints } = await openPage(await startBrowser(t, host))
   // What others write is cut, so that tables keep their width.
   await page.locator('#leases').getByText(evil.slice(0, 20)).waitFor()
@@ -75,13 +75,13 @@ test('it only reads: no other method is answered, and who follows is told the wh
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
-  await ready(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
+  await waitForSubnetEnv(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const send = (method: string, path: string): Promise<string> =>
     host.run('timeout 20 bash -s', `exec 3<>/dev/tcp/127.0.0.1/9000; printf '${method} ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`) // prettier-ignore
   for (const method of ['POST', 'PUT', 'DELETE']) {
     for (const path of PATHS) t.regex(await send(method, path), /^HTTP\/1\.[01] 404/, `${method} ${path}`)
   }
-  const state = JSON.parse((await health(host, '/api/state')).text) as object
+  const state = JSON.parse((await askHealthPort(host, '/api/state')).text) as object
   t.deepEqual(Object.keys(state), ['version', 'at', 'verdict', 'host', 'facts', 'peers', 'unshown', 'leases', 'events'])
   t.like(state, { verdict: { word: 'healthy', reasons: [] }, peers: [] })
   const first = await host.run(
@@ -91,11 +91,11 @@ test('it only reads: no other method is answered, and who follows is told the wh
   t.regex(first, /^data: \{.*"whole":true/)
 })
 
-test('a web page under a name of its own reads nothing; a crowd that asks for nothing keeps nobody out', async (t) => {
+test('a web page under a name of its own reads nothing; many clients that ask for nothing keep nobody out', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
-  await ready(
+  await waitForSubnetEnv(
     host,
     await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page -healthz-allowed-hosts=metrics.example`),
   )
@@ -113,11 +113,11 @@ test('a web page under a name of its own reads nothing; a crowd that asks for no
   }
   for (const path of ['/healthz', '/readyz']) t.is(await ask(path, 'lb.example'), 200, path)
 
-  const crowd = await host.spawn(`${process.execPath} -e "${CROWD}"`)
-  await crowd.line(/all there/)
+  const clients = await host.spawn(`${process.execPath} -e "${SILENT_CLIENTS}"`)
+  await clients.line(/all there/)
   const there = async (): Promise<number> => Number(await host.run('ss -Htn state established sport = :9000 | wc -l'))
   await waitFor('no more than are kept', async () => (await there()) <= 256)
-  t.is((await health(host, '/readyz')).status, 200)
+  t.is((await askHealthPort(host, '/readyz')).status, 200)
   t.is(await ask('/metrics', 'localhost'), 200)
-  await crowd.stop('SIGTERM')
+  await clients.stop('SIGTERM')
 })

@@ -1,6 +1,6 @@
-// The page of a host with one peer, in a real browser, while the network is healthy, broken and mended.
+// The page of a host with one peer, in a real browser, while the network is healthy, broken and repaired.
 import test from 'ava'
-import { openPage, overflow, startBrowser } from '../lab/actors/browser.ts'
+import { openPage, pixelsTooWide, startBrowser } from '../lab/actors/browser.ts'
 import { createCluster } from '../lab/scenarios/cluster.ts'
 import { PREFIX } from '../lab/world/network.ts'
 
@@ -41,7 +41,7 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
 
   await own.daemon.stop()
   await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor()
-  t.is(await overflow(page), 0)
+  t.is(await pixelsTooWide(page), 0)
 })
 
 test('by keyboard: from the filter to the peer, and Enter tells all of it', async (t) => {
@@ -71,7 +71,7 @@ test('by keyboard: from the filter to the peer, and Enter tells all of it', asyn
     t.is(await focused(), second)
     const seen = [first, second].map((label) => label.slice(0, label.indexOf(','))).toSorted()
     t.deepEqual(seen, peers.map((peer) => `${peer.subnet}.0/24`).toSorted())
-    t.is(await overflow(page), 0, `at ${width} pixels`)
+    t.is(await pixelsTooWide(page), 0, `at ${width} pixels`)
     t.deepEqual(complaints, [])
   }
 })

@@ -6,7 +6,7 @@ import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import type { Address } from '../../src/ip/address.ts'
-import { PREFIX, keyOf, valueOf } from '../lab/actors/claims.ts'
+import { PREFIX, keyOf, valueOf } from '../lab/actors/lease-holder.ts'
 
 const NETWORK = { Network: '10.2.0.0/16' }
 const read = (config: object): ReturnType<typeof readConfiguration> =>

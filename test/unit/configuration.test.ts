@@ -3,7 +3,7 @@ import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../../src/network-config/configuration.ts'
-import { ENP0S3, address, prefix } from '../fake/world.ts'
+import { ENP0S3, address, prefix } from '../fake/values.ts'
 
 const read = (config: object): Configuration => readConfiguration(JSON.stringify(config), BACKENDS)
 const running = read({ Network: '10.2.0.0/16' })

@@ -8,12 +8,12 @@ import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
-import { OWN, PEER, answering, faults, lease, outcome, patient } from '../fake/patient.ts'
+import { OWN, PEER, answering, faults, lease, outcome, factsWith } from '../fake/doctor-facts.ts'
 
 const DAY = 86_400_000
 
 test('a host in health has no fault but that its daemon does not run', (t) => {
-  const report = judge(CHECKS, patient())
+  const report = judge(CHECKS, factsWith())
   t.deepEqual(
     report.checks
       .filter(({ level }) => level === 'fault' || level === 'warning' || level === 'note')
@@ -33,7 +33,7 @@ test('names are unique, and each check says what it looks at', (t) => {
 })
 
 test('without etcd nothing that needs it is called ok', (t) => {
-  const healthy = patient()
+  const healthy = factsWith()
   const facts: Facts = {
     ...healthy,
     store: { endpoints: [], content: undefined, error: 'nobody answers' },
@@ -47,14 +47,14 @@ test('without etcd nothing that needs it is called ok', (t) => {
 
 test('lease: one that is not renewed though a daemon answers; without a daemon its absence is what is said', (t) => {
   const ttl = { granted: 86_400, remaining: 86_400 - 300 }
-  t.deepEqual(faults('lease', patient({ ttl })), [])
-  const running = { ...patient({ ttl }), daemon: answering(patient()) }
+  t.deepEqual(faults('lease', factsWith({ ttl })), [])
+  const running = { ...factsWith({ ttl }), daemon: answering(factsWith()) }
   t.regex(faults('lease', running)[0]?.cause ?? '', /our lease is not being renewed: it ends in 23h/)
   t.regex(faults('lease', running)[0]?.proof ?? '', /last renewed 5m ago/)
 })
 
 test('a host that the operator has shut out is missing on purpose, however often it writes its lease', (t) => {
-  const { plan } = patient({ shutOut: ['192.168.19.122' as Address] })
+  const { plan } = factsWith({ shutOut: ['192.168.19.122' as Address] })
   t.true('value' in plan)
   if (!('value' in plan)) return
   t.deepEqual([...plan.value.peers.keys()], [])
@@ -67,8 +67,8 @@ test('of two claims on a MAC the one stands that the daemon has: it saw who was 
   // An older key, rewritten to claim what the peer has.
   const thief = { ...lease('10.2.30.0/24', '192.168.19.130', 'thief', mac), createRevision: '3', modRevision: '8' }
   const leases = [lease(OWN, '192.168.19.121', 'own'), lease(PEER, '192.168.19.122', 'peer', mac), thief]
-  const peersOf = (illness: Parameters<typeof patient>[0]): readonly string[] => {
-    const { plan } = patient({ leases, ...illness })
+  const peersOf = (differences: Parameters<typeof factsWith>[0]): readonly string[] => {
+    const { plan } = factsWith({ leases, ...differences })
     return 'value' in plan ? [...plan.value.peers.keys()] : []
   }
   t.deepEqual(peersOf({ believed: new Set([PEER]) }), [PEER])
@@ -78,34 +78,34 @@ test('of two claims on a MAC the one stands that the daemon has: it saw who was 
 })
 
 test('peers that are kept though etcd lost their leases are as they should be', (t) => {
-  const healthy = patient()
+  const healthy = factsWith()
   t.true('value' in healthy.plan)
   if (!('value' in healthy.plan)) return
   const { peers, wanted } = healthy.plan.value
-  const lost = patient({ leases: [lease(OWN, '192.168.19.121', 'own')], kept: [...peers.values()] })
+  const lost = factsWith({ leases: [lease(OWN, '192.168.19.121', 'own')], kept: [...peers.values()] })
   t.deepEqual('value' in lost.plan && lost.plan.value.wanted, wanted)
   t.deepEqual(faults('etcd-watch', { ...lost, daemon: answering(healthy) }), [])
   // Without a word of the daemon they are what is left of hosts that have gone.
-  const left = patient({ leases: [lease(OWN, '192.168.19.121', 'own')] })
+  const left = factsWith({ leases: [lease(OWN, '192.168.19.121', 'own')] })
   t.regex(faults('etcd-watch', { ...left, daemon: answering(healthy) })[0]?.cause ?? '', /behind by 1 peer$/)
 })
 
 test('rp-filter: the way in is the tunnel, or past it for peers on the LAN with DirectRouting', (t) => {
   const strict = { sysctls: new Map([['net/ipv4/conf/all/rp_filter', '1']]) }
-  t.deepEqual(faults('rp-filter', patient({ host: strict })), [])
-  t.deepEqual(faults('rp-filter', patient({ host: strict, backend: { DirectRouting: true } })), [])
+  t.deepEqual(faults('rp-filter', factsWith({ host: strict })), [])
+  t.deepEqual(faults('rp-filter', factsWith({ host: strict, backend: { DirectRouting: true } })), [])
   const uplinks = {
     ...strict,
     network: {
-      ...patient().host.network,
-      links: [...patient().host.network.links, { ...link(9), name: 'eth1' }],
+      ...factsWith().host.network,
+      links: [...factsWith().host.network.links, { ...link(9), name: 'eth1' }],
       asked: new Map([['192.168.19.122' as Address, { index: 9, source: undefined }]]),
     },
   }
-  const [found] = faults('rp-filter', patient({ host: uplinks }))
+  const [found] = faults('rp-filter', factsWith({ host: uplinks }))
   t.regex(found?.proof ?? '', /192\.168\.19\.122 sends to 192\.168\.19\.121 on eth0, answers leave by eth1/)
   t.regex(found?.fix ?? '', /^sysctl -w net\.ipv4\.conf\.eth0\.rp_filter=2/)
-  t.deepEqual(faults('rp-filter', patient({ host: { ...uplinks, sysctls: new Map() } })), [])
+  t.deepEqual(faults('rp-filter', factsWith({ host: { ...uplinks, sysctls: new Map() } })), [])
 })
 
 function link(index: number): Facts['host']['network']['links'][number] {
@@ -113,27 +113,27 @@ function link(index: number): Facts['host']['network']['links'][number] {
 }
 
 test('docker0: a bridge elsewhere is there by intent; no bridge is no fault', (t) => {
-  const healthy = patient()
+  const healthy = factsWith()
   const network = {
     ...healthy.host.network,
     links: [...healthy.host.network.links, { ...link(5), name: 'docker0' }],
     addresses: [...healthy.host.network.addresses, { index: 5, address: '172.17.0.1', length: 16, scope: 'global' }],
   } as Facts['host']['network']
-  t.deepEqual(faults('docker0', patient({ host: { network } })), [])
+  t.deepEqual(faults('docker0', factsWith({ host: { network } })), [])
 })
 
 test('duplicate-ip: addresses of hosts that have one lease each are no fault', (t) => {
-  t.deepEqual(faults('duplicate-ip', patient()), [])
+  t.deepEqual(faults('duplicate-ip', factsWith()), [])
   const twice = [
     lease(OWN, '192.168.19.121', 'own'),
     lease(PEER, '192.168.19.122'),
     lease('10.2.23.0/24', '192.168.19.122'),
   ]
-  t.is(faults('duplicate-ip', patient({ leases: twice }))[0]?.level, 'warning')
+  t.is(faults('duplicate-ip', factsWith({ leases: twice }))[0]?.level, 'warning')
 })
 
 test('etcd-tls: certificates by their ends', (t) => {
-  const base = patient()
+  const base = factsWith()
   const at = (begins: number, ends: number): readonly Fault[] =>
     faults('etcd-tls', {
       ...base,
@@ -164,7 +164,7 @@ test('probes: each cause is told by one check alone', (t) => {
       cause,
       note: 'seen so',
     } as PeerHealth
-    const facts = patient({
+    const facts = factsWith({
       facts: { probes: { peers: { value: new Map([[PEER, health]]) }, checksums: { unknown: '' } } },
     })
     const telling = ['peers', 'udp-port', 'path-mtu'].filter((name) => faults(name, facts).length > 0)
@@ -180,18 +180,18 @@ test('many like faults are told in a few, with how many more there are', (t) => 
     lease(OWN, '192.168.19.121', 'own'),
     ...Array.from({ length: 9 }, (_, i) => lease(`10.2.${i + 30}.0/24`, 'x')),
   ]
-  const found = faults('peer-leases', patient({ leases }))
+  const found = faults('peer-leases', factsWith({ leases }))
   t.is(found.length, 5)
   t.regex(found[4]?.proof ?? '', /and 4 more like this/)
 })
 
-test('what may be on its way to being mended is what a second look is for', (t) => {
-  const bare = patient()
+test('what may be on its way to being repaired is what a second look is for', (t) => {
+  const bare = factsWith()
   const routes = new Map(bare.host.kernel).set('route', new Map())
   t.true(
-    mayBeOnItsWay(CHECKS, judge(CHECKS, patient({ host: { kernel: routes }, facts: { daemon: answering(bare) } }))),
+    mayBeOnItsWay(CHECKS, judge(CHECKS, factsWith({ host: { kernel: routes }, facts: { daemon: answering(bare) } }))),
   )
-  const forward = patient({
+  const forward = factsWith({
     host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) },
     facts: { daemon: answering(bare) },
   })
@@ -200,7 +200,7 @@ test('what may be on its way to being mended is what a second look is for', (t) 
 })
 
 test('the text: verdict first, faults with cause, fix and proof, then what was not checked, then what is well', (t) => {
-  const text = render(judge(CHECKS, patient({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })), false)
+  const text = render(judge(CHECKS, factsWith({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })), false)
   const lines = text.split('\n')
   t.regex(lines[0] ?? '', /^not running {3}2 faults · 0 warnings · 0 notes · \d+ not checked · \d+ ok$/)
   const at = lines.indexOf('FAULT  ip-forward: the kernel does not forward: containers reach nobody beyond this host')
@@ -208,13 +208,13 @@ test('the text: verdict first, faults with cause, fix and proof, then what was n
   t.is(lines[at + 2], '  seen   net.ipv4.ip_forward = 0')
   t.true(lines.findIndex((line) => line.startsWith('not checked')) > at)
   t.regex(lines.at(-2) ?? '', /^ok: config, /)
-  t.regex(render(judge(CHECKS, patient()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
+  t.regex(render(judge(CHECKS, factsWith()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
 })
 
 test('lease: another than the daemon works with', (t) => {
-  const facts = patient()
+  const facts = factsWith()
   const daemon = answering(facts)
-  const moved = patient({ leases: [lease('10.2.99.0/24', '192.168.19.121', 'own')], facts: { daemon } })
+  const moved = factsWith({ leases: [lease('10.2.99.0/24', '192.168.19.121', 'own')], facts: { daemon } })
   t.regex(
     faults('lease', moved)[0]?.cause ?? '',
     /the daemon works with 10\.2\.21\.0\/24, leased to this host is 10\.2\.99\.0\/24/,

@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Fault } from '../../src/doctor/finding.ts'
 import type { PeerHealth } from '../../src/probe/health.ts'
-import { PEER, answering, faults, patient } from '../fake/patient.ts'
+import { PEER, answering, faults, factsWith } from '../fake/doctor-facts.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
   const rule = {
@@ -19,7 +19,7 @@ test('udp-port: rules that drop the port, in the words of nft and of iptables; t
   )
   const firewall = { nft: { value: nft }, iptables: { value: iptables } }
   t.deepEqual(
-    faults('udp-port', patient({ facts: { firewall } })).map(({ fix }) => fix),
+    faults('udp-port', factsWith({ facts: { firewall } })).map(({ fix }) => fix),
     [
       'iptables -t filter -D INPUT -p udp -m udp --dport 8472 -j REJECT',
       'nft delete rule inet mine c handle 4',
@@ -30,7 +30,7 @@ test('udp-port: rules that drop the port, in the words of nft and of iptables; t
     ...firewall,
     iptables: { value: '*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT' },
   }
-  t.is(faults('udp-port', patient({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
+  t.is(faults('udp-port', factsWith({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
 })
 
 function match(field: string, right: unknown): object {
@@ -61,7 +61,7 @@ test("firewall: other tables' drops, by how much they let through and whether th
     const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
     const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
     const firewall = { nft: { value: nft }, iptables: { value: OWN } }
-    return faults('firewall', patient({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
+    return faults('firewall', factsWith({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
   }
   t.deepEqual(judged('accept'), [])
   t.deepEqual(judged('accept', [established, accept]), [])
@@ -84,7 +84,7 @@ test('firewall: a device that the daemon keeps for a while after a change is no 
     /.* -i flannel\.1 .*\n/,
     (line) => line + line.replace('flannel.1 ', 'flannel.9 '),
   ).replace(/.* -o flannel\.1 .*\n/, (line) => line + line.replace('flannel.1 ', 'flannel.9 '))
-  const healthy = patient()
+  const healthy = factsWith()
   const daemon = answering(healthy)
   if (daemon.state !== 'answers' || daemon.facts.running === undefined) return t.fail()
   const judged = (tunnels: readonly string[] | undefined, iptables: string): number => {
@@ -94,7 +94,7 @@ test('firewall: a device that the daemon keeps for a while after a change is no 
     } as typeof daemon.facts.running
     const firewall = { iptables: { value: iptables }, nft: { unknown: 'not looked at' } }
     const facts = { ...daemon.facts, running }
-    return faults('firewall', patient({ facts: { firewall, daemon: { state: 'answers', facts } } })).length
+    return faults('firewall', factsWith({ facts: { firewall, daemon: { state: 'answers', facts } } })).length
   }
   t.is(judged(['flannel.1'], OWN), 0)
   t.is(judged(['flannel.1', 'flannel.9'], lingering), 0)
@@ -121,7 +121,7 @@ test('probes: a peer that is not heard is not blamed on other firewalls alone wh
     ]
     const firewall = { nft: { value: JSON.stringify({ nftables: sets }) }, iptables: { unknown: 'not looked at' } }
     const probes = { peers: { value: new Map([[PEER, health]]) }, checksums: { unknown: '' } }
-    return faults('udp-port', patient({ facts: { firewall, probes } }))[0]
+    return faults('udp-port', factsWith({ facts: { firewall, probes } }))[0]
   }
   for (const cause of ['tunnel-blocked', 'tunnel-blocked-in']) {
     t.regex(seen(cause, '192.168.19.240')?.cause ?? '', /the guard here drops what 192\.168\.19\.240 sends/)

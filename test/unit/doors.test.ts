@@ -13,7 +13,7 @@ import { firewallOf } from '../../src/overlay/plan.ts'
 import { type Prefix, contains, lengthOf, overlaps } from '../../src/ip/prefix.ts'
 import { LateDoors } from '../../src/overlay/late-doors.ts'
 import { parseOptions } from '../../src/options/parse.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, prefix, vxlanPeer } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, prefix, vxlanPeer } from '../fake/values.ts'
 
 function inputs(backend: object, over: Partial<Inputs> = {}): Inputs {
   const parsed = parseOptions([], {})

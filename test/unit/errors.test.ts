@@ -5,7 +5,7 @@ import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError, messageOf, show } from '../../src/errors.ts'
-import { VXLAN_DEFAULTS } from '../fake/world.ts'
+import { VXLAN_DEFAULTS } from '../fake/values.ts'
 
 /** JSON values with the names that JavaScript gives a meaning to, as deep as they come. */
 const odd = fc.letrec((tie) => ({

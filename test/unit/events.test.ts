@@ -4,7 +4,7 @@ import { Events, type HappenedEvent, tellLines } from '../../src/health/events.t
 import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { Lately } from '../../src/reconcile/lately.ts'
-import { vxlanPeer } from '../fake/world.ts'
+import { vxlanPeer } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 const silent = createLog('main', 0, () => undefined)

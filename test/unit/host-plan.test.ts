@@ -10,7 +10,7 @@ import { NO_CHANGE } from '../../src/overlay/change.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { parseOptions } from '../../src/options/parse.ts'
 import { hostObjects } from '../../src/reconcile/intent.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, mac, prefix, vxlanPeer } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, mac, prefix, vxlanPeer } from '../fake/values.ts'
 
 function inputs(config: object, args: readonly string[] = [], over: Partial<Inputs> = {}): Inputs {
   const parsed = parseOptions(args, {})

@@ -8,7 +8,7 @@ import { LeaseCensus } from '../../src/lease/census.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
+import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 
 const throws = (): never => {
   throw new Error('our own mistake')

@@ -10,7 +10,7 @@ import { Liveness, isRenewed } from '../../src/lease/liveness.ts'
 import { winner } from '../../src/lease/contest.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
+import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
 

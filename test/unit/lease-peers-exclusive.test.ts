@@ -7,7 +7,7 @@ import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/world.ts'
+import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 
 const RULES: PeerRules = {
   family: 4,

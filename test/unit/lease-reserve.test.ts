@@ -7,7 +7,7 @@ import { type Decision, decide, findLeases } from '../../src/lease/claim.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { isAwaited } from '../../src/lease/peer-check.ts'
 import { type ReservationPlan, planReservation, reservationFor } from '../../src/lease/reserve.ts'
-import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/actors/claims.ts'
+import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/actors/lease-holder.ts'
 import { primarySubnet } from '../../src/lease/lease.ts'
 import { onlySubnet } from '../../src/ip/by-family.ts'
 

@@ -10,7 +10,7 @@ import { leaving } from '../../src/lease/acquisition-lines.ts'
 import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
 import { decide } from '../../src/lease/claim.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
-import { claimOf, range, valueOf } from '../lab/actors/claims.ts'
+import { claimOf, range, valueOf } from '../lab/actors/lease-holder.ts'
 import { primarySubnet } from '../../src/lease/lease.ts'
 import { onlySubnet } from '../../src/ip/by-family.ts'
 

@@ -10,7 +10,7 @@ import { PeerTable } from '../../src/lease/peers.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { addressShutOut } from '../../src/lease/shut-out.ts'
 import { ShutOuts } from '../../src/daemon/shut-outs.ts'
-import { linesTo } from '../lab/actors/claims.ts'
+import { linesTo } from '../lab/actors/lease-holder.ts'
 
 const STOLEN = '192.168.0.9' as Address
 const OWN = '192.168.0.1' as Address

@@ -15,9 +15,9 @@ import { refusalLevel } from '../../src/lease/refusal-level.ts'
 import { isTrouble } from '../../src/view/peers.ts'
 import { RefusedLeases } from '../../src/daemon/refused-leases.ts'
 import { type Finding, type Verdict, verdictOf, withFindings } from '../../src/view/verdict.ts'
-import { OWN, PEER, answering, faults, lease, patient } from '../fake/patient.ts'
+import { OWN, PEER, answering, faults, lease, factsWith } from '../fake/doctor-facts.ts'
 import { NOW, peerWith, statusWith } from '../fake/status.ts'
-import { linesTo } from '../lab/actors/claims.ts'
+import { linesTo } from '../lab/actors/lease-holder.ts'
 
 /** Configs that are good, with what is to be said of each, and its level. */
 const REMARKED: readonly (readonly [string, Fault['level'], RegExp])[] = [
@@ -31,7 +31,7 @@ const REMARKED: readonly (readonly [string, Fault['level'], RegExp])[] = [
 
 /** A host in health whose stored config is this one; its daemon runs under it. */
 function withConfig(config: string): Facts {
-  const facts = patient()
+  const facts = factsWith()
   const content = facts.store.content && { ...facts.store.content, config }
   const daemon = answering(facts)
   if (daemon.state !== 'answers') throw new Error('it answers')
@@ -94,7 +94,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
     lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as never),
     lease('10.2.77.0/24', 'nonsense'),
   ]
-  const facts = patient({ leases })
+  const facts = factsWith({ leases })
   const report = judge(CHECKS, { ...facts, daemon: answering(facts) })
   t.deepEqual([report.verdict, report.code], ['healthy', 0], render(report, false))
 

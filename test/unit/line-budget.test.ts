@@ -7,7 +7,7 @@ import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { SaidOnce } from '../../src/lease/acquisition-lines.ts'
-import { address, prefix, vxlanPeer } from '../fake/world.ts'
+import { address, prefix, vxlanPeer } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 const LIMITS = {

@@ -3,7 +3,7 @@ import test from 'ava'
 import { Senders } from '../../src/firewall/nftables/senders.ts'
 import { countSenders, sendersOf } from '../../src/overlay/peer-senders.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { address, prefix } from '../fake/world.ts'
+import { address, prefix } from '../fake/values.ts'
 
 const table = (): PeerTable =>
   new PeerTable('/n', {

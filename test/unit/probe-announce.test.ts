@@ -5,7 +5,7 @@ import { fromNumber } from '../../src/ip/address.ts'
 import { Announcer } from '../../src/probe/announce.ts'
 import { EvidenceBook } from '../../src/probe/evidence.ts'
 import type { Cause, PeerHealth } from '../../src/probe/health.ts'
-import { logInto } from '../lab/scenarios/firewall.ts'
+import { logInto } from '../lab/scenarios/firewall-host.ts'
 
 const health = (state: PeerHealth['state'], cause: Cause, note = ''): PeerHealth => ({
   ...{ state, cause, note, rttMs: 1, loss: 0, pathMtu: 1450, since: 0 },

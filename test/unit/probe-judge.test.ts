@@ -1,26 +1,26 @@
 // The judgement over what probes showed: every fault by its name, and none where there is none.
 import test from 'ava'
-import { DIRECT, TUNNEL, type World, life, seeded } from '../fake/probed-path.ts'
+import { DIRECT, TUNNEL, type PathState, judgeTurns, seeded } from '../fake/probed-path.ts'
 
-const WELL: World = {}
+const WELL: PathState = {}
 /** The tunnel is silent, its host answers. */
-const SILENT: World = { tunnel: { open: false } }
-const DOWN: World = { tunnel: { open: false }, underlay: { open: false } }
+const SILENT: PathState = { tunnel: { open: false } }
+const DOWN: PathState = { tunnel: { open: false }, underlay: { open: false } }
 /** Turn n begins at n * 5000 ms and ends 2000 ms later. */
-const says = (heardUsAt: number | undefined, at = 11_000): World => ({
+const says = (heardUsAt: number | undefined, at = 11_000): PathState => ({
   ...SILENT,
   evidence: { saidAt: at, underlayAt: at, heardUsAt },
 })
 
-const last = (worlds: readonly World[], path = TUNNEL): object => life(path, worlds).at(-1) ?? {}
+const last = (worlds: readonly PathState[], path = TUNNEL): object => judgeTurns(path, worlds).at(-1) ?? {}
 
 test('5% loss each way for ten minutes, 16 peers, 20 times over: no alarm', (t) => {
   const loss = 1 - 0.95 ** 2
   for (let seed = 1; seed <= 20 * 16; seed++) {
     const random = seeded(seed)
-    const states = life(
+    const states = judgeTurns(
       TUNNEL,
-      Array.from({ length: 120 }, (): World => ({ loss, random })),
+      Array.from({ length: 120 }, (): PathState => ({ loss, random })),
     )
     t.deepEqual(
       states.filter(({ state, cause }) => state !== 'up' || cause !== 'none'),
@@ -32,10 +32,10 @@ test('5% loss each way for ten minutes, 16 peers, 20 times over: no alarm', (t) 
 
 test('the loss told is about what there is; much of it is degraded, and that ends when it ends', (t) => {
   const random = seeded(7)
-  const states = life(TUNNEL, [
-    ...Array.from({ length: 60 }, (): World => ({ loss: 0.1, random })),
-    ...Array.from({ length: 60 }, (): World => ({ loss: 0.6, random })),
-    ...Array.from({ length: 60 }, (): World => WELL),
+  const states = judgeTurns(TUNNEL, [
+    ...Array.from({ length: 60 }, (): PathState => ({ loss: 0.1, random })),
+    ...Array.from({ length: 60 }, (): PathState => ({ loss: 0.6, random })),
+    ...Array.from({ length: 60 }, (): PathState => WELL),
   ])
   const mean = states.slice(20, 60).reduce((sum, { loss }) => sum + loss, 0) / 40
   t.true(mean > 0.05 && mean < 0.15, `${mean}`)
@@ -56,18 +56,18 @@ test('a tunnel that falls silent while its host answers is blocked, at the first
 })
 
 test('the way that is blocked is told from what the peer sends and says', (t) => {
-  const comesIn: World = { ...SILENT, evidence: { tunnelAt: 11_000 } }
+  const comesIn: PathState = { ...SILENT, evidence: { tunnelAt: 11_000 } }
   t.like(last([WELL, SILENT, comesIn]), { cause: 'tunnel-blocked-out' }, 'its requests come in')
   t.like(last([WELL, SILENT, says(10_900)]), { cause: 'tunnel-blocked-in' }, 'it hears ours')
   t.like(last([WELL, SILENT, says(4900)]), { cause: 'tunnel-blocked' }, 'it heard ours only before')
   t.like(last([WELL, SILENT, says(undefined)]), { cause: 'tunnel-blocked' }, 'it never heard ours')
-  const stale: World = { ...SILENT, evidence: { tunnelAt: 4900 } }
+  const stale: PathState = { ...SILENT, evidence: { tunnelAt: 4900 } }
   t.like(last([WELL, SILENT, stale]), { cause: 'tunnel-blocked' }, 'what came in before it fell silent tells nothing')
   t.like(last([WELL, SILENT, comesIn, SILENT]), { cause: 'tunnel-blocked-out' }, 'what was known stays')
 })
 
 test('a peer that answers no ICMP at all is up when both sides hear each other', (t) => {
-  const both: World = { ...DOWN, evidence: { tunnelAt: 6000, saidAt: 6000, heardUsAt: 5900 } }
+  const both: PathState = { ...DOWN, evidence: { tunnelAt: 6000, saidAt: 6000, heardUsAt: 5900 } }
   t.like(last([both, both]), { state: 'up', cause: 'none', loss: 0 })
 })
 
@@ -77,10 +77,10 @@ test('a host that is down is told from one that drops ICMP', (t) => {
     cause: 'host-down',
     note: 'its host does not answer either: down?',
   })
-  const deaf: World = { underlay: { open: false } }
+  const deaf: PathState = { underlay: { open: false } }
   t.like(last([WELL, deaf]), { state: 'up', cause: 'none', note: '' })
   t.like(last([deaf, DOWN]), { note: 'its host does not answer either: down, or udp 8472 blocked' })
-  const alive: World = { ...DOWN, evidence: { underlayAt: 6000 } }
+  const alive: PathState = { ...DOWN, evidence: { underlayAt: 6000 } }
   t.like(last([WELL, alive]), { cause: 'tunnel-blocked' }, 'a host that still asks is not down')
 })
 
@@ -90,7 +90,7 @@ test('a peer that never answered has one turn more: it may not have heard of us 
 })
 
 test('by a plain route: silence is the host, unless it never answered and nobody says that it is gone', (t) => {
-  const down: World = { underlay: { open: false } }
+  const down: PathState = { underlay: { open: false } }
   t.like(last([WELL, down], DIRECT), { state: 'unreachable', cause: 'host-down', note: 'does not answer: down?' })
   t.like(last([down, down, down], DIRECT), { state: 'unknown', cause: 'none' })
   t.like(last([down, { ...down, refused: true }], DIRECT), { state: 'unreachable', cause: 'host-down' })
@@ -112,9 +112,9 @@ test('a path that takes less than the full MTU: lost in the tunnel, or in fragme
 })
 
 test('a path MTU that changes is followed, and its end is seen', (t) => {
-  const at = (mtu: number): World => ({ tunnel: { mtu } })
+  const at = (mtu: number): PathState => ({ tunnel: { mtu } })
   t.deepEqual(
-    life(TUNNEL, [at(1400), at(1400), at(1300), at(1390), WELL]).map(({ pathMtu }) => pathMtu),
+    judgeTurns(TUNNEL, [at(1400), at(1400), at(1300), at(1390), WELL]).map(({ pathMtu }) => pathMtu),
     [1400, 1400, 1300, 1390, 1450],
   )
 })

@@ -6,7 +6,7 @@ import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { writeRequest } from '../../src/probe/icmp.ts'
 import { pathTo } from '../../src/probe/path.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/world.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/values.ts'
 
 const SELF = selfWith(undefined)
 const PEER = vxlanPeer(7, 107)

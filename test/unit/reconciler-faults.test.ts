@@ -3,13 +3,13 @@ import test from 'ava'
 import { createLog } from '../../src/log.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { inWorld } from '../fake/running.ts'
-import { vxlanIntent, vxlanPeer } from '../fake/world.ts'
+import { whileReconciling } from '../fake/reconciling.ts'
+import { vxlanIntent, vxlanPeer } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test('a peer that joins while something drifts is no repair, and what drifted is', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop, lines }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, drop, lines }) => {
     reconciler.peersComplete()
     set(vxlanPeer(1))
     await reconciler.settled()
@@ -29,7 +29,7 @@ test('a peer that joins while something drifts is no repair, and what drifted is
 
 test('what another intent changes is no repair, though something drifts at the same time', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     reconciler.peersComplete()
     set(vxlanPeer(1))
     await reconciler.settled()

@@ -4,8 +4,8 @@ import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import { BOOT_PROTOCOL, FLANNEL_PROTOCOL, KINDS, type Route, keyOf } from '../../src/kernel/state.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { inWorld } from '../fake/running.ts'
-import { VXLAN_DEFAULTS, address, prefix, vxlanIntent, vxlanPeer } from '../fake/world.ts'
+import { whileReconciling } from '../fake/reconciling.ts'
+import { VXLAN_DEFAULTS, address, prefix, vxlanIntent, vxlanPeer } from '../fake/values.ts'
 
 const foreign: Route = {
   kind: 'route',
@@ -24,7 +24,7 @@ test('peers that left while the daemon was down go, foreign routes stay', async 
     protocol: BOOT_PROTOCOL,
   }
   kernel.put(stale, foreign)
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler }) => {
     await reconciler.settled()
     t.true(kernel.has('route 10.2.9.0/24 0'), 'nothing goes before the first complete snapshot')
     reconciler.peersComplete()
@@ -36,7 +36,7 @@ test('peers that left while the daemon was down go, foreign routes stay', async 
 
 test('a peer that changes MAC and public IP leaves nothing of the old one', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3, 122))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -52,7 +52,7 @@ test('a peer that changes MAC and public IP leaves nothing of the old one', asyn
 
 test('a second pass over an unchanged world writes nothing and logs nothing', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, lines, peers }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, lines, peers }) => {
     set(vxlanPeer(3))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -69,7 +69,7 @@ test('a second pass over an unchanged world writes nothing and logs nothing', as
 test('one refused peer does not hold up the others, is reported once, and is applied when it can be', async (t) => {
   const kernel = new FakeKernel()
   kernel.refuse.set('route 10.2.3.0/24 0', 'ENETUNREACH')
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, lines }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, lines }) => {
     set(vxlanPeer(3))
     set(vxlanPeer(4))
     const revision = reconciler.peersComplete()
@@ -83,7 +83,7 @@ test('one refused peer does not hold up the others, is reported once, and is app
 
 test('an audit amid our own changes reads no full dump, and still finds foreign changes', async (t) => {
   const kernel = new FakeKernel(true)
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
     set(vxlanPeer(3))
     set(vxlanPeer(4))
     reconciler.peersComplete()
@@ -109,7 +109,7 @@ test('an audit amid our own changes reads no full dump, and still finds foreign 
 
 test('a peer that comes with an audit goes ahead of it, and the audit is made all the same', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -132,7 +132,7 @@ test('a peer that comes with an audit goes ahead of it, and the audit is made al
 
 test('a changed peer costs only its own writes and no reading', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
     set(vxlanPeer(3))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -154,7 +154,7 @@ test('a changed peer costs only its own writes and no reading', async (t) => {
 test('a foreign route that was there first is a conflict: reported, left alone, ours goes in when it is gone', async (t) => {
   const kernel = new FakeKernel()
   kernel.put(foreign)
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set, lines }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, lines }) => {
     set(vxlanPeer(7))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -169,7 +169,7 @@ test('a foreign route that was there first is a conflict: reported, left alone, 
 
 test('a route of ours that somebody replaced is put back', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(7))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -183,7 +183,7 @@ test('a route of ours that somebody replaced is put back', async (t) => {
 
 test('a deleted device comes back with its MAC, its address and the entries of every peer', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     for (let n = 30; n < 40; n++) set(vxlanPeer(n))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -201,7 +201,7 @@ test('a change of backend replaces routes in place, and the old device goes when
   const kernel = new FakeKernel()
   const vx = { backend: vxlan, config: VXLAN_DEFAULTS }
   const gw = { backend: hostGw, config: null }
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3))
     reconciler.peersComplete()
     await reconciler.settled()
@@ -220,7 +220,7 @@ test('a change of backend replaces routes in place, and the old device goes when
 
 test('an audit reads kind by kind, repairs unreported changes, and lets a new peer go first', async (t) => {
   const kernel = new FakeKernel()
-  await inWorld(vxlanIntent(), kernel, async ({ reconciler, set }) => {
+  await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(3))
     reconciler.peersComplete()
     await reconciler.settled()

@@ -5,7 +5,7 @@ import { vxlan } from '../../backends/vxlan/index.ts'
 import { BACKENDS } from '../../backends/index.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
-import { vxlanIntent } from '../fake/world.ts'
+import { vxlanIntent } from '../fake/values.ts'
 
 const { external } = vxlanIntent().self
 

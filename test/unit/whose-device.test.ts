@@ -6,7 +6,7 @@ import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { clashWith } from '../../src/obstacles/obstacles.ts'
 import { type Evidence, type FoundDevice, strangersOn } from '../../src/obstacles/whose-device.ts'
-import { vxlanIntent } from '../fake/world.ts'
+import { vxlanIntent } from '../fake/values.ts'
 
 const device: FoundDevice = {
   ...{ name: 'flannel.1', type: 'vxlan', mac: '0a:00:00:00:00:01' as Mac, master: '' },

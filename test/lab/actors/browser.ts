@@ -10,7 +10,7 @@ import { ROOT } from './flanneld.ts'
 import type { Space } from '../world/space.ts'
 
 /** A page that is open. */
-export interface Opened {
+export interface OpenPage {
   readonly page: Page
   /** Errors and warnings on its console, exceptions nobody caught, requests that failed or went elsewhere. */
   readonly complaints: readonly string[]
@@ -42,7 +42,7 @@ export async function startBrowser(t: Owner, host: Space): Promise<Browser> {
 }
 
 /** Opens the page of the daemon on that host. */
-export async function openPage(browser: Browser, options: BrowserContextOptions = {}, port = 9000): Promise<Opened> {
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}, port = 9000): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1180, height: 900 }, ...options })
   context.setDefaultTimeout(60_000)
   const page = await context.newPage()
@@ -64,7 +64,7 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
 export const PICTURES = process.env['SCREENSHOTS'] === '1'
 
 /** Takes one of the whole page, or of its upper `height` pixels. */
-export async function picture(page: Page, name: string, height?: number): Promise<void> {
+export async function takePicture(page: Page, name: string, height?: number): Promise<void> {
   if (!PICTURES) return
   const { width = 0 } = page.viewportSize() ?? {}
   const path = join(ROOT, 'docs/screenshots', `${name}.png`)
@@ -75,6 +75,6 @@ export async function picture(page: Page, name: string, height?: number): Promis
 }
 
 /** By how many pixels the page is wider than the screen. */
-export async function overflow(page: Page): Promise<number> {
+export async function pixelsTooWide(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }

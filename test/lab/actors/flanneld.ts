@@ -32,7 +32,11 @@ export async function subnetEnv(host: Place, path = '/run/flannel/subnet.env'): 
 }
 
 /** Waits until the daemon has written subnet.env, and says what it printed when it ended instead. */
-export async function ready(host: Place, daemon: Running, path = '/run/flannel/subnet.env'): Promise<SubnetEnv> {
+export async function waitForSubnetEnv(
+  host: Place,
+  daemon: Running,
+  path = '/run/flannel/subnet.env',
+): Promise<SubnetEnv> {
   const ended = daemon.exit.then((exit) => {
     throw new Error(`${host.name}: flanneld ended: ${JSON.stringify(exit)}\n${daemon.output()}`)
   })

@@ -11,7 +11,7 @@ export interface VerbEnd {
 }
 
 /** Runs `flanneld ...`. */
-export async function verb(host: Place, args: string, program: string = BUNDLE): Promise<VerbEnd> {
+export async function runVerb(host: Place, args: string, program: string = BUNDLE): Promise<VerbEnd> {
   const running = await host.spawn(`${program} ${args}`)
   const { code } = await running.exit
   return { code, stdout: running.stdout(), output: running.output() }

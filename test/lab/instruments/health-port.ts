@@ -2,13 +2,13 @@
 import type { Place } from '../world/space.ts'
 
 /** What the health port answered. */
-export interface Health {
+export interface HealthAnswer {
   readonly status: number
   readonly text: string
 }
 
 /** GET of `path`; rejects when nobody answers within 20 s. */
-export async function health(host: Place, path: string, port = 9000): Promise<Health> {
+export async function askHealthPort(host: Place, path: string, port = 9000): Promise<HealthAnswer> {
   const request = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`
   const answer = await host.run('timeout 20 bash -s', request)
   const [head = '', text = ''] = answer.split('\r\n\r\n')

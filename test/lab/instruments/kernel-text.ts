@@ -24,11 +24,11 @@ export const READ_RULES = `
 
 /** Devices, addresses, neighbours, forwarding entries, nexthops and routes of a host. */
 export async function kernelText(host: Place, wanted = READ_KERNEL): Promise<KernelText> {
-  return part(await host.run(wanted))
+  return partKernelText(await host.run(wanted))
 }
 
 /** Parts what READ_KERNEL or READ_RULES printed. */
-export function part(printed: string): KernelText {
+export function partKernelText(printed: string): KernelText {
   const lines = printed
     .split('\n')
     .map((line) =>

@@ -6,7 +6,7 @@ import type { Place } from '../world/space.ts'
 export const PORTS = [5000, 61000] as const
 
 /** Serves both ports; HTTP, answered by a CGI script. */
-export async function serve(at: Place): Promise<void> {
+export async function serveHttp(at: Place): Promise<void> {
   const listen = PORTS.map((port) => `busybox httpd -p ${port} -h /tmp/www`).join('\n')
   await at.run(`set -e
     mkdir -p /tmp/www/cgi-bin
@@ -16,7 +16,7 @@ export async function serve(at: Place): Promise<void> {
 }
 
 /** What every target ("address port") says to `from`; undefined where nobody answers in a second. */
-export async function ask(from: Place, targets: readonly string[]): Promise<readonly (string | undefined)[]> {
+export async function askHttp(from: Place, targets: readonly string[]): Promise<readonly (string | undefined)[]> {
   const get = `printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 1 $to 2>/dev/null | tail -n 1`
   const words = targets.map((target) => `"${target}"`).join(' ')
   const said = await from.run(`for to in ${words}; do echo "said $(${get})"; done`)
@@ -27,7 +27,7 @@ export async function ask(from: Place, targets: readonly string[]): Promise<read
 }
 
 /** Whether ICMP and UDP (traceroute's) reach an address and are answered. */
-export async function probes(from: Place, address: string): Promise<string> {
+export async function reachedBy(from: Place, address: string): Promise<string> {
   const said = await from.run(`busybox ping -q -c 1 -W 1 ${address} >/dev/null && echo icmp
     busybox traceroute -n -q 1 -w 1 -m 4 ${address} 2>/dev/null | grep -q '^ *[2-4] *${address} ' && echo udp; :`)
   return said.trim().split('\n').join(' ')

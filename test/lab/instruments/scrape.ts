@@ -1,5 +1,5 @@
 // Scraping a daemon in the lab, and finding a sample in what it said.
-import { health } from './health-port.ts'
+import { askHealthPort } from './health-port.ts'
 import type { Place } from '../world/space.ts'
 
 /** One scrape. */
@@ -14,7 +14,7 @@ export interface Scrape {
 
 /** Asks the health port. */
 export async function scrape(host: Place, port = 9000): Promise<Scrape> {
-  const { status, text } = await health(host, '/metrics', port)
+  const { status, text } = await askHealthPort(host, '/metrics', port)
   if (status !== 200) throw new Error(`/metrics: ${status}: ${text}`)
   return scrapeOf(`${text}\n`)
 }

@@ -8,7 +8,7 @@ import { PREFIX } from '../world/network.ts'
 import type { EtcdHost } from '../world/etcd.ts'
 
 /** A watch over a host from now on. */
-export interface Vigil {
+export interface TrafficWatch {
   /** What is ours in the kernel, as it was when the watch began. */
   readonly before: string
   /** Deletions of ours that netlink told of so far. */
@@ -19,13 +19,13 @@ export interface Vigil {
    * Asserts that up to now nothing of ours was deleted and that no flood of lines was printed: about so many are expected,
    * and a busy machine, whose etcd answers late, has some more to say.
    */
-  calm(t: ExecutionContext, mostLines: number): void
+  assertQuiet(t: ExecutionContext, mostLines: number): void
   /** Share of one core the daemon has used since, in percent. */
   cpu(): number
 }
 
 /** Begins to watch a host and its daemon. */
-export async function vigil(host: Place, daemon: Running): Promise<Vigil> {
+export async function watchTraffic(host: Place, daemon: Running): Promise<TrafficWatch> {
   const { ours: before } = await kernelText(host)
   const monitor = await host.spawn('ip monitor link address route nexthop neigh')
   // It has begun to listen when it tells of an address that comes and goes on loopback.
@@ -45,7 +45,7 @@ export async function vigil(host: Place, daemon: Running): Promise<Vigil> {
     deletions,
     lines,
     cpu: () => ((cpuTime(daemon.pid) - began.cpu) / (performance.now() - began.at)) * 100,
-    calm(t, mostLines) {
+    assertQuiet(t, mostLines) {
       t.deepEqual(deletions(), [], 'nothing was withdrawn')
       t.true(lines().length <= 3 * mostLines + 10, `at most ${mostLines} lines:\n${lines().join('\n')}`)
     },
@@ -53,7 +53,7 @@ export async function vigil(host: Place, daemon: Running): Promise<Vigil> {
 }
 
 /** How often a line was printed. */
-export function times(lines: readonly string[], pattern: RegExp): number {
+export function countMatches(lines: readonly string[], pattern: RegExp): number {
   return lines.filter((line) => pattern.test(line)).length
 }
 
@@ -65,7 +65,7 @@ export async function putPeer(member: EtcdHost, n: number, subnet = `10.2.${n}.0
 }
 
 /** Waits until the kernel holds, or holds no more, a peer of putPeer; milliseconds that took. */
-export async function peerIs(host: Place, n: number, there: boolean, deadline = DEADLINE): Promise<number> {
+export async function waitForPeer(host: Place, n: number, there: boolean, deadline = DEADLINE): Promise<number> {
   const began = performance.now()
   const key = `10.2.${n}.0`
   await waitFor(

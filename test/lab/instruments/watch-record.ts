@@ -86,7 +86,7 @@ export async function listed(store: Store, prefix = '/w/'): Promise<string[]> {
 export const shown = (state: Map<string, string>): string[] =>
   [...state].map(([key, value]) => `${key} ${value}`).toSorted()
 
-export async function agrees(what: string, seen: Record, store: Store, deadline?: number): Promise<void> {
+export async function waitForState(what: string, seen: Record, store: Store, deadline?: number): Promise<void> {
   const wanted = await listed(store)
   await waitFor(what, () => JSON.stringify(shown(seen.state)) === JSON.stringify(wanted), deadline)
 }

@@ -1,7 +1,7 @@
 // Hosts that each run the daemon as built and hold a container: what tests of faults begin with.
 // Invariant: when createCluster resolves, every container reaches every other.
-import { type Container, standIn } from '../world/container.ts'
-import { type SubnetEnv, ready, startFlanneld } from '../actors/flanneld.ts'
+import { type Container, createContainer } from '../world/container.ts'
+import { type SubnetEnv, waitForSubnetEnv, startFlanneld } from '../actors/flanneld.ts'
 import { type Host, type Lab, type Lan, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { DEADLINE, waitFor } from '../instruments/wait.ts'
@@ -61,19 +61,19 @@ export async function createCluster(
     return nodeOn(host, await startFlanneld(host, `${ARGS} ${args}`, program))
   }
   const nodes = await Promise.all(Array.from({ length: hosts }, (_, i) => join(first + i)))
-  for (const from of nodes) for (const to of nodes) if (from !== to) await reached(from, to)
+  for (const from of nodes) for (const to of nodes) if (from !== to) await waitUntilReached(from, to)
   return { lab, lan, etcd, nodes }
 }
 
 /** A node of a host on which a daemon was started. */
 export async function nodeOn(host: Host, daemon: Running): Promise<Node> {
-  const env = await ready(host, daemon)
+  const env = await waitForSubnetEnv(host, daemon)
   const subnet = (env['FLANNEL_SUBNET'] ?? '').replace(/\.1\/24$/, '')
-  return { host, daemon, env, subnet, container: await standIn(host, env) }
+  return { host, daemon, env, subnet, container: await createContainer(host, env) }
 }
 
 /** Waits until one container reaches another; what both daemons said when it never does. */
-export async function reached(from: Node, to: Node, deadline = DEADLINE): Promise<void> {
+export async function waitUntilReached(from: Node, to: Node, deadline = DEADLINE): Promise<void> {
   await waitFor(`${from.subnet} to ${to.subnet}`, () => reaches(from, to), deadline).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${from.daemon.output()}\n${to.daemon.output()}`)
   })

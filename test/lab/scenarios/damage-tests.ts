@@ -1,9 +1,10 @@
 // One test per damage, all on the same two hosts; and at their end the proof that the daemon has come to rest.
 import test from 'ava'
+import { fileOwner } from '../world/file-owner.ts'
 import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
 import { type Damage, FOREIGN, RULES_WITHIN, WITHIN, targetOf } from './damage.ts'
 import { READ_RULES, kernelText } from '../instruments/kernel-text.ts'
-import { mend } from './repair.ts'
+import { damageAndAwaitRepair } from './repair.ts'
 import { startPings } from '../instruments/ping.ts'
 import { record } from '../instruments/reliability.ts'
 import { waitFor } from '../instruments/wait.ts'
@@ -15,27 +16,23 @@ export function damageTests(
   damages: readonly Damage[],
   rules: readonly string[] = [],
 ): void {
-  const closings: (() => Promise<void>)[] = []
+  const owner = fileOwner()
   let cluster: Cluster
   let own: Node
   let peer: Node
 
   test.before(async () => {
-    const teardown = (close: () => Promise<void>): void => void closings.push(close)
     const args = `-audit-interval=600 -ip-masq ${options.args ?? ''}`
     const prepare = async (host: { address: string; run(script: string): Promise<string> }): Promise<unknown> =>
       host.address.endsWith('.121') && host.run(FOREIGN)
-    cluster = await createCluster({ teardown }, { ...options, args, prepare })
+    cluster = await createCluster(owner, { ...options, args, prepare })
     ;[own, peer] = cluster.nodes as [Node, Node]
-  })
-  test.after.always(async () => {
-    for (const close of closings) await close()
   })
 
   for (const { fault, script } of damages) {
     test.serial(`${fault}: repaired by notification (${mode})`, async (t) => {
       const device = mode === 'host-gw' ? undefined : 'flannel.1'
-      const { ms, gap } = await mend(t, own, peer, script(await targetOf(own, peer, device)))
+      const { ms, gap } = await damageAndAwaitRepair(t, own, peer, script(await targetOf(own, peer, device)))
       const result = `longest time without a packet ${gap} ms`
       const promise = 'repaired within 1 s'
       await record({ fault: `${fault} (${mode})`, promise, limit: WITHIN, ms, result, test: t.title })
@@ -44,7 +41,7 @@ export function damageTests(
 
   for (const command of rules) {
     test.serial(`${command}: rules are back (${mode})`, async (t) => {
-      const { ms } = await mend(t, own, peer, command, READ_RULES)
+      const { ms } = await damageAndAwaitRepair(t, own, peer, command, READ_RULES)
       const promise = 'rules back within 2 s'
       await record({ fault: `${command} (${mode})`, promise, limit: RULES_WITHIN, ms, test: t.title })
     })

@@ -1,11 +1,11 @@
 // Two hosts on one kind of engine, joined by flanneld: one has its containers on docker0, the other on a user-defined
 // bridge; beside them a neighbour on the LAN that is no peer.
 import type { ExecutionContext } from 'ava'
-import { serve } from '../instruments/reach.ts'
+import { serveHttp } from '../instruments/reach.ts'
 import type { Container } from '../world/container.ts'
 import { type Docker, startDocker } from '../world/docker.ts'
-import { type EngineVersion, onEngine } from '../world/engines.ts'
-import { ready } from '../actors/flanneld.ts'
+import { type EngineVersion, installEngine } from '../world/engines.ts'
+import { waitForSubnetEnv } from '../actors/flanneld.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { waitFor } from '../instruments/wait.ts'
@@ -25,7 +25,7 @@ export const BACKENDS = {
 export type BackendName = keyof typeof BACKENDS
 
 /** A host with its engine, its flanneld and a container that serves and publishes port 5000 as 8080. */
-export interface Side {
+export interface EngineHost {
   readonly host: Host
   readonly container: Container
   readonly docker: Docker
@@ -33,13 +33,13 @@ export interface Side {
 }
 
 /** Both, and what is around. */
-export interface Pair {
+export interface EnginePair {
   readonly lab: Lab
   readonly etcd: EtcdHost
   /** On docker0; its dockerd is started after flanneld. */
-  a: Side
+  a: EngineHost
   /** On the network `flannel`, made by `flanneld docker-network`; its dockerd was there before flanneld. */
-  b: Side
+  b: EngineHost
   readonly neighbour: Host
   /** Changes the network's config, live, and waits until both hosts route so. */
   backend(name: BackendName): Promise<void>
@@ -48,7 +48,11 @@ export interface Pair {
 }
 
 /** Makes a pair on backend vxlan, without -ip-masq. */
-export async function pair(t: ExecutionContext, version: EngineVersion, firewall: FirewallKind): Promise<Pair> {
+export async function createEnginePair(
+  t: ExecutionContext,
+  version: EngineVersion,
+  firewall: FirewallKind,
+): Promise<EnginePair> {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)
@@ -61,8 +65,8 @@ export async function pair(t: ExecutionContext, version: EngineVersion, firewall
   await configure('vxlan')
   const variant = firewall === 'iptables-legacy' ? 'legacy' : 'nft'
   const [hostA, hostB, neighbour] = await Promise.all([
-    lan.host(121).then((host) => onEngine(host, version, variant)),
-    lan.host(122).then((host) => onEngine(host, version, variant)),
+    lan.host(121).then((host) => installEngine(host, version, variant)),
+    lan.host(122).then((host) => installEngine(host, version, variant)),
     lan.host(123),
   ])
   // What dockerd does where it is the first to turn forwarding on.
@@ -73,32 +77,20 @@ export async function pair(t: ExecutionContext, version: EngineVersion, firewall
   await hostB.run('flanneld docker-network')
   const flags = '--stop-signal=KILL -p 8080:5000'
   const [aa, bb] = [await dockerA.container('aa', flags), await dockerB.container('bb', `--network flannel ${flags}`)]
-  await Promise.all([aa, bb, neighbour].map((place) => serve(place)))
+  await Promise.all([aa, bb, neighbour].map((place) => serveHttp(place)))
   // The neighbour sends to containers by way of their hosts.
   for (const [host, { address }] of [
     [hostA, aa],
     [hostB, bb],
   ] as const)
     await neighbour.run(`ip route add ${subnetOf(address)} via ${host.address}`)
-  const made: Pair = {
+  const made: EnginePair = {
     ...{ lab, etcd, neighbour },
     a: { host: hostA, container: aa, docker: dockerA, flanneld: flanneldA },
     b: { host: hostB, container: bb, docker: dockerB, flanneld: flanneldB },
     async backend(name) {
       await configure(name)
-      await waitFor(`leases of ${name}`, async () => {
-        const leases = await etcd.etcdctl(`get --prefix ${PREFIX}/subnets/`)
-        return leases.match(new RegExp(`"BackendType":"${BACKENDS[name].Type}"`, 'g'))?.length === 2
-      })
-      for (const [from, to] of [
-        [made.a, made.b],
-        [made.b, made.a],
-      ] as const) {
-        const device = name === 'vxlan' ? 'flannel\\.1' : 'enp0s3'
-        const routed = new RegExp(`dev ${device} `)
-        const route = `ip route show ${subnetOf(to.container.address)}`
-        await waitFor(`${from.host.name}: ${route}: ${name}`, async () => routed.test(await from.host.run(route)))
-      }
+      await waitForBackend(made, name)
     },
     async restart(flags) {
       await Promise.all([made.a, made.b].map((side) => side.flanneld.stop()))
@@ -109,12 +101,29 @@ export async function pair(t: ExecutionContext, version: EngineVersion, firewall
   return made
 }
 
+/** Waits until both leases are of this backend and both hosts route so. */
+async function waitForBackend({ etcd, a, b }: EnginePair, name: BackendName): Promise<void> {
+  await waitFor(`leases of ${name}`, async () => {
+    const leases = await etcd.etcdctl(`get --prefix ${PREFIX}/subnets/`)
+    return leases.match(new RegExp(`"BackendType":"${BACKENDS[name].Type}"`, 'g'))?.length === 2
+  })
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const device = name === 'vxlan' ? 'flannel\\.1' : 'enp0s3'
+    const routed = new RegExp(`dev ${device} `)
+    const route = `ip route show ${subnetOf(to.container.address)}`
+    await waitFor(`${from.host.name}: ${route}: ${name}`, async () => routed.test(await from.host.run(route)))
+  }
+}
+
 /** Restarts dockerd of docker0 with the options of now, its container with it. */
-export async function restartDocker({ lab, a }: Pair): Promise<Side> {
+export async function restartDocker({ lab, a }: EnginePair): Promise<EngineHost> {
   await a.docker.daemon.stop()
   const docker = await startDocker(lab, a.host, await dockerOptions(a.host))
   await a.host.run('docker start aa')
-  await serve(a.container)
+  await serveHttp(a.container)
   return { ...a, docker }
 }
 
@@ -128,7 +137,7 @@ async function dockerOptions(host: Host): Promise<string> {
 async function startDaemon(host: Host, flags: string): Promise<Running> {
   // What comes out of the tunnel is counted there: no probes.
   const daemon = await host.spawn(`flanneld ${ARGS} -probe-interval=0 ${flags}`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready: subnet\.env is written/)
   return daemon
 }

@@ -1,7 +1,7 @@
 // Does a damage while containers ping, and waits for the host to be whole: the runner for all damages done by hand.
 import type { ExecutionContext } from 'ava'
 import type { Node } from './cluster.ts'
-import { READ_KERNEL, kernelText, part } from '../instruments/kernel-text.ts'
+import { READ_KERNEL, kernelText, partKernelText } from '../instruments/kernel-text.ts'
 import { startPings } from '../instruments/ping.ts'
 import { waitFor } from '../instruments/wait.ts'
 
@@ -9,7 +9,7 @@ import { waitFor } from '../instruments/wait.ts'
 const LATEST = 60_000
 
 /** What the wait came to. */
-export interface Mended {
+export interface Repair {
   /** Milliseconds from the end of the damaging command until the kernel read as before (the reading included). */
   readonly ms: number
   /** Longest time without an answered ping, in milliseconds. */
@@ -20,19 +20,19 @@ export interface Mended {
  * Runs `script` on `own`, and waits for its kernel to be as it was, for all that is ours; what is not ours must stay as the
  * script left it. Then pings flow again. `read` is the script that prints what is compared.
  */
-export async function mend(
+export async function damageAndAwaitRepair(
   t: ExecutionContext,
   own: Node,
   peer: Node,
   script: string,
   read = READ_KERNEL,
-): Promise<Mended> {
+): Promise<Repair> {
   const pings = await startPings(own.container, peer.container.address)
   await waitFor('pings', () => pings.received() > 5)
   const before = await kernelText(own.host, read)
   const printed = await own.host.run(`set -e; { ${script}\n} >/dev/null; set +e; date +%s%3N; ${read}`)
   const start = Number(printed.slice(0, printed.indexOf('\n')))
-  const damaged = part(printed.slice(printed.indexOf('\n')))
+  const damaged = partKernelText(printed.slice(printed.indexOf('\n')))
 
   let last = before.ours
   const whole = async (): Promise<number | false> => {

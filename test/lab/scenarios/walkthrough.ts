@@ -1,8 +1,8 @@
 // A document run as it stands: every command on the host it names, and what is printed beside what the document shows.
 // Fences "sh HOST" (or "sh HOST stays", left running) may be followed by a fence "text" with lines of what is printed.
-// Tables whose first column is "on" are faults: made, seen by the verb that the third heading names, and mended.
+// Tables whose first column is "on" are faults: made, seen by the verb that the third heading names, and repaired.
 import type { ExecutionContext } from 'ava'
-import { giveImage, ownControlGroup } from '../world/docker.ts'
+import { importBusybox, ownControlGroup } from '../world/docker.ts'
 import { type Host, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
 import { waitFor } from '../instruments/wait.ts'
@@ -35,7 +35,7 @@ export function stepsOf(document: string): readonly Step[] {
   return steps
 }
 
-/** Of a table of faults: the fault, what is said of it, and, where there is a fourth column, the mend and the end of it. */
+/** Of a table of faults: the fault, what is said of it, and, where there is a fourth column, the repair and the end of it. */
 function faultsOf(table: string): readonly Step[] {
   const [heads = [], , ...rows] = table.trimEnd().split('\n').map((row) => row.slice(2, -2).split(/ \| /)) // prettier-ignore
   const [verb, asked] = /^`(.*)` on (\w+)/.exec(heads[2] ?? '')?.slice(1) ?? []
@@ -47,10 +47,10 @@ function faultsOf(table: string): readonly Step[] {
     commands,
     shown,
   })
-  return rows.flatMap(([host = '', fault = '', said = '', mend]) => [
+  return rows.flatMap(([host = '', fault = '', said = '', repair]) => [
     step(host, code(fault), []),
     step(asked, verb, [said]),
-    ...(mend === undefined ? [] : [step(host, code(mend), []), step(asked, verb, ['● healthy'])]),
+    ...(repair === undefined ? [] : [step(host, code(repair), []), step(asked, verb, ['● healthy'])]),
   ])
 }
 
@@ -64,7 +64,7 @@ function patternOf(line: string): RegExp {
 }
 
 /** Runs the steps on hosts `etcd`, `host1` and `host2` of a lab, and asserts that nothing is left in the end. */
-export async function walk(t: ExecutionContext, steps: readonly Step[]): Promise<void> {
+export async function runSteps(t: ExecutionContext, steps: readonly Step[]): Promise<void> {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const hosts = new Map<string, Host>()
@@ -84,7 +84,7 @@ export async function walk(t: ExecutionContext, steps: readonly Step[]): Promise
     if (host === undefined) throw new Error(`${commands}: there is no host ${name}`)
     if (stays) {
       left.push(await host.spawn(`sh -c '${commands.trim()}'`))
-      if (commands.includes('dockerd')) await giveImage(lab, host)
+      if (commands.includes('dockerd')) await importBusybox(lab, host)
       if (commands.startsWith('flanneld ')) await waitFor('subnet.env', () => host.run('cat /run/flannel/subnet.env'))
       if (commands.startsWith('etcd')) await waitFor('etcd', () => host.run('etcdctl --endpoints=http://192.168.19.120:2379 endpoint health 2>&1')) // prettier-ignore
       continue

@@ -10,7 +10,7 @@ export interface Container extends Place {
 }
 
 /** A container on a bridge, which is made like dockerd's: the subnet's first address, the leased MTU. */
-export async function standIn(host: Host, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
+export async function createContainer(host: Host, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
   const gateway = env['FLANNEL_SUBNET'] ?? ''
   const mtu = env['FLANNEL_MTU'] ?? ''
   const [address = '', length = ''] = gateway.split('/')

@@ -14,7 +14,7 @@ export interface Debian extends Place {
 }
 
 /** Lays a Debian 13 out in a space; proc and an empty /run are its own. */
-export async function layDebian(space: Space): Promise<Debian> {
+export async function mountDebian(space: Space): Promise<Debian> {
   const lower = join(ROOT, ENGINES['26.1'])
   if (!existsSync(lower)) throw new Error(`${lower}: not there: make engines`)
   await space.run(`set -e

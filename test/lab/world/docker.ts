@@ -24,7 +24,7 @@ const CGROUPS = '/sys/fs/cgroup'
 export async function startDocker(lab: Lab, host: Host, args: string): Promise<Docker> {
   const daemon = await host.spawn(`dockerd --cgroup-parent=${ownControlGroup(lab)} ${args}`)
   try {
-    await giveImage(lab, host)
+    await importBusybox(lab, host)
   } catch (error) {
     throw new Error(`${String(error)}\n${daemon.output()}`, { cause: error })
   }
@@ -52,7 +52,7 @@ export function ownControlGroup(lab: Lab): string {
 }
 
 /** Waits for the engine of a host, and gives it the image `busybox`. */
-export async function giveImage(lab: Lab, host: Host): Promise<void> {
+export async function importBusybox(lab: Lab, host: Host): Promise<void> {
   await waitFor(`dockerd on ${host.name}`, () => host.run('docker version -f ok'), 60_000)
   // /run is the host's own, whatever else of it is of another Debian.
   copyFileSync(busyboxImage(lab), `/proc/${host.pid}/root/run/busybox.tar`)

@@ -33,7 +33,7 @@ exec sleep 1000000
 `
 
 /** Gives a host the programs of an engine's Debian, this kind of iptables, and flanneld in its PATH. */
-export async function onEngine(host: Host, version: EngineVersion, iptables: Iptables): Promise<Host> {
+export async function installEngine(host: Host, version: EngineVersion, iptables: Iptables): Promise<Host> {
   const program = '/usr/local/bin/flanneld'
   await host.run(`touch ${program} && mount --bind ${SINGLE_FILE} ${program}`)
   const moved = await moveTo(host, join(ROOT, ENGINES[version]))

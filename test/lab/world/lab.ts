@@ -1,5 +1,5 @@
 // A lab: a world of its own with local networks, hosts on them and routers between them (LAN 192.168.19.0/24 and hosts
-// .120, .121, ... as in the founding tutorial). Addresses may be the same in every lab, since no packet leaves it.
+// .120, .121, ... as in the tutorial). Addresses may be the same in every lab, since no packet leaves it.
 import { type Owner, type Space, createSpace } from './space.ts'
 import { start } from './process.ts'
 

@@ -7,7 +7,7 @@ import type { Store } from '../../../src/etcd/store.ts'
 
 export const PASSWORD = 'correct-horse-battery'
 
-export function open(t: ExecutionContext, options: StoreOptions): Store {
+export function openTestStore(t: ExecutionContext, options: StoreOptions): Store {
   const store = openStore(options)
   t.teardown(() => {
     store.close()
@@ -15,7 +15,7 @@ export function open(t: ExecutionContext, options: StoreOptions): Store {
   return store
 }
 
-export async function failure(call: Promise<unknown>): Promise<EtcdError> {
+export async function etcdFailure(call: Promise<unknown>): Promise<EtcdError> {
   try {
     await call
   } catch (error) {

@@ -61,7 +61,7 @@ export async function startStreams(from: Container, to: Container, count = 32): 
 }
 
 /** Waits until `count` more pings were answered. */
-export async function more(pings: { received(): number }, count: number): Promise<void> {
+export async function waitForMorePings(pings: { received(): number }, count: number): Promise<void> {
   const before = pings.received()
   await waitFor(`${count} more pings`, () => pings.received() >= before + count)
 }

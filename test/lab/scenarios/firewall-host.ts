@@ -17,7 +17,7 @@ export const prefix = (text: string): Prefix => {
   return parsed
 }
 
-/** A host of the founding tutorial's network. */
+/** A host of the tutorial's network. */
 export const INPUT: FirewallInput = {
   family: 4,
   network: prefix('10.2.0.0/16'),
@@ -55,7 +55,7 @@ COMMIT
 `
 
 /** What a test works with. */
-export interface Bench {
+export interface FirewallHost {
   readonly firewall: Firewall
   readonly lines: string[]
   /** One more firewall on the same host, of a daemon that had these networks before. */
@@ -67,7 +67,11 @@ export interface Bench {
 }
 
 /** A firewall in a network of its own, where `iptables` is of this variant. */
-export async function bench(t: ExecutionContext, variant: 'nft' | 'legacy', resyncSeconds = 5): Promise<Bench> {
+export async function createFirewallHost(
+  t: ExecutionContext,
+  variant: 'nft' | 'legacy',
+  resyncSeconds = 5,
+): Promise<FirewallHost> {
   const lab = await createLab(t)
   const space = await lab.space('firewall')
   // A host has one iptables in PATH: a folder of links makes it the one wanted.
@@ -113,7 +117,7 @@ export function logInto(lines: string[]): Log {
 }
 
 /** Waits until the saved rules are `right` again; the milliseconds it took. */
-export async function back(t: ExecutionContext, on: Bench, right: string, what: string): Promise<void> {
+export async function waitForRules(t: ExecutionContext, on: FirewallHost, right: string, what: string): Promise<void> {
   const start = performance.now()
   await waitFor(`rules after ${what}`, async () => (await on.saved()) === right)
   t.pass(what)

@@ -7,7 +7,7 @@ import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import type { FakeKernel } from './kernel.ts'
 
 /** The parts of a test. */
-export interface World {
+export interface Reconciling {
   readonly kernel: FakeKernel
   readonly reconciler: Reconciler
   readonly peers: Map<Prefix, Peer>
@@ -17,7 +17,11 @@ export interface World {
 }
 
 /** Runs a reconciler with this intent while `act` acts. */
-export async function inWorld(intent: Intent, kernel: FakeKernel, act: (world: World) => Promise<void>): Promise<void> {
+export async function whileReconciling(
+  intent: Intent,
+  kernel: FakeKernel,
+  act: (world: Reconciling) => Promise<void>,
+): Promise<void> {
   const lines: string[] = []
   const reconciler = new Reconciler(
     kernel,

@@ -7,7 +7,7 @@ import { record } from './reliability.ts'
 const LATEST = 60_000
 
 /** Sends the signal and gives what became of the process. `state` is what it was doing, "with 1,000 peers". */
-export async function stopNoting(
+export async function stopAndRecord(
   t: ExecutionContext,
   daemon: Running,
   state: string,

@@ -33,7 +33,7 @@ export function lease(subnet: string, address: string, hostId?: string, mac = MA
 }
 
 /** What differs from health. */
-export interface Illness {
+export interface Differences {
   readonly backend?: object
   readonly leases?: StoreContent['leases']
   readonly ttl?: StoreContent['ownTtl']
@@ -46,7 +46,7 @@ export interface Illness {
 }
 
 /** The facts of such a host; its daemon does not run. */
-export function patient({
+export function factsWith({
   backend = {},
   leases,
   ttl,
@@ -55,7 +55,7 @@ export function patient({
   kept,
   host = {},
   facts = {},
-}: Illness = {}): Facts {
+}: Differences = {}): Facts {
   const asked = parseOptions([], {})
   if (asked.kind !== 'run') throw new Error('no options')
   const { etcdPassword: _, ...options } = asked.options

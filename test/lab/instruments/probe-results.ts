@@ -26,7 +26,7 @@ const FOUND_MS = 60_000
 type Wanted = Partial<NonNullable<PathView['health']>>
 
 /** Waits until a node sees another one so; the health then, and the milliseconds since the call. */
-export async function seen(
+export async function waitForHealth(
   from: Pick<Node, 'host' | 'daemon'>,
   to: Pick<Node, 'subnet'>,
   wanted: Wanted,
@@ -47,7 +47,7 @@ export async function seen(
 }
 
 /** Has a host lose so many percent of what it receives, at random. */
-export function lossy(percent: number): string {
+export function losePackets(percent: number): string {
   return `nft 'add table ip lossy
     add counter ip lossy lost
     add chain ip lossy input { type filter hook prerouting priority -400; }
@@ -55,6 +55,6 @@ export function lossy(percent: number): string {
 }
 
 /** How many packets a lossy host has lost. */
-export async function dropped(host: Host): Promise<number> {
+export async function lostPackets(host: Host): Promise<number> {
   return Number(/packets (\d+)/.exec(await host.run('nft list counter ip lossy lost'))?.[1] ?? 0)
 }

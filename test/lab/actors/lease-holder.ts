@@ -16,7 +16,7 @@ import { NEITHER, onlySubnet, first, only } from '../../../src/ip/by-family.ts'
 
 export const PREFIX = '/docker-test/network'
 
-export interface Lab {
+export interface LeaseStore {
   readonly etcd: Etcd
   readonly store: Store
   readonly lines: string[]
@@ -24,7 +24,7 @@ export interface Lab {
   readonly options: AcquireOptions
 }
 
-export async function lab(t: ExecutionContext): Promise<Lab> {
+export async function startLeaseStore(t: ExecutionContext): Promise<LeaseStore> {
   const etcd = await startEtcd(t)
   const store = openStore({ endpoints: [etcd.url] })
   t.teardown(() => {
@@ -79,7 +79,7 @@ export function valueOf(publicAddress: Address, hostId: string | undefined, mac 
 export const keyOf = (subnet: string): string => encodeKey(PREFIX, onlySubnet(subnet as Prefix))
 
 /** Writes a lease as another host would; its etcd lease. */
-export async function foreign(
+export async function putForeignLease(
   store: Store,
   subnet: string,
   address: string,
@@ -96,7 +96,7 @@ export async function etcdLeases(etcd: Etcd): Promise<number> {
   return Number(/found (\d+) leases/.exec(await etcd.etcdctl('lease list'))?.[1])
 }
 
-export async function owner(
+export async function leaseAt(
   store: Store,
   subnet: string,
 ): Promise<{ value: string; lease: string; modRevision: string } | undefined> {
@@ -110,8 +110,8 @@ export interface Kept {
   readonly renewals: (number | undefined)[]
 }
 
-export function keep(
-  { store, options }: Lab,
+export function keepAcquired(
+  { store, options }: LeaseStore,
   claim: Claim,
   own: OwnLease,
   more: Partial<KeepOptions> = {},

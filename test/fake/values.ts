@@ -1,4 +1,4 @@
-// Values that tests of plans start from: one host of the founding tutorial and its peers.
+// Values that tests of plans start from: one host of the tutorial and its peers.
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { VxlanConfig } from '../../backends/vxlan/config.ts'
 import type { ExternalInterface, Peer, Self } from '../../src/backend.ts'

@@ -4,13 +4,13 @@ import type { ExecutionContext } from 'ava'
 import { createFirewall, type Firewall } from '../../../src/firewall/firewall.ts'
 import type { FirewallInput } from '../../../src/firewall/iptables/rules.ts'
 import { createLog } from '../../../src/log.ts'
-import { type Container, standIn } from '../world/container.ts'
-import { INPUT, prefix } from './firewall.ts'
+import { type Container, createContainer } from '../world/container.ts'
+import { INPUT, prefix } from './firewall-host.ts'
 import { type Host, createLab } from '../world/lab.ts'
 import type { Place } from '../world/space.ts'
 
 /** Both, and a neighbour. */
-export interface Guarded {
+export interface FirewalledHosts {
   /** With Docker and our firewall. */
   readonly host: Host
   /** On its docker0. */
@@ -26,12 +26,15 @@ export interface Guarded {
 }
 
 /** Makes them. */
-export async function guardedHost(t: ExecutionContext, backend: 'vxlan' | 'host-gw'): Promise<Guarded> {
+export async function createFirewalledHosts(
+  t: ExecutionContext,
+  backend: 'vxlan' | 'host-gw',
+): Promise<FirewalledHosts> {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const [host, peer, neighbour] = await Promise.all([lan.host(121), lan.host(122), lan.host(123)])
-  const container = await standIn(host, { FLANNEL_SUBNET: '10.2.21.1/24', FLANNEL_MTU: '1450' })
-  const remote = await standIn(peer, { FLANNEL_SUBNET: '10.2.22.1/24', FLANNEL_MTU: '1450' })
+  const container = await createContainer(host, { FLANNEL_SUBNET: '10.2.21.1/24', FLANNEL_MTU: '1450' })
+  const remote = await createContainer(peer, { FLANNEL_SUBNET: '10.2.22.1/24', FLANNEL_MTU: '1450' })
   await connect(host, 21, peer, 22, backend)
   await connect(peer, 22, host, 21, backend)
   await neighbour.run(`ip route add 10.2.21.0/24 via ${host.address}`)
@@ -68,13 +71,13 @@ async function connect(host: Host, own: number, peer: Host, its: number, backend
 }
 
 /** Serves TCP: every caller is told its own address. */
-export async function serve(at: Place, port: number): Promise<void> {
+export async function serveTcp(at: Place, port: number): Promise<void> {
   const script = `require('net').createServer((s) => s.end(s.remoteAddress + ' ')).listen(${port}, '0.0.0.0', () => console.log('up'))`
   await (await at.spawn(`${process.execPath} -e "${script}"`)).line(/up/)
 }
 
 /** What a server at `to` says to `from`, or undefined when it cannot be reached. */
-export async function ask(from: Place, to: string, port: number): Promise<string | undefined> {
+export async function askTcp(from: Place, to: string, port: number): Promise<string | undefined> {
   const command = `timeout 2 bash -c 'exec 3<>/dev/tcp/${to}/${port}; cat <&3'`
   return from.run(command).then(
     (said) => said.trim(),

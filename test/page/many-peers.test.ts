@@ -1,10 +1,10 @@
 // The page of a host with a thousand peers, and of one with a handful in all states.
 import test from 'ava'
 import { readFile } from 'node:fs/promises'
-import { PICTURES, openPage, overflow, picture, startBrowser } from '../lab/actors/browser.ts'
-import { type Crowd, answerTo, createCrowd, meetCrowd } from '../lab/actors/crowd.ts'
-import { ready, startFlanneld } from '../lab/actors/flanneld.ts'
-import { health } from '../lab/instruments/health-port.ts'
+import { PICTURES, openPage, pixelsTooWide, takePicture, startBrowser } from '../lab/actors/browser.ts'
+import { type PeerSimulator, routePeersTo, simulatePeers, routeToPeers } from '../lab/actors/simulated-peers.ts'
+import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
+import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { deleteLeases } from '../lab/actors/raw-leases.ts'
@@ -25,7 +25,7 @@ const IDLE = `
 
 interface Stage {
   readonly etcd: EtcdHost
-  readonly crowd: Crowd
+  readonly simulator: PeerSimulator
   readonly host: Host
   readonly daemon: Running
 }
@@ -36,20 +36,20 @@ async function stage(t: Parameters<typeof createLab>[0], count: number, length: 
   const etcd = await startEtcd(lan)
   const backend = { Type: 'vxlan', DirectRouting: true }
   await etcd.configure({ Network: '10.2.0.0/16', SubnetLen: length, Backend: backend })
-  const crowd = await createCrowd(lan, etcd, count, length)
+  const simulator = await simulatePeers(lan, etcd, count, length)
   const host = await lan.host(121)
-  await meetCrowd(crowd, host)
+  await routeToPeers(simulator, host)
   const daemon = await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page -probe-interval=1`)
-  await ready(host, daemon)
+  await waitForSubnetEnv(host, daemon)
   await daemon.line(/ready:/)
-  await answerTo(crowd, host)
-  return { etcd, crowd, host, daemon }
+  await routePeersTo(simulator, host)
+  return { etcd, simulator, host, daemon }
 }
 
 test('1,000 peers: all in the picture, found by the filter, walked by keyboard, at 360 pixels too', async (t) => {
-  const { etcd, crowd, host, daemon } = await stage(t, 1000, 28)
-  const lost = crowd.peers.filter((_, i) => i % 131 === 100)
-  await crowd.silence(lost)
+  const { etcd, simulator, host, daemon } = await stage(t, 1000, 28)
+  const lost = simulator.peers.filter((_, i) => i % 131 === 100)
+  await simulator.silence(lost)
   const { page, complaints } = await openPage(await startBrowser(t, host))
   const options = page.getByRole('option')
   await page.locator('[role=option]:nth-child(900)').waitFor()
@@ -85,18 +85,18 @@ test('1,000 peers: all in the picture, found by the filter, walked by keyboard, 
   await deleteLeases(etcd, ['10.2.7.16-28'])
   await page.locator('#counts').getByText(/\d/).first().waitFor()
   await waitFor('one less', async () => (await options.count()) === 999)
-  t.is(await overflow(page), 0)
+  t.is(await pixelsTooWide(page), 0)
   await page.setViewportSize({ width: 360, height: 740 })
   await page.locator('[role=option]:nth-child(900)').waitFor()
-  t.is(await overflow(page), 0, 'at 360 pixels')
+  t.is(await pixelsTooWide(page), 0, 'at 360 pixels')
   t.deepEqual(complaints, [])
   if (PICTURES) {
     // All have had their turn.
     await page.getByRole('button', { name: 'unknown' }).waitFor({ state: 'detached', timeout: 600_000 })
     await page.setViewportSize({ width: 1180, height: 900 })
-    await picture(page, 'thousand', 900)
+    await takePicture(page, 'thousand', 900)
     await page.setViewportSize({ width: 360, height: 740 })
-    await picture(page, 'thousand-phone', 1700)
+    await takePicture(page, 'thousand-phone', 1700)
   }
 
   // A thousand who ask for the page's state and its stream, and read nothing, cost what is held for all of them together.
@@ -107,16 +107,16 @@ test('1,000 peers: all in the picture, found by the filter, walked by keyboard, 
   await host.run('sysctl -qw net.ipv4.tcp_rmem="4096 4096 4096" net.ipv4.tcp_wmem="4096 4096 4096"')
   const idle = await host.spawn(`${process.execPath} -e "${IDLE}"`)
   await idle.line(/all there/)
-  await waitFor('an answer for who comes later', async () => (await health(host, '/api/state')).status === 200)
+  await waitFor('an answer for who comes later', async () => (await askHealthPort(host, '/api/state')).status === 200)
   const more = (await memory()) - before
   t.log(`1,000 who read nothing: ${before} KiB and ${more} KiB more`)
   t.true(more < 150_000, `${more} KiB`)
 })
 
 test('a handful of peers: direct ones and tunnelled ones apart, the silent one first', async (t) => {
-  const { crowd, host } = await stage(t, 9, 24)
-  const silent = crowd.peers.slice(6, 7)
-  await crowd.silence(silent)
+  const { simulator, host } = await stage(t, 9, 24)
+  const silent = simulator.peers.slice(6, 7)
+  await simulator.silence(silent)
   const subnet = silent[0]?.subnet ?? ''
   const browser = await startBrowser(t, host)
   const { page, complaints } = await openPage(browser)
@@ -129,11 +129,11 @@ test('a handful of peers: direct ones and tunnelled ones apart, the silent one f
   await page.getByRole('button', { name: '1 unreachable' }).click()
   await host.run('ip route del 10.2.1.0/24; ip neigh flush dev flannel.1 nud permanent')
   await page.getByRole('log').getByText('repaired').first().waitFor()
-  t.is(await overflow(page), 0)
-  await picture(page, 'page')
+  t.is(await pixelsTooWide(page), 0)
+  await takePicture(page, 'page')
   for (const width of [320, 480, 660, 760, 901, 1000, 1600]) {
     await page.setViewportSize({ width, height: 900 })
-    await waitFor(`${width} pixels`, async () => (await overflow(page)) === 0)
+    await waitFor(`${width} pixels`, async () => (await pixelsTooWide(page)) === 0)
   }
   for (const [name, options] of [
     ['phone', { viewport: { width: 360, height: 740 } }],
@@ -142,8 +142,8 @@ test('a handful of peers: direct ones and tunnelled ones apart, the silent one f
     const other = await openPage(browser, options)
     await other.page.getByRole('option').nth(8).waitFor()
     await other.page.locator('#leases').getByText('ours').waitFor()
-    t.is(await overflow(other.page), 0, name)
-    await picture(other.page, name, name === 'phone' ? 1500 : 900)
+    t.is(await pixelsTooWide(other.page), 0, name)
+    await takePicture(other.page, name, name === 'phone' ? 1500 : 900)
     t.deepEqual(other.complaints, [])
   }
   t.deepEqual(complaints, [])

@@ -9,7 +9,7 @@ import type { EtcdHost } from '../world/etcd.ts'
 const AT_ONCE = 100
 
 /** A peer that is answered for. */
-export interface CrowdPeer {
+export interface SimulatedPeer {
   /** "10.2.7.0/24" */
   readonly subnet: string
   readonly vtep: string
@@ -17,14 +17,14 @@ export interface CrowdPeer {
 }
 
 /** The hosts answered for. */
-export interface Crowd extends Host {
-  readonly peers: readonly CrowdPeer[]
+export interface PeerSimulator extends Host {
+  readonly peers: readonly SimulatedPeer[]
   /** From now on packets to these tunnel ends are lost. */
-  silence(peers: readonly CrowdPeer[]): Promise<void>
+  silence(peers: readonly SimulatedPeer[]): Promise<void>
 }
 
 /** The i-th peer of a /20 of subnets in `10.2.0.0/16`: /28 each, when there are many. */
-export function crowdPeer(i: number, length: 24 | 28 = 24): CrowdPeer {
+export function simulatedPeer(i: number, length: 24 | 28 = 24): SimulatedPeer {
   const at = length === 24 ? (i + 1) << 8 : (i + 1) << 4
   const vtep = `10.2.${at >> 8}.${at & 255}`
   // The first ones are on the LAN, the others behind this host.
@@ -36,9 +36,14 @@ export function crowdPeer(i: number, length: 24 | 28 = 24): CrowdPeer {
  * Host .150 of `lan`, which answers for `count` peers, and their leases in etcd. A host that shall reach them needs
  * the routes of crowdRoutes.
  */
-export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, length: 24 | 28 = 24): Promise<Crowd> {
+export async function simulatePeers(
+  lan: Lan,
+  etcd: EtcdHost,
+  count: number,
+  length: 24 | 28 = 24,
+): Promise<PeerSimulator> {
   const host = await lan.host(150)
-  const peers = Array.from({ length: count }, (_, i) => crowdPeer(i, length))
+  const peers = Array.from({ length: count }, (_, i) => simulatedPeer(i, length))
   // What leaves the tunnel comes from the first peer's address, which every guard knows. A local route makes an address answer without being on a device; frames to any MAC are taken for our own.
   await host.run(`set -e
     for i in 200 201 202 203; do ip addr add 192.168.19.$i/24 dev enp0s3; done
@@ -50,10 +55,10 @@ export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, lengt
     ip addr add 10.2.255.255/32 dev flannel.1`)
   await host.run(
     'nft -f -',
-    `table netdev crowd {
+    `table netdev simulated {
       chain arrivals { type filter hook ingress device "flannel.1" priority 0; meta pkttype set host; }
     }
-    table inet crowd {
+    table inet simulated {
       set silent { type ipv4_addr; }
       chain answers { type filter hook input priority 0; iifname "flannel.1" ip daddr @silent drop; }
     }`,
@@ -71,21 +76,21 @@ export async function createCrowd(lan: Lan, etcd: EtcdHost, count: number, lengt
     ...host,
     peers,
     async silence(some) {
-      await host.run(`nft add element inet crowd silent '{ ${some.map(({ vtep }) => vtep).join(', ')} }'`)
+      await host.run(`nft add element inet simulated silent '{ ${some.map(({ vtep }) => vtep).join(', ')} }'`)
     },
   }
 }
 
-/** Lets a host reach the crowd's public addresses, and the crowd its tunnel end. */
-export async function meetCrowd(crowd: Crowd, host: Host): Promise<void> {
-  await host.run(`ip route add 192.168.32.0/19 via ${crowd.address}`)
+/** Lets a host reach the simulator's public addresses, and the simulator its tunnel end. */
+export async function routeToPeers(simulator: PeerSimulator, host: Host): Promise<void> {
+  await host.run(`ip route add 192.168.32.0/19 via ${simulator.address}`)
 }
 
-/** Lets the crowd answer into the tunnel of a host whose daemon runs. */
-export async function answerTo(crowd: Crowd, host: Host): Promise<void> {
+/** Lets the simulator answer into the tunnel of a host whose daemon runs. */
+export async function routePeersTo(simulator: PeerSimulator, host: Host): Promise<void> {
   const mac = /link\/ether (\S+)/.exec(await host.run('ip link show flannel.1'))?.[1] ?? ''
   const vtep = /inet (10\.2\.\d+\.\d+)\/32/.exec(await host.run('ip addr show flannel.1'))?.[1] ?? ''
-  await crowd.run(`set -e
+  await simulator.run(`set -e
     bridge fdb append ${mac} dev flannel.1 dst ${host.address}
     ip neigh replace ${vtep} lladdr ${mac} dev flannel.1 nud permanent
     ip route add ${vtep}/32 dev flannel.1 table 100

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava'
 import { type Address, parseAddress } from '../../../src/ip/address.ts'
 import { createGuard, type Guard } from '../../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../../src/log.ts'
-import { prefix } from './firewall.ts'
+import { prefix } from './firewall-host.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
 
 export const address = (text: string): Address => {
@@ -16,7 +16,7 @@ export const PORT = { port: 8472, vni: 1, device: 'flannel.1', network: prefix('
 export const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
 
 /** Three hosts with a tunnel, one of them with a guard. */
-export interface Bench {
+export interface GuardHosts {
   readonly lab: Lab
   readonly host: Host
   readonly peer: Host
@@ -25,14 +25,14 @@ export interface Bench {
 }
 
 /** A guarded host, a peer and a stranger; all three have flannel.1 and know where the others are. */
-export async function guardBench(t: ExecutionContext): Promise<Bench> {
+export async function createGuardHosts(t: ExecutionContext): Promise<GuardHosts> {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const [host, peer, stranger] = await Promise.all([lan.host(121), lan.host(122), lan.host(123)])
   await Promise.all([
-    vxlan(host, INNER.guarded, [peer, stranger]),
-    vxlan(peer, INNER.peer, [host]),
-    vxlan(stranger, INNER.stranger, [host]),
+    createVxlan(host, INNER.guarded, [peer, stranger]),
+    createVxlan(peer, INNER.peer, [host]),
+    createVxlan(stranger, INNER.stranger, [host]),
   ])
   const netns = `/proc/${host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
@@ -43,14 +43,14 @@ export async function guardBench(t: ExecutionContext): Promise<Bench> {
   return { lab, host, peer, stranger, guard }
 }
 
-export async function vxlan(host: Host, inner: string, others: readonly Host[], vni = 1): Promise<void> {
+export async function createVxlan(host: Host, inner: string, others: readonly Host[], vni = 1): Promise<void> {
   const device = `flannel.${vni}`
   await host.run(`ip link add ${device} type vxlan id ${vni} local ${host.address} dev enp0s3 dstport 8472 nolearning
     ip addr add ${inner}/8 dev ${device} && ip link set ${device} up`)
   for (const other of others) await host.run(`bridge fdb append 00:00:00:00:00:00 dev ${device} dst ${other.address}`)
 }
 
-export async function reaches(from: Host, to: string, count = 1): Promise<boolean> {
+export async function pings(from: Host, to: string, count = 1): Promise<boolean> {
   return from.run(`ping -c ${count} -i 0.05 -W 1 ${to}`).then(
     () => true,
     () => false,
