@@ -5,6 +5,7 @@ import { contains, lengthOf, type Prefix } from '../ip/prefix.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import { placeOf } from './json-text.ts'
 import type { ConfigRemark } from './remark.ts'
+import { backendSchema, validateLevel } from './schema.ts'
 import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './parse.ts'
 
 /** A network config that one of our backends can run. */
@@ -46,6 +47,7 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
     const types = backends.map((known) => known.type)
     throw new ConfigError('Backend.Type', type, `must be one of ${types.join(', ')}${suggestion(type, types)}`)
   }
+  validateLevel(section, backendSchema(backend.configKeys))
   const ipv6: ConfigRemark = { level: 'warning', text: 'network config: EnableIPv6: IPv6 is not served yet, IPv4 is' }
   return {
     text,

@@ -1,14 +1,15 @@
 // The network config, as stored in etcd under <prefix>/config: JSON text to a checked value, or a ConfigError with path,
 // value and rule. Defaults and rules are those of Go's flanneld; what differs is said where it does.
 import { type ConfigRemark } from './remark.ts'
-import type { ConfigSection, JsonObject } from '../backend.ts'
-import { createSection, keyWarnings } from './section.ts'
+import type { JsonObject } from '../backend.ts'
+import { type Section, createSection, keyWarnings } from './section.ts'
 import { ConfigError } from '../errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { invisibleIn, typesetIn } from '../text/odd-characters.ts'
 import { findJsonFault } from './json-text.ts'
 import { TOP_KEYS } from './keys.ts'
-import { type FamilyRange, parseRange } from './range.ts'
+import { type FamilyRange, parseRange, rangeKeys } from './range.ts'
+import { TOP_SCHEMA, validateLevel } from './schema.ts'
 
 export { createSection } from './section.ts'
 export type { FamilyRange } from './range.ts'
@@ -18,7 +19,7 @@ export interface BackendSection {
   /** Its Type in lower case; whether there is such a backend is not known here. */
   readonly type: string
   /** For backend.parseConfig. */
-  readonly section: ConfigSection
+  readonly section: Section
   /** As stored; for keyWarnings against backend.configKeys. */
   readonly raw: JsonObject
 }
@@ -54,11 +55,10 @@ export function parseNetworkConfig(text: string): ParsedNetworkConfig {
   const enabled4 = section.boolean('EnableIPv4', true)
   const enabled6 = section.boolean('EnableIPv6', false)
   if (!enabled4 && !enabled6) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
-  if (!enabled4 && section.value('Network') !== undefined)
-    note('network config: Network: no effect: EnableIPv4 is false')
-  if (!enabled6 && section.value('IPv6Network') !== undefined) {
-    note('network config: IPv6Network: no effect: EnableIPv6 is not true')
-  }
+  remarks.push(...unusedNetworks(section, enabled4, enabled6))
+  // A family that is off has no effect, whatever its keys hold.
+  const off = [enabled4 ? [] : rangeKeys(4), enabled6 ? [] : rangeKeys(6)].flat()
+  validateLevel(section, TOP_SCHEMA, (key) => off.includes(key))
   const config: NetworkConfig = {
     ipv4: enabled4 ? parseRange(section, 4, note) : undefined,
     ipv6: enabled6 ? parseRange(section, 6, note) : undefined,
@@ -66,6 +66,16 @@ export function parseNetworkConfig(text: string): ParsedNetworkConfig {
     backend: parseBackend(section.value('Backend'), note),
   }
   return { config, remarks }
+}
+
+/** Networks that are given, but not used. */
+function unusedNetworks(section: Section, enabled4: boolean, enabled6: boolean): readonly ConfigRemark[] {
+  const given = (key: string): boolean => section.value(key) !== undefined
+  const texts = [
+    !enabled4 && given('Network') ? ['network config: Network: no effect: EnableIPv4 is false'] : [],
+    !enabled6 && given('IPv6Network') ? ['network config: IPv6Network: no effect: EnableIPv6 is not true'] : [],
+  ]
+  return texts.flat().map((text) => ({ level: 'note', text }))
 }
 
 /** Lines about keys of the Backend object that its backend does not read. */

@@ -1,6 +1,7 @@
 // Which subnets hosts may lease, per family: network, subnet length, first and last subnet, with Go's defaults and rules.
 // Invariant: subnetMin <= subnetMax, both first addresses of subnets inside the network, which holds four or more.
-import { type Section, quotedNumber } from './section.ts'
+import { integer } from './formats.ts'
+import type { Section } from './section.ts'
 import { type Address, type Family, bigintOf, familyOf, fromBigint, parseAddress } from '../ip/address.ts'
 import {
   type Prefix,
@@ -38,6 +39,12 @@ interface Keys {
 export const RANGE_KEYS: Readonly<Record<Family, Keys>> = {
   4: { network: 'Network', subnetLen: 'SubnetLen', subnetMin: 'SubnetMin', subnetMax: 'SubnetMax' },
   6: { network: 'IPv6Network', subnetLen: 'IPv6SubnetLen', subnetMin: 'IPv6SubnetMin', subnetMax: 'IPv6SubnetMax' },
+}
+
+/** The same as a list. */
+export function rangeKeys(family: Family): readonly string[] {
+  const { network, subnetLen, subnetMin, subnetMax } = RANGE_KEYS[family]
+  return [network, subnetLen, subnetMin, subnetMax]
 }
 
 /** A subnet's usual length: /24 and /64. */
@@ -97,12 +104,12 @@ function parseLength(section: Section, family: Family, network: Prefix): number 
   const key = RANGE_KEYS[family].subnetLen
   const shortest = lengthOf(network) + 2
   const longest = bitsOf(family) - 2
+  const usual = Math.max(USUAL_LENGTH[family], shortest)
   const value = section.value(key)
   // 0 is Go's "not given".
-  if (value === undefined || value === 0) return Math.max(USUAL_LENGTH[family], shortest)
-  if (typeof value === 'number' && Number.isInteger(value) && value >= shortest && value <= longest) return value
+  if (value === 0) return usual
   const why = `${network} has to hold four subnets, and a subnet four addresses`
-  throw section.error(key, `must be an integer from ${shortest} to ${longest}${quotedNumber(value)}: ${why}`)
+  return section.read(key, integer(shortest, longest, why)) ?? usual
 }
 
 /** SubnetMin or SubnetMax; undefined when not given (the zero address is Go's "not given"). */

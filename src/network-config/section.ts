@@ -1,6 +1,7 @@
 // One JSON object of the network config, read the way Go reads it: keys in any case, null like absent, types strict.
 import type { ConfigSection, JsonObject } from '../backend.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, messageOf } from '../errors.ts'
+import { type ValueFormat, boolean, integer, text } from './formats.ts'
 import { printable } from '../log.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import type { ConfigRemark } from './remark.ts'
@@ -12,6 +13,8 @@ export interface Section extends ConfigSection {
   value(key: string): unknown
   /** The checked text of a key, undefined when absent. Throws ConfigError. */
   text(key: string): string | undefined
+  /** The value of a key in a format, undefined when absent. Throws ConfigError. */
+  read<T>(key: string, format: ValueFormat<T>): T | undefined
   /** A ConfigError about this section's key, with the value it has. */
   error(key: string, rule: string): ConfigError
 }
@@ -30,37 +33,24 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
     return values.get(key.toLowerCase()) ?? undefined
   }
   const error = (key: string, rule: string): ConfigError => new ConfigError(pathOf(path, key), find(key), rule)
+  const read = <T>(key: string, format: ValueFormat<T>): T | undefined => {
+    const value = find(key)
+    if (value === undefined) return undefined
+    try {
+      format.validate(value)
+    } catch (broken) {
+      throw error(key, messageOf(broken))
+    }
+    return value
+  }
   return {
     value: find,
     error,
-    integer(key, fallback, min, max) {
-      const value = find(key)
-      if (value === undefined) return fallback
-      if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-      throw error(key, `must be an integer from ${min} to ${max}${quotedNumber(value)}`)
-    },
-    boolean(key, fallback) {
-      const value = find(key)
-      if (value === undefined) return fallback
-      if (typeof value === 'boolean') return value
-      throw error(key, `must be true or false${value === 'true' || value === 'false' ? ', without quotes' : ''}`)
-    },
-    text(key) {
-      const value = find(key)
-      if (value === undefined) return value
-      if (typeof value !== 'string') throw error(key, 'must be a text in double quotes')
-      const odd = invisibleIn(value)
-      if (odd !== undefined) throw error(key, `has ${odd}: take it out`)
-      if (value !== value.trim())
-        throw error(key, `has a space at its ${value.startsWith(' ') ? 'beginning' : 'end'}: take it out`)
-      return value
-    },
+    read,
+    integer: (key, fallback, min, max) => read(key, integer(min, max)) ?? fallback,
+    boolean: (key, fallback) => read(key, boolean) ?? fallback,
+    text: (key) => read(key, text),
   }
-}
-
-/** What to add to a rule for numbers when the value is one in quotes. */
-export function quotedNumber(value: unknown): string {
-  return typeof value === 'string' && /^\s*-?\d+\s*$/.test(value) ? ', without quotes' : ''
 }
 
 /** A line for each key nobody reads, with the nearest known one, and for each key given twice. */
@@ -73,11 +63,10 @@ export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly s
     const earlier = seen.get(folded)
     seen.set(folded, key)
     if (!knownKeys.some((known) => known.toLowerCase() === folded)) {
-      const text = `${name}: unknown key, ignored${hintAt(key, path, knownKeys)}`
-      warnings.push({ level: 'warning', text })
+      warnings.push({ level: 'warning', text: `${name}: unknown key, ignored${hintAt(key, path, knownKeys)}` })
     } else if (earlier !== undefined) {
-      const text = `${name}: the same key as ${printable(earlier, MOST_KEY)}: the last one counts`
-      warnings.push({ level: 'warning', text })
+      const same = `the same key as ${printable(earlier, MOST_KEY)}: the last one counts`
+      warnings.push({ level: 'warning', text: `${name}: ${same}` })
     }
   }
   return warnings

@@ -73,6 +73,21 @@ for (const [path, config, rule] of REFUSED) {
   })
 }
 
+test('a value of any shape is refused by its rule, and keys of a family that is off are not read', (t) => {
+  const shapes: readonly unknown[] = [{}, { a: 1 }, { 'a.b': { c: null } }, [], [[{}]], JSON.parse('{"__proto__":{}}')]
+  for (const shape of shapes) {
+    t.regex(refusal({ ...N, Network: shape }).rule, /must be a text/)
+    t.regex(refusal({ ...N, SubnetMin: shape }).rule, /must be a text/)
+    t.regex(refusal({ ...N, EnableNFTables: shape }).rule, /must be true or false/)
+    t.regex(refusal({ ...N, Backend: { Type: shape } }).rule, /must be a text/)
+    const vni = JSON.stringify({ ...N, Backend: { ...VXLAN, vni: shape } })
+    const { path, rule } = t.throws(() => readConfiguration(vni, BACKENDS), { instanceOf: ConfigError })
+    t.deepEqual([path, rule], ['Backend.VNI', 'must be an integer from 1 to 9999999'])
+    t.notThrows(() => parseNetworkConfig(JSON.stringify({ ...N, IPv6Network: shape, IPv6SubnetMin: shape })))
+    t.notThrows(() => parseNetworkConfig(JSON.stringify({ ...N, ...SIX, EnableIPv4: false, SubnetMin: shape })))
+  }
+})
+
 test('what is no object is refused', (t) => {
   for (const text of ['[]', 'null', '"x"', '7']) t.regex(refusal(text).rule, /must be an object/)
 })

@@ -1,0 +1,87 @@
+// The tables of keys as convict schemas, which validate one level of the network config: its top, or a backend's keys.
+// What convict cannot do stays with the parser: it finds keys in any case, takes null as absent, warns about keys that nobody
+// reads, and holds the rules that span keys (range.ts). convict would take a nested object apart at the dots in its keys, so
+// each level has a schema of its own; and it throws one text for all errors, so the message is made by asking the format again.
+import convict from 'convict'
+import type { ConfigKeys } from '../backend.ts'
+import { messageOf } from '../errors.ts'
+import * as format from './formats.ts'
+import { TOP_KEYS } from './keys.ts'
+import type { Section } from './section.ts'
+
+/** A convict schema, with the format of each key. */
+export interface LevelSchema {
+  readonly formats: ReadonlyMap<string, format.ValueFormat<unknown>>
+  readonly schema: convict.Schema<Record<string, unknown>>
+}
+
+/** The top level. `Backend` is a level of its own; the bounds of the lengths depend on the network. */
+export const TOP_SCHEMA = schemaOf(
+  Object.entries(TOP_KEYS).flatMap(([key, { type }]) => {
+    if (type === 'boolean') return [[key, format.boolean] as const]
+    return type === 'text' ? [[key, format.text] as const] : []
+  }),
+)
+
+/** The keys of one backend. */
+export const backendSchema: (keys: ConfigKeys) => LevelSchema = oncePerTable((keys) =>
+  schemaOf(
+    Object.entries(keys).map(([key, { range }]) => [
+      key,
+      range === undefined ? format.boolean : format.integer(range[0], range[1]),
+    ]),
+  ),
+)
+
+/** Throws a ConfigError for the first key whose value breaks its rule. Keys for which `skips` is true are not read. */
+export function validateLevel(
+  section: Section,
+  { formats, schema }: LevelSchema,
+  skips: (key: string) => boolean = () => false,
+): void {
+  const config = convict(schema, { args: [], env: {} })
+  const read = [...formats].filter(([key]) => !skips(key))
+  for (const [key] of read) {
+    const value = section.value(key)
+    // An object is refused by every format, and within a list convict does not take it apart.
+    config.set(key, typeof value === 'object' && value !== null ? [value] : (value ?? null))
+  }
+  try {
+    config.validate({ allowed: 'strict' })
+  } catch (error) {
+    for (const [key, known] of read) {
+      const rule = ruleBroken(known, section.value(key))
+      if (rule !== undefined) throw section.error(key, rule)
+    }
+    throw error
+  }
+}
+
+function schemaOf(formats: Iterable<readonly [string, format.ValueFormat<unknown>]>): LevelSchema {
+  const byKey = new Map(formats)
+  for (const known of byKey.values()) convict.addFormat(known)
+  const schema = Object.fromEntries(
+    Array.from(byKey, ([key, { name }]) => [key, { default: null, nullable: true, format: name }]),
+  )
+  return { formats: byKey, schema }
+}
+
+function ruleBroken(known: format.ValueFormat<unknown>, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  try {
+    known.validate(value)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** Formats are registered once: when the schema of a table is first asked for. */
+function oncePerTable(make: (keys: ConfigKeys) => LevelSchema): (keys: ConfigKeys) => LevelSchema {
+  const made = new WeakMap<ConfigKeys, LevelSchema>()
+  return (keys) => {
+    const schema = made.get(keys) ?? make(keys)
+    made.set(keys, schema)
+    return schema
+  }
+}
