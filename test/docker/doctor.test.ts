@@ -4,7 +4,7 @@ import { runDoctor } from '../lab/scenarios/doctor.ts'
 import { startDocker } from '../lab/world/docker.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
+import { tryUpTo } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -28,13 +28,13 @@ test('doctor: docker0 and br-netfilter, with dockerd', async (t) => {
   await host.run('ip link del docker0')
   const proxied = await startDocker(lab, host, `--bip=${subnet} --mtu=1450`)
   await proxied.container('aa', '-p 8080:80')
-  await waitFor('no fault beside a container that publishes a port', async () => (await failing()).length === 0)
+  await tryUpTo(5, 'no fault with a published port', async () => (await failing()).length === 0, t.log)
   await host.run('docker rm -f aa')
   await proxied.daemon.stop()
 
   const bare = await startDocker(lab, host, `--bip=${subnet} --mtu=1450 --userland-proxy=false`)
   await bare.container('bb', '-p 8080:80')
-  await waitFor('no fault without the proxy', async () => (await failing()).length === 0)
+  await tryUpTo(5, 'no fault without the proxy', async () => (await failing()).length === 0, t.log)
   await host.run('sysctl -q -w net.bridge.bridge-nf-call-iptables=0')
   const [found] = (await runDoctor(host)).findings
   t.is(found?.check, 'br-netfilter')

@@ -81,7 +81,7 @@ for (const type of ['vxlan', 'host-gw'] as const) {
     const mac = type === 'vxlan' ? await macOf(before) : ''
     const there = await startPings(taken.container, peer.container.address)
     const back = await startPings(peer.container, taken.container.address)
-    const streams = await startStreams(taken.container, peer.container)
+    const streams = await startStreams(t.log, taken.container, peer.container)
     await waitForMorePings(there, 10)
 
     const same = async (what: string): Promise<void> => {

@@ -3,7 +3,7 @@ import test from 'ava'
 import { createCluster, reaches } from '../lab/scenarios/cluster.ts'
 import { runDoctor } from '../lab/scenarios/doctor.ts'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
+import { tryUpTo, waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 
 test('doctor: firewall: our nftables table deleted, and FORWARD shut where our rules are not wanted', async (t) => {
@@ -26,7 +26,8 @@ test('doctor: firewall: our nftables table deleted, and FORWARD shut where our r
   const daemon = await startFlanneld(own.host, `${ARGS} -ip-masq`)
   await daemon.line(/ ready: /)
   await waitFor('the table', () => own.host.run('nft list table ip flannel-ipv4'))
-  await waitFor('no fault', async () => (await runDoctor(own.host)).findings.length === 0)
+  // The table is there before the daemon has read it back.
+  await tryUpTo(5, 'no fault', async () => (await runDoctor(own.host)).findings.length === 0, t.log)
   await daemon.stop('SIGKILL')
   await own.host.run('nft delete table ip flannel-ipv4')
   const found = (await runDoctor(own.host, `${ARGS} -ip-masq`)).findings.find(({ check }) => check === 'firewall')

@@ -7,7 +7,7 @@ import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab, type Host } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { type Scrape, scrapeOf } from '../lab/instruments/scrape.ts'
-import { waitFor } from '../lab/instruments/wait.ts'
+import { tryUpTo, waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -61,11 +61,12 @@ test('the daemon lives with programs that hang, fork, crash or cannot be started
 
   // As many descriptors as are open, and two: enough for who asks, not for a program and its pipes.
   const limit = (soft: number): Buffer => execFileSync('prlimit', [`--pid=${daemon.pid}`, `--nofile=${soft}:`])
-  const starved = await waitFor('a scrape without descriptors for nft', async () => {
+  const starve = async (): Promise<Scrape | false> => {
     limit(readdirSync(`/proc/${daemon.pid}/fd`).length + 2)
     const one = await scrape(host)
     return one.value(DROPPED) === undefined && one
-  })
+  }
+  const starved = await tryUpTo(10, 'a scrape without descriptors for nft', starve, t.log)
   t.is(starved.value('flannel_peers{state="up"}'), 0)
   limit(1024)
   await waitFor('the counter', async () => (await scrape(host)).value(DROPPED) === 0)

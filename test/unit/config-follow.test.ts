@@ -1,7 +1,7 @@
-// A stored config that this host cannot run yet: it is looked at again, and taken when it can be. In a file of its own: time
+// A stored config that this host cannot run yet: it is tried again, and taken when it can be. In a file of its own: time
 // stands still in it.
 import { mock } from 'node:test'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { ConfigFollower } from '../../src/daemon/follow-config.ts'
 import { Conditions } from '../../src/health/conditions.ts'
@@ -23,7 +23,18 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('what is in the way of a config is looked for again, told when it is something else, and waited out', async (t) => {
+/** A follower whose running config has VNI 1, on a host where `obstacle` says what is in the way of another. */
+function followerOn(t: ExecutionContext): {
+  readonly follower: ConfigFollower
+  /** Asked what is in the way; a test changes it. */
+  obstacle: (() => string | undefined) | undefined
+  /** How often that was asked, and how often a listing was asked for. */
+  looks(): number
+  listings(): number
+  running(): string
+  refusals(): readonly string[]
+  readonly lines: readonly string[]
+} {
   mock.timers.enable({ apis: ['setTimeout'] })
   const stop = new AbortController()
   t.teardown(() => {
@@ -32,61 +43,87 @@ test('what is in the way of a config is looked for again, told when it is someth
   })
   const inputs = { configuration: readConfiguration(textOf(1), BACKENDS), subnet: '10.2.21.0/24' }
   const conditions = new Conditions()
-  const looks: string[] = []
-  let inTheWay: (() => string | undefined) | undefined
-  let listings = 0
+  const lines: string[] = []
+  const count = { looks: 0, listings: 0 }
   const overlay = {
     inputs,
     update: (next: Partial<typeof inputs>) => Promise.resolve(void Object.assign(inputs, next)),
   }
-  const lines: string[] = []
-  const follower = new ConfigFollower(
-    {
-      options: { etcdPrefix: '/coreos.com/network' },
-      ...{ overlay, backends: BACKENDS, conditions, signal: stop.signal },
-      obstacleTo: ({ text }: { readonly text: string }) => {
-        looks.push(text)
-        return Promise.resolve().then(() => inTheWay?.())
-      },
-      log: createLog('config', 0, (line) => lines.push(line)),
-    } as unknown as FollowParts,
-    () => listings++,
-  )
-  const refusals = (): readonly string[] =>
-    conditions.all.filter(({ code }) => code === 'config-refused').map(({ text }) => text)
-  const later = async (): Promise<void> => {
-    mock.timers.tick(3000)
-    await turns()
+  const parts = {
+    options: { etcdPrefix: '/coreos.com/network' },
+    overlay,
+    backends: BACKENDS,
+    conditions,
+    signal: stop.signal,
+    obstacleTo: () => {
+      count.looks++
+      return Promise.resolve().then(() => host.obstacle?.())
+    },
+    log: createLog('config', 0, (line) => lines.push(line)),
+  } as unknown as FollowParts
+  const host: ReturnType<typeof followerOn> = {
+    follower: new ConfigFollower(parts, () => count.listings++),
+    obstacle: undefined,
+    looks: () => count.looks,
+    listings: () => count.listings,
+    running: () => inputs.configuration.text,
+    refusals: () => conditions.all.filter(({ code }) => code === 'config-refused').map(({ text }) => text),
+    lines,
   }
+  return host
+}
 
-  inTheWay = () => 'the port is taken'
-  t.false(await follower.take(stored(2)))
-  t.false(await follower.take(stored(2)), 'it is told once')
-  t.deepEqual(refusals(), ['the port is taken; keeping the running config'])
-  t.is(looks.length, 1)
+/** Time passes until the host is looked at again. */
+async function later(): Promise<void> {
+  mock.timers.tick(3000)
+  await turns()
+}
+
+test.serial('a config that the host cannot run yet is refused once, with what is in the way', async (t) => {
+  const host = followerOn(t)
+  host.obstacle = () => 'the port is taken'
+  t.false(await host.follower.take(stored(2)))
+  t.false(await host.follower.take(stored(2)), 'it is reported once')
+  t.deepEqual(host.refusals(), ['the port is taken; keeping the running config'])
+  t.is(host.looks(), 1)
+  t.is(host.lines.filter((line) => line.includes('keeping')).length, 1, host.lines.join(''))
+})
+
+test.serial('the host is looked at again, and another obstacle is reported', async (t) => {
+  const host = followerOn(t)
+  host.obstacle = () => 'the port is taken'
+  await host.follower.take(stored(2))
   await later()
-  t.is(looks.length, 2)
-  inTheWay = () => {
+  t.is(host.looks(), 2)
+  host.obstacle = () => {
     throw new Error('read devices: EINTR')
   }
   await later()
-  t.deepEqual(refusals(), ['read devices: EINTR; keeping the running config'])
-  t.is(lines.filter((line) => line.includes('keeping')).length, 2, lines.join(''))
-  inTheWay = undefined
-  t.is(listings, 0)
-  await later()
-  t.is(listings, 1)
-  t.true(await follower.take(stored(2)))
-  t.is(inputs.configuration.text, textOf(2))
-  t.deepEqual(refusals(), [])
+  t.deepEqual(host.refusals(), ['read devices: EINTR; keeping the running config'])
+  t.is(host.lines.filter((line) => line.includes('keeping')).length, 2, host.lines.join(''))
+})
 
-  // Another one meanwhile: nothing more is asked of the one before.
-  inTheWay = () => 'the port is taken'
-  await follower.take(stored(3))
-  t.false(await follower.take(stored(2)), 'it says again what is running')
-  const before = looks.length
-  inTheWay = undefined
+test.serial('once nothing is in the way, a listing is asked for and the config taken', async (t) => {
+  const host = followerOn(t)
+  host.obstacle = () => 'the port is taken'
+  await host.follower.take(stored(2))
+  host.obstacle = undefined
+  t.is(host.listings(), 0)
   await later()
-  t.deepEqual([looks.length, listings], [before, 1])
-  t.deepEqual(refusals(), [])
+  t.is(host.listings(), 1)
+  t.true(await host.follower.take(stored(2)))
+  t.is(host.running(), textOf(2))
+  t.deepEqual(host.refusals(), [])
+})
+
+test.serial('a refused config is forgotten when the running one is stored again', async (t) => {
+  const host = followerOn(t)
+  host.obstacle = () => 'the port is taken'
+  await host.follower.take(stored(3))
+  t.false(await host.follower.take(stored(1)), 'it says again what is running')
+  const before = host.looks()
+  host.obstacle = undefined
+  await later()
+  t.deepEqual([host.looks(), host.listings()], [before, 0])
+  t.deepEqual(host.refusals(), [])
 })

@@ -1,6 +1,7 @@
 // Open TCP streams between two containers, to see them survive: each echoes a byte fifty times a second.
 import type { Container } from '../world/container.ts'
-import { waitFor } from './wait.ts'
+import type { Running } from '../world/process.ts'
+import { tryUpTo, waitFor } from './wait.ts'
 
 /** What became of the streams. */
 export interface StreamReport {
@@ -37,15 +38,21 @@ const CLIENT = `
   })`
 
 /** Opens `count` streams and waits until they are. */
-export async function startStreams(from: Container, to: Container, count = 32): Promise<Streams> {
+export async function startStreams(
+  log: (line: string) => void,
+  from: Container,
+  to: Container,
+  count = 32,
+): Promise<Streams> {
   const server = await to.spawn(`${process.execPath} -e "${SERVER}"`)
   await server.line(/ready/)
   // It ends by itself when no stream could be opened.
-  const client = await waitFor(`${count} streams`, async () => {
+  const open = async (): Promise<Running> => {
     const begun = await from.spawn(`${process.execPath} -e "${CLIENT}" ${to.address} ${count}`)
     await begun.line(/ready/)
     return begun
-  })
+  }
+  const client = await tryUpTo(3, `${count} streams`, open, log)
   return {
     async stop() {
       await client.stop('SIGTERM')

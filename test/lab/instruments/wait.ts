@@ -29,6 +29,36 @@ export async function waitFor<T>(
   }
 }
 
+/** Milliseconds between two tries. */
+const BETWEEN_TRIES = 500
+
+/**
+ * Repeats what has an effect (a damage, a program started) or asks a verb that may give up on a busy machine, until it gives
+ * something other than undefined or false. waitFor() would hide how often that took: here it is logged, and more than `most` tries
+ * fail, so that a product which only sometimes does its work does not pass.
+ */
+export async function tryUpTo<T>(
+  most: number,
+  what: string,
+  attempt: () => Promise<T | undefined | false>,
+  log: (line: string) => void,
+): Promise<T> {
+  let last = ''
+  for (let tries = 1; tries <= most; tries++) {
+    if (tries > 1) await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES))
+    try {
+      const value = await attempt()
+      if (value !== undefined && value !== false) {
+        if (tries > 1) log(`${what}: ${tries} tries`)
+        return value
+      }
+    } catch (error) {
+      last = `: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+  throw new Error(`${what}: ${most} tries in vain${last}`)
+}
+
 /** Whether a signal is aborted by now. A call: the compiler takes the property for the same between two reads. */
 export function isOver(signal: AbortSignal): boolean {
   return signal.aborted
