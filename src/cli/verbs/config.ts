@@ -150,7 +150,8 @@ function parsed(text: string | null): unknown {
     if (text === null) return null
     const value: unknown = JSON.parse(text)
     // What is nested too deep to be written again throws.
-    return JSON.stringify(value) === undefined ? null : value
+    JSON.stringify(value)
+    return value
   } catch {
     return null
   }

@@ -29,32 +29,33 @@ const FLAGS: ReadonlyMap<string, 'boolean' | 'value'> = new Map([
 /** The environment, as process.env. */
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** The command line, decoded. */
+interface Asked {
+  readonly name: string
+  readonly subnetFile: string
+  readonly socket: string
+  readonly json: boolean
+}
+
 /** Runs the verb. Throws OperatorError. */
 export async function dockerNetwork(
   args: readonly string[],
   env: Environment,
   print: (text: string) => void,
 ): Promise<void> {
-  const before = parseGoFlags(args, FLAGS)
-  const [name = 'flannel', ...further] = before.rest
-  const after = parseGoFlags(further, FLAGS)
-  const values = new Map([...before.values, ...after.values])
-  const [surplus] = after.rest
-  if (values.has('help') || values.has('h')) {
+  const asked = askedOf(args, env)
+  if (asked === 'help') {
     print(DOCKER_NETWORK_USAGE)
     return
   }
-  if (surplus !== undefined) throw new OperatorError(`docker-network: ${JSON.stringify(surplus)}: one name at a time`)
-  if (!/^[a-zA-Z0-9][\w.-]*$/.test(name) || /^(bridge|host|none)$/.test(name))
-    throw new OperatorError(`docker-network: ${JSON.stringify(name)}: not a name for a network`)
-  const lease = await readLeasedSubnet(values.get('subnet-file')?.at(-1) ?? env['FLANNELD_SUBNET_FILE'] ?? SUBNET_FILE)
-  const engine = await openEngine(values.get('docker-socket')?.at(-1) ?? dockerSocket(env['DOCKER_HOST']))
+  const { name } = asked
+  const lease = await readLeasedSubnet(asked.subnetFile)
   const wanted = networkFor(name, lease)
+  const { result, wrong, containers } = await ensure(await openEngine(asked.socket), wanted, lease.subnet)
   const { Subnet, Gateway } = wanted.IPAM.Config[0]
-  const { result, wrong, containers } = await ensure(engine, wanted, lease.subnet)
   const { mtu } = lease
   const value = { name, result, subnet: Subnet, gateway: Gateway, mtu, differences: wrong, containers }
-  if (parseGoBoolean(values.get('json')?.at(-1) ?? 'false') === true) print(`${JSON.stringify(value)}\n`)
+  if (asked.json) print(`${JSON.stringify(value)}\n`)
   else if (wrong.length === 0)
     print(`docker network ${name}: ${result}: subnet ${Subnet}, gateway ${Gateway}, mtu ${mtu}\n`)
   if (wrong.length === 0) return
@@ -62,6 +63,26 @@ export async function dockerNetwork(
     `docker network ${name}: differs: ${wrong.join('; ')}: ` +
       `${containers > 0 ? `disconnect its ${containers} containers, ` : ''}run "docker network rm ${name}" and this again`,
   )
+}
+
+/** Flags may stand before and after the name. */
+function askedOf(args: readonly string[], env: Environment): Asked | 'help' {
+  const before = parseGoFlags(args, FLAGS)
+  const [name = 'flannel', ...further] = before.rest
+  const after = parseGoFlags(further, FLAGS)
+  const values = new Map([...before.values, ...after.values])
+  const last = (flag: string): string | undefined => values.get(flag)?.at(-1)
+  if (values.has('help') || values.has('h')) return 'help'
+  const [surplus] = after.rest
+  if (surplus !== undefined) throw new OperatorError(`docker-network: ${JSON.stringify(surplus)}: one name at a time`)
+  if (!/^[a-zA-Z0-9][\w.-]*$/.test(name) || /^(bridge|host|none)$/.test(name))
+    throw new OperatorError(`docker-network: ${JSON.stringify(name)}: not a name for a network`)
+  return {
+    name,
+    subnetFile: last('subnet-file') ?? env['FLANNELD_SUBNET_FILE'] ?? SUBNET_FILE,
+    socket: last('docker-socket') ?? dockerSocket(env['DOCKER_HOST']),
+    json: parseGoBoolean(last('json') ?? 'false') === true,
+  }
 }
 
 /** What became of a network. */

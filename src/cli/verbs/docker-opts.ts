@@ -35,34 +35,46 @@ export interface DockerOptsFlags {
 /** The environment, as process.env. */
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Reads flags as getopts(1) does: one letter each, several behind one dash. Throws OperatorError. */
+/** Letters that stand alone, and those that take a value: getopts(1). */
+const ALONE = 'icm'
+const WITH_VALUE = 'fdk'
+
+/** Reads flags as getopts(1) does: one letter each, several after one dash. Throws OperatorError. */
 export function parseDockerOptsFlags(args: readonly string[]): DockerOptsFlags | 'help' {
   const values = new Map<string, string>()
   const given = new Set<string>()
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? ''
-    if (word === '-help' || word === '--help') return 'help'
-    // Not letters of getopts, as -help: -j is none of Go's script either.
-    if (word === '-json' || word === '--json') {
+    if (/^--?help$/.test(word)) return 'help'
+    // As -help, not letters of getopts: Go's script has no -j either.
+    if (/^--?json$/.test(word)) {
       given.add('json')
       continue
     }
-    if (!/^-./.test(word)) throw new OperatorError(`docker-opts: ${JSON.stringify(word)}: ${HINT}`)
-    for (let i = 1; i < word.length; i++) {
-      const letter = word[i] ?? ''
-      if (letter === 'h') return 'help'
-      if ('icm'.includes(letter)) {
-        given.add(letter)
-      } else if ('fdk'.includes(letter)) {
-        const value = i + 1 < word.length ? word.slice(i + 1) : args[++at]
-        if (value === undefined || value === '') throw new OperatorError(`docker-opts: -${letter}: needs a value`)
-        values.set(letter, value)
-        break
-      } else {
-        throw new OperatorError(`docker-opts: -${letter}: ${HINT}`)
-      }
-    }
+    const { letters, valued, value } = lettersOf(word)
+    for (const letter of letters) given.add(letter)
+    if (given.has('h')) return 'help'
+    if (valued !== undefined) values.set(valued, value ?? valueOf(valued, args[++at]))
   }
+  return flagsFrom(given, values)
+}
+
+/** The letters of a word; the first that takes a value ends them, and what follows in the word is that value. */
+function lettersOf(word: string): { readonly letters: string; readonly valued?: string; readonly value?: string } {
+  if (!/^-./.test(word)) throw new OperatorError(`docker-opts: ${JSON.stringify(word)}: ${HINT}`)
+  const [, letters = '', rest = ''] = new RegExp(`^-([${ALONE}]*h?)([^]*)$`).exec(word) ?? []
+  const [letter] = rest
+  if (letter === undefined || letters.endsWith('h')) return { letters }
+  if (!WITH_VALUE.includes(letter)) throw new OperatorError(`docker-opts: -${letter}: ${HINT}`)
+  return rest.length === 1 ? { letters, valued: letter } : { letters, valued: letter, value: rest.slice(1) }
+}
+
+function valueOf(letter: string, word: string | undefined): string {
+  if (word === undefined || word === '') throw new OperatorError(`docker-opts: -${letter}: needs a value`)
+  return word
+}
+
+function flagsFrom(given: ReadonlySet<string>, values: ReadonlyMap<string, string>): DockerOptsFlags {
   const both = !given.has('i') && !given.has('c')
   const key = values.get('k') ?? 'DOCKER_OPTS'
   if (!/^[A-Za-z_]\w*$/.test(key)) throw new OperatorError(`docker-opts: -k: ${JSON.stringify(key)}: not a variable`)
