@@ -6,14 +6,17 @@ import { printable } from './text/plain-text.ts'
 
 export { printable } from './text/plain-text.ts'
 
-/** Where a part of the daemon writes its lines. `debug(level, ...)` is printed when `-v` is at least `level`. */
+/**
+ * Where a part of the daemon writes its lines. `debug(level, ...)` is printed when `-v` is at least `level`. A line names the place
+ * in the program it comes from: that of the caller, or of the caller's caller for an `above` of 1, and so on.
+ */
 export interface Log {
-  info(text: string): void
-  warn(text: string): void
-  error(text: string): void
-  debug(level: number, text: string): void
-  /** The same sink under another part's name; `hear` is told its lines beside whoever hears ours. */
-  part(name: string, hear?: LogListener): Log
+  info(text: string, above?: number): void
+  warn(text: string, above?: number): void
+  error(text: string, above?: number): void
+  debug(level: number, text: string, above?: number): void
+  /** The same sink under another part's name. */
+  part(name: string): Log
 }
 
 /** The log of the program: it alone ends the process. */
@@ -23,10 +26,7 @@ export interface ProgramLog extends Log {
 }
 
 /** klog's info, warning, error. */
-export type Severity = 'I' | 'W' | 'E'
-
-/** Is told each line but those of debug. */
-export type LogListener = (part: string, severity: Severity, text: string) => void
+type Severity = 'I' | 'W' | 'E'
 
 /** Limits of the lines that one place in the program, and all of it, may write: others can make some happen at will. */
 const LIMITS: BudgetLimits = {
@@ -41,14 +41,13 @@ export function createLog(
   part: string,
   verbosity: number,
   write: (line: string) => void,
-  heard: readonly LogListener[] = [],
   limits: BudgetLimits = LIMITS,
 ): ProgramLog {
   const lines = new Lines(verbosity, write, limits)
   return {
-    ...lines.part(part, heard),
+    ...lines.part(part),
     fatal: (text) => {
-      lines.fatal(part, text, heard)
+      lines.fatal(part, text)
     },
   }
 }
@@ -59,7 +58,7 @@ class Lines {
   readonly #write: (line: string) => void
   readonly #budget: LineBudget
   /** The last line withheld of each place, until the next sum. */
-  readonly #last = new Map<string, { readonly line: Line; readonly heard: readonly LogListener[] }>()
+  readonly #last = new Map<string, Line>()
 
   constructor(verbosity: number, write: (line: string) => void, limits: BudgetLimits) {
     this.#verbosity = verbosity
@@ -69,48 +68,48 @@ class Lines {
     })
   }
 
-  part(part: string, heard: readonly LogListener[]): Log {
-    const say = (severity: Severity, text: string): void => {
-      this.#say({ part, severity, at: callerLine(), text: printable(text) }, heard)
+  part(part: string): Log {
+    const say = (severity: Severity, text: string, above: number): void => {
+      this.#say({ part, severity, at: callerLine(4 + above), text: printable(text) })
     }
     return {
-      info: (text) => {
-        say('I', text)
+      info: (text, above = 0) => {
+        say('I', text, above)
       },
-      warn: (text) => {
-        say('W', text)
+      warn: (text, above = 0) => {
+        say('W', text, above)
       },
-      error: (text) => {
-        say('E', text)
+      error: (text, above = 0) => {
+        say('E', text, above)
       },
-      debug: (level, text) => {
-        // Wanted by whoever gave -v: never withheld.
-        if (level <= this.#verbosity) this.#print({ part, severity: 'I', at: callerLine(3), text: printable(text) }, [])
+      debug: (level, text, above = 0) => {
+        // Wanted by the operator who gave -v: never withheld.
+        if (level > this.#verbosity) return
+        this.#print({ part, severity: 'I', at: callerLine(3 + above), text: printable(text) })
       },
-      part: (name, hear) => this.part(name, hear === undefined ? heard : [...heard, hear]),
+      part: (name) => this.part(name),
     }
   }
 
-  fatal(part: string, text: string, heard: readonly LogListener[]): void {
-    this.#print({ part, severity: 'E', at: callerLine(), text: printable(text) }, heard)
+  fatal(part: string, text: string): void {
+    this.#print({ part, severity: 'E', at: callerLine(4), text: printable(text) })
   }
 
-  #say(line: Line, heard: readonly LogListener[]): void {
+  #say(line: Line): void {
     const place = `${line.severity} ${line.part} ${line.at}`
-    if (this.#budget.allows(place)) this.#print(line, heard)
-    else if (this.#last.has(place) || this.#last.size < LIMITS.subjects) this.#last.set(place, { line, heard })
+    if (this.#budget.allows(place)) this.#print(line)
+    else if (this.#last.has(place) || this.#last.size < LIMITS.subjects) this.#last.set(place, line)
   }
 
   #sumUp(withheld: ReadonlyMap<string, number>): void {
-    for (const [place, { line, heard }] of this.#last) {
+    for (const [place, line] of this.#last) {
       const text = `${line.text} (and ${(withheld.get(place) ?? 1) - 1} more lines of this kind, withheld)`
-      this.#print({ ...line, text }, heard)
+      this.#print({ ...line, text })
     }
     this.#last.clear()
   }
 
-  #print({ part, severity, at, text }: Line, heard: readonly LogListener[]): void {
-    for (const hear of heard) hear(part, severity, text)
+  #print({ part, severity, at, text }: Line): void {
     const place = at.slice(0, at.indexOf(':'))
     this.#write(`${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${place}] ${text}\n`)
   }
@@ -134,7 +133,7 @@ function stamp(now: Date): string {
 }
 
 /** Where in the running program the log was called, as `line:column`; `frame` is that of the caller in the stack. */
-function callerLine(frame = 4): string {
+function callerLine(frame: number): string {
   // Frames: Error, callerLine, what called it, the log's own method, the caller.
   const text = new Error().stack?.split('\n')[frame] ?? ''
   return /:(\d+:\d+)\)?$/.exec(text)?.[1] ?? '0:0'

@@ -1,5 +1,6 @@
 // What a daemon of before did not say: after an upgrade the verbs are new, while the daemon may run on as it was until somebody
 // starts it anew. Pure. Invariant: an answer without what came later reads as one with nothing of it.
+import type { Unready } from '../health/readiness.ts'
 import type { LeaseView } from '../view/leases.ts'
 import type { PeerCounts } from '../view/status-shape.ts'
 import type { StatusAnswer } from '../view/health.ts'
@@ -8,7 +9,7 @@ import type { ConfigVerdict } from '../network-config/stored-config.ts'
 /** Fields that came later. */
 type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>
 
-type Older = Since<Omit<StatusAnswer, 'peers'>, 'conditions' | 'verdict'> & {
+type Older = Since<Omit<StatusAnswer, 'peers'>, 'conditions' | 'unready' | 'verdict'> & {
   readonly peers: Since<PeerCounts, 'inTrouble'>
 }
 
@@ -19,9 +20,17 @@ export function statusTold(answer: unknown): Since<StatusAnswer, 'verdict'> {
   // Every refused lease was a fault.
   return {
     conditions: [],
+    unready: told.reasons.map(unreadyIn),
     ...told,
     peers: { ...peers, inTrouble: peers.inTrouble ?? unreachable + degraded + refused },
   }
+}
+
+/** "lease: key deleted". */
+function unreadyIn(reason: string): Unready {
+  const [part = '', ...text] = reason.split(': ')
+  const code = text.join() === 'not yet' ? 'not-yet' : 'unknown'
+  return { part: part as Unready['part'], code, text: text.join(': ') }
 }
 
 /** The answer to GET /v1/leases. */

@@ -1,7 +1,7 @@
 // The daemon from its start to its end: it answers questions at once, reads until it has a lease, then runs.
 import type { AnyBackend } from '../backend.ts'
 import { Conditions } from '../health/conditions.ts'
-import { Events, tellLines } from '../health/events.ts'
+import { Events } from '../health/events.ts'
 import { serveHealth } from '../http/health-port.ts'
 import { controlPath, serveControl } from '../http/control-socket.ts'
 import { LiveKernel } from '../kernel/live.ts'
@@ -41,7 +41,7 @@ export async function runDaemon(setup: DaemonSetup): Promise<void> {
 /** What there is before anything is read. */
 function begin({ options, backends, version, signal, ...setup }: DaemonSetup): DaemonContext {
   const events = new Events()
-  const log = setup.log.part('main', tellLines(events))
+  const log = setup.log.part('main')
   log.info(`flanneld ${version}, node ${process.version}`)
   const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel', 'firewall'], log)
   const conditions = new Conditions()
@@ -53,7 +53,7 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
     ({ failing, fights }) => {
       tellFights(fights, conditions, events, kernelLog)
       if (failing === 0) readiness.good('kernel')
-      else readiness.bad('kernel', `${failing} changes refused`)
+      else readiness.bad('kernel', 'kernel-refused', `${failing} changes refused`)
     },
     events,
   )

@@ -5,6 +5,7 @@ import { type Configuration, readConfiguration, refusesChange } from '../network
 import { messageOf } from '../errors.ts'
 import type { WatchStep } from '../etcd/store.ts'
 import { pause } from '../async/wait.ts'
+import { reporter } from '../health/reporter.ts'
 import type { FollowParts } from './follow-parts.ts'
 import { type Log, printable } from '../log.ts'
 import { configIn } from './step-entries.ts'
@@ -28,7 +29,7 @@ export class ConfigFollower {
   constructor(parts: FollowParts, again: () => void) {
     this.#parts = parts
     this.#again = again
-    this.#log = parts.log.part('config')
+    this.#log = reporter('config', parts.log.part('config'), parts.events)
     this.#key = `${parts.options.etcdPrefix}/config`
   }
 
@@ -85,13 +86,14 @@ export class ConfigFollower {
     return (this.#looking = this.#looking.then(look))
   }
 
-  /** Until nothing is in the way of a config any more; what is, is told whenever it is something else. */
+  /** Until nothing is in the way of a config any more; what is, is reported when it changes. */
   async #awaitHost(next: Configuration, obstacle: string, signal: AbortSignal): Promise<void> {
+    const ended = (): boolean => signal.aborted
     for (let told = obstacle; ;) {
       await pause(LOOK_MS, signal)
-      if (signal.aborted) return
+      if (ended()) return
       const found = await this.#look(next)
-      if (signal.aborted) return
+      if (ended()) return
       if (found === undefined) break
       if (found !== told) tellRefused(found, this.#log, this.#parts.conditions)
       told = found

@@ -12,6 +12,7 @@ import type { PeerRules } from '../lease/peer-check.ts'
 import type { PeerStep } from '../lease/peer-step.ts'
 import { PeerTable } from '../lease/peers.ts'
 import type { Log } from '../log.ts'
+import { reporter } from '../health/reporter.ts'
 import { PeerNews } from './peer-events.ts'
 import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from '../async/chunks.ts'
@@ -47,7 +48,7 @@ class Follower {
 
   constructor(parts: FollowParts) {
     this.#parts = parts
-    this.#log = parts.log.part('etcd')
+    this.#log = reporter('store', parts.log.part('etcd'), parts.events)
     this.#news = new PeerNews(parts.log.part('peers'), parts.events)
     this.#hold = new Hold(this.#log, parts.conditions, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => {

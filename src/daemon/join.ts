@@ -1,12 +1,12 @@
 // How the daemon joins a network: it reads this host and etcd until this host can run the config and has a lease.
 // Invariant: nothing here changes the kernel, a file or the firewall.
 import type { Store, Snapshot } from '../etcd/store.ts'
-import { becauseOf } from '../health/readiness.ts'
+import { reporter } from '../health/reporter.ts'
 import type { Host } from '../host/host-id.ts'
 import { Locks } from '../host/lock.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
 import type { Claim, OwnLease } from '../lease/found.ts'
-import { acquireLease } from '../lease/own.ts'
+import { type AcquireOptions, acquireLease } from '../lease/own.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import { type FoundDevices, findDevices } from '../obstacles/found-devices.ts'
 import { type ObstacleParts, obstacleTo, processOf } from '../obstacles/obstacles.ts'
@@ -38,7 +38,7 @@ export interface Leased {
 
 /** Waits for all of it, as long as that takes. Undefined when the signal aborts before there is a config. */
 export async function joinNetwork(context: DaemonContext): Promise<Leased | undefined> {
-  const { cell, kernel, options, readiness, log, signal } = context
+  const { cell, kernel, options, readiness, events, log, signal } = context
   const found = await waitOut(() => findHost(kernel, options, log.part('host')), context)
   const store = connect(context)
   cell.enter({ ...cell.current(), phase: 'joining', host: found, store })
@@ -66,10 +66,18 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
   }
   const claim = claimOf(inputs, { ipv4: previous?.subnet, ipv6: previous?.subnet6 })
   const listing: Snapshot[] = []
-  const waiting = { log: log.part('lease', becauseOf(readiness, 'lease')), signal, listing }
+  const leaseLog = reporter('lease', log.part('lease'), events)
+  const waiting: AcquireOptions = {
+    log: leaseLog,
+    signal,
+    listing,
+    onWaiting: (code, text) => {
+      readiness.bad('lease', code, text)
+    },
+  }
   const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
-  log.part('lease').info(`${primarySubnet(lease)} is ours`)
+  leaseLog.info(`${primarySubnet(lease)} is ours`)
   const known = { host, store, previous, devices, locks, obstacles }
   return { ...known, inputs: { ...inputs, subnet: primarySubnet(lease) }, claim, lease, listing }
 }
@@ -80,12 +88,12 @@ export function waitOut<T>(read: () => Promise<T>, { log, signal }: DaemonContex
 }
 
 /** Opens etcd until the signal aborts, and watches its alarms. */
-function connect({ options, etcd, conditions, supervisor, log, signal }: DaemonContext): Store {
+function connect({ options, etcd, conditions, supervisor, events, log, signal }: DaemonContext): Store {
   const store = etcd.counted(openStoreOf(options))
   signal.addEventListener('abort', () => {
     store.close()
   })
-  const watching = { conditions, log: log.part('etcd'), signal }
+  const watching = { conditions, log: reporter('store', log.part('etcd'), events), signal }
   void supervisor.part('alarms').keep(() => watchAlarms(store, options.etcdEndpoints, watching), signal)
   return store
 }
@@ -100,7 +108,7 @@ function locksFor({ log }: DaemonContext): Locks {
 function configurationFor(
   { external }: Host,
   obstacles: Leased['obstacles'],
-  { options, backends, conditions, readiness, log, signal }: DaemonContext,
+  { options, backends, conditions, readiness, events, log, signal }: DaemonContext,
 ): Promise<Configuration | undefined> {
   return awaitConfiguration({
     store: obstacles.store,
@@ -109,7 +117,10 @@ function configurationFor(
     obstacleTo: (first) => obstacleTo(first, { ...obstacles, external, isOurs: () => false }),
     conditions,
     freed: (ended) => obstacles.locks.freed(ended),
-    log: log.part('config', becauseOf(readiness, 'config')),
+    onWaiting: (code, text) => {
+      readiness.bad('config', code, text)
+    },
+    log: reporter('config', log.part('config'), events),
     signal,
   })
 }

@@ -10,11 +10,11 @@ export function leaseNews(readiness: Readiness, overlayOf: () => Overlay): Lease
     onChanged: (lease) => {
       const subnet = primarySubnet(lease)
       const overlay = overlayOf()
-      if (subnet !== overlay.inputs.subnet) readiness.bad('subnet.env', `our subnet is ${subnet} now`)
+      if (subnet !== overlay.inputs.subnet) readiness.bad('subnet.env', 'subnet-changed', `our subnet is ${subnet} now`)
       void overlay.update({ subnet })
     },
     onLost: (why) => {
-      readiness.bad('lease', why)
+      readiness.bad('lease', 'lease-lost', why)
     },
     onHeld: () => {
       readiness.good('lease')

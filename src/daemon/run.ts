@@ -15,6 +15,7 @@ import { staySmall } from './release-memory.ts'
 import { startProber } from './start-prober.ts'
 import { Overlay } from '../overlay/overlay.ts'
 import { RefusedLeases } from './refused-leases.ts'
+import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
 import { type Leased, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
@@ -54,14 +55,14 @@ type Made = Pick<Running, 'store' | 'keeper' | 'overlay' | 'firewall' | 'guard'>
 async function makeParts(leased: Leased, context: DaemonContext): Promise<Made> {
   const { kernel, options, readiness, reconciler, backends, log, signal } = context
   const { store, previous, devices, locks, inputs, claim, lease } = leased
-  const firewallLog = log.part('firewall')
+  const firewallLog = reporter('firewall', log.part('firewall'), context.events)
   const resyncSeconds = options.iptablesResync
   const firewall = createFirewall({ log: firewallLog, resyncSeconds, previous: networksOf(previous) })
   const vnis = devices.names.map((name) => Number(name.slice('flannel.'.length)))
   const guard = createGuard({ log: firewallLog, resyncSeconds, previous: vnis })
   const nexthopsKnown = await waitOut(() => kernel.hasNexthops(), context)
   const events = leaseNews(readiness, () => overlay)
-  const keeping = { log: log.part('lease'), signal }
+  const keeping = { log: reporter('lease', log.part('lease'), context.events), signal }
   const keeper = keepLease({ store, prefix: options.etcdPrefix, claim, lease, events, options: keeping })
   const overlay = new Overlay(
     {

@@ -3,10 +3,11 @@
 import type { AnyBackend, ExternalInterface } from '../backend.ts'
 import { requireNetAdmin } from '../host/capabilities.ts'
 import type { Conditions } from '../health/conditions.ts'
+import type { ReasonCode } from '../health/readiness.ts'
 import { tellRemarks } from '../network-config/remarks.ts'
 import { configElsewhere } from '../network-config/elsewhere.ts'
 import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
-import { KernelError, OperatorError, messageOf } from '../errors.ts'
+import { EtcdError, KernelError, OperatorError, messageOf } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
@@ -91,8 +92,18 @@ export interface ConfigurationParts {
   readonly conditions: Conditions
   /** Resolves when another daemon that was in the way may be gone, or the signal aborts. */
   readonly freed: (signal: AbortSignal) => Promise<void>
+  /** Called with what is waited for. */
+  readonly onWaiting: (code: ReasonCode, text: string) => void
   readonly log: Log
   readonly signal: AbortSignal
+}
+
+/** There is no config in etcd. */
+class NoConfig extends OperatorError {}
+
+function waitCode(error: unknown): ReasonCode {
+  if (error instanceof EtcdError) return 'etcd-unreachable'
+  return error instanceof NoConfig ? 'no-config' : 'config-refused'
 }
 
 /** Waits for a network config that this host can run. Ends with undefined when the signal aborts. */
@@ -101,26 +112,28 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
   const key = `${options.etcdPrefix}/config`
   const backoff = new Backoff(500, 5000)
   let said = ''
-  const say = (text: string): void => {
-    if (text !== said && !signal.aborted) log.error(`${text}; waiting`)
+  const say = (code: ReasonCode, text: string): void => {
+    if (signal.aborted) return
+    parts.onWaiting(code, text)
+    if (text !== said) log.error(`${text}; waiting`)
     said = text
   }
   while (!signal.aborted) {
     const silence = setTimeout(() => {
-      say(`etcd: ${options.etcdEndpoints.join(',')}: no answer`)
+      say('etcd-unreachable', `etcd: ${options.etcdEndpoints.join(',')}: no answer`)
     }, SILENCE_MS)
     let read: string | undefined
     try {
       const { entry } = await store.get(key)
       read = entry?.modRevision ?? '0'
-      if (entry === undefined) throw new OperatorError(missing(key, await configElsewhere(store, options.etcdPrefix)))
+      if (entry === undefined) throw new NoConfig(missing(key, await configElsewhere(store, options.etcdPrefix)))
       const configuration = readConfiguration(entry.value.toString(), parts.backends)
       const obstacle = await parts.obstacleTo(configuration)
       if (obstacle !== undefined) throw new OperatorError(obstacle)
       tellRemarks(configuration, log, parts.conditions)
       return configuration
     } catch (error) {
-      say(messageOf(error))
+      say(waitCode(error), messageOf(error))
     } finally {
       clearTimeout(silence)
     }

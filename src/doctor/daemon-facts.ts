@@ -8,6 +8,7 @@ import { PEERS_KEPT } from '../lease/hold.ts'
 import { show } from '../kernel/show.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
+import type { Unready } from '../health/readiness.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { type CurrentDaemon, type Running, type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
@@ -26,6 +27,8 @@ export interface DaemonFacts {
   readonly options: ToldOptions
   /** What is missing when it is not ready. */
   readonly reasons: readonly string[]
+  /** The same for programs; absent from a daemon of an earlier version. */
+  readonly unready?: readonly Unready[]
   /** Changes the kernel refuses. */
   readonly failing: number
   readonly conflicts: readonly string[]
@@ -71,6 +74,7 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
     since: daemon.since,
     options: told,
     reasons: readiness.reasons,
+    unready: readiness.unready,
     failing: reconciler.report.failing,
     conflicts: reconciler.conflicts.map(({ found }) => show(found)),
     running: running && runningFacts(running),

@@ -1,7 +1,7 @@
 // What happened on this host since the daemon started, for `flanneld events` and the page: the last few hundred events, and
 // whoever listens for more. Invariants: a bounded memory; an event costs no I/O; a burst of one kind is summed up, so that
 // it neither costs nor drives everything else out.
-import { type LogListener, printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 
 /** What an event is about. */
 const EVENT_KINDS = [
@@ -51,22 +51,6 @@ interface Stretch {
 
 /** Where events are told: what the parts of the daemon that only tell some need. */
 export type EventSink = Pick<Events, 'happened'>
-
-/** Parts of the daemon of which every line in the log is an event. */
-const TOLD_BY_LOG: Readonly<Record<string, HappenedEvent['kind']>> = {
-  config: 'config',
-  etcd: 'store',
-  firewall: 'firewall',
-  lease: 'lease',
-}
-
-/** Hears a log: lines of some parts are events as they stand. */
-export function tellLines(events: EventSink): LogListener {
-  return (part, severity, text) => {
-    const kind = TOLD_BY_LOG[part]
-    if (kind !== undefined) events.happened(kind, text, { bad: severity !== 'I' })
-  }
-}
 
 export class Events {
   readonly #kept: HappenedEvent[] = []

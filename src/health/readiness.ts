@@ -1,28 +1,63 @@
-// Whether this host carries traffic as it should, and if not why: several parts, each ready or with its reason.
-// Invariant: ready only when every part said so; a listener hears transitions, not repetitions.
-import type { LogListener, Log } from '../log.ts'
+// Whether this host is ready to carry traffic, and if not why: several parts, each ready or with a reason.
+// Invariant: ready only when every part is; a listener is called for transitions, not for repetitions.
+import type { Log } from '../log.ts'
 
-/** The parts that have to be right. */
+/** The parts that have to be ready. */
 export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend' | 'firewall'
 
+/** Why a part is not ready, for programs. */
+export type ReasonCode =
+  /** The start has not come that far. */
+  | 'not-yet'
+  | 'etcd-unreachable'
+  | 'no-config'
+  /** The stored config is invalid, or this host cannot run it. */
+  | 'config-refused'
+  | 'no-free-subnet'
+  /** Another host has our public address. */
+  | 'duplicate-address'
+  /** Another host has our subnet. */
+  | 'subnet-taken'
+  /** Our key in etcd was deleted or changed, or its etcd lease expired. */
+  | 'lease-lost'
+  /** The lease moved to another subnet. */
+  | 'subnet-changed'
+  | 'kernel-refused'
+  | 'file-not-written'
+  /** Of a daemon of an earlier version, which sends the text alone. */
+  | 'unknown'
+
+/** A part that is not ready. */
+export interface Unready {
+  readonly part: Part
+  readonly code: ReasonCode
+  /** For people. */
+  readonly text: string
+}
+
 export class Readiness {
-  readonly #reasons = new Map<Part, string>()
+  readonly #unready = new Map<Part, Unready>()
   readonly #log: Log
   readonly #listeners: ((ready: boolean) => void)[] = []
   readonly #reasonListeners: (() => void)[] = []
 
   constructor(parts: readonly Part[], log: Log) {
     this.#log = log
-    for (const part of parts) this.#reasons.set(part, 'not yet')
+    for (const part of parts) this.#unready.set(part, { part, code: 'not-yet', text: 'not yet' })
   }
 
   get ready(): boolean {
-    return this.#reasons.size === 0
+    return this.#unready.size === 0
   }
 
-  /** What is missing, one phrase a part; empty when ready. */
+  /** The parts that are not ready; empty when ready. */
+  get unready(): readonly Unready[] {
+    return [...this.#unready.values()]
+  }
+
+  /** The same for people, "lease: key deleted" each. */
   get reasons(): readonly string[] {
-    return [...this.#reasons].map(([part, reason]) => `${part}: ${reason}`)
+    return this.unready.map(reasonText)
   }
 
   /** Calls `listener` at each change from ready to not ready and back. */
@@ -35,23 +70,23 @@ export class Readiness {
     this.#reasonListeners.push(listener)
   }
 
-  /** A part is right. */
+  /** A part is ready. */
   good(part: Part): void {
     const before = this.ready
-    this.#reasons.delete(part)
-    this.#tell(before)
+    this.#unready.delete(part)
+    this.#report(before)
   }
 
-  /** A part is not right, and why. */
-  bad(part: Part, reason: string): void {
+  /** A part is not ready, and why. */
+  bad(part: Part, code: ReasonCode, text: string): void {
     const before = this.ready
-    const other = this.#reasons.get(part) !== reason
-    this.#reasons.set(part, reason)
-    this.#tell(before)
+    const other = this.#unready.get(part)?.text !== text
+    this.#unready.set(part, { part, code, text })
+    this.#report(before)
     if (!before && other) for (const listener of this.#reasonListeners) listener()
   }
 
-  #tell(before: boolean): void {
+  #report(before: boolean): void {
     if (before === this.ready) return
     if (this.ready) this.#log.info('ready: subnet.env is written and every peer is programmed')
     else this.#log.warn(`no longer ready: ${this.reasons.join('; ')}`)
@@ -59,9 +94,7 @@ export class Readiness {
   }
 }
 
-/** Hears the log of what has to come right first: its last complaint is why a part is not. */
-export function becauseOf(readiness: Readiness, part: Part): LogListener {
-  return (_part, severity, text) => {
-    if (severity !== 'I') readiness.bad(part, text)
-  }
+/** "lease: key deleted". */
+export function reasonText({ part, text }: Unready): string {
+  return `${part}: ${text}`
 }

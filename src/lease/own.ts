@@ -3,6 +3,7 @@
 import type { Snapshot, Store } from '../etcd/store.ts'
 import { Backoff, pause, unlessAborted } from '../async/wait.ts'
 import { EtcdError } from '../errors.ts'
+import type { ReasonCode } from '../health/readiness.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../async/chunks.ts'
 import type { Claim, Found, OwnLease } from './found.ts'
@@ -25,6 +26,8 @@ export interface AcquireOptions {
   readonly held?: OwnLease | undefined
   /** Where the last listing of all under the prefix is put, our lease in it: a watch may go on from there. */
   readonly listing?: Snapshot[]
+  /** Called with what is waited for. */
+  readonly onWaiting?: (code: ReasonCode, text: string) => void
 }
 
 /** An etcd lease with less than this left (in seconds) cannot be kept by renewing every 10. */
@@ -53,7 +56,12 @@ export async function acquireLease(
     } catch (error) {
       if (ended()) break
       if (!(error instanceof EtcdError)) throw error
-      acquisition.say('warn', `no lease yet: ${error.message}`, error.message.replace(/\d+/g, ''))
+      acquisition.waiting(
+        'warn',
+        'etcd-unreachable',
+        `no lease yet: ${error.message}`,
+        error.message.replace(/\d+/g, ''),
+      )
       await pause(trouble.next(), options.signal)
     }
   }
@@ -104,16 +112,21 @@ class Acquisition {
         this.#alive.set(decision.lease.key, await this.#lives(decision.lease))
         return 'again'
       case 'duplicate':
-        this.say('error', duplicate(decision.lease))
+        this.waiting('error', 'duplicate-address', duplicate(decision.lease))
         this.#alive.clear()
         return 'wait'
       case 'conflict':
-        this.say('error', `${lost(decision.lease)}: waiting until it is free again, as -on-subnet-conflict says`)
+        this.waiting(
+          'error',
+          'subnet-taken',
+          `${lost(decision.lease)}: waiting until it is free again, as -on-subnet-conflict says`,
+        )
         return 'wait'
       case 'exhausted': {
         const { subnetMin, subnetMax, subnetLen } = decision.range
         const range = `${subnetMin} to ${subnetMax}, /${subnetLen}`
-        this.say('error', `no free subnet: ${range}: all ${decision.size} are taken; waiting for one to be freed`)
+        const text = `no free subnet: ${range}: all ${decision.size} are taken; waiting for one to be freed`
+        this.waiting('error', 'no-free-subnet', text)
         return 'wait'
       }
     }
@@ -199,9 +212,10 @@ class Acquisition {
     const window = this.#options.liveFor ?? 30
     const before = await this.#sinceRenewal(lease)
     if (before === undefined || before >= window) return false
-    this.say(
+    this.waiting(
       'warn',
-      `${primarySubnet(lease)} was lately renewed by ${ownerOf(lease)}: waiting to see whether that host lives`,
+      'subnet-taken',
+      `${primarySubnet(lease)} was recently renewed by ${ownerOf(lease)}: waiting to see whether that host lives`,
     )
     await pause((window - before + 1) * 1_000, this.#options.signal)
     const after = await this.#sinceRenewal(lease)
@@ -231,6 +245,12 @@ class Acquisition {
   /** Says each line once; lines of one `kind` count as the same. */
   say(severity: 'warn' | 'error', text: string, kind = text): void {
     if (this.#said.isNew(kind)) this.#options.log[severity](text)
+  }
+
+  /** Reports what is waited for; says it as `say` does. */
+  waiting(severity: 'warn' | 'error', code: ReasonCode, text: string, kind = text): void {
+    this.#options.onWaiting?.(code, text)
+    this.say(severity, text, kind)
   }
 
   /** Says so when the key we held is another host's now. */

@@ -173,7 +173,7 @@ export class Overlay {
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
     if (missing !== undefined) {
       this.#wantRules(inputs)
-      readiness.bad('backend', missing.error.message)
+      readiness.bad('backend', 'kernel-refused', missing.error.message)
       this.#later('')
       return
     }
@@ -251,7 +251,7 @@ export class Overlay {
   #later(why: string): void {
     if (this.#stopped) return
     if (why !== '' && why !== this.#said) this.#parts.log.error(`${why}; trying again`)
-    if (why !== '') this.#parts.readiness.bad('subnet.env', why)
+    if (why !== '') this.#parts.readiness.bad('subnet.env', 'file-not-written', why)
     this.#said = why
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => void this.#refresh(), RETRY_MS)

@@ -44,12 +44,12 @@ export function verdictFrom(
   seen: Examined | undefined,
   now: number,
 ): Omit<HealthReport, 'at'> {
-  const { ready, reasons } = readiness
+  const { ready, reasons, unready } = readiness
   if (seen === undefined) {
-    const source = { reasons, conditions: conditions.all, store: { endpoints: endpoints.map((url) => ({ url })) } }
+    const source = { unready, conditions: conditions.all, store: { endpoints: endpoints.map((url) => ({ url })) } }
     return { verdict: startingVerdict(source), lines: reasons, status: undefined }
   }
-  const status = { ...seen.status, ready, reasons, conditions: conditions.all }
+  const status = { ...seen.status, ready, reasons, unready, conditions: conditions.all }
   const known = verdictOf(status, seen.docker, now)
   // Before there is a lease, whatever is missing follows from what is waited for.
   const verdict = status.lease === null && !ready ? known : withFindings(known, seen.findings)

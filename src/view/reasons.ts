@@ -1,5 +1,6 @@
 // What is wrong with a host as its daemon sees it: a reason for each thing, with the command to go on with. Pure.
 import type { PeerView, Status } from './status-shape.ts'
+import { type Unready, reasonText } from '../health/readiness.ts'
 import type { Condition } from '../health/conditions.ts'
 import { counted } from '../text/counted.ts'
 import { span } from '../text/duration.ts'
@@ -33,7 +34,7 @@ const RENEWAL_MS = 60_000
 const PEERS = 5
 
 /** What is known from the first moment of the daemon on. */
-export interface ReasonSource extends Pick<Status, 'reasons' | 'conditions'> {
+export interface ReasonSource extends Pick<Status, 'unready' | 'conditions'> {
   readonly store: { readonly endpoints: readonly { readonly url: string }[] }
 }
 
@@ -50,25 +51,39 @@ export function statusReasons(status: Status, now: number): readonly Reason[] {
 }
 
 /** What the start, or the daemon, waits for. What merely follows from it is left out. */
-export function missing({ reasons, store: { endpoints } }: ReasonSource): readonly Reason[] {
-  const said = reasons.filter((reason) => !reason.endsWith(': not yet'))
-  return (said.length > 0 ? said : reasons.slice(0, 1)).map((reason) => {
-    const part = reason.slice(0, reason.indexOf(': '))
-    const code = 'not-ready'
-    const plain = reason.replace(/; (waiting|trying again)$/, '')
-    const text = /^(config|lease): /.test(plain) ? plain.slice(part.length + 2) : plain
-    if (/etcd: /.test(reason)) {
-      return { code, gist: 'waiting for etcd', text, run: checkEtcd(endpoints.map(({ url }) => url)) }
-    }
-    if (/no network config/.test(reason))
-      return { code, gist: 'no network config', text, run: 'flanneld config set FILE' }
-    if (text === 'not yet')
-      return { code, gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
-    if (part === 'config') return { code, gist: 'network config refused', text, run: 'flanneld config get' }
-    if (/no free subnet|duplicate address/.test(reason)) return { code, gist: 'no lease', text, run: 'flanneld leases' }
-    if (part === 'lease') return { code, gist: 'no lease', text: plain, run: 'flanneld events' }
-    return { code, gist: `${part} not ready`, text, run: 'flanneld doctor' }
-  })
+export function missing({ unready, store: { endpoints } }: ReasonSource): readonly Reason[] {
+  const known = unready.filter(({ code }) => code !== 'not-yet')
+  const check = checkEtcd(endpoints.map(({ url }) => url))
+  return (known.length > 0 ? known : unready.slice(0, 1)).map((one) => ({
+    code: 'not-ready',
+    ...missingText(one, check),
+  }))
+}
+
+function missingText(unready: Unready, checkEtcd: string): Omit<Reason, 'code'> {
+  const { part, code, text } = unready
+  const named = reasonText(unready)
+  switch (code) {
+    case 'not-yet':
+      return { gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
+    case 'etcd-unreachable':
+      return { gist: 'waiting for etcd', text, run: checkEtcd }
+    case 'no-config':
+      return { gist: 'no network config', text, run: 'flanneld config set FILE' }
+    case 'config-refused':
+      return { gist: 'network config refused', text, run: 'flanneld config get' }
+    case 'no-free-subnet':
+    case 'duplicate-address':
+      return { gist: 'no lease', text, run: 'flanneld leases' }
+    case 'subnet-taken':
+    case 'lease-lost':
+      return { gist: 'no lease', text: named, run: 'flanneld events' }
+    case 'subnet-changed':
+    case 'kernel-refused':
+    case 'file-not-written':
+    case 'unknown':
+      return { gist: `${part} not ready`, text: named, run: 'flanneld doctor' }
+  }
 }
 
 function checkEtcd(urls: readonly string[]): string {

@@ -2,6 +2,7 @@
 import type { Stranger } from '../firewall/nftables/guard.ts'
 import type { EndpointHealth } from '../etcd/health.ts'
 import type { Condition, Level } from '../health/conditions.ts'
+import type { Unready } from '../health/readiness.ts'
 import type { Kind } from '../kernel/state.ts'
 import type { Cause } from '../probe/health.ts'
 
@@ -18,6 +19,8 @@ export interface Status {
   readonly ready: boolean
   /** What is missing when not ready, "lease: key deleted" each. */
   readonly reasons: readonly string[]
+  /** The same for programs. */
+  readonly unready: readonly Unready[]
   readonly store: StoreView
   readonly lease: LeaseStatus | null
   readonly network: NetworkStatus | null

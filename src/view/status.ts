@@ -41,6 +41,7 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     address: external?.publicAddress ?? null,
     ready: readiness.ready,
     reasons: readiness.reasons,
+    unready: readiness.unready,
     store,
     lease,
     network: running === undefined ? null : networkOf(running),

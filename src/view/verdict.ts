@@ -62,7 +62,7 @@ function remarkOf({ level, code, text, run }: Finding): readonly Remark[] {
 /** The verdict over a daemon that has just started and has not examined its host yet. */
 export function startingVerdict(source: ReasonSource): Verdict {
   const remarks = remarksOf(source.conditions)
-  if (source.reasons.length > 0) return verdict('broken', missing(source), remarks)
+  if (source.unready.length > 0) return verdict('broken', missing(source), remarks)
   const faults = faultsOf(source.conditions)
   return verdict(faults.length > 0 ? 'degraded' : 'healthy', faults, remarks)
 }

@@ -18,6 +18,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
     address: '192.168.19.121',
     ready: true,
     reasons: [],
+    unready: [],
     store: {
       endpoints: ['1', '2', '3'].map((n) => ({ url: `https://10.0.0.${n}:2379`, health: 'healthy', detail: '' })),
       connected: true,

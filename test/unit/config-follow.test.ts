@@ -8,6 +8,7 @@ import { Conditions } from '../../src/health/conditions.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import type { WatchStep } from '../../src/etcd/store.ts'
 import type { FollowParts } from '../../src/daemon/follow-parts.ts'
+import { Events } from '../../src/health/events.ts'
 import { createLog } from '../../src/log.ts'
 
 const KEY = '/coreos.com/network/config'
@@ -59,6 +60,7 @@ function followerOn(t: ExecutionContext): {
       count.looks++
       return Promise.resolve().then(() => host.obstacle?.())
     },
+    events: new Events(),
     log: createLog('config', 0, (line) => lines.push(line)),
   } as unknown as FollowParts
   const host: ReturnType<typeof followerOn> = {

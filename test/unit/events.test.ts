@@ -1,6 +1,7 @@
 // Events: bounded however many there are, bursts summed up, and the log's lines among them.
 import test from 'ava'
-import { Events, type HappenedEvent, tellLines } from '../../src/health/events.ts'
+import { Events, type HappenedEvent } from '../../src/health/events.ts'
+import { reporter } from '../../src/health/reporter.ts'
 import { createLog } from '../../src/log.ts'
 import { PeerNews } from '../../src/daemon/peer-events.ts'
 import { Lately } from '../../src/reconcile/lately.ts'
@@ -53,20 +54,28 @@ test('what is kept is bounded', (t) => {
   t.deepEqual(events.recent.map(({ text }) => text), ['45', '46', '47', '48', '49']) // prettier-ignore
 })
 
-test('the lines of some parts of the daemon are events', (t) => {
+test('what a part reports is an event, and a line that names the place it was reported from', (t) => {
   const events = new Events()
-  const log = silent.part('main', tellLines(events))
-  log.part('lease').warn('lease lost')
-  log.part('etcd').info('etcd is back')
-  log.part('overlay').error('not told')
-  log.part('config').debug(0, 'nor this')
+  const lines: string[] = []
+  const log = createLog('main', 0, (line) => lines.push(line))
+  const report = reporter('lease', log.part('lease'), events)
+  report.warn('lease lost')
+  const here = Number(/events\.test\.ts:(\d+)/.exec(new Error().stack ?? '')?.[1])
+  report.info('lease is back')
+  report.debug(0, 'a detail')
   t.deepEqual(
     events.recent.map(({ kind, bad, text }) => [kind, bad, text]),
     [
       ['lease', true, 'lease lost'],
-      ['store', false, 'etcd is back'],
+      ['lease', false, 'lease is back'],
     ],
   )
+  const places = lines.map((line) => /^(\w).* (\w+\.ts:\d+)\] (.*)\n$/.exec(line)?.slice(1))
+  t.deepEqual(places, [
+    ['W', `lease.ts:${here - 1}`, 'lease lost'],
+    ['I', `lease.ts:${here + 1}`, 'lease is back'],
+    ['I', `lease.ts:${here + 2}`, 'a detail'],
+  ])
 })
 
 test('the peers of the start are one event; later ones are named, some of many', (t) => {

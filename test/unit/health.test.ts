@@ -45,7 +45,7 @@ test('a change of readiness or of a condition is in the report at once, with wha
   readiness.good('lease')
   health.examined({ status: WELL, docker: undefined, findings: [] })
   t.deepEqual([health.latest.verdict.word, health.latest.verdict.summary], ['healthy', '7 peers'])
-  readiness.bad('lease', 'key deleted')
+  readiness.bad('lease', 'lease-lost', 'key deleted')
   t.deepEqual([health.latest.verdict.word, health.latest.lines], ['broken', ['lease: key deleted']])
   t.is(health.latest.status?.ready, false)
   readiness.good('lease')
@@ -87,6 +87,6 @@ test('listeners get the report and the one before', (t) => {
   const words: string[] = []
   health.onChange((now, before) => words.push(`${before.verdict.word} ${now.verdict.word}`))
   readiness.good('lease')
-  readiness.bad('lease', 'key deleted')
+  readiness.bad('lease', 'lease-lost', 'key deleted')
   t.deepEqual(words, ['broken healthy', 'healthy broken'])
 })

@@ -29,7 +29,7 @@ test('a start that another daemon is in the way of goes on when that one has end
         yield* []
       })(),
   }
-  const [looks, lines]: [string[], string[]] = [[], []]
+  const [looks, lines, codes]: [string[], string[], string[]] = [[], [], []]
   let ended = (): void => undefined
   const other = new Promise<void>((resolve) => (ended = resolve))
   const configuration = awaitConfiguration({
@@ -39,12 +39,14 @@ test('a start that another daemon is in the way of goes on when that one has end
     obstacleTo: () => Promise.resolve(looks.push('look') === 1 ? 'another flanneld has it' : undefined),
     conditions: new Conditions(),
     freed: () => other,
+    onWaiting: (code) => codes.push(code),
     log: createLog('config', 0, (line) => lines.push(line)),
     signal: stop.signal,
   })
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
   t.deepEqual(looks, ['look'])
   t.regex(lines.join(''), /another flanneld has it; waiting/)
+  t.deepEqual(codes, ['config-refused'])
   ended()
   const first = await Promise.race([configuration, turns(100)])
   t.not(first, 'turns', 'it waits for more than the other daemon')

@@ -24,13 +24,17 @@ test('no daemon answers', (t) => {
   )
 })
 
-for (const [what, reasons, summary, text, run] of [
+for (const [what, unready, summary, text, run] of [
   [
     'etcd refuses',
     [
-      'config: etcd: http://10.0.0.1:2379: connect ECONNREFUSED 10.0.0.1:2379; waiting',
-      'lease: not yet',
-      'kernel: not yet',
+      {
+        part: 'config',
+        code: 'etcd-unreachable',
+        text: 'etcd: http://10.0.0.1:2379: connect ECONNREFUSED 10.0.0.1:2379',
+      },
+      { part: 'lease', code: 'not-yet', text: 'not yet' },
+      { part: 'kernel', code: 'not-yet', text: 'not yet' },
     ],
     'waiting for etcd',
     'etcd: http://10.0.0.1:2379: connect ECONNREFUSED 10.0.0.1:2379',
@@ -38,43 +42,55 @@ for (const [what, reasons, summary, text, run] of [
   ],
   [
     'nobody stored a config',
-    ['config: no network config: /n/config: not found; waiting', 'lease: not yet'],
+    [
+      { part: 'config', code: 'no-config', text: 'no network config: /n/config: not found' },
+      { part: 'lease', code: 'not-yet', text: 'not yet' },
+    ],
     'no network config',
     'no network config: /n/config: not found',
     'flanneld config set FILE',
   ],
   [
     'the config is no good',
-    ['config: network config: Backend.VNI: 0: must be more; waiting'],
+    [{ part: 'config', code: 'config-refused', text: 'network config: Backend.VNI: 0: must be more' }],
     'network config refused',
     'network config: Backend.VNI: 0: must be more',
     'flanneld config get',
   ],
   [
     'all subnets are taken',
-    ['lease: no free subnet: all 4 are taken; waiting for one to be freed'],
+    [{ part: 'lease', code: 'no-free-subnet', text: 'no free subnet: all 4 are taken; waiting for one to be freed' }],
     'no lease',
     'no free subnet: all 4 are taken; waiting for one to be freed',
     'flanneld leases',
   ],
-  ['our key is gone', ['lease: key deleted'], 'no lease', 'lease: key deleted', 'flanneld events'],
+  [
+    'our key is gone',
+    [{ part: 'lease', code: 'lease-lost', text: 'key deleted' }],
+    'no lease',
+    'lease: key deleted',
+    'flanneld events',
+  ],
   [
     'the kernel refuses',
-    ['kernel: 2 changes refused'],
+    [{ part: 'kernel', code: 'kernel-refused', text: '2 changes refused' }],
     'kernel not ready',
     'kernel: 2 changes refused',
     'flanneld doctor',
   ],
   [
     'it has just begun',
-    ['config: not yet', 'lease: not yet'],
+    [
+      { part: 'config', code: 'not-yet', text: 'not yet' },
+      { part: 'lease', code: 'not-yet', text: 'not yet' },
+    ],
     'starting',
     'the daemon has just been started',
     'flanneld status -watch',
   ],
 ] as const) {
   test(`broken: ${what}`, (t) => {
-    const verdict = judge({ ready: false, reasons, lease: null })
+    const verdict = judge({ ready: false, unready, lease: null })
     t.like(verdict, { word: 'broken', code: 2, summary })
     t.deepEqual(
       verdict.reasons.map((reason) => [reason.text, reason.run]),

@@ -2,6 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import { readConfiguration } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
+import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
 import { firstUsable } from '../../host/subnet-env.ts'
 import { type Check, type Fault, type Outcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
@@ -25,11 +26,11 @@ export const daemonCheck: Check = {
       const fix = 'systemctl restart flanneld (forwarding goes on meanwhile)'
       return { faults: [{ level: 'fault', stops: true, cause, fix, proof: daemon.why }] }
     }
-    const { reasons, version, pid } = daemon.facts
+    const { reasons, unready, version, pid } = daemon.facts
     if (reasons.length === 0) return { seen: `flanneld ${version}, pid ${pid}, ready` }
-    const told = reasons.filter((reason) => !reason.endsWith(': not yet'))
-    const cause = `the daemon is not ready: ${(told.length > 0 ? told : reasons).join('; ')}`
-    const fix = 'see what else is found here; journalctl -u flanneld has the whole story'
+    const known = (unready ?? []).filter(({ code }) => code !== 'not-yet').map(reasonText)
+    const cause = `the daemon is not ready: ${(known.length > 0 ? known : reasons).join('; ')}`
+    const fix = 'see the other findings; more is in journalctl -u flanneld'
     return { faults: [{ level: 'fault', stops: true, cause, fix, proof: `flanneld ${version}, pid ${pid}, says so` }] }
   },
 }
