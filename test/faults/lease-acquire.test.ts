@@ -236,7 +236,7 @@ test('an acquisition ends at its signal without an answer of etcd: etcd away, fr
   await putForeignLease(l.store, '10.2.1.0/24', '192.168.19.99', 'other')
   await ended(claimOf(1, { ranges }), () => l.lines.some((line) => line.includes('no free subnet')))
   const duplicate = claimOf(1, { addresses: only(4, '192.168.19.99' as Address) })
-  await ended(duplicate, () => l.lines.some((line) => line.includes('lately renewed')))
+  await ended(duplicate, () => l.lines.some((line) => line.includes('recently renewed')))
   l.etcd.freeze()
   await ended(claimOf(3), () => true)
   l.etcd.thaw()

@@ -85,7 +85,7 @@ test('doctor: before there is a config, and with an address that another host pu
   t.is((await runDoctor(host)).code, 0)
 
   const second = await startFlanneld(twin, `${ARGS} -public-ip=${host.address}`)
-  await second.line(/was lately renewed by/)
+  await second.line(/was recently renewed by/)
   const { findings } = await runDoctor(twin)
   const found = findings.find(({ check }) => check === 'duplicate-ip')
   t.is(found?.level, 'FAULT')

@@ -111,7 +111,7 @@ test('etcd goes away: degraded, since when and why; it is back: healthy; -watch 
   const json = await host.spawn(`${BUNDLE} status --watch --json`)
   await json.line(/"degraded"/)
   await etcd.run('ip link set enp0s3 up')
-  await json.line(/"healthy"/)
+  await json.line(/"word":"healthy"/)
   t.is((await json.stop('SIGINT')).code, 0)
   for (const line of json.stdout().trim().split('\n')) t.truthy((JSON.parse(line) as { verdict?: object }).verdict)
 })
