@@ -1,15 +1,10 @@
 // A host's saved rules as they should be for a network, and what iptables-restore makes of them, for the tests of
 // transactions.
-import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
+import { type Prefix } from '../../src/ip/prefix.ts'
 import { type FirewallInput, desiredChains } from '../../src/firewall/iptables/rules.ts'
 import { parseSaved } from '../../src/firewall/iptables/ruleset.ts'
 import { dockerChains, transaction } from '../../src/firewall/iptables/transaction.ts'
-
-const prefix = (text: string): Prefix => {
-  const parsed = parsePrefix(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
+import { prefix } from './values.ts'
 
 export function inputFor(network: string, subnet: string, masquerade = false): FirewallInput {
   const overlay = [{ name: 'flannel.1', shared: false, from: [prefix(network)] }]

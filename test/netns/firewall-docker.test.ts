@@ -4,9 +4,10 @@ import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
 import { createLog } from '../../src/log.ts'
 import { ENGINE_RULES } from '../lab/scenarios/docker-rules.ts'
-import { INPUT, prefix } from '../lab/scenarios/firewall-host.ts'
+import { INPUT } from '../lab/scenarios/firewall-host.ts'
 import { askTcp, createFirewalledHosts, serveTcp } from '../lab/scenarios/firewalled-host.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { prefix } from '../fake/values.ts'
 
 for (const [engine, rules] of Object.entries(ENGINE_RULES)) {
   for (const backend of ['vxlan', 'host-gw'] as const) {

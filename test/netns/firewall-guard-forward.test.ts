@@ -1,21 +1,14 @@
 // Peers let in what has a host's address: nobody but the host itself sends VXLAN by it. Containers try, by all ways out.
 import test, { type ExecutionContext } from 'ava'
-import { type Address, parseAddress } from '../../src/ip/address.ts'
 import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
 import { type Container, createContainer } from '../lab/world/container.ts'
 import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'
-import { prefix } from '../lab/scenarios/firewall-host.ts'
 import { type FirewalledHosts, createFirewalledHosts } from '../lab/scenarios/firewalled-host.ts'
 import type { Host } from '../lab/world/lab.ts'
 import type { Place } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-
-const address = (text: string): Address => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
+import { address, prefix } from '../fake/values.ts'
 
 interface World extends FirewalledHosts {
   /** A container of another network of Docker's. */

@@ -1,8 +1,8 @@
 // Whom the guard of the VXLAN port drops, and whom it lets in besides peers.
 import test from 'ava'
-import { prefix } from '../lab/scenarios/firewall-host.ts'
-import { INNER, PORT, address, createGuardHosts, pings } from '../lab/scenarios/port-guard.ts'
+import { INNER, PORT, createGuardHosts, pings } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { address, prefix } from '../fake/values.ts'
 
 test.serial(
   'whom the guard dropped is known: by address and packets, peers excepted, and however many forge theirs',

@@ -3,8 +3,9 @@ import test from 'ava'
 import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
-import { INNER, PORT, address, createGuardHosts, pings, createVxlan } from '../lab/scenarios/port-guard.ts'
+import { INNER, PORT, createGuardHosts, pings, createVxlan } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { address } from '../fake/values.ts'
 
 test.serial('a peer is let in, a stranger is dropped and counted', async (t) => {
   const { host, peer, stranger, guard } = await createGuardHosts(t)

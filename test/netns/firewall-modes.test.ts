@@ -1,15 +1,8 @@
 // The firewall on real tables: which ones it uses, and what it does where there are none.
 import test from 'ava'
 import { createFirewall } from '../../src/firewall/firewall.ts'
-import {
-  DOCKER,
-  INPUT,
-  INPUT6,
-  waitForRules,
-  createFirewallHost,
-  logInto,
-  prefix,
-} from '../lab/scenarios/firewall-host.ts'
+import { DOCKER, INPUT, INPUT6, waitForRules, createFirewallHost, logInto } from '../lab/scenarios/firewall-host.ts'
+import { prefix } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 test.serial('rules come back after `nft flush ruleset`', async (t) => {

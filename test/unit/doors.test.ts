@@ -1,37 +1,19 @@
 // Who may send to a host unwrapped: peers on its link, by their subnets, while its own config has them do so.
 import test from 'ava'
 import fc from 'fast-check'
-import { BACKENDS } from '../../backends/index.ts'
 import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer } from '../../src/backend.ts'
-import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { NO_CHANGE } from '../../src/overlay/change.ts'
 import { cover, stillLate } from '../../src/overlay/doors.ts'
 import type { Inputs } from '../../src/overlay/inputs.ts'
 import { firewallOf } from '../../src/overlay/plan.ts'
 import { type Prefix, contains, lengthOf, overlaps } from '../../src/ip/prefix.ts'
 import { LateDoors } from '../../src/overlay/late-doors.ts'
-import { parseOptions } from '../../src/options/parse.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, prefix, vxlanPeer } from '../fake/values.ts'
+import { VXLAN_DEFAULTS, address, prefix, vxlanPeer } from '../fake/values.ts'
+import { inputsWith } from '../fake/overlay-inputs.ts'
 
-function inputs(backend: object, over: Partial<Inputs> = {}): Inputs {
-  const parsed = parseOptions([], {})
-  if (parsed.kind !== 'run') throw new Error('not a run')
-  return {
-    options: parsed.options,
-    configuration: readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', Backend: backend }), BACKENDS),
-    external: ENP0S3,
-    hostId: 'ab'.repeat(16),
-    subnet: prefix('10.2.21.0/24'),
-    others: [],
-    keptMacs: new Map(),
-    leftovers: [],
-    change: NO_CHANGE,
-    nexthops: false,
-    ...over,
-  }
-}
+const inputs = (backend: object, over: Partial<Inputs> = {}): Inputs => inputsWith({ Backend: backend }, [], over)
 
 /** A peer 10.2.N.0/24 with this address; its lease names host-gw. */
 function gateway(n: number, publicAddress: string): Peer {

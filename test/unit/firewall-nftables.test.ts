@@ -1,17 +1,12 @@
 // EnableNFTables: the texts for nft, and what stays with iptables.
 import test from 'ava'
 import { parseAddress, type Address } from '../../src/ip/address.ts'
-import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
 import { changePeers, replaceGuard } from '../../src/firewall/nftables/guard-ruleset.ts'
 import { Senders } from '../../src/firewall/nftables/senders.ts'
 import { nftablesTable } from '../../src/firewall/nftables/forward-tables.ts'
 import { desiredChains } from '../../src/firewall/iptables/rules.ts'
+import { prefix } from '../fake/values.ts'
 
-const prefix = (text: string): Prefix => {
-  const parsed = parsePrefix(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
 const addresses = (...texts: readonly string[]): Set<Address> =>
   new Set(texts.flatMap((text) => parseAddress(text) ?? []))
 

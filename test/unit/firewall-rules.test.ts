@@ -1,18 +1,12 @@
 // Which rules we want, in iptables-save's words. The first two are Go's flanneld's (pkg/trafficmngr/iptables).
 import test from 'ava'
-import { parsePrefix, type Prefix } from '../../src/ip/prefix.ts'
 import {
   type DesiredChains,
   type DockerChains,
   type FirewallInput,
   desiredChains,
 } from '../../src/firewall/iptables/rules.ts'
-
-const prefix = (text: string): Prefix => {
-  const parsed = parsePrefix(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
+import { prefix } from '../fake/values.ts'
 
 const NO_DOCKER: DockerChains = { user: false, nat: false }
 const DOCKER: DockerChains = { user: true, nat: true }

@@ -1,59 +1,38 @@
 // What follows from the daemon's inputs.
 import test from 'ava'
 import fc from 'fast-check'
-import { BACKENDS } from '../../backends/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
-import { readConfiguration } from '../../src/network-config/configuration.ts'
-import type { Inputs } from '../../src/overlay/inputs.ts'
 import { guardOf, intentOf, leaseValueOf, subnetEnvOf, useNexthops } from '../../src/overlay/plan.ts'
-import { NO_CHANGE } from '../../src/overlay/change.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
-import { parseOptions } from '../../src/options/parse.ts'
 import { hostObjects } from '../../src/reconcile/intent.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, mac, prefix, vxlanPeer } from '../fake/values.ts'
+import { ENP0S3, VXLAN_DEFAULTS, address, mac, vxlanPeer } from '../fake/values.ts'
+import { inputsWith } from '../fake/overlay-inputs.ts'
 
-function inputs(config: object, args: readonly string[] = [], over: Partial<Inputs> = {}): Inputs {
-  const parsed = parseOptions(args, {})
-  if (parsed.kind !== 'run') throw new Error('not a run')
-  return {
-    options: parsed.options,
-    configuration: readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', ...config }), BACKENDS),
-    external: ENP0S3,
-    hostId: 'ab'.repeat(16),
-    subnet: prefix('10.2.21.0/24'),
-    others: [],
-    keptMacs: new Map(),
-    leftovers: [],
-    change: NO_CHANGE,
-    nexthops: false,
-    ...over,
-  }
-}
 const VXLAN = { Backend: { Type: 'vxlan' } }
 const HOST_GW = { Backend: { Type: 'host-gw' } }
 
 test('the lease says the MAC the device has, or one made from the host id', (t) => {
-  const kept = inputs(VXLAN, [], { keptMacs: new Map([['flannel.1', mac('c6:d2:32:6f:8f:44')]]) })
+  const kept = inputsWith(VXLAN, [], { keptMacs: new Map([['flannel.1', mac('c6:d2:32:6f:8f:44')]]) })
   t.is(
     encodeValue(leaseValueOf(kept)),
     `{"PublicIP":"192.168.19.121","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"},"HostID":"${'ab'.repeat(16)}"}`,
   )
-  const made = leaseValueOf(inputs(VXLAN)).backendData
-  t.deepEqual(made, leaseValueOf(inputs(VXLAN)).backendData)
-  t.notDeepEqual(made, leaseValueOf(inputs(VXLAN, [], { hostId: 'cd'.repeat(16) })).backendData)
-  t.is(leaseValueOf(inputs(HOST_GW)).backendData.ipv4, undefined)
+  const made = leaseValueOf(inputsWith(VXLAN)).backendData
+  t.deepEqual(made, leaseValueOf(inputsWith(VXLAN)).backendData)
+  t.notDeepEqual(made, leaseValueOf(inputsWith(VXLAN, [], { hostId: 'cd'.repeat(16) })).backendData)
+  t.is(leaseValueOf(inputsWith(HOST_GW)).backendData.ipv4, undefined)
 })
 
 test('FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MTU less 50 when that is smaller', (t) => {
-  t.is(subnetEnvOf(inputs(VXLAN)).mtu, 1450)
-  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1350)
-  t.is(subnetEnvOf(inputs({ Backend: { Type: 'vxlan', MTU: 9000 } })).mtu, 1450)
-  t.is(subnetEnvOf(inputs(HOST_GW)).mtu, 1500)
+  t.is(subnetEnvOf(inputsWith(VXLAN)).mtu, 1450)
+  t.is(subnetEnvOf(inputsWith({ Backend: { Type: 'vxlan', MTU: 1400 } })).mtu, 1350)
+  t.is(subnetEnvOf(inputsWith({ Backend: { Type: 'vxlan', MTU: 9000 } })).mtu, 1450)
+  t.is(subnetEnvOf(inputsWith(HOST_GW)).mtu, 1500)
 })
 
 test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, and only vxlan has it', (t) => {
   const sixth = { ...ENP0S3, address: address('fd00::121'), publicAddress: address('fd00::121') }
-  const env = (Backend: object, external = ENP0S3): number => subnetEnvOf(inputs({ Backend }, [], { external })).mtu
+  const env = (Backend: object, external = ENP0S3): number => subnetEnvOf(inputsWith({ Backend }, [], { external })).mtu
   t.is(env({ Type: 'vxlan', MTU: 1400 }, sixth), 1330)
   t.is(env({ Type: 'vxlan' }, sixth), 1430)
   t.is(env({ Type: 'vxlan', MTU: 1400, DirectRouting: true }), 1350)
@@ -69,7 +48,7 @@ test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, a
 
 test('our own subnet has a blackhole beneath everything, unless it is turned off', (t) => {
   const kinds = (args: readonly string[]): readonly string[] =>
-    hostObjects(intentOf(inputs(HOST_GW, args))).map((object) => object.kind)
+    hostObjects(intentOf(inputsWith(HOST_GW, args))).map((object) => object.kind)
   t.deepEqual(kinds([]), ['route'])
   t.deepEqual(kinds(['-ip-blackhole-route=false']), [])
 })
@@ -86,7 +65,7 @@ test('nexthop objects come with size, and go only at half of it', (t) => {
 
 test('the guard lets in the peers, follows the port, and is off without a tunnel or with -vxlan-guard=false', (t) => {
   const peers = [vxlanPeer(3, 122), vxlanPeer(4, 123)]
-  const wish = guardOf(inputs({ Backend: { Type: 'vxlan', Port: 4789, VNI: 7 } }), peers)
+  const wish = guardOf(inputsWith({ Backend: { Type: 'vxlan', Port: 4789, VNI: 7 } }), peers)
   t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
     port: 4789,
     vni: 7,
@@ -97,13 +76,13 @@ test('the guard lets in the peers, follows the port, and is off without a tunnel
     peers: peers.map((peer) => peer.publicAddress),
   })
   const behind = { ...ENP0S3, publicAddress: address('203.0.113.7') }
-  t.deepEqual(guardOf(inputs(VXLAN, [], { external: behind }), peers)?.own, ['192.168.19.121', '203.0.113.7'])
-  t.is(guardOf(inputs(HOST_GW), peers), undefined)
-  t.is(guardOf(inputs(VXLAN, ['-vxlan-guard=false']), peers), undefined)
+  t.deepEqual(guardOf(inputsWith(VXLAN, [], { external: behind }), peers)?.own, ['192.168.19.121', '203.0.113.7'])
+  t.is(guardOf(inputsWith(HOST_GW), peers), undefined)
+  t.is(guardOf(inputsWith(VXLAN, ['-vxlan-guard=false']), peers), undefined)
 })
 
 test('while another backend is still used, what it needs stays', (t) => {
-  const both = inputs(HOST_GW, [], { others: [{ backend: vxlan, config: VXLAN_DEFAULTS }] })
+  const both = inputsWith(HOST_GW, [], { others: [{ backend: vxlan, config: VXLAN_DEFAULTS }] })
   t.deepEqual(
     hostObjects(intentOf(both)).map((object) => object.kind),
     ['link', 'address', 'route'],

@@ -1,29 +1,16 @@
 // One lease that makes our own code throw: it is refused and counted, and everything else goes on.
 import test from 'ava'
-import { vxlan } from '../../backends/vxlan/index.ts'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import type { Entry } from '../../src/etcd/store.ts'
 import { viewOf } from '../../src/view/leases.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'
 import { findLeases } from '../../src/lease/claim.ts'
-import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
+import { prefix } from '../fake/values.ts'
+import { PEER_RULES } from '../fake/peer-rules.ts'
 
 const throws = (): never => {
   throw new Error('our own mistake')
-}
-const RULES: PeerRules = {
-  family: 4,
-  network: prefix('10.2.0.0/16'),
-  subnetLen: 24,
-  own: undefined,
-  publicAddress: address('192.168.0.1'),
-  hostId: 'us',
-  onlink: [],
-  parseData: (_type, data) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
-  needs: () => ({ ok: true, value: undefined }),
-  exclusive: (_type, data) => vxlan.exclusive(data as Parameters<typeof vxlan.exclusive>[0]),
 }
 const lease = (n: number): Entry => ({
   key: `/n/subnets/10.2.${n}.0-24`,
@@ -38,10 +25,10 @@ const lease = (n: number): Entry => ({
 const broken = (n: number): Entry => ({ ...lease(n), value: Object.assign(Buffer.from('{}'), { toString: throws }) })
 
 for (const [what, rules, entry] of [
-  ['its value', RULES, broken(3)],
-  ["the backend's part", { ...RULES, parseData: faulty(RULES.parseData) }, lease(3)],
-  ['what it needs of the kernel', { ...RULES, needs: faulty(RULES.needs) }, lease(3)],
-  ['what it claims', { ...RULES, exclusive: faulty(RULES.exclusive) }, lease(3)],
+  ['its value', PEER_RULES, broken(3)],
+  ["the backend's part", { ...PEER_RULES, parseData: faulty(PEER_RULES.parseData) }, lease(3)],
+  ['what it needs of the kernel', { ...PEER_RULES, needs: faulty(PEER_RULES.needs) }, lease(3)],
+  ['what it claims', { ...PEER_RULES, exclusive: faulty(PEER_RULES.exclusive) }, lease(3)],
 ] as const) {
   test(`a lease is refused as a bug and the others are peers, when this throws: ${what}`, (t) => {
     const table = new PeerTable('/n', rules)

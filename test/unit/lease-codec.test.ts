@@ -1,26 +1,15 @@
 // Keys and values of leases: what Go's flanneld writes is read, what we write is what Go writes, and nothing throws.
 import test from 'ava'
 import fc from 'fast-check'
-import { fromNumber, parseAddress, type Address } from '../../src/ip/address.ts'
+import { fromNumber } from '../../src/ip/address.ts'
 import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
-import { parsePrefix, prefixOf, type Prefix } from '../../src/ip/prefix.ts'
+import { prefixOf } from '../../src/ip/prefix.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue, subnetsFolder } from '../../src/lease/codec.ts'
 import type { LeaseValue } from '../../src/lease/lease.ts'
 import { onlySubnet, NEITHER, only } from '../../src/ip/by-family.ts'
+import { address, prefix } from '../fake/values.ts'
 
 const PREFIX = '/coreos.com/network'
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
-
-function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 

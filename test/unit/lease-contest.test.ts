@@ -1,7 +1,6 @@
 // Who keeps what only one host may have, when others claim it: nobody gets it by writing it.
 import test from 'ava'
 import fc from 'fast-check'
-import { vxlan } from '../../backends/vxlan/index.ts'
 import { EtcdError } from '../../src/errors.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import { decide } from '../../src/lease/claim.ts'
@@ -10,25 +9,13 @@ import { Liveness, isRenewed } from '../../src/lease/liveness.ts'
 import { winner } from '../../src/lease/contest.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
+import { address, prefix } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
+import { PEER_RULES } from '../fake/peer-rules.ts'
 
 const silent = new Set<string>()
-const RULES: PeerRules = {
-  family: 4,
-  network: prefix('10.2.0.0/16'),
-  subnetLen: 24,
-  own: undefined,
-  publicAddress: address('192.168.0.1'),
-  hostId: 'us',
-  onlink: [],
-  parseData: (_type, data) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
-  needs: () => ({ ok: true, value: undefined }),
-  exclusive: (_type, data) => vxlan.exclusive(data as Parameters<typeof vxlan.exclusive>[0]),
-  alive: (key) => !silent.has(key),
-  remembersClaims: true,
-}
+const RULES: PeerRules = { ...PEER_RULES, alive: (key) => !silent.has(key), remembersClaims: true }
 let revision = 1000
 function lease(n: number, station: number, created: number, host = n): Entry {
   const data = { VNI: 1, VtepMAC: `0a:00:00:00:00:0${station}` }

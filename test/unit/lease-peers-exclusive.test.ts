@@ -2,24 +2,18 @@
 // whatever order they came in.
 import test from 'ava'
 import fc from 'fast-check'
-import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Change, Entry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
-import { VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
+import { address, prefix } from '../fake/values.ts'
+import { PEER_RULES } from '../fake/peer-rules.ts'
 
 const RULES: PeerRules = {
-  family: 4,
-  network: prefix('10.2.0.0/16'),
-  subnetLen: 24,
+  ...PEER_RULES,
   own: { key: '/n/subnets/10.2.1.0-24', subnet: prefix('10.2.1.0/24') },
-  publicAddress: address('192.168.0.1'),
   hostId: '0'.repeat(32),
   onlink: [prefix('192.168.0.0/24')],
-  parseData: (_type, data) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
-  needs: () => ({ ok: true, value: undefined }),
-  exclusive: (_type, data) => vxlan.exclusive(data as Parameters<typeof vxlan.exclusive>[0]),
 }
 
 let revision = 1000

@@ -1,20 +1,8 @@
 // What nearly is an option: flags of others, names close to ours, texts with characters that nobody sees.
 import test from 'ava'
-import { type Environment, parseOptions, usage } from '../../src/options/parse.ts'
-import type { Options } from '../../src/options/type.ts'
+import { parseOptions, usage } from '../../src/options/parse.ts'
 import { variableOf } from '../../src/options/table.ts'
-import { refusal } from '../fake/command-line.ts'
-
-function run(argv: readonly string[], env: Environment = {}): Options {
-  const invocation = parseOptions(argv, env)
-  if (invocation.kind !== 'run') throw new TypeError(`expected options, got ${invocation.kind}`)
-  return invocation.options
-}
-
-function warnings(argv: readonly string[], env: Environment = {}): readonly string[] {
-  const invocation = parseOptions(argv, env)
-  return invocation.kind === 'run' ? invocation.warnings : []
-}
+import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 
 test('flags of klog and glog in old units are accepted; only those that would take the log away are told, in one line', (t) => {
   const usual = [
@@ -24,12 +12,12 @@ test('flags of klog and glog in old units are accepted; only those that would ta
     '--skip_headers',
     '-log_file_max_size=1',
   ]
-  t.deepEqual(warnings(usual), [])
+  t.deepEqual(warningsOf(usual), [])
   t.deepEqual(
-    warnings(['-log_dir=/var/log', '-logtostderr=false', '-log_file', '/x', '-one_output', '-add_dir_header']),
+    warningsOf(['-log_dir=/var/log', '-logtostderr=false', '-log_file', '/x', '-one_output', '-add_dir_header']),
     ['-logtostderr, -log_dir, -log_file: accepted, but without effect: the log goes to stderr'],
   )
-  t.deepEqual(warnings([], { FLANNELD_LOG_DIR: '/x' }), [])
+  t.deepEqual(warningsOf([], { FLANNELD_LOG_DIR: '/x' }), [])
   t.regex(usage(), /^Flags of klog are accepted without effect: -logtostderr, [^\n]*-one_output\.$/m)
 })
 
@@ -48,11 +36,11 @@ for (const [what, args, urls] of [
   ],
   ['https after http stays https', ['-etcd-endpoints=http://a:1,https://b:1,c:1'], 'http://a:1,https://b:1,http://c:1'],
 ] as const) {
-  test(`endpoints: ${what}`, (t) => t.is(run(args).etcdEndpoints.join(), urls))
+  test(`endpoints: ${what}`, (t) => t.is(optionsOf(args).etcdEndpoints.join(), urls))
 }
 
 test('plain endpoints beside TLS are warned about', (t) => {
-  t.deepEqual(warnings(['-etcd-endpoints=http://a:1,https://b:1']), [
+  t.deepEqual(warningsOf(['-etcd-endpoints=http://a:1,https://b:1']), [
     '-etcd-endpoints: http://a:1,https://b:1: http and https: what goes to http can be read',
   ])
 })
@@ -69,7 +57,7 @@ test('variables that are nearly ours are told, unless a flag was made of them or
     FLANNEL_VERSION: '1',
     FLANNELD_ETCD_ENDPOINT: 'http://10.0.0.1:2379',
   }
-  t.deepEqual(warnings([], env), [
+  t.deepEqual(warningsOf([], env), [
     'FLANNEL_ETCD_ENDPOINTS: is not read, did you mean FLANNELD_ETCD_ENDPOINTS?',
     'FLANNEL_ETCD_KEY: is not read, did you mean FLANNELD_ETCD_PREFIX?',
     'FLANELD_IP_MASQ: is not read, did you mean FLANNELD_IP_MASQ?',
@@ -77,7 +65,7 @@ test('variables that are nearly ours are told, unless a flag was made of them or
     'FLANNELD-PUBLIC-IP: is not read, did you mean FLANNELD_PUBLIC_IP?',
     'FLANNELD_ETCD_ENDPOINT: names no option, did you mean FLANNELD_ETCD_ENDPOINTS?',
   ])
-  t.deepEqual(warnings(['-etcd-prefix=/y'], { FLANNEL_ETCD_KEY: '/x', FLANNEL_ETCD_PREFIX: '/y' }), [])
+  t.deepEqual(warningsOf(['-etcd-prefix=/y'], { FLANNEL_ETCD_KEY: '/x', FLANNEL_ETCD_PREFIX: '/y' }), [])
 })
 
 const ODD: readonly (readonly [what: string, flag: string, value: string, rule: RegExp])[] = [

@@ -1,22 +1,11 @@
 import test from 'ava'
-import { type Environment, type Options, UsageError, parseOptions, usage } from '../../src/options/parse.ts'
+import { type Options, UsageError, parseOptions, usage } from '../../src/options/parse.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
-import { refusal } from '../fake/command-line.ts'
-
-function run(argv: readonly string[], env: Environment = {}): Options {
-  const invocation = parseOptions(argv, env)
-  if (invocation.kind !== 'run') throw new TypeError(`expected options, got ${invocation.kind}`)
-  return invocation.options
-}
-
-function warnings(argv: readonly string[], env: Environment = {}): readonly string[] {
-  const invocation = parseOptions(argv, env)
-  return invocation.kind === 'run' ? invocation.warnings : []
-}
+import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 
 test("nothing said gives Go's defaults, and ours for what is ours", (t) => {
-  t.deepEqual(run([]), {
+  t.deepEqual(optionsOf([]), {
     etcdEndpoints: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
     etcdPrefix: '/coreos.com/network',
     etcdKeyfile: undefined,
@@ -60,7 +49,7 @@ test("nothing said gives Go's defaults, and ours for what is ours", (t) => {
 })
 
 test("the tutorial's command line is read", (t) => {
-  const options = run([
+  const options = optionsOf([
     '-etcd-endpoints=http://192.168.19.120:2379',
     '-iface=enp0s3',
     '-etcd-prefix=/docker-test/network',
@@ -119,10 +108,10 @@ for (const row of ROWS) {
   }
   const [text, value] = sample
   test(`-${row.flag} is read from a flag and from ${variableOf(row.flag)}, and the flag beats the variable`, (t) => {
-    t.deepEqual(run([`-${row.flag}=${text}`])[row.name], value)
-    t.deepEqual(run([], { [variableOf(row.flag)]: text })[row.name], value)
+    t.deepEqual(optionsOf([`-${row.flag}=${text}`])[row.name], value)
+    t.deepEqual(optionsOf([], { [variableOf(row.flag)]: text })[row.name], value)
     t.deepEqual(
-      run([`--${row.flag}=${text}`], { [variableOf(row.flag)]: 'such a value is never good: (' })[row.name],
+      optionsOf([`--${row.flag}=${text}`], { [variableOf(row.flag)]: 'such a value is never good: (' })[row.name],
       value,
     )
     t.notDeepEqual(value, row.default)
@@ -130,13 +119,13 @@ for (const row of ROWS) {
 }
 
 test('an empty variable is none, an empty flag of an optional text is none', (t) => {
-  t.is(run([], { FLANNELD_HEALTHZ_PORT: '', FLANNELD_IP_MASQ: '' }).healthzPort, 0)
-  const options = run(['-iface=', '-public-ip=', '-iface-regex', '', '-etcd-cafile='], { FLANNELD_IFACE: 'eth0' })
+  t.is(optionsOf([], { FLANNELD_HEALTHZ_PORT: '', FLANNELD_IP_MASQ: '' }).healthzPort, 0)
+  const options = optionsOf(['-iface=', '-public-ip=', '-iface-regex', '', '-etcd-cafile='], { FLANNELD_IFACE: 'eth0' })
   t.deepEqual([options.iface, options.publicIp, options.ifaceRegex, options.etcdCafile], [[], undefined, [], undefined])
 })
 
 test('-iface and -iface-regex gather, any other flag given twice counts the last time', (t) => {
-  const options = run(['-iface=a', '-iface-regex=x', '-iface', 'b', '-iface-regex=y', '-v=1', '-v=2'], {
+  const options = optionsOf(['-iface=a', '-iface-regex=x', '-iface', 'b', '-iface-regex=y', '-v=1', '-v=2'], {
     FLANNELD_IFACE: 'c',
   })
   t.deepEqual([options.iface, options.ifaceRegex, options.verbosity], [['a', 'b'], ['x', 'y'], 2])
@@ -144,20 +133,20 @@ test('-iface and -iface-regex gather, any other flag given twice counts the last
 
 test('endpoints lose blanks, doubles and a trailing slash, and always have a port', (t) => {
   const text = ' http://a:2379/ , http://a:2379,http://[2001:DB8::1]:2379,http://b:80,http://c,'
-  t.deepEqual(run(['-etcd-endpoints', text]).etcdEndpoints, [
+  t.deepEqual(optionsOf(['-etcd-endpoints', text]).etcdEndpoints, [
     'http://a:2379',
     'http://[2001:db8::1]:2379',
     'http://b:80',
     'http://c:80',
   ])
-  t.deepEqual(run(['-etcd-endpoints=https://a']).etcdEndpoints, ['https://a:443'])
+  t.deepEqual(optionsOf(['-etcd-endpoints=https://a']).etcdEndpoints, ['https://a:443'])
 })
 
 test('TLS files beside plain endpoints are warned about', (t) => {
-  t.deepEqual(warnings(['-etcd-cafile=/ca.pem']), [
+  t.deepEqual(warningsOf(['-etcd-cafile=/ca.pem']), [
     '-etcd-cafile: has no effect: the endpoints are http://, not https://',
   ])
-  t.deepEqual(warnings(['-etcd-cafile=/ca.pem', '-etcd-endpoints=https://a']), [])
+  t.deepEqual(warningsOf(['-etcd-cafile=/ca.pem', '-etcd-endpoints=https://a']), [])
 })
 
 test('Kubernetes flags are known, and refused in one line when used', (t) => {
@@ -172,18 +161,18 @@ test('Kubernetes flags are known, and refused in one line when used', (t) => {
     refusal([], { FLANNELD_SET_NODE_NETWORK_UNAVAILABLE: 'false' }),
     /^FLANNELD_SET_NODE_NETWORK_UNAVAILABLE: false: Kub/,
   )
-  t.false(run(['-kube-subnet-mgr=false', '-set-node-network-unavailable=true']).kubeSubnetMgr)
+  t.false(optionsOf(['-kube-subnet-mgr=false', '-set-node-network-unavailable=true']).kubeSubnetMgr)
 })
 
 test("klog's other flags are accepted and warned about", (t) => {
-  t.deepEqual(warnings(['-vmodule=lease=2', '-log_backtrace_at=x:1']), [
+  t.deepEqual(warningsOf(['-vmodule=lease=2', '-log_backtrace_at=x:1']), [
     '-vmodule: accepted, but has no effect here',
     '-log_backtrace_at: accepted, but has no effect here',
   ])
 })
 
 test('a FLANNELD_ variable that names no option is warned about, with the nearest', (t) => {
-  t.deepEqual(warnings([], { FLANNELD_IFAEC: 'eth0', PATH: '/bin' }), [
+  t.deepEqual(warningsOf([], { FLANNELD_IFAEC: 'eth0', PATH: '/bin' }), [
     'FLANNELD_IFAEC: names no option, did you mean FLANNELD_IFACE?',
   ])
 })
@@ -239,6 +228,6 @@ test('every default is a value of its own format, and every format refuses what 
 })
 
 test('options do not share state: one parse leaves nothing to the next', (t) => {
-  run(['-iface=a', '-v=3'], { FLANNELD_ETCD_PREFIX: '/x' })
-  t.deepEqual([run([]).iface, run([]).verbosity, run([]).etcdPrefix], [[], 0, '/coreos.com/network'])
+  optionsOf(['-iface=a', '-v=3'], { FLANNELD_ETCD_PREFIX: '/x' })
+  t.deepEqual([optionsOf([]).iface, optionsOf([]).verbosity, optionsOf([]).etcdPrefix], [[], 0, '/coreos.com/network'])
 })

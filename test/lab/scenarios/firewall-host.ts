@@ -3,19 +3,14 @@ import type { ExecutionContext } from 'ava'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parsePrefix, type Prefix } from '../../../src/ip/prefix.ts'
+import { type Prefix } from '../../../src/ip/prefix.ts'
 import { createFirewall, type Firewall } from '../../../src/firewall/firewall.ts'
 import type { FirewallInput } from '../../../src/firewall/iptables/rules.ts'
 import type { Log } from '../../../src/log.ts'
 import { createLab } from '../world/lab.ts'
 import { record } from '../instruments/reliability.ts'
 import { waitFor } from '../instruments/wait.ts'
-
-export const prefix = (text: string): Prefix => {
-  const parsed = parsePrefix(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
+import { prefix } from '../../fake/values.ts'
 
 /** A host of the tutorial's network. */
 export const INPUT: FirewallInput = {

@@ -5,9 +5,10 @@ import { createFirewall, type Firewall } from '../../../src/firewall/firewall.ts
 import type { FirewallInput } from '../../../src/firewall/iptables/rules.ts'
 import { createLog } from '../../../src/log.ts'
 import { type Container, createContainer } from '../world/container.ts'
-import { INPUT, prefix } from './firewall-host.ts'
+import { INPUT } from './firewall-host.ts'
 import { type Host, createLab } from '../world/lab.ts'
 import type { Place } from '../world/space.ts'
+import { prefix } from '../../fake/values.ts'
 
 /** Both, and a neighbour. */
 export interface FirewalledHosts {

@@ -1,16 +1,9 @@
 // A guarded host, a peer and a stranger, for the tests of the guard of the VXLAN port.
 import type { ExecutionContext } from 'ava'
-import { type Address, parseAddress } from '../../../src/ip/address.ts'
 import { createGuard, type Guard } from '../../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../../src/log.ts'
-import { prefix } from './firewall-host.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
-
-export const address = (text: string): Address => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
+import { prefix } from '../../fake/values.ts'
 
 export const PORT = { port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [], allowed: [] }
 export const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
