@@ -1,5 +1,5 @@
 // The control routes about what is in etcd: leases, reservations and the network config. The daemon serves them on its
-// socket; a verb that finds no daemon serves them to itself, over a connection of its own.
+// socket; a verb that finds no daemon serves them to itself over its own connection.
 import { BACKENDS } from '../../backends/index.ts'
 import { ConfigError, OperatorError, show } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
@@ -19,15 +19,15 @@ import { checkConfig, getConfig, setConfig } from '../network-config/stored-conf
 export interface LeaseContext {
   readonly store: Store
   readonly prefix: string
-  /** The address of a peer that is kept though its lease is gone. */
+  /** The address of a peer that is kept although its lease is gone. */
   readonly peerAt?: (subnet: Prefix) => Address | undefined
   /** The subnet of this host, where it is known. */
   readonly own: Prefix | undefined
-  /** Told in a line of what was written. */
+  /** Gets a line for each write. */
   readonly wrote: (kind: 'lease' | 'config', text: string) => void
 }
 
-/** So many of one kind are worked on at a time: each reads etcd for itself. */
+/** How many requests of one kind run at a time: each reads etcd. */
 const AT_A_TIME = 4
 
 /** The routes, over what `context` gives at each request; it may throw OperatorError. */
@@ -120,7 +120,7 @@ function configHandlers(context: () => LeaseContext): Entries {
   ]
 }
 
-/** What a running daemon serves them over: its own connection. */
+/** The context of a running daemon: its own connection. */
 export function leaseContextOf(daemon: RunningDaemon): LeaseContext {
   const { options, events } = daemon
   const store = storeIn(daemon)
@@ -156,7 +156,7 @@ function subnetIn(body: unknown, verb: string): Prefix {
   return subnet
 }
 
-/** The config as a text, so that a fault in it has a line and a column; a JSON value is taken as well. */
+/** The config as text, so that an error in it has a line and a column. A JSON value is accepted too. */
 function configIn(body: unknown): string {
   const value = field(body, 'config')
   if (value === undefined) throw new OperatorError('config: the request has none')
@@ -170,7 +170,8 @@ function configIn(body: unknown): string {
 
 /** The subnets that may be leased by a stored config. */
 function rangeIn(config: string | undefined): SubnetRange {
-  if (config === undefined) throw new OperatorError('reserve: no network config yet: flanneld config set makes one')
+  if (config === undefined)
+    throw new OperatorError('reserve: no network config yet: store one with flanneld config set')
   const range = parseNetworkConfig(config).config.ipv4
   if (range === undefined) throw new ConfigError('EnableIPv4', false, 'must be true to reserve an IPv4 subnet')
   return range

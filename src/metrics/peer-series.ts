@@ -5,15 +5,15 @@ import { type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { Sample } from './sample.ts'
 
-/** So many peers have series of their own. */
+/** The number of peers with series of their own. */
 export const PEER_SERIES = 1_000
 
 /** States of a peer, the worst first; `refused` are leases that make none. */
 export const PEER_STATES = ['unreachable', 'degraded', 'up', 'unknown', 'refused'] as const
 
-/** Whoever knows how peers are. */
+/** The source of peers' health. */
 export interface Judge {
-  /** Those probed lately. */
+  /** Those probed recently. */
   judged(): Iterable<readonly [Prefix, PeerHealth]>
 }
 

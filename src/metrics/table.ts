@@ -1,5 +1,5 @@
-// The table of metrics: name, type, labels, help, and how each is read from what may be seen of the daemon. What a scrape
-// says and docs/metrics.md are both made of it.
+// The table of metrics: name, type, labels, help, and how each is read from the daemon. The scrape and docs/metrics.md are
+// made from it.
 import { KINDS } from '../kernel/state.ts'
 import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
@@ -94,7 +94,7 @@ const LEASES: readonly Metric[] = [
     type: 'counter',
     help: 'Looks after our lease.',
     labels: { result: 'renewed, restored, failed' },
-    note: '`restored`: it was deleted, changed or had expired, and was written anew.',
+    note: '`restored`: it was deleted, changed or had expired, and was written again.',
     read: (daemon) => countsOf('result', whenRunning(daemon)?.keeper.renewals),
   },
   {

@@ -27,7 +27,7 @@ export async function configElsewhere(store: Pick<Store, 'get'>, prefix: string)
     try {
       if ((await store.get(`${candidate}/config`)).entry !== undefined) return candidate
     } catch {
-      // Not ours to read, or etcd is gone: this is but a hint.
+      // Not readable, or etcd is gone. It is only a hint.
       return undefined
     }
   }

@@ -1,6 +1,5 @@
-// Where a text stops being JSON, and where a value is in one: "line 3, column 5" is what an operator needs who has just typed
-// the text. JSON.parse decides what is JSON; jsonc-parser, which takes more than that (comments, trailing commas) unless it is
-// told not to, finds the places.
+// Finds where a text stops being JSON, and where a value is: an operator who has just typed the text needs "line 3, column 5".
+// JSON.parse decides what is JSON. jsonc-parser also accepts comments and trailing commas unless STRICT.
 import { type Node, parseTree, visit } from 'jsonc-parser'
 
 /** A place in a text; both count from 1. */

@@ -32,14 +32,14 @@ export interface NetworkConfig {
   readonly backend: BackendSection
 }
 
-/** A config with what the operator should be told about it. */
+/** A config with remarks for the operator. */
 export interface ParsedNetworkConfig {
   readonly config: NetworkConfig
   readonly remarks: readonly ConfigRemark[]
 }
 
 const KEYS = Object.keys(TOP_KEYS)
-/** A shell, a YAML file or an env file left its quotes in the text. */
+/** The quotes are left from a shell, a YAML file or an env file. */
 const IN_QUOTES = 'the whole text is in quotes: take them off'
 
 /** Reads the text of the config key. Throws ConfigError. */
@@ -111,7 +111,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What nobody sees, or takes for a quote, at the beginning of a text, to end a message with. */
+/** The end of a message about a text that begins with an invisible character or with a quote that JSON does not have. */
 function oddFirst(text: string): string {
   const first = text.slice(0, 1)
   const odd = invisibleIn(first)?.replace(' at position 1', '') ?? typesetIn(first)

@@ -17,7 +17,7 @@ import {
 
 /** The subnets of one family that hosts may lease. */
 export interface FamilyRange {
-  /** The whole overlay network. */
+  /** The overlay network. */
   readonly network: Prefix
   /** Length of every host's subnet, in bits. */
   readonly subnetLen: number
@@ -56,7 +56,7 @@ const UNUSABLE: Readonly<Record<Family, readonly string[]>> = {
   6: ['::/64', 'fe80::/10', 'ff00::/8'],
 }
 
-/** Reads the range of one family. Throws ConfigError; `warn` is told of what was mended. */
+/** Reads the range of one family. Throws ConfigError; `warn` gets a line for each value read differently than written. */
 export function parseRange(section: Section, family: Family, warn: (text: string) => void): FamilyRange {
   const network = parseNetwork(section, family, warn)
   const subnetLen = parseLength(section, family, network)

@@ -1,7 +1,7 @@
 // The tables of keys as convict schemas, which validate one level of the network config: its top, or a backend's keys.
-// What convict cannot do stays with the parser: it finds keys in any case, takes null as absent, warns about keys that nobody
-// reads, and holds the rules that span keys (range.ts). convict would take a nested object apart at the dots in its keys, so
-// each level has a schema of its own; and it throws one text for all errors, so the message is made by asking the format again.
+// The parser does what convict cannot: it finds keys in any case, takes null as absent, warns about unknown keys, and checks rules
+// that span keys (range.ts). convict splits a nested object at the dots in its keys, so each level has its own schema. It throws
+// one text for all errors, so the message comes from the format of the first broken key.
 import convict from 'convict'
 import type { ConfigKeys } from '../backend.ts'
 import { messageOf } from '../errors.ts'

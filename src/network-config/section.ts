@@ -53,7 +53,7 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
   }
 }
 
-/** A line for each key nobody reads, with the nearest known one, and for each key given twice. */
+/** A warning for each unknown key, with the nearest known one, and for each key given twice. */
 export function keyWarnings(raw: JsonObject, path: string, knownKeys: readonly string[]): readonly ConfigRemark[] {
   const warnings: ConfigRemark[] = []
   const seen = new Map<string, string>()
@@ -77,16 +77,16 @@ function hintAt(key: string, path: string, knownKeys: readonly string[]): string
   const odd = invisibleIn(key)
   if (odd !== undefined) return `: has ${odd}`
   const folded = key.toLowerCase()
-  if (path === '' && OF_BACKENDS.includes(folded)) return ': it belongs into Backend'
-  if (path !== '' && OF_NETWORK.test(key)) return `: it belongs beside ${path}, not into it`
+  if (path === '' && OF_BACKENDS.includes(folded)) return ': it belongs in Backend'
+  if (path !== '' && OF_NETWORK.test(key)) return `: it belongs at the top level, not in ${path}`
   return suggestion(key, knownKeys)
 }
 
-/** Keys of the two levels that are often put into the other one. */
+/** Keys of one level that are often put into the other. */
 const OF_BACKENDS = ['type', 'vni', 'port', 'mtu', 'directrouting', 'learning', 'gbp']
 const OF_NETWORK = /^(IPv6)?(Network|Subnet(Len|Min|Max))$|^Enable(IPv[46]|NFTables)$/i
 
-/** Characters that are shown of a key: nobody's keys are longer. */
+/** Characters shown of a key. Known keys are shorter. */
 const MOST_KEY = 60
 
 function pathOf(path: string, key: string): string {

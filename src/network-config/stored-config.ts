@@ -1,5 +1,5 @@
-// The network config as it is stored, and replacing it: read and judged by the daemon's own parser before a byte is written.
-// Invariant: a write is a transaction on the revision it was compared with; what is not valid is never written.
+// The network config as it is stored, and replacing it: checked by the daemon's own parser before anything is written.
+// Invariant: a write is a transaction on the revision it was compared with; an invalid config is never written.
 import type { AnyBackend } from '../backend.ts'
 import { type ConfigChange, configChange } from './config-change.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
@@ -15,17 +15,17 @@ export interface StoredConfig {
   /** Revision of its last write, "0" when absent. */
   readonly revision: string
   readonly valid: boolean
-  /** What is wrong with it, or the daemon's warnings about it. */
+  /** What is wrong with it, or the daemon's warnings. */
   readonly remarks: readonly string[]
 }
 
-/** What is to be said of a new config before it is written. */
+/** The verdict on a new config, before it is written. */
 export type ConfigVerdict =
   | {
       readonly valid: true
       /** One line each. */
       readonly warnings: readonly string[]
-      /** Held against what is stored; null when that could not be read, as `trouble` says. */
+      /** Compared with the stored config; null when that could not be read, for the reason in `trouble`. */
       readonly compared: Comparison | null
       readonly trouble: string | null
     }
@@ -39,7 +39,7 @@ export type ConfigVerdict =
       readonly message: string
     }
 
-/** A new config beside the stored one. */
+/** A new config compared with the stored one. */
 export interface Comparison extends ConfigChange {
   readonly key: string
   /** Revision of the stored one that it was compared with, "0" for none. */
@@ -48,7 +48,7 @@ export interface Comparison extends ConfigChange {
   readonly same: boolean
 }
 
-/** What came of a write. */
+/** The result of a write. */
 export interface ConfigWritten {
   readonly comparison: Comparison
   /** False when it was stored already. */
@@ -58,14 +58,14 @@ export interface ConfigWritten {
 }
 
 /** Where the config of a network is, and which backends it may name. */
-export interface ConfigGround {
+export interface ConfigContext {
   readonly store: Store
   readonly prefix: string
   readonly backends: readonly AnyBackend[]
 }
 
 /** Reads it. */
-export async function getConfig({ store, prefix, backends }: ConfigGround): Promise<StoredConfig> {
+export async function getConfig({ store, prefix, backends }: ConfigContext): Promise<StoredConfig> {
   const key = `${prefix}/config`
   const { entry } = await store.get(key)
   if (entry === undefined) return { key, config: null, revision: '0', valid: false, remarks: ['there is none'] }
@@ -75,16 +75,16 @@ export async function getConfig({ store, prefix, backends }: ConfigGround): Prom
   return { key, config, revision: entry.modRevision, valid: !(judged instanceof ConfigError), remarks }
 }
 
-/** Judges a new config, and holds it against what is stored where that can be read. Writes nothing. */
-export async function checkConfig(text: string, ground: ConfigGround): Promise<ConfigVerdict> {
-  const next = judge(text, ground.backends)
+/** Checks a new config, and compares it with the stored one if that can be read. Writes nothing. */
+export async function checkConfig(text: string, context: ConfigContext): Promise<ConfigVerdict> {
+  const next = judge(text, context.backends)
   if (next instanceof ConfigError) {
     const { path, value, rule, message } = next
     return { valid: false, path, value: value ?? null, rule, message }
   }
   const warnings = next.remarks.map(({ text: line }) => line)
   try {
-    return { valid: true, warnings, compared: await compare(next, ground), trouble: null }
+    return { valid: true, warnings, compared: await compare(next, context), trouble: null }
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error
     return { valid: true, warnings, compared: null, trouble: messageOf(error) }
@@ -92,29 +92,29 @@ export async function checkConfig(text: string, ground: ConfigGround): Promise<C
 }
 
 /**
- * Stores a config. With `revision` only if the stored one is still of that revision; with `force` also when hosts would
- * be left behind. Throws ConfigError for one that is not valid and OperatorError when it is not written.
+ * Stores a config. With `revision` only if the stored one still has that revision; with `force` also when hosts could
+ * not follow. Throws ConfigError for one that is not valid and OperatorError when it is not written.
  */
 export async function setConfig(
   text: string,
   { force, revision }: { readonly force: boolean; readonly revision: string | undefined },
-  ground: ConfigGround,
+  context: ConfigContext,
 ): Promise<ConfigWritten> {
-  const next = judge(text, ground.backends)
+  const next = judge(text, context.backends)
   if (next instanceof ConfigError) throw next
-  const comparison = await compare(next, ground)
+  const comparison = await compare(next, context)
   const { key, refusal, same } = comparison
-  const overtaken = new OperatorError(`config: ${key}: somebody else wrote it meanwhile: nothing written; try again`)
+  const overtaken = new OperatorError(`config: ${key}: it changed in the meantime: nothing written; try again`)
   if (revision !== undefined && revision !== comparison.revision) throw overtaken
   if (refusal !== null && !force) throw new OperatorError(`config: refused: ${refusal}`)
   if (same) return { comparison, written: false, revision: comparison.revision }
   const guards = [{ key, modRevision: comparison.revision }]
-  const written = await ground.store.commit(guards, [{ type: 'put', key, value: text, lease: '0' }])
+  const written = await context.store.commit(guards, [{ type: 'put', key, value: text, lease: '0' }])
   if (written === undefined) throw overtaken
   return { comparison, written: true, revision: written }
 }
 
-async function compare(next: Configuration, { store, prefix, backends }: ConfigGround): Promise<Comparison> {
+async function compare(next: Configuration, { store, prefix, backends }: ConfigContext): Promise<Comparison> {
   const key = `${prefix}/config`
   const { entries } = await store.range(`${prefix}/`)
   const entry = entries.find((candidate) => candidate.key === key)

@@ -9,9 +9,9 @@ export class UsageError extends OperatorError {
   override readonly name = 'UsageError'
 }
 
-/** What is said on a command line, undecoded. */
+/** A command line, undecoded. */
 export interface GoFlags {
-  /** Texts given per flag, in order; never empty. */
+  /** The texts of each flag, in order; never empty. */
   readonly values: ReadonlyMap<string, readonly string[]>
   /** How many arguments the flags took, without a closing `--`. */
   readonly consumed: number
@@ -19,7 +19,7 @@ export interface GoFlags {
   readonly rest: readonly string[]
 }
 
-/** Splits `argv` (without program name). `flags` tells for each known name whether it is boolean. Throws UsageError. */
+/** Splits `argv` (without program name). `flags` says for each known name whether it is boolean. Throws UsageError. */
 export function parseGoFlags(argv: readonly string[], flags: ReadonlyMap<string, 'boolean' | 'value'>): GoFlags {
   const values = new Map<string, string[]>()
   let at = 0
@@ -77,7 +77,7 @@ export function parseGoBoolean(text: string): boolean | undefined {
   return undefined
 }
 
-/** A decimal or 0x integer, or undefined. Go takes "010" for octal; being ambiguous, it is none here. */
+/** A decimal or 0x integer, or undefined. "010" is refused: Go reads it as octal, people as decimal. */
 export function parseGoInteger(text: string): number | undefined {
   if (!/^[+-]?(0|[1-9]\d*|0[xX][0-9a-fA-F]+)$/.test(text)) return undefined
   const magnitude = Number(text.replace(/^[+-]/, ''))

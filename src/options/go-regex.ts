@@ -1,5 +1,5 @@
 // Regular expressions in Go's syntax (RE2), as existing -iface-regex flags are written.
-// JavaScript reads most of it alike; what it would silently read otherwise is translated here.
+// JavaScript reads most of it in the same way. What it would silently read differently is translated here.
 
 const POSIX: Readonly<Record<string, string>> = {
   alnum: '0-9A-Za-z',
@@ -15,7 +15,7 @@ const POSIX: Readonly<Record<string, string>> = {
 
 /** Compiles `text`; throws SyntaxError with the reason when it is no regular expression. */
 export function compileGoRegex(text: string): RegExp {
-  // Inline flags are known to RE2 anywhere, to JavaScript nowhere; at the front is where people write them.
+  // RE2 accepts inline flags anywhere, JavaScript nowhere. People write them at the front.
   const [, letters = '', body = text] = /^\(\?([ims]+)\)([\s\S]*)$/.exec(text) ?? []
   const translated = body.replace(/\\([\s\S])|\(\?P<|\[:(\w+):\]/g, (found, escaped?: string, posix?: string) => {
     if (escaped === 'A') return '(?<![\\s\\S])'

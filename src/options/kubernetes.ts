@@ -1,4 +1,4 @@
-// The flags of Go's flanneld for Kubernetes: known, so that they are refused in one clear line instead of as a typo.
+// The flags of Go's flanneld for Kubernetes. They are known, so that the refusal names Kubernetes instead of a typing error.
 import * as format from './format.ts'
 import type { Row } from './format.ts'
 import type { Options } from './type.ts'

@@ -1,9 +1,9 @@
-// Environment variables that are nearly ours: said at the start, since what they hold has no effect.
+// Environment variables with a name close to ours: reported at the start, since they have no effect.
 import { nearest } from '../text/did-you-mean.ts'
 import { PREFIX, ROWS, variableOf } from './table.ts'
 import { KLOG_FLAGS } from './klog.ts'
 
-/** What subnet.env has, which units hand to programs, the daemon among them. */
+/** The variables of subnet.env. Units pass them to programs, the daemon included. */
 const OF_SUBNET_ENV: ReadonlySet<string> = new Set([
   'NETWORK',
   'SUBNET',
@@ -13,10 +13,10 @@ const OF_SUBNET_ENV: ReadonlySet<string> = new Set([
   'IPMASQ',
 ])
 
-/** What the packages of CentOS and Fedora called it, for their own script to make flags of. */
+/** Names in the packages of CentOS and Fedora, whose own script makes flags of them. */
 const OLD_NAMES: Readonly<Record<string, string>> = { ETCD: 'ETCD_ENDPOINTS', ETCD_KEY: 'ETCD_PREFIX' }
 
-/** A line for each variable that names no option but was meant to; `given` are the flags on the command line. */
+/** A line for each variable that was probably meant as an option; `given` are the flags on the command line. */
 export function nearMisses(
   env: Readonly<Record<string, string | undefined>>,
   given: ReadonlySet<string> = new Set(),

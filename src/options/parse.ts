@@ -17,7 +17,7 @@ export { usage } from './usage.ts'
 /** The environment, as process.env. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What a command line asks for. A verb's arguments are undecoded, flags that stood before it among them. */
+/** What a command line asks for. A verb's arguments are undecoded and include the flags before it. */
 export type Invocation =
   | { readonly kind: 'run'; readonly options: Options; readonly warnings: readonly string[] }
   | { readonly kind: 'verb'; readonly verb: Verb; readonly args: readonly string[] }
@@ -48,8 +48,8 @@ const PAIRS = [
 ] as const
 
 /**
- * Reads the command line (without program name) and the environment. Throws UsageError for a command line that is no
- * such thing (print usage() with it) and OperatorError for a bad value, naming the flag or variable it came from.
+ * Reads the command line (without program name) and the environment. Throws UsageError for a malformed command
+ * line (print usage() with it) and OperatorError for a bad value, which names the flag or variable it came from.
  */
 export function parseOptions(argv: readonly string[], env: Environment): Invocation {
   const flags = parseGoFlags(argv, DAEMON_FLAGS)
@@ -100,7 +100,7 @@ function refuseKubernetes(options: Options, origin: Origin): void {
 /** Refuses an option that makes no sense without another one. */
 function refuseAlone(options: Options, origin: Origin): void {
   const alone = (given: keyof Options, missing: keyof Options): OperatorError =>
-    new OperatorError(`${origin(TABLE[given])}: needs -${TABLE[missing].flag} beside it`)
+    new OperatorError(`${origin(TABLE[given])}: needs -${TABLE[missing].flag} too`)
   for (const [given, missing] of PAIRS) {
     if (options[given] !== undefined && options[missing] === undefined) throw alone(given, missing)
   }
@@ -125,7 +125,7 @@ function warningsOf(options: Options, { values }: GoFlags, env: Environment): re
   ]
 }
 
-/** Names what nobody sees in the texts given. A password may be anything. */
+/** Refuses characters that are invisible or misleading. A password may be anything. */
 function refuseOddTexts(flags: GoFlags, env: Environment): void {
   for (const row of ROWS) {
     if (row.sensitive === true || row.unsupported === 'ignored') continue
@@ -146,7 +146,7 @@ function withoutFolds(list: string): string {
   return list.replaceAll(/(^|,)[ \t\r\n]+|[ \t\r\n]+(?=,|$)/g, '$1')
 }
 
-/** A text that may be a URL with a password in it is shown as nothing at all: who knows where it begins. */
+/** A text with an @ may be a URL with a password, which may begin anywhere: none of the text is shown. */
 function shown(row: NamedRow, value: unknown): string {
   const secret = row.sensitive === true || (typeof value === 'string' && value.includes('@'))
   return secret ? '(hidden)' : show(value)

@@ -27,7 +27,7 @@ export type Verb = keyof typeof VERBS
 /** The verbs, in the order of the usage text. */
 export const VERB_NAMES = Object.keys(VERBS) as readonly Verb[]
 
-/** The whole usage text, ending in a newline. */
+/** The usage text, ending in a newline. */
 export function usage(): string {
   const width = Math.max(...VERB_NAMES.map((verb) => verb.length))
   const lines = [
@@ -59,7 +59,7 @@ function describe(row: NamedRow): readonly string[] {
   ]
 }
 
-/** ` (default X)`; nothing, as in Go, for a value that is none: false, 0, an empty list. */
+/** ` (default X)`; as in Go, nothing for false, 0 and an empty list. */
 export function defaultOf(value: unknown): string {
   if (value === undefined || value === false || value === 0) return ''
   const text = Array.isArray(value) ? value.join(',') : typeof value === 'string' ? value : JSON.stringify(value)

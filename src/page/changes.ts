@@ -1,20 +1,20 @@
-// What the page has to be told: the difference between two states. Pure.
+// The difference between two states of the page. Pure.
 import type { PageChange, PageState, PagePeer } from './shape.ts'
 
-/** Parts that are sent as a whole when they differ. */
+/** Parts that are sent completely when they differ. */
 const PARTS = ['version', 'verdict', 'host', 'facts', 'unshown', 'leases'] as const
 
-/** What tells one peer from another: a refused lease may name the subnet of a good one. */
+/** The identity of a peer: a refused lease may name the subnet of a valid one. */
 export function keyOf({ subnet, publicAddress }: PagePeer): string {
   return `${subnet} ${publicAddress ?? ''}`
 }
 
-/** The whole of a state, as a change from nothing. */
+/** A complete state, as a change from nothing. */
 export function wholeOf(state: PageState): PageChange {
   return { ...state, whole: true, peers: { set: state.peers, gone: [] } }
 }
 
-/** What a reader who has `before` needs to have `after`; undefined when nothing differs but the time. */
+/** What a reader of `before` needs to get to `after`; undefined when only the time differs. */
 export function changeBetween(before: PageState, after: PageState): PageChange | undefined {
   const parts = PARTS.filter((part) => text(before[part]) !== text(after[part]))
   const known = new Map(before.peers.map((peer) => [keyOf(peer), text(peer)]))

@@ -1,8 +1,8 @@
-// The page's files as text. This stands for them in the source; when the program is bundled, scripts/page-files.ts puts the files
-// themselves in its place, so that nothing is read from disk and the page comes with the single file.
+// The page's files as text. When the program is bundled, scripts/page-files.ts puts the files themselves in the place of this
+// module, so that the page is part of the single file and nothing is read from disk.
 import { OperatorError } from '../errors.ts'
 
-/** What a browser is given. */
+/** The files a browser loads. */
 export interface PageFiles {
   readonly html: string
   readonly css: string
@@ -11,5 +11,5 @@ export interface PageFiles {
 
 /** The files. Throws OperatorError in a program that was not bundled. */
 export function pageFiles(): PageFiles {
-  throw new OperatorError('-healthz-page: the page is not in the source: run what make build makes')
+  throw new OperatorError('-healthz-page: the page exists only in the built program: run make build')
 }

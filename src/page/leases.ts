@@ -1,16 +1,16 @@
-// The leases as the page shows them, read from etcd from time to time while somebody looks.
-// Invariant: one request at a time, each a single range; when etcd does not answer, what was last read stays, and it says so.
+// The leases as the page shows them, read from etcd now and then while the page is open.
+// Invariant: one request at a time, each a single range. When etcd does not answer, the last result stays, with a note.
 import { messageOf } from '../errors.ts'
 import { type LeaseLine, type LeaseView, leasesOf } from '../view/leases.ts'
 import { type CurrentDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
-/** What was read counts as fresh so long. Milliseconds. */
+/** How long a result is fresh, in milliseconds. */
 const FRESH_MS = 10_000
-/** When a lease ends is a request each: not asked for with more peers than so many. */
+/** The end of a lease takes a request each: with more peers than this it is not read. */
 const TIMES = 200
 
-/** Those there is something to say about come first. */
+/** The order of the list. */
 const ORDER: readonly PageLease['kind'][] = ['ours', 'expiring', 'reserved', 'lease']
 
 export class Leases {
@@ -23,7 +23,7 @@ export class Leases {
     this.#current = current
   }
 
-  /** As last read; when that is a while ago, they are read again for the next who asks. */
+  /** The last result. When it is no longer fresh, another read is started for the next call. */
   latest(): PageLeases {
     const daemon = this.#current()
     const { options, supervisor } = daemon

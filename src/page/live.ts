@@ -1,15 +1,15 @@
-// Telling readers of the page what changes, by server-sent events.
-// Invariant: nothing is looked at while nobody listens, and never more often than once a second.
+// Sends changes to the readers of the page, by server-sent events.
+// Invariant: the state is read only while there are readers, and at most once a second.
 import { changeBetween, wholeOf } from './changes.ts'
 import type { Part } from '../health/supervise.ts'
 import type { PageChange, PageState } from './shape.ts'
 
-/** Between two looks. Milliseconds. */
+/** Milliseconds between two reads. */
 const PAUSE_MS = 1000
-/** A look at many peers takes time: at least so many times that is left to the daemon's own work. */
+/** Reading many peers takes time. The pause is at least this many times as long, for the daemon's own work. */
 const REST = 20
 
-/** What is told: `settled` for who comes first, `look` from then on. */
+/** Where the state comes from: `settled` for the first reader, `look` from then on. */
 interface Source {
   settled(): Promise<PageState>
   look(): PageState
@@ -20,7 +20,7 @@ export class Live {
   readonly #part: Pick<Part, 'guard'>
   readonly #readers = new Set<(change: PageChange) => void>()
   #last: PageState | undefined
-  /** The whole of it, for who joins: one object, so that it is written out once. */
+  /** The complete state for readers that join: one object, so that it is serialized once. */
   #whole: PageChange | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -29,11 +29,11 @@ export class Live {
     this.#part = part
   }
 
-  /** Sends the whole state, then every change of it, until `gone` aborts. */
+  /** Sends the complete state, then every change, until `gone` aborts. */
   async join(send: (change: PageChange) => void, gone: AbortSignal): Promise<void> {
     const first = this.#last ?? (await this.#source.settled())
     if (gone.aborted) return
-    // Others may have come meanwhile: all are told the changes from one state on.
+    // Others may have joined in the meantime: all get the changes since one common state.
     this.#last ??= first
     send((this.#whole ??= wholeOf(this.#last)))
     this.#readers.add(send)
@@ -61,7 +61,7 @@ export class Live {
     ).unref()
   }
 
-  /** Whatever comes of a look, there is another one. */
+  /** Reads the state, and again later even if that throws. */
   #look(): void {
     const began = performance.now()
     try {

@@ -1,5 +1,5 @@
 // The page at / of the health port: its files, and what it shows, read only.
-// Invariant: nothing is loaded from anywhere else, and no text of a lease is ever read as HTML or script (the policy).
+// Invariant: nothing is loaded from elsewhere, and no text of a lease runs as HTML or script (the content security policy).
 import { shared } from '../http/handlers.ts'
 import type { Routes } from '../http/serve-routes.ts'
 import type { CurrentDaemon } from '../view/running-daemon.ts'
@@ -7,7 +7,7 @@ import { pageFiles } from './files.ts'
 import { Live } from './live.ts'
 import { Gathering } from './state.ts'
 
-/** What a browser may do with the page: take style, script and events from where it came, nothing else. */
+/** What a browser may load for the page: style, script and events from its own origin, nothing else. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -19,7 +19,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The same table, with the page in it when it was asked for. */
+/** The same table, with the page if -healthz-page is set. */
 export function withPage(current: CurrentDaemon, routes: Routes): Routes {
   const { options, supervisor } = current()
   if (!options.healthzPage) return routes

@@ -1,10 +1,10 @@
-// What the daemon tells the page: the whole of it once, then what changed. Types only, for both sides, so it imports nothing.
+// What the daemon sends to the page: the complete state once, then changes. Types only, for both sides, so it imports nothing.
 
 /** A peer, as PeerView of src/view/peers.ts. Null is what is not known. */
 export interface PagePeer {
   readonly subnet: string
   readonly publicAddress: string | null
-  /** `direct`, or the backend whose way is taken; empty: none. */
+  /** `direct`, or the backend that carries the traffic; empty: none. */
   readonly via: string
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
   readonly rttMs: number | null
@@ -36,9 +36,9 @@ export interface Fact {
 /** The verdict over this host: what `flanneld status` says and ends with. */
 interface PageVerdict {
   readonly word: string
-  /** The same in a few words more. */
+  /** The same as a sentence. */
   readonly summary: string
-  /** What is not as it should be, each with the command to go on with, where there is one. */
+  /** What is wrong, each with the command to run next, where there is one. */
   readonly reasons: readonly { readonly text: string; readonly run: string | null }[]
 }
 
@@ -66,14 +66,14 @@ export interface PageLease {
 /** The leases, as last read. */
 export interface PageLeases {
   readonly facts: readonly Fact[]
-  /** Those there is something to say about first. */
+  /** Those with a note or about to expire first. */
   readonly list: readonly PageLease[]
 }
 
-/** All there is to see. */
+/** The state of the page. */
 export interface PageState {
   readonly version: string
-  /** The daemon's clock, milliseconds since 1970: ages are told by it, not by the reader's. */
+  /** The daemon's clock, milliseconds since 1970: ages are computed from it, not from the reader's clock. */
   readonly at: number
   readonly verdict: PageVerdict
   readonly host: PageHost
@@ -86,7 +86,7 @@ export interface PageState {
   readonly events: readonly PageEvent[]
 }
 
-/** What changed: what is absent did not. `whole` begins anew, with every part of the state and all peers in `set`. */
+/** What changed; absent parts did not. `whole` starts over, with every part of the state and all peers in `set`. */
 export interface PageChange extends Partial<Omit<PageState, 'peers' | 'at'>> {
   readonly at: number
   readonly whole?: true

@@ -144,7 +144,7 @@ test('somebody else writes in between: an error, and nothing is written', async 
   const { revision } = verdict.compared
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.250.0' })
   const between = await stored(etcd)
-  t.regex(await put({ config, revision }), /"error":"config: .*somebody else wrote it meanwhile: nothing written/)
+  t.regex(await put({ config, revision }), /"error":"config: .*it changed in the meantime: nothing written/)
   t.is(await stored(etcd), between)
 
   // Many at once that all compared with the same: one is written.

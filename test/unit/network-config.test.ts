@@ -186,8 +186,8 @@ test('keys on the wrong level, and with characters that nobody sees, are told wh
   const { config, remarks } = parseNetworkConfig(text)
   const found = [...remarks, ...backendKeyWarnings(config.backend, ['VNI', 'Port'])]
   const all = found.map((remark) => remark.text).join('\n')
-  t.regex(all, /VNI: unknown key, ignored: it belongs into Backend/)
+  t.regex(all, /VNI: unknown key, ignored: it belongs in Backend/)
   t.regex(all, /unknown key, ignored: has an invisible character at position 8: U\+200B/)
-  t.regex(all, /Backend\.SubnetLen: unknown key, ignored: it belongs beside Backend, not into it/)
+  t.regex(all, /Backend\.SubnetLen: unknown key, ignored: it belongs at the top level, not in Backend/)
   t.regex(all, /Backend\.Prot: unknown key, ignored, did you mean Port\?/)
 })

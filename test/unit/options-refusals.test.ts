@@ -59,17 +59,17 @@ test('no refusal repeats a password', (t) => {
 })
 
 test('the page is served on the health port, so needs one', (t) => {
-  t.is(refusal(['-healthz-page']), '-healthz-page: needs -healthz-port beside it')
-  t.is(refusal([], { FLANNELD_HEALTHZ_PAGE: 'true' }), 'FLANNELD_HEALTHZ_PAGE: needs -healthz-port beside it')
+  t.is(refusal(['-healthz-page']), '-healthz-page: needs -healthz-port too')
+  t.is(refusal([], { FLANNELD_HEALTHZ_PAGE: 'true' }), 'FLANNELD_HEALTHZ_PAGE: needs -healthz-port too')
   const read = parseOptions(['-healthz-port=9000'], { FLANNELD_HEALTHZ_PAGE: 'true' })
   t.true(read.kind === 'run' && read.options.healthzPage)
 })
 
 test('a certificate needs its key, a user name its password, and the other way round', (t) => {
-  t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile beside it')
-  t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile beside it')
-  t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password beside it')
-  t.is(refusal(['-etcd-password=p']), '-etcd-password: needs -etcd-username beside it')
+  t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile too')
+  t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile too')
+  t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password too')
+  t.is(refusal(['-etcd-password=p']), '-etcd-password: needs -etcd-username too')
   const read = parseOptions(['-etcd-username=u', '-etcd-endpoints=https://a', '-etcd-certfile=c', '-etcd-keyfile=k'], {
     FLANNELD_ETCD_PASSWORD: 'p',
   })
