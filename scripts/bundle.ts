@@ -2,6 +2,7 @@
 // executable: it starts as a shell script that looks for a fit node, the one on PATH or else the project's own.
 // Invariant: the result needs nothing but a node and, beside it, kernel_socket.node and raw-20.node or raw-24.node.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { SourceMap, type SourceMapPayload } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type BuildResult, build } from 'esbuild'
 import { etcdProtos } from './etcd-protos.ts'
@@ -24,9 +25,38 @@ export const NO_DEBUGGER = '--disable-sigusr1'
 
 /** The text of the bundle of `entry`. */
 export async function bundle(entry: string): Promise<string> {
-  const [file] = (await built(entry)).outputFiles
-  if (file === undefined) throw new Error(`bundle: ${entry}: esbuild gave no output`)
-  return file.text
+  const { outputFiles } = await built(entry)
+  const [program, map] = ['.js', '.map'].map((end) => outputFiles.find(({ path }) => path.endsWith(end))?.text)
+  if (program === undefined || map === undefined) throw new Error(`bundle: ${entry}: esbuild gave no output`)
+  return withSourceLines(program, new SourceMap(JSON.parse(map) as SourceMapPayload))
+}
+
+/** Whatever may be a call of the log: its methods by name, or one chosen by an index. */
+const LOG_CALL = /\.(?:info|warn|error|debug|fatal)\(|(?:log|reporter)\d*\[/gi
+
+/** The bundle with the table of src/process/source-place.ts filled in: where the source of each call of the log is. */
+function withSourceLines(program: string, map: SourceMap): string {
+  const lines = program.split('\n')
+  const reader = lines.findIndex((line) => line.includes(STACK_READ))
+  if (reader < 0 || !program.includes(TABLE)) throw new Error('bundle: no place for the table of source lines')
+  const entries = lines.flatMap((line, at) => {
+    const places = Array.from(line.matchAll(LOG_CALL), ({ index }) => placeOf(map, at, index))
+    const place = places.find((it) => it !== undefined)
+    return place === undefined ? [] : [`${at - reader}=${place}`]
+  })
+  return program.replace(TABLE, JSON.stringify(entries.join(' ')))
+}
+
+/** As esbuild writes what src/process/source-place.ts has for the table, and for the line from which it counts. */
+const TABLE = '"@SOURCE_LINES@"'
+const STACK_READ = '(new Error().stack ?? "")'
+
+/** Folder, file and line of the source of our own that a place in the bundle comes from. */
+function placeOf(map: SourceMap, line: number, column: number): string | undefined {
+  const found = map.findEntry(line, column)
+  if (!('originalSource' in found)) return undefined
+  const file = /^\.\.\/(?:src\/|(?=backends\/))(.+\.ts)$/.exec(found.originalSource)?.[1]
+  return file === undefined ? undefined : `${file}:${found.originalLine + 1}`
 }
 
 /** The files that the bundle of `entry` is made of, by path from here. */
@@ -39,13 +69,15 @@ async function built(entry: string): Promise<BuildResult<{ write: false; metafil
     entryPoints: [entry],
     bundle: true,
     write: false,
+    sourcemap: 'external',
+    outdir: 'dist',
     metafile: true,
     platform: 'node',
     format: 'cjs',
     target: 'node20',
     // Its main file is UMD, whose inner requires no bundler follows.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
-    // Names and lines stay: stack traces and klog's line numbers then point into a file one can read.
+    // Names and lines stay: stack traces then point into a file one can read.
     minifySyntax: true,
     legalComments: 'none',
     plugins: [etcdProtos, rawSocketAddon, pageFiles],

@@ -1,6 +1,8 @@
-// Log lines in klog's form on stderr: `I0520 02:24:57.594377    2463 main.go:499] text`.
-// The file named is the part of the daemon that speaks ("lease", "kernel"); the number is the caller's line in the program
-// as it runs. Invariants: one call, one line; whatever others make happen, a bounded number of lines.
+// Log lines in klog's form on stderr: `I0520 02:24:57.594377    2463 lease/own.ts:88] text`, with the file and line of the
+// source that logs, as klog writes them under -add_dir_header.
+// Invariants: one call, one line; whatever others cause, a bounded number of lines.
+import { type SourcePlace, sourcePlace } from './process/source-place.ts'
+import { WallClock } from './process/wall-clock.ts'
 import { type BudgetLimits, LineBudget } from './text/line-budget.ts'
 import { printable } from './text/plain-text.ts'
 
@@ -57,6 +59,7 @@ class Lines {
   readonly #verbosity: number
   readonly #write: (line: string) => void
   readonly #budget: LineBudget
+  readonly #clock = new WallClock()
   /** The last line withheld of each place, until the next sum. */
   readonly #last = new Map<string, Line>()
 
@@ -70,7 +73,7 @@ class Lines {
 
   part(part: string): Log {
     const say = (severity: Severity, text: string, above: number): void => {
-      this.#say({ part, severity, at: callerLine(4 + above), text: printable(text) })
+      this.#say({ part, severity, from: sourcePlace(3 + above), text: printable(text) })
     }
     return {
       info: (text, above = 0) => {
@@ -85,18 +88,18 @@ class Lines {
       debug: (level, text, above = 0) => {
         // Wanted by the operator who gave -v: never withheld.
         if (level > this.#verbosity) return
-        this.#print({ part, severity: 'I', at: callerLine(3 + above), text: printable(text) })
+        this.#print({ part, severity: 'I', from: sourcePlace(2 + above), text: printable(text) })
       },
       part: (name) => this.part(name),
     }
   }
 
   fatal(part: string, text: string): void {
-    this.#print({ part, severity: 'E', at: callerLine(4), text: printable(text) })
+    this.#print({ part, severity: 'E', from: sourcePlace(3), text: printable(text) })
   }
 
   #say(line: Line): void {
-    const place = `${line.severity} ${line.part} ${line.at}`
+    const place = `${line.severity} ${line.part} ${line.from.key}`
     if (this.#budget.allows(place)) this.#print(line)
     else if (this.#last.has(place) || this.#last.size < LIMITS.subjects) this.#last.set(place, line)
   }
@@ -109,9 +112,9 @@ class Lines {
     this.#last.clear()
   }
 
-  #print({ part, severity, at, text }: Line): void {
-    const place = at.slice(0, at.indexOf(':'))
-    this.#write(`${severity}${stamp(new Date())} ${String(process.pid).padStart(7)} ${part}.ts:${place}] ${text}\n`)
+  #print({ severity, from, text }: Line): void {
+    const time = stamp(this.#clock.now())
+    this.#write(`${severity}${time} ${String(process.pid).padStart(7)} ${from.file}:${from.line}] ${text}\n`)
   }
 }
 
@@ -119,22 +122,15 @@ class Lines {
 interface Line {
   readonly part: string
   readonly severity: Severity
-  /** Line and column of the caller. */
-  readonly at: string
+  readonly from: SourcePlace
   readonly text: string
 }
 
-/** klog's time stamp, local time: `0520 02:24:57.594377`. */
-function stamp(now: Date): string {
+/** klog's time stamp of milliseconds since 1970, local time: `0520 02:24:57.594377`. */
+function stamp(now: number): string {
   const two = (n: number): string => String(n).padStart(2, '0')
-  const micro = String(now.getMilliseconds() * 1000).padStart(6, '0')
-  const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(':')
-  return `${two(now.getMonth() + 1)}${two(now.getDate())} ${time}.${micro}`
-}
-
-/** Where in the running program the log was called, as `line:column`; `frame` is that of the caller in the stack. */
-function callerLine(frame: number): string {
-  // Frames: Error, callerLine, what called it, the log's own method, the caller.
-  const text = new Error().stack?.split('\n')[frame] ?? ''
-  return /:(\d+:\d+)\)?$/.exec(text)?.[1] ?? '0:0'
+  const date = new Date(now)
+  const micro = String(Math.floor((now % 1000) * 1000)).padStart(6, '0')
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
+  return `${two(date.getMonth() + 1)}${two(date.getDate())} ${time}.${micro}`
 }

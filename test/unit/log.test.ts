@@ -7,7 +7,7 @@ function capture(verbosity = 0): { log: Log; lines: string[] } {
   return { log: createLog('lease', verbosity, (line) => lines.push(line)), lines }
 }
 
-const KLOG = /^[IWE](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6}) +(\d+) (\w+)\.ts:(\d+)\] (.*)\n$/
+const KLOG = /^[IWE](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6}) +(\d+) ([\w./-]+):(\d+)\] (.*)\n$/
 
 test("a line has klog's form, with this process's id and the caller's line", (t) => {
   const { log, lines } = capture()
@@ -15,7 +15,7 @@ test("a line has klog's form, with this process's id and the caller's line", (t)
   log.info('subnet 10.2.3.0/24 leased')
   const here = Number(/log\.test\.ts:(\d+)/.exec(new Error().stack ?? '')?.[1])
   const [, month, day, hour, , , , pid, file, line, text] = KLOG.exec(lines[0] ?? '') ?? []
-  t.deepEqual([Number(pid), file, text], [process.pid, 'lease', 'subnet 10.2.3.0/24 leased'])
+  t.deepEqual([Number(pid), file, text], [process.pid, 'unit/log.test.ts', 'subnet 10.2.3.0/24 leased'])
   t.is(Number(line), here - 1)
   t.is(lines[0]?.slice(21, 30), ` ${String(process.pid).padStart(7)} `)
   const after = new Date()
@@ -43,14 +43,22 @@ test('debug lines are printed up to the verbosity, with the right line too', (t)
   t.deepEqual(KLOG.exec(lines[0] ?? '')?.slice(9), [String(here - 1), 'seen'])
 })
 
-test('a part writes to the same sink under its own name, at the same verbosity', (t) => {
+test('a part writes to the same sink at the same verbosity', (t) => {
   const { log, lines } = capture(1)
-  log.part('kernel').debug(1, 'x')
-  log.part('kernel').debug(2, 'y')
+  const part = log.part('kernel')
+  part.debug(1, 'x')
+  part.debug(2, 'y')
+  part.warn('z')
   t.deepEqual(
-    lines.map((line) => KLOG.exec(line)?.[8]),
-    ['kernel'],
+    lines.map((line) => KLOG.exec(line)?.[10]),
+    ['x', 'z'],
   )
+})
+
+test('microseconds are those of the clock', (t) => {
+  const { log, lines } = capture()
+  for (let i = 0; i < 20; i++) log.info('x')
+  t.true(new Set(lines.map((line) => KLOG.exec(line)?.[6]?.slice(3))).size > 5)
 })
 
 test('whatever a peer wrote, one call is one line without control characters', (t) => {
@@ -77,6 +85,6 @@ test('the last line of the process is never withheld', (t) => {
   log.fatal('etcd: no\nmore')
   const here = Number(/log\.test\.ts:(\d+)/.exec(new Error().stack ?? '')?.[1])
   t.is(lines.length, 2)
-  t.deepEqual(KLOG.exec(lines.at(-1) ?? '')?.slice(8, 10), ['main', String(here - 1)])
+  t.deepEqual(KLOG.exec(lines.at(-1) ?? '')?.slice(8, 10), ['unit/log.test.ts', String(here - 1)])
   t.regex(lines.at(-1) ?? '', /^E.*etcd: no/)
 })

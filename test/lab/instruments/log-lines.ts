@@ -2,7 +2,7 @@
 import type { Running } from '../world/process.ts'
 
 /** A klog line: severity, date, time, pid, file:line, then the text. */
-const KLOG = /^([IWEF])\d{4} [\d:.]+ +\d+ \w[\w.-]*:\d+\] (.*)$/
+const KLOG = /^([IWEF])\d{4} [\d:.]+ +\d+ \w[\w./-]*:\d+\] (.*)$/
 
 /** Said when etcd has not answered for a moment, as it may on a busy machine. */
 const SLOW = /: no answer; waiting$/
