@@ -179,7 +179,7 @@ class Follower {
     const connected = step.type !== 'disconnected'
     if (connected === this.#connected) return
     this.#connected = connected
-    if (step.type === 'disconnected') this.#log.warn(`${step.error.message}; forwarding goes on as it is`)
+    if (step.type === 'disconnected') this.#log.warn(`${step.error.message}; forwarding continues`)
     else this.#log.info('etcd is back')
   }
 

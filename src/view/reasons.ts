@@ -65,7 +65,7 @@ function missingText(unready: Unready, checkEtcd: string): Omit<Reason, 'code'> 
   const named = reasonText(unready)
   switch (code) {
     case 'not-yet':
-      return { gist: 'starting', text: 'the daemon has just been started', run: 'flanneld status -watch' }
+      return { gist: 'starting', text: 'the daemon has just started', run: 'flanneld status -watch' }
     case 'etcd-unreachable':
       return { gist: 'waiting for etcd', text, run: checkEtcd }
     case 'no-config':
@@ -104,7 +104,7 @@ function conflicts({ kernel }: Status): readonly Reason[] {
   return kernel.conflicts.map(({ kind, text }) => ({
     code: 'conflict',
     gist: counted(kernel.conflicts.length, 'conflict'),
-    text: `in our way and not ours: ${text}: remove it`,
+    text: `a foreign object is in the place of ours: ${text}: remove it`,
     run: REMOVE[kind](text),
   }))
 }
@@ -116,8 +116,8 @@ function store({ store: etcd, lease: own, ready, conditions }: Status, now: numb
   if (!connected && own !== null) {
     const forHow = since === null ? '' : ` for ${span((now - since) / 1000)}`
     const why = error === null ? '' : `: ${error.text}`
-    const text = `etcd is not watched${forHow}${why}; forwarding goes on as it is`
-    reasons.push({ code: 'etcd-unwatched', gist: 'etcd out of sight', text, run: check })
+    const text = `etcd is not watched${forHow}${why}; forwarding continues`
+    reasons.push({ code: 'etcd-unwatched', gist: 'etcd unreachable', text, run: check })
   } else if (ready) {
     // A member with an alarm answers, and says no more than that (etcd 3.4: not even that); the condition does.
     const alarmed = conditions.some(({ code }) => code === 'etcd-alarm')
@@ -127,7 +127,7 @@ function store({ store: etcd, lease: own, ready, conditions }: Status, now: numb
     const [gist, after] =
       down.length < endpoints.length
         ? ['an etcd member is down', 'the others serve']
-        : ['etcd does not answer', 'forwarding goes on as it is']
+        : ['etcd does not answer', 'forwarding continues']
     for (const { url, health, detail } of down) {
       reasons.push({ code: 'etcd-member', gist, text: `etcd: ${url}: ${health}: ${detail}; ${after}`, run: check })
     }
@@ -178,7 +178,7 @@ function firewall({ firewall: state }: Status): readonly Reason[] {
   if (state?.error)
     reasons.push({ code: 'firewall-rules', gist: 'firewall rules missing', text: state.error, run: 'flanneld doctor' })
   if (state?.guard?.error) {
-    const text = `guard: ${state.guard.error}: whoever knows the VNI can send into the overlay`
+    const text = `guard: ${state.guard.error}: anybody who knows the VNI can send into the network`
     reasons.push({ code: 'guard', gist: 'no guard', text, run: 'flanneld doctor' })
   }
   return reasons

@@ -63,7 +63,7 @@ test.serial('doctor: etcd: slow', async (t) => {
   await running.line(/late/)
   const [slow] = about(await at('http://192.168.19.120:2378'), 'etcd')
   t.is(slow?.level, 'WARNING')
-  t.regex(slow?.cause ?? '', /etcd is slow: joining and leaving hosts are followed late/)
+  t.regex(slow?.cause ?? '', /etcd is slow: changes of hosts are seen late/)
   t.regex(slow?.fix ?? '', /etcdctl endpoint status/)
   t.regex(slow?.proof ?? '', /a read takes [5-9]\d\d ms/)
 })

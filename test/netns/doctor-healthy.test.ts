@@ -44,5 +44,5 @@ test('doctor PEER: probes at once where the daemon does not', async (t) => {
     findings.map(({ check }) => check),
     ['udp-port'],
   )
-  t.regex(findings[0]?.cause ?? '', /UDP 8472 is blocked on the way$/)
+  t.regex(findings[0]?.cause ?? '', /UDP 8472 is blocked on the path$/)
 })

@@ -16,7 +16,7 @@ doctorFaultTests({ args: '-probe-interval=0' }, [
     fault: 'forwarding switched off',
     make: () => 'sysctl -q -w net.ipv4.ip_forward=0',
     reaches: false,
-    cause: /does not forward: containers reach nobody/,
+    cause: /does not forward packets: containers cannot reach other hosts/,
     fix: /^sysctl -w net\.ipv4\.ip_forward=1/,
     proof: /ip_forward = 0/,
     repair: (_, fix) => fix.split(',')[0] ?? '',
@@ -64,7 +64,7 @@ doctorFaultTests({ args: '-probe-interval=0' }, [
     make: ({ peer }) => `ip route add ${peer.subnet}.0/25 via 192.168.19.120 dev enp0s3`,
     reaches: false,
     also: ['udp-port'],
-    cause: /a route that is not ours takes packets for peer 10\.2\.\d+\.0\/24 another way/,
+    cause: /a foreign route takes packets for peer 10\.2\.\d+\.0\/24 elsewhere/,
     fix: /ip route del 10\.2\.\d+\.0\/25 via 192\.168\.19\.120 dev enp0s3$/,
     repair: (_, fix) => fix.replace(/^.*: /, ''),
   },
@@ -93,7 +93,7 @@ doctorFaultTests({ args: '-probe-interval=0' }, [
     make: () => `nft add table inet wall
       nft 'add chain inet wall forward { type filter hook forward priority 10; policy drop; }'`,
     reaches: false,
-    cause: /another table drops what is forwarded.*an accept of ours does not beat it/,
+    cause: /another table drops forwarded packets.*our accept does not override it/,
     fix: /^nft insert rule inet wall forward ip saddr 10\.2\.0\.0\/16 accept; nft insert rule inet wall forward ip daddr/,
     proof: /nft chain inet wall forward: policy drop/,
     repair: async ({ own, peer }, fix) => {
@@ -124,7 +124,7 @@ doctorFaultTests({ args: '-probe-interval=0' }, [
     fault: 'a config that a running daemon cannot go over to',
     make: ({ cluster }) =>
       cluster.etcd.configure({ Network: '10.9.0.0/16', SubnetLen: 24, Backend: { Type: 'vxlan' } }),
-    cause: /the daemon keeps to an older config/,
+    cause: /the daemon keeps its old config/,
     fix: /^etcdctl put \/docker-test\/network\/config '\{"Network":"10\.2\.0\.0\/16"/,
     repair: ({ cluster }, fix) => cluster.etcd.run(fix.replace(/, or stop all.*/, '')),
   },

@@ -71,8 +71,9 @@ const hosts = doctorFaultTests(
         await waitForHealth(own, peer, { state: 'unreachable', cause: 'tunnel-blocked' })
       },
       reaches: false,
-      cause: /peer 10\.2\.\d+\.0\/24: the tunnel is silent, though its host is there: UDP 8472 is blocked on the way/,
-      fix: /let UDP 8472 pass between this host and 192\.168\.20\.122, both ways/,
+      cause:
+        /peer 10\.2\.\d+\.0\/24: the tunnel does not answer, but its host answers: UDP 8472 is blocked on the path/,
+      fix: /let UDP 8472 pass between this host and 192\.168\.20\.122, in both directions/,
       proof: /udp 8472 blocked/,
       repair: async (hosts) => {
         await router.run('nft delete table ip box')
@@ -141,8 +142,8 @@ const hosts = doctorFaultTests(
         await waitForHealth(own, peer, { cause: 'path-mtu' })
       },
       reaches: true,
-      cause: /large packets to peer 10\.2\.\d+\.0\/24 are lost, small ones pass: the way to 192\.168\.20\.122/,
-      fix: /raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets/,
+      cause: /large packets to peer 10\.2\.\d+\.0\/24 are lost, small ones pass: the path to 192\.168\.20\.122/,
+      fix: /raise the MTU on the path, let ICMP "fragmentation needed" pass, or send smaller packets/,
       repair: async ({ own, peer }) => {
         await router.run('nft delete table ip box; ip link set eth0 mtu 1500; ip link set eth1 mtu 1500')
         await waitForHealth(own, peer, { cause: 'none' })
@@ -169,7 +170,7 @@ const hosts = doctorFaultTests(
       make: copyBytes,
       // Its sum is made by ping itself.
       reaches: true,
-      cause: /packets to peer 10\.2\.\d+\.0\/24 arrive with wrong sums: TCP and UDP fail, ping works/,
+      cause: /packets to peer 10\.2\.\d+\.0\/24 arrive with wrong checksums: TCP and UDP fail, ping works/,
       fix: /^ethtool -K flannel\.1 tx-checksum-ip-generic off$/,
       proof: /tx-checksum-ip-generic: .*flannel\.1 on/,
       repair: async ({ own, peer }, fix) => {

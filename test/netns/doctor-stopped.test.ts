@@ -15,7 +15,7 @@ const FAULTS: readonly DoctorFault[] = [
     check: 'link',
     fault: 'another MTU',
     make: () => 'ip link set flannel.1 mtu 1200',
-    cause: /the tunnel device flannel\.1 is not as it should be \(mtu 1200, should be 1450\)/,
+    cause: /the tunnel device flannel\.1 differs \(mtu 1200, should be 1450\)/,
     fix: /ip link set flannel\.1 mtu 1450/,
     repair: 'by hand',
   },
@@ -24,7 +24,7 @@ const FAULTS: readonly DoctorFault[] = [
     fault: 'another MAC than the lease tells',
     make: () => 'ip link set flannel.1 address 0a:00:00:00:00:98',
     reaches: false,
-    cause: /not as it should be \(mac 0a:00:00:00:00:98, should be/,
+    cause: /differs \(mac 0a:00:00:00:00:98, should be/,
     fix: /by hand: ip link set flannel\.1 .*address/,
     // The kernel forgets the neighbours of a device that gets another MAC.
     also: ['neighbours'],
@@ -34,7 +34,7 @@ const FAULTS: readonly DoctorFault[] = [
     check: 'address',
     fault: 'address removed',
     make: () => 'ip addr flush dev flannel.1',
-    cause: /has not its address 10\.2\.\d+\.0\/32/,
+    cause: /lacks its address 10\.2\.\d+\.0\/32/,
     fix: /by hand: ip addr add 10\.2\.\d+\.0\/32 dev flannel\.1$/,
     // The kernel takes the routes of a device that loses its last address.
     also: ['neighbours', 'routes'],
@@ -45,7 +45,7 @@ const FAULTS: readonly DoctorFault[] = [
     fault: 'route deleted',
     make: ({ peer }) => `ip route del ${peer.subnet}.0/24`,
     reaches: false,
-    cause: /there is no route to 10\.2\.\d+\.0\/24: its containers are not reached/,
+    cause: /there is no route to 10\.2\.\d+\.0\/24: its containers are unreachable/,
     fix: /start flanneld; by hand: ip route replace 10\.2\.\d+\.0\/24 via 10\.2\.\d+\.0 dev flannel\.1 proto 142 onlink$/,
     repair: 'by hand',
   },
@@ -55,7 +55,7 @@ const FAULTS: readonly DoctorFault[] = [
     make: ({ peer }) => `ip route del ${peer.subnet}.0/24
       ip route add ${peer.subnet}.0/24 via 192.168.19.120 dev enp0s3 proto static`,
     reaches: false,
-    cause: /something that is not ours stands where 10\.2\.\d+\.0\/24 needs a route/,
+    cause: /a foreign object is in the place of a route for 10\.2\.\d+\.0\/24/,
     fix: /ip route del 10\.2\.\d+\.0\/24 via 192\.168\.19\.120 dev enp0s3 proto static$/,
     repair: ({ peer }, fix) => `${fix.replace(/^.*: /, '')}
       ip route add ${peer.subnet}.0/24 via ${peer.subnet}.0 dev flannel.1 proto 142 onlink`,
@@ -65,7 +65,7 @@ const FAULTS: readonly DoctorFault[] = [
     fault: 'route to a host that has gone',
     make: () => 'ip route add 10.2.250.0/24 via 10.2.250.0 dev flannel.1 proto 142 onlink',
     level: 'WARNING',
-    cause: /a route is left of a host that has gone/,
+    cause: /a route is left from a host that is gone/,
     fix: /by hand: ip route del 10\.2\.250\.0\/24/,
     repair: 'by hand',
   },
@@ -113,8 +113,8 @@ const FAULTS: readonly DoctorFault[] = [
     fault: 'a rule ahead of ours',
     make: () => 'iptables -I FORWARD 1 -j DROP',
     reaches: false,
-    cause: /our rules are there, but not in their places/,
-    fix: /start flanneld, which puts them back/,
+    cause: /our rules are not in their places/,
+    fix: /start flanneld, which restores them/,
     proof: /-I FORWARD 1 /,
     repair: () => 'iptables -D FORWARD -j DROP',
   },
@@ -123,7 +123,7 @@ const FAULTS: readonly DoctorFault[] = [
     fault: 'our rules gone where the policy is to drop',
     make: () => 'iptables-save >/run/rules; iptables -P FORWARD DROP; iptables -F FORWARD',
     reaches: false,
-    cause: /our rules are there, but not in their places|rules of ours are missing/,
+    cause: /our rules are not in their places|our rules are missing/,
     fix: /start flanneld/,
     repair: () => 'iptables-restore </run/rules',
   },
@@ -142,7 +142,7 @@ const FAULTS: readonly DoctorFault[] = [
     check: 'guard',
     fault: 'no guard',
     make: () => 'nft list table inet flannel-guard-1 >/run/guard; nft delete table inet flannel-guard-1',
-    cause: /there is no guard: whoever knows the VNI can send into the network/,
+    cause: /there is no guard: anybody who knows the VNI can send into the network/,
     fix: /start flanneld/,
     repair: () => 'nft -f /run/guard',
   },
@@ -158,7 +158,7 @@ const FAULTS: readonly DoctorFault[] = [
     check: 'subnet-env',
     fault: 'an old MTU in it',
     make: () => 'cp /run/flannel/subnet.env /run/saved.env; sed -i s/1450/1472/ /run/flannel/subnet.env',
-    cause: /subnet\.env has another mtu than is leased/,
+    cause: /subnet\.env has another mtu than leased/,
     fix: /restart dockerd/,
     proof: /mtu 1472, leased 1450/,
     repair: () => 'mv /run/saved.env /run/flannel/subnet.env',
@@ -171,7 +171,7 @@ const FAULTS: readonly DoctorFault[] = [
       await etcd.run(`etcdctl get --print-value-only ${key(hosts)} >/run/lease
         sed s/192.168.19.121/192.168.19.99/ /run/lease | etcdctl put --ignore-lease ${key(hosts)}`)
     },
-    cause: /our lease differs from what this host is/,
+    cause: /our lease does not match this host/,
     // So the peer's answers go elsewhere.
     also: ['udp-port'],
     fix: /systemctl restart flanneld/,
@@ -202,7 +202,7 @@ test.serial('doctor: daemon: none runs: status 3, and what only a daemon knows i
 test.serial('doctor: modules: a kernel without vxlan', async (t) => {
   const { findings } = await runDoctor(hosts().own.host, ARGS, preloaded(t, 'no-vxlan'))
   const found = findings.find(({ check }) => check === 'modules')
-  t.regex(found?.cause ?? '', /the kernel has no VXLAN: the tunnel device cannot be made/)
+  t.regex(found?.cause ?? '', /the kernel has no VXLAN: the tunnel device cannot be created/)
   t.regex(found?.fix ?? '', /^modprobe vxlan/)
 })
 
@@ -232,6 +232,6 @@ test.serial('doctor: daemon: one that hangs, and link: deleted meanwhile', async
   )
   t.regex(findings[0]?.cause ?? '', /the daemon hangs or is stopped/)
   t.regex(findings[0]?.fix ?? '', /^systemctl restart flanneld/)
-  t.regex(findings[1]?.cause ?? '', /the tunnel device flannel\.1 is missing: nothing comes in, nothing goes out/)
+  t.regex(findings[1]?.cause ?? '', /the tunnel device flannel\.1 is missing: no packet enters or leaves the tunnel/)
   t.regex(findings[1]?.fix ?? '', /^restart flanneld$/)
 })

@@ -29,7 +29,7 @@ test('doctor: rp-filter: a strict filter where two backends are at work', async 
     text,
   )
   const found = findings.find(({ check }) => check === 'rp-filter')
-  t.regex(found?.cause ?? '', /the reverse path filter of enp0s3 drops what peers send/)
+  t.regex(found?.cause ?? '', /the reverse path filter of enp0s3 drops packets of peers/)
   t.regex(found?.proof ?? '', /sends comes in by enp0s3, answers leave by flannel\.1/)
   t.regex(found?.fix ?? '', /^sysctl -w net\.ipv4\.conf\.enp0s3\.rp_filter=2 net\.ipv4\.conf\.all\.rp_filter=2/)
   await own.host.run((found?.fix ?? '').replace(/, and.*/, ''))

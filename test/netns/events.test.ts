@@ -47,7 +47,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await follower.line(/ ! ready {5}not ready: lease: key deleted$/)
   await follower.line(/ {3}lease {5}lease of .* written again: key deleted$/)
   await etcd.run('ip link set enp0s3 down')
-  await follower.line(/ ! store {5}etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding goes on as it is$/)
+  await follower.line(/ ! store {5}etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding continues$/)
   await etcd.run('ip link set enp0s3 up')
   await follower.line(/ {3}store {5}etcd is back$/)
 

@@ -187,5 +187,5 @@ test.serial('without nft one warning says what that means', async (t) => {
   await guard.settled()
   t.regex(guard.error() ?? '', /nft: not installed/)
   t.is(lines.length, 1)
-  t.regex(lines[0] ?? '', /whoever knows the VNI can send into the overlay/)
+  t.regex(lines[0] ?? '', /anybody who knows the VNI can send into the network/)
 })

@@ -95,13 +95,13 @@ test('etcd goes away: degraded, since when and why; it is back: healthy; -watch 
   const watch = await host.spawn(`${BUNDLE} status --watch`)
   await watch.line(/^● healthy/)
   await etcd.run('ip link set enp0s3 down')
-  const lost = await becomes(host, 1, /etcd out of sight/)
+  const lost = await becomes(host, 1, /etcd unreachable/)
   t.regex(lost, /^ {2}store {4}etcd 0\/1 · rev \d+ · not watched for \d+s/m)
   t.regex(
     lost,
-    /→ etcd is not watched for \d+s: etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding goes on as it is\. Run: etcdctl /,
+    /→ etcd is not watched for \d+s: etcd: http:\/\/192\.168\.19\.120:2379: .*; forwarding continues\. Run: etcdctl /,
   )
-  await watch.line(/^● degraded {3}etcd out of sight/)
+  await watch.line(/^● degraded {3}etcd unreachable/)
   t.is((await watch.stop('SIGINT')).code, 1, 'the status of the last verdict')
   t.false(watch.output().includes('\u001B'), 'no screen, nothing to redraw')
   const screen = await host.spawn(`script -qec '${BUNDLE} status --watch' /dev/null`)

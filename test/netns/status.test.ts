@@ -92,7 +92,8 @@ test.serial("a foreign route where a peer's belongs: degraded, with the command 
   const { code, stdout } = await status()
   t.is(code, 1)
   const route = `${escape(foreign)}/24 via 192\\.168\\.19\\.1 dev enp0s3 proto static`
-  const [, command] = new RegExp(`→ in our way and not ours: ${route}: remove it\\. Run: (.*)`).exec(stdout) ?? []
+  const [, command] =
+    new RegExp(`→ a foreign object is in the place of ours: ${route}: remove it\\. Run: (.*)`).exec(stdout) ?? []
   t.truthy(command, stdout)
   await host.run(command ?? '')
   await waitFor('the command to solve it', async () => !/conflict/.test((await status()).stdout))

@@ -49,7 +49,7 @@ test('lease: one that is not renewed though a daemon answers; without a daemon i
   const ttl = { granted: 86_400, remaining: 86_400 - 300 }
   t.deepEqual(faults('lease', factsWith({ ttl })), [])
   const running = { ...factsWith({ ttl }), daemon: answering(factsWith()) }
-  t.regex(faults('lease', running)[0]?.cause ?? '', /our lease is not being renewed: it ends in 23h/)
+  t.regex(faults('lease', running)[0]?.cause ?? '', /our lease is not renewed: it ends in 23h/)
   t.regex(faults('lease', running)[0]?.proof ?? '', /last renewed 5m ago/)
 })
 
@@ -203,7 +203,9 @@ test('the text: verdict first, faults with cause, fix and proof, then what was n
   const text = render(judge(CHECKS, factsWith({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })), false)
   const lines = text.split('\n')
   t.regex(lines[0] ?? '', /^not running {3}2 faults · 0 warnings · 0 notes · \d+ not checked · \d+ ok$/)
-  const at = lines.indexOf('FAULT  ip-forward: the kernel does not forward: containers reach nobody beyond this host')
+  const at = lines.indexOf(
+    'FAULT  ip-forward: the kernel does not forward packets: containers cannot reach other hosts',
+  )
   t.regex(lines[at + 1] ?? '', /^ {2}fix {4}sysctl -w net\.ipv4\.ip_forward=1/)
   t.is(lines[at + 2], '  seen   net.ipv4.ip_forward = 0')
   t.true(lines.findIndex((line) => line.startsWith('not checked')) > at)
@@ -217,6 +219,6 @@ test('lease: another than the daemon works with', (t) => {
   const moved = factsWith({ leases: [lease('10.2.99.0/24', '192.168.19.121', 'own')], facts: { daemon } })
   t.regex(
     faults('lease', moved)[0]?.cause ?? '',
-    /the daemon works with 10\.2\.21\.0\/24, leased to this host is 10\.2\.99\.0\/24/,
+    /the daemon uses 10\.2\.21\.0\/24, but this host.s lease is 10\.2\.99\.0\/24/,
   )
 })

@@ -124,7 +124,7 @@ test('probes: a peer that is not heard is not blamed on other firewalls alone wh
     return faults('udp-port', factsWith({ facts: { firewall, probes } }))[0]
   }
   for (const cause of ['tunnel-blocked', 'tunnel-blocked-in']) {
-    t.regex(seen(cause, '192.168.19.240')?.cause ?? '', /the guard here drops what 192\.168\.19\.240 sends/)
+    t.regex(seen(cause, '192.168.19.240')?.cause ?? '', /this host's guard drops packets from 192\.168\.19\.240/)
     t.regex(seen(cause, '192.168.19.240')?.fix ?? '', /-vxlan-guard-allow=192\.168\.19\.240; if not, let UDP 8472 pass/)
     t.notRegex(seen(cause)?.cause ?? '', /guard/)
     t.notRegex(seen(cause, '192.168.19.122')?.cause ?? '', /guard/, 'a peer by now')

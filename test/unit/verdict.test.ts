@@ -85,7 +85,7 @@ for (const [what, unready, summary, text, run] of [
       { part: 'lease', code: 'not-yet', text: 'not yet' },
     ],
     'starting',
-    'the daemon has just been started',
+    'the daemon has just started',
     'flanneld status -watch',
   ],
 ] as const) {
@@ -138,18 +138,18 @@ for (const [what, over, summary, text, run] of [
       },
     },
     '1 conflict',
-    'in our way and not ours: 10.2.7.0/24 via 192.168.19.1 dev enp0s3 proto static: remove it',
+    'a foreign object is in the place of ours: 10.2.7.0/24 via 192.168.19.1 dev enp0s3 proto static: remove it',
     'ip route del 10.2.7.0/24 via 192.168.19.1 dev enp0s3 proto static',
   ],
   [
     'a device in our way',
     { kernel: { ...FINE.kernel, conflicts: [{ kind: 'link', text: 'flannel.1 mtu 1450 state UP' }] } },
     '1 conflict',
-    'in our way and not ours: flannel.1 mtu 1450 state UP: remove it',
+    'a foreign object is in the place of ours: flannel.1 mtu 1450 state UP: remove it',
     'ip link del flannel.1',
   ],
   [
-    'etcd out of sight',
+    'etcd unreachable',
     {
       store: {
         ...FINE.store,
@@ -158,8 +158,8 @@ for (const [what, over, summary, text, run] of [
         error: { at: NOW, text: 'etcd: x: no answer in time' },
       },
     },
-    'etcd out of sight',
-    'etcd is not watched for 2m: etcd: x: no answer in time; forwarding goes on as it is',
+    'etcd unreachable',
+    'etcd is not watched for 2m: etcd: x: no answer in time; forwarding continues',
     ETCD,
   ],
   [
@@ -181,7 +181,7 @@ for (const [what, over, summary, text, run] of [
     'the only endpoint silent, though the watch has not noticed',
     { store: { ...FINE.store, endpoints: [{ url: 'http://10.0.0.1:2379', health: 'silent', detail: 'no answer' }] } },
     'etcd does not answer',
-    'etcd: http://10.0.0.1:2379: silent: no answer; forwarding goes on as it is',
+    'etcd: http://10.0.0.1:2379: silent: no answer; forwarding continues',
     'etcdctl --endpoints=http://10.0.0.1:2379 endpoint health',
   ],
   [

@@ -50,8 +50,8 @@ function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['
       {
         level: 'fault',
         stops: true,
-        cause: `a route that is not ours takes packets for ${peerOf(plan, destination)} another way: it is more exact`,
-        fix: `remove it, if nobody needs it: ip route del ${route}`,
+        cause: `a foreign route takes packets for ${peerOf(plan, destination)} elsewhere: it is more specific`,
+        fix: `remove it, if nothing needs it: ip route del ${route}`,
         proof: route,
       },
     ]

@@ -9,7 +9,7 @@ import { parseNft } from '../nft-ruleset.ts'
 import { strangersOf } from './firewall.ts'
 
 const WAYS: ReadonlyMap<string, string> = new Map([
-  ['tunnel-blocked', 'the tunnel is silent'],
+  ['tunnel-blocked', 'the tunnel does not answer'],
   ['tunnel-blocked-out', 'what we send into the tunnel is lost'],
   ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
 ])
@@ -24,20 +24,20 @@ export function blocked(
 ): Fault | undefined {
   const what = WAYS.get(health.cause)
   if (what === undefined) return undefined
-  const cause = `peer ${subnet}: ${what}, though its host is there`
-  const open = `let UDP ${port} pass between this host and ${address}, both ways, in every firewall and security group; there: flanneld doctor`
+  const cause = `peer ${subnet}: ${what}, but its host answers`
+  const open = `let UDP ${port} pass between this host and ${address}, in both directions, in every firewall and security group; also run flanneld doctor there`
   if (stranger === undefined || health.cause === 'tunnel-blocked-out')
     return {
       level: 'fault',
       stops: true,
-      cause: `${cause}: UDP ${port} is blocked on the way`,
+      cause: `${cause}: UDP ${port} is blocked on the path`,
       fix: open,
       proof: health.note,
     }
   return {
     level: 'fault',
     stops: true,
-    cause: `${cause}: the guard here drops what ${stranger} sends, which may be that host behind a NAT; or UDP ${port} is blocked on the way`,
+    cause: `${cause}: this host's guard drops packets from ${stranger}, which may be that host behind a NAT; or UDP ${port} is blocked on the path`,
     fix: `if ${stranger} is ${address}, start this daemon with -vxlan-guard-allow=${stranger}; if not, ${open}`,
     proof: health.note,
   }

@@ -58,7 +58,7 @@ function chainFaults(chain: NftChain, port: number, answered: boolean): readonly
     {
       level: 'warning',
       cause: `a firewall of this host drops by policy, and no rule lets UDP ${port} in`,
-      fix: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept, and the same in the file it comes from`,
+      fix: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept, and the same in the file that defines it`,
       proof: `nft chain ${family} ${table} ${name}: policy drop`,
     },
   ]

@@ -23,7 +23,7 @@ export const daemonCheck: Check = {
     }
     if (daemon.state === 'silent') {
       const cause = 'the daemon hangs or is stopped: nothing is repaired, its lease runs out'
-      const fix = 'systemctl restart flanneld (forwarding goes on meanwhile)'
+      const fix = 'systemctl restart flanneld (forwarding continues)'
       return { faults: [{ level: 'fault', stops: true, cause, fix, proof: daemon.why }] }
     }
     const { reasons, unready, version, pid } = daemon.facts
@@ -59,7 +59,7 @@ export const configCheck: Check = {
         level: remark.level,
         code: 'network-config',
         cause: remark.text,
-        fix: `mend ${key}: flanneld config check FILE tells what is good`,
+        fix: `correct ${key}; check it with flanneld config check FILE`,
         proof: oneLine(text),
       }))
       if (running !== undefined && running !== text) {
@@ -67,14 +67,14 @@ export const configCheck: Check = {
           level: 'fault',
           stops: true,
           code: 'config-refused',
-          cause: 'the daemon keeps to an older config: what is stored cannot be gone over to while it runs',
+          cause: 'the daemon keeps its old config: the stored one cannot be applied while it runs',
           fix: `etcdctl put ${key} '${oneLine(running)}', or stop all hosts, delete the leases, and start them again`,
           proof: `stored ${oneLine(text)}, running ${oneLine(running)}`,
         })
       }
       return outcomeOf(faults, `network ${range.network}`)
     } catch (error) {
-      const fix = `etcdctl put ${key} with a right one; flanneld config check FILE tells before`
+      const fix = `etcdctl put ${key} with a valid one; check it first with flanneld config check FILE`
       return {
         faults: [{ level: 'fault', stops: true, cause: messageOf(error), fix, proof: `${key}: ${oneLine(text)}` }],
       }
@@ -96,7 +96,7 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): Outcome {
   if ('unknown' in host.subnetEnv) return { unchecked: host.subnetEnv.unknown }
   const found = host.subnetEnv.value
   if (found === undefined) {
-    const cause = 'subnet.env is missing: Docker does not learn the subnet and starts on another, or not at all'
+    const cause = 'subnet.env is missing: Docker starts on another subnet, or not at all'
     return { faults: [{ level: 'fault', stops: true, cause, fix, proof: `there is no ${subnetFile}` }] }
   }
   const { inputs } = 'value' in plan ? plan.value : { inputs: undefined }
@@ -107,7 +107,7 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): Outcome {
     .map((name): Fault => ({
       level: 'fault',
       stops: true,
-      cause: `subnet.env has another ${name} than is leased: Docker works with the old one`,
+      cause: `subnet.env has another ${name} than leased: Docker uses the old one`,
       fix,
       proof: `${subnetFile}: ${name} ${found[name] ?? 'missing'}, leased ${wanted[name]}`,
     }))

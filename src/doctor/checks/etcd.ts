@@ -27,14 +27,14 @@ export const etcdCheck: Check = {
           cause: all
             ? 'no etcd endpoint answers: forwarding stays as it is, but no host is followed that joins, leaves or moves'
             : `an etcd endpoint does not answer: ${url}`,
-          fix: FIX[error.why] ?? 'mend etcd, or -etcd-endpoints',
+          fix: FIX[error.why] ?? 'repair etcd, or correct -etcd-endpoints',
           proof: error.text,
         })
       } else if (roundTripMs > SLOW_MS) {
         faults.push({
           level: 'warning',
-          cause: `etcd is slow: joining and leaving hosts are followed late, and leases may run out`,
-          fix: 'look at its disk and network: etcdctl endpoint status, and etcd_disk_wal_fsync_duration_seconds of its metrics',
+          cause: `etcd is slow: changes of hosts are seen late, and leases may expire`,
+          fix: 'check its disk and network: etcdctl endpoint status, and its metric etcd_disk_wal_fsync_duration_seconds',
           proof: `${url}: a read takes ${Math.round(roundTripMs)} ms, up to ${SLOW_MS} is usual`,
         })
       }
@@ -52,7 +52,7 @@ export const etcdCheck: Check = {
       })
     }
     if (faults.length === 0 && store.content === undefined) {
-      const fix = 'etcdctl endpoint status tells more'
+      const fix = 'details: etcdctl endpoint status'
       faults.push({ level: 'fault', stops: true, cause: 'etcd cannot be read', fix, proof: store.error ?? 'no answer' })
     }
     const times = endpoints.map(({ roundTripMs = 0 }) => `${Math.max(1, Math.round(roundTripMs))} ms`)
@@ -62,7 +62,7 @@ export const etcdCheck: Check = {
 
 const FIX: Readonly<Record<string, string>> = {
   unreachable: 'start etcd there, or correct -etcd-endpoints; a firewall may be in between',
-  deadline: 'see whether etcd is stuck or a firewall swallows packets: etcdctl endpoint health',
+  deadline: 'check whether etcd hangs or a firewall drops packets: etcdctl endpoint health',
   unavailable: 'bring back enough members: etcdctl endpoint status --cluster',
   auth: 'check -etcd-username and the password, and the rights of its role on -etcd-prefix',
   tls: 'check -etcd-cafile, -etcd-certfile and -etcd-keyfile, and that the scheme is right',
@@ -100,8 +100,8 @@ function credentialFaults(credentials: CredentialFacts | undefined, now: number)
   if (credentials === undefined) return []
   const faults: Fault[] = []
   if (credentials.error !== undefined) {
-    const fix = 'name readable files that belong together: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
-    faults.push({ level: 'fault', stops: true, cause: 'our TLS files are of no use', fix, proof: credentials.error })
+    const fix = 'pass readable files that match: -etcd-cafile, -etcd-certfile, -etcd-keyfile'
+    faults.push({ level: 'fault', stops: true, cause: 'our TLS files are not usable', fix, proof: credentials.error })
   }
   for (const { flag, file, subject, begins, ends } of credentials.certificates) {
     const renew = `put a new certificate into ${file}; it is taken up without a restart`
@@ -145,7 +145,7 @@ export const watchCheck: Check = {
           level: 'fault',
           stops: true,
           cause: `the daemon does not follow etcd: it is behind by ${counted(differing.length, 'peer')}`,
-          fix: 'systemctl restart flanneld (forwarding goes on meanwhile)',
+          fix: 'systemctl restart flanneld (forwarding continues)',
           proof: `${first}: stored ${told(stored.get(first))}, the daemon has ${told(known.get(first))}`,
         },
       ],
@@ -168,7 +168,7 @@ export const clockCheck: OwnCheck = {
         const way = clockAheadMs > 0 ? 'behind' : 'ahead of'
         return {
           level: 'warning',
-          cause: `this host's clock is ${seconds} s ${way} etcd's: certificates and tokens may be refused, logs do not fit together (leases go by the time that passes and are safe)`,
+          cause: `this host's clock is ${seconds} s ${way} etcd's: certificates and tokens may be refused, log times do not match (leases use elapsed time and are safe)`,
           fix: 'timedatectl set-ntp true, here or there',
           proof: `${url}: its time minus ours is ${clockAheadMs > 0 ? '' : '-'}${seconds} s`,
         }

@@ -36,7 +36,7 @@ export const firewallCheck: Check = {
     const nft = 'value' in firewall.nft ? parseNft(firewall.nft.value) : undefined
     const faults = [...ownFaults(facts, plan.value, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
     if (faults.length === 0 && failing !== undefined) {
-      const fix = 'journalctl -u flanneld has the whole story'
+      const fix = 'details: journalctl -u flanneld'
       faults.push({
         level: 'fault',
         code: 'firewall-rules',
@@ -65,8 +65,8 @@ function ownFaults(
   const kept = daemon.state === 'answers' ? (daemon.facts.running?.tunnels ?? []) : []
   const fix =
     daemon.state === 'answers'
-      ? 'systemctl restart flanneld; if they go again, find who removes them: nft monitor'
-      : 'start flanneld, which puts them back'
+      ? 'systemctl restart flanneld; if they disappear again, find out what removes them: nft monitor'
+      : 'start flanneld, which restores them'
   const faults: Fault[] = []
   for (const input of firewallOf(inputs, peers)) {
     const lines = missing(ruleset, input)
@@ -79,8 +79,8 @@ function ownFaults(
       )
     if (written.length > 0 && !late()) {
       const cause = lines.some((line) => line.startsWith(':'))
-        ? 'rules of ours are missing: packets between containers are dropped or get another address'
-        : 'our rules are there, but not in their places: rules ahead of them decide'
+        ? 'our rules are missing: packets between containers are dropped or get another address'
+        : 'our rules are not in their places: rules ahead of them decide'
       faults.push({
         level: 'fault',
         stops: true,
@@ -132,7 +132,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
   if ('unknown' in firewall.nft) {
     const failing = daemon.state === 'answers' ? daemon.facts.guardError : undefined
     if (failing === undefined) return { unchecked: firewall.nft.unknown }
-    const cause = 'there is no guard: whoever knows the VNI can send into the network'
+    const cause = 'there is no guard: anybody who knows the VNI can send into the network'
     return { faults: [{ level: 'fault', code: 'guard', cause, fix: 'apt-get install nftables', proof: failing }] }
   }
   const table = guardTable(wish.vni)
@@ -140,7 +140,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
   const fix = daemon.state === 'answers' ? 'systemctl restart flanneld' : 'start flanneld'
   const chain = chains.find((one) => one.table === table && one.hook === 'input')
   if (chain === undefined || !chain.rules.some(drops)) {
-    const cause = 'there is no guard: whoever knows the VNI can send into the network'
+    const cause = 'there is no guard: anybody who knows the VNI can send into the network'
     return {
       faults: [{ level: 'fault', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
     }
@@ -165,7 +165,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
 export function strangerFaults(strangers: readonly (readonly [string, number])[], table: string): readonly Fault[] {
   const faults = strangers.map(([address, packets]): Fault => ({
     level: 'warning',
-    cause: `${address} sends to the VXLAN port and is no peer's address: the guard drops it`,
+    cause: `${address} sends to the VXLAN port and is not a peer's address: the guard drops it`,
     fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
     proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} strangers4`,
   }))

@@ -40,8 +40,9 @@ function policyFaults({ configuration, options }: Inputs, ruleset: Ruleset): rea
     {
       level: 'fault',
       stops: true,
-      cause: 'FORWARD drops by policy, and -iptables-forward-rules=false keeps ours out: containers are not reached',
-      fix: `iptables -I FORWARD -s ${network} -j ACCEPT; iptables -I FORWARD -d ${network} -j ACCEPT; or leave that flag out`,
+      cause:
+        'FORWARD drops by policy, and -iptables-forward-rules=false disables our rules: containers are unreachable',
+      fix: `iptables -I FORWARD -s ${network} -j ACCEPT; iptables -I FORWARD -d ${network} -j ACCEPT; or remove that flag`,
       proof: 'iptables: -P FORWARD DROP',
     },
   ]
@@ -63,8 +64,8 @@ function chainFaults(chain: NftChain, nft: NftRuleset | undefined, inputs: Input
   return [
     {
       ...(sure ? { level: 'fault', stops: true } : { level: 'warning' }),
-      cause: `another table ${sure ? 'drops' : 'may drop'} what is forwarded, containers' packets too: an accept of ours does not beat it`,
-      fix: `nft insert rule ${family} ${table} ${name} ip saddr ${network} accept; nft insert rule ${family} ${table} ${name} ip daddr ${network} accept; and the same in the file it comes from`,
+      cause: `another table ${sure ? 'drops' : 'may drop'} forwarded packets, including those of containers: our accept does not override it`,
+      fix: `nft insert rule ${family} ${table} ${name} ip saddr ${network} accept; nft insert rule ${family} ${table} ${name} ip daddr ${network} accept; and the same in the file that defines it`,
       proof: blanket === undefined ? `nft chain ${family} ${table} ${name}: policy drop` : showRule(chain, blanket),
     },
   ]

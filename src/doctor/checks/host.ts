@@ -15,12 +15,10 @@ export const modulesCheck: OwnCheck = {
     if (!needed) return { seen: 'no tunnel is wanted' }
     if ('unknown' in host.vxlan) return { unchecked: host.vxlan.unknown }
     if (host.vxlan.value) return { seen: 'vxlan' }
-    const cause = 'the kernel has no VXLAN: the tunnel device cannot be made'
+    const cause = 'the kernel has no VXLAN: the tunnel device cannot be created'
     const fix = 'modprobe vxlan (on some systems in a package of extra modules), or Backend.Type host-gw'
     return {
-      faults: [
-        { level: 'fault', stops: true, cause, fix, proof: 'asked for a device of kind vxlan it says: not supported' },
-      ],
+      faults: [{ level: 'fault', stops: true, cause, fix, proof: 'creating a device of kind vxlan: not supported' }],
     }
   },
 }
@@ -34,7 +32,7 @@ export const forwardCheck: OwnCheck = {
     const all = host.sysctls.get('net/ipv4/ip_forward')
     const fix = (name: string): string => `sysctl -w ${name}=1, and the same line in /etc/sysctl.d/`
     if (all === '0') {
-      const cause = 'the kernel does not forward: containers reach nobody beyond this host'
+      const cause = 'the kernel does not forward packets: containers cannot reach other hosts'
       faults.push({
         level: 'fault',
         stops: true,
@@ -111,7 +109,7 @@ function fault(device: string, way: string): Fault {
   return {
     level: 'fault',
     stops: true,
-    cause: `the reverse path filter of ${device} drops what peers send`,
+    cause: `the reverse path filter of ${device} drops packets of peers`,
     fix: `sysctl -w ${name}=2 net.ipv4.conf.all.rp_filter=2, and the same in /etc/sysctl.d/`,
     proof: `${name} is 1 (or that of all is): ${way}`,
   }
@@ -156,8 +154,7 @@ export const bridgeNetfilterCheck: OwnCheck = {
       faults: [
         {
           level: 'warning',
-          cause:
-            'containers cannot reach ports that containers of this host publish: bridged answers pass the rules by',
+          cause: 'containers cannot reach ports that containers of this host publish: bridged answers bypass the rules',
           fix: `modprobe br_netfilter; sysctl -w ${name}=1, and both for the next boot (/etc/modules-load.d/, /etc/sysctl.d/)`,
           proof: `${name} = ${value ?? 'not there'}, and there is: ${rule}`,
         },

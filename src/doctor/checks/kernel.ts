@@ -9,20 +9,19 @@ import { type MissingObject, differenceOf, mendCommand } from '../kernel-differe
 const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
   link: ({ object, found }) =>
     found === undefined
-      ? `the tunnel device ${nameOf(object)} is missing: nothing comes in, nothing goes out`
-      : `the tunnel device ${nameOf(object)} is not as it should be (${fieldsThatDiffer(object, found)})`,
-  address: ({ object }) =>
-    `the tunnel device has not its address ${show(object)}: this host itself reaches no container`,
-  route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are not reached`,
-  nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are not reached`,
-  neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel asks in vain for its MAC`,
+      ? `the tunnel device ${nameOf(object)} is missing: no packet enters or leaves the tunnel`
+      : `the tunnel device ${nameOf(object)} differs (${fieldsThatDiffer(object, found)})`,
+  address: ({ object }) => `the tunnel device lacks its address ${show(object)}: this host cannot reach containers`,
+  route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are unreachable`,
+  nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are unreachable`,
+  neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel cannot resolve its MAC`,
   fdb: ({ peer, found }) =>
     `${word(found)} forwarding entry for ${peer}: its packets go ${found === undefined ? 'nowhere' : 'to another host'}`,
 }
 
 /** What puts back anything of ours, by how the daemon is. */
 const FIRST = {
-  answers: 'the daemon should have put it back: restart it',
+  answers: 'the daemon should have restored it: restart it',
   silent: 'restart flanneld',
   absent: 'start flanneld',
 } as const
@@ -60,13 +59,13 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
       ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({
         level: 'fault',
         stops: true,
-        cause: `something that is not ours stands where ${peer ?? 'this host'} needs ${kindName(kind)}: packets go astray`,
-        fix: `remove it, if nobody needs it: ${removal(found)}`,
+        cause: `a foreign object is in the place of ${kindName(kind)} for ${peer ?? 'this host'}: packets take the wrong path`,
+        fix: `remove it, if nothing needs it: ${removal(found)}`,
         proof: `${show(found)} in place of ${show(ours)}`,
       })),
       ...difference.left.map((left): Fault => ({
         level: 'warning',
-        cause: `${kindName(kind)} is left of a host that has gone, or was put there by hand`,
+        cause: `${kindName(kind)} is left from a host that is gone, or was added by hand`,
         fix: `${first}; by hand: ${removal(left)}`,
         proof: show(left),
       })),

@@ -23,7 +23,7 @@ export const leaseCheck: Check = {
 
 function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Prefix | undefined): Fault {
   const before = 'value' in host.subnetEnv ? host.subnetEnv.value?.subnet : undefined
-  const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet is another'
+  const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet changed'
   const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
   const had = running ?? before
   const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
@@ -48,7 +48,7 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
 
 function otherSubnet({ subnet, key }: OwnStored, running: string | undefined): readonly Fault[] {
   if (running === undefined || running === subnet) return []
-  const cause = `the daemon works with ${running}, leased to this host is ${subnet}`
+  const cause = `the daemon uses ${running}, but this host's lease is ${subnet}`
   return [{ level: 'fault', stops: true, cause, fix: 'systemctl restart flanneld', proof: key }]
 }
 
@@ -59,7 +59,7 @@ function otherValue({ value }: OwnStored, wanted: string): readonly Fault[] {
     {
       level: 'fault',
       stops: true,
-      cause: 'our lease differs from what this host is: what peers send does not arrive',
+      cause: 'our lease does not match this host: packets of peers do not arrive',
       fix: 'systemctl restart flanneld, which publishes it again',
       proof: `lease ${stored}, this host ${wanted}`,
     },
@@ -73,10 +73,10 @@ function renewalFaults(
 ): readonly Fault[] {
   // Without a TTL it is a reservation, or went while we looked.
   if (own.etcdLease === '0' || ttl === undefined || !runs) return []
-  const fix = 'systemctl restart flanneld; if that does not help, see what is said of etcd'
+  const fix = 'systemctl restart flanneld; if that does not help, see the findings on etcd'
   const since = ttl.granted - ttl.remaining
   if (since < UNRENEWED_S) return []
-  const cause = `our lease is not being renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
+  const cause = `our lease is not renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
   return [
     {
       level: 'fault',
@@ -84,7 +84,7 @@ function renewalFaults(
       code: 'lease-not-renewed',
       cause,
       fix,
-      proof: `last renewed ${duration(since)} ago; every 10 s is usual`,
+      proof: `last renewed ${duration(since)} ago; expected every 10 s`,
     },
   ]
 }
@@ -112,7 +112,7 @@ export const peerLeasesCheck: Check = {
       ...(target === undefined ? { level: refusalLevel(reason) } : { level: 'fault', stops: true }),
       code: refusalLevel(reason) === 'fault' ? 'lease-refused' : 'leases-refused',
       cause: `a lease is refused (${reason}): nothing is sent to its host`,
-      fix: `mend flanneld on that host, or, if it is gone: etcdctl del '${key}'`,
+      fix: `correct flanneld on that host or, if it is gone: etcdctl del '${key}'`,
       proof: `${key} ${texts.get(key)?.slice(0, 200) ?? ''}`,
     }))
     return outcomeOf(firstOf(faults), target === undefined ? counted(peers.size, 'peer') : `${target.subnet} is leased`)
@@ -149,7 +149,7 @@ export const duplicateAddressCheck: Check = {
         cause:
           leases.length > 1
             ? twice(leases.length, address)
-            : `another host publishes our address ${address}: two hosts with one -public-ip, and only one can have a lease`,
+            : `another host publishes our address ${address}: two hosts with the same -public-ip, and only one can have a lease`,
         fix: `give each host its own -public-ip; if no host has it any more: etcdctl del '${others.at(-1)?.key ?? ''}'`,
         proof: leases.map(({ subnet }) => subnet).join(', '),
       }
@@ -177,7 +177,7 @@ export function sharedByPeers(peers: Iterable<{ subnet: string; publicAddress: s
 }
 
 function twice(leases: number, address: string): string {
-  return `${leases} subnets are leased to ${address}: two hosts with one address, or a lease its host left behind`
+  return `${leases} subnets are leased to ${address}: two hosts with the same address, or a lease left behind by its host`
 }
 
 /** "3h", "12m", "40s". */

@@ -25,8 +25,8 @@ export const peersCheck: Check = {
         ...(down ? { stops: true } : {}),
         cause: down ? `peer ${subnet}: neither its tunnel nor its host answers` : `packets to peer ${subnet} are lost`,
         fix: down
-          ? `see whether ${address} is up and reached from here: ping ${address}; ip route get ${address}`
-          : `look for errors on the way: ip -s link, here and on ${address}, and on the switches between`,
+          ? `check that ${address} is up and reachable: ping ${address}; ip route get ${address}`
+          : `look for errors on the path: ip -s link, here, on ${address}, and on the switches in between`,
         proof: health.note,
       }
     }),
@@ -114,8 +114,8 @@ export const pathMtuCheck: Check = {
       return {
         level: 'fault',
         stops: true,
-        cause: `large packets to peer ${subnet} are lost, small ones pass: the way to ${address} carries less than we send${fits}`,
-        fix: `raise the MTU on the way, let ICMP "fragmentation needed" pass, or send smaller packets${advice}, then restart dockerd`,
+        cause: `large packets to peer ${subnet} are lost, small ones pass: the path to ${address} carries less than we send${fits}`,
+        fix: `raise the MTU on the path, let ICMP "fragmentation needed" pass, or send smaller packets${advice}, then restart dockerd`,
         proof: health.note,
       }
     }),
@@ -145,9 +145,9 @@ export const checksumCheck: OwnCheck = {
       faults.push({
         level: 'fault',
         stops: true,
-        cause: `packets to peer ${subnet} arrive with wrong sums: TCP and UDP fail, ping works. Checksum offload and a NAT or a network card on the way do not go together`,
+        cause: `packets to peer ${subnet} arrive with wrong checksums: TCP and UDP fail, ping works. Checksum offload does not work with a NAT or a network card on the path`,
         fix: `ethtool -K ${link.name} tx-checksum-ip-generic off`,
-        proof: `of two datagrams the peer answered that with a ready sum, not that with the sum left to the device (tx-checksum-ip-generic: ${features})`,
+        proof: `the peer answered a datagram with a complete checksum, but not one with an offloaded checksum (tx-checksum-ip-generic: ${features})`,
       })
     }
     if (faults.length === 0 && good === 0) return { unchecked: 'no peer answered a probe with either sum' }

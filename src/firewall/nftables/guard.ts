@@ -73,7 +73,7 @@ interface Wanted extends GuardedPort {
 
 const KIND: TableKind<Wanted> = {
   what: 'guard',
-  consequence: 'whoever knows the VNI can send into the overlay',
+  consequence: 'anybody who knows the VNI can send into the network',
   family: 'inet',
   names: ({ vni }) => [guardTable(vni)],
   difference(actual, next) {
