@@ -1,26 +1,38 @@
 // The route to a peer's subnet, the same for every backend that routes.
-import { type Address, familyOf, numberOf } from '../src/ip/address.ts'
-import { type Prefix, addressOf } from '../src/ip/prefix.ts'
+import { type Address, type Family, numberOf } from '../src/ip/address.ts'
+import { type Prefix, addressOf, bitsOf, prefixFamily } from '../src/ip/prefix.ts'
 import { FLANNEL_PROTOCOL, type KernelObject } from '../src/kernel/state.ts'
 
-/**
- * The route to a peer's subnet, by itself or through a nexthop object. The object's id is the subnet's address as a
- * number: unique in a network namespace, since no two daemons there may route one subnet.
- */
-export function wayTo(
-  subnet: Prefix,
-  gateway: Address,
-  device: string,
-  onlink: boolean,
-  nexthops: boolean,
-): readonly KernelObject[] {
-  const route = { kind: 'route', destination: subnet, metric: 0, protocol: FLANNEL_PROTOCOL } as const
-  if (!nexthops || familyOf(gateway) === 6) {
-    return [{ ...route, target: { type: 'gateway', gateway, device, onlink } }]
-  }
-  const id = numberOf(addressOf(subnet))
+/** Where packets to a peer's subnet go. */
+export interface PeerRoute {
+  readonly subnet: Prefix
+  readonly gateway: Address
+  readonly device: string
+  /** Whether the gateway counts as a neighbour though no address of ours is in its network. */
+  readonly onlink: boolean
+  /** Whether the route goes through a nexthop object, where its family has them. */
+  readonly nexthops: boolean
+}
+
+/** Priority of a route without one, as the kernel reports it. */
+const METRIC: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 }
+
+/** The route to a peer's subnet, by itself or through a nexthop object. */
+export function peerRoute({ subnet, gateway, device, onlink, nexthops }: PeerRoute): readonly KernelObject[] {
+  const metric = METRIC[prefixFamily(subnet)]
+  const route = { kind: 'route', destination: subnet, metric, protocol: FLANNEL_PROTOCOL } as const
+  const id = nexthops ? nexthopId(subnet) : undefined
+  if (id === undefined) return [{ ...route, target: { type: 'gateway', gateway, device, onlink } }]
   return [
     { kind: 'nexthop', id, gateway, device, protocol: FLANNEL_PROTOCOL },
     { ...route, target: { type: 'nexthop', id } },
   ]
+}
+
+/**
+ * The id of a subnet's nexthop object: its address as a number, unique in a network namespace since no two daemons there may
+ * route one subnet. Ids have 32 bits, which longer addresses do not fit; their routes are as fast without.
+ */
+function nexthopId(subnet: Prefix): number | undefined {
+  return bitsOf(prefixFamily(subnet)) === 32 ? numberOf(addressOf(subnet)) : undefined
 }

@@ -6,7 +6,7 @@
 // - one peer at a time: what a peer needs depends on that peer and on our host alone, so the order of peers cannot
 //   matter, one bad peer cannot hold up another, and a change of one peer costs one peer's work;
 // - no two peers with different subnets and data claim one kernel object.
-import type { Address } from './ip/address.ts'
+import type { Address, Family } from './ip/address.ts'
 import type { Mac } from './ip/mac.ts'
 import type { Prefix } from './ip/prefix.ts'
 import type { KernelObject } from './kernel/state.ts'
@@ -14,24 +14,31 @@ import type { KernelObject } from './kernel/state.ts'
 /** A JSON object as parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** The interface the outer packets use, as netlink shows it. */
+/** The interface that outer packets of one family use, as netlink shows it. */
 export interface ExternalInterface {
+  /** Family of the outer packets. */
+  readonly family: Family
   readonly name: string
   readonly index: number
   readonly mtu: number
   readonly mac: Mac | undefined
   /** Our address on it: source of outer packets. */
   readonly address: Address
-  readonly address6: Address | undefined
   /** What other hosts reach us by; differs from `address` behind a NAT. */
   readonly publicAddress: Address
-  readonly publicAddress6: Address | undefined
+  /** What other hosts may reach this interface by in the other family: published in our lease, and not used here. */
+  readonly otherPublicAddress: Address | undefined
   /** Prefixes reached on it without a gateway. */
   readonly onlink: readonly Prefix[]
 }
 
-/** Our own host, as far as a plan depends on it. */
+/**
+ * Our own host in one family, as far as a plan depends on it. A host with two families has two of these, and two subnets;
+ * a backend sees one at a time, with the peers of that family.
+ */
 export interface Self<Config> {
+  /** Family of `network` and `subnet`. */
+  readonly family: Family
   readonly config: Config
   /** The cluster's network, e.g. 10.2.0.0/16. */
   readonly network: Prefix
@@ -46,11 +53,14 @@ export interface Self<Config> {
   readonly nexthops: boolean
 }
 
-/** A peer's lease, checked against the network, with the backend's own part decoded. */
+/**
+ * A peer's lease in one family, that of its subnet: checked against the network, with the backend's own part decoded. A host
+ * with two families is two peers.
+ */
 export interface Peer<Data = unknown> {
   readonly subnet: Prefix
   readonly publicAddress: Address
-  /** What its outer packets come from besides, say where a host has several addresses. */
+  /** Another source of its outer packets, where the host has several addresses. */
   readonly sourceAddress?: Address | undefined
   /** `BackendType` of its lease: how it wants to receive. */
   readonly type: string
@@ -88,7 +98,7 @@ export interface ConfigKey {
 /** Keys by name. */
 export type ConfigKeys = Readonly<Record<string, ConfigKey>>
 
-/** One way of getting packets to a peer. */
+/** How packets get to peers. One family at a time; nothing in it depends on which. */
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
   readonly type: string

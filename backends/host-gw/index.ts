@@ -1,7 +1,7 @@
 // host-gw: every host routes a peer's subnet straight to that peer, which must be on the same LAN. The minimal backend.
 import type { Backend } from '../../src/backend.ts'
 import { contains } from '../../src/ip/prefix.ts'
-import { wayTo } from '../peer-route.ts'
+import { peerRoute } from '../peer-route.ts'
 
 export const hostGw: Backend<null, null> = {
   type: 'host-gw',
@@ -19,6 +19,9 @@ export const hostGw: Backend<null, null> = {
   base: () => [],
   forPeer: ({ external, nexthops }, { subnet, publicAddress }) =>
     external.onlink.some((prefix) => contains(prefix, publicAddress))
-      ? { ok: true, value: wayTo(subnet, publicAddress, external.name, false, nexthops) }
+      ? {
+          ok: true,
+          value: peerRoute({ subnet, gateway: publicAddress, device: external.name, onlink: false, nexthops }),
+        }
       : { ok: false, reason: 'not-onlink', detail: `${publicAddress} is not on the LAN of ${external.name}` },
 }

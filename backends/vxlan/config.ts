@@ -1,6 +1,7 @@
 // The vxlan part of the network config, and of a peer's lease.
 import type { Checked, ConfigKeys, ConfigSection } from '../../src/backend.ts'
 import { show } from '../../src/errors.ts'
+import type { Family } from '../../src/ip/address.ts'
 import { type Mac, isStation, parseMac } from '../../src/ip/mac.ts'
 
 /** `Backend` of the network config for Type vxlan. */
@@ -26,8 +27,10 @@ const DEFAULT_PORT = 8472
 
 /** `flannel.` and the number have to fit the 15 bytes of a device's name (IFNAMSIZ of linux/if.h). */
 const MOST_VNI = 9_999_999
-/** The smallest MTU of a device, 68 (ETH_MIN_MTU, RFC 791), plus the encapsulation over IPv4. */
-export const LEAST_MTU = 118
+/** The least MTU under a device: 68 (ETH_MIN_MTU, RFC 791), with IPv6 1280 (RFC 8200), and the encapsulation. */
+export const LEAST_MTU: Readonly<Record<Family, number>> = { 4: 118, 6: 1350 }
+/** The least value of the option: what one family takes. */
+const LEAST_OPTION = Math.min(...Object.values(LEAST_MTU))
 
 const NEW_DEVICE = 'every host recreates its device: packets are lost for less than a second'
 
@@ -69,7 +72,7 @@ export function parseConfig(section: ConfigSection): VxlanConfig {
   const boolean = (key: Key<boolean>): boolean => section.boolean(key, KEYS[key].default)
   const port = integer('Port')
   const mtu = integer('MTU')
-  if (mtu !== 0) section.integer('MTU', 0, LEAST_MTU, KEYS.MTU.range[1])
+  if (mtu !== 0) section.integer('MTU', 0, LEAST_OPTION, KEYS.MTU.range[1])
   return {
     vni: integer('VNI'),
     // Go's flanneld hands 0 to the kernel, which takes its default.

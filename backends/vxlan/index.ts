@@ -7,8 +7,8 @@ export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   type: 'vxlan',
   configKeys: KEYS,
   parseConfig,
-  refuses: ({ name, mtu: most }) =>
-    most >= LEAST_MTU ? undefined : `the MTU of ${name} is ${most}: vxlan needs ${LEAST_MTU} at least`,
+  refuses: ({ name, family, mtu: most }) =>
+    most >= LEAST_MTU[family] ? undefined : `the MTU of ${name} is ${most}: vxlan needs ${LEAST_MTU[family]} at least`,
   mtu,
   receivesDirectly: (config) => config.directRouting,
   leaseData: (self) => ({ VNI: self.config.vni, VtepMAC: vtepMac(self) }),

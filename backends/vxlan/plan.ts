@@ -1,27 +1,20 @@
 // What vxlan wants of the kernel: one device for all, and per peer the three entries that replace flooding:
 // a route to the peer's subnet by its VTEP address, the VTEP's MAC (neighbour), and the host behind that MAC (FDB).
 import type { Peer, Self } from '../../src/backend.ts'
-import { familyOf } from '../../src/ip/address.ts'
 import { type Mac, macFromSeed } from '../../src/ip/mac.ts'
-import { addressOf, contains } from '../../src/ip/prefix.ts'
+import { addressOf, bitsOf, contains } from '../../src/ip/prefix.ts'
+import { VXLAN_OVERHEAD, linkName } from '../../src/kernel/flannel-link.ts'
 import type { KernelObject } from '../../src/kernel/state.ts'
-import { wayTo } from '../peer-route.ts'
+import { peerRoute } from '../peer-route.ts'
 import type { VxlanConfig, VxlanPeer } from './config.ts'
-
-/** Outer Ethernet 14 + IP 20 or 40 + UDP 8 + VXLAN 8 (RFC 7348, section 5). */
-const OVERHEAD = { 4: 50, 6: 70 } as const
-
-function deviceName(config: VxlanConfig): string {
-  return `flannel.${config.vni}`
-}
 
 /**
  * The MAC our device has already, else one made from the host's identity and its subnet: the same after every restart.
  * Of a cloned host the identity is the same, its subnet is not; two VTEPs with one MAC would take each other's frames.
  */
 export function vtepMac(self: Self<VxlanConfig>): Mac {
-  const { config, hostId, keptMacs, subnet } = self
-  return keptMacs.get(deviceName(config)) ?? macFromSeed(`vtep ${hostId} ${config.vni} ${subnet}`)
+  const { family, config, hostId, keptMacs, subnet } = self
+  return keptMacs.get(linkName(family, config.vni)) ?? macFromSeed(`vtep ${hostId} ${config.vni} ${subnet}`)
 }
 
 /**
@@ -30,12 +23,12 @@ export function vtepMac(self: Self<VxlanConfig>): Mac {
  */
 export function mtu({ config, external }: Self<VxlanConfig>): number {
   const outer = config.mtu === 0 ? external.mtu : Math.min(config.mtu, external.mtu)
-  return outer - OVERHEAD[familyOf(external.address)]
+  return outer - VXLAN_OVERHEAD[external.family]
 }
 
 export function base(self: Self<VxlanConfig>): readonly KernelObject[] {
-  const { config, external, subnet } = self
-  const name = deviceName(config)
+  const { family, config, external, subnet } = self
+  const name = linkName(family, config.vni)
   return [
     {
       kind: 'link',
@@ -50,20 +43,20 @@ export function base(self: Self<VxlanConfig>): readonly KernelObject[] {
       gbp: config.gbp,
       up: true,
     },
-    { kind: 'address', device: name, address: addressOf(subnet), length: familyOf(addressOf(subnet)) === 4 ? 32 : 128 },
+    { kind: 'address', device: name, address: addressOf(subnet), length: bitsOf(family) },
   ]
 }
 
 export function forPeer(self: Self<VxlanConfig>, peer: Peer<VxlanPeer>): readonly KernelObject[] {
-  const { config, external, nexthops } = self
+  const { family, config, external, nexthops } = self
   const direct = config.directRouting && external.onlink.some((prefix) => contains(prefix, peer.publicAddress))
   const gateway = direct ? peer.publicAddress : addressOf(peer.subnet)
-  const device = direct ? external.name : deviceName(config)
-  const way = wayTo(peer.subnet, gateway, device, !direct, nexthops)
-  if (direct) return way
+  const device = direct ? external.name : linkName(family, config.vni)
+  const route = peerRoute({ subnet: peer.subnet, gateway, device, onlink: !direct, nexthops })
+  if (direct) return route
   return [
     { kind: 'fdb', device, mac: peer.data.mac, destination: peer.publicAddress },
     { kind: 'neighbor', device, address: gateway, mac: peer.data.mac },
-    ...way,
+    ...route,
   ]
 }

@@ -1,11 +1,10 @@
 // The path to a peer where no daemon runs to tell it: from the entries that one left in the kernel, and subnet.env.
 import { OperatorError } from '../errors.ts'
-import { type Address, parseAddress } from '../ip/address.ts'
-import { addressOf, contains, parseInterfacePrefix, parsePrefix } from '../ip/prefix.ts'
-import { isFlannelLink } from '../kernel/flannel-link.ts'
+import { type Address, parseAddress, familyOf } from '../ip/address.ts'
+import { addressOf, contains, parseInterfacePrefix, parsePrefix, type Prefix } from '../ip/prefix.ts'
+import { VXLAN_OVERHEAD, isFlannelLink } from '../kernel/flannel-link.ts'
 import { LiveKernel } from '../kernel/live.ts'
 import type { VxlanLink } from '../kernel/state.ts'
-import { VXLAN_OVERHEAD } from '../probe/path.ts'
 import type { PathView } from '../control/path-route.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
 import { peersIn } from './kernel-peers.ts'
@@ -16,6 +15,36 @@ const ANY = '0.0.0.0' as Address
 
 /** The path to the peer that `to` names: its subnet, an address in it, or its host's. Rejects with OperatorError. */
 export async function pathLeft(to: string, subnetFile: string): Promise<PathView> {
+  const { subnet, host, via } = await peerLeft(to)
+  const env = await readSubnetEnv(subnetFile)
+  const link = await tunnelLink()
+  const whole = { subnet, publicAddress: host, health: null }
+  if (via === 'direct' || link === undefined) {
+    const mtu = env?.mtu ?? 1500
+    const underlay = { source: ANY, destination: host, full: mtu }
+    return { ...whole, via: 'direct', mtu, port: 0, overhead: 0, tunnel: null, underlay }
+  }
+  const { mtu, port, local } = link
+  const overhead = VXLAN_OVERHEAD[familyOf(host)]
+  return {
+    ...whole,
+    via: 'tunnel',
+    mtu,
+    port,
+    overhead,
+    tunnel: {
+      source: env?.subnet === undefined ? ANY : addressOf(env.subnet),
+      destination: addressOf(subnet),
+      full: mtu,
+    },
+    underlay: { source: local, destination: host, full: mtu + overhead },
+  }
+}
+
+/** The peer that `to` names, as the kernel's routes show it. Rejects with OperatorError. */
+async function peerLeft(
+  to: string,
+): Promise<{ readonly subnet: Prefix; readonly host: Address; readonly via: string }> {
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
   const found = peersIn(await objectsLeft(['neighbor', 'fdb', 'nexthop']))
@@ -27,24 +56,7 @@ export async function pathLeft(to: string, subnetFile: string): Promise<PathView
   if (peer === undefined || subnet === undefined || host === undefined) {
     throw new OperatorError(`${to}: no daemon answers, and no route in the kernel leads to such a peer: start flanneld`)
   }
-  const env = await readSubnetEnv(subnetFile)
-  const link = await tunnelLink()
-  const whole = { subnet, publicAddress: host, health: null }
-  if (peer.via === 'direct' || link === undefined) {
-    const mtu = env?.mtu ?? 1500
-    const underlay = { source: ANY, destination: host, full: mtu }
-    return { ...whole, via: 'direct', mtu, port: 0, overhead: 0, tunnel: null, underlay }
-  }
-  const { mtu, port, local } = link
-  return {
-    ...{ ...whole, via: 'tunnel', mtu, port, overhead: VXLAN_OVERHEAD },
-    tunnel: {
-      source: env?.subnet === undefined ? ANY : addressOf(env.subnet),
-      destination: addressOf(subnet),
-      full: mtu,
-    },
-    underlay: { source: local, destination: host, full: mtu + VXLAN_OVERHEAD },
-  }
+  return { subnet, host, via: peer.via }
 }
 
 /** The first device named as flannel's are. */

@@ -19,6 +19,7 @@ import { ERRNO } from '../netlink/errno.ts'
 import { leasedInterface } from '../host/leased-interface.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 /** The log says within 2 s what the daemon waits for; a call may take longer. Milliseconds. */
 const SILENCE_MS = 1500
@@ -49,7 +50,7 @@ export async function patiently<T>(read: () => Promise<T>, log: Log, signal: Abo
 export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {
   await requireNetAdmin()
   const network = await kernel.readHost(questionsOf(options))
-  const external = chooseExternalInterface(network, options, 4)
+  const external = chooseExternalInterface(network, options, SERVED[0])
   if (external instanceof OperatorError) throw external
   log.info(lineOf(external))
   return { external, home: undefined, hostId: hostId(await readMachineId(), external.mac, external.address) }

@@ -10,6 +10,7 @@ import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
 import type { Known, ToldOptions } from './known.ts'
 import type { HostFacts, UdpSocket } from './facts.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 /** Values of the whole host. */
 const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']
@@ -27,7 +28,7 @@ export async function readHostFacts(
   places: readonly Place[],
 ): Promise<HostFacts> {
   const network = await kernel.readHost(questionsOf(options))
-  const chosen = chooseExternalInterface(network, options, 4, places)
+  const chosen = chooseExternalInterface(network, options, SERVED[0], places)
   const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
   const uplink = 'value' in external ? [external.value.name] : []
   const devices = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))

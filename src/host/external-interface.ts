@@ -11,31 +11,13 @@ import {
   ELSEWHERE,
   type Place,
   describeHost,
-  linkOut,
   isOverlayDevice,
   usableAddresses,
 } from '../kernel/host-network.ts'
+import { type InterfaceWish, complete, publicAddressOf } from './interface-candidate.ts'
 import { compileGoRegex } from '../options/go-regex.ts'
-import { type Address, type Family, familyOf, isUnicast, parseAddress } from '../ip/address.ts'
-import { type Prefix, addressOf, lengthOf } from '../ip/prefix.ts'
-
-export type { HostAddress, HostLink, HostNetwork, HostRoute, Place } from '../kernel/host-network.ts'
-
-/** What the operator said about the interface; the names are those of Options. */
-export interface InterfaceWish {
-  /** Names or addresses. */
-  readonly iface: readonly string[]
-  /** In Go's syntax, known to compile. */
-  readonly ifaceRegex: readonly string[]
-  readonly ifaceCanReach: Address | undefined
-  readonly publicIp: Address | undefined
-  readonly publicIpv6: Address | undefined
-}
-
-/** Outer header of VXLAN over IPv4 (RFC 7348): 14 Ethernet, 20 IP, 8 UDP, 8 VXLAN. */
-const VXLAN_OVERHEAD = 50
-/** The least an IPv4 link must carry (RFC 791). */
-const LEAST_MTU = 68
+import { type Address, type Family, familyOf, parseAddress } from '../ip/address.ts'
+import { addressOf, lengthOf } from '../ip/prefix.ts'
 
 /**
  * The interface for outer packets of `family`, or why there is none: an error to print, or to wait on and try again. Where the
@@ -87,7 +69,7 @@ function atPlace(host: HostNetwork, place: Place, lookup: Lookup): readonly Cand
   return found.toSorted((a, b) => Number(b.link.name === place.name) - Number(a.link.name === place.name))
 }
 
-/** A way to look for interfaces. */
+/** How interfaces are looked for. */
 interface Lookup {
   /** In order, or why there is none. */
   candidates(): readonly Candidate[] | string
@@ -103,7 +85,7 @@ function lookupsOf(host: HostNetwork, wish: InterfaceWish, family: Family): read
     ...(reach === undefined ? [] : [byRoute(host, reach)]),
   ]
   if (asked.length > 0) return asked
-  const own = family === 4 ? wish.publicIp : wish.publicIpv6
+  const own = publicAddressOf(wish, family)
   const published: Lookup = {
     candidates: () => (own === undefined ? [] : withAddress(host, own)),
     admits: (_link, { address }) => address === own,
@@ -153,11 +135,12 @@ function byRoute(host: HostNetwork, target: Address): Lookup {
       const own = withAddress(host, target)
       if (own.length > 0) return own
       const answer = host.asked.get(target)
-      const link = typeof answer === 'object' ? host.links.find(({ index }) => index === answer.index) : undefined
-      if (typeof answer !== 'object' || link === undefined) {
+      const leaves = typeof answer === 'object' ? host.links.find(({ index }) => index === answer.index) : undefined
+      if (typeof answer !== 'object' || leaves === undefined) {
         return `-iface-can-reach: no route to ${target}${typeof answer === 'string' ? ` (${answer})` : ''}`
       }
-      return [{ link, address: answer.source }]
+      const found: readonly Candidate[] = [{ link: leaves, address: answer.source }]
+      return found
     },
     admits: (link, { used }) => used && !isOverlayDevice(link),
   }
@@ -191,49 +174,4 @@ function withAddress(host: HostNetwork, address: Address): readonly Candidate[] 
   return host.links
     .filter((link) => addressesOf(host, link).some((own) => own.address === address))
     .map((link) => ({ link, address }))
-}
-
-/** A candidate with its addresses, or why it cannot be used. An address on loopback goes with the interface that packets leave by. */
-function complete(
-  host: HostNetwork,
-  wish: InterfaceWish,
-  family: Family,
-  { link, address: wanted }: Candidate,
-): ExternalInterface | string {
-  const name = `interface "${link.name}"`
-  const other: Family = family === 4 ? 6 : 4
-  // The address by which an interface was found may be of the other family: it names the interface only.
-  const fixed = wanted !== undefined && familyOf(wanted) === family ? wanted : undefined
-  if (fixed !== undefined && !isUnicast(fixed)) return `${name}: ${fixed} cannot be reached from other hosts`
-  const address = fixed ?? usableAddresses(host, link, family)[0]
-  if (address === undefined) return `${name} has no IPv${family} address other hosts could reach`
-  if (!link.up) return `${name} is down`
-  if (link.mtu <= VXLAN_OVERHEAD + LEAST_MTU) {
-    return `${name}: mtu ${link.mtu} is too small: more than ${VXLAN_OVERHEAD + LEAST_MTU} is needed`
-  }
-  const out = link.loopback ? linkOut(host, family) : link
-  if (out === undefined) return `${name}: ${address} is there, but no route leads to other hosts`
-  const second = wanted !== undefined && familyOf(wanted) === other ? wanted : usableAddresses(host, link, other)[0]
-  const address6 = family === 6 ? address : second
-  return {
-    ...{ name: out.name, index: out.index, mtu: out.mtu, mac: out.mac },
-    address,
-    address6,
-    publicAddress: (family === 4 ? wish.publicIp : wish.publicIpv6) ?? address,
-    publicAddress6: wish.publicIpv6 ?? address6,
-    onlink: onlinkPrefixes(host, out),
-  }
-}
-
-/**
- * Prefixes reached on a link without a gateway, as its addresses and routes say; a default route says nothing about
- * neighbours. The addresses alone where routes are gone for a moment: what leads over them is no reason to let peers go.
- */
-function onlinkPrefixes(host: HostNetwork, link: HostLink): readonly Prefix[] {
-  const byAddress = addressesOf(host, link).flatMap(({ network }) => network ?? [])
-  const byRoute = host.routes
-    .filter((route) => route.index === link.index && route.gateway === undefined)
-    .map((route) => route.destination)
-  const found = [...byAddress, ...byRoute].filter((prefix) => lengthOf(prefix) > 0 && isUnicast(addressOf(prefix)))
-  return [...new Set(found)].toSorted()
 }

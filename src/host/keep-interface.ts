@@ -3,10 +3,12 @@
 // changes nothing, one that is gone for a moment is waited for, and one that was left is gone back to.
 import type { ExternalInterface } from '../backend.ts'
 import { OperatorError } from '../errors.ts'
-import { type HostNetwork, type InterfaceWish, chooseExternalInterface, isUsable } from './external-interface.ts'
-import type { Address } from '../ip/address.ts'
+import { type HostNetwork, type Place, usableAddresses } from '../kernel/host-network.ts'
+import { type InterfaceWish, publicAddressOf } from './interface-candidate.ts'
+import { chooseExternalInterface, isUsable } from './external-interface.ts'
+import { type Address, familyOf } from '../ip/address.ts'
+import { bitsOf } from '../ip/prefix.ts'
 import { compileGoRegex } from '../options/go-regex.ts'
-import { type Place, usableAddresses } from '../kernel/host-network.ts'
 
 /** How long an address or interface may be gone before another is taken: a lease of DHCP taken anew is quicker. Milliseconds. */
 export const LEAVE_AFTER_MS = 5000
@@ -39,8 +41,8 @@ export function decideInterface(
 ): { readonly decision: KeepDecision; readonly held: Held } {
   const { external: before, home } = held
   const here: Place = { name: before.name, address: before.address, used: true }
-  const places = [...(home === undefined ? [] : [home]), here, ...besides(host, here)]
-  const chosen = chooseExternalInterface(host, wish, 4, places)
+  const places = [...(home === undefined ? [] : [home]), here, ...otherPlaces(host, here)]
+  const chosen = chooseExternalInterface(host, wish, before.family, places)
   if (chosen instanceof OperatorError) {
     return { decision: { type: 'nothing-better', reason: chosen.message }, held: { ...held, goneSince: undefined } }
   }
@@ -65,11 +67,12 @@ export function decideInterface(
  * The other addresses of an interface, those with a network before those alone (a virtual IP often is): better than another
  * interface, which peers may not reach.
  */
-function besides(host: HostNetwork, { name }: Place): readonly Place[] {
+function otherPlaces(host: HostNetwork, { name, address: here }: Place): readonly Place[] {
+  const family = familyOf(here)
   const link = host.links.find((each) => each.name === name)
-  const addresses = link === undefined ? [] : usableAddresses(host, link, 4)
+  const addresses = link === undefined ? [] : usableAddresses(host, link, family)
   const alone = (address: Address): boolean =>
-    host.addresses.some((own) => own.address === address && own.length === 32)
+    host.addresses.some((own) => own.address === address && own.length === bitsOf(family))
   const places = addresses.map((address) => ({ name, address, used: true }))
   return places.toSorted((a, b) => Number(alone(a.address)) - Number(alone(b.address)))
 }
@@ -82,12 +85,14 @@ function besides(host: HostNetwork, { name }: Place): readonly Place[] {
  */
 export function concernsInterface(
   { external, home }: Pick<Held, 'external' | 'home'>,
-  { iface, ifaceRegex, publicIp }: InterfaceWish,
+  wish: InterfaceWish,
   device: string,
   address?: Address,
 ): boolean {
+  const { iface, ifaceRegex } = wish
+  const wanted = [external.address, home?.address, publicAddressOf(wish, external.family), ...iface]
   if ([external.name, home?.name, ...iface].includes(device)) return true
-  if (address !== undefined && [external.address, home?.address, publicIp, ...iface].includes(address)) return true
+  if (address !== undefined && wanted.includes(address)) return true
   if (ifaceRegex.some((text) => compileGoRegex(text).test(device))) return true
   return !/^(veth|docker|br-|cni|cali|flannel)/.test(device)
 }

@@ -4,11 +4,12 @@ import type { ExternalInterface } from '../backend.ts'
 import { EtcdError } from '../errors.ts'
 import type { Entry, Store } from '../etcd/store.ts'
 import { Backoff, pause } from '../async/wait.ts'
-import { type HostNetwork, type InterfaceWish, alternatives } from './external-interface.ts'
-import type { Place } from '../kernel/host-network.ts'
+import type { HostNetwork, Place } from '../kernel/host-network.ts'
+import type { InterfaceWish } from './interface-candidate.ts'
+import { alternatives } from './external-interface.ts'
 import { hostId } from './host-id.ts'
 import type { Address } from '../ip/address.ts'
-import { onlySubnet, first, inFamily, mapFamilies } from '../ip/by-family.ts'
+import { onlySubnet, first, inFamily, mapFamilies, SERVED } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeClaim, encodeKey, subnetsFolder } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
@@ -66,7 +67,9 @@ function placeIn({ value }: Entry, parts: LeasedInterfaceParts, wasOurs: boolean
   if (!decoded.ok) return undefined
   const lease = decoded.value
   const name = lease.hostId === undefined ? undefined : ids.get(lease.hostId)
-  const external = alternatives(parts.network, parts.wish, 4).find((other) => other.address === addressIn(lease))
+  const external = alternatives(parts.network, parts.wish, SERVED[0]).find(
+    (other) => other.address === addressIn(lease),
+  )
   // Go's leases name no host: one is ours by the subnet we had and an address of ours.
   const ownId = lease.hostId ?? (external && hostId(parts.machineId, external.mac, external.address))
   if (ownId === undefined || (name === undefined && lease.hostId !== undefined)) return undefined

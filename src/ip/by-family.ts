@@ -6,6 +6,17 @@ import { type Prefix, prefixFamily } from './prefix.ts'
 /** All families, in the order in which they are named and tried. */
 export const FAMILIES: readonly Family[] = [4, 6]
 
+/**
+ * The families that this version serves, the one that decides first where only one can. Of a config's ranges those of other
+ * families are left out, so that a lease, and all that follows from it, has none of them.
+ */
+export const SERVED: readonly [Family, ...Family[]] = [4]
+
+/** 6 for 4, and 4 for 6. */
+export function otherFamily(family: Family): Family {
+  return family === 4 ? 6 : 4
+}
+
 /** A value for each family that has one. Both fields are always there, so that all of them have one shape. */
 export interface ByFamily<T> {
   readonly ipv4: T | undefined
@@ -26,7 +37,12 @@ export function inFamily<T>(values: ByFamily<T>, family: Family): T | undefined 
 
 /** A value for one family and none for the other. */
 export function only<T>(family: Family, value: T): SomeFamily<T> {
-  return family === 4 ? { ipv4: value, ipv6: undefined } : { ipv4: undefined, ipv6: value }
+  return withOther(family, value, undefined)
+}
+
+/** A value for one family, and what the other has. */
+export function withOther<T>(family: Family, value: T, other: T | undefined): SomeFamily<T> {
+  return family === 4 ? { ipv4: value, ipv6: other } : { ipv4: other, ipv6: value }
 }
 
 /** One subnet, under its family. */

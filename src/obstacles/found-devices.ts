@@ -2,7 +2,7 @@
 import { type Prefix, contains } from '../ip/prefix.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Locks } from '../host/lock.ts'
-import { isFlannelLink } from '../kernel/flannel-link.ts'
+import { isFlannelLink, vniOf } from '../kernel/flannel-link.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import type { Receiving } from '../overlay/guard-order.ts'
@@ -40,5 +40,5 @@ export async function findDevices(kernel: Kernel, network: Prefix, locks: Locks)
 }
 
 function lockOf({ name }: VxlanLink): string {
-  return vxlanLock(Number(name.slice('flannel.'.length)))
+  return vxlanLock(vniOf(name) ?? 0)
 }

@@ -5,7 +5,7 @@ import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
-import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import type { Holder, Locks } from '../host/lock.ts'
@@ -85,7 +85,7 @@ function selfOf(
   external: ExternalInterface,
   hostId: string,
 ): Omit<Self<unknown>, 'config'> {
-  return { network, subnet, external, hostId, keptMacs: new Map(), nexthops: false }
+  return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs: new Map(), nexthops: false }
 }
 
 function takenBy(configuration: Configuration, { locks, external }: ObstacleParts): string | undefined {

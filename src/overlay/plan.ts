@@ -7,12 +7,12 @@ import type { GuardWish } from '../firewall/nftables/guard.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Claim } from '../lease/found.ts'
 import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
-import type { Prefix } from '../ip/prefix.ts'
+import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
-import { type ByFamily, NEITHER, only } from '../ip/by-family.ts'
+import { type ByFamily, NEITHER, only, withOther } from '../ip/by-family.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
@@ -25,7 +25,8 @@ export function useNexthops(option: Options['nexthopObjects'], known: boolean, p
 
 export function selfOf(inputs: Inputs): Omit<Self<unknown>, 'config'> {
   const { configuration, subnet, external, hostId, keptMacs, nexthops } = inputs
-  return { network: configuration.range.network, subnet, external, hostId, keptMacs, nexthops }
+  const { network } = configuration.range
+  return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs, nexthops }
 }
 
 /** Our own backend's view of our host. */
@@ -45,13 +46,14 @@ export function intentOf(inputs: Inputs): Intent {
 /** What our lease says in etcd. */
 export function leaseValueOf(inputs: Inputs): LeaseValue {
   const { external, hostId } = inputs
+  const { family } = external
   const { backend } = inputs.configuration.own
   return {
-    addresses: { ipv4: external.publicAddress, ipv6: external.publicAddress6 },
+    addresses: withOther(family, external.publicAddress, external.otherPublicAddress),
     backendType: backend.type,
-    backendData: only(4, backend.leaseData(ownSelf(inputs))),
+    backendData: only(family, backend.leaseData(ownSelf(inputs))),
     hostId,
-    sourceAddresses: external.address === external.publicAddress ? NEITHER : only(4, external.address),
+    sourceAddresses: external.address === external.publicAddress ? NEITHER : only(family, external.address),
   }
 }
 
@@ -59,7 +61,7 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
 export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
-    addresses: only(4, inputs.external.publicAddress),
+    addresses: only(inputs.external.family, inputs.external.publicAddress),
     ranges: { ipv4: inputs.configuration.range, ipv6: undefined },
     previous,
     waitsForPrevious: inputs.options.onSubnetConflict === 'wait',

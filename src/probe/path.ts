@@ -4,6 +4,8 @@ import { type Address, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
 import { LARGEST } from './icmp.ts'
 import { type KernelObject, keyOf } from '../kernel/state.ts'
+import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 /** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known; at most LARGEST). */
 export interface Lane {
@@ -43,10 +45,12 @@ export interface Way {
   readonly config: unknown
 }
 
-/** Outer Ethernet 14 + IP 20 + UDP 8 + VXLAN 8 (RFC 7348): as 14 are within, 50 are what it grows by. */
-export const VXLAN_OVERHEAD = 50
+/** Whether probes are made in the family of an address. */
+function isProbed(address: Address): boolean {
+  return SERVED.includes(familyOf(address))
+}
 
-/** The path to a peer; undefined when there is none, or by IPv6. */
+/** The path to a peer; undefined when there is none, or in a family without probes. */
 export function pathTo(
   peer: Peer,
   self: Omit<Self<unknown>, 'config'>,
@@ -55,16 +59,17 @@ export function pathTo(
   const { external, subnet } = self
   const own = { ...self, config }
   const objects = backend.forPeer(own, peer)
-  if (!objects.ok || familyOf(peer.publicAddress) !== 4 || familyOf(external.address) !== 4) return undefined
+  if (!objects.ok || !isProbed(peer.publicAddress) || !isProbed(external.address)) return undefined
   const mtu = backend.mtu(own)
+  const overhead = VXLAN_OVERHEAD[external.family]
   const needs = objects.value.map(keyOf)
   const hosts = { source: external.address, destination: peer.publicAddress }
   if (objects.value.some((object) => object.kind === 'fdb')) {
     const link = backend.base(own).find((object) => object.kind === 'link')
     return {
-      ...{ via: 'tunnel', mtu, port: link?.kind === 'link' ? link.port : 0, overhead: VXLAN_OVERHEAD, needs },
+      ...{ via: 'tunnel', mtu, port: link?.kind === 'link' ? link.port : 0, overhead, needs },
       tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },
-      underlay: { ...hosts, full: Math.min(mtu + VXLAN_OVERHEAD, LARGEST) },
+      underlay: { ...hosts, full: Math.min(mtu + overhead, LARGEST) },
     }
   }
   const direct = objects.value.length > 0

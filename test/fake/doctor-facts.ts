@@ -18,8 +18,12 @@ const MAC = '0a:00:00:00:00:21' as Mac
 
 const EXTERNAL: ExternalInterface = {
   ...{ name: 'eth0', index: 2, mtu: 1500, mac: '0a:00:00:00:00:01' as Mac },
-  ...{ address: '192.168.19.121' as Address, address6: undefined },
-  ...{ publicAddress: '192.168.19.121' as Address, publicAddress6: undefined, onlink: ['192.168.19.0/24' as Prefix] },
+  ...{ family: 4, address: '192.168.19.121' as Address },
+  ...{
+    publicAddress: '192.168.19.121' as Address,
+    otherPublicAddress: undefined,
+    onlink: ['192.168.19.0/24' as Prefix],
+  },
 }
 
 /** A lease as stored. */

@@ -35,19 +35,20 @@ export const VXLAN_DEFAULTS: VxlanConfig = {
 }
 
 export const ENP0S3: ExternalInterface = {
+  family: 4,
   name: 'enp0s3',
   index: 2,
   mtu: 1500,
   mac: mac('52:54:00:00:00:21'),
   address: address('192.168.19.121'),
-  address6: undefined,
   publicAddress: address('192.168.19.121'),
-  publicAddress6: undefined,
+  otherPublicAddress: undefined,
   onlink: [prefix('192.168.19.0/24')],
 }
 
 export function selfWith<Config>(config: Config, over: Partial<Self<Config>> = {}): Self<Config> {
   return {
+    family: 4,
     config,
     network: prefix('10.2.0.0/16'),
     subnet: prefix('10.2.21.0/24'),

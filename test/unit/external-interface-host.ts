@@ -1,6 +1,6 @@
 // The host the tests of the interface choice look at: the tutorial's, with a second card, an address added by hand, IPv6, a
 // bridge that is down, a card without address, one with a tiny MTU and our own device.
-import type { HostAddress, HostLink, HostNetwork, HostRoute } from '../../src/host/external-interface.ts'
+import type { HostAddress, HostLink, HostNetwork, HostRoute } from '../../src/kernel/host-network.ts'
 import { type Address, familyOf, parseAddress } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
 import { parseInterfacePrefix, parsePrefix, prefixOf } from '../../src/ip/prefix.ts'

@@ -1,7 +1,8 @@
 // Hosts of a fabric have their address on loopback, and reach each other by whichever card is up.
 import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
-import { type InterfaceWish, chooseExternalInterface, isUsable } from '../../src/host/external-interface.ts'
+import type { InterfaceWish } from '../../src/host/interface-candidate.ts'
+import { chooseExternalInterface, isUsable } from '../../src/host/external-interface.ts'
 import { HOST, address, route } from './external-interface-host.ts'
 
 const wish = (iface: string): InterfaceWish => ({

@@ -1,8 +1,9 @@
 import test from 'ava'
 import type { ExternalInterface } from '../../src/backend.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { type HostNetwork, type InterfaceWish, chooseExternalInterface } from '../../src/host/external-interface.ts'
-import type { RouteAnswer } from '../../src/kernel/host-network.ts'
+import type { HostNetwork, RouteAnswer } from '../../src/kernel/host-network.ts'
+import type { InterfaceWish } from '../../src/host/interface-candidate.ts'
+import { chooseExternalInterface } from '../../src/host/external-interface.ts'
 import type { Family } from '../../src/ip/address.ts'
 import { parseMac } from '../../src/ip/mac.ts'
 import { parsePrefix } from '../../src/ip/prefix.ts'
@@ -40,10 +41,10 @@ test("with nothing asked for, the default route's interface of the lowest metric
     index: 2,
     mtu: 1500,
     mac: parseMac('02:00:00:00:00:02'),
+    family: 4,
     address: ip('192.168.19.121'),
-    address6: ip('2001:db8:19::121'),
     publicAddress: ip('192.168.19.121'),
-    publicAddress6: ip('2001:db8:19::121'),
+    otherPublicAddress: ip('2001:db8:19::121'),
     onlink: [
       known(parsePrefix('169.254.0.0/16')),
       known(parsePrefix('192.168.19.0/24')),
@@ -74,7 +75,7 @@ test('-iface by address takes that address, even a secondary one', (t) => {
 
 test('-iface by an address of the other family names the interface and fixes that address', (t) => {
   const chosen = choose({ iface: ['2001:db8:19::121'] })
-  t.deepEqual([pick(chosen), chosen.address6], ['enp0s3 192.168.19.121', ip('2001:db8:19::121')])
+  t.deepEqual([pick(chosen), chosen.otherPublicAddress], ['enp0s3 192.168.19.121', ip('2001:db8:19::121')])
 })
 
 test('several -iface: the first that can be used, in the order given', (t) => {
@@ -175,7 +176,7 @@ test('-iface-can-reach of an own address is its interface, not loopback', (t) =>
 test('-public-ip is published, the interface keeps its own address as source', (t) => {
   const chosen = choose({ iface: ['enp0s3'], publicIp: ip('203.0.113.7'), publicIpv6: ip('2001:db8:ff::7') })
   t.deepEqual(
-    [chosen.address, chosen.publicAddress, chosen.publicAddress6],
+    [chosen.address, chosen.publicAddress, chosen.otherPublicAddress],
     [ip('192.168.19.121'), ip('203.0.113.7'), ip('2001:db8:ff::7')],
   )
 })

@@ -7,6 +7,7 @@ import { encodeValue } from '../../src/lease/codec.ts'
 import { hostObjects } from '../../src/reconcile/intent.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, mac, vxlanPeer } from '../fake/values.ts'
 import { inputsWith } from '../fake/overlay-inputs.ts'
+import type { ExternalInterface } from '../../src/backend.ts'
 
 const VXLAN = { Backend: { Type: 'vxlan' } }
 const HOST_GW = { Backend: { Type: 'host-gw' } }
@@ -31,8 +32,9 @@ test('FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MT
 })
 
 test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, and only vxlan has it', (t) => {
-  const sixth = { ...ENP0S3, address: address('fd00::121'), publicAddress: address('fd00::121') }
-  const env = (Backend: object, external = ENP0S3): number => subnetEnvOf(inputsWith({ Backend }, [], { external })).mtu
+  const sixth = { ...ENP0S3, family: 6 as const, address: address('fd00::121'), publicAddress: address('fd00::121') }
+  const env = (Backend: object, external: ExternalInterface = ENP0S3): number =>
+    subnetEnvOf(inputsWith({ Backend }, [], { external })).mtu
   t.is(env({ Type: 'vxlan', MTU: 1400 }, sixth), 1330)
   t.is(env({ Type: 'vxlan' }, sixth), 1430)
   t.is(env({ Type: 'vxlan', MTU: 1400, DirectRouting: true }), 1350)

@@ -1,13 +1,9 @@
 // What a running host does when its interface, its address or its routes change.
 import test from 'ava'
 import { OperatorError } from '../../src/errors.ts'
-import {
-  type HostNetwork,
-  type InterfaceWish,
-  alternatives,
-  chooseExternalInterface,
-} from '../../src/host/external-interface.ts'
-import type { Place } from '../../src/kernel/host-network.ts'
+import type { HostNetwork, Place } from '../../src/kernel/host-network.ts'
+import type { InterfaceWish } from '../../src/host/interface-candidate.ts'
+import { alternatives, chooseExternalInterface } from '../../src/host/external-interface.ts'
 import { type Held, type KeepDecision, LEAVE_AFTER_MS, decideInterface } from '../../src/host/keep-interface.ts'
 import { ip, route } from './external-interface-host.ts'
 import { NOTHING, OTHER, OWN, VIRTUAL, hostWith } from './two-cards.ts'

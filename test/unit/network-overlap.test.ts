@@ -1,6 +1,6 @@
 // Which networks of a host that lie in the cluster's Network keep it from starting, and which are told.
 import test from 'ava'
-import type { HostLink, HostNetwork } from '../../src/host/external-interface.ts'
+import type { HostLink, HostNetwork } from '../../src/kernel/host-network.ts'
 import { overlapWith, overlapsIn } from '../../src/obstacles/network-overlap.ts'
 import { address, known, link, route } from './external-interface-host.ts'
 import { parsePrefix } from '../../src/ip/prefix.ts'

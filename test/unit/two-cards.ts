@@ -1,5 +1,6 @@
 // A host with two cards, a bridge, and addresses that come and go.
-import type { HostNetwork, InterfaceWish } from '../../src/host/external-interface.ts'
+import type { HostNetwork } from '../../src/kernel/host-network.ts'
+import type { InterfaceWish } from '../../src/host/interface-candidate.ts'
 import { address, link, route } from './external-interface-host.ts'
 
 export const OWN = '192.168.19.121'

@@ -3,7 +3,7 @@
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
-import { VXLAN_OVERHEAD } from '../../probe/path.ts'
+import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
@@ -11,6 +11,7 @@ import { type Check, type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck
 import { closedFaults } from './closed-port.ts'
 import type { Plan } from '../plan.ts'
 import { blocked, strangerAt } from './blocked.ts'
+import { familyOf } from '../../ip/address.ts'
 
 export const peersCheck: Check = {
   name: 'peers',
@@ -123,8 +124,9 @@ export const pathMtuCheck: Check = {
 
 /** The setting that makes packets of containers fit; Backend.MTU is that of the packets around them. */
 function smaller(plan: Facts['plan'], fits: number): string {
-  const tunnel = 'value' in plan && tunnelOf(plan.value) !== undefined
-  return tunnel ? ` (Backend.MTU ${fits + VXLAN_OVERHEAD} in the network config)` : ''
+  const tunnel = 'value' in plan ? tunnelOf(plan.value) : undefined
+  if (tunnel === undefined) return ''
+  return ` (Backend.MTU ${fits + VXLAN_OVERHEAD[familyOf(tunnel.local)]} in the network config)`
 }
 
 export const checksumCheck: OwnCheck = {
