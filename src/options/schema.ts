@@ -26,7 +26,7 @@ const SCHEMA: convict.Schema<Record<string, unknown>> = Object.fromEntries(
 )
 
 /** A value that breaks the rule of its option. */
-export interface BrokenRule {
+interface BrokenRule {
   readonly row: NamedRow
   /** The text given that breaks it. */
   readonly text: string

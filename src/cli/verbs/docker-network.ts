@@ -8,7 +8,7 @@ import { type NetworkRequest, differences, networkFor, refuseOverlap } from '../
 import { SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
 
 /** What `flanneld docker-network -help` prints. */
-export const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [-json] [NAME]
+const DOCKER_NETWORK_USAGE = `Usage: flanneld docker-network [-subnet-file FILE] [-docker-socket PATH] [-json] [NAME]
 
 Creates the user-defined bridge network NAME (default flannel) for the leased subnet, with its gateway, MTU and
 masquerading, or checks the one there is: status 0 when it is right, 1 with a line for each difference when not.

@@ -7,7 +7,7 @@ import { type WholeFile, updateWhole, writeWhole } from '../../files/whole-file.
 import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */
-export const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]
+const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]
 
 Writes the options dockerd has to be started with on this host, from the lease in subnet.env. Fails, and leaves the
 file as it was, when there is no whole lease.
