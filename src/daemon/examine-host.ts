@@ -12,8 +12,8 @@ import { pause } from '../async/wait.ts'
 
 /** Between two examinations at rest, at least and at most. Milliseconds. */
 const REST_MS = { least: 30_000, most: 300_000 }
-/** After something happened the next one comes this soon. Milliseconds. */
-const SOON_MS = 200
+/** After something happened the next one comes this soon, and where much happens no later than that. Milliseconds. */
+const SOON_MS = { least: 200, most: 2_000 }
 /** What a millisecond of work is followed by: at rest, and where somebody asks or things happen. Milliseconds. */
 const REST_SHARE = 2000
 const BUSY_SHARE = 100
@@ -64,8 +64,8 @@ class Examiner {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #ended = Number.NEGATIVE_INFINITY
-  /** Milliseconds of processor time of the last examination, as far as it can be told. */
-  #cost = 0
+  /** Milliseconds of processor time of the last two examinations, with whatever else the daemon did meanwhile. */
+  #costs: readonly number[] = []
   /** Ends the pause at rest. */
   #wake = new AbortController()
   #waking: NodeJS.Timeout | undefined
@@ -96,7 +96,7 @@ class Examiner {
   soon(): void {
     if (this.#waking !== undefined || this.#parts.signal.aborted) return
     const since = performance.now() - this.#ended
-    const delay = Math.max(SOON_MS, Math.min(REST_MS.least, this.#cost * BUSY_SHARE) - since)
+    const delay = Math.max(SOON_MS.least, Math.min(SOON_MS.most, this.#cost * BUSY_SHARE) - since)
     this.#waking = setTimeout(() => {
       this.#waking = undefined
       this.#wake.abort()
@@ -106,6 +106,11 @@ class Examiner {
   /** Examines for somebody who asks: resolves after an examination that began after the asking. Never rejects. */
   ask(): Promise<void> {
     return this.#examine(true)
+  }
+
+  /** Milliseconds of an examination: the lesser has less of other work in it. */
+  get #cost(): number {
+    return Math.min(REST_MS.most, ...this.#costs)
   }
 
   #examine(asked: boolean): Promise<void> {
@@ -129,7 +134,7 @@ class Examiner {
     } finally {
       this.#publish()
       const { user, system } = process.cpuUsage(began)
-      this.#cost = (user + system) / 1000
+      this.#costs = [(user + system) / 1000, ...this.#costs.slice(0, 1)]
       this.#ended = performance.now()
       this.#running = undefined
     }

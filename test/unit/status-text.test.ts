@@ -52,7 +52,14 @@ test('status before there is a lease: what is known, and why there is no more', 
   const early = statusWith({ ready: false, lease: null, network: null, tunnel: null, firewall: null })
   const text = print({
     ...early,
-    reasons: ['config: etcd: http://10.0.0.1:2379: connect ECONNREFUSED 10.0.0.1:2379; waiting', 'lease: not yet'],
+    unready: [
+      {
+        part: 'config',
+        code: 'etcd-unreachable',
+        text: 'etcd: http://10.0.0.1:2379: connect ECONNREFUSED 10.0.0.1:2379',
+      },
+      { part: 'lease', code: 'not-yet', text: 'not yet' },
+    ],
     store: { ...early.store, connected: false, revision: null, tls: 'none', certificateEnds: null },
     kernel: { ...early.kernel, wanted: null, right: null, audited: null },
   })
