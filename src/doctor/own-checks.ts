@@ -64,7 +64,7 @@ const settings: CheckGroup = {
     const file = 'value' in subnetEnv ? subnetEnv.value : undefined
     const { network: before, subnet, mtu } = file ?? {}
     const leased = before !== undefined && subnet !== undefined && mtu !== undefined
-    const docker = leased ? staleBridge(network, { subnet, mtu }, [before]) : undefined
+    const docker = leased ? staleBridge(network, { subnet, mtu }, [before])?.text : undefined
     return { findings: [...made(checks, facts), ...shared], docker }
   },
 }

@@ -11,26 +11,50 @@ export interface Leased {
   readonly mtu: number
 }
 
+/** What is wrong with docker0. */
+export interface StaleBridge {
+  /** What it has, and what is leased. */
+  readonly seen: string
+  readonly effect: string
+  /** What to do. */
+  readonly fix: string
+  /** Whether packets are lost; if not, they are merely smaller than they could be. */
+  readonly stops: boolean
+  /** All of it in one sentence. */
+  readonly text: string
+}
+
 const BRIDGE = 'docker0'
-const MEND = 'run flanneld docker-opts and restart dockerd'
+const FIX = 'run flanneld docker-opts and restart dockerd'
 
 /**
- * What is wrong with docker0, and what to run; undefined when nothing is, when there is none, or when its address is
- * in none of `networks`, the cluster's ones now and before: then its containers are elsewhere by intent.
+ * What is wrong with docker0; undefined when nothing is, when there is none, or when its address is in none of `networks`, the
+ * cluster's ones now and before: then its containers are elsewhere by intent.
  */
-export function staleBridge(host: HostNetwork, leased: Leased, networks: Iterable<Prefix>): string | undefined {
+export function staleBridge(host: HostNetwork, leased: Leased, networks: Iterable<Prefix>): StaleBridge | undefined {
   const link = host.links.find(({ name }) => name === BRIDGE)
   if (link === undefined) return undefined
   const own = addressesOf(host, link).find(({ address }) => familyOf(address) === familyOf(nth(leased.subnet, 1)))
   if (own === undefined || ![...networks].some((network) => contains(network, own.address))) return undefined
   const { subnet, mtu } = leased
-  if (!contains(subnet, own.address) || own.length !== lengthOf(subnet))
-    return `${BRIDGE}: has ${own.address}/${own.length}, leased is ${subnet}: peers do not reach its containers: ${MEND}`
+  if (!contains(subnet, own.address) || own.length !== lengthOf(subnet)) {
+    const seen = `has ${own.address}/${own.length}, leased is ${subnet}`
+    return stale({ seen, effect: 'peers do not reach its containers', fix: FIX, stops: true })
+  }
   // Without containers older engines leave it at 1500 whatever --mtu says.
   if (!link.carrier || link.mtu === mtu) return undefined
-  const harm =
-    link.mtu > mtu ? 'large packets of its containers are lost' : 'its containers send smaller packets than need be'
-  return `${BRIDGE}: has mtu ${link.mtu}, leased is ${mtu}: ${harm}: ${MEND}, and start its containers anew`
+  const stops = link.mtu > mtu
+  const effect = stops ? 'large packets of its containers are lost' : 'its containers send smaller packets than need be'
+  return stale({
+    seen: `has mtu ${link.mtu}, leased is ${mtu}`,
+    effect,
+    fix: `${FIX}, and start its containers again`,
+    stops,
+  })
+}
+
+function stale(found: Omit<StaleBridge, 'text'>): StaleBridge {
+  return { ...found, text: `${BRIDGE}: ${found.seen}: ${found.effect}: ${found.fix}` }
 }
 
 /** Says it once, and once when it is over. */
@@ -46,7 +70,7 @@ export class DockerBridge {
   }
 
   look(host: HostNetwork, network: Prefix, leased: Leased): void {
-    const stale = staleBridge(host, leased, this.#networks.add(network))
+    const stale = staleBridge(host, leased, this.#networks.add(network))?.text
     if (stale === this.#said) return
     if (stale !== undefined) this.#log.warn(stale)
     else this.#log.info(`${BRIDGE}: no longer with an old subnet or mtu`)

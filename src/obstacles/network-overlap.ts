@@ -11,7 +11,12 @@ export interface Overlap {
   readonly connected: Prefix
   /** Whether only containers of this host are in it. */
   readonly containers: boolean
-  /** What is wrong: one sentence that says what to do. */
+  /** Which networks overlap, and where. */
+  readonly what: string
+  readonly effect: string
+  /** What to do. */
+  readonly advice: string
+  /** All of it in one sentence. */
   readonly text: string
   /** The command for it; null where the text says what to do. */
   readonly run: string | null
@@ -31,8 +36,11 @@ export function overlapsIn(
     if (index !== externalIndex && length === subnetLen && contains(network, connected)) continue
     const device = link?.name ?? `#${index}`
     const containers = link !== undefined && index !== externalIndex && isContainers(host, link)
-    const what = `network config: Network: ${network} overlaps ${connected} on ${device}`
-    found.set(`${device} ${connected}`, { device, connected, containers, ...tell(what, network, device, containers) })
+    const what = `${network} overlaps ${connected} on ${device}`
+    const consequence = containers ? ofContainers(network, device) : OF_LAN
+    const { effect, advice } = consequence
+    const text = `network config: Network: ${what}: ${effect}${containers ? ':' : ';'} ${advice}`
+    found.set(`${device} ${connected}`, { device, connected, containers, what, ...consequence, text })
   }
   return [...found.values()]
 }
@@ -49,20 +57,24 @@ function isContainers(host: HostNetwork, { index, kind }: HostLink): boolean {
   return host.links.every(({ master, kind }) => master !== index || kind === 'veth' || kind === 'tun')
 }
 
-function tell(what: string, network: Prefix, device: string, containers: boolean): Pick<Overlap, 'text' | 'run'> {
-  if (!containers) {
-    const way = "peers' routes would hide hosts there; choose another Network, or force it with -force-network-overlap"
-    return { text: `${what}: ${way}`, run: null }
-  }
-  const lost = `${what}: containers there and containers of peers may have the same addresses, and do not reach each other`
+type Consequence = Pick<Overlap, 'effect' | 'advice' | 'run'>
+
+const OF_LAN: Consequence = {
+  effect: "peers' routes would hide hosts there",
+  advice: 'choose another Network, or force it with -force-network-overlap',
+  run: null,
+}
+
+function ofContainers(network: Prefix, device: string): Consequence {
+  const effect = 'containers there and containers of peers may have the same addresses, and do not reach each other'
   if (device === 'docker0') {
     const run = 'flanneld docker-opts'
-    return { text: `${lost}: start dockerd with the leased subnet: ${run}, and restart dockerd`, run }
+    return { effect, advice: `start dockerd with the leased subnet: ${run}, and restart dockerd`, run }
   }
   const apart = `with a subnet outside ${network}`
   if (/^br-[0-9a-f]{12}$/.test(device)) {
     const run = `docker network inspect ${device.slice(3)}`
-    return { text: `${lost}: make that Docker network again ${apart}: ${run}`, run }
+    return { effect, advice: `make that Docker network again ${apart}: ${run}`, run }
   }
-  return { text: `${lost}: make it again ${apart}, or choose another Network`, run: null }
+  return { effect, advice: `make it again ${apart}, or choose another Network`, run: null }
 }

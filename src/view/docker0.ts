@@ -7,5 +7,5 @@ import { withKernel } from '../kernel/once.ts'
 export async function dockerBridge(found: FoundSubnetEnv | undefined): Promise<string | undefined> {
   const { network, subnet, mtu } = found ?? {}
   if (network === undefined || subnet === undefined || mtu === undefined) return undefined
-  return withKernel(async (kernel) => staleBridge(await kernel.readHost(), { subnet, mtu }, [network]))
+  return withKernel(async (kernel) => staleBridge(await kernel.readHost(), { subnet, mtu }, [network])?.text)
 }

@@ -39,7 +39,7 @@ for (const [what, network, said] of [
   ['no container that would show the MTU', host('10.2.21.1', { mtu: 1500, carrier: false }), undefined],
 ] as const) {
   test(`docker0: ${what}: ${said === undefined ? 'nothing is said' : 'said, with what to run'}`, (t) => {
-    const text = staleBridge(network, LEASED, NETWORKS)
+    const text = staleBridge(network, LEASED, NETWORKS)?.text
     if (said === undefined) t.is(text, undefined)
     else t.regex(text ?? '', said)
   })

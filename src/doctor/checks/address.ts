@@ -22,15 +22,11 @@ export const overlapCheck: OwnCheck = {
   },
 }
 
-function overlapFault({ containers, text }: Overlap): Fault {
-  const [, key = '', what = '', ...why] = text.split(': ')
-  const elsewhere = 'choose another Network (flanneld config set), or take that address off this host'
-  return {
-    ...(containers ? { level: 'warning', code: 'network-overlap' } : { level: 'fault', stops: true }),
-    cause: `${key}: ${what}`,
-    fix: containers ? why.slice(1).join(': ') : elsewhere,
-    proof: why[0] ?? '',
-  }
+function overlapFault({ containers, what, effect, advice }: Overlap): Fault {
+  const cause = `Network: ${what}`
+  if (containers) return { level: 'warning', code: 'network-overlap', cause, fix: advice, proof: effect }
+  const fix = 'choose another Network (flanneld config set), or take that address off this host'
+  return { level: 'fault', stops: true, cause, fix, proof: effect }
 }
 
 /** Routes of others that are more exact than ours. */
@@ -77,20 +73,13 @@ export const dockerCheck: Check = {
     const networks = [configuration?.range.network, found?.network].filter((network) => network !== undefined)
     const stale = staleBridge(host.network, { subnet, mtu }, networks)
     if (stale === undefined) return { seen: `docker0 fits ${subnet}, mtu ${mtu}` }
-    // "docker0: what is seen: what it does: what mends it"
-    const [, proof = '', cause = '', ...fix] = stale.split(': ')
-    // Too small is merely slow.
-    const stops = cause.includes('smaller packets') ? {} : { stops: true as const }
-    return {
-      faults: [
-        {
-          level: 'fault',
-          ...stops,
-          cause: `docker0 is not as leased: ${cause}`,
-          fix: fix.join(': '),
-          proof: `docker0 ${proof}`,
-        },
-      ],
-    }
+    const { seen, effect, fix, stops } = stale
+    const fault = {
+      level: 'fault',
+      cause: `docker0 is not as leased: ${effect}`,
+      fix,
+      proof: `docker0 ${seen}`,
+    } as const
+    return { faults: [stops ? { ...fault, stops } : fault] }
   },
 }
