@@ -14,6 +14,7 @@ import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { type RunningDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
+import { servedRange } from '../network-config/configuration.ts'
 
 /** What the routes are served over. */
 export interface LeaseContext {
@@ -172,7 +173,7 @@ function configIn(body: unknown): string {
 function rangeIn(config: string | undefined): SubnetRange {
   if (config === undefined)
     throw new OperatorError('reserve: no network config yet: store one with flanneld config set')
-  const range = parseNetworkConfig(config).config.ipv4
+  const range = servedRange(parseNetworkConfig(config).config)
   if (range === undefined) throw new ConfigError('EnableIPv4', false, 'must be true to reserve an IPv4 subnet')
   return range
 }

@@ -7,6 +7,7 @@ import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
 import type { CurrentDaemon, Running, RunningDaemon } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** The answer of GET /v1/path. */
 export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overhead'> {
@@ -30,7 +31,7 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   const { configuration } = overlay.inputs
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
-  const subnet = prefixOf(address, configuration.range.subnetLen)
+  const subnet = prefixOf(address, primaryRange(configuration).subnetLen)
   const peer = overlay.peers.get(subnet) ?? [...overlay.peers.values()].find((it) => it.publicAddress === address)
   if (peer === undefined) throw new OperatorError(`${to}: no peer of this network: flanneld peers lists them`)
   const way = overlay.configured(peer.type)

@@ -16,6 +16,7 @@ import { overlapsIn } from '../obstacles/network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 const OVERLAP = 'network-overlap'
 
@@ -66,7 +67,7 @@ export class HostFollower {
     const before = overlay.inputs.external
     const host = await kernel.readHost(questionsOf(options))
     const { subnet, configuration } = overlay.inputs
-    dockerBridge.look(host, configuration.range.network, { subnet, mtu: subnetEnvOf(overlay.inputs).mtu })
+    dockerBridge.look(host, primaryRange(configuration).network, { subnet, mtu: subnetEnvOf(overlay.inputs).mtu })
     this.#tellOverlaps(host)
     const now = performance.now()
     const { decision, held } = decideInterface(host, options, this.#held, now)
@@ -97,7 +98,7 @@ export class HostFollower {
   #tellOverlaps(host: HostNetwork): void {
     const { overlay, conditions, log } = this.#parts
     const { configuration, external } = overlay.inputs
-    const found = overlapsIn(configuration.range, host, external.index).filter(({ containers }) => containers)
+    const found = overlapsIn(primaryRange(configuration), host, external.index).filter(({ containers }) => containers)
     const [first] = found
     if (first === undefined) {
       if (conditions.clear(OVERLAP)) log.info('network config: Network: no bridge of containers overlaps it any more')

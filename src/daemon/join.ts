@@ -7,7 +7,7 @@ import { Locks } from '../host/lock.ts'
 import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
 import type { Claim, OwnLease } from '../lease/found.ts'
 import { type AcquireOptions, acquireLease } from '../lease/own.ts'
-import type { Configuration } from '../network-config/configuration.ts'
+import { type Configuration, primaryRange } from '../network-config/configuration.ts'
 import { type FoundDevices, findDevices } from '../obstacles/found-devices.ts'
 import { type ObstacleParts, obstacleTo, processOf } from '../obstacles/obstacles.ts'
 import { openStoreOf } from '../options/open-store.ts'
@@ -52,7 +52,7 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
   const reading = { store, kernel, options, log: log.part('host'), signal }
   const host = await waitOut(() => findLeasedHost(found, reading, previous?.subnet), context)
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
-  const devices = await waitOut(() => findDevices(kernel, configuration.range.network, locks), context)
+  const devices = await waitOut(() => findDevices(kernel, primaryRange(configuration).network, locks), context)
   const inputs: Omit<Inputs, 'subnet'> = {
     options,
     configuration,

@@ -5,6 +5,7 @@ import type { PeerRules } from '../lease/peer-check.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { primarySubnet } from '../lease/lease.ts'
 import { prefixFamily } from '../ip/prefix.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** Whose rules these are. */
 export interface RulesGround extends Required<Pick<PeerRules, 'shutOut' | 'alive'>> {
@@ -17,9 +18,9 @@ export function peerRulesOf({ overlay, keeper, shutOut, alive }: RulesGround): P
   const { configuration, external, hostId } = overlay.inputs
   const own = keeper.own()
   return {
-    family: prefixFamily(configuration.range.network),
-    network: configuration.range.network,
-    subnetLen: configuration.range.subnetLen,
+    family: prefixFamily(primaryRange(configuration).network),
+    network: primaryRange(configuration).network,
+    subnetLen: primaryRange(configuration).subnetLen,
     own: { key: own.key, subnet: primarySubnet(own) },
     publicAddress: external.publicAddress,
     hostId,

@@ -21,6 +21,7 @@ import { type Leased, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
 import type { Running } from '../view/running-daemon.ts'
 import { onlySubnet } from '../ip/by-family.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function run(leased: Leased, context: DaemonContext, holdMs: number | undefined): Promise<void> {
@@ -121,7 +122,7 @@ function monitoring(
     isOurDevice: (name) => reconciler.isOurDevice(name),
     isExternalDevice: (device, address) => follower.concerns(device, address),
     isWanted: (key) => isPeersNeighbor(key, overlay),
-    isOurNetwork: (destination) => contains(overlay.inputs.configuration.range.network, destination),
+    isOurNetwork: (destination) => contains(primaryRange(overlay.inputs.configuration).network, destination),
     onDrift: (drift) => void reconciler.drift(drift),
     onFailure: (error) => {
       log.part('kernel').warn(`notifications: ${error.message}: opening another socket, then reading everything again`)

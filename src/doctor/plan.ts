@@ -1,7 +1,7 @@
 // What this host should have by what etcd says and the interfaces it has: worked out anew, beside the daemon, by the daemon's
 // own rules. Pure.
 import type { AnyBackend, Configured, ExternalInterface, Peer, Self } from '../backend.ts'
-import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
+import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Entry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
@@ -160,16 +160,17 @@ function configured({ backends }: PlanParts, { own, network }: Configuration, ty
 /** By what leases are believed. Without a lease of our own no subnet is ours. */
 function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): PeerRules {
   const { external } = parts
-  const subnet = own?.subnet ?? (`${configuration.range.subnetMin}/${configuration.range.subnetLen}` as Prefix)
+  const subnet =
+    own?.subnet ?? (`${primaryRange(configuration).subnetMin}/${primaryRange(configuration).subnetLen}` as Prefix)
   const way = (type: string): Configured | undefined => configured(parts, configuration, type)
   const self = (config: unknown): Self<unknown> => ({
     ...selfOf({ ...bareInputs(parts, configuration), subnet }),
     config,
   })
   return {
-    family: prefixFamily(configuration.range.network),
-    network: configuration.range.network,
-    subnetLen: configuration.range.subnetLen,
+    family: prefixFamily(primaryRange(configuration).network),
+    network: primaryRange(configuration).network,
+    subnetLen: primaryRange(configuration).subnetLen,
     own,
     hostId: parts.hostId,
     publicAddress: external.publicAddress,

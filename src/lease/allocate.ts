@@ -4,7 +4,7 @@
 import { type Address, bigintOf, familyOf, fromBigint, numberOf } from '../ip/address.ts'
 import { addressOf, bitsOf, lengthOf, type Prefix, prefixFamily } from '../ip/prefix.ts'
 
-/** The subnets of one family that hosts may lease; the network config's FamilyRange is one. */
+/** The subnets of one family that hosts may lease. */
 export interface SubnetRange {
   readonly network: Prefix
   /** Length of every host's subnet, in bits. */

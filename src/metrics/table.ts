@@ -9,6 +9,7 @@ import { whenRunning } from '../view/running-daemon.ts'
 import { VERDICT } from './verdict-rows.ts'
 import { OBSERVING } from '../health/supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`
 const PEER = { peer: 'its subnet' }
@@ -115,7 +116,7 @@ const LEASES: readonly Metric[] = [
       if (daemon.phase !== 'running') return []
       const { overlay, census, options } = daemon
       const { configuration, subnet } = overlay.inputs
-      const usage = census.usage(options.etcdPrefix, configuration.range, subnet)
+      const usage = census.usage(options.etcdPrefix, primaryRange(configuration), subnet)
       return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
     },
   },

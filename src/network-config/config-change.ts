@@ -1,10 +1,12 @@
 // What another network config means for the hosts that run: each key that changes with what follows, and the leases whose
 // hosts would not follow. Pure. Invariant: judged by the parser and the refusals of the daemon itself.
-import { type Configuration, refusesChange } from './configuration.ts'
+import { type Configuration, refusesChange, primaryRange } from './configuration.ts'
 import { fits } from '../lease/allocate.ts'
 import type { Found } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
+import { RANGE_KEYS } from './range.ts'
 import { primarySubnet, primaryAddress } from '../lease/lease.ts'
+import { SERVED, familiesOf, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
 interface KeyChange {
@@ -64,7 +66,7 @@ export function configChange(
     leases: leases.length,
     stranded: stranded.map(primarySubnet),
     moving: leases
-      .filter((lease) => !fits(after.range, primarySubnet(lease)))
+      .filter((lease) => !fits(primaryRange(after), primarySubnet(lease)))
       .map((lease) => ({
         subnet: primarySubnet(lease),
         publicAddress: lease.value === undefined ? '' : primaryAddress(lease.value),
@@ -74,14 +76,18 @@ export function configChange(
   }
 }
 
-function rangeChanges(before: Configuration | undefined, { range: next }: Configuration): KeyChange[] {
-  const now = before?.range
-  return [
-    changed('Network', now?.network, next.network, effectOf('Network')),
-    changed('SubnetLen', now?.subnetLen.toString(), next.subnetLen.toString(), effectOf('SubnetLen')),
-    changed('SubnetMin', now?.subnetMin, next.subnetMin, effectOf('SubnetMin')),
-    changed('SubnetMax', now?.subnetMax, next.subnetMax, effectOf('SubnetMax')),
-  ]
+function rangeChanges(before: Configuration | undefined, after: Configuration): KeyChange[] {
+  const changes = mapFamilies(after.ranges, (next, family) => {
+    const now = before && inFamily(before.ranges, family)
+    const keys = RANGE_KEYS[family]
+    return [
+      changed(keys.network, now?.network, next.network, effectOf(keys.network)),
+      changed(keys.subnetLen, now?.subnetLen.toString(), next.subnetLen.toString(), effectOf(keys.subnetLen)),
+      changed(keys.subnetMin, now?.subnetMin, next.subnetMin, effectOf(keys.subnetMin)),
+      changed(keys.subnetMax, now?.subnetMax, next.subnetMax, effectOf(keys.subnetMax)),
+    ]
+  })
+  return valuesOf(changes).flat()
 }
 
 function backendChanges(before: Configuration | undefined, after: Configuration): readonly KeyChange[] {
@@ -89,7 +95,7 @@ function backendChanges(before: Configuration | undefined, after: Configuration)
   if (before?.own.backend.type !== type) {
     return [changed('Backend.Type', before?.own.backend.type, type, effectOfType(before?.own.backend.type, type))]
   }
-  const [now, next] = [valuesOf(before), valuesOf(after)]
+  const [now, next] = [settingsOf(before), settingsOf(after)]
   return Object.entries(after.own.backend.configKeys).map(([key, { change = LIVE }]) =>
     changed(`Backend.${key}`, now.get(key), next.get(key), change),
   )
@@ -103,7 +109,7 @@ function effectOfType(before: string | undefined, after: string): string {
 }
 
 /** A backend's settings by key, defaults included, as JSON. */
-function valuesOf({ own: { backend, config } }: Configuration): ReadonlyMap<string, string> {
+function settingsOf({ own: { backend, config } }: Configuration): ReadonlyMap<string, string> {
   const settings = new Map(
     Object.entries(config ?? {}).map(([name, value]) => [name.toLowerCase(), JSON.stringify(value)]),
   )
@@ -121,7 +127,8 @@ function strands(before: Configuration, after: Configuration, lease: Found): boo
   return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
 }
 
-function refusalOf({ range }: Configuration, stranded: readonly Found[], leases: number): string {
+function refusalOf(after: Configuration, stranded: readonly Found[], leases: number): string {
+  const range = primaryRange(after)
   const [first, ...more] = stranded.map(primarySubnet)
   const some = more.length === 0 ? (first ?? '') : `${first ?? ''} and ${more.length} more`
   const place = `${range.network} in subnets of /${range.subnetLen}`
@@ -134,7 +141,8 @@ function notesOf({ network, own }: Configuration, leases: readonly Found[]): rea
   if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)
   if (own.backend.type === 'host-gw')
     notes.push("host-gw needs all hosts on one LAN, and no -public-ip but the interface's own")
-  if (network.ipv6 !== undefined) notes.push('IPv6 is not served yet')
+  for (const family of familiesOf(network.ranges))
+    if (!SERVED.includes(family)) notes.push(`IPv${family} is not served yet`)
   return notes
 }
 

@@ -1,22 +1,40 @@
 // The network config together with the backend it names: what the daemon runs under. Pure.
 import type { AnyBackend, Configured } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
-import { contains, lengthOf, type Prefix } from '../ip/prefix.ts'
+import { contains, lengthOf, type Prefix, prefixFamily } from '../ip/prefix.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import { placeOf } from './json-text.ts'
 import type { ConfigRemark } from './remark.ts'
 import { backendSchema, validateLevel } from './schema.ts'
-import { type FamilyRange, type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './parse.ts'
+import { type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './parse.ts'
+import { SERVED, type SomeFamily, byFamily, familiesOf, first, inFamily, some } from '../ip/by-family.ts'
+import type { SubnetRange } from '../lease/allocate.ts'
 
 /** A network config that one of our backends can run. */
 export interface Configuration {
   /** As stored. */
   readonly text: string
   readonly network: NetworkConfig
-  /** The subnets to lease from. */
-  readonly range: FamilyRange
+  /** The subnets to lease from, of the families that are served. */
+  readonly ranges: SomeFamily<SubnetRange>
   readonly own: Configured
   readonly remarks: readonly ConfigRemark[]
+}
+
+/** The range that stands for a config where there is room for one. */
+export function primaryRange({ ranges }: Pick<Configuration, 'ranges'>): SubnetRange {
+  return first(ranges)
+}
+
+/** The ranges of a network config that are served; undefined when none is. */
+function servedRanges({ ranges }: Pick<NetworkConfig, 'ranges'>): SomeFamily<SubnetRange> | undefined {
+  return some(byFamily((family) => (SERVED.includes(family) ? inFamily(ranges, family) : undefined)))
+}
+
+/** The range that stands for a network config; undefined when none of it is served. */
+export function servedRange(network: NetworkConfig): SubnetRange | undefined {
+  const ranges = servedRanges(network)
+  return ranges && first(ranges)
 }
 
 /** Reads the text of the config key. Throws ConfigError. */
@@ -38,7 +56,8 @@ function withPlace(error: ConfigError, text: string): ConfigError {
 
 function checked(text: string, backends: readonly AnyBackend[]): Configuration {
   const { config: network, remarks } = parseNetworkConfig(text)
-  if (network.ipv4 === undefined) {
+  const ranges = servedRanges(network)
+  if (ranges === undefined) {
     throw new ConfigError('EnableIPv4', false, 'must be true: IPv6 alone is not supported yet')
   }
   const { type, section } = network.backend
@@ -48,26 +67,29 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
     throw new ConfigError('Backend.Type', type, `must be one of ${types.join(', ')}${suggestion(type, types)}`)
   }
   validateLevel(section, backendSchema(backend.configKeys))
-  const ipv6: ConfigRemark = { level: 'warning', text: 'network config: EnableIPv6: IPv6 is not served yet, IPv4 is' }
+  const unserved = familiesOf(network.ranges).filter((family) => !SERVED.includes(family))
+  const notServed = unserved.map((family): ConfigRemark => {
+    const text = `network config: EnableIPv${family}: IPv${family} is not served yet, IPv${SERVED.join()} is`
+    return { level: 'warning', text }
+  })
   return {
     text,
     network,
-    range: network.ipv4,
+    ranges,
     own: { backend, config: backend.parseConfig(section) },
-    remarks: [
-      ...remarks,
-      ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)),
-      ...(network.ipv6 === undefined ? [] : [ipv6]),
-    ],
+    remarks: [...remarks, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)), ...notServed],
   }
 }
 
 /** Why a daemon that holds `subnet` cannot go over to `next` while it runs; undefined when it can. */
 export function refusesChange(running: Configuration, next: Configuration, subnet: Prefix): string | undefined {
-  const { network, subnetLen } = next.range
+  const family = prefixFamily(subnet)
+  const range = inFamily(next.ranges, family)
+  if (range === undefined) return `network config: EnableIPv${family}: our subnet ${subnet} needs it: keeping it`
+  const { network, subnetLen } = range
   const restart = 'stop flanneld and dockerd on every host, delete the leases under subnets/, and start them again'
   if (!contains(network, subnet)) {
-    return `network config: Network: ${network} does not contain our subnet ${subnet}: keeping ${running.range.network}; to move, ${restart}`
+    return `network config: Network: ${network} does not contain our subnet ${subnet}: keeping ${inFamily(running.ranges, family)?.network ?? 'the one we have'}; to move, ${restart}`
   }
   if (lengthOf(subnet) !== subnetLen) {
     return `network config: SubnetLen: ${subnetLen} differs from our subnet ${subnet}: keeping ${lengthOf(subnet)}; to change it, ${restart}`

@@ -8,11 +8,13 @@ import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { invisibleIn, typesetIn } from '../text/odd-characters.ts'
 import { findJsonFault } from './json-text.ts'
 import { TOP_KEYS } from './keys.ts'
-import { type FamilyRange, parseRange, rangeKeys } from './range.ts'
+import { parseRange, rangeKeys } from './range.ts'
 import { TOP_SCHEMA, validateLevel } from './schema.ts'
+import { type ByFamily, byFamily, inFamily } from '../ip/by-family.ts'
+import type { Family } from '../ip/address.ts'
+import type { SubnetRange } from '../lease/allocate.ts'
 
 export { createSection } from './section.ts'
-export type { FamilyRange } from './range.ts'
 
 /** The `Backend` object. */
 export interface BackendSection {
@@ -26,8 +28,8 @@ export interface BackendSection {
 
 /** A checked network config. At least one family has a range. */
 export interface NetworkConfig {
-  readonly ipv4: FamilyRange | undefined
-  readonly ipv6: FamilyRange | undefined
+  /** Those of families that are switched on. */
+  readonly ranges: ByFamily<SubnetRange>
   readonly enableNFTables: boolean
   readonly backend: BackendSection
 }
@@ -59,9 +61,9 @@ export function parseNetworkConfig(text: string): ParsedNetworkConfig {
   // A family that is off has no effect, whatever its keys hold.
   const off = [enabled4 ? [] : rangeKeys(4), enabled6 ? [] : rangeKeys(6)].flat()
   validateLevel(section, TOP_SCHEMA, (key) => off.includes(key))
+  const enabled = (family: Family): boolean => inFamily({ ipv4: enabled4, ipv6: enabled6 }, family) === true
   const config: NetworkConfig = {
-    ipv4: enabled4 ? parseRange(section, 4, note) : undefined,
-    ipv6: enabled6 ? parseRange(section, 6, note) : undefined,
+    ranges: byFamily((family) => (enabled(family) ? parseRange(section, family, note) : undefined)),
     enableNFTables: section.boolean('EnableNFTables', false),
     backend: parseBackend(section.value('Backend'), note),
   }

@@ -14,18 +14,7 @@ import {
   parsePrefix,
   prefixOf,
 } from '../ip/prefix.ts'
-
-/** The subnets of one family that hosts may lease. */
-export interface FamilyRange {
-  /** The overlay network. */
-  readonly network: Prefix
-  /** Length of every host's subnet, in bits. */
-  readonly subnetLen: number
-  /** First address of the first subnet that may be leased. */
-  readonly subnetMin: Address
-  /** First address of the last subnet that may be leased. */
-  readonly subnetMax: Address
-}
+import type { SubnetRange } from '../lease/allocate.ts'
 
 /** Keys of one family in the config. */
 interface Keys {
@@ -57,7 +46,7 @@ const UNUSABLE: Readonly<Record<Family, readonly string[]>> = {
 }
 
 /** Reads the range of one family. Throws ConfigError; `warn` gets a line for each value read differently than written. */
-export function parseRange(section: Section, family: Family, warn: (text: string) => void): FamilyRange {
+export function parseRange(section: Section, family: Family, warn: (text: string) => void): SubnetRange {
   const network = parseNetwork(section, family, warn)
   const subnetLen = parseLength(section, family, network)
   const size = 1n << BigInt(bitsOf(family) - subnetLen)

@@ -3,7 +3,7 @@
 // engine on its default address, an old subnet, a network made by hand.
 import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'
 import { type Prefix, contains, overlaps, prefixOf } from '../ip/prefix.ts'
-import type { FamilyRange } from '../network-config/parse.ts'
+import type { SubnetRange } from '../lease/allocate.ts'
 
 /** A network of this host that overlaps. */
 export interface Overlap {
@@ -24,7 +24,7 @@ export interface Overlap {
 
 /** All of them. The bridge that has a leased subnet is none: it is where our containers are, or those of the lease before. */
 export function overlapsIn(
-  { network, subnetLen }: Pick<FamilyRange, 'network' | 'subnetLen'>,
+  { network, subnetLen }: Pick<SubnetRange, 'network' | 'subnetLen'>,
   host: HostNetwork,
   externalIndex: number,
 ): readonly Overlap[] {
@@ -46,7 +46,7 @@ export function overlapsIn(
 }
 
 /** Why this host cannot be in a network; undefined when it can. */
-export function overlapWith(range: FamilyRange, host: HostNetwork, externalIndex: number): string | undefined {
+export function overlapWith(range: SubnetRange, host: HostNetwork, externalIndex: number): string | undefined {
   return overlapsIn(range, host, externalIndex).find(({ containers }) => !containers)?.text
 }
 

@@ -2,7 +2,7 @@
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
 import { createSocket } from 'node:dgram'
 import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
-import type { Configuration } from '../network-config/configuration.ts'
+import { type Configuration, primaryRange } from '../network-config/configuration.ts'
 import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
@@ -12,6 +12,7 @@ import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** What is looked at. */
 export interface ObstacleParts {
@@ -40,7 +41,7 @@ export async function obstacleTo(configuration: Configuration, parts: ObstaclePa
 
 async function find(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
   const { external, kernel, options } = parts
-  const { range, own } = configuration
+  const { ranges, own } = configuration
   const refusal = own.backend.refuses(external)
   if (refusal !== undefined) return refusal
   const taken = takenBy(configuration, parts)
@@ -51,13 +52,16 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
     if (obstacle !== undefined) return obstacle
   }
   if (options.forceNetworkOverlap) return undefined
-  return overlapWith(range, await kernel.readHost(), external.index)
+  const host = await kernel.readHost()
+  const overlaps = valuesOf(ranges).flatMap((range) => overlapWith(range, host, external.index) ?? [])
+  return overlaps[0]
 }
 
 /** The names of the locks a config needs: a daemon alone has a device and a network. */
 export function locksOf(configuration: Configuration, external: ExternalInterface): readonly string[] {
   const links = linksOf(configuration, external, '')
-  return [networkLock(configuration.range.network), ...links.map(({ vni }) => vxlanLock(vni))]
+  const networks = valuesOf(configuration.ranges).map(({ network }) => networkLock(network))
+  return [...networks, ...links.map(({ vni }) => vxlanLock(vni))]
 }
 
 export function networkLock(network: Prefix): string {
@@ -70,12 +74,14 @@ export function vxlanLock(vni: number): string {
 
 /** The devices a config wants, whichever our subnet will be. */
 export function linksOf(
-  { own, range }: Configuration,
+  { own, ranges }: Configuration,
   external: ExternalInterface,
   hostId: string,
 ): readonly VxlanLink[] {
-  const subnet = prefixOf(range.subnetMin, range.subnetLen)
-  const objects = own.backend.base({ ...selfOf(range.network, subnet, external, hostId), config: own.config })
+  const objects = valuesOf(ranges).flatMap(({ network, subnetMin, subnetLen }) => {
+    const self = selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId)
+    return own.backend.base({ ...self, config: own.config })
+  })
   return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
 }
 
@@ -184,14 +190,15 @@ const KERNEL_PROTOCOL = 2
 /** What etcd knows is asked only where a device looks like another's. */
 async function evidence(
   found: FoundDevice,
-  { range, own }: Configuration,
+  configuration: Configuration,
   { store, options, external, hostId, previousSubnet }: ObstacleParts,
 ): Promise<Parameters<typeof strangersOn>[1]> {
-  const plain = { network: range.network, previousSubnet, isOurMac: () => false }
+  const { network } = primaryRange(configuration)
+  const plain = { network, previousSubnet, isOurMac: () => false }
   if (strangersOn(found, plain) === undefined || found.mac === undefined) return plain
   const published = await publishedMacs(store, `${options.etcdPrefix}/subnets/`, found.mac)
   const madeUp =
-    previousSubnet === undefined ? undefined : madeUpBy(own, range.network, previousSubnet, external, hostId)
+    previousSubnet === undefined ? undefined : madeUpBy(configuration.own, network, previousSubnet, external, hostId)
   return { ...plain, isOurMac: (mac) => published || madeUp?.includes(mac) === true }
 }
 

@@ -4,6 +4,7 @@ import type { Peer } from '../backend.ts'
 import type { LatePeer } from './change.ts'
 import type { Inputs } from './inputs.ts'
 import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../ip/prefix.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** So many rules a packet may have to pass for this; beyond it, doors are as wide as it takes. */
 const MOST_DOORS = 16
@@ -20,7 +21,7 @@ export function receivesDirectly({ configuration: { own } }: Pick<Inputs, 'confi
 export function doorsOf(inputs: Inputs, peers: Iterable<Peer> | undefined): readonly Prefix[] {
   const { configuration, external, change } = inputs
   const open = receivesDirectly(inputs) || change.lately
-  const { network, subnetLen } = configuration.range
+  const { network, subnetLen } = primaryRange(configuration)
   if (!open && change.formerly.length === 0) return []
   if (peers === undefined) return open ? [network] : []
   const subnets: Prefix[] = []

@@ -22,6 +22,7 @@ import type { Readiness } from '../health/readiness.ts'
 import { type Intent, wantedMacs } from '../reconcile/intent.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { writeSubnetEnv } from '../host/subnet-env.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** What an overlay works with. */
 export interface OverlayParts {
@@ -129,7 +130,7 @@ export class Overlay {
 
   /** Whether an address is a peer's VTEP address. */
   isPeer(address: Address): boolean {
-    const peer = this.#peers.get(prefixOf(address, this.#inputs.configuration.range.subnetLen))
+    const peer = this.#peers.get(prefixOf(address, primaryRange(this.#inputs.configuration).subnetLen))
     return peer !== undefined && addressOf(peer.subnet) === address
   }
 

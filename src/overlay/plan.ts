@@ -13,6 +13,7 @@ import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
 import { type ByFamily, NEITHER, only, withOther } from '../ip/by-family.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
@@ -25,7 +26,7 @@ export function useNexthops(option: Options['nexthopObjects'], known: boolean, p
 
 export function selfOf(inputs: Inputs): Omit<Self<unknown>, 'config'> {
   const { configuration, subnet, external, hostId, keptMacs, nexthops } = inputs
-  const { network } = configuration.range
+  const { network } = primaryRange(configuration)
   return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs, nexthops }
 }
 
@@ -62,7 +63,7 @@ export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefi
   return {
     hostId: inputs.hostId,
     addresses: only(inputs.external.family, inputs.external.publicAddress),
-    ranges: { ipv4: inputs.configuration.range, ipv6: undefined },
+    ranges: { ipv4: primaryRange(inputs.configuration), ipv6: undefined },
     previous,
     waitsForPrevious: inputs.options.onSubnetConflict === 'wait',
     value: (subnets) => leaseValueOf({ ...inputs, subnet: primarySubnet({ subnets }) }),
@@ -71,7 +72,7 @@ export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefi
 
 export function subnetEnvOf(inputs: Inputs): SubnetEnv {
   return {
-    network: inputs.configuration.range.network,
+    network: primaryRange(inputs.configuration).network,
     subnet: inputs.subnet,
     network6: undefined,
     subnet6: undefined,
@@ -89,7 +90,7 @@ export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): r
   return [
     {
       family: 4,
-      network: configuration.range.network,
+      network: primaryRange(configuration).network,
       subnet,
       masquerade: options.ipMasq,
       randomFully: !options.ipMasqFullyRandomDisable,
@@ -97,7 +98,7 @@ export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): r
       nftables: configuration.network.enableNFTables,
       external: external.name,
       overlay: [
-        ...tunnels.map((name) => ({ name, shared: false, from: [configuration.range.network] })),
+        ...tunnels.map((name) => ({ name, shared: false, from: [primaryRange(configuration).network] })),
         ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
       ],
     },
@@ -114,7 +115,7 @@ export function guardOf(inputs: Inputs, peers: Iterable<Peer> = []): GuardWish |
     port: link.port,
     vni: link.vni,
     device: link.name,
-    network: configuration.range.network,
+    network: primaryRange(configuration).network,
     own: [...new Set([external.address, external.publicAddress])],
     allowed: inputs.options.vxlanGuardAllow,
     peers: [...peers].flatMap(sendersOf),

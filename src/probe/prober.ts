@@ -22,6 +22,7 @@ import { type PeerPath, pathTo } from './path.ts'
 import { type HeardRequest, Pinger } from './pinger.ts'
 import { takeTurn } from './turn.ts'
 import { PEERS, Turns } from './turns.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** What a prober works with. */
 export interface ProberParts {
@@ -224,7 +225,7 @@ export class Prober {
   #heard({ source, mark }: HeardRequest): void {
     const { overlay } = this.#parts
     if (mark.subnet === undefined) return
-    const subnet = prefixOf(mark.subnet, overlay.inputs.configuration.range.subnetLen)
+    const subnet = prefixOf(mark.subnet, primaryRange(overlay.inputs.configuration).subnetLen)
     const peer = overlay.peers.get(subnet)
     if (peer === undefined) return
     const vtep = addressOf(peer.subnet)

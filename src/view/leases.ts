@@ -14,6 +14,7 @@ import { parseNetworkConfig } from '../network-config/parse.ts'
 import { printable } from '../text/plain-text.ts'
 import { span } from '../text/duration.ts'
 import { primarySubnet, primaryAddress } from '../lease/lease.ts'
+import { servedRange } from '../network-config/configuration.ts'
 
 /** One lease or reservation. Null is what is not known. */
 export interface LeaseLine {
@@ -218,7 +219,7 @@ function rangeIn(config: Entry | undefined): {
 } {
   if (config === undefined) return { range: undefined, trouble: 'no network config' }
   try {
-    const range = parseNetworkConfig(config.value.toString()).config.ipv4
+    const range = servedRange(parseNetworkConfig(config.value.toString()).config)
     return { range, trouble: range === undefined ? 'network config: EnableIPv4: false: no IPv4 range' : '' }
   } catch (error) {
     return { range: undefined, trouble: messageOf(error) }

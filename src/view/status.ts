@@ -15,6 +15,7 @@ import { NO_PEERS, summaryOf } from './peer-summary.ts'
 import { hostObjects } from '../reconcile/intent.ts'
 import { storeOf } from './store.ts'
 import { primarySubnet } from '../lease/lease.ts'
+import { primaryRange } from '../network-config/configuration.ts'
 
 /** The most strangers that are named. */
 const STRANGERS = 20
@@ -84,7 +85,7 @@ async function askEnd(store: Store, etcdLease: string, usualMs: number): Promise
 
 function networkOf({ census, options, overlay }: Running): NetworkStatus {
   const { inputs } = overlay
-  const { range } = inputs.configuration
+  const range = primaryRange(inputs.configuration)
   const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
   const used = leased + reserved + refused
   return { cidr: range.network, total: used + free, used }

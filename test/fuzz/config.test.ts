@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
-import { readConfiguration } from '../../src/network-config/configuration.ts'
+import { readConfiguration, primaryRange } from '../../src/network-config/configuration.ts'
 import { ConfigError, OperatorError } from '../../src/errors.ts'
 import { bigintOf, isUnicast } from '../../src/ip/address.ts'
 import { addressOf, contains, lengthOf, parsePrefix, prefixOf } from '../../src/ip/prefix.ts'
@@ -49,8 +49,9 @@ test('network config: a checked value or a ConfigError of one line that names pa
       fc.oneof(configs, nearly('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":1}}'), anyText),
       (text) => {
         try {
-          const { range, own } = readConfiguration(text, BACKENDS)
-          const { network, subnetLen, subnetMin, subnetMax } = range
+          const configuration = readConfiguration(text, BACKENDS)
+          const { own } = configuration
+          const { network, subnetLen, subnetMin, subnetMax } = primaryRange(configuration)
           const self = selfWith(own.config, { network, subnet: prefixOf(subnetMin, subnetLen) })
           return (
             parsePrefix(network) === network &&
@@ -59,7 +60,7 @@ test('network config: a checked value or a ConfigError of one line that names pa
             subnetLen <= 30 &&
             [subnetMin, subnetMax].every((it) => contains(network, it) && addressOf(prefixOf(it, subnetLen)) === it) &&
             bigintOf(subnetMin) <= bigintOf(subnetMax) &&
-            sizeOf(range) >= 1n &&
+            sizeOf(primaryRange(configuration)) >= 1n &&
             own.backend.mtu(self) <= ENP0S3.mtu &&
             own.backend.base(self).length >= 0
           )

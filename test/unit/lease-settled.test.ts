@@ -2,7 +2,12 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
-import { type Configuration, readConfiguration, refusesChange } from '../../src/network-config/configuration.ts'
+import {
+  type Configuration,
+  readConfiguration,
+  refusesChange,
+  primaryRange,
+} from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
@@ -160,7 +165,7 @@ test('no sequence of configs, lost keys and older copies of etcd moves a host th
         else if (happening.type === 'etcd lease ended') there = there.filter(({ etcdLease }) => etcdLease !== '71')
         else there = [...foreign, older]
         const value = { ...valueOf(OURS, 'host-1'), backendType: running.own.backend.type }
-        const ranges = { ipv4: running.range, ipv6: undefined }
+        const ranges = { ipv4: primaryRange(running), ipv6: undefined }
         const claim = claimOf(1, { ranges, previous: own.subnets, value: () => value })
         const decision = decide(there, claim, own, new Map(), Math.random)
         if (decision.type === 'keep') continue

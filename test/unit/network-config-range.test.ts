@@ -36,7 +36,7 @@ test('any accepted range is aligned, inside its network, in order, and holds roo
           SubnetMin: at(min),
           SubnetMax: at(max),
           Backend: VXLAN,
-        }).ipv4
+        }).ranges.ipv4
       } catch (error) {
         // Nothing but a ConfigError may come out, whatever the numbers.
         t.true(error instanceof ConfigError, String(error))

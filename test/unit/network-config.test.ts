@@ -20,8 +20,10 @@ const VXLAN = { Type: 'vxlan' }
 test("the tutorial's config", (t) => {
   const { config, remarks } = parseNetworkConfig('{"Network":"10.2.0.0/16","SubnetLen":24,"Backend":{"Type":"vxlan"}}')
   t.like(config, {
-    ipv4: { network: '10.2.0.0/16', subnetLen: 24, subnetMin: '10.2.1.0', subnetMax: '10.2.255.0' },
-    ipv6: undefined,
+    ranges: {
+      ipv4: { network: '10.2.0.0/16', subnetLen: 24, subnetMin: '10.2.1.0', subnetMax: '10.2.255.0' },
+      ipv6: undefined,
+    },
     enableNFTables: false,
     backend: { type: 'vxlan', raw: VXLAN },
   })
@@ -30,7 +32,7 @@ test("the tutorial's config", (t) => {
 
 test('keys are found in any case, the backend type is compared in lower case', (t) => {
   const config = parse({ NETWORK: '10.2.0.0/16', subnetlen: 26, BackEnd: { TYPE: 'Host-GW' }, enablenftables: true })
-  t.is(config.ipv4?.subnetLen, 26)
+  t.is(config.ranges.ipv4?.subnetLen, 26)
   t.is(config.backend.type, 'host-gw')
   t.true(config.enableNFTables)
 })
@@ -43,14 +45,14 @@ for (const [network, subnetLen, min, max] of [
   ['10.2.0.16/28', 30, '10.2.0.20', '10.2.0.28'],
 ] as const) {
   test(`SubnetLen, SubnetMin and SubnetMax of ${network} default to /${subnetLen}, the second and the last subnet`, (t) => {
-    t.deepEqual(parse({ Network: network, Backend: VXLAN }).ipv4, {
+    t.deepEqual(parse({ Network: network, Backend: VXLAN }).ranges.ipv4, {
       network,
       subnetLen,
       subnetMin: min,
       subnetMax: max,
     } as never)
     const zero = { Network: network, SubnetLen: 0, SubnetMin: '0.0.0.0', SubnetMax: null, Backend: VXLAN }
-    t.is(parse(zero).ipv4?.subnetLen, subnetLen)
+    t.is(parse(zero).ranges.ipv4?.subnetLen, subnetLen)
   })
 }
 
@@ -67,8 +69,8 @@ for (const [network, subnetLen, min, max] of [
       IPv6SubnetMin: '::',
       Backend: VXLAN,
     })
-    t.deepEqual(config.ipv6, { network, subnetLen, subnetMin: min, subnetMax: max } as never)
-    t.is(config.ipv4, undefined)
+    t.deepEqual(config.ranges.ipv6, { network, subnetLen, subnetMin: min, subnetMax: max } as never)
+    t.is(config.ranges.ipv4, undefined)
   })
 }
 
@@ -82,8 +84,8 @@ test('both families side by side', (t) => {
     IPv6SubnetMax: 'fc00::9:0:0:0',
     Backend: VXLAN,
   })
-  t.is(config.ipv4?.network, '10.2.0.0/16' as never)
-  t.deepEqual(config.ipv6, {
+  t.is(config.ranges.ipv4?.network, '10.2.0.0/16' as never)
+  t.deepEqual(config.ranges.ipv6, {
     network: 'fc00::/48',
     subnetLen: 80,
     subnetMin: 'fc00::9:0:0:0',
@@ -92,13 +94,14 @@ test('both families side by side', (t) => {
 })
 
 test('one subnet only, and the first subnet when asked for, may be the range', (t) => {
-  const one = parse({ Network: '10.2.0.0/16', SubnetMin: '10.2.0.0', SubnetMax: '10.2.0.0', Backend: VXLAN }).ipv4
+  const one = parse({ Network: '10.2.0.0/16', SubnetMin: '10.2.0.0', SubnetMax: '10.2.0.0', Backend: VXLAN }).ranges
+    .ipv4
   t.deepEqual([one?.subnetMin, one?.subnetMax], ['10.2.0.0', '10.2.0.0'] as never)
 })
 
 test('host bits of Network are dropped as in Go, with a warning', (t) => {
   const parsed = parseNetworkConfig('{"Network":"10.2.3.4/16","Backend":{"Type":"vxlan"}}')
-  t.is(parsed.config.ipv4?.network, '10.2.0.0/16' as never)
+  t.is(parsed.config.ranges.ipv4?.network, '10.2.0.0/16' as never)
   const text = 'network config: Network: "10.2.3.4/16": host bits are set, read as 10.2.0.0/16'
   t.deepEqual(parsed.remarks, [{ level: 'note', text }])
 })
@@ -132,7 +135,7 @@ test('unknown keys of the backend are warned about once the backend has said whi
 test('keys that differ in case alone: the last counts, as in Go, with a warning', (t) => {
   const text = '{"Network":"10.9.0.0/16","network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}'
   const { config, remarks } = parseNetworkConfig(text)
-  t.is(config.ipv4?.network, '10.2.0.0/16' as never)
+  t.is(config.ranges.ipv4?.network, '10.2.0.0/16' as never)
   const said = 'network config: network: the same key as Network: the last one counts'
   t.deepEqual(remarks, [{ level: 'warning', text: said }])
 })

@@ -7,6 +7,8 @@ import { type Overlap, overlapsIn } from '../../obstacles/network-overlap.ts'
 import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'
+import { primaryRange } from '../../network-config/configuration.ts'
+import { NEITHER, valuesOf } from '../../ip/by-family.ts'
 
 export const overlapCheck: OwnCheck = {
   name: 'overlap',
@@ -15,10 +17,11 @@ export const overlapCheck: OwnCheck = {
   run({ plan, host, target }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
     if ('unknown' in host.external) return { unchecked: host.external.unknown }
-    const { range } = plan.value.configuration
-    const overlaps = overlapsIn(range, host.network, host.external.value.index).map(overlapFault)
+    const { ranges } = plan.value.configuration
+    const { index } = host.external.value
+    const overlaps = valuesOf(ranges).flatMap((range) => overlapsIn(range, host.network, index).map(overlapFault))
     const faults = [...overlaps, ...routeFaults(host.network, plan.value, target)]
-    return outcomeOf(firstOf(faults), `nothing else in ${range.network}`)
+    return outcomeOf(firstOf(faults), `nothing else in ${primaryRange(plan.value.configuration).network}`)
   },
 }
 
@@ -32,7 +35,7 @@ function overlapFault({ containers, what, effect, advice }: Overlap): Fault {
 /** Routes of others that are more exact than ours. */
 function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['target']): readonly Fault[] {
   const { configuration, own, wanted } = plan
-  const { range } = configuration
+  const range = primaryRange(configuration)
   const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
   const concerns = (destination: Prefix): boolean =>
     target === undefined || (target.subnet !== undefined && contains(target.subnet, destination))
@@ -55,7 +58,10 @@ function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['
 }
 
 function peerOf({ peers, configuration }: Plan, destination: Prefix): string {
-  const subnet = prefixOf(destination.slice(0, destination.indexOf('/')) as never, configuration.range.subnetLen)
+  const subnet = prefixOf(
+    destination.slice(0, destination.indexOf('/')) as never,
+    primaryRange(configuration).subnetLen,
+  )
   return peers.has(subnet) ? `peer ${subnet}` : subnet
 }
 
@@ -70,7 +76,8 @@ export const dockerCheck: Check = {
     const { subnet, mtu } = leased ?? {}
     if (subnet === undefined || mtu === undefined) return { unchecked: 'what is leased is not known' }
     if (!host.network.links.some(({ name }) => name === 'docker0')) return { seen: 'there is no docker0' }
-    const networks = [configuration?.range.network, found?.network].filter((network) => network !== undefined)
+    const configured = valuesOf(configuration?.ranges ?? NEITHER).map(({ network }) => network)
+    const networks = [...configured, found?.network].filter((network) => network !== undefined)
     const stale = staleBridge(host.network, { subnet, mtu }, networks)
     if (stale === undefined) return { seen: `docker0 fits ${subnet}, mtu ${mtu}` }
     const { seen, effect, fix, stops } = stale

@@ -1,6 +1,6 @@
 // The daemon itself, the config it runs under, and the file it leaves for Docker.
 import { messageOf } from '../../errors.ts'
-import { readConfiguration } from '../../network-config/configuration.ts'
+import { readConfiguration, primaryRange } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
 import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
@@ -54,7 +54,9 @@ export const configCheck: Check = {
     }
     const running = daemon.state === 'answers' ? daemon.facts.running?.config : undefined
     try {
-      const { remarks, range } = readConfiguration(text, BACKENDS)
+      const configuration = readConfiguration(text, BACKENDS)
+      const { remarks } = configuration
+      const range = primaryRange(configuration)
       const faults: Fault[] = remarks.map((remark) => ({
         level: remark.level,
         code: 'network-config',

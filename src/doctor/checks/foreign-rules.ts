@@ -5,6 +5,7 @@ import { intentOf } from '../../overlay/plan.ts'
 import { hostObjects } from '../../reconcile/intent.ts'
 import { type Fault, type OwnCheck, firstOf, outcomeOf } from '../finding.ts'
 import { type NftChain, type NftRuleset, drops, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
+import { primaryRange } from '../../network-config/configuration.ts'
 
 /** The part of the firewall check that is about others' rules: the daemon looks after its own. */
 export const foreignRulesCheck: OwnCheck = {
@@ -32,7 +33,7 @@ export function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset 
 
 /** A policy that drops, where none of our accepts is wanted. */
 function policyFaults({ configuration, options }: Inputs, ruleset: Ruleset): readonly Fault[] {
-  const { network } = configuration.range
+  const { network } = primaryRange(configuration)
   if (options.iptablesForwardRules || ruleset.get('filter')?.policies.get('FORWARD') !== 'DROP') return []
   const rules = ruleset.get('filter')?.chains.get('FORWARD') ?? []
   if (rules.some((rule) => rule.includes(network) && rule.includes('ACCEPT'))) return []
@@ -55,7 +56,7 @@ function isForeignForward({ family, table, hook }: NftChain): boolean {
 
 /** Another base chain at forward: an accept of ours does not beat a drop of it. */
 function chainFaults(chain: NftChain, nft: NftRuleset | undefined, inputs: Inputs): readonly Fault[] {
-  const { network } = inputs.configuration.range
+  const { network } = primaryRange(inputs.configuration)
   const { family, table, name, policy, rules } = chain
   const blanket = rules.find(isBlanketDrop)
   if ((blanket === undefined && policy !== 'drop') || speaksOf(chain, nft, inputs)) return []
@@ -77,7 +78,7 @@ function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
 
 /** Whether a table has rules on our network or tunnel that let something in: then somebody has thought of it. */
 function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: Inputs): boolean {
-  const [address = '', length] = inputs.configuration.range.network.split('/')
+  const [address = '', length] = primaryRange(inputs.configuration).network.split('/')
   const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
   const words = [`{"addr":"${address}","len":${length}}`, ...tunnels.map((name) => `"${name}"`)]
   return (nft?.chains ?? []).some(
