@@ -1,4 +1,4 @@
-// Routes whose faults are those of an observing part: told and counted, beside the 500 that the asker gets.
+// Routes whose faults are those of an observing part: reported and counted, besides the 500 that is answered.
 import type { Handler, Routes } from '../http/serve-routes.ts'
 import { type Observing, type Supervisor, isAnswer } from '../health/supervise.ts'
 

@@ -1,4 +1,4 @@
-// sd_notify(3): tells systemd that we are ready, alive or stopping, by datagrams to the socket it names in NOTIFY_SOCKET.
+// sd_notify(3): reports to systemd that we are ready, alive or stopping, by datagrams to the socket it names in NOTIFY_SOCKET.
 // Without that variable nothing is sent.
 import { type Busy, HANG_MS } from '../http/health-port.ts'
 import { addon } from '../netlink/addon.ts'
@@ -25,15 +25,19 @@ function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
   }
 }
 
-/** What systemd is told of. */
-interface Told {
+/** What is reported. */
+interface Reported {
   readonly readiness: Readiness
   readonly health: Health
   readonly busy: Busy
 }
 
-/** Tells systemd of readiness, the verdict, and life as long as no pass hangs, until the signal aborts. */
-export function tellSystemd({ readiness, health, busy }: Told, part: Pick<Part, 'guard'>, signal: AbortSignal): void {
+/** Reports readiness, the verdict, and life as long as no pass hangs, until the signal aborts. */
+export function tellSystemd(
+  { readiness, health, busy }: Reported,
+  part: Pick<Part, 'guard'>,
+  signal: AbortSignal,
+): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)
   let last = ''
   const tell = part.guard(() => {

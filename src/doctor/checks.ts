@@ -1,4 +1,4 @@
-// All of doctor's checks, in the order they are told. To add one: write it, add it here, describe it in
+// All of doctor's checks, in the order of the report. To add one: write it, add it here, describe it in
 // docs/troubleshooting.md (a test compares), and make its fault for real in test/netns/doctor-*.test.ts.
 import { dockerCheck, overlapCheck } from './checks/address.ts'
 import { configCheck, daemonCheck, subnetEnvCheck } from './checks/daemon.ts'

@@ -1,4 +1,4 @@
-// Tells whether sums left to the hardware are right on arrival: two like datagrams to a closed port of a peer, one as the
+// Finds out whether sums left to the hardware are right on arrival: two like datagrams to a closed port of a peer, one as the
 // kernel sends it, one with a sum made here, which no device touches. A peer that gets one says the port is closed.
 import { type Socket, createSocket } from 'node:dgram'
 import { messageOf } from '../errors.ts'
@@ -9,7 +9,7 @@ import type { Known } from './known.ts'
 import type { ChecksumProbe, Facts, Target } from './facts.ts'
 import type { Plan } from './plan.ts'
 
-/** At most so many peers: what is found is a matter of this host and its network rather than of each peer. */
+/** The most peers that are asked: the cause is in this host or its network rather than in a peer. */
 const PEERS = 8
 /** Sent three times, this far apart; answers are waited for as long again. Milliseconds. */
 const TRIES = 3
@@ -88,9 +88,10 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
     socket.on('error', (error: NodeJS.ErrnoException) => {
       end(error.code === 'ECONNREFUSED')
     })
-    // Where no route leads there connecting fails, and the callback is told.
+    // Where no route leads there connecting fails, and the callback gets the error.
     const connected = (error?: Error): void => {
-      error === undefined ? again() : end(false)
+      if (error === undefined) again()
+      else end(false)
     }
     socket.bind(0, source, () => {
       socket.connect(PORT, destination, connected)

@@ -1,4 +1,4 @@
-// What the daemon tells doctor: its options without the password, what it runs on, and what etcd answers it.
+// What the daemon sends doctor: its options without the password, what it runs on, and what etcd answers it.
 // Invariant: JSON all through; the password is replaced before anything is answered.
 import type { Peer } from '../backend.ts'
 import { shared } from '../http/handlers.ts'
@@ -18,7 +18,7 @@ import { type OwnStored, ownLease } from './plan.ts'
 import { readStore } from './store-facts.ts'
 import { primarySubnet } from '../lease/lease.ts'
 
-/** What it tells. */
+/** All of it. */
 export interface DaemonFacts {
   readonly version: string
   readonly pid: number
@@ -67,12 +67,12 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
   const { options, readiness, reconciler } = daemon
   const running = whenRunning(daemon)
   const store = await readStore(options, (leases) => ownIn(daemon, leases))
-  const { etcdPassword: _, ...told } = options
+  const { etcdPassword: _, ...shown } = options
   return {
     version: daemon.version,
     pid: process.pid,
     since: daemon.since,
-    options: told,
+    options: shown,
     reasons: readiness.reasons,
     unready: readiness.unready,
     failing: reconciler.report.failing,

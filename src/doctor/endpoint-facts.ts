@@ -11,7 +11,7 @@ import { wayTo } from '../etcd/tunnel.ts'
 import type { ToldOptions } from './known.ts'
 import type { CredentialFacts, EndpointFacts } from './facts.ts'
 
-/** An endpoint may take so long: others are asked meanwhile, and one that is slow is to be told from one that is silent. */
+/** How long an endpoint may take: the others are asked meanwhile, and a slow one must not look silent. Milliseconds. */
 const LIMIT_MS = 8_000
 
 /** Asks every endpoint for its version: the answer carries the time (RFC 9110, Date). Never rejects. */
@@ -25,9 +25,9 @@ async function askEndpoint(url: string, options: ToldOptions): Promise<EndpointF
     const answer = await ask(`${url}/version`, options)
     const ended = Date.now()
     answer.resume()
-    const told = Date.parse(answer.headers.date ?? '')
+    const its = Date.parse(answer.headers.date ?? '')
     // Its second may just have begun or be nearly over.
-    const clockAheadMs = Number.isNaN(told) ? undefined : Math.round(told + 500 - (began + ended) / 2)
+    const clockAheadMs = Number.isNaN(its) ? undefined : Math.round(its + 500 - (began + ended) / 2)
     return { url, clockAheadMs, certificateEnds: endOf(answer), error: undefined }
   } catch (error) {
     return { url, clockAheadMs: undefined, certificateEnds: undefined, error: messageOf(error) }

@@ -42,7 +42,7 @@ export type DaemonState =
   | { readonly state: 'silent'; readonly socket: string; readonly why: string }
   | { readonly state: 'absent'; readonly socket: string }
 
-/** What an endpoint's web server tells anybody, without a password. */
+/** What an endpoint's web server answers anybody, without a password. */
 export interface EndpointFacts {
   readonly url: string
   /** Its clock minus ours, milliseconds, to within a second. */

@@ -7,7 +7,7 @@ export interface Fault {
   readonly level: Level
   /** Of a fault: traffic stops by it, or will. The host is broken then, not degraded. */
   readonly stops?: true
-  /** The code of the reason or condition by which the daemon tells of it, where it may do so itself. */
+  /** The code of the reason or condition under which the daemon may report the same by itself. */
   readonly code?: string
   /** What is wrong, and what that does, in a sentence without its full stop. */
   readonly cause: string
@@ -49,14 +49,14 @@ export function outcomeOf(faults: readonly Fault[], seen: string): Outcome {
   return first === undefined ? { seen } : { faults: [first, ...others] }
 }
 
-/** At most so many faults of one kind are told, with how many more there are in the last. */
-const TOLD = 5
+/** The most faults of one kind that are listed; the last says how many more there are. */
+const LISTED = 5
 
 /** Shortens a long list of like faults. */
 export function firstOf(faults: readonly Fault[]): readonly Fault[] {
-  const more = faults.length - TOLD
+  const more = faults.length - LISTED
   if (more <= 0) return faults
   return faults
-    .slice(0, TOLD)
-    .map((fault, i) => (i === TOLD - 1 ? { ...fault, proof: `${fault.proof} (and ${more} more like this)` } : fault))
+    .slice(0, LISTED)
+    .map((fault, i) => (i === LISTED - 1 ? { ...fault, proof: `${fault.proof} (and ${more} more like this)` } : fault))
 }

@@ -7,7 +7,7 @@ import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
 import type { Plan, Wanted } from './plan.ts'
 
-/** An object that is not as it should be. */
+/** An object that is missing or different. */
 export interface MissingObject extends Wanted {
   /** What is there instead. */
   readonly found: KernelObject | undefined
@@ -48,7 +48,7 @@ export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): D
   }
 }
 
-/** The command that makes an object as it should be, in iproute2's words; undefined where the daemon has to make it. */
+/** The command that makes an object as wanted, in iproute2's words; undefined where the daemon has to make it. */
 export function mendCommand({ object, found }: MissingObject): string | undefined {
   switch (object.kind) {
     case 'link': {

@@ -4,5 +4,5 @@ import type { Options } from '../options/type.ts'
 /** A value, or why it is not known. */
 export type Known<T> = { readonly value: T } | { readonly unknown: string }
 
-/** Options without what must not be told. */
+/** Options without what is secret. */
 export type ToldOptions = Omit<Options, 'etcdPassword'>

@@ -1,5 +1,5 @@
 // Probes peers once, where no daemon has: as `flanneld ping` does, a few peers side by side.
-// Invariant: only peers whose entries in the kernel are whole: what goes astray here says nothing of the way there.
+// Invariant: only peers whose entries in the kernel are complete: what goes astray here says nothing of the way there.
 import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
 import { selfOf } from '../overlay/plan.ts'
@@ -14,7 +14,7 @@ import { takeTurn } from '../probe/turn.ts'
 import type { Facts, HostFacts } from './facts.ts'
 import type { Plan } from './plan.ts'
 
-/** At most so many: who wants to know of another one names it. */
+/** The most that are probed; another one is probed when it is named. */
 const PEERS = 8
 
 /** Probes `subnets`, or as many of them as are few. Never rejects. */
@@ -25,7 +25,7 @@ export async function probePeers(
 ): Promise<Facts['probes']['peers']> {
   if (plan.inputs === undefined) return { unknown: 'this host has no lease' }
   const paths = [...subnets].flatMap((subnet) => pathIn(plan, host, subnet) ?? [])
-  if (paths.length === 0) return { unknown: 'nobody to probe whose entries in the kernel are whole' }
+  if (paths.length === 0) return { unknown: 'nobody to probe whose entries in the kernel are complete' }
   const evidence = new EvidenceBook()
   const stop = newStop()
   const pinger = new Pinger({
@@ -65,7 +65,7 @@ export async function probePeers(
   }
 }
 
-/** The path to a peer, if what leads there is as it should be. */
+/** The path to a peer, if its entries in the kernel are complete. */
 function pathIn(
   { inputs, intent, peers, wanted }: Plan,
   host: HostFacts,

@@ -1,4 +1,4 @@
-// What this host should have by what etcd says and the interfaces it has: worked out anew, beside the daemon, by the daemon's
+// What this host should have by what etcd says and the interfaces it has: computed again, apart from the daemon, by the daemon's
 // own rules. Pure.
 import type { AnyBackend, Configured, ExternalInterface, Peer, Self } from '../backend.ts'
 import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
@@ -19,7 +19,7 @@ import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, ToldOptions } from './known.ts'
 import { valuesOf } from '../ip/by-family.ts'
 
-/** What a plan depends on beside etcd. */
+/** What a plan depends on besides etcd. */
 export interface PlanParts {
   readonly options: ToldOptions
   readonly backends: readonly AnyBackend[]

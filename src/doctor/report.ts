@@ -70,7 +70,7 @@ export function render({ verdict, peer, checks }: DoctorReport, all: boolean): s
     `${of('ok').length} ok`,
   ]
   const lines = [`${verdict}   ${peer === null ? '' : `peer ${peer} · `}${counts.join(' · ')}`]
-  // Within a check as it tells them: what is on this host comes before what follows from it.
+  // Within a check in its own order: what is on this host comes before what follows from it.
   for (const { name, faults } of LEVELS.flatMap((level) => of(level)))
     for (const { level, cause, fix, proof } of faults)
       lines.push('', `${level.toUpperCase()}  ${name}: ${cause}`, `  fix    ${fix}`, `  seen   ${proof}`)

@@ -16,15 +16,15 @@ import type { StoreContent, StoreFacts, StoredLease } from './stored.ts'
 const DEADLINE_MS = 2_500
 /** The first two reads of an endpoint may take two deadlines; after so long there is no third. Milliseconds. */
 const ENOUGH_MS = 1_000
-/** And reading what is stored may take so long; so many round trips where those are slow. Milliseconds. */
+/** The limit of reading what is stored: this many milliseconds, or this many round trips where those are slow. */
 const CONTENT_MS = 3_000
 const CONTENT_TRIPS = 10
 /** No more in any case. Milliseconds. */
 const CONTENT_MOST_MS = 30_000
-/** So many reads make a median; the first connects and does not count. */
+/** Reads that make a median; the first connects and does not count. */
 const READS = 5
 
-/** Asks. `isOwn` tells this host's lease. Never rejects. */
+/** Asks. `isOwn` picks this host's lease. Never rejects. */
 export async function readStore(
   options: Options,
   isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,

@@ -31,7 +31,7 @@ export interface HappenedEvent {
   readonly text: string
 }
 
-/** How many are kept; of one kind `most` are told in so many milliseconds, the others are counted. */
+/** How many are kept; of one kind `most` are reported within `ms` milliseconds, the others are counted. */
 export interface EventLimits {
   readonly kept: number
   readonly most: number
@@ -44,12 +44,12 @@ const LIMITS: EventLimits = { kept: 500, most: 30, ms: 10_000 }
 interface Stretch {
   /** performance.now */
   readonly began: number
-  told: number
-  untold: number
+  reported: number
+  withheld: number
   bad: boolean
 }
 
-/** Where events are told: what the parts of the daemon that only tell some need. */
+/** Where events are reported: what most parts of the daemon need of them. */
 export type EventSink = Pick<Events, 'happened'>
 
 export class Events {
@@ -64,7 +64,7 @@ export class Events {
     this.#limits = limits
   }
 
-  /** Tells `listener` of what goes wrong in noting or telling an event: who tells one never hears of it. */
+  /** Calls `listener` with what fails in keeping or passing on an event: who reports one never sees that. */
   onFault(listener: (error: unknown) => void): void {
     this.#failed = listener
   }
@@ -78,12 +78,12 @@ export class Events {
 
   #note(kind: HappenedEvent['kind'], text: string, { bad = false, peer }: { bad?: boolean; peer?: string }): void {
     const stretch = this.#stretchOf(kind)
-    if (++stretch.told > this.#limits.most) {
+    if (++stretch.reported > this.#limits.most) {
       stretch.bad ||= bad
-      if (stretch.untold++ === 0) this.#sumUpLater(kind, stretch)
+      if (stretch.withheld++ === 0) this.#sumUpLater(kind, stretch)
       return
     }
-    this.#tell({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
+    this.#report({ kind, bad, ...(peer === undefined ? {} : { peer }), text })
   }
 
   /** Those kept, oldest first. */
@@ -99,9 +99,9 @@ export class Events {
 
   #stretchOf(kind: HappenedEvent['kind']): Stretch {
     const known = this.#stretches.get(kind)
-    // One with a sum to come ends when that is told.
-    if (known !== undefined && (known.untold > 0 || performance.now() - known.began < this.#limits.ms)) return known
-    const fresh = { began: performance.now(), told: 0, untold: 0, bad: false }
+    // One with a sum to come ends with that sum.
+    if (known !== undefined && (known.withheld > 0 || performance.now() - known.began < this.#limits.ms)) return known
+    const fresh = { began: performance.now(), reported: 0, withheld: 0, bad: false }
     this.#stretches.set(kind, fresh)
     return fresh
   }
@@ -114,18 +114,18 @@ export class Events {
     }, this.#limits.ms).unref()
   }
 
-  #sumUp(kind: HappenedEvent['kind'], { untold, bad }: Stretch): void {
+  #sumUp(kind: HappenedEvent['kind'], { withheld, bad }: Stretch): void {
     this.#stretches.delete(kind)
-    this.#tell({ kind, bad, text: `and ${untold} more of this kind` })
+    this.#report({ kind, bad, text: `and ${withheld} more of this kind` })
   }
 
-  #tell(event: Omit<HappenedEvent, 'id' | 'at'>): void {
-    const told = { id: ++this.#last, at: Date.now(), ...event, text: printable(event.text) }
-    this.#kept.push(told)
+  #report(given: Omit<HappenedEvent, 'id' | 'at'>): void {
+    const event = { id: ++this.#last, at: Date.now(), ...given, text: printable(given.text) }
+    this.#kept.push(event)
     if (this.#kept.length > this.#limits.kept) this.#kept.splice(oldestOfMost(this.#kept), 1)
     for (const listener of this.#listeners)
       this.#try(() => {
-        listener(told)
+        listener(event)
       })
   }
 

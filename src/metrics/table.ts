@@ -143,7 +143,7 @@ const KERNEL: readonly Metric[] = [
   {
     name: 'flannel_kernel_repairs_total',
     type: 'counter',
-    help: 'Objects put right because somebody else had changed them.',
+    help: 'Objects repaired because somebody else had changed them.',
     labels: { kind: KINDS.join(', '), result: 'ok, refused' },
     note: '`refused` by the kernel at the first try.',
     read: ({ reconciler: { report } }) =>

@@ -8,9 +8,9 @@ import { factsOf } from '../view/status-text.ts'
 import { Leases } from './leases.ts'
 import type { PagePeer, PageState } from './shape.ts'
 
-/** So many peers are shown at most; a browser can hold no more in a picture. */
+/** The most peers that are shown; a browser can hold no more in a picture. */
 const PEERS = 5000
-/** So many events. */
+/** The most events. */
 const EVENTS = 100
 /** An examination is fresh for so long, while nothing happens: for who asks, and for who follows. Milliseconds. */
 const FRESH_MS = { asked: 2000, followed: 5000 }
@@ -57,7 +57,7 @@ export class Gathering {
     }
   }
 
-  /** Has the host examined where that was not done lately, or something happened since. */
+  /** Has the host examined where the last examination is too old, or something happened since. */
   #refresh(freshMs: number): void {
     if (this.#examining !== undefined) return
     const { events, health } = this.#current()

@@ -1,5 +1,5 @@
 // How many objects we want of the kernel, by kind and by how they are.
-// Invariant: they are counted anew only when leases or inputs changed, so that looking often costs nothing at rest.
+// Invariant: they are counted again only when leases or inputs changed, so that looking often costs nothing at rest.
 import { intentOf } from '../overlay/plan.ts'
 import { KINDS, type Kind } from '../kernel/state.ts'
 import { type RunningDaemon, whenRunning } from './running-daemon.ts'

@@ -26,11 +26,11 @@ export interface Remark {
   readonly run: string | null
 }
 
-/** A client certificate that ends within so many milliseconds is a reason. */
+/** A client certificate that ends sooner is a reason. Milliseconds. */
 const CERTIFICATE_MS = 14 * 86_400_000
-/** A lease is renewed every 10 s; one that was not for so many milliseconds is a reason. */
+/** A lease is renewed every 10 s; one that was not for this long is a reason. Milliseconds. */
 const RENEWAL_MS = 60_000
-/** So many peers in trouble get a line of their own. */
+/** The most peers in trouble that get a line of their own. */
 const PEERS = 5
 
 /** What is known from the first moment of the daemon on. */
@@ -38,7 +38,7 @@ export interface ReasonSource extends Pick<Status, 'unready' | 'conditions'> {
   readonly store: { readonly endpoints: readonly { readonly url: string }[] }
 }
 
-/** All that is wrong beside what the daemon waits for, the nearest to this host first. */
+/** All that is wrong besides what the daemon waits for, the nearest to this host first. */
 export function statusReasons(status: Status, now: number): readonly Reason[] {
   return [
     ...conflicts(status),
@@ -135,7 +135,7 @@ function store({ store: etcd, lease: own, ready, conditions }: Status, now: numb
   if (certificateEnds !== null && certificateEnds - now < CERTIFICATE_MS) {
     const left = certificateEnds - now
     const text = left <= 0 ? 'the client certificate has ended' : `the client certificate ends in ${span(left / 1000)}`
-    const advice = `${text}: replace the file of -etcd-certfile, it is read anew`
+    const advice = `${text}: replace the file of -etcd-certfile, it is read again`
     const gist = left <= 0 ? 'certificate ended' : 'certificate ends soon'
     reasons.push({ code: 'certificate', gist, text: advice, run: null })
   }

@@ -101,7 +101,7 @@ export interface GuardState {
   readonly peers: number
   /** Packets of hosts that are no peers, dropped; null when nft does not tell. */
   readonly unknownSenders: number | null
-  /** Who sent them, of late: the most packets first. */
+  /** Who sent them recently, the most packets first. */
   readonly strangers: readonly Stranger[]
   readonly error: string | null
 }
@@ -145,7 +145,7 @@ export interface PeerView {
   readonly pathMtu: number | null
   /** Since when it is in this state; milliseconds since 1970. */
   readonly since: number | null
-  /** Why it is not as it should be, in a word; null: not known, or no fault. */
+  /** What is wrong, in a word; null: not known, or no fault. */
   readonly cause: Exclude<Cause, 'none'> | null
   /** How much it matters that its lease is refused; null where it is not. */
   readonly level: Level | null

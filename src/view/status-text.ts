@@ -105,7 +105,7 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
   ].join(' · ')
 }
 
-/** So many are named in a line. */
+/** The most that are named in a line. */
 const NAMED = 3
 
 function namesOf(strangers: GuardState['strangers']): string {

@@ -1,4 +1,4 @@
-// How this host is doing, as the daemon tells it: values, gathered when somebody asks. Invariant: it can be asked from the
+// How this host is doing, as values, gathered by each examination of the host. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
 import type { FirewallState, KernelStatus, LeaseStatus, NetworkStatus, Status, TunnelStatus } from './status-shape.ts'
 import { hostname } from 'node:os'

@@ -70,11 +70,11 @@ test('what a part reports is an event, and a line that names the place it was re
       ['lease', false, 'lease is back'],
     ],
   )
-  const places = lines.map((line) => /^(\w).* (\w+\.ts:\d+)\] (.*)\n$/.exec(line)?.slice(1))
+  const places = lines.map((line) => /^(\w).* (\S+:\d+)\] (.*)\n$/.exec(line)?.slice(1))
   t.deepEqual(places, [
-    ['W', `lease.ts:${here - 1}`, 'lease lost'],
-    ['I', `lease.ts:${here + 1}`, 'lease is back'],
-    ['I', `lease.ts:${here + 2}`, 'a detail'],
+    ['W', `events.test.ts:${here - 1}`, 'lease lost'],
+    ['I', `events.test.ts:${here + 1}`, 'lease is back'],
+    ['I', `events.test.ts:${here + 2}`, 'a detail'],
   ])
 })
 

@@ -188,7 +188,7 @@ for (const [what, over, summary, text, run] of [
     'a certificate about to end',
     { store: { ...FINE.store, certificateEnds: NOW + 5 * 86_400_000 } },
     'certificate ends soon',
-    'the client certificate ends in 5d: replace the file of -etcd-certfile, it is read anew',
+    'the client certificate ends in 5d: replace the file of -etcd-certfile, it is read again',
     null,
   ],
   [

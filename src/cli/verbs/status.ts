@@ -20,10 +20,10 @@ import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld status [-watch] [-json] [OPTION]...
 
-How this host is doing: the verdict, the facts, and for all that is not as it should be what to run next. Asks the daemon
-that writes -subnet-file; where none runs, tells what is left: of etcd too when -etcd-endpoints is given.
+How this host is doing: the verdict, the facts, and for each problem what to run next. Asks the daemon that writes
+-subnet-file; where none runs, it shows what the last one left, and with -etcd-endpoints what etcd has.
 
-  -watch  tell it again every 2 seconds until interrupted
+  -watch  repeat it every 2 seconds until interrupted
   -json   as JSON (docs/json.md)
 
 Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.

@@ -8,7 +8,7 @@ import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../fi
 const SLOW_MS = 300
 /** A certificate that ends sooner should be on its way to be replaced. Milliseconds. */
 const SOON_MS = 14 * 86_400_000
-/** etcd's clock is told in whole seconds. Milliseconds. */
+/** etcd's answers have the time in seconds. Milliseconds. */
 const SKEW_MS = 5_000
 
 export const etcdCheck: Check = {
@@ -138,7 +138,7 @@ export const watchCheck: Check = {
     )
     const [first] = differing
     if (first === undefined) return { seen: `the daemon knows all that are stored: ${counted(stored.size, 'peer')}` }
-    const told = (address: string | undefined): string => address ?? 'nobody'
+    const shown = (address: string | undefined): string => address ?? 'nobody'
     return {
       faults: [
         {
@@ -146,7 +146,7 @@ export const watchCheck: Check = {
           stops: true,
           cause: `the daemon does not follow etcd: it is behind by ${counted(differing.length, 'peer')}`,
           fix: 'systemctl restart flanneld (forwarding continues)',
-          proof: `${first}: stored ${told(stored.get(first))}, the daemon has ${told(known.get(first))}`,
+          proof: `${first}: stored ${shown(stored.get(first))}, the daemon has ${shown(known.get(first))}`,
         },
       ],
     }
@@ -158,10 +158,10 @@ export const clockCheck: OwnCheck = {
   about: "this host's clock agrees with etcd's",
   ofPeer: false,
   run({ endpoints }) {
-    const told = endpoints.filter(({ clockAheadMs }) => clockAheadMs !== undefined)
-    if (told.length === 0)
-      return { unchecked: `no endpoint tells its time: ${endpoints[0]?.error ?? 'none was asked'}` }
-    const faults = told
+    const timed = endpoints.filter(({ clockAheadMs }) => clockAheadMs !== undefined)
+    if (timed.length === 0)
+      return { unchecked: `no endpoint sends its time: ${endpoints[0]?.error ?? 'none was asked'}` }
+    const faults = timed
       .filter(({ clockAheadMs = 0 }) => Math.abs(clockAheadMs) > SKEW_MS)
       .map(({ url, clockAheadMs = 0 }): Fault => {
         const seconds = Math.round(Math.abs(clockAheadMs) / 1000)
@@ -173,7 +173,7 @@ export const clockCheck: OwnCheck = {
           proof: `${url}: its time minus ours is ${clockAheadMs > 0 ? '' : '-'}${seconds} s`,
         }
       })
-    return outcomeOf(faults, `within ${SKEW_MS / 1000} s of ${counted(told.length, 'endpoint')}`)
+    return outcomeOf(faults, `within ${SKEW_MS / 1000} s of ${counted(timed.length, 'endpoint')}`)
   },
 }
 

@@ -172,7 +172,7 @@ export function strangerFaults(strangers: readonly (readonly [string, number])[]
   return firstOf(faults)
 }
 
-/** Whose packets a guard dropped of late, and how many, most first. */
+/** Whose packets a guard dropped recently, and how many, most first. */
 export function strangersOf(sets: readonly NftSet[], table: string): readonly (readonly [string, number])[] {
   const ofGuard = (start: string): readonly NftSet[] =>
     sets.filter((set) => set.table === table && set.name.startsWith(start))

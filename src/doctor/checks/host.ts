@@ -64,7 +64,7 @@ export const reversePathCheck: OwnCheck = {
 
 /**
  * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The way in is
- * by what our lease tells, the way out by what the peer's does: with two backends at work they differ.
+ * by what our lease says, the way out by what the peer's says: with two backends in use they differ.
  */
 function reversePathOutcome(
   { host, target, probes }: OwnFacts,
