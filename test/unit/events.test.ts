@@ -72,9 +72,9 @@ test('what a part reports is an event, and a line that names the place it was re
   )
   const places = lines.map((line) => /^(\w).* (\S+:\d+)\] (.*)\n$/.exec(line)?.slice(1))
   t.deepEqual(places, [
-    ['W', `events.test.ts:${here - 1}`, 'lease lost'],
-    ['I', `events.test.ts:${here + 1}`, 'lease is back'],
-    ['I', `events.test.ts:${here + 2}`, 'a detail'],
+    ['W', `unit/events.test.ts:${here - 1}`, 'lease lost'],
+    ['I', `unit/events.test.ts:${here + 1}`, 'lease is back'],
+    ['I', `unit/events.test.ts:${here + 2}`, 'a detail'],
   ])
 })
 
