@@ -4,7 +4,7 @@
 import type { Conditions } from '../health/conditions.ts'
 import { type Alarm, textOf } from '../etcd/alarms.ts'
 import type { Store } from '../etcd/store.ts'
-import { pause } from '../async/wait.ts'
+import { hasAborted, pause } from '../async/wait.ts'
 import type { Log } from '../log.ts'
 
 /** How often it is asked; the member asked answers from memory. Milliseconds. */
@@ -27,7 +27,7 @@ export async function watchAlarms(
 ): Promise<void> {
   while (!signal.aborted) {
     const alarms = await store.alarms().catch(() => undefined)
-    if (alarms !== undefined && !signal.aborted) tell(alarms, endpoints, told)
+    if (alarms !== undefined && !hasAborted(signal)) tell(alarms, endpoints, told)
     await pause(every, signal)
   }
 }

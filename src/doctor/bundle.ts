@@ -72,7 +72,8 @@ const NOT_FOUND = 127
 
 async function answerTo(socket: string, route: string): Promise<string> {
   try {
-    return JSON.stringify(await askControl(socket, route), undefined, 2) ?? ''
+    const answer = await askControl(socket, route)
+    return answer === undefined ? '' : JSON.stringify(answer, undefined, 2)
   } catch (error) {
     return messageOf(error)
   }
@@ -82,7 +83,7 @@ async function filesOf(files: readonly (readonly [string, string])[]): Promise<r
   return Promise.all(
     files.map(async ([name, path]) => ({
       name,
-      text: await readFile(path, 'utf8').catch((error) => messageOf(error)),
+      text: await readFile(path, 'utf8').catch((error: unknown) => messageOf(error)),
     })),
   )
 }

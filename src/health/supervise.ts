@@ -3,7 +3,7 @@
 // once, counted, and stands as a condition until the part has been well for a while. A fault anywhere else ends the daemon.
 import type { Conditions } from './conditions.ts'
 import { EtcdError, KernelError, OperatorError, show } from '../errors.ts'
-import { Backoff, pause } from '../async/wait.ts'
+import { Backoff, hasAborted, pause } from '../async/wait.ts'
 import type { Log } from '../log.ts'
 import { Counter } from '../counters.ts'
 
@@ -78,7 +78,7 @@ export class Supervisor {
             await work()
             return
           } catch (error) {
-            if (!signal.aborted) failed(error)
+            if (!hasAborted(signal)) failed(error)
           }
           if (performance.now() - began > AGAIN_MS.most) backoff.reset()
           await pause(backoff.next(), signal)

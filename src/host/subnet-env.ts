@@ -70,14 +70,16 @@ export function writeSubnetEnv(path: string, env: SubnetEnv): Promise<boolean> {
 
 /** Takes our lines out of the file, and the file away when there are no others. Throws OperatorError. */
 export async function removeSubnetEnv(path: string): Promise<void> {
-  let empty = true
+  const found = { others: false }
   await updateWhole(subnetFile(path), (before) => {
     const text = before?.toString('latin1') ?? ''
     const others = linesOf(text).filter((line) => !OURS.test(line))
-    empty = others.every((line) => line.trim() === '')
-    return empty || !linesOf(text).some((line) => OURS.test(line)) ? undefined : Buffer.from(textOf(others), 'latin1')
+    found.others = others.some((line) => line.trim() !== '')
+    return !found.others || !linesOf(text).some((line) => OURS.test(line))
+      ? undefined
+      : Buffer.from(textOf(others), 'latin1')
   })
-  if (empty) await rm(path, { force: true })
+  if (!found.others) await rm(path, { force: true })
 }
 
 /**

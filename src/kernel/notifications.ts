@@ -1,6 +1,7 @@
 // The socket on which the kernel tells of changes (rtnetlink(7) multicast), and another one when it fails.
 // Invariant: an error of the socket ends nothing: it is told once, another socket is opened after a pause that grows, and what
 // changed between the two is never passed over in silence (`missed`).
+import { hasAborted } from '../async/wait.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import { KernelError } from '../errors.ts'
 import type { Message } from '../netlink/attribute.ts'
@@ -108,6 +109,13 @@ export class Notifications {
     void this.#reopen()
   }
 
+  /** The socket may be lost again while what it missed is read. */
+  #watch(): void {
+    this.#socket?.watch(() => {
+      this.drain(AT_ONCE)
+    })
+  }
+
   async #reopen(): Promise<void> {
     const pauseMs = this.#pauseMs
     this.#pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)
@@ -117,10 +125,8 @@ export class Notifications {
       // Joined before anything is read: what changes while it is being read is told afterwards.
       this.#socket = this.#open()
       await this.#listener.prepare()
-      if (this.#signal.aborted) return
-      this.#socket?.watch(() => {
-        this.drain(AT_ONCE)
-      })
+      if (hasAborted(this.#signal)) return
+      this.#watch()
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
       this.#lost(error)

@@ -84,7 +84,9 @@ async function readAddresses(connection: Connection): Promise<readonly HostAddre
     if (byDevice.has(index)) continue
     await dumpIfAny(connection, askAddresses(index), () => {
       byDevice.delete(index)
-      return (message) => message.i32(4) === index && take(message)
+      return (message) => {
+        if (message.i32(4) === index) take(message)
+      }
     })
   }
   return [...byDevice.values()].flat()

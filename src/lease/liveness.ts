@@ -1,7 +1,7 @@
 // Whether the hosts live whose leases claim the same: asked of etcd while there are such leases, and of nobody else.
 // Invariant: a host counts as living until etcd says that its lease was not renewed, for its silence may be ours.
 import type { Store } from '../etcd/store.ts'
-import { pause } from '../async/wait.ts'
+import { hasAborted, pause } from '../async/wait.ts'
 import { decodeClaim } from './codec.ts'
 
 /** Our daemon renews every 10 s, and comes back sooner from an update: silent for so many seconds, it is gone. */
@@ -71,7 +71,7 @@ export class Liveness {
       )
       this.#silent = silent
       const same = before.size === silent.size && [...silent].every((key) => before.has(key))
-      if (!same && !this.#signal.aborted) this.#changed()
+      if (!same && !hasAborted(this.#signal)) this.#changed()
       await pause(this.#askMs, this.#signal).catch(() => undefined)
     }
     this.#asking = false

@@ -54,8 +54,12 @@ function besideProgram(file: string): string[] {
   const program = process.argv[1]
   const beside = program === undefined ? [] : [join(dirname(real(program)), file)]
   // A CommonJS bundle has no import.meta.url; the source tree has.
-  const source: string | undefined = import.meta.url
+  const source = urlOf(import.meta)
   return source === undefined ? beside : [new URL(`../../build/${file}`, source).pathname, ...beside]
+}
+
+function urlOf({ url }: Partial<ImportMeta>): string | undefined {
+  return url
 }
 
 function real(path: string): string {

@@ -22,11 +22,10 @@ export function weigh(view: DataView, start: number, end: number, parts: Parts):
     const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK
     const next = at + ((length + 3) & ~3)
     if (length < 4 || next > end) break
-    if (type < 32 && ((attributes >>> type) & 1) === 1) {
-      let hash = mix(SEED, (type << 16) | length)
-      for (let word = at + 4; word < next; word += 4) hash = mix(hash, view.getUint32(word, true))
+    if (isIn(attributes, type)) {
+      const hash = weighAttribute(view, at, next)
       all = (all + hash) | 0
-      if (unless !== undefined && ((unless.attributes >>> type) & 1) === 1) some = (some + hash) | 0
+      if (unless !== undefined && isIn(unless.attributes, type)) some = (some + hash) | 0
       if (type === unless?.type) otherwise = true
     }
     at = next
@@ -37,6 +36,21 @@ export function weigh(view: DataView, start: number, end: number, parts: Parts):
     hash = mix(hash, view.getUint32(start + i * 4, true) & (mask[i] ?? 0))
   return hash >>> 0
 }
+
+/** Whether a set of types (bit n: type n) has one. */
+function isIn(types: number, type: number): boolean {
+  return type < 32 && ((types >>> type) & 1) === 1
+}
+
+/** The weight of an attribute, its length and type included; its type's flags do not matter. */
+function weighAttribute(view: DataView, at: number, next: number): number {
+  let hash = mix(SEED, view.getUint32(at, true) & TYPE_AND_LENGTH)
+  for (let word = at + 4; word < next; word += 4) hash = mix(hash, view.getUint32(word, true))
+  return hash
+}
+
+/** Of an attribute's first word: its length below, its type above. */
+const TYPE_AND_LENGTH = (NLA_TYPE_MASK << 16) | 0xffff
 
 const SEED = 0x811c9dc5
 
