@@ -3,7 +3,7 @@
 import test from 'ava'
 import type { PeerView } from '../../src/view/status-shape.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
+import { putLeases, putManyLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { fileOwner } from '../lab/world/file-owner.ts'
@@ -128,7 +128,7 @@ test('a thousand peers: one event at the start, one writing of each route, a tab
     const mac = `0a:00:00:00:0${high}:${low.toString(16).padStart(2, '0')}`
     return { name: `10.7${high}.${low}.0-24`, value: vxlanValue(`192.168.${32 + high}.${low}`, mac) }
   })
-  await putLeases(store, thousand)
+  await putManyLeases(store, thousand)
   const host = await lan.host(121)
   const monitor = await host.spawn('ip monitor route')
   const daemon = await startFlanneld(host, `${ARGS} -probe-interval=0`)

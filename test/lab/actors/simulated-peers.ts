@@ -2,11 +2,8 @@
 // What packets to them meet is real: the tunnel, the kernel's own ICMP answers, and rules that drop what a test wants lost.
 import { macFromSeed } from '../../../src/ip/mac.ts'
 import type { Host, Lan } from '../world/lab.ts'
-import { keyOf, vxlanValue } from './raw-leases.ts'
+import { putManyLeases, vxlanValue } from './raw-leases.ts'
 import type { EtcdHost } from '../world/etcd.ts'
-
-/** etcd takes so many operations in a transaction (--max-txn-ops). */
-const AT_ONCE = 100
 
 /** A peer that is answered for. */
 export interface SimulatedPeer {
@@ -64,14 +61,11 @@ export async function simulatePeers(
     }`,
   )
   const [, lease = ''] = /lease (\w+) granted/.exec(await etcd.run('etcdctl lease grant 86400')) ?? []
-  for (let at = 0; at < count; at += AT_ONCE) {
-    const puts = peers.slice(at, at + AT_ONCE).map(({ vtep, publicAddress }) => {
-      const mac = macFromSeed(vtep)
-      return `put --lease=${lease} ${keyOf(`${vtep}-${length}`)} ${JSON.stringify(vxlanValue(publicAddress, mac))}`
-    })
-    const said = await etcd.run('etcdctl txn', `\n${puts.join('\n')}\n\n\n`)
-    if (!said.startsWith('SUCCESS')) throw new Error(said)
-  }
+  const leases = peers.map(({ vtep, publicAddress }) => ({
+    name: `${vtep}-${length}`,
+    value: vxlanValue(publicAddress, macFromSeed(vtep)),
+  }))
+  await putManyLeases(etcd, leases, lease)
   return {
     ...host,
     peers,

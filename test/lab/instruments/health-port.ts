@@ -7,10 +7,10 @@ export interface HealthAnswer {
   readonly text: string
 }
 
-/** GET of `path`; rejects when nobody answers within 20 s. */
-export async function askHealthPort(host: Place, path: string, port = 9000): Promise<HealthAnswer> {
+/** GET of `path`; rejects when nobody answers within so many seconds. */
+export async function askHealthPort(host: Place, path: string, port = 9000, seconds = 20): Promise<HealthAnswer> {
   const request = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`
-  const answer = await host.run('timeout 20 bash -s', request)
+  const answer = await host.run(`timeout ${seconds} bash -s`, request)
   const [head = '', text = ''] = answer.split('\r\n\r\n')
   return { status: Number(/^HTTP\/1\.[01] (\d+)/.exec(head)?.[1]), text: text.trim() }
 }

@@ -6,6 +6,9 @@
  */
 export const DEADLINE = 60_000
 
+/** A condition that takes longer than this, as one that starts a program of Node does, is asked half of the time only. */
+const SLOW = 300
+
 /**
  * Polls until `condition` gives something other than undefined or false, and returns that. What it throws counts as
  * "not yet" and is told when the deadline (in milliseconds) passes.
@@ -18,6 +21,7 @@ export async function waitFor<T>(
   const end = performance.now() + deadline
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
     let last = ''
+    const began = performance.now()
     try {
       const value = await condition()
       if (value !== undefined && value !== false) return value
@@ -25,7 +29,8 @@ export async function waitFor<T>(
       last = `: ${error instanceof Error ? error.message : String(error)}`
     }
     if (performance.now() > end) throw new Error(`waited ${deadline} ms in vain for: ${what}${last}`)
-    await new Promise((resolve) => setTimeout(resolve, pause))
+    const took = performance.now() - began
+    await new Promise((resolve) => setTimeout(resolve, took > SLOW ? took : pause))
   }
 }
 
