@@ -3,6 +3,7 @@ import type { Conflict } from '../kernel/diff.ts'
 import type { Change, Failure } from '../kernel/kernel.ts'
 import { brief, show } from '../kernel/show.ts'
 import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
+import { counted } from '../text/counted.ts'
 import type { EventSink } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import { Fights } from './fights.ts'
@@ -100,11 +101,11 @@ export class Report {
     this.#saidAt = now
     const by = why === 'drift' ? 'notification' : 'audit'
     this.#log.warn(
-      `repaired ${count(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${show(first.object)}`,
+      `repaired ${counted(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${show(first.object)}`,
     )
     this.#events?.happened(
       'repair',
-      `${this.lastRepair.text} by somebody else: repaired${this.#unsaid > 1 ? `, ${count(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
+      `${this.lastRepair.text} by somebody else: repaired${this.#unsaid > 1 ? `, ${counted(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
     )
     this.#unsaid = 0
   }
@@ -123,7 +124,7 @@ export class Report {
     }
     const healed = [...this.#failing].filter(([key]) => !now.has(key))
     if (healed.length > 0)
-      this.#log.info(`${count(healed.length, 'refused change')} now applied: ${healed[0]?.[1] ?? ''}`)
+      this.#log.info(`${counted(healed.length, 'refused change')} now applied: ${healed[0]?.[1] ?? ''}`)
     this.#failing.clear()
     for (const [key, { change }] of now) this.#failing.set(key, show(change.object))
   }
@@ -158,8 +159,4 @@ export class Report {
     this.lastPassMs = milliseconds
     this.durations.observe(milliseconds / 1000)
   }
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`
 }
