@@ -5,7 +5,7 @@ import { EtcdError, OperatorError } from '../errors.ts'
 import { openStoreOf } from '../options/open-store.ts'
 import { leaseRoutes } from '../control/lease-routes.ts'
 import type { Options } from '../options/type.ts'
-import { readSubnetEnv } from '../host/subnet-env.ts'
+import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 
 /** The answer to "GET /v1/leases" and the other routes of lease-routes.ts. Throws OperatorError. */
 export async function askDaemonOrEtcd(options: Options, route: string, body?: unknown): Promise<unknown> {
@@ -14,7 +14,7 @@ export async function askDaemonOrEtcd(options: Options, route: string, body?: un
   if (answer !== undefined) return answer
   const [method = '', url = ''] = route.split(' ')
   const { pathname, searchParams } = new URL(url, 'http://localhost')
-  const own = (await readSubnetEnv(options.subnetFile).catch(() => undefined))?.subnet
+  const own = subnetIn(await readSubnetEnv(options.subnetFile).catch(() => undefined))
   const store = openStoreOf(options)
   try {
     const routes = leaseRoutes(() => ({ store, prefix: options.etcdPrefix, own, wrote: () => undefined }))

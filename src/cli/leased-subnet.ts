@@ -2,7 +2,7 @@
 // Invariant: all of it or an error; Docker told half of it comes up on a bridge that no other host reaches.
 import { OperatorError } from '../errors.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { readSubnetEnv } from '../host/subnet-env.ts'
+import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 
 /** Where the daemon writes it by default. */
 export const SUBNET_FILE = '/run/flannel/subnet.env'
@@ -19,7 +19,8 @@ export interface LeasedSubnet {
 export async function readLeasedSubnet(path: string): Promise<LeasedSubnet> {
   const env = await readSubnetEnv(path)
   if (env === undefined) throw new OperatorError(`subnet file: ${path}: not there: is flanneld running and ready?`)
-  const { subnet, mtu, ipMasq } = env
+  const { mtu, ipMasq } = env
+  const subnet = subnetIn(env)
   if (subnet === undefined) throw partial(path, 'FLANNEL_SUBNET')
   if (mtu === undefined) throw partial(path, 'FLANNEL_MTU')
   if (ipMasq === undefined) throw partial(path, 'FLANNEL_IPMASQ')

@@ -6,7 +6,7 @@ import { VXLAN_OVERHEAD, isFlannelLink } from '../kernel/flannel-link.ts'
 import { LiveKernel } from '../kernel/live.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import type { PathView } from '../control/path-route.ts'
-import { readSubnetEnv } from '../host/subnet-env.ts'
+import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 import { peersIn } from './kernel-peers.ts'
 import { objectsLeft } from './left-behind.ts'
 
@@ -17,6 +17,7 @@ const ANY = '0.0.0.0' as Address
 export async function pathLeft(to: string, subnetFile: string): Promise<PathView> {
   const { subnet, host, via } = await peerLeft(to)
   const env = await readSubnetEnv(subnetFile)
+  const own = subnetIn(env)
   const link = await tunnelLink()
   const whole = { subnet, publicAddress: host, health: null }
   if (via === 'direct' || link === undefined) {
@@ -33,7 +34,7 @@ export async function pathLeft(to: string, subnetFile: string): Promise<PathView
     port,
     overhead,
     tunnel: {
-      source: env?.subnet === undefined ? ANY : addressOf(env.subnet),
+      source: own === undefined ? ANY : addressOf(own),
       destination: addressOf(subnet),
       full: mtu,
     },

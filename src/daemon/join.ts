@@ -4,7 +4,7 @@ import type { Store, Snapshot } from '../etcd/store.ts'
 import { reporter } from '../health/reporter.ts'
 import type { Host } from '../host/host-id.ts'
 import { Locks } from '../host/lock.ts'
-import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
+import { type FoundSubnetEnv, readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 import type { Claim, OwnLease } from '../lease/found.ts'
 import { type AcquireOptions, acquireLease } from '../lease/own.ts'
 import { type Configuration, primaryRange } from '../network-config/configuration.ts'
@@ -18,6 +18,7 @@ import type { DaemonContext } from './context.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
 import { primarySubnet } from '../lease/lease.ts'
+import { NEITHER } from '../ip/by-family.ts'
 
 /** What is known of this host and its network once there is a lease. */
 export interface Leased {
@@ -44,13 +45,13 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
   cell.enter({ ...cell.current(), phase: 'joining', host: found, store })
   const previous = await readSubnetEnv(options.subnetFile)
   const locks = locksFor(context)
-  const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: previous?.subnet }
+  const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: subnetIn(previous) }
   const configuration = await configurationFor(found, obstacles, context)
   if (configuration === undefined) return undefined
   readiness.good('config')
 
   const reading = { store, kernel, options, log: log.part('host'), signal }
-  const host = await waitOut(() => findLeasedHost(found, reading, previous?.subnet), context)
+  const host = await waitOut(() => findLeasedHost(found, reading, subnetIn(previous)), context)
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
   const devices = await waitOut(() => findDevices(kernel, primaryRange(configuration).network, locks), context)
   const inputs: Omit<Inputs, 'subnet'> = {
@@ -64,7 +65,7 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
     change: NO_CHANGE,
     nexthops: false,
   }
-  const claim = claimOf(inputs, { ipv4: previous?.subnet, ipv6: previous?.subnet6 })
+  const claim = claimOf(inputs, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)
   const waiting: AcquireOptions = {

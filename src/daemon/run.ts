@@ -22,6 +22,7 @@ import { follow } from './follow-etcd.ts'
 import type { Running } from '../view/running-daemon.ts'
 import { onlySubnet } from '../ip/by-family.ts'
 import { primaryRange } from '../network-config/configuration.ts'
+import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function run(leased: Leased, context: DaemonContext, holdMs: number | undefined): Promise<void> {
@@ -90,7 +91,7 @@ async function makeParts(leased: Leased, context: DaemonContext): Promise<Made> 
 }
 
 function networksOf(previous: Leased['previous']): NonNullable<Parameters<typeof createFirewall>[0]['previous']> {
-  return [previous?.network, previous?.subnet].filter((prefix) => prefix !== undefined)
+  return [networkIn(previous), subnetIn(previous)].filter((prefix) => prefix !== undefined)
 }
 
 function followHost(overlay: Overlay, { host, store, previous }: Leased, context: DaemonContext): HostFollower {

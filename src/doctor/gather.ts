@@ -25,6 +25,7 @@ import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './pla
 import { readStore } from './store-facts.ts'
 import { hasAddress } from '../lease/lease.ts'
 import { NEITHER, valuesOf } from '../ip/by-family.ts'
+import { subnetIn } from '../host/subnet-env.ts'
 
 /** Gathers all of it; `peer` is what the operator called the peer in question. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
@@ -110,7 +111,7 @@ function askStore(options: Options, host: HostFacts): Promise<StoreFacts> {
 }
 
 function subnetBefore({ subnetEnv }: HostFacts): Prefix | undefined {
-  return 'value' in subnetEnv ? subnetEnv.value?.subnet : undefined
+  return 'value' in subnetEnv ? subnetIn(subnetEnv.value) : undefined
 }
 
 function planFor(

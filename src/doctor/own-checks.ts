@@ -23,6 +23,7 @@ import { findingsOf } from './findings.ts'
 import { known } from './host-facts.ts'
 import { fullPlanOf, healthOf, planOf, readOwnFacts } from './own-facts.ts'
 import { reportOf } from './report.ts'
+import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** What a group gives. */
 export interface GroupOutcome {
@@ -62,7 +63,7 @@ const settings: CheckGroup = {
     const running = whenRunning(daemon)
     const shared = running === undefined ? [] : ofPeers(running)
     const file = 'value' in subnetEnv ? subnetEnv.value : undefined
-    const { network: before, subnet, mtu } = file ?? {}
+    const [before, subnet, mtu] = [networkIn(file), subnetIn(file), file?.mtu]
     const leased = before !== undefined && subnet !== undefined && mtu !== undefined
     const docker = leased ? staleBridge(network, { subnet, mtu }, [before])?.text : undefined
     return { findings: [...made(checks, facts), ...shared], docker }

@@ -2,18 +2,23 @@
 // Invariant: a reader finds the old file or the new one, whole, never a part. The file is shared: units let mk-docker-opts.sh
 // write options into it; lines that set no variable of ours stay, and a file that says what it should is not touched.
 import { rm } from 'node:fs/promises'
-import { familyOf } from '../ip/address.ts'
+import { type Family, familyOf } from '../ip/address.ts'
+import { type ByFamily, FAMILIES, SERVED, byFamily, inFamily } from '../ip/by-family.ts'
 import { type Prefix, lengthOf, nth, parseInterfacePrefix, prefixFamily, prefixOf } from '../ip/prefix.ts'
 import { type WholeFile, readWhole, updateWhole } from '../files/whole-file.ts'
 
+/** The variables of each family. */
+const NAMES: Readonly<Record<Family, { readonly network: string; readonly subnet: string }>> = {
+  4: { network: 'FLANNEL_NETWORK', subnet: 'FLANNEL_SUBNET' },
+  6: { network: 'FLANNEL_IPV6_NETWORK', subnet: 'FLANNEL_IPV6_SUBNET' },
+}
+
 /** What the file says. */
 export interface SubnetEnv {
-  /** The cluster's network; undefined when IPv4 is off, and in files of very old daemons. */
-  readonly network: Prefix | undefined
-  /** This host's subnet, as leased; the file shows its first usable address. */
-  readonly subnet: Prefix | undefined
-  readonly network6: Prefix | undefined
-  readonly subnet6: Prefix | undefined
+  /** The cluster's networks; none in files of very old daemons. */
+  readonly networks: ByFamily<Prefix>
+  /** This host's subnets, as leased; the file shows the first usable address of each. */
+  readonly subnets: ByFamily<Prefix>
   /** Bytes of a container's IP packet. */
   readonly mtu: number
   /** Whether we masquerade what leaves the overlay. */
@@ -21,16 +26,28 @@ export interface SubnetEnv {
 }
 
 /** A file as found: anything may be missing or malformed, which both read as undefined. */
-export type FoundSubnetEnv = { readonly [K in keyof SubnetEnv]: SubnetEnv[K] | undefined }
+export type FoundSubnetEnv = Pick<SubnetEnv, 'networks' | 'subnets'> & {
+  readonly [K in 'mtu' | 'ipMasq']: SubnetEnv[K] | undefined
+}
+
+/** The subnet that stands for a file where there is room for one: that of the first family that is served. */
+export function subnetIn(env: Pick<SubnetEnv, 'subnets'> | undefined): Prefix | undefined {
+  return env && inFamily(env.subnets, SERVED[0])
+}
+
+/** The network that stands for a file where there is room for one. */
+export function networkIn(env: Pick<SubnetEnv, 'networks'> | undefined): Prefix | undefined {
+  return env && inFamily(env.networks, SERVED[0])
+}
 
 /** The file's text; names and order are Go's. */
 export function renderSubnetEnv(env: SubnetEnv): string {
   const lines: string[] = []
-  if (env.network !== undefined && env.subnet !== undefined) {
-    lines.push(`FLANNEL_NETWORK=${env.network}`, `FLANNEL_SUBNET=${firstUsable(env.subnet)}`)
-  }
-  if (env.network6 !== undefined && env.subnet6 !== undefined) {
-    lines.push(`FLANNEL_IPV6_NETWORK=${env.network6}`, `FLANNEL_IPV6_SUBNET=${firstUsable(env.subnet6)}`)
+  for (const family of FAMILIES) {
+    const [network, subnet] = [inFamily(env.networks, family), inFamily(env.subnets, family)]
+    if (network === undefined || subnet === undefined) continue
+    const names = NAMES[family]
+    lines.push(`${names.network}=${network}`, `${names.subnet}=${firstUsable(subnet)}`)
   }
   lines.push(`FLANNEL_MTU=${env.mtu}`, `FLANNEL_IPMASQ=${env.ipMasq}`)
   return `${lines.join('\n')}\n`
@@ -45,10 +62,8 @@ export function parseSubnetEnv(text: string): FoundSubnetEnv {
   }
   const mtu = values.get('FLANNEL_MTU') ?? ''
   return {
-    network: readPrefix(values.get('FLANNEL_NETWORK'), 4),
-    subnet: readPrefix(values.get('FLANNEL_SUBNET'), 4),
-    network6: readPrefix(values.get('FLANNEL_IPV6_NETWORK'), 6),
-    subnet6: readPrefix(values.get('FLANNEL_IPV6_SUBNET'), 6),
+    networks: byFamily((family) => readPrefix(values.get(NAMES[family].network), family)),
+    subnets: byFamily((family) => readPrefix(values.get(NAMES[family].subnet), family)),
     mtu: /^[1-9]\d{0,5}$/.test(mtu) ? Number(mtu) : undefined,
     ipMasq: readBoolean(values.get('FLANNEL_IPMASQ')),
   }
@@ -140,7 +155,7 @@ function readBoolean(text: string | undefined): boolean | undefined {
   return text === 'false' ? false : undefined
 }
 
-function readPrefix(text: string | undefined, family: 4 | 6): Prefix | undefined {
+function readPrefix(text: string | undefined, family: Family): Prefix | undefined {
   const parsed = text === undefined ? undefined : parseInterfacePrefix(text)
   if (parsed === undefined || familyOf(parsed.address) !== family) return undefined
   const prefix = prefixOf(parsed.address, parsed.length)

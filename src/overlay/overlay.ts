@@ -21,7 +21,7 @@ import { countSenders } from './peer-senders.ts'
 import type { Readiness } from '../health/readiness.ts'
 import { type Intent, wantedMacs } from '../reconcile/intent.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
-import { writeSubnetEnv } from '../host/subnet-env.ts'
+import { writeSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 
 /** What an overlay works with. */
@@ -183,11 +183,11 @@ export class Overlay {
     readiness.good('backend')
     this.#parts.publish(leaseValueOf(inputs))
     const { subnetFile } = inputs.options
-    const { subnet, mtu } = subnetEnvOf(inputs)
-    const wrote = await writeSubnetEnv(subnetFile, subnetEnvOf(inputs)).finally(() => {
+    const env = subnetEnvOf(inputs)
+    const wrote = await writeSubnetEnv(subnetFile, env).finally(() => {
       this.#wantRules(inputs)
     })
-    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnet ?? ''}, mtu ${mtu}`)
+    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnetIn(env) ?? ''}, mtu ${env.mtu}`)
     readiness.good('subnet.env')
     this.#said = ''
   }

@@ -12,7 +12,7 @@ import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
-import { type ByFamily, NEITHER, only, withOther } from '../ip/by-family.ts'
+import { type ByFamily, NEITHER, only, withOther, mapFamilies, onlySubnet } from '../ip/by-family.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
@@ -72,10 +72,8 @@ export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefi
 
 export function subnetEnvOf(inputs: Inputs): SubnetEnv {
   return {
-    network: primaryRange(inputs.configuration).network,
-    subnet: inputs.subnet,
-    network6: undefined,
-    subnet6: undefined,
+    networks: mapFamilies(inputs.configuration.ranges, ({ network }) => network),
+    subnets: onlySubnet(inputs.subnet),
     mtu: inputs.configuration.own.backend.mtu(ownSelf(inputs)),
     ipMasq: inputs.options.ipMasq,
   }

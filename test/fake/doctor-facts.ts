@@ -11,6 +11,7 @@ import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type KernelObject, type KernelState, KINDS, keyOf } from '../../src/kernel/state.ts'
 import { parseOptions } from '../../src/options/parse.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 export const OWN = '10.2.21.0/24' as Prefix
 export const PEER = '10.2.22.0/24' as Prefix
@@ -129,7 +130,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
     checksumOffload: new Map(),
     subnetEnv: {
       value: {
-        ...{ network: '10.2.0.0/16' as Prefix, subnet: OWN, network6: undefined, subnet6: undefined },
+        ...{ networks: onlySubnet('10.2.0.0/16' as Prefix), subnets: onlySubnet(OWN) },
         ...{ mtu: 1450, ipMasq: false },
       },
     },

@@ -5,12 +5,11 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import type { SubnetEnv } from '../../src/host/subnet-env.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 
 export const ENV: SubnetEnv = {
-  network: '10.5.0.0/16' as Prefix,
-  subnet: '10.5.72.0/24' as Prefix,
-  network6: undefined,
-  subnet6: undefined,
+  networks: onlySubnet('10.5.0.0/16' as Prefix),
+  subnets: onlySubnet('10.5.72.0/24' as Prefix),
   mtu: 1450,
   ipMasq: false,
 }

@@ -169,11 +169,13 @@ test('subnet.env: never throws; what is read is well formed; what is written is 
   const file = 'FLANNEL_NETWORK=10.2.0.0/16\nFLANNEL_SUBNET=10.2.3.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n'
   fc.assert(
     fc.property(fc.oneof(nearly(file), nearly(file.replaceAll(/=(.*)/g, '="$1" # x')), anyText), (text) => {
-      const { network, subnet, network6, subnet6, mtu, ipMasq } = parseSubnetEnv(text)
-      const whole = { network, subnet, network6, subnet6, mtu: mtu ?? 1450, ipMasq: ipMasq ?? false }
+      const { networks, subnets, mtu, ipMasq } = parseSubnetEnv(text)
+      const { ipv4: network, ipv6: network6 } = networks
+      const { ipv4: subnet, ipv6: subnet6 } = subnets
+      const whole = { networks, subnets, mtu: mtu ?? 1450, ipMasq: ipMasq ?? false }
       const again = parseSubnetEnv(renderSubnetEnv(whole))
-      if (network !== undefined && subnet !== undefined && lengthOf(subnet) < 31) t.is(again.subnet, subnet)
-      if (network6 !== undefined && subnet6 !== undefined && lengthOf(subnet6) < 127) t.is(again.subnet6, subnet6)
+      if (network !== undefined && subnet !== undefined && lengthOf(subnet) < 31) t.is(again.subnets.ipv4, subnet)
+      if (network6 !== undefined && subnet6 !== undefined && lengthOf(subnet6) < 127) t.is(again.subnets.ipv6, subnet6)
       t.is(again.mtu, whole.mtu)
       return [network, subnet, network6, subnet6].every((it) => it === undefined || parsePrefix(it) === it)
     }),

@@ -15,6 +15,7 @@ import {
 } from '../../src/host/subnet-env.ts'
 import { ENV, folder } from '../fake/subnet-file.ts'
 import { isOver } from '../lab/instruments/wait.ts'
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 
 const run = promisify(execFile)
 
@@ -25,12 +26,15 @@ test("the text is Go's, names and order", (t) => {
 })
 
 test('dual stack, and IPv6 alone', (t) => {
-  const six = { network6: 'fc00::/48' as Prefix, subnet6: 'fc00:0:0:5::/64' as Prefix }
+  const network6 = 'fc00::/48' as Prefix
+  const subnet6 = 'fc00:0:0:5::/64' as Prefix
   const tail =
     'FLANNEL_IPV6_NETWORK=fc00::/48\nFLANNEL_IPV6_SUBNET=fc00:0:0:5::1/64\nFLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n'
-  const env = { ...ENV, ...six, mtu: 1430, ipMasq: true }
+  const networks = { ...ENV.networks, ipv6: network6 }
+  const subnets = { ...ENV.subnets, ipv6: subnet6 }
+  const env = { networks, subnets, mtu: 1430, ipMasq: true }
   t.is(renderSubnetEnv(env), `FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=10.5.72.1/24\n${tail}`)
-  t.is(renderSubnetEnv({ ...env, network: undefined, subnet: undefined }), tail)
+  t.is(renderSubnetEnv({ ...env, networks: onlySubnet(network6), subnets: onlySubnet(subnet6) }), tail)
 })
 
 const prefix = (family: 4 | 6, min: number, max: number): fc.Arbitrary<Prefix> =>
@@ -46,10 +50,8 @@ const anyEnv: fc.Arbitrary<SubnetEnv> = fc
     ipMasq: fc.boolean(),
   })
   .map(({ four, six, mtu, ipMasq }) => ({
-    network: four?.[0],
-    subnet: four?.[1],
-    network6: six?.[0],
-    subnet6: six?.[1],
+    networks: { ipv4: four?.[0], ipv6: six?.[0] },
+    subnets: { ipv4: four?.[1], ipv6: six?.[1] },
     mtu,
     ipMasq,
   }))
@@ -81,10 +83,8 @@ test('reading bears quotes, comments, blanks, CRLF, export, a byte order mark an
 
 test('what is missing or malformed reads as undefined and hides nothing else', (t) => {
   const nothing = {
-    network: undefined,
-    subnet: undefined,
-    network6: undefined,
-    subnet6: undefined,
+    networks: NEITHER,
+    subnets: NEITHER,
     mtu: undefined,
     ipMasq: undefined,
   }
@@ -99,7 +99,7 @@ test('what is missing or malformed reads as undefined and hides nothing else', (
     'IPV6_SUBNET=10.5.0.1/24',
   ]
   t.deepEqual(parseSubnetEnv(bad.map((line) => `FLANNEL_${line}`).join('\n')), nothing)
-  t.deepEqual(parseSubnetEnv('FLANNEL_SUBNET=10.5.72.1/24\nFLANNEL_MTU='), { ...nothing, subnet: ENV.subnet })
+  t.deepEqual(parseSubnetEnv('FLANNEL_SUBNET=10.5.72.1/24\nFLANNEL_MTU='), { ...nothing, subnets: ENV.subnets })
 })
 
 test('any text is read without throwing, and no value is made up', (t) => {
@@ -110,7 +110,8 @@ test('any text is read without throwing, and no value is made up', (t) => {
     fc.property(
       fc.array(fc.oneof(fc.string(), line)).map((lines) => lines.join('\n')),
       (text) => {
-        const { mtu, subnet } = parseSubnetEnv(text)
+        const { mtu, subnets } = parseSubnetEnv(text)
+        const subnet = subnets.ipv4
         t.true(mtu === undefined || text.includes(String(mtu)))
         t.true(subnet === undefined || text.includes('/'))
       },

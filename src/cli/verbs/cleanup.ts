@@ -17,7 +17,7 @@ import { type Log, createLog } from '../../log.ts'
 import { networkLock, processOf, vxlanLock } from '../../obstacles/obstacles.ts'
 import type { Options } from '../../options/type.ts'
 import { findDevices } from '../../obstacles/found-devices.ts'
-import { readSubnetEnv, removeSubnetEnv } from '../../host/subnet-env.ts'
+import { readSubnetEnv, removeSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
 import { removeSocket } from '../../http/unix-socket.ts'
 import { askedOf } from '../asked.ts'
 import type { Terminal } from '../terminal.ts'
@@ -71,7 +71,7 @@ async function cleanup(
   const kernel = new LiveKernel()
   try {
     const env = await readSubnetEnv(options.subnetFile)
-    const network = env?.network
+    const network = networkIn(env)
     const locks = new Locks()
     const holder = network && !dryRun ? locks.holder(networkLock(network)) : undefined
     if (holder !== undefined)
@@ -85,8 +85,8 @@ async function cleanup(
     foresee([...objects, ...others])
     if (dryRun) return [...objects, ...others]
     const failures = await kernel.apply(deletions)
-    const subnet = env?.subnet === undefined ? [] : [env.subnet]
-    const previous = network === undefined ? [] : [network, ...subnet]
+    const subnet = subnetIn(env)
+    const previous = network === undefined ? [] : [network, ...(subnet === undefined ? [] : [subnet])]
     await createFirewall({ log, resyncSeconds: options.iptablesResync, previous }).cleanup()
     await removeGuards({ prefix: [] }, isOurs)
     await removeSubnetEnv(options.subnetFile)

@@ -9,7 +9,7 @@ import type { LeaseView } from '../../view/leases.ts'
 import { span } from '../../text/duration.ts'
 import { printable } from '../../text/plain-text.ts'
 import { factsOf, headline, reasonLines } from '../../view/status-text.ts'
-import { type FoundSubnetEnv, readSubnetEnv } from '../../host/subnet-env.ts'
+import { type FoundSubnetEnv, readSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
 import { counted } from '../../text/counted.ts'
 import { type Verdict, absentVerdict, silentVerdict, verdictOf } from '../../view/verdict.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
@@ -109,8 +109,10 @@ function jsonOf({ verdict, status: found, file, left, etcd }: Seen): object {
   }
 }
 
-function fileOf({ network, subnet, mtu, ipMasq }: FoundSubnetEnv): object {
-  return { network: network ?? null, subnet: subnet ?? null, mtu: mtu ?? null, ipMasq: ipMasq ?? null }
+function fileOf(file: FoundSubnetEnv): object {
+  const { mtu, ipMasq } = file
+  const [network, subnet] = [networkIn(file) ?? null, subnetIn(file) ?? null]
+  return { network, subnet, mtu: mtu ?? null, ipMasq: ipMasq ?? null }
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
@@ -129,10 +131,11 @@ function downFacts(
   left: KernelLeft | undefined,
   etcd: EtcdSeen,
 ): readonly { readonly label: string; readonly text: string }[] {
+  const subnet = subnetIn(file)
   const lease =
-    file?.subnet === undefined
+    subnet === undefined
       ? 'no subnet.env: nothing is leased as far as this host knows'
-      : `subnet ${file.subnet}, mtu ${file.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
+      : `subnet ${subnet}, mtu ${file?.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
   const facts = [{ label: 'left', text: lease }]
   if (left !== undefined) {
     const devices = left.devices.length === 0 ? 'no device of flannel' : left.devices.join(', ')

@@ -9,6 +9,7 @@ import type { Facts } from '../facts.ts'
 import type { Plan } from '../plan.ts'
 import { primaryRange } from '../../network-config/configuration.ts'
 import { NEITHER, valuesOf } from '../../ip/by-family.ts'
+import { networkIn, subnetIn } from '../../host/subnet-env.ts'
 
 export const overlapCheck: OwnCheck = {
   name: 'overlap',
@@ -73,11 +74,11 @@ export const dockerCheck: Check = {
     const { inputs, configuration } = 'value' in plan ? plan.value : { inputs: undefined, configuration: undefined }
     const found = 'value' in host.subnetEnv ? host.subnetEnv.value : undefined
     const leased = inputs === undefined ? found : subnetEnvOf(inputs)
-    const { subnet, mtu } = leased ?? {}
+    const [subnet, mtu] = [subnetIn(leased), leased?.mtu]
     if (subnet === undefined || mtu === undefined) return { unchecked: 'what is leased is not known' }
     if (!host.network.links.some(({ name }) => name === 'docker0')) return { seen: 'there is no docker0' }
     const configured = valuesOf(configuration?.ranges ?? NEITHER).map(({ network }) => network)
-    const networks = [...configured, found?.network].filter((network) => network !== undefined)
+    const networks = [...configured, networkIn(found)].filter((network) => network !== undefined)
     const stale = staleBridge(host.network, { subnet, mtu }, networks)
     if (stale === undefined) return { seen: `docker0 fits ${subnet}, mtu ${mtu}` }
     const { seen, effect, fix, stops } = stale

@@ -4,7 +4,7 @@ import { readConfiguration, primaryRange } from '../../network-config/configurat
 import { BACKENDS } from '../../../backends/index.ts'
 import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
-import { firstUsable } from '../../host/subnet-env.ts'
+import { firstUsable, type FoundSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
 import { type Check, type Fault, type Outcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 
 const START = 'systemctl start flanneld (journalctl -u flanneld says why it ended)'
@@ -104,18 +104,26 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): Outcome {
   const { inputs } = 'value' in plan ? plan.value : { inputs: undefined }
   if (inputs === undefined) return { unchecked: 'what is leased is not known' }
   const wanted = subnetEnvOf(inputs)
+  const [has, wants] = [namedIn(found), namedIn(wanted)]
   const faults = (['network', 'subnet', 'mtu', 'ipMasq'] as const)
-    .filter((name) => found[name] !== wanted[name])
+    .filter((name) => has[name] !== wants[name])
     .map((name): Fault => ({
       level: 'fault',
       stops: true,
       cause: `subnet.env has another ${name} than leased: Docker uses the old one`,
       fix,
-      proof: `${subnetFile}: ${name} ${found[name] ?? 'missing'}, leased ${wanted[name]}`,
+      proof: `${subnetFile}: ${name} ${has[name] ?? 'missing'}, leased ${wants[name] ?? 'none'}`,
     }))
   return outcomeOf(faults, `${subnetFile}: ${firstUsable(inputs.subnet)}, mtu ${wanted.mtu}`)
 }
 
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim()
+}
+
+/** What a file says, by the names that people know it by. */
+function namedIn(
+  env: FoundSubnetEnv,
+): Readonly<Record<'network' | 'subnet' | 'mtu' | 'ipMasq', string | number | boolean | undefined>> {
+  return { network: networkIn(env), subnet: subnetIn(env), mtu: env.mtu, ipMasq: env.ipMasq }
 }

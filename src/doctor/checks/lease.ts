@@ -9,6 +9,7 @@ import { decodedLeases } from '../leases.ts'
 import type { OwnStored } from '../plan.ts'
 import { valuesOf } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
+import { subnetIn } from '../../host/subnet-env.ts'
 
 /** A daemon renews every 10 s; one that has not for so long does not get through. Seconds. */
 const UNRENEWED_S = 120
@@ -22,7 +23,7 @@ export const leaseCheck: Check = {
 }
 
 function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Prefix | undefined): Fault {
-  const before = 'value' in host.subnetEnv ? host.subnetEnv.value?.subnet : undefined
+  const before = 'value' in host.subnetEnv ? subnetIn(host.subnetEnv.value) : undefined
   const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet changed'
   const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
   const had = running ?? before
