@@ -7,8 +7,15 @@ import { type Stage, onStage } from './stage.ts'
 import { median } from './statistics.ts'
 
 /** Peers, and how often. */
-const FULL = [[1_000, 7], [10_000, 5], [60_000, 3]] as const // prettier-ignore
-const QUICK = [[1_000, 3], [5_000, 2]] as const // prettier-ignore
+const FULL = [
+  [1_000, 7],
+  [10_000, 5],
+  [60_000, 3],
+] as const
+const QUICK = [
+  [1_000, 3],
+  [5_000, 2],
+] as const
 
 export const converge: Measurement = {
   name: 'converge',

@@ -5,7 +5,12 @@ import { residentMB } from './proc.ts'
 import { onStage } from './stage.ts'
 
 /** Peers and the goal in MB. */
-const GOALS = [[0, 60], [1_000, 62], [10_000, 75], [60_000, 130]] as const // prettier-ignore
+const GOALS = [
+  [0, 60],
+  [1_000, 62],
+  [10_000, 75],
+  [60_000, 130],
+] as const
 /** Audits come every 10 s, the first memory is given back 2 s after the start. Milliseconds. */
 const SETTLED = 25_000
 

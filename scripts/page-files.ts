@@ -24,7 +24,10 @@ async function readFiles(): Promise<PageFiles> {
   const styles = readdirSync(FOLDER).filter((name) => name.endsWith('.css'))
   return {
     html: readFileSync(join(FOLDER, 'page.html'), 'utf8'),
-    css: styles.toSorted().map((name) => readFileSync(join(FOLDER, name), 'utf8')).join('\n'), // prettier-ignore
+    css: styles
+      .toSorted()
+      .map((name) => readFileSync(join(FOLDER, name), 'utf8'))
+      .join('\n'),
     script: script.text,
   }
 }

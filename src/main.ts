@@ -39,7 +39,10 @@ async function main(): Promise<number> {
   else {
     const err = (text: string): void => void process.stderr.write(printableLines(text))
     const status = await runVerb(asked.verb, asked.args, {
-      ...{ env: process.env, out, err, screen: process.stdout.isTTY },
+      env: process.env,
+      out,
+      err,
+      screen: process.stdout.isTTY,
     })
     await flushed(process.stdout)
     return status

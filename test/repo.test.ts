@@ -148,6 +148,14 @@ test('a file is one idea: at most 300 lines', (t) => {
   t.deepEqual(long, [])
 })
 
+test('code is laid out by prettier alone, and no literal is packed into another to save lines', (t) => {
+  const typescript = CODE.filter((path) => path.endsWith('.ts') && path !== 'test/repo.test.ts')
+  t.deepEqual(
+    typescript.filter((path) => /prettier-ignore|\.\.\.\{/.test(read(path))),
+    [],
+  )
+})
+
 test('a file opens with what it is, unless the titles of its tests say so', (t) => {
   const wrong = CODE.filter((path) => !path.endsWith('.test.ts') && !/^(#!.*\n)?\/[/*]/.test(read(path)))
   t.deepEqual(wrong, [])

@@ -44,9 +44,16 @@ export function pingReport(view: PathView, tallies: Tallies, found: PeerHealth):
   // The daemon has watched for longer: it may know which way is blocked.
   const known = found.cause === 'tunnel-blocked' && health?.cause.startsWith('tunnel-blocked') === true ? health : found
   return {
-    ...{ subnet, publicAddress, via, mtu, pathMtu: found.pathMtu ?? null, rttMs: main.rttMs ?? null },
+    subnet,
+    publicAddress,
+    via,
+    mtu,
+    pathMtu: found.pathMtu ?? null,
+    rttMs: main.rttMs ?? null,
     loss: sent === 0 ? 0 : (sent - answered) / sent,
-    ...{ state: found.state, cause: known.cause, note: known.note },
+    state: found.state,
+    cause: known.cause,
+    note: known.note,
     tunnel: view.tunnel === null || tallies.tunnel === undefined ? null : laneReport(view.tunnel, tallies.tunnel),
     underlay: laneReport(view.underlay, tallies.underlay),
   }

@@ -39,8 +39,15 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   if (path === undefined) throw new OperatorError(`${to}: packets do not go there: its backend is ${peer.type}`)
   const { via, mtu, port, overhead, tunnel, underlay } = path
   return {
-    ...{ subnet: peer.subnet, publicAddress: peer.publicAddress, via, mtu, port, overhead },
-    ...{ tunnel: tunnel ?? null, underlay, health: healthOf(prober, peer.subnet) },
+    subnet: peer.subnet,
+    publicAddress: peer.publicAddress,
+    via,
+    mtu,
+    port,
+    overhead,
+    tunnel: tunnel ?? null,
+    underlay,
+    health: healthOf(prober, peer.subnet),
   }
 }
 

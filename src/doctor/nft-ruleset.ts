@@ -48,7 +48,9 @@ export function parseNft(text: string): NftRuleset {
       return table === undefined ? [] : [`${word(table['family'])} ${word(table['name'])}`]
     }),
     chains: named('chain').map((chain) => ({
-      ...{ family: word(chain['family']), table: word(chain['table']), name: word(chain['name']) },
+      family: word(chain['family']),
+      table: word(chain['table']),
+      name: word(chain['name']),
       hook: chain['hook'] === undefined ? undefined : word(chain['hook']),
       policy: chain['policy'] === undefined ? undefined : word(chain['policy']),
       rules: rules
@@ -56,7 +58,9 @@ export function parseNft(text: string): NftRuleset {
         .map((rule) => ({ handle: Number(rule['handle']), statements: list(rule['expr']) })),
     })),
     sets: named('set').map((set) => ({
-      ...{ family: word(set['family']), table: word(set['table']), name: word(set['name']) },
+      family: word(set['family']),
+      table: word(set['table']),
+      name: word(set['name']),
       elements: new Set(
         Array.isArray(set['elem']) ? set['elem'].filter((one: unknown) => typeof one === 'string') : [],
       ),

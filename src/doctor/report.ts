@@ -82,7 +82,13 @@ export function render({ verdict, peer, checks }: DoctorReport, all: boolean): s
   if (all) {
     for (const { name, note, about } of of('ok')) lines.push(`ok  ${name.padEnd(width)}  ${about}: ${note}`)
   } else {
-    lines.push(`ok: ${of('ok').map(({ name }) => name).join(', ') || 'nothing'}`) // prettier-ignore
+    lines.push(
+      `ok: ${
+        of('ok')
+          .map(({ name }) => name)
+          .join(', ') || 'nothing'
+      }`,
+    )
   }
   return `${lines.map((line) => printable(line)).join('\n')}\n`
 }

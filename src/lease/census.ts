@@ -34,8 +34,23 @@ const AWAITED = 'reserved'
 
 /** Why a lease may be refused, by itself or beside others; a backend of one's own may have further words. */
 export const REASONS = [
-  ...['key', 'json', 'oversized', 'outside-network', 'own-subnet', 'subnet-length', 'overlap', 'public-ip-ours'],
-  ...['public-ip', 'backend-type', 'backend-data', 'vni', 'mac', 'duplicate-mac', 'not-onlink', 'bug', 'shut-out'],
+  'key',
+  'json',
+  'oversized',
+  'outside-network',
+  'own-subnet',
+  'subnet-length',
+  'overlap',
+  'public-ip-ours',
+  'public-ip',
+  'backend-type',
+  'backend-data',
+  'vni',
+  'mac',
+  'duplicate-mac',
+  'not-onlink',
+  'bug',
+  'shut-out',
 ] as const
 
 /** So many refused leases are remembered with what is wrong with them. */

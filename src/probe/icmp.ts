@@ -118,8 +118,13 @@ function readRefusal(source: Address, icmp: Buffer): IcmpMessage | undefined {
   const why = reasonOf(icmp.readUInt8(1))
   if (why === undefined) return undefined
   return {
-    ...{ kind: 'refused', source, why, mtu: why === 'too-big' ? icmp.readUInt16BE(6) : 0 },
-    ...{ destination: addressAt(quoted, 16), id: echo.readUInt16BE(4), sequence: echo.readUInt16BE(6) },
+    kind: 'refused',
+    source,
+    why,
+    mtu: why === 'too-big' ? icmp.readUInt16BE(6) : 0,
+    destination: addressAt(quoted, 16),
+    id: echo.readUInt16BE(4),
+    sequence: echo.readUInt16BE(6),
   }
 }
 

@@ -67,14 +67,23 @@ export function pathTo(
   if (objects.value.some((object) => object.kind === 'fdb')) {
     const link = backend.base(own).find((object) => object.kind === 'link')
     return {
-      ...{ via: 'tunnel', mtu, port: link?.kind === 'link' ? link.port : 0, overhead, needs },
+      via: 'tunnel',
+      mtu,
+      port: link?.kind === 'link' ? link.port : 0,
+      overhead,
+      needs,
       tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },
       underlay: { ...hosts, full: Math.min(mtu + overhead, LARGEST) },
     }
   }
   const direct = objects.value.length > 0
   return {
-    ...{ via: direct ? 'direct' : 'elsewhere', mtu, port: 0, overhead: 0, needs, tunnel: undefined },
+    via: direct ? 'direct' : 'elsewhere',
+    mtu,
+    port: 0,
+    overhead: 0,
+    needs,
+    tunnel: undefined,
     underlay: { ...hosts, full: direct ? Math.min(mtu, external.mtu, LARGEST) : 0 },
   }
 }

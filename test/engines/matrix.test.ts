@@ -44,7 +44,18 @@ async function seen({ a, b, neighbour }: EnginePair): Promise<Readonly<Record<st
     `${bb.address} ${hidden}`,
   ])
   return {
-    ...{ ofA, hiddenA, ofB, hiddenB, outA, outB, publishedA, publishedB, lanA, lanB, lanHiddenA, lanHiddenB },
+    ofA,
+    hiddenA,
+    ofB,
+    hiddenB,
+    outA,
+    outB,
+    publishedA,
+    publishedB,
+    lanA,
+    lanB,
+    lanHiddenA,
+    lanHiddenB,
     probesA: await reachedBy(aa, bb.address),
     probesB: await reachedBy(bb, aa.address),
   }
@@ -59,10 +70,20 @@ function expected(
   // 28 keeps the LAN from what is not published; before, and with Go's FLANNEL-FWD, it is let in.
   const lan = version === '28.5' ? undefined : neighbour.address
   return {
-    ...{ ofA: bb, hiddenA: bb, ofB: aa, hiddenB: aa },
-    ...{ outA: a.host.address, outB: b.host.address, publishedA: b.host.address, publishedB: a.host.address },
-    ...{ lanA: neighbour.address, lanB: neighbour.address, lanHiddenA: lan, lanHiddenB: lan },
-    ...{ probesA: 'icmp udp', probesB: 'icmp udp' },
+    ofA: bb,
+    hiddenA: bb,
+    ofB: aa,
+    hiddenB: aa,
+    outA: a.host.address,
+    outB: b.host.address,
+    publishedA: b.host.address,
+    publishedB: a.host.address,
+    lanA: neighbour.address,
+    lanB: neighbour.address,
+    lanHiddenA: lan,
+    lanHiddenB: lan,
+    probesA: 'icmp udp',
+    probesB: 'icmp udp',
   }
 }
 

@@ -89,13 +89,11 @@ export function judgeTurns(path: PeerPath, worlds: readonly PathState[]): readon
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
     const from = i * 5000
     const turn: Turn = {
-      ...{
-        path,
-        tallies: runTurn(path, world, hint, expectedOf(before)).tallies,
-        from,
-        to: from + 2000,
-        at: 1_000_000 + from,
-      },
+      path,
+      tallies: runTurn(path, world, hint, expectedOf(before)).tallies,
+      from,
+      to: from + 2000,
+      at: 1_000_000 + from,
       evidence: { ...NOTHING, ...world.evidence },
     }
     found.push(judge(before, turn))

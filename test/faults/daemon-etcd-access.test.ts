@@ -28,7 +28,6 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
     'user grant-role root root',
     'auth enable',
   ])
-    // prettier-ignore
     await plain.etcdctl(command)
   const etcd: EtcdHost = { ...plain, etcdctl: (words, stdin) => plain.etcdctl(`--user=root:rootpw ${words}`, stdin) }
 

@@ -38,7 +38,11 @@ function viewWith(t: ExecutionContext, ...args: readonly string[]): Promise<Stor
 test('a cluster that loses its members one after the other', async (t) => {
   const cluster = await startThreeEtcds(t)
   const endpoints = cluster.map(({ url }) => url)
-  t.deepEqual(await ask(endpoints), [['healthy', ''], ['healthy', ''], ['healthy', '']]) // prettier-ignore
+  t.deepEqual(await ask(endpoints), [
+    ['healthy', ''],
+    ['healthy', ''],
+    ['healthy', ''],
+  ])
   await cluster[0]?.kill()
   cluster[1]?.freeze()
   const [gone, frozen, alone] = await ask(endpoints)

@@ -76,7 +76,12 @@ test('one of three members killed, then another frozen: nothing missed', async (
   let n = 0
   const write = async (): Promise<void> => {
     const key = `/w/${n++}`
-    await waitFor('a write', () => put(writer, key).then(() => true, () => false)) // prettier-ignore
+    await waitFor('a write', () =>
+      put(writer, key).then(
+        () => true,
+        () => false,
+      ),
+    )
   }
   for (const member of members) {
     await member.kill()

@@ -41,7 +41,7 @@ async function becomes(host: Host, status: number, text: RegExp): Promise<void> 
     const answer = await askHealthPort(host, '/readyz')
     if (answer.status === status && answer.text.split('\n').some((line) => text.test(line))) return true
     throw new Error(`${answer.status} ${answer.text}`)
-  }) // prettier-ignore
+  })
 }
 
 const forwards = (host: Host): Promise<string> => host.run('ip route show 10.2.201.0/24')

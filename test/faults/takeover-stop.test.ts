@@ -33,8 +33,20 @@ async function thousandPeers(etcd: EtcdHost): Promise<void> {
   }
 }
 
-const WIDE = { Network: '10.0.0.0/12', SubnetLen: 24, SubnetMin: '10.1.0.0', SubnetMax: '10.1.255.0', Backend: { Type: 'vxlan' } } // prettier-ignore
-const ONE = { Network: '10.2.0.0/16', SubnetLen: 24, SubnetMin: '10.2.1.0', SubnetMax: '10.2.1.0', Backend: { Type: 'vxlan' } } // prettier-ignore
+const WIDE = {
+  Network: '10.0.0.0/12',
+  SubnetLen: 24,
+  SubnetMin: '10.1.0.0',
+  SubnetMax: '10.1.255.0',
+  Backend: { Type: 'vxlan' },
+}
+const ONE = {
+  Network: '10.2.0.0/16',
+  SubnetLen: 24,
+  SubnetMin: '10.2.1.0',
+  SubnetMax: '10.2.1.0',
+  Backend: { Type: 'vxlan' },
+}
 
 interface State {
   readonly name: string

@@ -42,7 +42,12 @@ const claim = {
   }),
 }
 const RULES = {
-  ...{ family: 4 as const, network: range.network, subnetLen: 24, own: undefined, hostId: HOST_ID, onlink: [] },
+  family: 4 as const,
+  network: range.network,
+  subnetLen: 24,
+  own: undefined,
+  hostId: HOST_ID,
+  onlink: [],
   publicAddress: ENP0S3.publicAddress,
   parseData: (_type: string, data: unknown) => vxlan.parsePeerData(data, VXLAN_DEFAULTS),
   needs: () => ({ ok: true, value: undefined }) as const,

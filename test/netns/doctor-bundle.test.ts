@@ -49,9 +49,27 @@ test('doctor -bundle: what is needed to help from afar, and no secret', async (t
   }
   const names = (await host.run('ls /run/b/flanneld-doctor')).trim().split('\n')
   for (const name of [
-    'doctor.txt', 'doctor.json', 'facts.json', 'status.json', 'peers.json', 'events.json', 'leases.json', 'config.json', 'subnet.env',
-    'sysctl.txt', 'snmp.txt', 'version.txt', 'ip-link.txt', 'ip-addr.txt', 'ip-route.txt', 'ip-neigh.txt', 'bridge-fdb.txt', 'iptables.txt', 'nft.txt',
-  ]) t.true(names.includes(name), name) // prettier-ignore
+    'doctor.txt',
+    'doctor.json',
+    'facts.json',
+    'status.json',
+    'peers.json',
+    'events.json',
+    'leases.json',
+    'config.json',
+    'subnet.env',
+    'sysctl.txt',
+    'snmp.txt',
+    'version.txt',
+    'ip-link.txt',
+    'ip-addr.txt',
+    'ip-route.txt',
+    'ip-neigh.txt',
+    'bridge-fdb.txt',
+    'iptables.txt',
+    'nft.txt',
+  ])
+    t.true(names.includes(name), name)
   const read = (name: string): Promise<string> => host.run(`cat /run/b/flanneld-doctor/${name}`)
   t.regex(await read('subnet.env'), /FLANNEL_SUBNET=10\.2\./)
   t.regex(await read('ip-link.txt'), /flannel\.1: /)

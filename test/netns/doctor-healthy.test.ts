@@ -13,7 +13,11 @@ const MODES: readonly {
   { mode: 'vxlan through nexthop objects, masquerading', backend: {}, args: '-ip-masq -nexthop-objects=always' },
   { mode: 'DirectRouting', backend: { DirectRouting: true }, none: ['checksum'] },
   { mode: 'host-gw', backend: { Type: 'host-gw' }, none: ['checksum'] },
-  { mode: 'without guard and forward rules, another port and VNI', backend: { Port: 4789, VNI: 7 }, args: '-vxlan-guard=false -iptables-forward-rules=false' }, // prettier-ignore
+  {
+    mode: 'without guard and forward rules, another port and VNI',
+    backend: { Port: 4789, VNI: 7 },
+    args: '-vxlan-guard=false -iptables-forward-rules=false',
+  },
 ]
 
 for (const { mode, backend, args = '', none = [] } of MODES) {

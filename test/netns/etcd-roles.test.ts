@@ -41,7 +41,8 @@ async function world(owner: Owner, certificates: boolean): Promise<World> {
   ].join(' ')
   let root = ''
   return {
-    ...{ lan, tls },
+    lan,
+    tls,
     args: `${argsFor(etcd)} -etcd-cafile=${tls.ca}`,
     script: (words, password = '') =>
       etcd.run(`env ${env} ${root} ${SCRIPT} -p ${PREFIX} ${words} 2>&1`, `${password}\n`),
@@ -212,7 +213,11 @@ test.serial('a role for one host: it leases the subnet reserved for it, and can 
   const user = `host1:${PASSWORDS.host}`
   for (const words of [`put ${PREFIX}/subnets/10.2.211.0-24 '{}'`, `put ${PREFIX}/config '{}'`])
     t.regex(await as(user, words), /permission denied/)
-  const other = JSON.stringify({ PublicIP: '192.168.19.130', BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:82' } }) // prettier-ignore
+  const other = JSON.stringify({
+    PublicIP: '192.168.19.130',
+    BackendType: 'vxlan',
+    BackendData: { VNI: 1, VtepMAC: '0a:00:00:00:00:82' },
+  })
   t.regex(await as('root:rootpw', `put ${PREFIX}/subnets/10.2.130.0-24 '${other}'`), /OK/)
   await waitFor('the peer', async () => (await host.run('ip route show 10.2.130.0/24')) !== '')
   notRefused(t, daemon)

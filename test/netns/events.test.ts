@@ -53,8 +53,12 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
 
   const kept = await runVerb(host, 'events --json')
   t.is(kept.code, 0)
-  const events = kept.stdout.trim().split('\n').map((line) => JSON.parse(line) as HappenedEvent) // prettier-ignore
-  t.deepEqual(events.map(({ id }) => id), events.map((_, n) => n + 1)) // prettier-ignore
+  const events = eventsIn(kept.stdout)
+  const ids = events.map(({ id }) => id)
+  t.deepEqual(
+    ids,
+    Array.from(ids, (_, n) => n + 1),
+  )
   const repair = events.find(({ kind }) => kind === 'repair')
   const socket = 'curl -sN --unix-socket /run/flannel/flanneld.sock'
   const since = JSON.parse(
@@ -72,3 +76,11 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   t.is((await last.exit).code, 3)
   t.regex(last.output(), /the daemon has stopped$/m)
 })
+
+/** What --json prints: an event a line. */
+function eventsIn(text: string): readonly HappenedEvent[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as HappenedEvent)
+}

@@ -42,7 +42,8 @@ end`)
     guard.stop()
   })
   return {
-    ...{ ...on, other },
+    ...on,
+    other,
     async guard() {
       const peers = [address(on.peer.address), address(on.neighbour.address)]
       const own = [address(on.host.address)]

@@ -30,7 +30,9 @@ test('docs/json.md has every field of status, peers and events, with and without
   const peer = await startFlanneld(other, ARGS)
   await peer.line(/ready:/)
   await waitFor('probes, a conflict and a refused lease', async () => {
-    const { status: now } = (await ask('status --json')) as { status: { peers: Record<string, number>; kernel: { conflicts: unknown[] } } } // prettier-ignore
+    const { status: now } = (await ask('status --json')) as {
+      status: { peers: Record<string, number>; kernel: { conflicts: unknown[] } }
+    }
     const { peers: states, kernel } = now
     return states['up'] === 1 && states['unreachable'] === 1 && states['refused'] === 1 && kernel.conflicts.length === 1
   })
@@ -40,7 +42,11 @@ test('docs/json.md has every field of status, peers and events, with and without
   status.push(await ask('status --json'))
   peers.push(await ask('peers --json'))
   const lines = (await runVerb(host, 'events --json')).stdout.trim().split('\n')
-  assertDocumented(t, 'events', lines.map((line) => JSON.parse(line) as unknown)) // prettier-ignore
+  assertDocumented(
+    t,
+    'events',
+    lines.map((line) => JSON.parse(line) as unknown),
+  )
 
   await daemon.stop()
   status.push(await ask('status --json'), await ask(`status --json ${ARGS}`))
@@ -52,7 +58,8 @@ test('docs/json.md has every field of status, peers and events, with and without
   assertDocumented(t, 'status', status, [
     ...standing.map((field) => `status.conditions[].${field}`),
     ...['code', 'level', 'text', 'run'].map((field) => `verdict.remarks[].${field}`),
-    ...['status.conditions[]', 'verdict.remarks[]'],
+    'status.conditions[]',
+    'verdict.remarks[]',
   ])
   assertDocumented(t, 'peers', peers)
 })

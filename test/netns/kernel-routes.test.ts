@@ -23,8 +23,11 @@ async function route(t: Context, script: string): Promise<void> {
 /** "wan0 10.9.0.1", or what is wrong. */
 async function chosen({ context }: Context, reach?: Address): Promise<string> {
   const wish = {
-    ...{ iface: [], ifaceRegex: [], ifaceCanReach: reach },
-    ...{ publicIp: undefined, publicIpv6: undefined },
+    iface: [],
+    ifaceRegex: [],
+    ifaceCanReach: reach,
+    publicIp: undefined,
+    publicIpv6: undefined,
   }
   context.kernel.forgetRoutes()
   const found = chooseExternalInterface(await context.kernel.readHost(questionsOf(wish)), wish, 4)

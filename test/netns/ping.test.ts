@@ -21,17 +21,15 @@ test('ping tells what passes in the tunnel and beside it, and what is wrong; wit
   }
   const json = JSON.parse((await runVerb(a.host, `ping ${subnet} --json --count 2`)).stdout) as object
   t.like(json, {
-    ...{
-      source: 'daemon',
-      subnet,
-      via: 'tunnel',
-      mtu: 1450,
-      pathMtu: 1450,
-      loss: 0,
-      state: 'up',
-      cause: 'none',
-      note: '',
-    },
+    source: 'daemon',
+    subnet,
+    via: 'tunnel',
+    mtu: 1450,
+    pathMtu: 1450,
+    loss: 0,
+    state: 'up',
+    cause: 'none',
+    note: '',
     tunnel: { sent: 8, answered: 8, full: 1450, largest: 1450 },
   })
 
@@ -57,7 +55,10 @@ test('ping tells what passes in the tunnel and beside it, and what is wrong; wit
   t.is(alone.code, 0, alone.output)
   t.regex(alone.output, /no daemon answers/)
   t.like(JSON.parse(alone.stdout), {
-    ...{ source: 'kernel', state: 'up', publicAddress: b.host.address, pathMtu: 1450 },
+    source: 'kernel',
+    state: 'up',
+    publicAddress: b.host.address,
+    pathMtu: 1450,
     underlay: { full: 1500, largest: 1500 },
   })
   const bare = await runVerb(a.host, `ping ${subnet}`, `setpriv --bounding-set=-net_raw ${BUNDLE}`)

@@ -77,7 +77,10 @@ test('it only reads: no other method is answered, and who follows is told the wh
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
   await waitForSubnetEnv(host, await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`))
   const send = (method: string, path: string): Promise<string> =>
-    host.run('timeout 20 bash -s', `exec 3<>/dev/tcp/127.0.0.1/9000; printf '${method} ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`) // prettier-ignore
+    host.run(
+      'timeout 20 bash -s',
+      `exec 3<>/dev/tcp/127.0.0.1/9000; printf '${method} ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`,
+    )
   for (const method of ['POST', 'PUT', 'DELETE']) {
     for (const path of PATHS) t.regex(await send(method, path), /^HTTP\/1\.[01] 404/, `${method} ${path}`)
   }

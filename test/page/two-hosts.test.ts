@@ -12,7 +12,11 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
   const { page, complaints } = await openPage(browser)
   const title = page.getByRole('heading', { level: 1 })
   await title.filter({ hasText: 'healthy' }).waitFor()
-  await page.getByRole('option').filter({ hasText: `${peer.subnet}.0/24` }).filter({ hasText: /[\d.]+ ms/ }).waitFor() // prettier-ignore
+  await page
+    .getByRole('option')
+    .filter({ hasText: `${peer.subnet}.0/24` })
+    .filter({ hasText: /[\d.]+ ms/ })
+    .waitFor()
   const row = page.getByRole('row').filter({ hasText: `${peer.subnet}.0/24` })
   await row.filter({ hasText: 'vxlan tunnel' }).filter({ hasText: 'up' }).filter({ hasText: '1450' }).waitFor()
   await page.locator('#leases').getByText('ours').waitFor()

@@ -25,7 +25,10 @@ function isGone(pid: number): boolean {
 
 test('what a program prints and its status are told', async (t) => {
   t.deepEqual(await sh('cat; echo no >&2; exit 3', { input: 'yes' }), {
-    ...{ status: 3, signal: null, stdout: 'yes', stderr: 'no\n' },
+    status: 3,
+    signal: null,
+    stdout: 'yes',
+    stderr: 'no\n',
   })
   t.is((await sh('kill -SEGV $$')).signal, 'SIGSEGV')
 })

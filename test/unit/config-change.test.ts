@@ -17,8 +17,11 @@ function leases(subnets: readonly string[], go: readonly string[] = []): ReturnT
   const entries = subnets.map((subnet, n) => {
     const value = valueOf(`192.168.19.${n + 1}` as Address, go.includes(subnet) ? undefined : `host-${n}`)
     return {
-      ...{ key: keyOf(subnet), value: Buffer.from(encodeValue(value)) },
-      ...{ createRevision: '3', modRevision: '3', lease: '9' },
+      key: keyOf(subnet),
+      value: Buffer.from(encodeValue(value)),
+      createRevision: '3',
+      modRevision: '3',
+      lease: '9',
     }
   })
   return findLeases(PREFIX, entries)
@@ -56,7 +59,6 @@ for (const [what, before, after, expected] of [
   ],
   ['DirectRouting', {}, { DirectRouting: true }, /^Backend\.DirectRouting false -> true: hosts follow without losing/],
 ] as const)
-  // prettier-ignore
   test(`${what}: one line that says what follows`, (t) => {
     const found = change(
       { ...NETWORK, Backend: { Type: 'vxlan', ...before } },

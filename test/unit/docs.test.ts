@@ -5,10 +5,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
-const DOCUMENTS =
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: ROOT, encoding: 'utf8' }) // prettier-ignore
-    .split('\n')
-    .filter((path) => path !== '' && existsSync(join(ROOT, path)))
+const DOCUMENTS = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)))
 
 /** Paths in `code`, of the folders there are; a last part in capitals stands for any name. */
 const NAMED = /`((?:src|test|backends|scripts|examples|docs|bench|packaging)\/[\w./-]*[a-z.][\w.]*)`/g

@@ -153,7 +153,14 @@ test('etcd-tls: certificates by their ends', (t) => {
 })
 
 test('probes: each cause is told by one check alone', (t) => {
-  const causes = { 'host-down': 'peers', loss: 'peers', 'tunnel-blocked': 'udp-port', 'tunnel-blocked-in': 'udp-port', 'tunnel-blocked-out': 'udp-port', 'path-mtu': 'path-mtu' } // prettier-ignore
+  const causes = {
+    'host-down': 'peers',
+    loss: 'peers',
+    'tunnel-blocked': 'udp-port',
+    'tunnel-blocked-in': 'udp-port',
+    'tunnel-blocked-out': 'udp-port',
+    'path-mtu': 'path-mtu',
+  }
   for (const [cause, check] of Object.entries(causes)) {
     const health = {
       state: 'degraded',

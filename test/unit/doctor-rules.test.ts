@@ -6,7 +6,10 @@ import { PEER, answering, faults, factsWith } from '../fake/doctor-facts.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
   const rule = {
-    ...{ family: 'inet', table: 'mine', chain: 'c', handle: 4 },
+    family: 'inet',
+    table: 'mine',
+    chain: 'c',
+    handle: 4,
     expr: [match('dport', { range: [8000, 9000] }), { counter: { packets: 0, bytes: 0 } }, { drop: null }],
   }
   const chain = { family: 'inet', table: 'mine', name: 'c', handle: 1, type: 'filter', hook: 'input', policy: 'accept' }

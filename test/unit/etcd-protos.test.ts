@@ -63,32 +63,73 @@ function filled(empty: object): object {
 
 /** Messages as they come and go, with messages inside, lists, choices and numbers of every size. */
 const REAL: readonly (readonly [service: string, method: string, side: 'request' | 'response', message: object])[] = [
-  ['KV', 'Range', 'response', {
-    header: { cluster_id: '18446744073709551615', member_id: '9007199254740991', revision: '9007199254740993', raft_term: '4' },
-    kvs: Array.from({ length: 300 }, (_, i) => ({
-      key: Buffer.from(`/k/${i}`), value: Buffer.alloc(i, 7), mod_revision: String(2 ** 31 + i), version: '1',
-      lease: String(7587871623741370000n + BigInt(i)), create_revision: String(4294967295 + i),
-    })),
-    more: true, count: '-1',
-  }],
-  ['KV', 'Txn', 'request', {
-    compare: [
-      { key: Buffer.from('a'), target: 'Mod', result: 'Equal', mod_revision: '0' },
-      { key: Buffer.from('b'), target: 'Value', result: 'Greater', value: Buffer.alloc(300) },
-    ],
-    success: [
-      { request_put: { key: Buffer.from('a'), value: Buffer.alloc(20_000, 1), lease: '-9223372036854775808' } },
-      { request_txn: { compare: [], success: [{ request_delete_range: { key: Buffer.from('c') } }], failure: [] } },
-    ],
-    failure: [],
-  }],
-  ['KV', 'Range', 'request', { key: Buffer.from('k'), limit: 1000, revision: '0', sort_order: 'Descend', keys_only: true }],
-  ['Watch', 'Watch', 'request', { create_request: { key: Buffer.from('k'), filters: ['Noput', 'Nodelete'], fragment: true } }],
-  ['Watch', 'Watch', 'response', {
-    header: { revision: '7' }, watch_id: '-5', compact_revision: '3', cancel_reason: 'gründlich',
-    events: [{ type: 'Delete', kv: { key: Buffer.from('x') } }, { type: 'Put', kv: { key: Buffer.from('y') }, prev_kv: {} }],
-  }],
-] // prettier-ignore
+  [
+    'KV',
+    'Range',
+    'response',
+    {
+      header: {
+        cluster_id: '18446744073709551615',
+        member_id: '9007199254740991',
+        revision: '9007199254740993',
+        raft_term: '4',
+      },
+      kvs: Array.from({ length: 300 }, (_, i) => ({
+        key: Buffer.from(`/k/${i}`),
+        value: Buffer.alloc(i, 7),
+        mod_revision: String(2 ** 31 + i),
+        version: '1',
+        lease: String(7587871623741370000n + BigInt(i)),
+        create_revision: String(4294967295 + i),
+      })),
+      more: true,
+      count: '-1',
+    },
+  ],
+  [
+    'KV',
+    'Txn',
+    'request',
+    {
+      compare: [
+        { key: Buffer.from('a'), target: 'Mod', result: 'Equal', mod_revision: '0' },
+        { key: Buffer.from('b'), target: 'Value', result: 'Greater', value: Buffer.alloc(300) },
+      ],
+      success: [
+        { request_put: { key: Buffer.from('a'), value: Buffer.alloc(20_000, 1), lease: '-9223372036854775808' } },
+        { request_txn: { compare: [], success: [{ request_delete_range: { key: Buffer.from('c') } }], failure: [] } },
+      ],
+      failure: [],
+    },
+  ],
+  [
+    'KV',
+    'Range',
+    'request',
+    { key: Buffer.from('k'), limit: 1000, revision: '0', sort_order: 'Descend', keys_only: true },
+  ],
+  [
+    'Watch',
+    'Watch',
+    'request',
+    { create_request: { key: Buffer.from('k'), filters: ['Noput', 'Nodelete'], fragment: true } },
+  ],
+  [
+    'Watch',
+    'Watch',
+    'response',
+    {
+      header: { revision: '7' },
+      watch_id: '-5',
+      compact_revision: '3',
+      cancel_reason: 'gründlich',
+      events: [
+        { type: 'Delete', kv: { key: Buffer.from('x') } },
+        { type: 'Put', kv: { key: Buffer.from('y') }, prev_kv: {} },
+      ],
+    },
+  ],
+]
 
 test('messages inside messages are coded as by the loader it replaces', async (t) => {
   const file = join(dirname(etcd3.resolve('etcd3/package.json')), 'proto/rpc.proto')

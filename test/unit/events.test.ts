@@ -51,7 +51,10 @@ test('what was left out of a burst is told as a number when it is over', async (
 test('what is kept is bounded', (t) => {
   const events = new Events({ kept: 5, most: 100, ms: 1000 })
   for (let n = 0; n < 50; n++) events.happened('peer', `${n}`)
-  t.deepEqual(events.recent.map(({ text }) => text), ['45', '46', '47', '48', '49']) // prettier-ignore
+  t.deepEqual(
+    events.recent.map(({ text }) => text),
+    ['45', '46', '47', '48', '49'],
+  )
 })
 
 test('what a part reports is an event, and a line that names the place it was reported from', (t) => {
@@ -85,7 +88,10 @@ test('the peers of the start are one event; later ones are named, some of many',
   const many = { changes: Array.from({ length: 200 }, (_, n) => joined(n)), refused: [] }
   news.say(many, 'first')
   news.complete(200, 9n)
-  t.deepEqual(events.recent.map(({ text }) => text), ['200 peers at the start']) // prettier-ignore
+  t.deepEqual(
+    events.recent.map(({ text }) => text),
+    ['200 peers at the start'],
+  )
   news.say(many, 'later')
   t.is(events.recent.length, 12)
   t.is(events.recent.at(-1)?.text, 'and 190 more peers changed')

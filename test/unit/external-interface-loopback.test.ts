@@ -6,7 +6,11 @@ import { chooseExternalInterface, isUsable } from '../../src/host/external-inter
 import { HOST, address, route } from './external-interface-host.ts'
 
 const wish = (iface: string): InterfaceWish => ({
-  ...{ iface: [iface], ifaceRegex: [], ifaceCanReach: undefined, publicIp: undefined, publicIpv6: undefined },
+  iface: [iface],
+  ifaceRegex: [],
+  ifaceCanReach: undefined,
+  publicIp: undefined,
+  publicIpv6: undefined,
 })
 const host = { ...HOST, addresses: [...HOST.addresses, address(1, '198.51.100.9/32')] }
 

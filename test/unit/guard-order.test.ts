@@ -12,7 +12,13 @@ test.after.always(() => {
 })
 
 const wish = (vni: number, port = 8472): GuardWish => ({
-  ...{ vni, port, device: `flannel.${vni}`, network: '10.2.0.0/16' as Prefix, own: [], allowed: [], peers: [] },
+  vni,
+  port,
+  device: `flannel.${vni}`,
+  network: '10.2.0.0/16' as Prefix,
+  own: [],
+  allowed: [],
+  peers: [],
 })
 
 /** An order whose guard notes what it is told: "1:8472" for what is guarded, those on their way out after a plus. */

@@ -104,7 +104,10 @@ test('among those who are being answered, who has most to read makes room', asyn
   open(t, port, 'GET /new HTTP/1.1\r\nHost: x\r\n\r\n').resume()
   await waitFor('the new one', () => asked === 4)
   t.is(await connections(server), 3)
-  t.deepEqual(closed.filter((path) => path === '/small'), []) // prettier-ignore
+  t.deepEqual(
+    closed.filter((path) => path === '/small'),
+    [],
+  )
 })
 
 test('requests sent ahead of their turn are not worked on', async (t) => {

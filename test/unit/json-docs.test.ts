@@ -26,7 +26,13 @@ function shape(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shape(inner)]))
 }
 
-const CONFIG = { key: '/n/config', value: Buffer.from('{"Network":"10.2.0.0/16"}'), createRevision: '1', modRevision: '1', lease: '0' } // prettier-ignore
+const CONFIG = {
+  key: '/n/config',
+  value: Buffer.from('{"Network":"10.2.0.0/16"}'),
+  createRevision: '1',
+  modRevision: '1',
+  lease: '0',
+}
 const LEASE = { ...CONFIG, key: '/n/subnets/10.2.3.0-24', value: Buffer.from('{"PublicIP":"192.168.19.1"}') }
 
 test('flanneld leases', (t) => {

@@ -98,7 +98,11 @@ test('one that stays away is left after the bound, and gone back to at once when
 
 test('of what else there is, another address of the same interface comes first, wherever the default route leads', (t) => {
   const gone = hostWith([VIRTUAL, OTHER], 3)
-  const steps = play([[0, hostWith([OWN, VIRTUAL, OTHER])], [1, gone], [6, gone]]) // prettier-ignore
+  const steps = play([
+    [0, hostWith([OWN, VIRTUAL, OTHER])],
+    [1, gone],
+    [6, gone],
+  ])
   t.is(steps.at(-1), 'change enp0s3 192.168.19.200')
 })
 
@@ -150,7 +154,16 @@ test('what the operator named wins: an address alone, and the first of several -
       'change enp0s3 192.168.19.121',
     ],
   )
-  t.deepEqual(play([[0, hostWith([OWN, OTHER])], [1, hostWith([OTHER], 3)]], { iface: [OWN] })[1], 'nothing-better') // prettier-ignore
+  t.deepEqual(
+    play(
+      [
+        [0, hostWith([OWN, OTHER])],
+        [1, hostWith([OTHER], 3)],
+      ],
+      { iface: [OWN] },
+    )[1],
+    'nothing-better',
+  )
 })
 
 test('at a start a place of before comes first, as far as the operator leaves a choice', (t) => {

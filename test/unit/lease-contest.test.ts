@@ -35,7 +35,10 @@ const believed = (table: PeerTable): readonly string[] =>
 test('a host that was there first does not get the MAC of a later one by writing it into its old lease', (t) => {
   const table = new PeerTable('/n', RULES)
   table.snapshot([lease(2, 5, 10), lease(3, 6, 20)])
-  t.deepEqual(table.change([put(lease(2, 6, 10))]).refused.map(({ key }) => key), ['/n/subnets/10.2.2.0-24']) // prettier-ignore
+  t.deepEqual(
+    table.change([put(lease(2, 6, 10))]).refused.map(({ key }) => key),
+    ['/n/subnets/10.2.2.0-24'],
+  )
   t.deepEqual(believed(table), ['10.2.3.0/24 192.168.0.3'])
   // Nor by a detour over a lease that is refused, nor once the other has written its own anew.
   table.change([put({ ...lease(2, 6, 10), value: Buffer.from('nonsense') })])
@@ -56,7 +59,10 @@ test('a host whose key is deleted and written again keeps its MAC from one that 
 test('a newer host gets the MAC when the older is no longer renewed, and loses it when that one is again', (t) => {
   const table = new PeerTable('/n', RULES)
   table.snapshot([lease(2, 5, 10), lease(3, 5, 20)])
-  t.deepEqual(table.rivals, ['10.2.2.0-24', '10.2.3.0-24'].map((name) => `/n/subnets/${name}`)) // prettier-ignore
+  t.deepEqual(
+    table.rivals,
+    ['10.2.2.0-24', '10.2.3.0-24'].map((name) => `/n/subnets/${name}`),
+  )
   t.deepEqual(table.resettle(), { changes: [], refused: [] })
   silent.add('/n/subnets/10.2.2.0-24')
   table.resettle()
@@ -184,14 +190,21 @@ test('a lease into which another host wrote our name and address is given up, no
     hostId: 'us',
   })
   const named = (n: number, modRevision: string) => ({
-    ...{ key: `/n/subnets/10.2.${n}.0-24`, subnets: onlySubnet(prefix(`10.2.${n}.0/24`)), modRevision },
-    ...{ text: encodeValue(value()), value: value(), etcdLease: String(n) },
+    key: `/n/subnets/10.2.${n}.0-24`,
+    subnets: onlySubnet(prefix(`10.2.${n}.0/24`)),
+    modRevision,
+    text: encodeValue(value()),
+    value: value(),
+    etcdLease: String(n),
   })
   const range = { network: prefix('10.2.0.0/16'), subnetLen: 24 }
   const ipv4 = { ...range, subnetMin: address('10.2.1.0'), subnetMax: address('10.2.9.0') }
   const claim = {
-    ...{ hostId: 'us', addresses: only(4, address('192.168.0.1')), ranges: { ipv4, ipv6: undefined }, value },
-    ...{ previous: NEITHER },
+    hostId: 'us',
+    addresses: only(4, address('192.168.0.1')),
+    ranges: { ipv4, ipv6: undefined },
+    value,
+    previous: NEITHER,
   }
   // The forged one sorts first, and subnet.env is gone after a reboot.
   const [forged, ours] = [named(2, '90'), named(5, '9')]

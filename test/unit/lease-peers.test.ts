@@ -131,12 +131,21 @@ for (const [what, lease, reason] of [
     const first = table()
     const step = first.snapshot([lease, good])
     t.deepEqual([...first.peers.keys()], ['10.2.9.0/24' as Prefix])
-    t.deepEqual(step.refused.map((item) => [item.key, item.reason]), [[lease.key, reason]]) // prettier-ignore
+    t.deepEqual(
+      step.refused.map((item) => [item.key, item.reason]),
+      [[lease.key, reason]],
+    )
     t.deepEqual(first.snapshot([lease, good]).refused, [], 'told once')
 
     const later = table()
     later.snapshot([])
-    t.is(later.change([{ type: 'put', entry: lease }, { type: 'put', entry: good }]).refused.length, 1) // prettier-ignore
+    t.is(
+      later.change([
+        { type: 'put', entry: lease },
+        { type: 'put', entry: good },
+      ]).refused.length,
+      1,
+    )
     t.deepEqual([...later.peers.keys()], ['10.2.9.0/24' as Prefix])
     t.deepEqual([...later.refused], [[lease.key, reason]])
     later.change([{ type: 'delete', key: lease.key, modRevision: '99' }])

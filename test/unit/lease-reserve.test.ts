@@ -89,7 +89,6 @@ for (const [what, entries, subnet, address, message] of [
     /has 10\.2\.6\.0\/24 reserved/,
   ],
 ] as const)
-  // prettier-ignore
   test(`${what} is refused`, (t) => {
     t.throws(() => plan(entries, subnet, address), { instanceOf: OperatorError, message })
   })

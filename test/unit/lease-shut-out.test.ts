@@ -70,7 +70,8 @@ test('an address that is shut out is let in by no lease that names it as its sou
     return { type: 'put', entry: { ...it, value: value(address) } }
   }
   table.change([named('10.2.3.0-24', '192.168.0.3', '5'), named('10.2.3.0-24&fd00::-64', '192.168.0.4', '8')])
-  const sources = (): readonly unknown[] => [...table.peers.values()].map(({ publicAddress, sourceAddress }) => [publicAddress, sourceAddress]) // prettier-ignore
+  const sources = (): readonly unknown[] =>
+    [...table.peers.values()].map(({ publicAddress, sourceAddress }) => [publicAddress, sourceAddress])
   t.deepEqual(sources(), [['192.168.0.3', STOLEN]])
   out.add(STOLEN)
   t.is(table.shutOut().changes.length, 1)
@@ -153,5 +154,8 @@ test('a new listing tells who is shut out by now; our own address is a fault, an
 test('the verb says what it deleted, and what is written again all the same', (t) => {
   const done = { address: STOLEN, deleted: ['10.2.3.0/24' as Prefix], left: [], already: false }
   t.is(renderShutOut(done), '192.168.0.9 is shut out; deleted: 10.2.3.0/24\n')
-  t.regex(renderShutOut({ ...done, already: true, left: ['10.2.3.0/24' as Prefix] }), /shut out already.*\n→ it writes 10\.2\.3\.0\/24 again: take its user away/) // prettier-ignore
+  t.regex(
+    renderShutOut({ ...done, already: true, left: ['10.2.3.0/24' as Prefix] }),
+    /shut out already.*\n→ it writes 10\.2\.3\.0\/24 again: take its user away/,
+  )
 })

@@ -61,9 +61,16 @@ for (const [config, level, text] of REMARKED) {
       findingsOf(report.checks),
     )
     t.deepEqual([verdict.word, verdict.code, verdict.reasons], ['healthy', 0, []])
-    t.deepEqual(verdict.remarks.map(({ level: of }) => of), [level]) // prettier-ignore
+    t.deepEqual(
+      verdict.remarks.map(({ level: of }) => of),
+      [level],
+    )
     t.regex(verdict.remarks[0]?.text ?? '', text)
-    tellRemarks(readConfiguration('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', BACKENDS), linesTo(lines), conditions) // prettier-ignore
+    tellRemarks(
+      readConfiguration('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', BACKENDS),
+      linesTo(lines),
+      conditions,
+    )
     t.deepEqual(conditions.all, [])
   })
 }

@@ -58,11 +58,21 @@ test('what was withheld is told in one sum, by subject', async (t) => {
   for (let n = 0; n < 100; n++) for (const subject of ['a', 'b']) budget.allows(subject)
   await waitFor('the sum', () => sums.length === 1)
   t.is(sums[0]?.lines, 194)
-  t.deepEqual([...(sums[0]?.bySubject ?? [])], [['a', 97], ['b', 97]]) // prettier-ignore
+  t.deepEqual(
+    [...(sums[0]?.bySubject ?? [])],
+    [
+      ['a', 97],
+      ['b', 97],
+    ],
+  )
 })
 
 test('subjects without end are forgotten again', (t) => {
-  const budget = new LineBudget(LIMITS, () => undefined, () => 0) // prettier-ignore
+  const budget = new LineBudget(
+    LIMITS,
+    () => undefined,
+    () => 0,
+  )
   let told = 0
   for (let n = 0; n < 100_000; n++) if (budget.allows(`${n}`)) told++
   t.is(told, 20)
@@ -92,7 +102,12 @@ test('what is asked for with -v is never withheld', (t) => {
 })
 
 const RULES = {
-  ...{ family: 4 as const, network: prefix('10.2.0.0/16'), subnetLen: 24, own: undefined, hostId: 'us', onlink: [] },
+  family: 4 as const,
+  network: prefix('10.2.0.0/16'),
+  subnetLen: 24,
+  own: undefined,
+  hostId: 'us',
+  onlink: [],
   publicAddress: address('192.168.0.1'),
   parseData: (type: string) => ({ ok: false, reason: 'backend-type', detail: type }) as const,
   needs: () => ({ ok: true, value: undefined }) as const,
@@ -110,7 +125,10 @@ const lease = (n: number, type: string) => ({
 test('a lease that is written again and again, for one reason and another, costs a few lines and events', (t) => {
   const lines: string[] = []
   const events = new Events()
-  const news = new PeerNews(createLog('peers', 0, (line) => lines.push(line)), events) // prettier-ignore
+  const news = new PeerNews(
+    createLog('peers', 0, (line) => lines.push(line)),
+    events,
+  )
   const table = new PeerTable('/n', RULES)
   for (let n = 0; n < 1_000; n++) {
     const type = n % 2 === 0 ? '' : `\\u202e${'x'.repeat(5_000)}${n}`
@@ -128,7 +146,10 @@ test('a lease that is written again and again, for one reason and another, costs
 test('a peer that comes and goes, or changes, a thousand times costs a few lines and events', (t) => {
   const lines: string[] = []
   const events = new Events()
-  const news = new PeerNews(createLog('peers', 0, (line) => lines.push(line)), events) // prettier-ignore
+  const news = new PeerNews(
+    createLog('peers', 0, (line) => lines.push(line)),
+    events,
+  )
   const [one, other] = [vxlanPeer(3, 101), vxlanPeer(3, 102)]
   for (let n = 0; n < 1_000; n++) {
     const before = n % 2 === 0 ? one : other
@@ -144,7 +165,11 @@ test('a peer that comes and goes, or changes, a thousand times costs a few lines
 test('leases under ever new keys cost some lines, and then a sum', async (t) => {
   const lines: string[] = []
   const limits = { ...LIMITS, sumMs: 20 }
-  const news = new PeerNews(createLog('peers', 0, (line) => lines.push(line)), new Events(), limits) // prettier-ignore
+  const news = new PeerNews(
+    createLog('peers', 0, (line) => lines.push(line)),
+    new Events(),
+    limits,
+  )
   for (let n = 0; n < 5_000; n++) {
     news.say({ changes: [], refused: [{ key: `/n/subnets/${n}`, reason: 'key', detail: '' }] }, 'later')
   }

@@ -46,7 +46,17 @@ test('a Network that overlaps a network of this host is refused, whichever is th
 })
 
 test('the bridge of our containers and our own device are no overlap', (t) => {
-  t.deepEqual(overlapsIn(RANGE, host([[3, '10.2.21.1/24'], [4, '10.2.21.0/32']]), 2), []) // prettier-ignore
+  t.deepEqual(
+    overlapsIn(
+      RANGE,
+      host([
+        [3, '10.2.21.1/24'],
+        [4, '10.2.21.0/32'],
+      ]),
+      2,
+    ),
+    [],
+  )
 })
 
 test('a bridge of containers elsewhere in Network is told with what to run, and refuses nothing', (t) => {

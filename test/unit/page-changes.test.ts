@@ -11,7 +11,17 @@ import { waitFor } from '../lab/instruments/wait.ts'
 
 function peer(n: number, rttMs: number | null = null, publicAddress = `192.168.19.${n}`): PagePeer {
   const state = rttMs === null ? 'unknown' : 'up'
-  return { subnet: `10.2.${n}.0/24`, publicAddress, via: 'vxlan', state, rttMs, loss: 0, pathMtu: null, since: 1, note: '' } // prettier-ignore
+  return {
+    subnet: `10.2.${n}.0/24`,
+    publicAddress,
+    via: 'vxlan',
+    state,
+    rttMs,
+    loss: 0,
+    pathMtu: null,
+    since: 1,
+    note: '',
+  }
 }
 
 function event(id: number): PageEvent {

@@ -9,7 +9,9 @@ const STYLE = readFileSync(join(ROOT, 'src/page/browser/page-1-frame.css'), 'utf
 /** The colours of each `:root` block, by name; the second holds in the dark. */
 const [LIGHT, DARK] = Array.from(STYLE.matchAll(/:root \{([^}]*)\}/g), ([, block = '']) => {
   const colours = block.matchAll(/--(\w+): #([0-9a-f]{3,6});/g)
-  return new Map(Array.from(colours, ([, name = '', hex = '']) => [name, hex.length === 3 ? hex.replaceAll(/./g, '$&$&') : hex])) // prettier-ignore
+  return new Map(
+    Array.from(colours, ([, name = '', hex = '']) => [name, hex.length === 3 ? hex.replaceAll(/./g, '$&$&') : hex]),
+  )
 })
 
 /** Relative luminance, as WCAG defines it. */
@@ -30,7 +32,6 @@ for (const [scheme, colours] of [
   ['light', LIGHT],
   ['dark', DARK],
 ] as const) {
-  // prettier-ignore
   test(`${scheme}: every colour of text and marks has a contrast of 4.5 on cards and on the ground`, (t) => {
     const of = (name: string): string => {
       const colour = colours?.get(name)

@@ -8,7 +8,13 @@ import type { Cause, PeerHealth } from '../../src/probe/health.ts'
 import { logInto } from '../lab/scenarios/firewall-host.ts'
 
 const health = (state: PeerHealth['state'], cause: Cause, note = ''): PeerHealth => ({
-  ...{ state, cause, note, rttMs: 1, loss: 0, pathMtu: 1450, since: 0 },
+  state,
+  cause,
+  note,
+  rttMs: 1,
+  loss: 0,
+  pathMtu: 1450,
+  since: 0,
 })
 const UP = health('up', 'none')
 const DOWN = health('unreachable', 'host-down', 'down?')

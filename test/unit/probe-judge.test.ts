@@ -48,7 +48,11 @@ test('the loss told is about what there is; much of it is degraded, and that end
 
 test('a tunnel that falls silent while its host answers is blocked, at the first turn', (t) => {
   t.like(last([WELL, SILENT]), {
-    ...{ state: 'unreachable', cause: 'tunnel-blocked', note: 'udp 8472 blocked?', loss: 1, rttMs: undefined },
+    state: 'unreachable',
+    cause: 'tunnel-blocked',
+    note: 'udp 8472 blocked?',
+    loss: 1,
+    rttMs: undefined,
     since: 1_005_000,
   })
   t.like(last([WELL, SILENT, SILENT]), { since: 1_005_000 }, 'and since then')
@@ -98,15 +102,21 @@ test('by a plain route: silence is the host, unless it never answered and nobody
 
 test('a path that takes less than the full MTU: lost in the tunnel, or in fragments beneath it', (t) => {
   t.like(last([WELL, { tunnel: { mtu: 1350 }, underlay: { mtu: 1400 } }]), {
-    ...{ state: 'degraded', cause: 'path-mtu', pathMtu: 1350 },
+    state: 'degraded',
+    cause: 'path-mtu',
+    pathMtu: 1350,
     note: "below the tunnel's 1450: larger packets are lost",
   })
   t.like(last([{ underlay: { mtu: 1400 } }]), {
-    ...{ state: 'up', cause: 'path-mtu', pathMtu: 1350 },
+    state: 'up',
+    cause: 'path-mtu',
+    pathMtu: 1350,
     note: "below the tunnel's 1450: larger packets are fragmented",
   })
   t.like(last([{ underlay: { mtu: 1400 } }], DIRECT), {
-    ...{ state: 'degraded', cause: 'path-mtu', pathMtu: 1400 },
+    state: 'degraded',
+    cause: 'path-mtu',
+    pathMtu: 1400,
     note: "below the network's 1500: larger packets are lost",
   })
 })

@@ -43,7 +43,9 @@ test('vxlan with DirectRouting: a peer on our LAN is asked directly, another thr
 test('host-gw: directly, by the full MTU; alloc: the host, and no size', (t) => {
   t.like(pathTo(PEER, SELF, { backend: hostGw, config: null }), { via: 'direct', underlay: { ...HOSTS, full: 1500 } })
   t.like(pathTo(PEER, SELF, { backend: alloc, config: null }), {
-    ...{ via: 'elsewhere', tunnel: undefined, needs: [] },
+    via: 'elsewhere',
+    tunnel: undefined,
+    needs: [],
     underlay: { ...HOSTS, full: 0 },
   })
 })

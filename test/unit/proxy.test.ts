@@ -14,7 +14,10 @@ test('which variable names the proxy: https_proxy, upper case first as in Go; ht
   t.is(lead(PROXY), 'proxy.example:3128')
   t.is(lead({ ...PROXY, HTTPS_PROXY: 'upper:1' }), 'upper:1')
   t.is(lead({ ...PROXY, HTTPS_PROXY: '' }), 'proxy.example:3128')
-  t.is(lead({ http_proxy: 'http://a:1', HTTP_PROXY: 'http://a:1', all_proxy: 'http://a:1', grpc_proxy: 'http://a:1' }), undefined) // prettier-ignore
+  t.is(
+    lead({ http_proxy: 'http://a:1', HTTP_PROXY: 'http://a:1', all_proxy: 'http://a:1', grpc_proxy: 'http://a:1' }),
+    undefined,
+  )
   t.is(lead({ https_proxy: 'proxy' }), 'proxy:80')
   t.is(lead({ https_proxy: 'proxy:8080' }), 'proxy:8080')
   t.is(lead({ https_proxy: 'https://proxy' }), 'proxy:443')
@@ -54,7 +57,10 @@ for (const [noProxy, direct, led] of [
 
 test('whatever the variables hold, loopback is reached directly and nothing throws', (t) => {
   const loopback = fc.constantFrom('127.0.0.1:2379', '[::1]:2379', 'localhost:4001', '127.1.2.3:1')
-  const words = fc.array(fc.constantFrom('10.0.0.1', '/', ':', '.', '*', '[', ']', ',', 'a', '::', '8', '@', '%', ' '), { maxLength: 8 }) // prettier-ignore
+  const words = fc.array(
+    fc.constantFrom('10.0.0.1', '/', ':', '.', '*', '[', ']', ',', 'a', '::', '8', '@', '%', ' '),
+    { maxLength: 8 },
+  )
   const text = fc.oneof(
     fc.string(),
     words.map((parts) => parts.join('')),

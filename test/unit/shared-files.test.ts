@@ -84,8 +84,11 @@ test('where such a name can neither be removed nor made, another is taken', asyn
 test('a file for its owner alone: over neither a link nor a file of somebody else, and 0600 where it replaces ours', async (t) => {
   const made = await folder(t)
   const [target, link, theirs, ours] = ['target', 'link', 'theirs', 'ours'].map((name) => join(made, name)) as [
-    string, string, string, string,
-  ] // prettier-ignore
+    string,
+    string,
+    string,
+    string,
+  ]
   await writeFile(target, 'precious')
   await symlink(target, link)
   await t.throwsAsync(writePrivate(link, Buffer.from('x')), { code: 'EEXIST' })

@@ -38,7 +38,12 @@ test('status: verdict first, facts, then each reason with the next command', (t)
 
 test('status: a fault that stands makes the host degraded; a warning and a note are told and do not', (t) => {
   const standing = (level: Level): Status['conditions'][number] => ({
-    ...{ code: level, level, gist: `a ${level}`, text: `a ${level} stands`, run: null, since: NOW },
+    code: level,
+    level,
+    gist: `a ${level}`,
+    text: `a ${level} stands`,
+    run: null,
+    since: NOW,
   })
   t.regex(
     print(statusWith({ conditions: [standing('fault')] })),

@@ -35,7 +35,8 @@ test('a file that says the same in other words, or in another order, is left', (
     `FLANNEL_MTU=1\n${OURS}`,
     OURS.trimEnd(),
     `${OURS}FLANNEL_OPTIONS=--theirs\n`,
-  ]) t.is(withEnv(text, ENV), undefined, text) // prettier-ignore
+  ])
+    t.is(withEnv(text, ENV), undefined, text)
 })
 
 test('a file of which a shell would read something else of ours is repaired, once', (t) => {
@@ -57,12 +58,14 @@ test('a file of which a shell would read something else of ours is repaired, onc
 test('any text: ours are read as they should be afterwards, all other lines are there in their order, and nothing more is done', (t) => {
   const line = fc.oneof(
     fc.string().map((text) => text.replaceAll('\n', '')),
-    fc.tuple(
-      fc.constantFrom('', 'export ', ' '),
-      fc.constantFrom('FLANNEL_MTU', 'FLANNEL_SUBNET', 'FLANNEL_X', 'DOCKER_OPTS'),
-      fc.constantFrom('=', '="', '=1450', '=1450 # x', "='1450'"),
-    ).map((parts) => parts.join('')),
-  ) // prettier-ignore
+    fc
+      .tuple(
+        fc.constantFrom('', 'export ', ' '),
+        fc.constantFrom('FLANNEL_MTU', 'FLANNEL_SUBNET', 'FLANNEL_X', 'DOCKER_OPTS'),
+        fc.constantFrom('=', '="', '=1450', '=1450 # x', "='1450'"),
+      )
+      .map((parts) => parts.join('')),
+  )
   fc.assert(
     fc.property(fc.array(line), (lines) => {
       const before = lines.join('\n')
@@ -107,7 +110,10 @@ test('docker-opts -d subnet.env keeps the lease that is in it, and stays calm th
   const told: string[] = []
   const args = ['-f', path, '-d', path, '-i', '-json']
   for (let n = 0; n < 2; n++) await dockerOpts(args, {}, (text) => told.push(text))
-  t.deepEqual(told.map((text) => (JSON.parse(text) as { changed: boolean }).changed), [true, false]) // prettier-ignore
+  t.deepEqual(
+    told.map((text) => (JSON.parse(text) as { changed: boolean }).changed),
+    [true, false],
+  )
   const text = await readFile(path, 'utf8')
   t.true(text.startsWith(`${OURS}THEIRS=1\nDOCKER_OPT_BIP="--bip=10.5.72.1/24"\n`), text)
   t.is(text.split('\n').length, 4 + 1 + 3 + 1)

@@ -8,8 +8,11 @@ export const VIRTUAL = '192.168.19.200'
 export const OTHER = '10.9.0.1'
 
 export const NOTHING: InterfaceWish = {
-  ...{ iface: [], ifaceRegex: [] },
-  ...{ ifaceCanReach: undefined, publicIp: undefined, publicIpv6: undefined },
+  iface: [],
+  ifaceRegex: [],
+  ifaceCanReach: undefined,
+  publicIp: undefined,
+  publicIpv6: undefined,
 }
 
 /** A host with two cards and a bridge; `has` names the addresses it has, in the kernel's order. */

@@ -9,8 +9,12 @@ import { type Evidence, type FoundDevice, strangersOn } from '../../src/obstacle
 import { vxlanIntent } from '../fake/values.ts'
 
 const device: FoundDevice = {
-  ...{ name: 'flannel.1', type: 'vxlan', mac: '0a:00:00:00:00:01' as Mac, master: '' },
-  ...{ addresses: [], routes: [] },
+  name: 'flannel.1',
+  type: 'vxlan',
+  mac: '0a:00:00:00:00:01' as Mac,
+  master: '',
+  addresses: [],
+  routes: [],
 }
 const evidence: Evidence = {
   network: '10.2.0.0/16' as Prefix,

@@ -80,7 +80,14 @@ function word(found: KernelObject | undefined): string {
 }
 
 function kindName(kind: Kind): string {
-  return { link: 'a device', address: 'an address', fdb: 'a forwarding entry', neighbor: 'a neighbour entry', nexthop: 'a nexthop', route: 'a route' }[kind] // prettier-ignore
+  return {
+    link: 'a device',
+    address: 'an address',
+    fdb: 'a forwarding entry',
+    neighbor: 'a neighbour entry',
+    nexthop: 'a nexthop',
+    route: 'a route',
+  }[kind]
 }
 
 function nameOf(object: KernelObject): string {

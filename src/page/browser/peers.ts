@@ -92,7 +92,12 @@ export class Peers {
       ...counts.flatMap(([state, n]) => {
         if (n === 0 && wanted !== state) return []
         const pressed = wanted === state
-        const button = el('button', { type: 'button', 'data-state': state, 'aria-pressed': String(pressed) }, markBox(state), `${n} ${state}`) // prettier-ignore
+        const button = el(
+          'button',
+          { type: 'button', 'data-state': state, 'aria-pressed': String(pressed) },
+          markBox(state),
+          `${n} ${state}`,
+        )
         button.addEventListener('click', () => {
           this.#filter.value = pressed ? '' : state
           this.#filter.dispatchEvent(new Event('input'))

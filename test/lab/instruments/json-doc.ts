@@ -39,7 +39,11 @@ export function assertDocumented(
   rare: readonly string[] = [],
 ): void {
   const [documented, found] = [schemaOf(examplesOf(verb)), schemaOf(values)]
-  t.deepEqual([...found.keys()].filter((path) => !documented.has(path)), [], `${verb}: undocumented`) // prettier-ignore
+  t.deepEqual(
+    [...found.keys()].filter((path) => !documented.has(path)),
+    [],
+    `${verb}: undocumented`,
+  )
   const missing = [...documented.keys()].filter((path) => !found.has(path) && !rare.includes(path))
   t.deepEqual(missing, [], `${verb}: documented, but nowhere found`)
   for (const [path, kinds] of found) {

@@ -37,9 +37,16 @@ export async function watchTraffic(host: Place, daemon: Running): Promise<Traffi
   const began = { cpu: cpuTime(daemon.pid), at: performance.now() }
   // Peers that exist in etcd alone answer no probe, which is told once and is not what is watched here.
   const lines = (): readonly string[] =>
-    daemon.output().slice(skip).split('\n').filter((line) => line !== '' && !line.includes(' probe.ts:')) // prettier-ignore
+    daemon
+      .output()
+      .slice(skip)
+      .split('\n')
+      .filter((line) => line !== '' && !/ probe\/[\w-]+\.ts:/.test(line))
   const deletions = (): readonly string[] =>
-    monitor.stdout().split('\n').filter((line) => line.startsWith('Deleted') && /flannel|10\.2\.\d+\.0/.test(line)) // prettier-ignore
+    monitor
+      .stdout()
+      .split('\n')
+      .filter((line) => line.startsWith('Deleted') && /flannel|10\.2\.\d+\.0/.test(line))
   return {
     before,
     deletions,

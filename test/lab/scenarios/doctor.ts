@@ -34,7 +34,10 @@ export async function runDoctor(host: Place, args = '', program = BUNDLE): Promi
     code: Number(printed.slice(end + 5)),
     findings: Array.from(found, ([, level = '', check = '', cause = '', fix = '', proof = '']) => ({
       level: level as PrintedFinding['level'],
-      ...{ check, cause, fix, proof },
+      check,
+      cause,
+      fix,
+      proof,
     })),
     unchecked: Array.from(text.matchAll(/^not checked {2}(\S+)/gm), ([, name = '']) => name),
   }

@@ -85,7 +85,9 @@ export async function createEnginePair(
   ] as const)
     await neighbour.run(`ip route add ${subnetOf(address)} via ${host.address}`)
   const made: EnginePair = {
-    ...{ lab, etcd, neighbour },
+    lab,
+    etcd,
+    neighbour,
     a: { host: hostA, container: aa, docker: dockerA, flanneld: flanneldA },
     b: { host: hostB, container: bb, docker: dockerB, flanneld: flanneldB },
     async backend(name) {

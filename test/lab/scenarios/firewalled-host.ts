@@ -50,7 +50,12 @@ export async function createFirewalledHosts(
       ? { name: 'flannel.1', shared: false, from: [INPUT.network] }
       : { name: 'enp0s3', shared: true, from: [prefix('10.2.22.0/24')] }
   return {
-    ...{ host, container, peer, remote, neighbour, firewall },
+    host,
+    container,
+    peer,
+    remote,
+    neighbour,
+    firewall,
     async protect(change = {}) {
       firewall.want([{ ...INPUT, masquerade: false, overlay: [overlay], ...change }])
       await firewall.settled()

@@ -37,7 +37,10 @@ export function stepsOf(document: string): readonly Step[] {
 
 /** Of a table of faults: the fault, what is said of it, and, where there is a fourth column, the repair and the end of it. */
 function faultsOf(table: string): readonly Step[] {
-  const [heads = [], , ...rows] = table.trimEnd().split('\n').map((row) => row.slice(2, -2).split(/ \| /)) // prettier-ignore
+  const [heads = [], , ...rows] = table
+    .trimEnd()
+    .split('\n')
+    .map((row) => row.slice(2, -2).split(/ \| /))
   const [verb, asked] = /^`(.*)` on (\w+)/.exec(heads[2] ?? '')?.slice(1) ?? []
   if (heads[0] !== 'on' || verb === undefined || asked === undefined) return []
   const code = (cell: string): string => cell.replaceAll(/^`|`$/g, '')
@@ -140,7 +143,10 @@ async function shows(host: Host, name: string, script: string, patterns: readonl
     async () => {
       asked++
       output = await host.run(`{ ${again}\n} 2>&1; true`)
-      again = script.replaceAll(/^(?!export |flanneld (status|peers|events|doctor)|docker run --rm|ip (addr|route)( show.*)?$|cat ).*$/gm, ':') // prettier-ignore
+      again = script.replaceAll(
+        /^(?!export |flanneld (status|peers|events|doctor)|docker run --rm|ip (addr|route)( show.*)?$|cat ).*$/gm,
+        ':',
+      )
       return patterns.every((pattern) => pattern.test(output))
     },
     60_000,

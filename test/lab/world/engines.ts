@@ -50,6 +50,6 @@ async function moveTo(host: Host, folder: string): Promise<Host> {
   await host.run('cat >/run/pivot.sh', PIVOT)
   const anchor = await host.spawn(`unshare -m --propagation private sh /run/pivot.sh ${folder}`)
   await anchor.line(/^ready$/)
-  const enter = ['nsenter', '-t', String(anchor.pid), ...['-n', '-m', '-p', '-u', '-i'], 'sh', '-c']
+  const enter = ['nsenter', '-t', String(anchor.pid), '-n', '-m', '-p', '-u', '-i', 'sh', '-c']
   return { ...host, ...placeOf(host.name, (command, stdin) => start([...enter, command], true, stdin)), enter }
 }

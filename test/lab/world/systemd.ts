@@ -46,7 +46,7 @@ export async function bootSystemd(lab: Lab, host: Host, wants: readonly string[]
     return child !== '' && readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'systemd' && child
   })
   // systemd answers to processes it can see only.
-  const enter = ['nsenter', '-t', pid, ...['-n', '-m', '-p', '-u', '-i', '-C'], 'sh', '-c']
+  const enter = ['nsenter', '-t', pid, '-n', '-m', '-p', '-u', '-i', '-C', 'sh', '-c']
   const place = placeOf(`${host.name}/systemd`, (command, stdin) => start([...enter, command], true, stdin))
   await waitFor('systemd', () => place.run('systemctl show -p Version')).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${unshare.output()}`)

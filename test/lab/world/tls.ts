@@ -28,10 +28,7 @@ export function makeTls(folder: string, address = '127.0.0.1'): TlsFiles {
     ['server', 'serverAuth,clientAuth'],
     ['client', 'clientAuth'],
   ] as const) {
-    const names = [
-      ...['-addext', `subjectAltName=IP:${address},DNS:localhost`],
-      ...['-addext', `extendedKeyUsage=${usage}`],
-    ]
+    const names = ['-addext', `subjectAltName=IP:${address},DNS:localhost`, '-addext', `extendedKeyUsage=${usage}`]
     const request = at(`${name}.csr`)
     openssl('req', ...ec, '-keyout', at(`${name}.key`), '-out', request, '-subj', `/CN=${name}`, ...names)
     openssl('x509', '-req', '-in', request, '-out', at(`${name}.pem`), ...signed, '-copy_extensions', 'copy')
