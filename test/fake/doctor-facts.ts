@@ -18,13 +18,15 @@ export const PEER = '10.2.22.0/24' as Prefix
 const MAC = '0a:00:00:00:00:21' as Mac
 
 const EXTERNAL: ExternalInterface = {
-  ...{ name: 'eth0', index: 2, mtu: 1500, mac: '0a:00:00:00:00:01' as Mac },
-  ...{ family: 4, address: '192.168.19.121' as Address },
-  ...{
-    publicAddress: '192.168.19.121' as Address,
-    otherPublicAddress: undefined,
-    onlink: ['192.168.19.0/24' as Prefix],
-  },
+  name: 'eth0',
+  index: 2,
+  mtu: 1500,
+  mac: '0a:00:00:00:00:01' as Mac,
+  family: 4,
+  address: '192.168.19.121' as Address,
+  publicAddress: '192.168.19.121' as Address,
+  otherPublicAddress: undefined,
+  onlink: ['192.168.19.0/24' as Prefix],
 }
 
 /** A lease as stored. */
@@ -33,7 +35,9 @@ export function lease(subnet: string, address: string, hostId?: string, mac = MA
   return {
     key: `/coreos.com/network/subnets/${subnet.replace('/', '-')}`,
     text: JSON.stringify(hostId === undefined ? data : { ...data, HostID: hostId }),
-    ...{ createRevision: '5', modRevision: '5', etcdLease: '7' },
+    createRevision: '5',
+    modRevision: '5',
+    etcdLease: '7',
   }
 }
 
@@ -76,9 +80,15 @@ export function factsWith({
   }
   const plan = planOf(
     {
-      ...{ options, backends: BACKENDS, hostId: 'own', external: EXTERNAL, nexthops: false, previous: OWN },
+      options,
+      backends: BACKENDS,
+      hostId: 'own',
+      external: EXTERNAL,
+      nexthops: false,
+      previous: OWN,
       deviceMacs: new Map([['flannel.1', MAC]]),
-      ...{ believed, kept },
+      believed,
+      kept,
     },
     content,
   )
@@ -130,8 +140,10 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
     checksumOffload: new Map(),
     subnetEnv: {
       value: {
-        ...{ networks: onlySubnet('10.2.0.0/16' as Prefix), subnets: onlySubnet(OWN) },
-        ...{ mtu: 1450, ipMasq: false },
+        networks: onlySubnet('10.2.0.0/16' as Prefix),
+        subnets: onlySubnet(OWN),
+        mtu: 1450,
+        ipMasq: false,
       },
     },
   }
@@ -157,15 +169,26 @@ export function answering(facts: Facts): Facts['daemon'] {
   return {
     state: 'answers',
     facts: {
-      ...{ version: '0', pid: 1, since: 0, options: facts.options, reasons: [], failing: 0, conflicts: [] },
+      version: '0',
+      pid: 1,
+      since: 0,
+      options: facts.options,
+      reasons: [],
+      failing: 0,
+      conflicts: [],
       running:
         plan === undefined || own === undefined
           ? undefined
           : {
-              ...{ config: plan.configuration.text, own, peers: [...plan.peers.values()] },
+              config: plan.configuration.text,
+              own,
+              peers: [...plan.peers.values()],
               interface: { name: EXTERNAL.name, address: EXTERNAL.address },
             },
-      ...{ firewallError: undefined, guardError: undefined, store: facts.store, health: [] },
+      firewallError: undefined,
+      guardError: undefined,
+      store: facts.store,
+      health: [],
     },
   }
 }

@@ -1,8 +1,8 @@
 // `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import type { HappenedEvent } from '../../src/health/events.ts'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { createLab } from '../lab/world/lab.ts'
+import { type Host, createLab } from '../lab/world/lab.ts'
 import { deleteLeases, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
@@ -59,15 +59,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
     ids,
     Array.from(ids, (_, n) => n + 1),
   )
-  const repair = events.find(({ kind }) => kind === 'repair')
-  const socket = 'curl -sN --unix-socket /run/flannel/flanneld.sock'
-  const since = JSON.parse(
-    await host.run(`${socket} 'http://localhost/v1/events?follow=false&since=${repair?.id ?? 0}'`),
-  ) as readonly HappenedEvent[]
-  t.is(since[0]?.id, (repair?.id ?? 0) + 1)
-  t.like(JSON.parse(await host.run(`${socket} 'http://localhost/v1/events?since=x'`)), {
-    error: "since: x: not an event's id",
-  })
+  await asksTheSocket(t, host, events)
 
   t.is((await follower.stop('SIGINT')).code, 0)
   const last = await host.spawn(`${BUNDLE} events --follow`)
@@ -83,4 +75,17 @@ function eventsIn(text: string): readonly HappenedEvent[] {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as HappenedEvent)
+}
+
+/** The socket answers from an id on, and says so when the id is none. */
+async function asksTheSocket(t: ExecutionContext, host: Host, events: readonly HappenedEvent[]): Promise<void> {
+  const repair = events.find(({ kind }) => kind === 'repair')
+  const socket = 'curl -sN --unix-socket /run/flannel/flanneld.sock'
+  const since = JSON.parse(
+    await host.run(`${socket} 'http://localhost/v1/events?follow=false&since=${repair?.id ?? 0}'`),
+  ) as readonly HappenedEvent[]
+  t.is(since[0]?.id, (repair?.id ?? 0) + 1)
+  t.like(JSON.parse(await host.run(`${socket} 'http://localhost/v1/events?since=x'`)), {
+    error: "since: x: not an event's id",
+  })
 }
