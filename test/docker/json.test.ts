@@ -3,10 +3,9 @@ import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { assertDocumented } from '../lab/instruments/json-doc.ts'
-import { createLab } from '../lab/world/lab.ts'
 import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 interface Cleaned {
   readonly dryRun: boolean
@@ -14,11 +13,7 @@ interface Cleaned {
 }
 
 test('docs/json.md has every field of docker-opts, docker-network and cleanup; they say what they did', async (t) => {
-  const lab = await createLab(t)
-  const lan = await lab.lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { lab, host } = await createOneHost(t)
   const daemon = await startFlanneld(host, ARGS)
   const { FLANNEL_SUBNET: first = '' } = await waitForSubnetEnv(host, daemon)
   const told = async (args: string, status = 0): Promise<unknown> => {

@@ -3,12 +3,13 @@
 import test, { type ExecutionContext } from 'ava'
 import { warnings } from '../lab/instruments/log-lines.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { type Host, createLab } from '../lab/world/lab.ts'
+import { type Host } from '../lab/world/lab.ts'
 import { type RawLease, deleteLeases, keyOf, putLeases, vxlanValue } from '../lab/actors/raw-leases.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
+import { type EtcdHost } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 /** Our own subnet: asked for by the subnet.env that is there before the start. */
 const OWN = '10.2.1.0'
@@ -111,9 +112,7 @@ const GOOD: readonly RawLease[] = [
 const LATER: readonly RawLease[] = [{ name: '10.2.204.0-24', value: vxlanValue('192.168.19.204', '0a:00:00:00:00:cc') }]
 
 async function world(t: ExecutionContext): Promise<{ etcd: EtcdHost; host: Host }> {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { etcd, host } = await createOneHost(t)
   await host.run('ip route add default via 192.168.19.1')
   await host.run(`cat >/run/flannel/subnet.env`, `FLANNEL_SUBNET=${OWN.replace(/0$/, '1')}/24\n`)
   return { etcd, host }

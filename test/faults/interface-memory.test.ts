@@ -2,19 +2,14 @@
 // interfaces with odd names.
 import test from 'ava'
 import { startFlanneld, waitForSubnetEnv, subnetEnv } from '../lab/actors/flanneld.ts'
-import { createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { PREFIX } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const ARGS = `-etcd-endpoints=http://192.168.19.120:2379 -etcd-prefix=${PREFIX} -audit-interval=600`
 
 test('a virtual IP and a second default route move nothing; a lost address is left, and gone back to; a restart goes by the lease', async (t) => {
-  const lab = await createLab(t)
-  const lan = await lab.lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { etcd, host } = await createOneHost(t)
   await host.run(`sysctl -q -w net.ipv4.conf.all.promote_secondaries=1; ip route add default via 192.168.19.1
     ip link add wan0 type veth peer name wan1; ip link set wan1 up; ip link set wan0 up; ip addr add 10.9.0.1/24 dev wan0`)
   let daemon = await startFlanneld(host, ARGS)
@@ -63,11 +58,7 @@ test('a virtual IP and a second default route move nothing; a lost address is le
 })
 
 test("an interface called as containers' are is followed at once, and so is our address when it moves to such a bridge", async (t) => {
-  const lab = await createLab(t)
-  const lan = await lab.lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { host } = await createOneHost(t)
   await host.run(`ip link set enp0s3 down; ip link set enp0s3 name docker-lan; ip link set docker-lan up
     ip route add default via 192.168.19.1`)
   const daemon = await startFlanneld(host, ARGS)

@@ -2,10 +2,11 @@
 // every Node that may run it.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { type Host, createLab } from '../lab/world/lab.ts'
+import { type Host } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
-import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
+import { type EtcdHost } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const BUILDS = [
   ['the single file', SINGLE_FILE],
@@ -17,9 +18,7 @@ const BUILDS = [
 const RAW = /^(\(node:|Use `|Debugger|For help|\s+at )/m
 
 async function world(t: ExecutionContext): Promise<{ readonly etcd: EtcdHost; readonly host: Host }> {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { etcd, host } = await createOneHost(t)
   return { etcd, host }
 }
 

@@ -7,6 +7,7 @@ import { stopAndRecord } from '../lab/instruments/stop-time.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const PEERS = 10_000
 const nonzero = (n: number): number | false => n > 100 && n
@@ -42,9 +43,7 @@ test.serial(`SIGTERM in the middle of ${PEERS} peers: it ends; the next start co
 })
 
 test.serial('SIGTERM at any instant of a start ends it, and not as a failure', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { host } = await createOneHost(t)
   for (let instant = 0; instant < 400; instant += 20) {
     const daemon = await startFlanneld(host, ARGS)
     // The instant itself is what is tested here: there is nothing to wait for.

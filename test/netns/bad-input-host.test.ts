@@ -5,19 +5,18 @@ import { errors, strays, warnings } from '../lab/instruments/log-lines.ts'
 import { createContainer } from '../lab/world/container.ts'
 import { BUNDLE, waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { askHealthPort } from '../lab/instruments/health-port.ts'
-import { type Host, type Lan, createLab } from '../lab/world/lab.ts'
+import { type Host, type Lan } from '../lab/world/lab.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import type { Running } from '../lab/world/process.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
-import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
+import { type EtcdHost } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const HEALTH = '-healthz-ip=127.0.0.1 -healthz-port=9000'
 
 async function world(t: ExecutionContext): Promise<{ lan: Lan; etcd: EtcdHost; host: Host }> {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { lan, etcd, host } = await createOneHost(t)
   return { lan, etcd, host }
 }
 

@@ -1,16 +1,12 @@
 // Who may ask the daemon over its socket: docs/security.md rests on this.
 import test from 'ava'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { createLab } from '../lab/world/lab.ts'
 import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 test('only root and the group of the socket may ask; others are told why not, and containers read subnet.env all the same', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { host } = await createOneHost(t)
   const daemon = await startFlanneld(host, ARGS)
   await waitForSubnetEnv(host, daemon)
   await daemon.line(/ ready: /)

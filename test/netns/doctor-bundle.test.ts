@@ -5,6 +5,7 @@ import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.
 import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const SECRETS = {
   /** Only the daemon knows it. */
@@ -112,9 +113,7 @@ test('doctor: before there is a config, and with an address that another host pu
 })
 
 test('doctor: udp-port: taken by a program; and the JSON of it', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { host } = await createOneHost(t)
   const thief = await host.spawn(
     `${process.execPath} -e "require('dgram').createSocket('udp4').bind(8472, () => console.log('bound'))"`,
   )

@@ -4,12 +4,12 @@ import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { createLab, type Host } from '../lab/world/lab.ts'
+import { type Host } from '../lab/world/lab.ts'
 import type { Running } from '../lab/world/process.ts'
 import { type Scrape, scrapeOf } from '../lab/instruments/scrape.ts'
 import { tryUpTo, waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const DROPPED = 'flannel_vxlan_unknown_sender_packets_total'
 
@@ -35,9 +35,7 @@ async function statusOf(host: Host): Promise<{ firewall: { guard: { unknownSende
 }
 
 test('the daemon lives with programs that hang, fork, crash or cannot be started', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { host } = await createOneHost(t)
   const as = (what: string): Promise<string> => host.run(`echo ${what} >/run/as`)
   for (const program of ['nft', 'iptables-save', 'iptables-restore'])
     await host.run(`cat >/usr/local/bin/${program} && chmod +x /usr/local/bin/${program}`, STAND_IN)

@@ -4,7 +4,7 @@ import { startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 /** The whole answer to one request, as it comes over the wire; what bash says when nobody listens. */
 function ask(host: Host, address: string, request: string): Promise<string> {
@@ -50,9 +50,7 @@ test("on both families by default, and in Go's very words", async (t) => {
 })
 
 test("ready in Go's words, and on one address when one is named", async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { host } = await createOneHost(t)
   await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-ip=127.0.0.1`)
   const ready = await waitFor('ready', async () => {
     const answer = await ask(host, '127.0.0.1', 'GET /readyz HTTP/1.1')

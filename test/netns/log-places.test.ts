@@ -2,17 +2,13 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startFlanneld } from '../lab/actors/flanneld.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
-import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const SRC = join(import.meta.dirname, '../../src')
 
 test('a line of the log names the file and line of the source that logs', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { host } = await createOneHost(t)
   const daemon = await startFlanneld(host, ARGS)
   await daemon.line(/ready:/)
   const lines = daemon.output().split('\n').slice(0, -1)

@@ -7,9 +7,9 @@ import { runVerb } from '../lab/actors/verb.ts'
 import { askHealthPort } from '../lab/instruments/health-port.ts'
 import { scrape } from '../lab/instruments/scrape.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { type Host, createLab } from '../lab/world/lab.ts'
+import { type Host } from '../lab/world/lab.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const WORDS = ['healthy', 'degraded', 'broken']
 
@@ -46,9 +46,7 @@ async function allSay(t: ExecutionContext, word: string, host: Host, systemd: No
 }
 
 test('a host that does not forward: every surface says broken, and healthy when it forwards again', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
+  const { host } = await createOneHost(t)
   const systemd = await listenForNotifications(host, '/run/notify.sock', 'true')
   const args = `${ARGS} -healthz-port=9000 -healthz-page`
   await waitForSubnetEnv(host, await startFlanneld(host, args, `env NOTIFY_SOCKET=/run/notify.sock ${BUNDLE}`))
@@ -59,7 +57,7 @@ test('a host that does not forward: every surface says broken, and healthy when 
   await allSay(t, 'broken', host, systemd)
   const unready = await askHealthPort(host, '/readyz')
   t.is(unready.status, 503)
-  t.regex(unready.text, /^flanneld is not ready yet\nbroken\nthe kernel does not forward: /)
+  t.regex(unready.text, /^flanneld is not ready yet\nbroken\nthe kernel does not forward packets: /)
   t.is((await askHealthPort(host, '/healthz')).status, 200)
   t.is((await scrape(host)).value('flannel_findings{level="fault"}'), 1)
 

@@ -7,6 +7,7 @@ import { runVerb } from '../lab/actors/verb.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 /** Waits until status ends with this code and prints something that matches. */
 async function becomes(host: Host, code: number, text: RegExp, args = ''): Promise<string> {
@@ -55,10 +56,7 @@ test('before there is a lease: broken, with what is missing and what to run', as
 })
 
 test('the socket is that of the daemon which had it first; a killed one leaves no answer, the next one takes over', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { host } = await createOneHost(t)
   const pid = async (): Promise<unknown> => {
     const { stdout } = await runVerb(host, 'status --json')
     return (JSON.parse(stdout) as { status: { pid?: number } | null }).status?.pid
@@ -86,10 +84,7 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
 })
 
 test('etcd goes away: degraded, since when and why; it is back: healthy; -watch tells all of it', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { etcd, host } = await createOneHost(t)
   await startFlanneld(host, ARGS)
   await becomes(host, 0, /watch live/)
   const watch = await host.spawn(`${BUNDLE} status --watch`)

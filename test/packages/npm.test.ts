@@ -5,9 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
-import { createLab } from '../lab/world/lab.ts'
 import { ARGS } from '../lab/world/network.ts'
-import { startEtcd } from '../lab/world/etcd.ts'
+import { createOneHost } from '../lab/scenarios/one-host.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'npm-'))
 test.after.always(() => {
@@ -62,10 +61,7 @@ test('it has the program, its addons and licences, and depends on nothing', (t) 
 })
 
 test('installed, it answers and it runs', async (t) => {
-  const lan = await (await createLab(t)).lan()
-  const etcd = await startEtcd(lan)
-  await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })
-  const host = await lan.host(121)
+  const { host } = await createOneHost(t)
   const program = `env PATH=${NODE}:/usr/sbin:/usr/bin:/sbin:/bin ${join(installed, 'node_modules/.bin/flanneld')}`
   t.is(await host.run(`${program} -version`), execFileSync(SINGLE_FILE, ['-version'], { encoding: 'utf8' }))
   const daemon = await startFlanneld(host, ARGS, program)
