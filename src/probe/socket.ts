@@ -1,4 +1,4 @@
-// The raw socket: ICMP out and in. One for all peers, in the main thread, since raw-socket's addon knows no other.
+// Raw sockets: ICMP out and in. The prober has one for all peers, in the main thread, since raw-socket's addon knows no other.
 // Invariant: no child process inherits it, and the kernel hands over nothing but what concerns us (filter.ts).
 import { readdirSync } from 'node:fs'
 import { OperatorError, messageOf } from '../errors.ts'
@@ -39,6 +39,7 @@ const BUFFER_BYTES = 65_536
 export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<IcmpSocket> {
   // Late: the daemon's start does not wait for it.
   const { createSocket } = await import('raw-socket')
+  const others = new Set(icmpSockets())
   const socket = permitted(() => createSocket({ protocol: ICMP, bufferSize: BUFFER_BYTES }))
   let open = true
   const close = (): void => {
@@ -53,7 +54,10 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
     events.broken(error.message)
   })
   try {
-    keepFromChildren(id)
+    keepFromChildren(
+      icmpSockets().filter((fd) => !others.has(fd)),
+      id,
+    )
     socket.setOption(IPPROTO_IP, IP_HDRINCL, 1)
     // What our kernel has learned of a path holds for its own packets, not for containers' in the tunnel, and for ten
     // minutes: probes neither go by it nor add to it.
@@ -88,9 +92,13 @@ function permitted<T>(open: () => T): T {
   }
 }
 
-/** The package tells no file descriptor and opens its socket without SOCK_CLOEXEC: ours is the only one of its kind. */
-function keepFromChildren(id: number): void {
-  const fds = readdirSync('/proc/self/fd').map(Number).filter(isIcmpSocket)
+/** The package names no file descriptor: a new socket is found by those there were before it. */
+function icmpSockets(): readonly number[] {
+  return readdirSync('/proc/self/fd').map(Number).filter(isIcmpSocket)
+}
+
+/** The package opens its socket without SOCK_CLOEXEC. The filter is for this socket alone: others have other ids. */
+function keepFromChildren(fds: readonly number[], id: number): void {
   if (fds.length === 0) throw new Error('/proc/self/fd: the raw socket is not there')
   for (const fd of fds) {
     if (addon().ioctl(fd, FIOCLEX, new Uint8Array(4)) < 0) throw new Error('close-on-exec: refused')
