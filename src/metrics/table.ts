@@ -158,7 +158,7 @@ const KERNEL: readonly Metric[] = [
   {
     name: 'flannel_reconcile_duration_seconds',
     type: 'histogram',
-    help: 'Time it took to compare the kernel with what we want and to mend it.',
+    help: 'Time it took to compare the kernel with the wanted state and to repair it.',
     read: ({ reconciler }) => bucketsOf(reconciler.report.durations),
   },
   {
