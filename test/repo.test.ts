@@ -114,6 +114,32 @@ test('netlink and etcd know nothing of each other, nor of leases, firewall or re
   t.deepEqual(wrong, [])
 })
 
+/** Who may name a family, and why: everywhere else what depends on it is a value by family (src/ip/by-family.ts). */
+const NAMES_FAMILIES: readonly (readonly [reason: string, files: RegExp])[] = [
+  ['families are made here', /^src\/ip\//],
+  [
+    'formats of others: netlink, keys and values in etcd, packets',
+    /^src\/(netlink\/|lease\/codec\.ts|probe\/(icmp|socket)\.ts)/,
+  ],
+  ['text for nft and iptables', /^src\/firewall\//],
+  ['what one kernel announces of one family', /^src\/kernel\/own-writes\.ts$/],
+  ['NO_PROXY, whose addresses never leave the file', /^src\/etcd\/proxy\.ts$/],
+  ['a field of the JSON of leases', /^src\/(view|cli\/verbs)\/leases\.ts$/],
+]
+
+test('no file outside of those named says a family, so that a family more is an addition', (t) => {
+  const call = '(?:only|inFamily|withOther|parseRange|chooseExternalInterface|alternatives|usableAddresses|bitsOf)'
+  const family = new RegExp(
+    `[=!]== [46]\\b|[\\w)?]\\.ipv[46]\\b(?!\\.)|\\b(?:subnet|network|\\w*[aA]ddress)6\\b|\\b${call}\\((?:[^()]*, )?[46][,)]`,
+  )
+  const wrong = PROGRAM.filter((path) => !NAMES_FAMILIES.some(([, files]) => files.test(path))).flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((line, n) => (family.test(line) && !/net\.ipv4/.test(line) ? [`${path}:${n + 1}: ${line.trim()}`] : [])),
+  )
+  t.deepEqual(wrong, [])
+})
+
 test('backends import only the contract, kernel state, names of devices, addresses, errors and each other, and nothing from outside', (t) => {
   const allowed = /^src\/(backend|errors)\.ts$|^src\/kernel\/(state|flannel-link)\.ts$|^src\/ip\/|^backends\//
   const backends = SOURCE.filter((path) => path.startsWith('backends/') && path.endsWith('.ts'))

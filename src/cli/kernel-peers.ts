@@ -3,6 +3,7 @@ import type { PeerView } from '../view/status-shape.ts'
 import { prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject, Nexthop, Route } from '../kernel/state.ts'
 import { UNPROBED } from '../view/peers.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 /** What was found in the kernel; `others` are neighbours, FDB entries and nexthops. */
 export interface FoundObjects {
@@ -22,7 +23,7 @@ export function peersIn({ devices, routes, others }: FoundObjects): readonly Pee
     if (object.kind === 'fdb') hosts.set(`${object.device} ${object.mac}`, object.destination)
   }
   return routes.flatMap(({ destination, target }) => {
-    if (prefixFamily(destination) !== 4) return []
+    if (!SERVED.includes(prefixFamily(destination))) return []
     const hop = target.type === 'nexthop' ? hops.get(target.id) : target.type === 'gateway' ? target : undefined
     if (hop === undefined) return []
     const { device, gateway } = hop

@@ -6,7 +6,7 @@ import type { Store } from '../etcd/store.ts'
 import { atMost } from '../http/handlers.ts'
 import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
-import { type Prefix, parsePrefix } from '../ip/prefix.ts'
+import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import { leasesOf } from '../view/leases.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
 import { release, reserve } from '../lease/reserve.ts'
@@ -15,6 +15,7 @@ import { parseNetworkConfig } from '../network-config/parse.ts'
 import { type RunningDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
 import { servedRange } from '../network-config/configuration.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 /** What the routes are served over. */
 export interface LeaseContext {
@@ -151,7 +152,7 @@ function textIn(body: unknown, name: string, verb: string): string {
 function subnetIn(body: unknown, verb: string): Prefix {
   const text = field(body, 'subnet')
   const subnet = typeof text === 'string' ? parsePrefix(text) : undefined
-  if (subnet === undefined || subnet.includes(':')) {
+  if (subnet === undefined || !SERVED.includes(prefixFamily(subnet))) {
     throw new OperatorError(`${verb}: ${show(text)}: must be a subnet, such as 10.2.3.0/24`)
   }
   return subnet

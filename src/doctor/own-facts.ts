@@ -17,6 +17,7 @@ import type { OwnFacts } from './finding.ts'
 import { hasVxlan, known, readOffload, readSysctls } from './host-facts.ts'
 import type { Known } from './known.ts'
 import type { Plan, Wanted } from './plan.ts'
+import { SERVED } from '../ip/by-family.ts'
 
 const NOT_READ = { unknown: 'not read' } as const
 
@@ -82,7 +83,7 @@ async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<P
   const { options } = daemon
   const network = await kernel.readHost(questionsOf(options))
   const inputs = 'value' in plan ? plan.value.inputs : undefined
-  const chosen = inputs?.external ?? chooseExternalInterface(network, options, 4)
+  const chosen = inputs?.external ?? chooseExternalInterface(network, options, SERVED[0])
   const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
   const wanted = 'value' in plan ? plan.value.wanted : []
   const tunnels = wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : []))

@@ -67,7 +67,7 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
   const shift = hostBits(range)
   const blocks: Block[] = []
   for (const prefix of taken) {
-    if (prefixFamily(prefix) !== family || (family === 4 && beside(range, prefix))) continue
+    if (prefixFamily(prefix) !== family || (bitsOf(family) === 32 && beside(range, prefix))) continue
     const first = bigintOf(addressOf(prefix)) - start
     const end = first + (1n << BigInt(bitsOf(family) - lengthOf(prefix))) - 1n
     // A shift rounds down for negative numbers too, so a prefix that starts before the range is cut right.

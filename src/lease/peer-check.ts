@@ -1,8 +1,8 @@
 // One lease as a peer, or why it is none: every rule that one lease alone can break. Pure and total.
 import type { Checked, Peer, Refused } from '../backend.ts'
 import type { Entry } from '../etcd/store.ts'
-import { type Address, type Family, isUnicast } from '../ip/address.ts'
-import { addressOf, contains, lengthOf, nth, overlaps, type Prefix } from '../ip/prefix.ts'
+import { type Address, type Family, isUnicast, familyOf } from '../ip/address.ts'
+import { addressOf, contains, lengthOf, nth, overlaps, type Prefix, bitsOf } from '../ip/prefix.ts'
 import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
 import { inFamily, valuesOf } from '../ip/by-family.ts'
 
@@ -119,7 +119,7 @@ function mayBeHost(address: Address, { network, onlink }: PeerRules): boolean {
 /** Whether an address is the network or broadcast address of an IPv4 prefix; /31 and /32 have none (RFC 3021). */
 function isEdge(prefix: Prefix, address: Address): boolean {
   const length = lengthOf(prefix)
-  if (address.includes(':') || length > 30) return false
+  if (bitsOf(familyOf(address)) !== 32 || length > 30) return false
   return address === addressOf(prefix) || address === nth(prefix, 2 ** (32 - length) - 1)
 }
 

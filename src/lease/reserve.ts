@@ -3,8 +3,8 @@
 // Invariant: every write is a transaction on the revisions it was decided on; what another host holds is never written.
 import { OperatorError } from '../errors.ts'
 import type { Guard, Store, Write } from '../etcd/store.ts'
-import { type Address, isUnicast } from '../ip/address.ts'
-import { type Prefix, contains, lengthOf, overlaps } from '../ip/prefix.ts'
+import { type Address, isUnicast, familyOf } from '../ip/address.ts'
+import { type Prefix, contains, lengthOf, overlaps, prefixFamily } from '../ip/prefix.ts'
 import { type SubnetRange, fits } from './allocate.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
@@ -121,7 +121,7 @@ export function planReservation(
     const { subnetMin, subnetMax, subnetLen } = range
     throw refuse(`must be one of the network's subnets: /${subnetLen} from ${subnetMin} to ${subnetMax}`)
   }
-  if (address.includes(':') || !isUnicast(address) || contains(range.network, address)) {
+  if (familyOf(address) !== prefixFamily(subnet) || !isUnicast(address) || contains(range.network, address)) {
     throw new OperatorError(
       `reserve: ${address}: must be the address other hosts reach that host by: IPv4, not in ${range.network}`,
     )

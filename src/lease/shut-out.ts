@@ -3,12 +3,12 @@
 // Invariant: the key comes first, whatever becomes of the leases; a lease is deleted at the revision it was read at alone.
 import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
-import { type Address, isUnicast, parseAddress } from '../ip/address.ts'
+import { type Address, isUnicast, parseAddress, familyOf } from '../ip/address.ts'
 import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import type { Found } from './found.ts'
 import { findLeases } from './claim.ts'
 import { primarySubnet, hasAddress } from './lease.ts'
-import { valuesOf, inFamily } from '../ip/by-family.ts'
+import { valuesOf, inFamily, SERVED } from '../ip/by-family.ts'
 
 /** What came of shutting an address out. */
 export interface ShutOut {
@@ -43,7 +43,7 @@ export function addressShutOut(prefix: string, key: string): Address | undefined
   const text = key.slice(folder.length)
   const address = parseAddress(text)
   // One spelling only, so that a key can be found again.
-  return address === text && !address.includes(':') ? address : undefined
+  return address === text && SERVED.includes(familyOf(address)) ? address : undefined
 }
 
 /**
@@ -102,6 +102,6 @@ function addressOf(target: string, leases: readonly Found[], peerAt: (subnet: Pr
 
 function hostAddress(verb: string, target: string): Address {
   const address = parseAddress(target)
-  if (address !== undefined && !address.includes(':') && isUnicast(address)) return address
+  if (address !== undefined && SERVED.includes(familyOf(address)) && isUnicast(address)) return address
   throw new OperatorError(`${verb}: ${target}: must be a host's public address, such as 192.168.19.200, or its subnet`)
 }

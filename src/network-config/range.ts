@@ -36,6 +36,9 @@ export function rangeKeys(family: Family): readonly string[] {
   return [network, subnetLen, subnetMin, subnetMax]
 }
 
+/** A network for messages. */
+const EXAMPLE: Readonly<Record<Family, string>> = { 4: '10.2.0.0/16', 6: 'fd00:2::/48' }
+
 /** A subnet's usual length: /24 and /64. */
 const USUAL_LENGTH: Readonly<Record<Family, number>> = { 4: 24, 6: 64 }
 
@@ -67,7 +70,7 @@ export function parseRange(section: Section, family: Family, warn: (text: string
 
 function parseNetwork(section: Section, family: Family, warn: (text: string) => void): Prefix {
   const key = RANGE_KEYS[family].network
-  const example = family === 4 ? '10.2.0.0/16' : 'fd00:2::/48'
+  const example = EXAMPLE[family]
   const text = section.text(key)
   const parsed = text === undefined ? undefined : parseInterfacePrefix(text)
   if (parsed === undefined || familyOf(parsed.address) !== family) {
