@@ -61,7 +61,7 @@ export function lengthOf(prefix: Prefix): number {
 
 /** The family of a prefix. */
 export function prefixFamily(prefix: Prefix): Family {
-  return familyOf(addressOf(prefix))
+  return prefix.includes(':') ? 6 : 4
 }
 
 /** 32 or 128. */
