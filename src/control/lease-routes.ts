@@ -12,7 +12,7 @@ import type { SubnetRange } from '../lease/allocate.ts'
 import { release, reserve } from '../lease/reserve.ts'
 import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
-import { type RunningDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
+import { type RunningDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
 import { servedRange } from '../network-config/configuration.ts'
 import { SERVED } from '../ip/by-family.ts'
@@ -126,13 +126,14 @@ function configHandlers(context: () => LeaseContext): Entries {
 export function leaseContextOf(daemon: RunningDaemon): LeaseContext {
   const { options, events } = daemon
   const store = storeIn(daemon)
-  const overlay = whenRunning(daemon)?.overlay
+  const running = whenRunning(daemon)
+  const session = running && primarySession(running)
   if (store === undefined) throw new OperatorError('etcd: the daemon is not connected yet')
   const wrote: LeaseContext['wrote'] = (kind, text) => {
     events.happened(kind, text)
   }
-  const peerAt = (subnet: Prefix): Address | undefined => overlay?.peers.get(subnet)?.publicAddress
-  return { store, prefix: options.etcdPrefix, own: overlay?.inputs.subnet, wrote, peerAt }
+  const peerAt = (subnet: Prefix): Address | undefined => session?.peers.get(subnet)?.publicAddress
+  return { store, prefix: options.etcdPrefix, own: session?.inputs.subnet, wrote, peerAt }
 }
 
 function json(value: unknown): Answer {

@@ -1,10 +1,9 @@
 // What the control socket tells of one peer's path: how it can be probed, and how it is doing.
 import { OperatorError } from '../errors.ts'
-import { selfOf } from '../overlay/plan.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { parseAddress } from '../ip/address.ts'
 import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
-import type { CurrentDaemon, Running, RunningDaemon } from '../view/running-daemon.ts'
+import { type CurrentDaemon, type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 import { primaryRange } from '../network-config/configuration.ts'
@@ -27,15 +26,14 @@ export function probeRoutes(current: CurrentDaemon): readonly (readonly [string,
 /** The path to the peer `to` names: its subnet, an address in it, or its public address. Throws OperatorError. */
 function pathView(daemon: RunningDaemon, to: string): PathView {
   if (daemon.phase !== 'running') throw new OperatorError('not ready: there is no lease yet')
-  const { overlay, prober } = daemon
-  const { configuration } = overlay.inputs
+  const session = primarySession(daemon)
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
-  const subnet = prefixOf(address, primaryRange(configuration).subnetLen)
-  const peer = overlay.peers.get(subnet) ?? [...overlay.peers.values()].find((it) => it.publicAddress === address)
+  const subnet = prefixOf(address, primaryRange(session.inputs.configuration).subnetLen)
+  const peer = session.peers.get(subnet) ?? [...session.peers.values()].find((it) => it.publicAddress === address)
   if (peer === undefined) throw new OperatorError(`${to}: no peer of this network: flanneld peers lists them`)
-  const way = overlay.configured(peer.type)
-  const path = way && pathTo(peer, selfOf(overlay.inputs), way)
+  const configured = session.configured(peer.type)
+  const path = configured && pathTo(peer, session.plan.intent.self, configured)
   if (path === undefined) throw new OperatorError(`${to}: packets do not go there: its backend is ${peer.type}`)
   const { via, mtu, port, overhead, tunnel, underlay } = path
   return {
@@ -47,7 +45,7 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
     overhead,
     tunnel: tunnel ?? null,
     underlay,
-    health: healthOf(prober, peer.subnet),
+    health: healthOf(daemon.prober, peer.subnet),
   }
 }
 

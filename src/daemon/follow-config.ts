@@ -14,7 +14,7 @@ import { configIn } from './step-entries.ts'
 const LOOK_MS = 3000
 
 export class ConfigFollower {
-  readonly #parts: Pick<FollowParts, 'overlay' | 'backends' | 'obstacleTo' | 'conditions' | 'signal'>
+  readonly #parts: Pick<FollowParts, 'session' | 'backends' | 'obstacleTo' | 'conditions' | 'signal'>
   readonly #again: () => void
   readonly #log: Log
   readonly #key: string
@@ -37,8 +37,8 @@ export class ConfigFollower {
   async take(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
     const text = configIn(step, this.#key)
     if (text === undefined || text === this.#refused) return false
-    const { overlay, conditions } = this.#parts
-    if (text === overlay.inputs.configuration.text) {
+    const { session, conditions } = this.#parts
+    if (text === session.inputs.configuration.text) {
       if (this.#refused !== undefined) this.#log.info('network config: it says again what is running')
       this.#taken()
       return false
@@ -57,10 +57,10 @@ export class ConfigFollower {
 
   /** Goes over to a config. Throws when this host cannot. */
   async #takeOver(text: string | null): Promise<void> {
-    const { overlay, backends, conditions, signal } = this.#parts
+    const { session, backends, conditions, signal } = this.#parts
     if (text === null) throw new Error(`network config: ${this.#key}: deleted`)
     const next = readConfiguration(text, backends)
-    const { configuration: running, subnet } = overlay.inputs
+    const { configuration: running, subnet } = session.inputs
     const why = refusesChange(running, next, subnet)
     if (why !== undefined) throw new Error(why)
     const obstacle = await this.#look(next)
@@ -71,7 +71,7 @@ export class ConfigFollower {
     }
     tellRemarks(next, this.#log, conditions)
     this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
-    await overlay.update({ configuration: next })
+    await session.update({ configuration: next })
   }
 
   /** Why this host cannot run a config, a failure to find out among it. */

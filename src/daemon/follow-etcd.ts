@@ -67,7 +67,7 @@ class Follower {
 
   /** One listing and what follows, until the rules for reading leases change or a hold is over. */
   async round(): Promise<void> {
-    const { store, listing, options, signal, overlay } = this.#parts
+    const { store, listing, options, signal, session } = this.#parts
     const again = (this.#again = new AbortController())
     const left = this.#hold.look()
     const timer =
@@ -79,11 +79,11 @@ class Follower {
     const changed = (): void => {
       if (this.#readBy !== this.#rulesText()) again.abort()
     }
-    overlay.onChange(changed)
+    session.onChange(changed)
     const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]), listing)
     while (await this.#take(steps.next())) continue
     await steps.return?.()
-    overlay.offChange(changed)
+    session.offChange(changed)
     clearTimeout(timer)
   }
 
@@ -97,9 +97,9 @@ class Follower {
     const step = result.value
     this.#noteConnection(step)
     if (step.type === 'disconnected') return true
-    this.#parts.keeper.observe(step)
+    this.#parts.session.lease.observe(step)
     if (await this.#config.take(step)) return false
-    const { added, removed } = this.#shutOuts.take(step, this.#parts.overlay.inputs.external.publicAddress)
+    const { added, removed } = this.#shutOuts.take(step, this.#parts.session.inputs.external.publicAddress)
     if (removed.length > 0 && step.type === 'changes') return false
     if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
     return !(await this.#peers(step))
@@ -107,7 +107,7 @@ class Follower {
 
   /** Takes the leases of a step; whether peers are kept from now on that are not in it. */
   async #peers(step: Exclude<WatchStep, { type: 'disconnected' }>): Promise<boolean> {
-    const { overlay, reconciler, readiness } = this.#parts
+    const { session, reconciler, readiness } = this.#parts
     const loss = this.#lossIn(step)
     this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
     const holds = loss !== undefined && this.#hold.begin(loss, this.#table.peers.size)
@@ -118,8 +118,8 @@ class Follower {
         : this.#changes(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
     this.#told(told, step)
     if (this.#complete) return holds
-    for await (const portion of inPortions(told.changes)) overlay.countPeers(portion)
-    overlay.peersChanged(this.#table.peers, [])
+    for await (const portion of inPortions(told.changes)) session.countPeers(portion)
+    session.peersChanged(this.#table.peers, [])
     this.#complete = true
     // Not before: what it finds changes the peers, and those that were counted are the first ones.
     this.#liveness.watch(this.#table.rivals)
@@ -131,22 +131,22 @@ class Follower {
   }
 
   #lossIn(step: WatchStep): EtcdLoss | undefined {
-    const { keeper } = this.#parts
-    const ranOut = Date.now() > (keeper.expires() ?? Infinity)
-    return lossIn(step, { ownKey: keeper.own().key, folder: this.#folder, revision: this.#revision, ranOut })
+    const { lease } = this.#parts.session
+    const ranOut = Date.now() > (lease.expires() ?? Infinity)
+    return lossIn(step, { ownKey: lease.own().key, folder: this.#folder, revision: this.#revision, ranOut })
   }
 
-  /** Passes on what a step made of the table; the overlay gets the first listing in portions. */
+  /** Passes on what a step made of the table; the session gets the first listing in portions. */
   #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
-    const { overlay, census, options } = this.#parts
+    const { session, census, options } = this.#parts
     this.#news.say(told, this.#complete ? 'later' : 'first')
     census.take(options.etcdPrefix, step, this.#table, told)
     if (!this.#complete) return
-    overlay.peersChanged(this.#table.peers, told.changes)
+    session.peersChanged(this.#table.peers, told.changes)
     this.#liveness.watch(this.#table.rivals)
   }
 
-  /** Until the overlay has the table, which then is read at any time, it may be filled in portions. */
+  /** Until the session has the table, which then is read at any time, it may be filled in portions. */
   async #listing(leases: readonly Entry[]): Promise<PeerStep> {
     const rules = this.#rules()
     this.#readBy = this.#rulesText()
@@ -185,17 +185,16 @@ class Follower {
 
   /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */
   #rulesText(): string {
-    const { overlay, keeper } = this.#parts
-    const { configuration, external } = overlay.inputs
+    const { session } = this.#parts
+    const { configuration, external } = session.inputs
     const { address, publicAddress, onlink } = external
-    return JSON.stringify([configuration.text, address, publicAddress, onlink, keeper.own().key])
+    return JSON.stringify([configuration.text, address, publicAddress, onlink, session.lease.own().key])
   }
 
   #rules(): PeerRules {
-    const { overlay, keeper } = this.#parts
+    const { session } = this.#parts
     return peerRulesOf({
-      overlay,
-      keeper,
+      session,
       shutOut: (address) => this.#shutOuts.has(address),
       alive: (key) => this.#liveness.lives(key),
     })

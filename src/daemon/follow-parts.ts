@@ -5,10 +5,9 @@ import type { Configuration } from '../network-config/configuration.ts'
 import type { EventSink } from '../health/events.ts'
 import type { Snapshot, Store } from '../etcd/store.ts'
 import type { LeaseCensus } from '../lease/census.ts'
-import type { LeaseKeeper } from '../lease/keep.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import type { Session } from '../overlay/session.ts'
 import type { Readiness } from '../health/readiness.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 
@@ -19,10 +18,9 @@ export interface FollowParts {
   readonly listing?: Snapshot[]
   readonly options: Options
   readonly backends: readonly AnyBackend[]
-  readonly overlay: Overlay
+  readonly session: Session
   readonly reconciler: Reconciler
   readonly readiness: Readiness
-  readonly keeper: LeaseKeeper
   /** Counts the leases. */
   readonly census: Pick<LeaseCensus, 'take'>
   readonly conditions: Conditions

@@ -3,18 +3,19 @@
 import type { DockerBridge } from '../host/docker-bridge.ts'
 import { coalesce, inMeasure } from '../async/coalesce.ts'
 import type { Conditions } from '../health/conditions.ts'
+import { equal } from '../equal.ts'
 import { messageOf } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { pause } from '../async/wait.ts'
 import { type HostNetwork, type Place, questionsOf } from '../kernel/host-network.ts'
 import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from '../host/keep-interface.ts'
-import { subnetEnvOf } from '../overlay/plan.ts'
 import type { Address } from '../ip/address.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import type { Log } from '../log.ts'
 import { overlapsIn } from '../obstacles/network-overlap.ts'
 import type { Options } from '../options/type.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import type { Session } from '../overlay/session.ts'
+import type { Sessions } from '../overlay/sessions.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 
@@ -25,7 +26,7 @@ export interface FollowHostParts {
   readonly kernel: LiveKernel
   readonly store: Store
   readonly options: Options
-  readonly overlay: Overlay
+  readonly session: Session
   readonly dockerBridge: Pick<DockerBridge, 'look'>
   readonly conditions: Conditions
   readonly log: Log
@@ -45,7 +46,7 @@ export class HostFollower {
 
   constructor(parts: FollowHostParts) {
     this.#parts = parts
-    this.#held = { external: parts.overlay.inputs.external, home: parts.home, goneSince: undefined }
+    this.#held = { external: parts.session.inputs.external, home: parts.home, goneSince: undefined }
     this.look = coalesce(
       inMeasure(() => this.#look()),
       (error) => {
@@ -63,11 +64,11 @@ export class HostFollower {
   }
 
   async #look(): Promise<void> {
-    const { kernel, store, options, overlay, dockerBridge, log, signal } = this.#parts
-    const before = overlay.inputs.external
+    const { kernel, store, options, session, dockerBridge, log, signal } = this.#parts
+    const before = session.inputs.external
     const host = await kernel.readHost(questionsOf(options))
-    const { subnet, configuration } = overlay.inputs
-    dockerBridge.look(host, primaryRange(configuration).network, { subnet, mtu: subnetEnvOf(overlay.inputs).mtu })
+    const { subnet, configuration } = session.inputs
+    dockerBridge.look(host, primaryRange(configuration).network, { subnet, mtu: session.plan.subnetEnv.mtu })
     this.#tellOverlaps(host)
     const now = performance.now()
     const { decision, held } = decideInterface(host, options, this.#held, now)
@@ -88,16 +89,16 @@ export class HostFollower {
     }
     this.#said = ''
     const { external } = decision
-    if (JSON.stringify(external) === JSON.stringify(before)) return
+    if (equal(external, before)) return
     log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
     if (external.address !== before.address) store.reconnect()
-    await overlay.update({ external })
+    await session.update({ external })
   }
 
   /** A bridge of containers within Network: no reason not to run, and nothing to keep quiet about. */
   #tellOverlaps(host: HostNetwork): void {
-    const { overlay, conditions, log } = this.#parts
-    const { configuration, external } = overlay.inputs
+    const { session, conditions, log } = this.#parts
+    const { configuration, external } = session.inputs
     const found = overlapsIn(primaryRange(configuration), host, external.index).filter(({ containers }) => containers)
     const [first] = found
     if (first === undefined) {
@@ -116,19 +117,23 @@ export class HostFollower {
   }
 }
 
+/** What an audit compares, and how often. */
+export interface AuditParts {
+  readonly reconciler: Reconciler
+  readonly sessions: Sessions
+  /** Looks at this host. */
+  readonly look: () => Promise<void>
+  readonly seconds: number
+  readonly signal: AbortSignal
+}
+
 /** Compares everything at an interval, in case a notification was lost. Returns when the signal aborts. */
-export async function audit(
-  reconciler: Reconciler,
-  overlay: Overlay,
-  hostChanged: () => Promise<void>,
-  seconds: number,
-  signal: AbortSignal,
-): Promise<void> {
+export async function audit({ reconciler, sessions, look, seconds, signal }: AuditParts): Promise<void> {
   for (;;) {
     await pause(seconds * 1000, signal)
     if (signal.aborted) return
     await reconciler.auditInTurns()
-    await hostChanged()
-    await overlay.update({})
+    await look()
+    for (const session of sessions) await session.update({})
   }
 }

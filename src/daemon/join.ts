@@ -5,14 +5,13 @@ import { reporter } from '../health/reporter.ts'
 import type { Host } from '../host/host-id.ts'
 import { Locks } from '../host/lock.ts'
 import { type FoundSubnetEnv, readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
-import type { Claim, OwnLease } from '../lease/found.ts'
+import type { OwnLease } from '../lease/found.ts'
 import { type AcquireOptions, acquireLease } from '../lease/own.ts'
 import { type Configuration, primaryRange } from '../network-config/configuration.ts'
 import { type FoundDevices, findDevices } from '../obstacles/found-devices.ts'
 import { type ObstacleParts, obstacleTo, processOf } from '../obstacles/obstacles.ts'
 import { openStoreOf } from '../options/open-store.ts'
-import { NO_CHANGE } from '../overlay/change.ts'
-import type { Inputs } from '../overlay/inputs.ts'
+import { type Inputs, derivedAtStart } from '../overlay/inputs.ts'
 import { claimOf } from '../overlay/plan.ts'
 import type { DaemonContext } from './context.ts'
 import { watchAlarms } from './etcd-alarms.ts'
@@ -31,7 +30,6 @@ export interface Leased {
   /** What there is to know of an obstacle to a config, but for what changes while the daemon runs. */
   readonly obstacles: Omit<ObstacleParts, 'external' | 'isOurs'>
   readonly inputs: Inputs
-  readonly claim: Claim
   readonly lease: OwnLease
   /** The listing the lease was decided on, for the watch to begin with. */
   readonly listing: Snapshot[]
@@ -54,18 +52,8 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
   const host = await waitOut(() => findLeasedHost(found, reading, subnetIn(previous)), context)
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
   const devices = await waitOut(() => findDevices(kernel, primaryRange(configuration).network, locks), context)
-  const inputs: Omit<Inputs, 'subnet'> = {
-    options,
-    configuration,
-    external: host.external,
-    hostId: host.hostId,
-    others: [],
-    keptMacs: devices.macs,
-    leftovers: devices.names,
-    change: NO_CHANGE,
-    nexthops: false,
-  }
-  const claim = claimOf(inputs, previous?.subnets ?? NEITHER)
+  const inputs: Omit<Inputs, 'subnet'> = { options, configuration, external: host.external, hostId: host.hostId }
+  const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)
   const waiting: AcquireOptions = {
@@ -80,7 +68,7 @@ export async function joinNetwork(context: DaemonContext): Promise<Leased | unde
   readiness.good('lease')
   leaseLog.info(`${primarySubnet(lease)} is ours`)
   const known = { host, store, previous, devices, locks, obstacles }
-  return { ...known, inputs: { ...inputs, subnet: primarySubnet(lease) }, claim, lease, listing }
+  return { ...known, inputs: { ...inputs, subnet: primarySubnet(lease) }, lease, listing }
 }
 
 /** Reads from a busy kernel for as long as that takes. */

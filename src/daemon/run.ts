@@ -3,98 +3,90 @@ import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
 import { HostFollower, audit } from './host-changes.ts'
-import { claimOf } from '../overlay/plan.ts'
 import { parseAddress } from '../ip/address.ts'
 import { contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
-import { encodeValue } from '../lease/codec.ts'
-import { keepLease } from '../lease/keep.ts'
-import { leaseNews } from './lease-events.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
 import { staySmall } from './release-memory.ts'
 import { startProber } from './start-prober.ts'
-import { Overlay } from '../overlay/overlay.ts'
+import { Session } from '../overlay/session.ts'
+import type { SessionHost } from '../overlay/session-parts.ts'
+import type { Sessions } from '../overlay/sessions.ts'
 import { RefusedLeases } from './refused-leases.ts'
 import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
 import { type Leased, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
-import type { Running } from '../view/running-daemon.ts'
-import { onlySubnet } from '../ip/by-family.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function run(leased: Leased, context: DaemonContext, holdMs: number | undefined): Promise<void> {
   const { cell, kernel, reconciler, readiness, supervisor, options, signal } = context
-  const made = await makeParts(leased, context)
-  const { overlay, firewall, guard } = made
+  const { firewall, guard } = makeFirewall(leased, context)
+  const session = await startSession({ reconciler, firewall, guard }, leased, context)
+  const sessions: Sessions = [session]
   const reconciling = reconciler.run(signal)
-  const follower = followHost(overlay, leased, context)
-  await waitOut(() => startMonitor(kernel, monitoring(overlay, follower, context), signal), context)
+  const follower = followHost(session, leased, context)
+  await waitOut(() => startMonitor(kernel, monitoring(sessions, follower, context), signal), context)
   void follower.look()
-  void audit(reconciler, overlay, follower.look, options.auditInterval, signal)
+  void audit({ reconciler, sessions, look: follower.look, seconds: options.auditInterval, signal })
   staySmall(readiness, supervisor.part('memory'), signal)
-  const running = {
-    ...context.cell.current(),
-    ...made,
-    phase: 'running',
-    prober: startProber(overlay, context),
-  } as const
-  cell.enter(running)
-  await overlay.update({})
-  await followEtcd(running, leased, context, holdMs)
+  const { store } = leased
+  const prober = startProber(sessions, context)
+  cell.enter({ ...cell.current(), phase: 'running', store, sessions, guard, firewall, prober })
+  await session.update({})
+  await followEtcd(session, leased, context, holdMs)
 
-  overlay.stop()
+  for (const one of sessions) one.stop()
   firewall.stop()
   guard.stop()
   await reconciling
 }
 
-type Made = Pick<Running, 'store' | 'keeper' | 'overlay' | 'firewall' | 'guard'>
-
-/** Everything the daemon runs; nothing of it writes yet. */
-async function makeParts(leased: Leased, context: DaemonContext): Promise<Made> {
-  const { kernel, options, readiness, reconciler, backends, log, signal } = context
-  const { store, previous, devices, locks, inputs, claim, lease } = leased
-  const firewallLog = reporter('firewall', log.part('firewall'), context.events)
+/** The firewall and the guard of this host, for all its networks; they write nothing yet. */
+function makeFirewall(
+  { previous, devices }: Leased,
+  { options, log, events }: DaemonContext,
+): Pick<SessionHost, 'firewall' | 'guard'> {
+  const firewallLog = reporter('firewall', log.part('firewall'), events)
   const resyncSeconds = options.iptablesResync
-  const firewall = createFirewall({ log: firewallLog, resyncSeconds, previous: networksOf(previous) })
   const vnis = devices.names.map((name) => Number(name.slice('flannel.'.length)))
-  const guard = createGuard({ log: firewallLog, resyncSeconds, previous: vnis })
+  return {
+    firewall: createFirewall({ log: firewallLog, resyncSeconds, previous: networksOf(previous) }),
+    guard: createGuard({ log: firewallLog, resyncSeconds, previous: vnis }),
+  }
+}
+
+/** The session of the network that the flags name. It keeps the lease; the kernel waits for its first update. */
+async function startSession(host: SessionHost, leased: Leased, context: DaemonContext): Promise<Session> {
+  const { kernel, options, readiness, backends, events, log, signal } = context
+  const { store, devices, locks, inputs, lease } = leased
   const nexthopsKnown = await waitOut(() => kernel.hasNexthops(), context)
-  const events = leaseNews(readiness, () => overlay)
-  const keeping = { log: reporter('lease', log.part('lease'), context.events), signal }
-  const keeper = keepLease({ store, prefix: options.etcdPrefix, claim, lease, events, options: keeping })
-  const overlay = new Overlay(
+  const keeping = { log: reporter('lease', log.part('lease'), events), signal }
+  const session = new Session(
     {
-      reconciler,
-      firewall,
-      guard,
-      standing: devices.standing,
+      host,
+      lease: { store, prefix: options.etcdPrefix, lease, options: keeping },
+      found: { ...devices, nexthopsKnown },
+      backends,
       readiness,
       log: log.part('overlay'),
-      backends,
-      nexthopsKnown,
-      publish: (value) => {
-        const same = encodeValue(keeper.own().value) === encodeValue(value)
-        if (!same) keeper.publish(claimOf(overlay.inputs, onlySubnet(overlay.inputs.subnet)))
-      },
     },
     inputs,
   )
   // A device that another config gave up is no longer ours alone.
-  overlay.onChange(() => {
-    locks.keep(locksOf(overlay.inputs.configuration, overlay.inputs.external))
+  session.onChange(() => {
+    locks.keep(locksOf(session.inputs.configuration, session.inputs.external))
   })
-  return { store, keeper, overlay, firewall, guard }
+  return session
 }
 
 function networksOf(previous: Leased['previous']): NonNullable<Parameters<typeof createFirewall>[0]['previous']> {
   return [networkIn(previous), subnetIn(previous)].filter((prefix) => prefix !== undefined)
 }
 
-function followHost(overlay: Overlay, { host, store, previous }: Leased, context: DaemonContext): HostFollower {
+function followHost(session: Session, { host, store, previous }: Leased, context: DaemonContext): HostFollower {
   const { kernel, options, conditions, supervisor, log, signal } = context
   const bridge = new DockerBridge(networksOf(previous), log.part('docker'))
   const look = supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => {
@@ -104,7 +96,7 @@ function followHost(overlay: Overlay, { host, store, previous }: Leased, context
     kernel,
     store,
     options,
-    overlay,
+    session,
     dockerBridge: { look },
     conditions,
     log: log.part('host'),
@@ -115,22 +107,24 @@ function followHost(overlay: Overlay, { host, store, previous }: Leased, context
 
 /** What the kernel's notifications are held against, and what follows from them. */
 function monitoring(
-  overlay: Overlay,
+  sessions: Sessions,
   follower: HostFollower,
   { kernel, reconciler, log }: DaemonContext,
 ): MonitorOptions {
   return {
     isOurDevice: (name) => reconciler.isOurDevice(name),
     isExternalDevice: (device, address) => follower.concerns(device, address),
-    isWanted: (key) => isPeersNeighbor(key, overlay),
-    isOurNetwork: (destination) => contains(primaryRange(overlay.inputs.configuration).network, destination),
+    isWanted: (key) => isPeersNeighbor(key, sessions),
+    isOurNetwork: (destination) =>
+      sessions.some(({ inputs }) => contains(primaryRange(inputs.configuration).network, destination)),
     onDrift: (drift) => void reconciler.drift(drift),
     onFailure: (error) => {
       log.part('kernel').warn(`notifications: ${error.message}: opening another socket, then reading everything again`)
     },
     onExternalChange: (what, routesOver) => {
       kernel.forgetRoutes()
-      if (routesOver === overlay.inputs.external.name) reconciler.drift({ type: 'drift', kind: 'route', what })
+      if (sessions.some(({ inputs }) => inputs.external.name === routesOver))
+        reconciler.drift({ type: 'drift', kind: 'route', what })
       void follower.look()
     },
   }
@@ -138,7 +132,7 @@ function monitoring(
 
 /** Follows the config and the leases until the signal aborts. */
 function followEtcd(
-  { overlay, keeper }: Running,
+  session: Session,
   { store, listing, obstacles }: Leased,
   context: DaemonContext,
   holdMs: number | undefined,
@@ -153,15 +147,14 @@ function followEtcd(
     listing,
     options,
     backends,
-    overlay,
+    session,
     reconciler,
     readiness,
-    keeper,
     census: { take },
     conditions,
     events,
     obstacleTo: (next) => {
-      const { external } = overlay.inputs
+      const { external } = session.inputs
       return obstacleTo(next, { ...obstacles, external, isOurs: (name) => reconciler.isOurDevice(name) })
     },
     log,
@@ -171,8 +164,8 @@ function followEtcd(
 }
 
 /** A permanent neighbour that is deleted is announced without its state: by its address alone it is one of ours. */
-function isPeersNeighbor(key: string, overlay: Overlay): boolean {
+function isPeersNeighbor(key: string, sessions: Sessions): boolean {
   const [kind, , text] = key.split(' ')
   const address = kind === 'neighbor' && text !== undefined ? parseAddress(text) : undefined
-  return address !== undefined && overlay.isPeer(address)
+  return address !== undefined && sessions.some((session) => session.isPeer(address))
 }

@@ -3,14 +3,18 @@
 import type { Peer } from '../backend.ts'
 import { shared } from '../http/handlers.ts'
 import type { Handler } from '../http/serve-routes.ts'
-import { intentOf } from '../overlay/plan.ts'
 import { PEERS_KEPT } from '../lease/hold.ts'
 import { show } from '../kernel/show.ts'
-import { hostObjects } from '../reconcile/intent.ts'
 import type { Address } from '../ip/address.ts'
 import type { Unready } from '../health/readiness.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { type CurrentDaemon, type Running, type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
+import {
+  type CurrentDaemon,
+  type Running,
+  type RunningDaemon,
+  primarySession,
+  whenRunning,
+} from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { StoreFacts, StoredLease } from './stored.ts'
 import type { ToldOptions } from './known.ts'
@@ -85,35 +89,36 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
   }
 }
 
-function runningFacts({ overlay, keeper, conditions }: Running): RunningFacts {
-  const { inputs, peers } = overlay
-  const own = keeper.own()
+function runningFacts(running: Running): RunningFacts {
+  const { inputs, plan, peers, lease } = primarySession(running)
+  const own = lease.own()
   const { key, etcdLease, value } = own
   return {
     config: inputs.configuration.text,
     interface: { name: inputs.external.name, address: inputs.external.address },
     own: { subnet: primarySubnet(own), key, etcdLease, value },
-    tunnels: hostObjects(intentOf(inputs)).flatMap((it) => (it.kind === 'link' ? [it.name] : [])),
+    tunnels: plan.tunnels.map(({ name }) => name),
     peers: [...peers.values()],
-    keeping: conditions.has(PEERS_KEPT),
+    keeping: running.conditions.has(PEERS_KEPT),
   }
 }
 
 /** Our lease as stored: looked for as doctor does, not where we believe it to be. */
 function ownIn(daemon: RunningDaemon, leases: readonly StoredLease[]): StoredLease | undefined {
   if (daemon.phase !== 'running') return undefined
-  const { options, overlay } = daemon
-  const { hostId, external, subnet } = overlay.inputs
+  const { options } = daemon
+  const { hostId, external, subnet } = primarySession(daemon).inputs
   const own = ownLease({ options, hostId, external, previous: subnet }, leases)
   return leases.find(({ key }) => key === own?.key)
 }
 
 function healthIn(daemon: RunningDaemon): DaemonFacts['health'] {
   if (daemon.phase !== 'running') return 'the daemon does not probe yet'
-  const { prober, overlay } = daemon
+  const { prober, sessions } = daemon
   const { off } = prober.summary()
   if (off !== undefined) return `the daemon does not probe: ${off}`
-  return [...overlay.peers.keys()].flatMap((subnet) => {
+  const subnets = sessions.flatMap(({ peers }) => [...peers.keys()])
+  return subnets.flatMap((subnet) => {
     const health = prober.healthOf(subnet)
     return health === undefined ? [] : [{ subnet, ...health }]
   })

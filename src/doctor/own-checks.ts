@@ -5,6 +5,7 @@ import { guardTable } from '../firewall/nftables/guard-ruleset.ts'
 import { findIptables } from '../firewall/iptables/programs.ts'
 import { type Runner, output } from '../firewall/run.ts'
 import type { LiveKernel } from '../kernel/live.ts'
+import { peersIn } from '../overlay/sessions.ts'
 import { type Running, type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { Finding } from '../view/verdict.ts'
 import { overlapCheck } from './checks/address.ts'
@@ -71,8 +72,8 @@ const settings: CheckGroup = {
 }
 
 /** What is wrong with peers' leases that are believed one by one. */
-function ofPeers({ overlay }: Running): readonly Finding[] {
-  return findingsOf([{ name: 'duplicate-ip', faults: sharedByPeers(overlay.peers.values()) }])
+function ofPeers({ sessions }: Running): readonly Finding[] {
+  return findingsOf([{ name: 'duplicate-ip', faults: sharedByPeers(peersIn(sessions).values()) }])
 }
 
 /** Senders that the guard of this VNI drops: a warning each. */
@@ -138,7 +139,7 @@ const checksums: CheckGroup = {
   async look(kernel, daemon) {
     const running = whenRunning(daemon)
     if (running === undefined) return NOTHING
-    const peers = [...running.overlay.peers.values()].slice(0, CHECKSUM_PEERS)
+    const peers = [...peersIn(running.sessions).values()].slice(0, CHECKSUM_PEERS)
     const plan = { value: planOf(running, peers) }
     const facts = await readOwnFacts(kernel, daemon)
     const probes = { ...facts.probes, checksums: await probeChecksums(plan, undefined) }

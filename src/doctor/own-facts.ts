@@ -6,12 +6,12 @@ import { readSubnetEnv } from '../host/subnet-env.ts'
 import { OperatorError } from '../errors.ts'
 import { questionsOf } from '../kernel/host-network.ts'
 import type { LiveKernel } from '../kernel/live.ts'
-import { intentOf } from '../overlay/plan.ts'
+import { peersIn } from '../overlay/sessions.ts'
 import type { Peer } from '../backend.ts'
-import { hostObjects, peerObjects } from '../reconcile/intent.ts'
+import { peerObjects } from '../reconcile/intent.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { Running, RunningDaemon } from '../view/running-daemon.ts'
+import { type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
 import type { HostFacts } from './facts.ts'
 import type { OwnFacts } from './finding.ts'
 import { hasVxlan, known, readOffload, readSysctls } from './host-facts.ts'
@@ -41,16 +41,16 @@ export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): P
 }
 
 /** The plan the daemon works by. Of what peers need only that of `peers` is in it. */
-export function planOf({ overlay, keeper }: Running, peers: readonly Peer[] = []): Plan {
-  const { inputs } = overlay
-  const { key, etcdLease, value } = keeper.own()
+export function planOf(running: Running, peers: readonly Peer[] = []): Plan {
+  const session = primarySession(running)
+  const { inputs, intent, objects } = session.plan
+  const { key, etcdLease, value } = session.lease.own()
   const { subnet } = inputs
-  const intent = intentOf(inputs)
-  const base = hostObjects(intent).map((object): Wanted => ({ object, peer: undefined }))
+  const base = objects.map((object): Wanted => ({ object, peer: undefined }))
   const wanted = [...base, ...peers.flatMap((peer) => wantedFor(intent, peer))]
   const own = { subnet, key, etcdLease, value }
   const { configuration } = inputs
-  return { configuration, own, peers: overlay.peers, refused: new Map(), inputs, wanted, intent }
+  return { configuration, own, peers: session.peers, refused: new Map(), inputs, wanted, intent }
 }
 
 /** The same with what every peer needs, worked out in portions. */
@@ -70,9 +70,9 @@ function wantedFor(intent: Plan['intent'] & object, peer: Peer): readonly Wanted
 }
 
 /** What the daemon's probes found. */
-export function healthOf({ overlay, prober }: Running): ReadonlyMap<Prefix, PeerHealth> {
+export function healthOf({ sessions, prober }: Running): ReadonlyMap<Prefix, PeerHealth> {
   const found = new Map<Prefix, PeerHealth>()
-  for (const subnet of overlay.peers.keys()) {
+  for (const subnet of peersIn(sessions).keys()) {
     const health = prober.healthOf(subnet)
     if (health !== undefined) found.set(subnet, health)
   }

@@ -5,7 +5,7 @@ import { type Configuration, readConfiguration, primaryRange } from '../network-
 import { messageOf } from '../errors.ts'
 import type { Entry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
-import type { Inputs } from '../overlay/inputs.ts'
+import type { PlanInputs } from '../overlay/inputs.ts'
 import { intentOf, selfOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixFamily } from '../ip/prefix.ts'
@@ -54,7 +54,7 @@ export interface Plan {
   /** Leases nobody should believe: why, by key. */
   readonly refused: ReadonlyMap<string, string>
   /** What a host with this lease goes by; undefined without a lease. */
-  readonly inputs: Inputs | undefined
+  readonly inputs: PlanInputs | undefined
   /** What the kernel should have, and for which peer; nothing without a lease. */
   readonly wanted: readonly Wanted[]
   readonly intent: Intent | undefined
@@ -129,7 +129,7 @@ function complete(
   return { configuration, own, peers, refused, inputs, wanted, intent }
 }
 
-function bareInputs(parts: PlanParts, configuration: Configuration): Omit<Inputs, 'subnet'> {
+function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnet'> {
   const { options, external, hostId, deviceMacs } = parts
   return {
     // Nothing that is planned depends on the password.

@@ -5,7 +5,8 @@ import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
 import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
-import { whenRunning } from '../view/running-daemon.ts'
+import type { Session } from '../overlay/session.ts'
+import { type RunningDaemon, primarySession, whenRunning } from '../view/running-daemon.ts'
 import { VERDICT } from './verdict-rows.ts'
 import { OBSERVING } from '../health/supervise.ts'
 import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './sample.ts'
@@ -86,7 +87,7 @@ const LEASES: readonly Metric[] = [
     help: 'When our lease ends if it is not renewed any more.',
     note: 'Since 1970; `+Inf` for a reservation. From the first renewal on, ten seconds after the start.',
     read: (daemon) => {
-      const expires = whenRunning(daemon)?.keeper.expires()
+      const expires = primaryIn(daemon)?.lease.expires()
       return one(expires === undefined ? undefined : expires / 1000)
     },
   },
@@ -96,7 +97,7 @@ const LEASES: readonly Metric[] = [
     help: 'Looks after our lease.',
     labels: { result: 'renewed, restored, failed' },
     note: '`restored`: it was deleted, changed or had expired, and was written again.',
-    read: (daemon) => countsOf('result', whenRunning(daemon)?.keeper.renewals),
+    read: (daemon) => countsOf('result', primaryIn(daemon)?.lease.renewals),
   },
   {
     name: 'flannel_leases_rejected_total',
@@ -114,8 +115,8 @@ const LEASES: readonly Metric[] = [
     note: '`refused`: taken by a lease that is not believed.',
     read: (daemon) => {
       if (daemon.phase !== 'running') return []
-      const { overlay, census, options } = daemon
-      const { configuration, subnet } = overlay.inputs
+      const { census, options } = daemon
+      const { configuration, subnet } = primarySession(daemon).inputs
       const usage = census.usage(options.etcdPrefix, primaryRange(configuration), subnet)
       return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
     },
@@ -227,6 +228,11 @@ const PROCESS: readonly Metric[] = [
     read: () => one(process.cpuUsage().system / 1e6),
   },
 ]
+
+function primaryIn(daemon: RunningDaemon): Session | undefined {
+  const running = whenRunning(daemon)
+  return running && primarySession(running)
+}
 
 /** Every metric, in the order of a scrape. */
 export const METRICS: readonly Metric[] = [

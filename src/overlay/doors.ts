@@ -2,7 +2,7 @@
 // config say, so what another host's lease says opens no door; a door is for one peer on our link, and its subnet. Pure.
 import type { Peer } from '../backend.ts'
 import type { LatePeer } from './change.ts'
-import type { Inputs } from './inputs.ts'
+import type { PlanInputs } from './inputs.ts'
 import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../ip/prefix.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 
@@ -10,7 +10,7 @@ import { primaryRange } from '../network-config/configuration.ts'
 const MOST_DOORS = 16
 
 /** Whether our config has peers send to us unwrapped. */
-export function receivesDirectly({ configuration: { own } }: Pick<Inputs, 'configuration'>): boolean {
+export function receivesDirectly({ configuration: { own } }: Pick<PlanInputs, 'configuration'>): boolean {
   return own.backend.receivesDirectly(own.config)
 }
 
@@ -18,7 +18,7 @@ export function receivesDirectly({ configuration: { own } }: Pick<Inputs, 'confi
  * The subnets packets may come from unwrapped. Without `peers`, which is before they are known, the network, where the config
  * allows it: nobody who was let in is to be shut out by a restart.
  */
-export function doorsOf(inputs: Inputs, peers: Iterable<Peer> | undefined): readonly Prefix[] {
+export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): readonly Prefix[] {
   const { configuration, external, change } = inputs
   const open = receivesDirectly(inputs) || change.lately
   const { network, subnetLen } = primaryRange(configuration)

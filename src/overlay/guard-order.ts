@@ -1,7 +1,8 @@
 // When the guard of the VXLAN port changes, and when the device does: the guard is there before the device takes a packet,
 // and goes after it. Invariant: a port that is open to us is at no moment open to all because of a change of ours.
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Guard, GuardWish } from '../firewall/nftables/guard.ts'
+import type { Guard } from '../firewall/nftables/guard.ts'
+import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
 import { Senders } from '../firewall/nftables/senders.ts'
 
 /** Where a device of ours receives. */
@@ -19,7 +20,7 @@ export class GuardOrder {
   readonly #guard: Guard
   /** Where devices of earlier runs receive. */
   readonly #standing: readonly Receiving[]
-  #wish: GuardWish | undefined
+  #wish: GuardedPort | undefined
   #complete = false
 
   constructor(guard: Guard, standing: readonly Receiving[]) {
@@ -37,7 +38,7 @@ export class GuardOrder {
    * earlier run goes on, its guard stays as it is until the peers are known: an empty one would shut out every peer.
    * Undefined when there is nothing to wait for: devices may change at once.
    */
-  ahead(next: GuardWish | undefined): Promise<void> | undefined {
+  ahead(next: GuardedPort | undefined): Promise<void> | undefined {
     if (next === undefined) return undefined
     const before = this.#wish === undefined ? this.#standing : [this.#wish, ...(this.#wish.leaving ?? [])]
     const goesOn = before.some((one) => isSame(one, next))
@@ -48,7 +49,7 @@ export class GuardOrder {
   }
 
   /** Devices are as wanted: nothing else is guarded from now on. */
-  behind(next: GuardWish | undefined): void {
+  behind(next: GuardedPort | undefined): void {
     this.#wish = next
   }
 

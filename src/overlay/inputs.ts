@@ -1,23 +1,41 @@
-// What the plan of this host depends on.
+// What the plan of a network depends on.
 import type { Configured, ExternalInterface } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
-import type { Change } from './change.ts'
+import { type Change, NO_CHANGE } from './change.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Options } from '../options/type.ts'
 
-/** What a host's plan depends on. */
+/** What the world says: the flags, the network config, this host, its lease. */
 export interface Inputs {
   readonly options: Options
   readonly configuration: Configuration
   readonly external: ExternalInterface
   readonly hostId: string
   readonly subnet: Prefix
-  /** Backends other than our own by which peers receive, or lately did. */
+}
+
+/** What follows from the peers, and from the plans before. */
+export interface Derived {
+  /** Backends other than our own by which peers receive, or received a moment ago. */
   readonly others: readonly Configured[]
+  /** MACs that devices of ours have, or had, by name. */
   readonly keptMacs: ReadonlyMap<string, Mac>
+  /** Devices of earlier runs that no backend may want any more. */
   readonly leftovers: readonly string[]
   /** What a change of the config leaves open. */
   readonly change: Change
+  /** Whether routes of peers go through nexthop objects. */
   readonly nexthops: boolean
+}
+
+/** Everything a plan is a function of, peers aside. */
+export interface PlanInputs extends Inputs, Derived {}
+
+/** What there is to derive before the peers are known, from the devices that earlier runs left. */
+export function derivedAtStart(devices: {
+  readonly macs: ReadonlyMap<string, Mac>
+  readonly names: readonly string[]
+}): Derived {
+  return { others: [], keptMacs: devices.macs, leftovers: devices.names, change: NO_CHANGE, nexthops: false }
 }

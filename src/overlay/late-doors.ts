@@ -2,7 +2,7 @@
 // Invariant: only peers of that moment are late. A lease that is written later opens nothing, whatever it names.
 import { bySubnet, receivesDirectly } from './doors.ts'
 import type { LatePeer } from './change.ts'
-import type { Inputs } from './inputs.ts'
+import type { PlanInputs } from './inputs.ts'
 
 /** So long after it peers may send as it was before. Milliseconds. */
 const LATELY_MS = 10_000
@@ -20,7 +20,7 @@ export class LateDoors {
   }
 
   /** The inputs that follow on `before`, with what stays open; `peers` are those of this moment. */
-  after(before: Inputs, next: Inputs, peers: Iterable<LatePeer>): Inputs {
+  after(before: PlanInputs, next: PlanInputs, peers: Iterable<LatePeer>): PlanInputs {
     if (!receivesDirectly(before) || receivesDirectly(next)) return next
     const former = before.configuration.own.backend.type
     const formerly = new Map(bySubnet(next.change.formerly))

@@ -1,13 +1,16 @@
 // Everything that follows from the daemon's inputs, in one place and pure: what we want of the kernel, what our lease
 // says, what subnet.env says, which firewall rules hold.
-import { type Inputs } from './inputs.ts'
+import { type PlanInputs } from './inputs.ts'
 import type { Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
+import { equal } from '../equal.ts'
 import type { GuardWish } from '../firewall/nftables/guard.ts'
+import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Claim } from '../lease/found.ts'
 import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
 import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import type { KernelObject, VxlanLink } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type Intent, hostObjects } from '../reconcile/intent.ts'
@@ -24,18 +27,18 @@ export function useNexthops(option: Options['nexthopObjects'], known: boolean, p
   return option === 'always' || peers >= (now ? NEXTHOPS_FROM / 2 : NEXTHOPS_FROM)
 }
 
-export function selfOf(inputs: Inputs): Omit<Self<unknown>, 'config'> {
+export function selfOf(inputs: PlanInputs): Omit<Self<unknown>, 'config'> {
   const { configuration, subnet, external, hostId, keptMacs, nexthops } = inputs
   const { network } = primaryRange(configuration)
   return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs, nexthops }
 }
 
 /** Our own backend's view of our host. */
-export function ownSelf(inputs: Inputs): Self<unknown> {
+export function ownSelf(inputs: PlanInputs): Self<unknown> {
   return { ...selfOf(inputs), config: inputs.configuration.own.config }
 }
 
-export function intentOf(inputs: Inputs): Intent {
+export function intentOf(inputs: PlanInputs): Intent {
   return {
     active: [inputs.configuration.own, ...inputs.others],
     self: selfOf(inputs),
@@ -45,7 +48,7 @@ export function intentOf(inputs: Inputs): Intent {
 }
 
 /** What our lease says in etcd. */
-export function leaseValueOf(inputs: Inputs): LeaseValue {
+export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   const { external, hostId } = inputs
   const { family } = external
   const { backend } = inputs.configuration.own
@@ -59,7 +62,7 @@ export function leaseValueOf(inputs: Inputs): LeaseValue {
 }
 
 /** What we claim in etcd; `previous` subnets are claimed again when they are free. */
-export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
+export function claimOf(inputs: Omit<PlanInputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
     addresses: only(inputs.external.family, inputs.external.publicAddress),
@@ -70,7 +73,7 @@ export function claimOf(inputs: Omit<Inputs, 'subnet'>, previous: ByFamily<Prefi
   }
 }
 
-export function subnetEnvOf(inputs: Inputs): SubnetEnv {
+export function subnetEnvOf(inputs: PlanInputs): SubnetEnv {
   return {
     networks: mapFamilies(inputs.configuration.ranges, ({ network }) => network),
     subnets: onlySubnet(inputs.subnet),
@@ -80,11 +83,18 @@ export function subnetEnvOf(inputs: Inputs): SubnetEnv {
 }
 
 /** The rules wanted, with these peers; without, they are not known yet. */
-export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): readonly FirewallInput[] {
+export function firewallOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): readonly FirewallInput[] {
+  return rulesOf(inputs, tunnelsIn(hostObjects(intentOf(inputs))), peers)
+}
+
+function rulesOf(
+  inputs: PlanInputs,
+  tunnels: readonly VxlanLink[],
+  peers: Iterable<Peer> | undefined,
+): readonly FirewallInput[] {
   const { options, configuration, subnet, external } = inputs
   if (!options.iptablesForwardRules && !options.ipMasq) return []
   const doors = doorsOf(inputs, peers)
-  const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
   return [
     {
       family: 4,
@@ -96,7 +106,7 @@ export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): r
       nftables: configuration.network.enableNFTables,
       external: external.name,
       overlay: [
-        ...tunnels.map((name) => ({ name, shared: false, from: [primaryRange(configuration).network] })),
+        ...tunnels.map(({ name }) => ({ name, shared: false, from: [primaryRange(configuration).network] })),
         ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
       ],
     },
@@ -104,18 +114,84 @@ export function firewallOf(inputs: Inputs, peers: Iterable<Peer> | undefined): r
 }
 
 /** The VXLAN port to guard and who may send to it; undefined when there is none, or nobody wants a guard. */
-export function guardOf(inputs: Inputs, peers: Iterable<Peer> = []): GuardWish | undefined {
-  if (!inputs.options.vxlanGuard) return undefined
-  const link = hostObjects(intentOf(inputs)).find((object) => object.kind === 'link')
-  if (link?.kind !== 'link') return undefined
-  const { external, configuration } = inputs
+export function guardOf(inputs: PlanInputs, peers: Iterable<Peer> = []): GuardWish | undefined {
+  const guard = guardedPort(inputs, tunnelsIn(hostObjects(intentOf(inputs))))
+  return guard && { ...guard, peers: [...peers].flatMap(sendersOf) }
+}
+
+function guardedPort(inputs: PlanInputs, [tunnel]: readonly VxlanLink[]): GuardedPort | undefined {
+  const { external, configuration, options } = inputs
+  if (!options.vxlanGuard || tunnel === undefined) return undefined
   return {
-    port: link.port,
-    vni: link.vni,
-    device: link.name,
+    port: tunnel.port,
+    vni: tunnel.vni,
+    device: tunnel.name,
     network: primaryRange(configuration).network,
     own: [...new Set([external.address, external.publicAddress])],
-    allowed: inputs.options.vxlanGuardAllow,
-    peers: [...peers].flatMap(sendersOf),
+    allowed: options.vxlanGuardAllow,
   }
+}
+
+function tunnelsIn(objects: readonly KernelObject[]): readonly VxlanLink[] {
+  return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
+}
+
+/** Everything that follows from the inputs, computed once for each change of them. */
+export interface Plan {
+  readonly inputs: PlanInputs
+  /** What the reconciler gets. */
+  readonly intent: Intent
+  /** What this host needs in the kernel, whoever the peers are. */
+  readonly objects: readonly KernelObject[]
+  /** The VXLAN devices among them: our own first, then those kept for a while after a change. */
+  readonly tunnels: readonly VxlanLink[]
+  /** The VXLAN port to guard, where there is one and a guard is wanted. */
+  readonly guard: GuardedPort | undefined
+  readonly claim: Claim
+  /** What the claim says of our subnet. */
+  readonly leaseValue: LeaseValue
+  /** As the peers were when it was computed. */
+  readonly rules: readonly FirewallInput[]
+  readonly subnetEnv: SubnetEnv
+}
+
+/** The plan; `peers` are undefined until they are known. The MACs of the devices it wants are kept in its inputs. */
+export function planOf(given: PlanInputs, peers: Iterable<Peer> | undefined): Plan {
+  const objects = hostObjects(intentOf(given))
+  const tunnels = tunnelsIn(objects)
+  const keptMacs = new Map([...given.keptMacs, ...tunnels.map(({ name, mac }) => [name, mac] as const)])
+  const inputs = { ...given, keptMacs }
+  return {
+    inputs,
+    intent: intentOf(inputs),
+    objects,
+    tunnels,
+    guard: guardedPort(inputs, tunnels),
+    claim: claimOf(inputs, onlySubnet(inputs.subnet)),
+    leaseValue: leaseValueOf(inputs),
+    rules: rulesOf(inputs, tunnels, peers),
+    subnetEnv: subnetEnvOf(inputs),
+  }
+}
+
+/** `next` with those parts of `before` that are equal, so that a part that differs is another object. */
+export function keepEqual(before: Plan, next: Plan): Plan {
+  return {
+    ...next,
+    intent: equal(before.intent, next.intent) ? before.intent : next.intent,
+    claim: claimsSame(before, next) ? before.claim : next.claim,
+    rules: equal(before.rules, next.rules) ? before.rules : next.rules,
+  }
+}
+
+/** Whether two plans claim the same; a lease that moved claims no other for that. */
+function claimsSame(a: Plan, b: Plan): boolean {
+  const plain = ({ claim: { hostId, addresses, ranges, waitsForPrevious }, leaseValue }: Plan): unknown => [
+    hostId,
+    addresses,
+    ranges,
+    waitsForPrevious,
+    leaseValue,
+  ]
+  return equal(plain(a), plain(b))
 }

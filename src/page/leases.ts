@@ -2,7 +2,7 @@
 // Invariant: one request at a time, each a single range. When etcd does not answer, the last result stays, with a note.
 import { messageOf } from '../errors.ts'
 import { type LeaseLine, type LeaseView, leasesOf } from '../view/leases.ts'
-import { type CurrentDaemon, storeIn, whenRunning } from '../view/running-daemon.ts'
+import { type CurrentDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
 /** How long a result is fresh, in milliseconds. */
@@ -27,12 +27,13 @@ export class Leases {
   latest(): PageLeases {
     const daemon = this.#current()
     const { options, supervisor } = daemon
-    const overlay = whenRunning(daemon)?.overlay
+    const running = whenRunning(daemon)
+    const session = running && primarySession(running)
     const store = storeIn(daemon)
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
-      const times = (overlay?.peers.size ?? 0) <= TIMES
-      const read = leasesOf(store, options.etcdPrefix, { own: overlay?.inputs.subnet, times })
+      const times = (session?.peers.size ?? 0) <= TIMES
+      const read = leasesOf(store, options.etcdPrefix, { own: session?.inputs.subnet, times })
         .then(
           (view) => (this.#last = shown(view, Date.now())),
           (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),

@@ -5,11 +5,10 @@ import { pause } from '../async/wait.ts'
 import { messageOf } from '../errors.ts'
 import type { Peer } from '../backend.ts'
 import type { Events } from '../health/events.ts'
-import { selfOf } from '../overlay/plan.ts'
-import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
+import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import { type Sessions, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
 import type { Readiness } from '../health/readiness.ts'
 import { type Part, isAnswer } from '../health/supervise.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
@@ -22,11 +21,10 @@ import { type PeerPath, pathTo } from './path.ts'
 import { type HeardRequest, Pinger } from './pinger.ts'
 import { takeTurn } from './turn.ts'
 import { PEERS, Turns } from './turns.ts'
-import { primaryRange } from '../network-config/configuration.ts'
 
 /** What a prober works with. */
 export interface ProberParts {
-  readonly overlay: Overlay
+  readonly sessions: Sessions
   readonly reconciler: Reconciler
   readonly readiness: Readiness
   readonly events: Events
@@ -86,7 +84,7 @@ export class Prober {
   /** How a peer is doing; undefined when it was not probed lately. */
   healthOf(subnet: Prefix): PeerHealth | undefined {
     const probed = this.#probed.get(subnet)
-    return probed !== undefined && probed.peer === this.#parts.overlay.peers.get(subnet) ? probed.history : undefined
+    return probed !== undefined && probed.peer === this.#peer(subnet) ? probed.history : undefined
   }
 
   /** Every peer that was probed lately. */
@@ -98,7 +96,7 @@ export class Prober {
   }
 
   summary(): ProbeSummary {
-    const peers = { up: 0, degraded: 0, unreachable: 0, unknown: this.#parts.overlay.peers.size }
+    const peers = { up: 0, degraded: 0, unreachable: 0, unknown: this.#peers.size }
     let proven = 0
     for (const subnet of this.#probed.keys()) {
       const health = this.healthOf(subnet)
@@ -112,7 +110,7 @@ export class Prober {
 
   /** Probes until the signal aborts. Rejects for a fault of ours, and may be called again then. */
   async run(): Promise<void> {
-    const { overlay, readiness, interval, log, part, signal } = this.#parts
+    const { readiness, interval, log, part, signal } = this.#parts
     this.#pinger?.close()
     this.#pinger = undefined
     if (interval === 0) return
@@ -128,7 +126,7 @@ export class Prober {
     signal.addEventListener('abort', close, { once: true })
     for (let next = performance.now(); !signal.aborted;) {
       try {
-        if (this.#pinger === undefined && overlay.peers.size > 0) this.#pinger = await this.#opened()
+        if (this.#pinger === undefined && this.#peers.size > 0) this.#pinger = await this.#opened()
         if (this.#pinger !== undefined) await this.#round()
       } catch (error) {
         if (!isAnswer(error)) {
@@ -168,15 +166,15 @@ export class Prober {
   }
 
   async #round(): Promise<void> {
-    const { overlay, reconciler, interval, part, signal } = this.#parts
+    const { reconciler, interval, part, signal } = this.#parts
     this.#forget()
     const most = PEERS - this.#running.size
-    const chosen = this.#turns.next(overlay.peers, (subnet) => this.#running.has(subnet), most, Math.random())
+    const chosen = this.#turns.next(this.#peers, (subnet) => this.#running.has(subnet), most, Math.random())
     if (chosen.length === 0) return
     // Those chosen may be new: their packets would go astray as long as the kernel has no entries for them.
     const refused = await reconciler.attempted()
     const failing = new Set(refused.map(({ change }) => keyOf(change.object)))
-    const gap = overlay.peers.size <= PEERS ? STAGGER_MS : (interval * 1000) / PEERS
+    const gap = this.#peers.size <= PEERS ? STAGGER_MS : (interval * 1000) / PEERS
     const turn = part.guard((subnet: Prefix) => this.#turn(subnet, failing))
     for (const [i, subnet] of chosen.entries()) {
       turn(subnet)
@@ -185,15 +183,15 @@ export class Prober {
   }
 
   async #turn(subnet: Prefix, failing: ReadonlySet<string>): Promise<void> {
-    const { overlay, signal } = this.#parts
-    const [peer, pinger] = [overlay.peers.get(subnet), this.#pinger]
+    const { signal } = this.#parts
+    const [peer, pinger] = [this.#peer(subnet), this.#pinger]
     const path = peer && this.#pathTo(peer)
     if (path === undefined || pinger === undefined || path.needs.some((key) => failing.has(key))) return
     const before = this.healthOf(subnet) === undefined ? undefined : this.#probed.get(subnet)?.history
     this.#running.add(subnet)
     const from = performance.now()
     const mark = (): Omit<Mark, 'token'> | undefined =>
-      overlay.peers.get(subnet) === peer ? this.#markFor(subnet) : undefined
+      this.#peer(subnet) === peer ? this.#markFor(subnet) : undefined
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
     const turn = { path, hint, expected: expectedOf(before), pinger, mark, signal }
     const tallies = await takeTurn(turn).finally(() => this.#running.delete(subnet))
@@ -207,10 +205,19 @@ export class Prober {
     this.#announcer.judged(subnet, before, history, now)
   }
 
+  /** The peers of all networks. */
+  get #peers(): ReadonlyMap<Prefix, Peer> {
+    return peersIn(this.#parts.sessions)
+  }
+
+  #peer(subnet: Prefix): Peer | undefined {
+    return sessionOf(this.#parts.sessions, subnet)?.peers.get(subnet)
+  }
+
   #pathTo(peer: Peer): PeerPath | undefined {
-    const { overlay } = this.#parts
-    const way = overlay.configured(peer.type)
-    return way && pathTo(peer, selfOf(overlay.inputs), way)
+    const session = sessionOf(this.#parts.sessions, peer.subnet)
+    const configured = session?.configured(peer.type)
+    return session && configured && pathTo(peer, session.plan.intent.self, configured)
   }
 
   /** What our requests to a peer say. */
@@ -218,21 +225,19 @@ export class Prober {
     const { tunnelAt } = this.#evidence.of(addressOf(subnet))
     const heard = tunnelAt === undefined ? Infinity : (performance.now() - tunnelAt) / 1000
     const silent = (this.#probed.get(subnet)?.history.silentTurns ?? 0) > 0
-    return { subnet: addressOf(this.#parts.overlay.inputs.subnet), silent, heard }
+    const own = sessionOf(this.#parts.sessions, subnet)?.inputs.subnet
+    return { subnet: own === undefined ? undefined : addressOf(own), silent, heard }
   }
 
   /** Anyone can send a mark: it counts when it comes from an address of the peer it names. */
   #heard({ source, mark }: HeardRequest): void {
-    const { overlay } = this.#parts
-    if (mark.subnet === undefined) return
-    const subnet = prefixOf(mark.subnet, primaryRange(overlay.inputs.configuration).subnetLen)
-    const peer = overlay.peers.get(subnet)
+    const peer = mark.subnet === undefined ? undefined : peerAt(this.#parts.sessions, mark.subnet)
     if (peer === undefined) return
     const vtep = addressOf(peer.subnet)
     const lane = source === vtep ? 'tunnel' : source === peer.publicAddress ? 'underlay' : undefined
     if (lane === undefined) return
     this.#evidence.came(vtep, lane, mark.heard, performance.now())
-    if (mark.silent) this.#turns.suspect(subnet, true)
+    if (mark.silent) this.#turns.suspect(peer.subnet, true)
   }
 
   /** Drops those that are no peers any more, and when there are too many those probed longest ago. */

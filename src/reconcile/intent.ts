@@ -1,7 +1,6 @@
 // What we want of the kernel, as a function of our host and the peers: pure. Several backends may be at work at once,
 // since traffic to a peer goes the way the peer's own lease says it receives.
 import type { Configured, Checked, Peer, Self } from '../backend.ts'
-import type { Mac } from '../ip/mac.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Route } from '../kernel/state.ts'
 
@@ -47,10 +46,4 @@ export function domainOf(intent: Intent): Domain {
   const devices = new Set(intent.leftovers)
   for (const object of hostObjects(intent)) if (object.kind === 'link') devices.add(object.name)
   return { devices, networks: [intent.self.network] }
-}
-
-/** The MACs of the devices an intent wants: to be kept from now on. */
-export function wantedMacs(intent: Intent): ReadonlyMap<string, Mac> {
-  const links = hostObjects(intent).flatMap((object) => (object.kind === 'link' ? [object] : []))
-  return new Map(links.map((link) => [link.name, link.mac]))
 }

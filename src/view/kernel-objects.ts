@@ -1,11 +1,11 @@
 // How many objects we want of the kernel, by kind and by how they are.
 // Invariant: they are counted again only when leases or inputs changed, so that looking often costs nothing at rest.
-import { intentOf } from '../overlay/plan.ts'
 import { KINDS, type Kind } from '../kernel/state.ts'
-import { type RunningDaemon, whenRunning } from './running-daemon.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import type { RunningDaemon } from './running-daemon.ts'
+import type { Plan } from '../overlay/plan.ts'
+import type { Session } from '../overlay/session.ts'
 import { inPortions } from '../async/chunks.ts'
-import { hostObjects, peerObjects } from '../reconcile/intent.ts'
+import { peerObjects } from '../reconcile/intent.ts'
 import { Counter } from '../counters.ts'
 
 /** How an object is: as we want it, refused by the kernel, or kept out by one that is not ours. */
@@ -19,16 +19,22 @@ export interface ObjectCount {
   readonly count: number
 }
 
-/** What was counted last for each overlay, and of what. */
-const known = new WeakMap<Overlay, { readonly of: string; readonly wanted: Counter<Kind> }>()
+/** What was counted last for each session, and of what. */
+const known = new WeakMap<Session, Counted>()
+
+interface Counted {
+  readonly intent: Plan['intent']
+  readonly steps: number
+  readonly wanted: Counter<Kind>
+}
 
 /** Counts what there is to be seen at this moment; undefined before there is a lease. */
 export async function countObjects(daemon: RunningDaemon): Promise<readonly ObjectCount[] | undefined> {
-  const overlay = whenRunning(daemon)?.overlay
-  if (overlay === undefined) return undefined
+  if (daemon.phase !== 'running') return undefined
   const { conflicts, report } = daemon.reconciler
-  const { census } = daemon
-  const wanted = await wantedBy(overlay, census.steps)
+  const wanted = new Counter<Kind>(KINDS)
+  for (const session of daemon.sessions)
+    for (const [kind, count] of (await wantedBy(session, daemon.census.steps)).counts) wanted.add(kind as Kind, count)
   const wrong = { refused: new Counter(KINDS), conflict: new Counter(KINDS) }
   for (const key of report.refused) wrong.refused.add(key.slice(0, key.indexOf(' ')) as Kind)
   for (const conflict of conflicts) wrong.conflict.add(conflict.wanted.kind)
@@ -44,21 +50,18 @@ export async function countObjects(daemon: RunningDaemon): Promise<readonly Obje
   })
 }
 
-async function wantedBy(overlay: Overlay, steps: number): Promise<Counter<Kind>> {
-  const { inputs } = overlay
-  const { configuration, others, external, subnet, nexthops } = inputs
-  const of = JSON.stringify([steps, configuration.text, others.map((it) => it.config), external, subnet, nexthops])
-  const before = known.get(overlay)
-  if (before?.of === of) return before.wanted
-  const intent = intentOf(inputs)
+async function wantedBy(session: Session, steps: number): Promise<Counter<Kind>> {
+  const { intent, objects } = session.plan
+  const before = known.get(session)
+  if (before?.intent === intent && before.steps === steps) return before.wanted
   const wanted = new Counter<Kind>(KINDS)
-  for (const { kind } of hostObjects(intent)) wanted.add(kind)
-  for await (const portion of inPortions([...overlay.peers.values()])) {
+  for (const { kind } of objects) wanted.add(kind)
+  for await (const portion of inPortions([...session.peers.values()])) {
     for (const peer of portion) {
       const needs = peerObjects(intent, peer)
       if (needs.ok) for (const { kind } of needs.value) wanted.add(kind)
     }
   }
-  known.set(overlay, { of, wanted })
+  known.set(session, { intent, steps, wanted })
   return wanted
 }

@@ -3,8 +3,8 @@
 import type { PeerCounts, PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
 import { inPortions } from '../async/chunks.ts'
-import { ownSelf } from '../overlay/plan.ts'
 import { UNPROBED, isTrouble, refusedOf, viewsOf, worstFirst } from './peers.ts'
+import type { Session } from '../overlay/session.ts'
 import type { Running } from './running-daemon.ts'
 
 /** The peers of a host. */
@@ -28,22 +28,23 @@ export const NO_PEERS: PeerSummary = { counts: { total: 0, inTrouble: 0, ...NONE
 
 /** Counts them. */
 export async function summaryOf(running: Running): Promise<PeerSummary> {
-  const { overlay, prober } = running
-  const { inputs } = overlay
-  const mtu = inputs.configuration.own.backend.mtu(ownSelf(inputs))
+  const { sessions, prober } = running
   const counts = { ...NONE }
   let proven = 0
   let inTrouble = 0
-  const found: { readonly peer: Peer; readonly state: PeerView['state'] }[] = []
-  for await (const portion of inPortions([...overlay.peers.values()])) {
-    for (const peer of portion) {
-      const health = prober.healthOf(peer.subnet)
-      const state = health?.state ?? 'unknown'
-      counts[state]++
-      if ((health?.pathMtu ?? 0) >= mtu) proven++
-      if (!isTrouble({ state, level: null })) continue
-      inTrouble++
-      if (found.length < SORTED) found.push({ peer, state })
+  const found: Found[] = []
+  for (const session of sessions) {
+    const { mtu } = session.plan.subnetEnv
+    for await (const portion of inPortions([...session.peers.values()])) {
+      for (const peer of portion) {
+        const health = prober.healthOf(peer.subnet)
+        const state = health?.state ?? 'unknown'
+        counts[state]++
+        if ((health?.pathMtu ?? 0) >= mtu) proven++
+        if (!isTrouble({ state, level: null })) continue
+        inTrouble++
+        if (found.length < SORTED) found.push({ session, peer, state })
+      }
     }
   }
   const total = counts.up + counts.degraded + counts.unreachable + counts.unknown
@@ -54,17 +55,20 @@ export async function summaryOf(running: Running): Promise<PeerSummary> {
   return { counts: { total, inTrouble: inTrouble + faults.length, ...counts }, troubled, proven }
 }
 
-function worst(
-  running: Running,
-  found: readonly { readonly peer: Peer; readonly state: PeerView['state'] }[],
-  refused: readonly PeerView[],
-): readonly PeerView[] {
-  const peers = new Map<PeerView, Peer>()
-  for (const { peer, state } of found)
-    peers.set({ ...UNPROBED, subnet: peer.subnet, publicAddress: null, via: '', state }, peer)
+/** A peer in trouble, and its network. */
+interface Found {
+  readonly session: Session
+  readonly peer: Peer
+  readonly state: PeerView['state']
+}
+
+function worst(running: Running, found: readonly Found[], refused: readonly PeerView[]): readonly PeerView[] {
+  const peers = new Map<PeerView, Found>()
+  for (const one of found)
+    peers.set({ ...UNPROBED, subnet: one.peer.subnet, publicAddress: null, via: '', state: one.state }, one)
   const first = worstFirst([...peers.keys(), ...refused]).slice(0, TROUBLED)
   return first.flatMap((view) => {
-    const peer = peers.get(view)
-    return peer === undefined ? [view] : viewsOf(running, [peer])
+    const one = peers.get(view)
+    return one === undefined ? [view] : viewsOf(running, one.session, [one.peer])
   })
 }

@@ -2,7 +2,6 @@
 // Invariant: made on request from what is known; nothing is asked of anybody.
 import type { PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
-import { selfOf } from '../overlay/plan.ts'
 import { bigintOf } from '../ip/address.ts'
 import { addressOf, parsePrefix } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
@@ -10,7 +9,7 @@ import type { Unbelieved } from '../lease/census.ts'
 import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../log.ts'
 import type { Running, RunningDaemon } from './running-daemon.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import type { Session } from '../overlay/session.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { primarySubnet } from '../lease/lease.ts'
 
@@ -33,15 +32,16 @@ export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
 /** All peers and the leases that are refused, in no order; none before there is a lease of our own. */
 export function peersOf(daemon: RunningDaemon): readonly PeerView[] {
   if (daemon.phase !== 'running') return []
-  return [...viewsOf(daemon, daemon.overlay.peers.values()), ...refusedOf(daemon)]
+  const views = daemon.sessions.flatMap((session) => viewsOf(daemon, session, session.peers.values()))
+  return [...views, ...refusedOf(daemon)]
 }
 
-/** These peers. */
-export function viewsOf({ overlay, prober }: Running, peers: Iterable<Peer>): readonly PeerView[] {
-  const byType = new Map<string, Via>()
+/** These peers of one network. */
+export function viewsOf({ prober }: Running, session: Session, peers: Iterable<Peer>): readonly PeerView[] {
+  const vias = new Map<string, Via>()
   return Array.from(peers, (peer) => {
-    const via = byType.get(peer.type) ?? viaBy(peer.type, overlay)
-    byType.set(peer.type, via)
+    const via = vias.get(peer.type) ?? viaBy(peer.type, session)
+    vias.set(peer.type, via)
     return viewOf(peer, via, prober.healthOf(peer.subnet))
   })
 }
@@ -90,14 +90,14 @@ function placeOf(subnet: string): number {
 type Via = (peer: Peer) => string
 
 /** For the peers of one backend: its name, or `direct` when it has a tunnel and this peer is not reached through it. */
-function viaBy(type: string, overlay: Overlay): Via {
-  const way = overlay.configured(type)
-  if (way === undefined) return () => type
-  const self = { ...selfOf(overlay.inputs), config: way.config }
-  const tunnel = way.backend.base(self).find((object) => object.kind === 'link')?.name
+function viaBy(type: string, session: Session): Via {
+  const configured = session.configured(type)
+  if (configured === undefined) return () => type
+  const self = { ...session.plan.intent.self, config: configured.config }
+  const tunnel = configured.backend.base(self).find((object) => object.kind === 'link')?.name
   if (tunnel === undefined) return () => type
   return (peer) => {
-    const needs = way.backend.forPeer(self, peer)
+    const needs = configured.backend.forPeer(self, peer)
     return !needs.ok || needs.value.some((object) => isOn(tunnel, object)) ? type : 'direct'
   }
 }

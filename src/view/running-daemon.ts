@@ -8,11 +8,11 @@ import type { Guard } from '../firewall/nftables/guard.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Store } from '../etcd/store.ts'
 import { LeaseCensus } from '../lease/census.ts'
-import type { LeaseKeeper } from '../lease/keep.ts'
 import { EtcdTally } from '../etcd/tally.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import type { Session } from '../overlay/session.ts'
+import type { Sessions } from '../overlay/sessions.ts'
 import type { Prober } from '../probe/prober.ts'
 import type { Readiness } from '../health/readiness.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
@@ -55,8 +55,8 @@ export interface Joining extends DaemonBase {
 export interface Running extends DaemonBase {
   readonly phase: 'running'
   readonly store: Store
-  readonly keeper: LeaseKeeper
-  readonly overlay: Overlay
+  /** The networks of this host. */
+  readonly sessions: Sessions
   readonly guard: Guard
   readonly firewall: Firewall
   readonly prober: Prober
@@ -112,6 +112,11 @@ export function startingDaemon(
 /** The daemon where it runs; undefined in the phases before. */
 export function whenRunning(daemon: RunningDaemon): Running | undefined {
   return daemon.phase === 'running' ? daemon : undefined
+}
+
+/** The session of the network that the flags name: what has room for one network shows this one. */
+export function primarySession({ sessions }: Pick<Running, 'sessions'>): Session {
+  return sessions[0]
 }
 
 /** The store where it is open. */

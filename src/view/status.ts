@@ -5,14 +5,12 @@ import { hostname } from 'node:os'
 import type { ExternalInterface } from '../backend.ts'
 import type { Store } from '../etcd/store.ts'
 import { type DeviceCounters, countersOf } from '../host/device-counters.ts'
-import { guardOf, intentOf, ownSelf } from '../overlay/plan.ts'
 import { show } from '../kernel/show.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
-import { type RunningDaemon, type Running, whenRunning } from './running-daemon.ts'
-import type { Overlay } from '../overlay/overlay.ts'
+import { type RunningDaemon, type Running, primarySession, whenRunning } from './running-daemon.ts'
+import type { Session } from '../overlay/session.ts'
 import { NO_PEERS, summaryOf } from './peer-summary.ts'
-import { hostObjects } from '../reconcile/intent.ts'
 import { storeOf } from './store.ts'
 import { primarySubnet } from '../lease/lease.ts'
 import { primaryRange } from '../network-config/configuration.ts'
@@ -29,7 +27,7 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
   const [store, lease, tunnel, kernel, firewall] = await Promise.all([
     storeOf(daemon),
     running === undefined ? null : leaseOf(running),
-    running === undefined ? null : tunnelOf(running.overlay, peers.proven),
+    running === undefined ? null : tunnelOf(primarySession(running), peers.proven),
     kernelOf(daemon),
     running === undefined ? null : firewallOf(running),
   ])
@@ -62,15 +60,17 @@ function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
     case 'joining':
       return daemon.host.external
     case 'running':
-      return daemon.overlay.inputs.external
+      return primarySession(daemon).inputs.external
   }
 }
 
-async function leaseOf({ keeper, store, etcd }: Running): Promise<LeaseStatus> {
-  const own = keeper.own()
+async function leaseOf(running: Running): Promise<LeaseStatus> {
+  const { store, etcd } = running
+  const { lease } = primarySession(running)
+  const own = lease.own()
   const { etcdLease } = own
   const reserved = etcdLease === '0'
-  const renewal = keeper.renewal()
+  const renewal = lease.renewal()
   const known = reserved ? undefined : (renewal.expires ?? (await askEnd(store, etcdLease, etcd.usualMs)))
   return { subnet: primarySubnet(own), reserved, renewed: reserved ? null : renewal.at, expires: known ?? null }
 }
@@ -83,19 +83,19 @@ async function askEnd(store: Store, etcdLease: string, usualMs: number): Promise
   return time === undefined ? undefined : Date.now() + time.remaining * 1000
 }
 
-function networkOf({ census, options, overlay }: Running): NetworkStatus {
-  const { inputs } = overlay
+function networkOf(running: Running): NetworkStatus {
+  const { census, options } = running
+  const { inputs } = primarySession(running)
   const range = primaryRange(inputs.configuration)
   const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
   const used = leased + reserved + refused
   return { cidr: range.network, total: used + free, used }
 }
 
-async function tunnelOf({ inputs }: Overlay, proven: number): Promise<TunnelStatus> {
-  const { backend } = inputs.configuration.own
-  const mtu = backend.mtu(ownSelf(inputs))
-  const found = hostObjects(intentOf(inputs)).find(({ kind }) => kind === 'link')
-  const link = found?.kind === 'link' ? found : undefined
+async function tunnelOf({ plan }: Session, proven: number): Promise<TunnelStatus> {
+  const { backend } = plan.inputs.configuration.own
+  const { mtu } = plan.subnetEnv
+  const [link] = plan.tunnels
   const counters = link && (await countersOf(link.name).catch(() => undefined))
   return {
     type: backend.type,
@@ -130,13 +130,14 @@ async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {
   }
 }
 
-async function firewallOf({ firewall, guard, options, overlay }: Running): Promise<FirewallState> {
-  const { inputs, peers } = overlay
+async function firewallOf(running: Running): Promise<FirewallState> {
+  const { firewall, guard, options } = running
+  const { plan, peers } = primarySession(running)
   const status = firewall.status()
   const pass = status.passes.get(4)
-  const tables = inputs.configuration.network.enableNFTables
+  const tables = plan.inputs.configuration.network.enableNFTables
   const right = status.state === 'right'
-  const wanted = guardOf(inputs, peers.values())
+  const wanted = plan.guard
   const dropped = wanted === undefined ? undefined : await guard.dropped()
   return {
     backend: tables ? 'nftables' : pass === undefined ? null : `iptables-${pass.iptables.variant}`,

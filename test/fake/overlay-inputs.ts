@@ -2,12 +2,12 @@
 import { BACKENDS } from '../../backends/index.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { NO_CHANGE } from '../../src/overlay/change.ts'
-import type { Inputs } from '../../src/overlay/inputs.ts'
+import type { PlanInputs } from '../../src/overlay/inputs.ts'
 import { optionsOf } from './command-line.ts'
 import { ENP0S3, prefix } from './values.ts'
 
 /** The inputs of a host whose network is 10.2.0.0/16 with these further keys, and whose daemon has these arguments. */
-export function inputsWith(config: object, args: readonly string[] = [], over: Partial<Inputs> = {}): Inputs {
+export function inputsWith(config: object, args: readonly string[] = [], over: Partial<PlanInputs> = {}): PlanInputs {
   return {
     options: optionsOf(args),
     configuration: readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', ...config }), BACKENDS),

@@ -6,14 +6,15 @@ import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer } from '../../src/backend.ts'
 import { NO_CHANGE } from '../../src/overlay/change.ts'
 import { cover, stillLate } from '../../src/overlay/doors.ts'
-import type { Inputs } from '../../src/overlay/inputs.ts'
+import type { PlanInputs } from '../../src/overlay/inputs.ts'
 import { firewallOf } from '../../src/overlay/plan.ts'
 import { type Prefix, contains, lengthOf, overlaps } from '../../src/ip/prefix.ts'
 import { LateDoors } from '../../src/overlay/late-doors.ts'
 import { VXLAN_DEFAULTS, address, prefix, vxlanPeer } from '../fake/values.ts'
 import { inputsWith } from '../fake/overlay-inputs.ts'
 
-const inputs = (backend: object, over: Partial<Inputs> = {}): Inputs => inputsWith({ Backend: backend }, [], over)
+const inputs = (backend: object, over: Partial<PlanInputs> = {}): PlanInputs =>
+  inputsWith({ Backend: backend }, [], over)
 
 /** A peer 10.2.N.0/24 with this address; its lease names host-gw. */
 function gateway(n: number, publicAddress: string): Peer {
@@ -21,7 +22,7 @@ function gateway(n: number, publicAddress: string): Peer {
 }
 
 /** By device, what may come in by it. */
-function doors(of: Inputs, peers: readonly Peer[] | undefined): Readonly<Record<string, readonly string[]>> {
+function doors(of: PlanInputs, peers: readonly Peer[] | undefined): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(firewallOf(of, peers).flatMap(({ overlay }) => overlay.map((one) => [one.name, one.from])))
 }
 

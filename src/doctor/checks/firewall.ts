@@ -4,7 +4,7 @@ import { tableNames } from '../../firewall/nftables/forward-tables.ts'
 import { type FirewallInput, desiredChains } from '../../firewall/iptables/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/iptables/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/iptables/transaction.ts'
-import type { Inputs } from '../../overlay/inputs.ts'
+import type { PlanInputs } from '../../overlay/inputs.ts'
 import { firewallOf, guardOf } from '../../overlay/plan.ts'
 import { sendersOf } from '../../overlay/peer-senders.ts'
 import type { Facts } from '../facts.ts'
@@ -56,7 +56,7 @@ export const firewallCheck: Check = {
 function ownFaults(
   { daemon }: Facts,
   plan: Plan,
-  inputs: Inputs,
+  inputs: PlanInputs,
   ruleset: Ruleset,
   nft: NftRuleset | undefined,
 ): Fault[] {

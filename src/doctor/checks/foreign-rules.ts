@@ -1,6 +1,6 @@
 // Rules of others that drop what containers send: another table at forward, or a policy that keeps ours out.
 import { type Ruleset, parseSaved } from '../../firewall/iptables/ruleset.ts'
-import type { Inputs } from '../../overlay/inputs.ts'
+import type { PlanInputs } from '../../overlay/inputs.ts'
 import { intentOf } from '../../overlay/plan.ts'
 import { hostObjects } from '../../reconcile/intent.ts'
 import { type Fault, type OwnCheck, firstOf, outcomeOf } from '../finding.ts'
@@ -26,13 +26,13 @@ export const foreignRulesCheck: OwnCheck = {
 const OF_IPTABLES = new Set(['filter', 'nat', 'raw', 'mangle', 'security'])
 
 /** Whatever of others drops what we forward. */
-export function foreignFaults(inputs: Inputs, ruleset: Ruleset, nft: NftRuleset | undefined): readonly Fault[] {
+export function foreignFaults(inputs: PlanInputs, ruleset: Ruleset, nft: NftRuleset | undefined): readonly Fault[] {
   const chains = (nft?.chains ?? []).filter(isForeignForward)
   return [...policyFaults(inputs, ruleset), ...chains.flatMap((chain) => chainFaults(chain, nft, inputs))]
 }
 
 /** A policy that drops, where none of our accepts is wanted. */
-function policyFaults({ configuration, options }: Inputs, ruleset: Ruleset): readonly Fault[] {
+function policyFaults({ configuration, options }: PlanInputs, ruleset: Ruleset): readonly Fault[] {
   const { network } = primaryRange(configuration)
   if (options.iptablesForwardRules || ruleset.get('filter')?.policies.get('FORWARD') !== 'DROP') return []
   const rules = ruleset.get('filter')?.chains.get('FORWARD') ?? []
@@ -55,7 +55,7 @@ function isForeignForward({ family, table, hook }: NftChain): boolean {
 }
 
 /** Another base chain at forward: an accept of ours does not beat a drop of it. */
-function chainFaults(chain: NftChain, nft: NftRuleset | undefined, inputs: Inputs): readonly Fault[] {
+function chainFaults(chain: NftChain, nft: NftRuleset | undefined, inputs: PlanInputs): readonly Fault[] {
   const { network } = primaryRange(inputs.configuration)
   const { family, table, name, policy, rules } = chain
   const blanket = rules.find(isBlanketDrop)
@@ -77,7 +77,7 @@ function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
 }
 
 /** Whether a table has rules on our network or tunnel that let something in: then somebody has thought of it. */
-function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: Inputs): boolean {
+function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: PlanInputs): boolean {
   const [address = '', length] = primaryRange(inputs.configuration).network.split('/')
   const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))
   const words = [`{"addr":"${address}","len":${length}}`, ...tunnels.map((name) => `"${name}"`)]

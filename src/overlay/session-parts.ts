@@ -1,0 +1,40 @@
+// What a session works with: the host it changes, the lease it begins with, what was found.
+import type { AnyBackend } from '../backend.ts'
+import type { Firewall } from '../firewall/firewall.ts'
+import type { Guard } from '../firewall/nftables/guard.ts'
+import type { Readiness } from '../health/readiness.ts'
+import type { Mac } from '../ip/mac.ts'
+import type { KeptLease } from '../lease/keep.ts'
+import type { Log } from '../log.ts'
+import type { Reconciler } from '../reconcile/reconciler.ts'
+import type { Receiving } from './guard-order.ts'
+
+/** What a session works with. */
+export interface SessionParts {
+  /** What of this host it changes. */
+  readonly host: SessionHost
+  /** The lease it begins with, to be kept. */
+  readonly lease: Omit<KeptLease, 'claim' | 'events'>
+  readonly found: FoundKernel
+  readonly backends: readonly AnyBackend[]
+  readonly readiness: Readiness
+  readonly log: Log
+}
+
+/** The parts of a host that a session changes. */
+export interface SessionHost {
+  readonly reconciler: Reconciler
+  readonly firewall: Firewall
+  readonly guard: Guard
+}
+
+/** The kernel as it was found: what it can do, and the devices of earlier runs. */
+export interface FoundKernel {
+  readonly nexthopsKnown: boolean
+  /** MACs of devices of earlier runs, by name. */
+  readonly macs: ReadonlyMap<string, Mac>
+  /** Those that are ours to remove. */
+  readonly names: readonly string[]
+  /** Where they receive. */
+  readonly standing: readonly Receiving[]
+}

@@ -1,0 +1,273 @@
+// One network of this host: its inputs, the plan that follows from them, and its lease. A change of the inputs gives another plan;
+// the kernel, our lease, subnet.env, firewall and guard are brought in line with it.
+// Invariant: level-triggered; any input may change at any time, the outcome depends on the last ones only.
+import { primaryRange } from '../network-config/configuration.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Configured, Peer } from '../backend.ts'
+import { BackendConfigs } from './backend-configs.ts'
+import { BackendsInUse } from './backends-in-use.ts'
+import { coalesce } from '../async/coalesce.ts'
+import { equal } from '../equal.ts'
+import { messageOf } from '../errors.ts'
+import { stillLate } from './doors.ts'
+import { GuardOrder } from './guard-order.ts'
+import { type Derived, type Inputs, type PlanInputs, derivedAtStart } from './inputs.ts'
+import { type Plan, keepEqual, planOf, useNexthops } from './plan.ts'
+import type { Address } from '../ip/address.ts'
+import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
+import { type LeaseKeeper, keepLease } from '../lease/keep.ts'
+import type { OwnLease } from '../lease/found.ts'
+import { primarySubnet } from '../lease/lease.ts'
+import type { PeerChange } from '../lease/peer-step.ts'
+import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
+import { countSenders } from './peer-senders.ts'
+import type { SessionParts } from './session-parts.ts'
+import { RulesOrder } from './rules-order.ts'
+import type { Intent } from '../reconcile/intent.ts'
+import { subnetIn, writeSubnetEnv } from '../host/subnet-env.ts'
+
+/** After a failure that no event will end, such as a full disk. Milliseconds. */
+const RETRY_MS = 2000
+
+export class Session {
+  readonly #parts: SessionParts
+  #plan: Plan
+  #peers: ReadonlyMap<Prefix, Peer> = new Map()
+  readonly #configs: BackendConfigs
+  readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
+  readonly #guarding: GuardOrder
+  readonly #rules: RulesOrder
+  readonly #late = new LateDoors(() => {
+    this.#replan({ change: { ...this.#plan.inputs.change, lately: false } })
+    void this.#refresh()
+  })
+  /** What the reconciler and the lease keeper were last given. */
+  #wanted: Intent | undefined
+  #claimed: Plan['claim']
+  readonly #keeper: LeaseKeeper
+  #complete = false
+  readonly #listeners = new Set<() => void>()
+  #retry: NodeJS.Timeout | undefined
+  #said = ''
+  #stopped = false
+  readonly #refresh: () => Promise<void>
+  readonly #guard: () => Promise<void>
+  readonly #doors: () => Promise<void>
+
+  constructor(parts: SessionParts, inputs: Inputs) {
+    const { host, found, log } = parts
+    this.#parts = parts
+    this.#guarding = new GuardOrder(host.guard, found.standing)
+    this.#rules = new RulesOrder(host.firewall, parts.readiness)
+    this.#configs = new BackendConfigs(parts.backends)
+    this.#configs.remember(inputs.configuration.own)
+    this.#plan = planOf({ ...inputs, ...derivedAtStart(found) }, undefined)
+    this.#claimed = this.#plan.claim
+    this.#refresh = coalesce(
+      () => this.#apply(),
+      (error) => {
+        this.#later(messageOf(error))
+      },
+    )
+    const report = (error: unknown): void => {
+      log.error(`firewall: ${messageOf(error)}`)
+    }
+    this.#guard = coalesce(() => this.#guarding.refresh(), report)
+    this.#doors = coalesce(() => this.#openDoors(), report)
+    this.#keeper = this.#keepLease()
+  }
+
+  get inputs(): Inputs {
+    return this.#plan.inputs
+  }
+
+  /** What follows from the inputs and the peers; equal parts of two plans are the same object. */
+  get plan(): Plan {
+    return this.#plan
+  }
+
+  /** Our lease. */
+  get lease(): LeaseKeeper {
+    return this.#keeper
+  }
+
+  /** All peers by subnet, as they are at this moment. */
+  get peers(): ReadonlyMap<Prefix, Peer> {
+    return this.#peers
+  }
+
+  /** Calls `listener` after each change of inputs, until offChange. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  offChange(listener: () => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  /** Changes inputs; resolves when their outcome was tried. */
+  update(change: Partial<Inputs>): Promise<void> {
+    const before = this.#plan.inputs
+    const next = this.#late.after(before, { ...before, ...change }, this.#peers.values())
+    const { backend } = before.configuration.own
+    if (backend !== next.configuration.own.backend) this.#inUse.linger(backend.type)
+    this.#replan(next)
+    for (const listener of this.#listeners) listener()
+    return this.#refresh()
+  }
+
+  /** Takes over peers that changed; `peers` are all of them, read again whenever needed. */
+  peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
+    this.#peers = peers
+    this.countPeers(changes)
+    if (changes.length === 0 && this.#complete) return
+    this.#complete = true
+    this.#forgetLate()
+    this.#guarding.complete()
+    void this.#guard()
+    void this.#doors()
+    this.#parts.host.reconciler.peersChanged(peers, changes)
+    if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
+  }
+
+  /** What peersChanged begins with: a first listing is counted in portions, then taken over without changes. */
+  countPeers(changes: readonly PeerChange[]): void {
+    this.#inUse.change(changes)
+    countSenders(this.#guarding.senders, changes)
+  }
+
+  /** Whether an address is a peer's VTEP address. */
+  isPeer(address: Address): boolean {
+    const peer = this.#peers.get(prefixOf(address, primaryRange(this.inputs.configuration).subnetLen))
+    return peer !== undefined && addressOf(peer.subnet) === address
+  }
+
+  /** How a peer's data is read: by the backend its lease names, under the config we have for that. */
+  configured(type: string): Configured | undefined {
+    return this.#configs.find(type, this.inputs.configuration)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#retry)
+    this.#late.stop()
+  }
+
+  #keepLease(): LeaseKeeper {
+    const { lease, readiness } = this.#parts
+    const events = {
+      onChanged: (lease: OwnLease): void => {
+        const subnet = primarySubnet(lease)
+        if (subnet !== this.inputs.subnet) readiness.bad('subnet.env', 'subnet-changed', `our subnet is ${subnet} now`)
+        void this.update({ subnet })
+      },
+      onLost: (why: string): void => {
+        readiness.bad('lease', 'lease-lost', why)
+      },
+      onHeld: (): void => {
+        readiness.good('lease')
+      },
+    }
+    return keepLease({ ...lease, claim: this.#claimed, events })
+  }
+
+  /** The plan as inputs and peers are now. */
+  #replan(change: Partial<PlanInputs> = {}): Plan {
+    const changed = { ...this.#plan.inputs, ...change }
+    this.#configs.remember(changed.configuration.own)
+    const inputs = { ...changed, ...this.#derived(changed) }
+    const peers = this.#complete ? this.#peers.values() : undefined
+    return (this.#plan = keepEqual(this.#plan, planOf(inputs, peers)))
+  }
+
+  /** What the plan depends on besides its inputs, and changes with the peers. */
+  #derived({ configuration, options, nexthops }: PlanInputs): Pick<Derived, 'others' | 'nexthops'> {
+    const own = configuration.own.backend.type
+    const { nexthopsKnown } = this.#parts.found
+    return {
+      others: this.#inUse.types.flatMap((type) =>
+        type === own ? [] : (this.#configs.find(type, configuration) ?? []),
+      ),
+      nexthops: useNexthops(options.nexthopObjects, nexthopsKnown, this.#peers.size, nexthops),
+    }
+  }
+
+  /** Whether peers changed what the plan depends on. */
+  #isOutdated(): boolean {
+    const { inputs } = this.#plan
+    return !equal(this.#derived(inputs), { others: inputs.others, nexthops: inputs.nexthops })
+  }
+
+  /** Leases of peers that followed a change of the config are no longer waited for. Its rules follow with the next doors. */
+  #forgetLate(): void {
+    const { inputs } = this.#plan
+    const formerly = stillLate(inputs.change.formerly, this.#peers)
+    if (formerly === inputs.change.formerly) return
+    this.#plan = { ...this.#plan, inputs: { ...inputs, change: { ...inputs.change, formerly } } }
+  }
+
+  async #apply(): Promise<void> {
+    const { host, readiness } = this.#parts
+    const plan = this.#isOutdated() ? this.#replan() : this.#plan
+    // Peers may send by another backend as soon as our lease says so.
+    if (this.#rules.begun) this.#rules.want(plan.rules)
+    const guarded = this.#guarding.ahead(plan.guard)
+    // Without a pause where none is needed: a pass of the reconciler would begin with the intent of before.
+    if (guarded !== undefined) await guarded
+    const failures = await host.reconciler.attempted(this.#want(plan.intent))
+    // Peers must not send to a device that is not there; the reconciler goes on trying.
+    const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
+    if (missing !== undefined) {
+      this.#rules.want(this.#replan().rules)
+      readiness.bad('backend', 'kernel-refused', missing.error.message)
+      this.#later('')
+      return
+    }
+    this.#guarding.behind(plan.guard)
+    void this.#guard()
+    readiness.good('backend')
+    this.#publish(plan.claim)
+    await this.#writeSubnetEnv(plan)
+    readiness.good('subnet.env')
+    this.#said = ''
+  }
+
+  async #writeSubnetEnv({ inputs, subnetEnv }: Plan): Promise<void> {
+    const { subnetFile } = inputs.options
+    const wrote = await writeSubnetEnv(subnetFile, subnetEnv).finally(() => {
+      this.#rules.want(this.#replan().rules)
+    })
+    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnetIn(subnetEnv) ?? ''}, mtu ${subnetEnv.mtu}`)
+  }
+
+  /** Gives the reconciler an intent only where it differs: another one makes it read the whole kernel. */
+  #want(intent: Intent): number | undefined {
+    if (intent === this.#wanted) return undefined
+    this.#wanted = intent
+    return this.#parts.host.reconciler.want(intent)
+  }
+
+  /** Has our lease say this, in its own time. */
+  #publish(claim: Plan['claim']): void {
+    if (claim === this.#claimed) return
+    this.#claimed = claim
+    this.#keeper.publish(claim)
+  }
+
+  /** Peers that came or went may have rules of their own; at the start those come in their turn. */
+  async #openDoors(): Promise<void> {
+    if (!this.#rules.begun || this.#stopped) return
+    if (!this.#rules.want(this.#replan().rules)) return
+    await this.#rules.settled()
+    await pause(DOORS_PAUSE_MS, undefined, { ref: false })
+  }
+
+  #later(why: string): void {
+    if (this.#stopped) return
+    if (why !== '' && why !== this.#said) this.#parts.log.error(`${why}; trying again`)
+    if (why !== '') this.#parts.readiness.bad('subnet.env', 'file-not-written', why)
+    this.#said = why
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => void this.#refresh(), RETRY_MS)
+  }
+}

@@ -1,0 +1,31 @@
+// The networks of this host together: what the parts that a host has once, such as prober and page, see of them.
+import { primaryRange } from '../network-config/configuration.ts'
+import type { Peer } from '../backend.ts'
+import type { Address } from '../ip/address.ts'
+import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import type { Session } from './session.ts'
+
+/** The networks of this host. One today. */
+export type Sessions = readonly [Session, ...Session[]]
+
+/** The peers of all networks by subnet; networks of one host do not overlap. */
+export function peersIn(sessions: Sessions): ReadonlyMap<Prefix, Peer> {
+  const [first, ...others] = sessions
+  // No copy of thousands of peers for the one network that most hosts have.
+  if (others.length === 0) return first.peers
+  return new Map(sessions.flatMap(({ peers }) => [...peers]))
+}
+
+/** The network a peer is in. */
+export function sessionOf(sessions: Sessions, subnet: Prefix): Session | undefined {
+  return sessions.find(({ peers }) => peers.has(subnet))
+}
+
+/** The peer whose subnet an address lies in. */
+export function peerAt(sessions: Sessions, address: Address): Peer | undefined {
+  for (const { inputs, peers } of sessions) {
+    const peer = peers.get(prefixOf(address, primaryRange(inputs.configuration).subnetLen))
+    if (peer !== undefined) return peer
+  }
+  return undefined
+}
