@@ -46,13 +46,13 @@ function followerOn(t: ExecutionContext): {
   const conditions = new Conditions()
   const lines: string[] = []
   const count = { looks: 0, listings: 0 }
-  const overlay = {
+  const session = {
     inputs,
     update: (next: Partial<typeof inputs>) => Promise.resolve(void Object.assign(inputs, next)),
   }
   const parts = {
     options: { etcdPrefix: '/coreos.com/network' },
-    overlay,
+    session,
     backends: BACKENDS,
     conditions,
     signal: stop.signal,
