@@ -1,0 +1,174 @@
+// Keeps the iptables rules of one address family as they are wanted.
+// Invariant: a pass runs only when something else is wanted, somebody changed the tables, or the last one failed: the steady
+// state starts no process.
+import type { Family } from '../../ip/address.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import { messageOf } from '../../errors.ts'
+import { KeptLoop } from '../kept-loop.ts'
+import type { Log } from '../../log.ts'
+import { NotInstalled, type Runner } from '../run.ts'
+import type { Syncs } from '../syncs.ts'
+import { type RulesetChange, tableKey } from '../watch.ts'
+import { type Applier, type Pass, createApplier } from './applier.ts'
+import { type FirewallInput, TABLES } from './rules.ts'
+
+/** What the rules of all families share. */
+export interface SharedByFamilies {
+  readonly log: Log
+  /** Path of the network namespace to work in; undefined for the process's own. */
+  readonly netns: string | undefined
+  readonly runner: Runner
+  readonly syncs: Syncs
+  /** Networks we have and had: their rules are ours to keep or drop. */
+  readonly mine: () => readonly Prefix[]
+  /** Number of the ruleset; undefined when it is not known. */
+  readonly generation: () => Promise<number | undefined>
+  /** Runs passes of the families one after another: they write to the same tables' lock. */
+  inTurn<T>(pass: () => Promise<T>): Promise<T>
+}
+
+const LONGEST_RETRY_MS = 15_000
+
+export class FamilyRules {
+  readonly #family: Family
+  readonly #shared: SharedByFamilies
+  readonly #keys: readonly string[]
+  readonly #loop: KeptLoop
+  #input: FirewallInput | undefined
+  #applier: Applier | undefined
+  #pass: Pass | undefined
+  #error: string | undefined
+  #written = 0
+  /** Whether the tables were read once, so that no rules of an earlier run can be left. */
+  #swept = false
+
+  constructor(family: Family, shared: SharedByFamilies) {
+    this.#family = family
+    this.#shared = shared
+    this.#keys = TABLES.map((table) => tableKey(family === 4 ? 'ip' : 'ip6', table))
+    this.#loop = new KeptLoop({
+      pass: () => shared.inTurn(() => this.#bringInLine()),
+      succeeded: () => {
+        this.#succeeded()
+      },
+      failed: (error) => {
+        this.#failed(messageOf(error))
+      },
+      longestRetryMs: LONGEST_RETRY_MS,
+    })
+  }
+
+  /** What the last pass found and did; undefined when none of our rules are wanted. */
+  get pass(): Pass | undefined {
+    return this.#pass
+  }
+
+  /** Why the rules are not as wanted. */
+  get error(): string | undefined {
+    return this.#error
+  }
+
+  /** Transactions written since the beginning. */
+  get written(): number {
+    return this.#written
+  }
+
+  want(input: FirewallInput | undefined): void {
+    this.#input = input
+    this.#loop.kick()
+  }
+
+  settled(): Promise<void> {
+    return this.#loop.settled()
+  }
+
+  /** Somebody, maybe we, changed nftables' ruleset, in which iptables-nft's tables are. */
+  changed(change: RulesetChange): void {
+    // Whether a change during a pass is the pass's own is known when it has ended.
+    if (this.#loop.busy)
+      void this.#loop.settled().then(() => {
+        this.changed(change)
+      })
+    else if (this.#concerns(change)) this.#loop.changed()
+  }
+
+  /** Reads the tables again if the legacy ones, which notify nobody, differ from what the last pass left. */
+  compareLegacy(closely: boolean): void {
+    if (this.#loop.busy || this.#loop.failing || this.#applier === undefined) return
+    if (!this.#applier.unchanged(closely)) this.#loop.kick()
+  }
+
+  /** Ends the passes; rules stay as they are. */
+  async stop(): Promise<void> {
+    await this.#loop.stop()
+    this.#applier?.close()
+  }
+
+  /** Removes what is ours. Throws OperatorError. */
+  async sweep(): Promise<void> {
+    const applier = this.#applier
+    const { runner, netns, mine } = this.#shared
+    try {
+      await (applier ?? createApplier(runner, this.#family, netns)).remove(mine())
+    } catch (thrown) {
+      // A family without rules of ours may well be one this host cannot do.
+      const mayBeMissing = applier === undefined && (this.#family === 6 || thrown instanceof NotInstalled)
+      if (!mayBeMissing) throw thrown
+    }
+    applier?.close()
+    this.#applier = undefined
+    this.#pass = undefined
+  }
+
+  async #bringInLine(): Promise<number> {
+    const input = this.#input
+    let written = 0
+    if (input !== undefined) written = await this.#apply(input)
+    else if (this.#applier !== undefined || !this.#swept) await this.sweep()
+    this.#swept = true
+    return written
+  }
+
+  async #apply(input: FirewallInput): Promise<number> {
+    const { runner, netns, mine, generation, syncs } = this.#shared
+    this.#applier ??= createApplier(runner, this.#family, netns)
+    try {
+      const done = await this.#applier.apply(input, mine(), generation)
+      this.#written += done.written
+      syncs.add('written', done.written)
+      this.#report(done)
+      return done.written
+    } catch (thrown) {
+      // With nftables rules, iptables is only for Docker, which would have brought it along.
+      if (thrown instanceof NotInstalled && input.nftables === true) return 0
+      throw thrown
+    }
+  }
+
+  #report(done: Pass): void {
+    const last = this.#pass
+    this.#pass = done
+    const { iptables, docker } = done
+    if (last?.iptables.variant !== iptables.variant || last.docker.user !== docker.user) {
+      const place = docker.user ? ", ahead of Docker's rules" : ''
+      this.#shared.log.info(`firewall: IPv${this.#family}: ${iptables.save} (${iptables.variant})${place}`)
+    } else if (done.written > 0) this.#shared.log.info(`firewall: IPv${this.#family}: rules restored`)
+  }
+
+  #succeeded(): void {
+    if (this.#error !== undefined) this.#shared.log.info(`firewall: IPv${this.#family}: rules are right again`)
+    this.#error = undefined
+  }
+
+  #failed(why: string): void {
+    if (this.#error !== why) this.#shared.log.error(`${why}; trying again`)
+    this.#error = why
+    this.#shared.syncs.add('failed')
+  }
+
+  #concerns({ generation, tables }: RulesetChange): boolean {
+    const noted = this.#pass?.noted
+    if (noted === undefined || generation <= noted) return false
+    return tables === undefined || this.#keys.some((key) => tables.has(key))
+  }
+}
