@@ -174,6 +174,17 @@ test('a file is one idea: at most 300 lines', (t) => {
   t.deepEqual(long, [])
 })
 
+test('one name has one meaning: what src and backends export is declared in one file', (t) => {
+  const files = new Map<string, Set<string>>()
+  for (const path of PROGRAM) {
+    for (const [, name = ''] of read(path).matchAll(EXPORT)) files.set(name, (files.get(name) ?? new Set()).add(path))
+  }
+  const twice = Array.from(files, ([name, where]) => ({ name, where: [...where] })).filter(
+    ({ where }) => where.length > 1,
+  )
+  t.deepEqual(twice, [])
+})
+
 test('code is laid out by prettier alone, and no literal is packed into another to save lines', (t) => {
   const typescript = CODE.filter((path) => path.endsWith('.ts') && path !== 'test/repo.test.ts')
   t.deepEqual(
@@ -236,6 +247,9 @@ test('packages are pinned to exact versions', (t) => {
   )
   t.deepEqual(loose, [])
 })
+
+/** A declaration that is exported, and its name. */
+const EXPORT = /^export (?:async )?(?:function\*?|abstract class|class|const|interface|type) (\w+)/gm
 
 /** A file without its comments. */
 function codeOf(path: string): string {

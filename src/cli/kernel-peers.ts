@@ -13,7 +13,7 @@ export interface FoundObjects {
 }
 
 /** One for each route to a peer. */
-export function peersIn({ devices, routes, others }: FoundObjects): readonly PeerView[] {
+export function peersInKernel({ devices, routes, others }: FoundObjects): readonly PeerView[] {
   const hops = new Map<number, Nexthop>()
   const macs = new Map<string, string>()
   const hosts = new Map<string, string>()

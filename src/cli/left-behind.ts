@@ -6,7 +6,7 @@ import type { Store } from '../etcd/store.ts'
 import { isFlannelLink } from '../kernel/flannel-link.ts'
 import { withKernel } from '../kernel/once.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
-import { type LeaseView, leasesOf } from '../view/leases.ts'
+import { type LeaseView, readLeases } from '../view/leases.ts'
 import type { Environment } from '../options/parse.ts'
 import { type FoundSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 import type { AskedVerb } from './asked.ts'
@@ -58,7 +58,7 @@ export async function etcdSeen(asked: AskedVerb, env: Environment, own: FoundSub
   let store: Store | undefined
   try {
     store = openStoreOf(options)
-    return { view: await leasesOf(store, options.etcdPrefix, { own: subnetIn(own) }) }
+    return { view: await readLeases(store, options.etcdPrefix, { own: subnetIn(own) }) }
   } catch (error) {
     if (error instanceof EtcdError || error instanceof OperatorError) return { error: error.message }
     throw error

@@ -7,7 +7,7 @@ import { LiveKernel } from '../kernel/live.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import type { PathView } from '../control/path-route.ts'
 import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
-import { peersIn } from './kernel-peers.ts'
+import { peersInKernel } from './kernel-peers.ts'
 import { objectsLeft } from './left-behind.ts'
 
 /** The kernel's own choice of a source address (raw(7)). */
@@ -48,7 +48,7 @@ async function peerLeft(
 ): Promise<{ readonly subnet: Prefix; readonly host: Address; readonly via: string }> {
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
-  const found = peersIn(await objectsLeft(['neighbor', 'fdb', 'nexthop']))
+  const found = peersInKernel(await objectsLeft(['neighbor', 'fdb', 'nexthop']))
   const peer = found.find(({ subnet, publicAddress }) => {
     const prefix = parsePrefix(subnet)
     return publicAddress === address || (prefix !== undefined && contains(prefix, address))

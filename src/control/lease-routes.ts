@@ -7,9 +7,9 @@ import { atMost } from '../http/handlers.ts'
 import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
-import { leasesOf } from '../view/leases.ts'
+import { readLeases } from '../view/leases.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
-import { release, reserve } from '../lease/reserve.ts'
+import { releaseReservation, reserve } from '../lease/reserve.ts'
 import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { type RunningDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
@@ -50,7 +50,7 @@ function leaseHandlers(context: () => LeaseContext): Entries {
       'GET /v1/leases',
       async ({ query }) => {
         const { store, prefix, own } = context()
-        return json(await leasesOf(store, prefix, { own, times: query.get('times') !== 'false' }))
+        return json(await readLeases(store, prefix, { own, times: query.get('times') !== 'false' }))
       },
     ],
     [
@@ -70,7 +70,7 @@ function leaseHandlers(context: () => LeaseContext): Entries {
       'POST /v1/release',
       async ({ body }) => {
         const { store, prefix, wrote } = context()
-        const done = await release(store, prefix, subnetIn(body, 'release'))
+        const done = await releaseReservation(store, prefix, subnetIn(body, 'release'))
         wrote('lease', `reservation of ${done.subnet} released`)
         return json(done)
       },

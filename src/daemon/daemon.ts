@@ -15,7 +15,7 @@ import type { DaemonContext } from './context.ts'
 import { examineHost } from './examine-host.ts'
 import { joinNetwork } from './join.ts'
 import { tellFights } from './repair-fight.ts'
-import { run } from './run.ts'
+import { runLeased } from './run.ts'
 import { tellSystemd } from './sd-notify.ts'
 
 /** What the daemon is started with. */
@@ -34,7 +34,7 @@ export async function runDaemon(setup: DaemonSetup): Promise<void> {
   const context = begin(setup)
   await serve(context)
   const leased = await joinNetwork(context)
-  if (leased !== undefined) await run(leased, context, setup.holdMs)
+  if (leased !== undefined) await runLeased(leased, context, setup.holdMs)
   context.kernel.close()
 }
 

@@ -2,7 +2,7 @@
 // Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
 import { type FollowParts } from './follow-parts.ts'
 import { ConfigFollower } from './follow-config.ts'
-import type { Change, Entry, WatchStep } from '../etcd/store.ts'
+import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
 import { Hold } from '../lease/hold.ts'
 import { Departures, movedBy } from '../lease/departures.ts'
 import { subnetsFolder } from '../lease/codec.ts'
@@ -17,7 +17,7 @@ import { PeerNews } from './peer-events.ts'
 import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from '../async/chunks.ts'
 import { ShutOuts } from './shut-outs.ts'
-import { leasesIn, leasesOf } from './step-entries.ts'
+import { leasesIn, leaseChanges } from './step-entries.ts'
 
 /** Follows until the signal aborts. */
 export async function follow(parts: FollowParts): Promise<void> {
@@ -115,7 +115,7 @@ class Follower {
     const told =
       step.type === 'snapshot'
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
-        : this.#changes(leasesOf(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
+        : this.#changes(leaseChanges(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
     this.#told(told, step)
     if (this.#complete) return holds
     for await (const portion of inPortions(told.changes)) session.countPeers(portion)
@@ -147,7 +147,7 @@ class Follower {
   }
 
   /** Until the session has the table, which then is read at any time, it may be filled in portions. */
-  async #listing(leases: readonly Entry[]): Promise<PeerStep> {
+  async #listing(leases: readonly StoreEntry[]): Promise<PeerStep> {
     const rules = this.#rules()
     this.#readBy = this.#rulesText()
     const fresh = this.#fresh
@@ -160,13 +160,13 @@ class Follower {
     return told
   }
 
-  #changes(changes: readonly Change[]): PeerStep {
+  #changes(changes: readonly StoreChange[]): PeerStep {
     const moved = movedBy(changes, this.#parts.options.etcdPrefix, this.#table.peers)
     return this.#table.change(this.#departures.take(changes, moved))
   }
 
   /** Leases that were deleted a moment ago, and not written again. */
-  #gone(changes: readonly Change[]): void {
+  #gone(changes: readonly StoreChange[]): void {
     this.#told(this.#table.change(changes), { type: 'changes', revision: this.#revision.toString(), changes })
   }
 

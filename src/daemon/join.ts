@@ -20,7 +20,7 @@ import { primarySubnet } from '../lease/lease.ts'
 import { NEITHER } from '../ip/by-family.ts'
 
 /** What is known of this host and its network once there is a lease. */
-export interface Leased {
+export interface LeasedHost {
   readonly host: Host
   readonly store: Store
   /** subnet.env as the run before left it. */
@@ -36,7 +36,7 @@ export interface Leased {
 }
 
 /** Waits for all of it, as long as that takes. Undefined when the signal aborts before there is a config. */
-export async function joinNetwork(context: DaemonContext): Promise<Leased | undefined> {
+export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | undefined> {
   const { cell, kernel, options, readiness, events, log, signal } = context
   const found = await waitOut(() => findHost(kernel, options, log.part('host')), context)
   const store = connect(context)
@@ -96,7 +96,7 @@ function locksFor({ log }: DaemonContext): Locks {
 
 function configurationFor(
   { external }: Host,
-  obstacles: Leased['obstacles'],
+  obstacles: LeasedHost['obstacles'],
   { options, backends, conditions, readiness, events, log, signal }: DaemonContext,
 ): Promise<Configuration | undefined> {
   return awaitConfiguration({

@@ -2,7 +2,7 @@
 // ICU) that steady running does not, and leaves as much again in the allocator. They are given back a moment after the
 // start, after the first audits, which read the whole kernel, and again now and then.
 import { setFlagsFromString } from 'node:v8'
-import type { Part } from '../health/supervise.ts'
+import type { SupervisedPart } from '../health/supervise.ts'
 import { addon } from '../netlink/addon.ts'
 
 /** After the start, after the first audits, and between later times. Milliseconds. */
@@ -22,7 +22,7 @@ function preferSize(): void {
 /** Gives back what is not needed, from when the daemon is `ready` until the signal aborts. */
 export function staySmall(
   readiness: { onChange(listener: () => void): void },
-  part: Pick<Part, 'guard'>,
+  part: Pick<SupervisedPart, 'guard'>,
   signal: AbortSignal,
 ): void {
   const smaller = part.guard(preferSize)

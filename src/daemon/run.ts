@@ -15,13 +15,13 @@ import type { Sessions } from '../overlay/sessions.ts'
 import { RefusedLeases } from './refused-leases.ts'
 import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
-import { type Leased, waitOut } from './join.ts'
+import { type LeasedHost, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
 import { primaryRange } from '../network-config/configuration.ts'
 import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
-export async function run(leased: Leased, context: DaemonContext, holdMs: number | undefined): Promise<void> {
+export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
   const { cell, kernel, reconciler, readiness, supervisor, options, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
   const session = await startSession({ reconciler, firewall, guard }, leased, context)
@@ -46,7 +46,7 @@ export async function run(leased: Leased, context: DaemonContext, holdMs: number
 
 /** The firewall and the guard of this host, for all its networks; they write nothing yet. */
 function makeFirewall(
-  { previous, devices }: Leased,
+  { previous, devices }: LeasedHost,
   { options, log, events }: DaemonContext,
 ): Pick<SessionHost, 'firewall' | 'guard'> {
   const firewallLog = reporter('firewall', log.part('firewall'), events)
@@ -59,7 +59,7 @@ function makeFirewall(
 }
 
 /** The session of the network that the flags name. It keeps the lease; the kernel waits for its first update. */
-async function startSession(host: SessionHost, leased: Leased, context: DaemonContext): Promise<Session> {
+async function startSession(host: SessionHost, leased: LeasedHost, context: DaemonContext): Promise<Session> {
   const { kernel, options, readiness, backends, events, log, signal } = context
   const { store, devices, locks, inputs, lease } = leased
   const nexthopsKnown = await waitOut(() => kernel.hasNexthops(), context)
@@ -82,11 +82,11 @@ async function startSession(host: SessionHost, leased: Leased, context: DaemonCo
   return session
 }
 
-function networksOf(previous: Leased['previous']): NonNullable<Parameters<typeof createFirewall>[0]['previous']> {
+function networksOf(previous: LeasedHost['previous']): NonNullable<Parameters<typeof createFirewall>[0]['previous']> {
   return [networkIn(previous), subnetIn(previous)].filter((prefix) => prefix !== undefined)
 }
 
-function followHost(session: Session, { host, store, previous }: Leased, context: DaemonContext): HostFollower {
+function followHost(session: Session, { host, store, previous }: LeasedHost, context: DaemonContext): HostFollower {
   const { kernel, options, conditions, supervisor, log, signal } = context
   const bridge = new DockerBridge(networksOf(previous), log.part('docker'))
   const look = supervisor.part('docker').guard((...of: Parameters<typeof bridge.look>) => {
@@ -133,7 +133,7 @@ function monitoring(
 /** Follows the config and the leases until the signal aborts. */
 function followEtcd(
   session: Session,
-  { store, listing, obstacles }: Leased,
+  { store, listing, obstacles }: LeasedHost,
   context: DaemonContext,
   holdMs: number | undefined,
 ): Promise<void> {

@@ -1,8 +1,8 @@
 // sd_notify(3): reports to systemd that we are ready, alive or stopping, by datagrams to the socket it names in NOTIFY_SOCKET.
 // Without that variable nothing is sent.
-import { type Busy, HANG_MS } from '../http/health-port.ts'
+import { type PassTime, HANG_MS } from '../http/health-port.ts'
 import { addon } from '../netlink/addon.ts'
-import type { Part } from '../health/supervise.ts'
+import type { SupervisedPart } from '../health/supervise.ts'
 import { printable } from '../text/plain-text.ts'
 import type { Health, HealthReport } from '../view/health.ts'
 import type { Readiness } from '../health/readiness.ts'
@@ -29,13 +29,13 @@ function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
 interface Reported {
   readonly readiness: Readiness
   readonly health: Health
-  readonly busy: Busy
+  readonly busy: PassTime
 }
 
 /** Reports readiness, the verdict, and life as long as no pass hangs, until the signal aborts. */
 export function tellSystemd(
   { readiness, health, busy }: Reported,
-  part: Pick<Part, 'guard'>,
+  part: Pick<SupervisedPart, 'guard'>,
   signal: AbortSignal,
 ): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)

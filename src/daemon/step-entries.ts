@@ -1,5 +1,5 @@
 // What a step of the watch on the prefix says of its parts: the network config and the leases. Pure.
-import type { Change, Entry, WatchStep } from '../etcd/store.ts'
+import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
 
 /** The config text in a step: null when it was deleted, undefined when the step says nothing of it. */
 export function configIn(step: Exclude<WatchStep, { type: 'disconnected' }>, key: string): string | null | undefined {
@@ -10,11 +10,11 @@ export function configIn(step: Exclude<WatchStep, { type: 'disconnected' }>, key
 }
 
 /** The leases of a listing. */
-export function leasesIn(entries: readonly Entry[], folder: string): readonly Entry[] {
+export function leasesIn(entries: readonly StoreEntry[], folder: string): readonly StoreEntry[] {
   return entries.filter((entry) => entry.key.startsWith(folder))
 }
 
 /** The changes of leases. */
-export function leasesOf(changes: readonly Change[], folder: string): readonly Change[] {
+export function leaseChanges(changes: readonly StoreChange[], folder: string): readonly StoreChange[] {
   return changes.filter((change) => (change.type === 'put' ? change.entry.key : change.key).startsWith(folder))
 }

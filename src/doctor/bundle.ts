@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { askControl, controlPath } from '../http/control-socket.ts'
 import { messageOf } from '../errors.ts'
-import { run } from '../firewall/run.ts'
+import { runProgram } from '../firewall/run.ts'
 import type { Options } from '../options/type.ts'
 import type { Facts } from './facts.ts'
-import { type DoctorReport, render } from './report.ts'
+import { type DoctorReport, renderReport } from './report.ts'
 import { type TarEntry, tar } from './tar.ts'
 
 /** What the daemon is asked, by the file it goes to. */
@@ -45,7 +45,7 @@ const FILES: readonly (readonly [string, string])[] = [
 export async function bundle(given: Options, facts: Facts, report: DoctorReport): Promise<Buffer> {
   const socket = controlPath(given.subnetFile)
   const entries: TarEntry[] = [
-    { name: 'doctor.txt', text: render(report, true) },
+    { name: 'doctor.txt', text: renderReport(report, true) },
     { name: 'doctor.json', text: JSON.stringify(report, undefined, 2) },
     { name: 'facts.json', text: JSON.stringify(facts, plain, 2) },
     ...(await filesOf([...FILES, ['subnet.env', given.subnetFile]])),
@@ -55,7 +55,7 @@ export async function bundle(given: Options, facts: Facts, report: DoctorReport)
     for (const [name, route] of ROUTES) entries.push({ name, text: await answerTo(socket, route) })
   }
   for (const [name, program, ...args] of PROGRAMS) {
-    const { status, stdout, stderr } = await run({ prefix: [] }, program, args).catch((error: unknown) => ({
+    const { status, stdout, stderr } = await runProgram({ prefix: [] }, program, args).catch((error: unknown) => ({
       status: 1,
       stdout: '',
       stderr: messageOf(error),

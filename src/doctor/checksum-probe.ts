@@ -6,8 +6,8 @@ import { type Address, numberOf } from '../ip/address.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { type IcmpSocket, openIcmpSocket } from '../probe/socket.ts'
 import type { Known } from './known.ts'
-import type { ChecksumProbe, Facts, Target } from './facts.ts'
-import type { Plan } from './plan.ts'
+import type { ChecksumProbe, Facts, NamedPeer } from './facts.ts'
+import type { ExpectedPlan } from './plan.ts'
 
 /** The most peers that are asked: the cause is in this host or its network rather than in a peer. */
 const PEERS = 8
@@ -20,8 +20,8 @@ const TEXT = Buffer.from('flanneld doctor')
 
 /** Probes peers that are reached through the tunnel, or the one in question. Never rejects. */
 export async function probeChecksums(
-  plan: Known<Plan>,
-  target: Target | undefined,
+  plan: Known<ExpectedPlan>,
+  target: NamedPeer | undefined,
 ): Promise<Facts['probes']['checksums']> {
   if ('unknown' in plan) return plan
   const { own, peers, wanted } = plan.value

@@ -4,7 +4,7 @@ import type { Peer } from '../backend.ts'
 import { shared } from '../http/handlers.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { PEERS_KEPT } from '../lease/hold.ts'
-import { show } from '../kernel/show.ts'
+import { showObject } from '../kernel/show.ts'
 import type { Address } from '../ip/address.ts'
 import type { Unready } from '../health/readiness.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -80,7 +80,7 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
     reasons: readiness.reasons,
     unready: readiness.unready,
     failing: reconciler.report.failing,
-    conflicts: reconciler.conflicts.map(({ found }) => show(found)),
+    conflicts: reconciler.conflicts.map(({ found }) => showObject(found)),
     running: running && runningFacts(running),
     firewallError: running?.firewall.status().error,
     guardError: running?.guard.error(),

@@ -4,7 +4,7 @@ import type { Options } from '../options/type.ts'
 import { CHECKS } from './checks.ts'
 import type { Facts } from './facts.ts'
 import { gather } from './gather.ts'
-import { type DoctorReport, judge, mayBeOnItsWay } from './report.ts'
+import { type DoctorReport, makeReport, mayBeOnItsWay } from './report.ts'
 
 /** Changes on their way are not faults: what is found is looked at again after so long. Milliseconds. */
 const SETTLE_MS = 1_500
@@ -15,9 +15,9 @@ export async function examine(
   peer: string | undefined,
 ): Promise<{ readonly facts: Facts; readonly report: DoctorReport }> {
   const facts = await gather(options, peer)
-  const report = judge(CHECKS, facts)
+  const report = makeReport(CHECKS, facts)
   if (facts.daemon.state !== 'answers' || !mayBeOnItsWay(CHECKS, report)) return { facts, report }
   await pause(SETTLE_MS)
   const again = await gather(options, peer)
-  return { facts: again, report: judge(CHECKS, again) }
+  return { facts: again, report: makeReport(CHECKS, again) }
 }

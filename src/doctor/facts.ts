@@ -9,7 +9,7 @@ import type { KernelState, Kind } from '../kernel/state.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
-import type { Plan } from './plan.ts'
+import type { ExpectedPlan } from './plan.ts'
 
 /** All of it. */
 export interface Facts {
@@ -18,20 +18,20 @@ export interface Facts {
   /** The daemon's own when it answers, else those given. */
   readonly options: ToldOptions
   /** The peer it is about; undefined for all. */
-  readonly target: Target | undefined
+  readonly target: NamedPeer | undefined
   readonly daemon: DaemonState
   readonly store: StoreFacts
   readonly endpoints: readonly EndpointFacts[]
   readonly credentials: CredentialFacts | undefined
   readonly host: HostFacts
   /** What this host should have, by etcd and its own interfaces. */
-  readonly plan: Known<Plan>
+  readonly plan: Known<ExpectedPlan>
   readonly firewall: FirewallFacts
   readonly probes: ProbeFacts
 }
 
 /** The peer named on the command line; `subnet` undefined when no lease has the address. */
-export interface Target {
+export interface NamedPeer {
   readonly text: string
   readonly subnet: Prefix | undefined
 }

@@ -18,7 +18,7 @@ export interface Fault {
 }
 
 /** What a check found: that all is well and what was seen; why it could not look; or faults, at least one. */
-export type Outcome =
+export type CheckOutcome =
   { readonly seen: string } | { readonly unchecked: string } | { readonly faults: readonly [Fault, ...Fault[]] }
 
 /** One check. Adding one is adding it to CHECKS (checks.ts), and a line to docs/troubleshooting.md. */
@@ -32,7 +32,7 @@ export interface Check {
   /** Whether what it finds may be on its way to being mended by the daemon, so that it is looked at twice. */
   readonly settles?: true
   /** Judges. Pure. */
-  readonly run: (facts: Facts) => Outcome
+  readonly run: (facts: Facts) => CheckOutcome
 }
 
 /** What a daemon knows when it examines its own host: all but itself. */
@@ -40,11 +40,11 @@ export type OwnFacts = Omit<Facts, 'daemon'>
 
 /** A check that a daemon can make of its own host. */
 export interface OwnCheck extends Check {
-  readonly run: (facts: OwnFacts) => Outcome
+  readonly run: (facts: OwnFacts) => CheckOutcome
 }
 
 /** The outcome of a list of faults; `seen` when there are none. */
-export function outcomeOf(faults: readonly Fault[], seen: string): Outcome {
+export function outcomeOf(faults: readonly Fault[], seen: string): CheckOutcome {
   const [first, ...others] = faults
   return first === undefined ? { seen } : { faults: [first, ...others] }
 }

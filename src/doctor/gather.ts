@@ -17,11 +17,11 @@ import type { DaemonFacts } from './daemon-facts.ts'
 import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
 import type { StoreFacts } from './stored.ts'
 import type { Known, ToldOptions } from './known.ts'
-import type { DaemonState, Facts, FirewallFacts, HostFacts, Target } from './facts.ts'
+import type { DaemonState, Facts, FirewallFacts, HostFacts, NamedPeer } from './facts.ts'
 import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
 import { probePeers } from './peer-probe.ts'
-import { type Plan, type PlanParts, ownLease, planByDaemon, planOf } from './plan.ts'
+import { type ExpectedPlan, type PlanParts, ownLease, planByDaemon, planFrom } from './plan.ts'
 import { readStore } from './store-facts.ts'
 import { hasAddress } from '../lease/lease.ts'
 import { NEITHER, valuesOf } from '../ip/by-family.ts'
@@ -94,7 +94,7 @@ function placesOf(daemon: DaemonState, devices: readonly VxlanLink[]): readonly 
 }
 
 /** The host with the kernel's own ways to all peers, where a strict filter makes them matter. */
-async function withWays(kernel: LiveKernel, host: HostFacts, { peers }: Plan): Promise<HostFacts> {
+async function withWays(kernel: LiveKernel, host: HostFacts, { peers }: ExpectedPlan): Promise<HostFacts> {
   const strict = [...host.sysctls].some(([path, value]) => path.endsWith('/rp_filter') && value === '1')
   if (!strict) return host
   const asked = await kernel.askRoutes(Array.from(peers.values(), ({ publicAddress }) => publicAddress))
@@ -120,7 +120,7 @@ function planFor(
   tunnels: ReadonlyMap<string, Mac>,
   store: StoreFacts,
   daemon: DaemonState,
-): Known<Plan> {
+): Known<ExpectedPlan> {
   if ('unknown' in host.external) return { unknown: host.external.unknown }
   const running = daemon.state === 'answers' ? daemon.facts.running : undefined
   const parts: PlanParts = {
@@ -138,7 +138,7 @@ function planFor(
     if (store.content !== undefined) {
       // A stored config that the daemon does not go over to is a fault of its own, and the host is as the running one has it.
       const config = running?.config ?? store.content.config
-      return planOf({ ...parts, deviceMacs: macsOf(parts, store) }, { ...store.content, config })
+      return planFrom({ ...parts, deviceMacs: macsOf(parts, store) }, { ...store.content, config })
     }
     if (running !== undefined) return planByDaemon(parts, running.config, running.own, running.peers)
   } catch (error) {
@@ -164,7 +164,7 @@ function hasNexthops(nexthops: KernelState | undefined): boolean {
 }
 
 /** A subnet or any address in it, or a host's own. Throws OperatorError for what is neither, and for this very host. */
-function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: Known<Plan>): Target {
+function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: Known<ExpectedPlan>): NamedPeer {
   const address = parseAddress(text) ?? addressIn(text)
   if (address === undefined) throw new OperatorError(`doctor: ${JSON.stringify(text)}: not a subnet or an address`)
   const leases = store.content === undefined ? [] : decodedLeases(options.etcdPrefix, store.content)
@@ -208,9 +208,9 @@ async function readFirewall(): Promise<FirewallFacts> {
 /** By the daemon's prober; one peer that it has not come to yet, and all where none runs, by a probe of ours. */
 async function readHealth(
   daemon: DaemonState,
-  plan: Known<Plan>,
+  plan: Known<ExpectedPlan>,
   host: HostFacts,
-  target: Target | undefined,
+  target: NamedPeer | undefined,
 ): Promise<Facts['probes']['peers']> {
   if ('unknown' in plan) return plan
   const probed = daemon.state === 'answers' ? daemon.facts.health : 'no daemon probes the peers'

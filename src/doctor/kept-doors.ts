@@ -1,12 +1,12 @@
 // What a daemon may have left open since its config was another one, as far as its rules tell: it alone knows of the change.
 import type { Peer } from '../backend.ts'
-import type { Change } from '../overlay/change.ts'
+import type { OngoingChange } from '../overlay/change.ts'
 import type { Ruleset } from '../firewall/iptables/ruleset.ts'
 import type { PlanInputs } from '../overlay/inputs.ts'
 import { contains, parsePrefix } from '../ip/prefix.ts'
 
 /** The changes that would explain its doors: a moment ago, or longer since for peers whose doors it keeps. */
-export function changesBehind(inputs: PlanInputs, peers: readonly Peer[], ruleset: Ruleset): readonly Change[] {
+export function changesBehind(inputs: PlanInputs, peers: readonly Peer[], ruleset: Ruleset): readonly OngoingChange[] {
   const types = inputs.others.map(({ backend }) => backend.type)
   const formerly = peers.filter(({ type }) => types.includes(type))
   const accepts = ` -d ${inputs.subnet} -i ${inputs.external.name} `

@@ -1,11 +1,11 @@
 // The kernel against the plan: what is missing or different, what stands in the way, what is left over. Pure.
-import { Comparison, type Conflict } from '../kernel/diff.ts'
-import { show } from '../kernel/show.ts'
+import { KindComparison, type ObjectConflict } from '../kernel/diff.ts'
+import { showObject } from '../kernel/show.ts'
 import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } from '../kernel/state.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
-import type { Plan, Wanted } from './plan.ts'
+import type { ExpectedPlan, Wanted } from './plan.ts'
 
 /** An object that is missing or different. */
 export interface MissingObject extends Wanted {
@@ -14,17 +14,17 @@ export interface MissingObject extends Wanted {
 }
 
 /** One kind compared. */
-export interface Difference {
+export interface KindDifference {
   /** How many there should be. */
   readonly wanted: number
   readonly lacks: readonly MissingObject[]
-  readonly conflicts: readonly (Conflict & { readonly peer: Prefix | undefined })[]
+  readonly conflicts: readonly (ObjectConflict & { readonly peer: Prefix | undefined })[]
   /** Ours by their marks, and nobody wants them. */
   readonly left: readonly KernelObject[]
 }
 
 /** Compares one kind, for the peer in question alone when there is one. */
-export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): Difference {
+export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: Kind): KindDifference {
   const actual: KernelState = host.kernel.get(kind) ?? new Map()
   const { intent } = plan
   if (intent === undefined) return { wanted: 0, lacks: [], conflicts: [], left: [] }
@@ -32,7 +32,7 @@ export function differenceOf({ host, target }: Facts, plan: Plan, kind: Kind): D
   const peers = new Map(mine.map(({ object, peer }) => [keyOf(object), peer]))
   const concerns = ({ peer }: { peer: Prefix | undefined }): boolean => target === undefined || peer === target.subnet
   // Nobody is sure to have made what is there: what differs and is not ours is a conflict.
-  const comparison = new Comparison(new Map(actual), domainOf(intent), () => false)
+  const comparison = new KindComparison(new Map(actual), domainOf(intent), () => false)
   const lacks: MissingObject[] = []
   for (const { object, peer } of mine) {
     if (comparison.want(object) !== undefined) lacks.push({ object, peer, found: actual.get(keyOf(object)) })
@@ -58,14 +58,14 @@ export function mendCommand({ object, found }: MissingObject): string | undefine
       return same ? `ip link set ${object.name} mtu ${mtu} address ${mac} up` : undefined
     }
     case 'address':
-      return `ip addr add ${show(object)}`
+      return `ip addr add ${showObject(object)}`
     case 'neighbor':
       return `ip neigh replace ${object.address} lladdr ${object.mac} dev ${object.device} nud permanent`
     case 'fdb':
-      return `bridge fdb replace ${show(object)}`
+      return `bridge fdb replace ${showObject(object)}`
     case 'nexthop':
-      return `ip nexthop replace ${show(object)}`
+      return `ip nexthop replace ${showObject(object)}`
     case 'route':
-      return `ip route replace ${show(object)}`
+      return `ip route replace ${showObject(object)}`
   }
 }

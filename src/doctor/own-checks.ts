@@ -22,7 +22,7 @@ import type { FirewallFacts } from './facts.ts'
 import type { OwnCheck, OwnFacts } from './finding.ts'
 import { findingsOf } from './findings.ts'
 import { known } from './host-facts.ts'
-import { fullPlanOf, healthOf, planOf, readOwnFacts } from './own-facts.ts'
+import { fullPlanOf, healthOf, ownPlan, readOwnFacts } from './own-facts.ts'
 import { reportOf } from './report.ts'
 import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
@@ -140,7 +140,7 @@ const checksums: CheckGroup = {
     const running = whenRunning(daemon)
     if (running === undefined) return NOTHING
     const peers = [...peersIn(running.sessions).values()].slice(0, CHECKSUM_PEERS)
-    const plan = { value: planOf(running, peers) }
+    const plan = { value: ownPlan(running, peers) }
     const facts = await readOwnFacts(kernel, daemon)
     const probes = { ...facts.probes, checksums: await probeChecksums(plan, undefined) }
     return { findings: made([checksumCheck], { ...facts, plan, probes }) }

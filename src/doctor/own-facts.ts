@@ -16,7 +16,7 @@ import type { HostFacts } from './facts.ts'
 import type { OwnFacts } from './finding.ts'
 import { hasVxlan, known, readOffload, readSysctls } from './host-facts.ts'
 import type { Known } from './known.ts'
-import type { Plan, Wanted } from './plan.ts'
+import type { ExpectedPlan, Wanted } from './plan.ts'
 import { SERVED } from '../ip/by-family.ts'
 
 const NOT_READ = { unknown: 'not read' } as const
@@ -24,8 +24,8 @@ const NOT_READ = { unknown: 'not read' } as const
 /** The facts that cost next to nothing; the rest is "not read", to be filled in by who reads it. */
 export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): Promise<OwnFacts> {
   const { etcdPassword: _, ...options } = daemon.options
-  const plan: Known<Plan> =
-    daemon.phase === 'running' ? { value: planOf(daemon) } : { unknown: 'this host has no lease' }
+  const plan: Known<ExpectedPlan> =
+    daemon.phase === 'running' ? { value: ownPlan(daemon) } : { unknown: 'this host has no lease' }
   return {
     now: Date.now(),
     options,
@@ -41,7 +41,7 @@ export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): P
 }
 
 /** The plan the daemon works by. Of what peers need only that of `peers` is in it. */
-export function planOf(running: Running, peers: readonly Peer[] = []): Plan {
+export function ownPlan(running: Running, peers: readonly Peer[] = []): ExpectedPlan {
   const session = primarySession(running)
   const { inputs, intent, objects } = session.plan
   const { key, etcdLease, value } = session.lease.own()
@@ -54,8 +54,8 @@ export function planOf(running: Running, peers: readonly Peer[] = []): Plan {
 }
 
 /** The same with what every peer needs, worked out in portions. */
-export async function fullPlanOf(running: Running): Promise<Plan> {
-  const plan = planOf(running)
+export async function fullPlanOf(running: Running): Promise<ExpectedPlan> {
+  const plan = ownPlan(running)
   const { intent } = plan
   if (intent === undefined) return plan
   const wanted = [...plan.wanted]
@@ -64,7 +64,7 @@ export async function fullPlanOf(running: Running): Promise<Plan> {
   return { ...plan, wanted }
 }
 
-function wantedFor(intent: Plan['intent'] & object, peer: Peer): readonly Wanted[] {
+function wantedFor(intent: ExpectedPlan['intent'] & object, peer: Peer): readonly Wanted[] {
   const objects = peerObjects(intent, peer)
   return objects.ok ? objects.value.map((object) => ({ object, peer: peer.subnet })) : []
 }
@@ -79,7 +79,7 @@ export function healthOf({ sessions, prober }: Running): ReadonlyMap<Prefix, Pee
   return found
 }
 
-async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<Plan>): Promise<HostFacts> {
+async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<ExpectedPlan>): Promise<HostFacts> {
   const { options } = daemon
   const network = await kernel.readHost(questionsOf(options))
   const inputs = 'value' in plan ? plan.value.inputs : undefined

@@ -7,19 +7,19 @@ import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
 import type { PeerHealth } from '../probe/health.ts'
-import { UNTRIED, judge } from '../probe/judge.ts'
+import { UNTRIED, judgeTurn } from '../probe/judge.ts'
 import { type PeerPath, pathTo } from '../probe/path.ts'
 import { Pinger } from '../probe/pinger.ts'
 import { takeTurn } from '../probe/turn.ts'
 import type { Facts, HostFacts } from './facts.ts'
-import type { Plan } from './plan.ts'
+import type { ExpectedPlan } from './plan.ts'
 
 /** The most that are probed; another one is probed when it is named. */
 const PEERS = 8
 
 /** Probes `subnets`, or as many of them as are few. Never rejects. */
 export async function probePeers(
-  plan: Plan,
+  plan: ExpectedPlan,
   host: HostFacts,
   subnets: Iterable<Prefix>,
 ): Promise<Facts['probes']['peers']> {
@@ -54,7 +54,7 @@ export async function probePeers(
       })
       if (tallies === undefined) return
       const seen = { evidence: evidence.of(addressOf(subnet)), from, to: performance.now(), at: Date.now() }
-      found.set(subnet, judge(UNTRIED, { path, tallies, ...seen }))
+      found.set(subnet, judgeTurn(UNTRIED, { path, tallies, ...seen }))
     }
     await Promise.all(paths.slice(0, PEERS).map(turn))
     return { value: found }
@@ -67,7 +67,7 @@ export async function probePeers(
 
 /** The path to a peer, if its entries in the kernel are complete. */
 function pathIn(
-  { inputs, intent, peers, wanted }: Plan,
+  { inputs, intent, peers, wanted }: ExpectedPlan,
   host: HostFacts,
   subnet: Prefix,
 ): (readonly [Prefix, PeerPath])[] | undefined {

@@ -3,7 +3,7 @@
 import type { AnyBackend, Configured, ExternalInterface, Peer, Self } from '../backend.ts'
 import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
-import type { Entry } from '../etcd/store.ts'
+import type { StoreEntry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
 import type { PlanInputs } from '../overlay/inputs.ts'
 import { intentOf, selfOf, useNexthops } from '../overlay/plan.ts'
@@ -46,7 +46,7 @@ export interface OwnStored {
 }
 
 /** What should be. */
-export interface Plan {
+export interface ExpectedPlan {
   readonly configuration: Configuration
   /** Undefined when no lease is this host's. */
   readonly own: OwnStored | undefined
@@ -67,7 +67,7 @@ export interface Wanted {
 }
 
 /** Plans by what etcd holds. */
-export function planOf(parts: PlanParts, content: StoreContent): Known<Plan> {
+export function planFrom(parts: PlanParts, content: StoreContent): Known<ExpectedPlan> {
   if (content.config === undefined) return { unknown: 'there is no network config in etcd' }
   try {
     const configuration = readConfiguration(content.config, parts.backends)
@@ -83,7 +83,12 @@ export function planOf(parts: PlanParts, content: StoreContent): Known<Plan> {
 }
 
 /** Plans by what the daemon took from etcd before that went away. */
-export function planByDaemon(parts: PlanParts, config: string, own: OwnStored, peers: readonly Peer[]): Known<Plan> {
+export function planByDaemon(
+  parts: PlanParts,
+  config: string,
+  own: OwnStored,
+  peers: readonly Peer[],
+): Known<ExpectedPlan> {
   const configuration = readConfiguration(config, parts.backends)
   const bySubnet = new Map(peers.map((peer) => [peer.subnet, peer]))
   return { value: complete(parts, configuration, own, bySubnet, new Map()) }
@@ -112,7 +117,7 @@ function complete(
   own: OwnStored | undefined,
   peers: ReadonlyMap<Prefix, Peer>,
   refused: ReadonlyMap<string, string>,
-): Plan {
+): ExpectedPlan {
   if (own === undefined) return { configuration, own, peers, refused, inputs: undefined, wanted: [], intent: undefined }
   const types = new Set(Array.from(peers.values(), ({ type }) => type))
   types.delete(configuration.own.backend.type)
@@ -202,6 +207,6 @@ function decisionsOf({ options, believed }: PlanParts, content: StoreContent): P
   return { shutOut: (address) => shutOut.has(address), alive: stands }
 }
 
-function entryOf({ key, text, createRevision, modRevision, etcdLease }: StoredLease): Entry {
+function entryOf({ key, text, createRevision, modRevision, etcdLease }: StoredLease): StoreEntry {
   return { key, value: Buffer.from(text), createRevision, modRevision, lease: etcdLease }
 }

@@ -4,7 +4,7 @@ import { printable } from '../text/plain-text.ts'
 import type { Facts } from './facts.ts'
 import { EXIT_STATUS, type Word } from '../view/verdict.ts'
 import { counted } from '../text/counted.ts'
-import { type Check, type Fault, type Outcome } from './finding.ts'
+import { type Check, type Fault, type CheckOutcome } from './finding.ts'
 
 /** One check, done or not. The shape `doctor --json` prints. */
 export interface CheckReport {
@@ -34,12 +34,12 @@ export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: Doctor
 }
 
 /** The outcome of one check as reported. */
-export function reportOf({ name, about }: Check, outcome: Outcome): CheckReport {
+export function reportOf({ name, about }: Check, outcome: CheckOutcome): CheckReport {
   return { name, about, ...toldOf(outcome) }
 }
 
 /** Makes the checks. */
-export function judge(checks: readonly Check[], facts: Facts): DoctorReport {
+export function makeReport(checks: readonly Check[], facts: Facts): DoctorReport {
   const made = checks
     .filter(({ ofPeer }) => facts.target === undefined || ofPeer)
     .map((check) => reportOf(check, check.run(facts)))
@@ -53,7 +53,7 @@ function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
   return made.some(({ level }) => level === 'fault') ? 'degraded' : 'healthy'
 }
 
-function toldOf(outcome: Outcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
+function toldOf(outcome: CheckOutcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
   if ('seen' in outcome) return { level: 'ok', note: outcome.seen, faults: [] }
   if ('unchecked' in outcome) return { level: 'not checked', note: outcome.unchecked, faults: [] }
   const worst = LEVELS.find((level) => outcome.faults.some((fault) => fault.level === level))
@@ -61,7 +61,7 @@ function toldOf(outcome: Outcome): Pick<CheckReport, 'level' | 'note' | 'faults'
 }
 
 /** The text a person reads: the verdict, what is wrong, what could not be looked at, what is well. */
-export function render({ verdict, peer, checks }: DoctorReport, all: boolean): string {
+export function renderReport({ verdict, peer, checks }: DoctorReport, all: boolean): string {
   const of = (...levels: CheckReport['level'][]): readonly CheckReport[] =>
     checks.filter(({ level }) => levels.includes(level))
   const counts = [

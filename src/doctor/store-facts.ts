@@ -5,7 +5,7 @@ import { EtcdError, messageOf } from '../errors.ts'
 import type { Alarm } from '../etcd/alarms.ts'
 import { openStore } from '../etcd/client.ts'
 import type { StoreOptions } from '../etcd/endpoints.ts'
-import type { Entry, Store } from '../etcd/store.ts'
+import type { StoreEntry, Store } from '../etcd/store.ts'
 import { unlessAborted } from '../async/wait.ts'
 import { subnetsFolder } from '../lease/codec.ts'
 import { addressShutOut, shutOutFolder } from '../lease/shut-out.ts'
@@ -100,7 +100,7 @@ async function readContent(
   return { revision, config: entry?.value.toString(), leases, shutOut, ownTtl }
 }
 
-function leaseOf({ key, value, createRevision, modRevision, lease }: Entry): StoredLease {
+function leaseOf({ key, value, createRevision, modRevision, lease }: StoreEntry): StoredLease {
   return { key, text: value.toString(), createRevision, modRevision, etcdLease: lease }
 }
 

@@ -13,7 +13,7 @@ import {
 } from 'cockatiel'
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions, isRecoverableError } from 'etcd3'
 import type { Credentials } from './endpoints.ts'
-import { isTooLarge } from './failure.ts'
+import { isOversized } from './failure.ts'
 import { MOST_ANSWER_BYTES } from './pages.ts'
 import type { Proxy } from './proxy.ts'
 import { PING_AFTER } from './sockets.ts'
@@ -41,7 +41,7 @@ const LEFT_ALONE_MS = 2_000
 let made = 0
 
 /** One endpoint, and how it is reached. */
-export interface Way {
+export interface EndpointChannel {
   /** `host:port`. */
   readonly address: string
   readonly secure: boolean
@@ -50,7 +50,7 @@ export interface Way {
 
 /** Makes a client. It connects with the first call. `credentials` are for those ways that are secure. */
 export function createClient(
-  ways: readonly Way[],
+  ways: readonly EndpointChannel[],
   credentials: Credentials | undefined,
   defaultCallOptions: NonNullable<IOptions['defaultCallOptions']>,
 ): Etcd3 {
@@ -80,7 +80,7 @@ interface Host {
 }
 
 class Client extends Etcd3 {
-  constructor(options: IOptions, ways: readonly Way[], secure: ChannelCredentials | undefined) {
+  constructor(options: IOptions, ways: readonly EndpointChannel[], secure: ChannelCredentials | undefined) {
     super(options)
     const { hosts } = this.pool as unknown as { readonly hosts: readonly Host[] }
     for (const [at, host] of hosts.entries()) {
@@ -139,7 +139,7 @@ function otherEndpoint(count: number): IPolicy {
 function breaker(): IPolicy {
   const breaker = new ConsecutiveBreaker(1)
   return circuitBreaker(
-    handleWhen((error) => isRecoverableError(error) && !isTooLarge(error)),
+    handleWhen((error) => isRecoverableError(error) && !isOversized(error)),
     { halfOpenAfter: { next: fromNow }, breaker },
   )
 }

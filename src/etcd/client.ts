@@ -5,12 +5,12 @@ import type { Interceptor } from '@grpc/grpc-js'
 import type { Etcd3, ICompare, IKeyValue, IRequestOp } from 'etcd3'
 import { type EtcdError, messageOf } from '../errors.ts'
 import { type Alarm, alarmsIn } from './alarms.ts'
-import { Connection, requireLeader } from './connection.ts'
+import { EtcdConnection, requireLeader } from './connection.ts'
 import type { StoreOptions } from './endpoints.ts'
-import { isTooLarge } from './failure.ts'
+import { isOversized } from './failure.ts'
 import { takeIn } from './oversized.ts'
 import { type AskRange, endOf, listPages, readKey } from './pages.ts'
-import type { Entry, Guard, Snapshot, Store, WatchStep, Write } from './store.ts'
+import type { StoreEntry, StoreCondition, Snapshot, Store, WatchStep, StoreWrite } from './store.ts'
 import type { PastEntry } from './position.ts'
 import { endStream, watch, type WatchSource, type WatchStream } from './watch.ts'
 
@@ -26,13 +26,13 @@ export function openStore(options: StoreOptions): Store {
 }
 
 class EtcdStore implements Store, WatchSource {
-  readonly #connection: Connection
+  readonly #connection: EtcdConnection
 
   constructor(options: StoreOptions) {
-    this.#connection = new Connection(options)
+    this.#connection = new EtcdConnection(options)
   }
 
-  get(key: string): Promise<{ readonly revision: string; readonly entry: Entry | undefined }> {
+  get(key: string): Promise<{ readonly revision: string; readonly entry: StoreEntry | undefined }> {
     return readKey(this.#ask, key).catch(this.#thrown)
   }
 
@@ -62,7 +62,7 @@ class EtcdStore implements Store, WatchSource {
     throw this.#connection.failure(thrown)
   }
 
-  async commit(guards: readonly Guard[], writes: readonly Write[]): Promise<string | undefined> {
+  async commit(guards: readonly StoreCondition[], writes: readonly StoreWrite[]): Promise<string | undefined> {
     if (guards.length > MOST_OPERATIONS || writes.length > MOST_OPERATIONS) {
       throw new RangeError(
         `a transaction has at most ${MOST_OPERATIONS} operations, not ${Math.max(guards.length, writes.length)}`,
@@ -163,7 +163,7 @@ class EtcdStore implements Store, WatchSource {
     return { create_request: create }
   }
 
-  entries(kvs: readonly IKeyValue[]): readonly Entry[] {
+  entries(kvs: readonly IKeyValue[]): readonly StoreEntry[] {
     return takeIn(kvs)
   }
 
@@ -189,15 +189,15 @@ class EtcdStore implements Store, WatchSource {
 }
 
 function unlessTooLarge(thrown: unknown): Error {
-  if (thrown instanceof Error && isTooLarge(thrown)) return thrown
+  if (thrown instanceof Error && isOversized(thrown)) return thrown
   throw thrown
 }
 
-function compareOf(guard: Guard): ICompare {
+function compareOf(guard: StoreCondition): ICompare {
   return { key: Buffer.from(guard.key), target: 'Mod', result: 'Equal', mod_revision: guard.modRevision }
 }
 
-function operationOf(write: Write): IRequestOp {
+function operationOf(write: StoreWrite): IRequestOp {
   const key = Buffer.from(write.key)
   return write.type === 'put'
     ? { request_put: { key, value: Buffer.from(write.value), lease: write.lease } }

@@ -5,7 +5,7 @@ import { InterceptingCall, type Interceptor, status as Status } from '@grpc/grpc
 import { isBrokenCircuitError } from 'cockatiel'
 import { type Etcd3, GRPCUnavailableError } from 'etcd3'
 import { EtcdError, messageOf } from '../errors.ts'
-import { type Way, createClient, proxyRefusal } from './channels.ts'
+import { type EndpointChannel, createClient, proxyRefusal } from './channels.ts'
 import { credentialsStamp, hasFiles, parseEndpoints, readCredentials, type StoreOptions } from './endpoints.ts'
 import { isUnexplained, toEtcdError } from './failure.ts'
 import { Patience } from './patience.ts'
@@ -27,11 +27,11 @@ export const requireLeader: Interceptor = (options, nextCall) =>
   })
 
 /** The connections to one etcd cluster. */
-export class Connection {
+export class EtcdConnection {
   readonly #options: StoreOptions
   readonly #urls: readonly string[]
   readonly #secure: boolean
-  readonly #ways: readonly Way[]
+  readonly #ways: readonly EndpointChannel[]
   readonly #tokens: TokenSource
   readonly #patience: Patience
   readonly #sockets: Sockets

@@ -62,7 +62,7 @@ export function toEtcdError(thrown: unknown, endpoint: string, { note, through }
 }
 
 /** Whether a call or a stream failed because an answer was larger than we take: gRPC's own limit, no word of etcd's. */
-export function isTooLarge(thrown: unknown): boolean {
+export function isOversized(thrown: unknown): boolean {
   return (
     thrown instanceof Error &&
     castGrpcError(thrown) instanceof GRPCResourceExhastedError &&

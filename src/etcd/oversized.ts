@@ -2,7 +2,7 @@
 // Invariant: nothing larger than these bounds gets past src/etcd, and nothing small keeps the message it came in alive.
 import { createHash } from 'node:crypto'
 import type { IKeyValue } from 'etcd3'
-import type { Entry } from './store.ts'
+import type { StoreEntry } from './store.ts'
 
 /** The largest value that is taken in, in bytes; real ones have some 200. */
 export const MOST_VALUE_BYTES = 16 * 1024
@@ -13,12 +13,13 @@ const MOST_KEY_BYTES = 1024
 const NOTE = /^\(([1-9]\d{0,15}) bytes, too large: not read\)$/
 
 /** The keys of one message as entries. What is too large has a note in place of its value. */
-export function takeIn(kvs: readonly IKeyValue[]): Entry[] {
+export function takeIn(kvs: readonly IKeyValue[]): StoreEntry[] {
   // Values are views of the message: a small one would keep the large ones beside it in memory.
   const heavy = kvs.some(({ key, value }) => value.length > MOST_VALUE_BYTES || key.length > MOST_KEY_BYTES)
   return kvs.map((kv) => ({
     key: keyOf(kv.key),
-    value: kv.value.length > MOST_VALUE_BYTES ? noteOf(kv.value.length) : heavy ? Buffer.from(kv.value) : kv.value,
+    value:
+      kv.value.length > MOST_VALUE_BYTES ? oversizedNote(kv.value.length) : heavy ? Buffer.from(kv.value) : kv.value,
     createRevision: kv.create_revision,
     modRevision: kv.mod_revision,
     lease: kv.lease,
@@ -26,7 +27,7 @@ export function takeIn(kvs: readonly IKeyValue[]): Entry[] {
 }
 
 /** What stands in place of a value of so many bytes. */
-export function noteOf(bytes: number): Buffer {
+export function oversizedNote(bytes: number): Buffer {
   return Buffer.from(`(${bytes} bytes, too large: not read)`)
 }
 

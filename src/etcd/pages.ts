@@ -2,9 +2,9 @@
 // again with half the keys, down to a single one.
 // Invariant: whatever is stored, a listing ends; a value too large for any page is in it as a note.
 import type { IKeyValue, IRangeRequest, IRangeResponse } from 'etcd3'
-import { isTooLarge } from './failure.ts'
-import { noteOf, takeIn } from './oversized.ts'
-import type { Entry, Snapshot } from './store.ts'
+import { isOversized } from './failure.ts'
+import { oversizedNote, takeIn } from './oversized.ts'
+import type { StoreEntry, Snapshot } from './store.ts'
 
 /** The largest answer that is taken, in bytes: gRPC refuses it by its length alone. Its default of 4 MiB would do as well. */
 export const MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -20,7 +20,7 @@ export async function listPages(
   ask: AskRange,
   prefix: string,
 ): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }> {
-  const entries: Entry[] = []
+  const entries: StoreEntry[] = []
   const range_end = endOf(prefix)
   let key = Buffer.from(prefix)
   let limit = PAGE
@@ -43,7 +43,7 @@ export async function listPages(
 export async function readKey(
   ask: AskRange,
   key: string,
-): Promise<{ readonly revision: string; readonly entry: Entry | undefined }> {
+): Promise<{ readonly revision: string; readonly entry: StoreEntry | undefined }> {
   const { header, kvs } = await askPage(ask, { key: Buffer.from(key) }, 1)
   return { revision: header.revision, entry: takeIn(kvs)[0] }
 }
@@ -59,11 +59,16 @@ async function askPage(ask: AskRange, request: IRangeRequest, most: number): Pro
       const { header, kvs, more } = await ask({ ...request, limit })
       return { header, kvs, more, asked: limit }
     } catch (thrown) {
-      if (!isTooLarge(thrown)) throw thrown
+      if (!isOversized(thrown)) throw thrown
     }
     if (limit > 1) continue
     const { header, kvs, more } = await ask({ ...request, limit: 1, keys_only: true })
-    return { header, more, asked: 1, kvs: kvs.map((kv): IKeyValue => ({ ...kv, value: noteOf(MOST_ANSWER_BYTES) })) }
+    return {
+      header,
+      more,
+      asked: 1,
+      kvs: kvs.map((kv): IKeyValue => ({ ...kv, value: oversizedNote(MOST_ANSWER_BYTES) })),
+    }
   }
 }
 

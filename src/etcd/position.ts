@@ -1,7 +1,7 @@
 // Where a watch is in etcd's history, and whether that history is still the one it saw.
 // Invariant: a position moves only with whole events received or progress told; a history that cannot be recognised
 // counts as another one. A restored or emptied etcd may have grown past our position with other events than ours.
-import type { Change, Entry, Snapshot } from './store.ts'
+import type { StoreChange, StoreEntry, Snapshot } from './store.ts'
 
 /** One key as it was at a past revision, beside the cluster's id and its revision now. */
 export interface PastEntry {
@@ -11,14 +11,14 @@ export interface PastEntry {
 }
 
 /** A look back into etcd's history; undefined when that revision is compacted or does not exist yet. */
-export interface History {
+export interface PastReader {
   at(key: string, revision: string): Promise<PastEntry | undefined>
 }
 
 /** Changes with the revision they lead to; without changes, progress up to that revision. */
 export interface Batch {
   readonly revision: string
-  readonly changes: readonly Change[]
+  readonly changes: readonly StoreChange[]
 }
 
 /** Where we are in the history; the witness is the last event seen, by which the history is recognised. */
@@ -30,7 +30,7 @@ export interface Position {
 
 /** The position right after a listing. */
 export function positionOf(snapshot: Snapshot, cluster: string): Position {
-  let last: Entry | undefined
+  let last: StoreEntry | undefined
   for (const entry of snapshot.entries) {
     if (last === undefined || later(entry.modRevision, last.modRevision)) last = entry
   }
@@ -63,7 +63,7 @@ export function advance(position: Position, batch: Batch): Position {
  * compacted, or nothing was seen of it.
  */
 export async function recognise(
-  source: History,
+  source: PastReader,
   { next, cluster, witness }: Position,
 ): Promise<'same' | 'another' | 'unknown'> {
   if (witness === undefined) return 'unknown'
@@ -78,6 +78,6 @@ export async function recognise(
 }
 
 /** The revision of a change. */
-export function revisionOf(change: Change): string {
+export function revisionOf(change: StoreChange): string {
   return change.type === 'put' ? change.entry.modRevision : change.modRevision
 }

@@ -4,7 +4,7 @@
 import type { Alarm } from './alarms.ts'
 
 /** One key with its value as read at some revision. */
-export interface Entry {
+export interface StoreEntry {
   readonly key: string
   readonly value: Buffer
   readonly createRevision: string
@@ -16,7 +16,7 @@ export interface Entry {
 /** All entries under a prefix, as they were at one revision. */
 export interface Snapshot {
   readonly revision: string
-  readonly entries: readonly Entry[]
+  readonly entries: readonly StoreEntry[]
   /** The cluster whose history the revision is in. */
   readonly cluster?: string
   /** Of a watch that listed again: `another` when what it had seen before is not in etcd's history. */
@@ -24,13 +24,13 @@ export interface Snapshot {
 }
 
 /** A condition of a transaction: the key has this mod revision ("0": it does not exist). */
-export interface Guard {
+export interface StoreCondition {
   readonly key: string
   readonly modRevision: string
 }
 
 /** A write of a transaction. `lease` "0" attaches none. */
-export type Write =
+export type StoreWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: string; readonly lease: string }
   | { readonly type: 'delete'; readonly key: string }
 
@@ -40,23 +40,23 @@ export type Write =
  */
 export type WatchStep =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
-  | { readonly type: 'changes'; readonly revision: string; readonly changes: readonly Change[] }
+  | { readonly type: 'changes'; readonly revision: string; readonly changes: readonly StoreChange[] }
   /** The connection is gone; forwarded so that status can tell. The iterator goes on by itself. */
   | { readonly type: 'disconnected'; readonly error: Error }
 
 /** One key's change. */
-export type Change =
-  | { readonly type: 'put'; readonly entry: Entry }
+export type StoreChange =
+  | { readonly type: 'put'; readonly entry: StoreEntry }
   | { readonly type: 'delete'; readonly key: string; readonly modRevision: string }
 
 /** An etcd cluster under one set of endpoints. Every call rejects with EtcdError; deadlines are inside. */
 export interface Store {
   /** The entry of one key with the revision read at, undefined when absent. */
-  get(key: string): Promise<{ readonly revision: string; readonly entry: Entry | undefined }>
+  get(key: string): Promise<{ readonly revision: string; readonly entry: StoreEntry | undefined }>
   /** All entries whose key starts with `prefix`, paged at one revision. */
   range(prefix: string): Promise<Snapshot>
   /** Writes all of `writes` if every guard holds; the new revision, or undefined when a guard failed. */
-  commit(guards: readonly Guard[], writes: readonly Write[]): Promise<string | undefined>
+  commit(guards: readonly StoreCondition[], writes: readonly StoreWrite[]): Promise<string | undefined>
   /** A new etcd lease; TTL in seconds. */
   grant(ttl: number): Promise<string>
   /** Remaining and granted seconds of an etcd lease; undefined when it is gone. */

@@ -1,6 +1,6 @@
 // What etcd is asked and how it answers, counted: a Store that passes everything on to another one.
 // Invariant: nothing of a call or a watch is held or changed.
-import type { Guard, Snapshot, Store, WatchStep, Write } from './store.ts'
+import type { StoreCondition, Snapshot, Store, WatchStep, StoreWrite } from './store.ts'
 import { type EtcdCause, EtcdError } from '../errors.ts'
 import { Counter, Histogram } from '../counters.ts'
 
@@ -57,7 +57,7 @@ export class EtcdTally {
     return {
       get: (key: string) => this.#timed('get', store.get(key)),
       range: (prefix: string): Promise<Snapshot> => this.#timed('range', store.range(prefix)),
-      commit: (guards: readonly Guard[], writes: readonly Write[]) =>
+      commit: (guards: readonly StoreCondition[], writes: readonly StoreWrite[]) =>
         this.#timed('commit', store.commit(guards, writes)),
       grant: (ttl: number) => this.#timed('grant', store.grant(ttl)),
       timeToLive: (lease: string) => this.#timed('time_to_live', store.timeToLive(lease)),

@@ -3,21 +3,21 @@
 // etcd3's own Watcher resumes at header.revision + 1 and dies on compaction, hence the raw stream.
 import type { IDuplexStream, IRequestStream, IWatchRequest, IWatchResponse } from 'etcd3'
 import type { EtcdError } from '../errors.ts'
-import { isTooLarge } from './failure.ts'
-import { advance, type Batch, recognise, type History, type Position, positionOf, revisionOf } from './position.ts'
-import type { Change, Entry, Snapshot, WatchStep } from './store.ts'
+import { isOversized } from './failure.ts'
+import { advance, type Batch, recognise, type PastReader, type Position, positionOf, revisionOf } from './position.ts'
+import type { StoreChange, StoreEntry, Snapshot, WatchStep } from './store.ts'
 import { Backoff, hasAborted, pause, unlessAborted } from '../async/wait.ts'
 
 /** The raw stream; it is a Node stream, so it can be paused. */
 export type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & { pause(): unknown; resume(): unknown }
 
 /** What the watch needs of the client. */
-export interface WatchSource extends History {
+export interface WatchSource extends PastReader {
   list(prefix: string): Promise<{ readonly snapshot: Snapshot; readonly cluster: string }>
   open(): Promise<WatchStream>
   /** The request that watches `prefix` from a revision on. */
   request(prefix: string, from: string): IWatchRequest
-  entries(kvs: readonly IWatchResponse['events'][number]['kv'][]): readonly Entry[]
+  entries(kvs: readonly IWatchResponse['events'][number]['kv'][]): readonly StoreEntry[]
   failure(thrown: unknown): EtcdError
   /** Milliseconds that a call may take at the moment. */
   limit(): number
@@ -87,7 +87,7 @@ export async function* watch(
 
 /** Whether only a listing helps: the events are compacted, or too large to be received. */
 function needsListing(thrown: unknown): boolean {
-  return thrown instanceof Compacted || isTooLarge(thrown)
+  return thrown instanceof Compacted || isOversized(thrown)
 }
 
 /** Where a stream starts: behind what was seen before, or behind the listing in `box`. */
@@ -116,9 +116,9 @@ async function startOf(
 class Feed {
   readonly #source: WatchSource
   readonly #stream: WatchStream
-  #changes: Change[] = []
+  #changes: StoreChange[] = []
   /** Changes of a fragmented response that is not complete: lost with the stream, given again after a resume. */
-  #partial: Change[] = []
+  #partial: StoreChange[] = []
   #revision: string | undefined
   #failure: Error | undefined
   #created = false
@@ -204,7 +204,7 @@ class Feed {
   }
 }
 
-function changeOf(type: IWatchResponse['events'][number]['type'] | undefined, entry: Entry): Change {
+function changeOf(type: IWatchResponse['events'][number]['type'] | undefined, entry: StoreEntry): StoreChange {
   // Enums arrive as text (proto-loader's `enums: String`), whatever the declared type says.
   return String(type).toUpperCase() === 'DELETE'
     ? { type: 'delete', key: entry.key, modRevision: entry.modRevision }

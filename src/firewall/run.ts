@@ -12,7 +12,7 @@ export interface Runner {
 }
 
 /** What a program left. */
-export interface Outcome {
+export interface ProgramResult {
   readonly status: number
   readonly stdout: string
   readonly stderr: string
@@ -39,13 +39,13 @@ const ADVICE: Readonly<Record<string, string>> = {
  * Runs `program` with `input`. Rejects with OperatorError when it cannot be started, crashes, or does not end in `limitMs`,
  * after which it and whatever it started are killed.
  */
-export async function run(
+export async function runProgram(
   runner: Runner,
   program: string,
   args: readonly string[],
   input = '',
   limitMs = LIMIT_MS,
-): Promise<Outcome> {
+): Promise<ProgramResult> {
   const [file = program, ...rest] = [...runner.prefix, program, ...args]
   runner.started?.(program)
   try {
@@ -63,14 +63,14 @@ export async function run(
 
 /** Like run, but any status other than 0 rejects, with the program's own words. */
 export async function output(runner: Runner, program: string, args: readonly string[], input = ''): Promise<string> {
-  const outcome = await run(runner, program, args, input)
+  const outcome = await runProgram(runner, program, args, input)
   if (outcome.status === 0) return outcome.stdout
   if (outcome.status === NOT_FOUND) throw new NotInstalled(`firewall: ${program}: not installed`)
   throw new OperatorError(`firewall: ${program}: ${reason(outcome)}`)
 }
 
 /** What a failed program said, in one line, with what to do where that is known. */
-function reason({ status, stderr }: Outcome): string {
+function reason({ status, stderr }: ProgramResult): string {
   const said = stderr
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -3,7 +3,7 @@
 import type { Log } from '../log.ts'
 
 /** The parts that have to be ready. */
-export type Part = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend' | 'firewall'
+export type ReadyPart = 'config' | 'lease' | 'kernel' | 'peers' | 'subnet.env' | 'backend' | 'firewall'
 
 /** Why a part is not ready, for programs. */
 export type ReasonCode =
@@ -29,19 +29,19 @@ export type ReasonCode =
 
 /** A part that is not ready. */
 export interface Unready {
-  readonly part: Part
+  readonly part: ReadyPart
   readonly code: ReasonCode
   /** For people. */
   readonly text: string
 }
 
 export class Readiness {
-  readonly #unready = new Map<Part, Unready>()
+  readonly #unready = new Map<ReadyPart, Unready>()
   readonly #log: Log
   readonly #listeners: ((ready: boolean) => void)[] = []
   readonly #reasonListeners: (() => void)[] = []
 
-  constructor(parts: readonly Part[], log: Log) {
+  constructor(parts: readonly ReadyPart[], log: Log) {
     this.#log = log
     for (const part of parts) this.#unready.set(part, { part, code: 'not-yet', text: 'not yet' })
   }
@@ -71,14 +71,14 @@ export class Readiness {
   }
 
   /** A part is ready. */
-  good(part: Part): void {
+  good(part: ReadyPart): void {
     const before = this.ready
     this.#unready.delete(part)
     this.#report(before)
   }
 
   /** A part is not ready, and why. */
-  bad(part: Part, code: ReasonCode, text: string): void {
+  bad(part: ReadyPart, code: ReasonCode, text: string): void {
     const before = this.ready
     const other = this.#unready.get(part)?.text !== text
     this.#unready.set(part, { part, code, text })

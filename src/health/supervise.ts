@@ -30,7 +30,7 @@ const CALM_MS = 300_000
 const AGAIN_MS = { first: 1000, most: 60_000 }
 
 /** One observing part, as it and its callers see it. */
-export interface Part {
+export interface SupervisedPart {
   /** A callback that never throws: what it throws, or what it returns rejects with, is this part's fault. */
   readonly guard: <A extends readonly unknown[]>(callback: (...args: A) => unknown) => (...args: A) => void
   /** Runs `work` until it ends or `signal` aborts, and again after a growing pause when it fails. Never rejects. */
@@ -54,7 +54,7 @@ export class Supervisor {
   }
 
   /** The handle of a part. */
-  part(name: Observing): Part {
+  part(name: Observing): SupervisedPart {
     const failed = (error: unknown): void => {
       this.#failed(name, error)
     }

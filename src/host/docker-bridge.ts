@@ -6,7 +6,7 @@ import { type Prefix, contains, lengthOf, nth } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
 
 /** What docker0 should have. */
-export interface Leased {
+export interface BridgeSettings {
   readonly subnet: Prefix
   readonly mtu: number
 }
@@ -31,7 +31,11 @@ const FIX = 'run flanneld docker-opts and restart dockerd'
  * What is wrong with docker0; undefined when nothing is, when there is none, or when its address is in none of `networks`, the
  * cluster's ones now and before: then its containers are elsewhere by intent.
  */
-export function staleBridge(host: HostNetwork, leased: Leased, networks: Iterable<Prefix>): StaleBridge | undefined {
+export function staleBridge(
+  host: HostNetwork,
+  leased: BridgeSettings,
+  networks: Iterable<Prefix>,
+): StaleBridge | undefined {
   const link = host.links.find(({ name }) => name === BRIDGE)
   if (link === undefined) return undefined
   const own = addressesOf(host, link).find(({ address }) => familyOf(address) === familyOf(nth(leased.subnet, 1)))
@@ -69,7 +73,7 @@ export class DockerBridge {
     this.#log = log
   }
 
-  look(host: HostNetwork, network: Prefix, leased: Leased): void {
+  look(host: HostNetwork, network: Prefix, leased: BridgeSettings): void {
     const stale = staleBridge(host, leased, this.#networks.add(network))?.text
     if (stale === this.#said) return
     if (stale !== undefined) this.#log.warn(stale)

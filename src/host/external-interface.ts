@@ -4,7 +4,7 @@
 import type { ExternalInterface } from '../backend.ts'
 import { OperatorError } from '../errors.ts'
 import {
-  type Candidate,
+  type InterfaceCandidate,
   type HostLink,
   type HostNetwork,
   addressesOf,
@@ -64,7 +64,7 @@ export function isUsable(host: HostNetwork, wish: InterfaceWish, { name, address
 }
 
 /** Where a place of before is now: its own interface first, then whatever else got its address, say a bridge over it. */
-function atPlace(host: HostNetwork, place: Place, lookup: Lookup): readonly Candidate[] {
+function atPlace(host: HostNetwork, place: Place, lookup: Lookup): readonly InterfaceCandidate[] {
   const found = withAddress(host, place.address).filter(({ link }) => lookup.admits(link, place))
   return found.toSorted((a, b) => Number(b.link.name === place.name) - Number(a.link.name === place.name))
 }
@@ -72,7 +72,7 @@ function atPlace(host: HostNetwork, place: Place, lookup: Lookup): readonly Cand
 /** How interfaces are looked for. */
 interface Lookup {
   /** In order, or why there is none. */
-  candidates(): readonly Candidate[] | string
+  candidates(): readonly InterfaceCandidate[] | string
   /** Whether a place of before, found on this link, is within the wish as well. */
   admits(link: HostLink, place: Place): boolean
 }
@@ -139,7 +139,7 @@ function byRoute(host: HostNetwork, target: Address): Lookup {
       if (typeof answer !== 'object' || leaves === undefined) {
         return `-iface-can-reach: no route to ${target}${typeof answer === 'string' ? ` (${answer})` : ''}`
       }
-      const found: readonly Candidate[] = [{ link: leaves, address: answer.source }]
+      const found: readonly InterfaceCandidate[] = [{ link: leaves, address: answer.source }]
       return found
     },
     admits: (link, { used }) => used && !isOverlayDevice(link),
@@ -170,7 +170,7 @@ function byDefaultRoute(host: HostNetwork, family: Family): Lookup {
   }
 }
 
-function withAddress(host: HostNetwork, address: Address): readonly Candidate[] {
+function withAddress(host: HostNetwork, address: Address): readonly InterfaceCandidate[] {
   return host.links
     .filter((link) => addressesOf(host, link).some((own) => own.address === address))
     .map((link) => ({ link, address }))

@@ -5,7 +5,7 @@ import { inFamily, otherFamily } from '../ip/by-family.ts'
 import { type Prefix, addressOf, lengthOf } from '../ip/prefix.ts'
 import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
 import {
-  type Candidate,
+  type InterfaceCandidate,
   type HostLink,
   type HostNetwork,
   addressesOf,
@@ -37,7 +37,7 @@ export function complete(
   host: HostNetwork,
   wish: InterfaceWish,
   family: Family,
-  { link, address: wanted }: Candidate,
+  { link, address: wanted }: InterfaceCandidate,
 ): ExternalInterface | string {
   const name = `interface "${link.name}"`
   // The address by which an interface was found may be of the other family: it names the interface only.
@@ -68,7 +68,7 @@ function otherPublicAddress(
   host: HostNetwork,
   wish: InterfaceWish,
   family: Family,
-  { link, address: wanted }: Candidate,
+  { link, address: wanted }: InterfaceCandidate,
 ): Address | undefined {
   const other = otherFamily(family)
   const found = wanted !== undefined && familyOf(wanted) === other ? wanted : usableAddresses(host, link, other)[0]

@@ -2,7 +2,7 @@
 // default route that came first this time does not move this host. Reads etcd, writes nothing.
 import type { ExternalInterface } from '../backend.ts'
 import { EtcdError } from '../errors.ts'
-import type { Entry, Store } from '../etcd/store.ts'
+import type { StoreEntry, Store } from '../etcd/store.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import type { HostNetwork, Place } from '../kernel/host-network.ts'
 import type { InterfaceWish } from './interface-candidate.ts'
@@ -60,7 +60,7 @@ export async function leasedInterface(parts: LeasedInterfaceParts): Promise<Leas
   return undefined
 }
 
-function placeIn({ value }: Entry, parts: LeasedInterfaceParts, wasOurs: boolean): LeasedInterface | undefined {
+function placeIn({ value }: StoreEntry, parts: LeasedInterfaceParts, wasOurs: boolean): LeasedInterface | undefined {
   const ids = idsOf(parts)
   if (!wasOurs && ![...ids.keys()].some((id) => value.includes(id))) return undefined
   const decoded = decodeClaim(value)

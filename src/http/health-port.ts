@@ -16,7 +16,7 @@ export const HANG_MS = 30_000
 const OPEN = ['/healthz', '/readyz']
 
 /** What /healthz asks: for how long the pass at hand has been running, in milliseconds; 0 between passes. */
-export type Busy = () => number
+export type PassTime = () => number
 
 /** What /readyz says; `lines` follow where this host is not ready. */
 export interface Ready {
@@ -25,7 +25,7 @@ export interface Ready {
 }
 
 /** The routes of the health port; more may be added. */
-export function healthRoutes(ready: () => Ready, busy: Busy): Routes {
+export function healthRoutes(ready: () => Ready, busy: PassTime): Routes {
   return new Map<string, Handler>([
     ['GET /healthz', () => alive(busy())],
     ['GET /readyz', () => readiness(ready())],

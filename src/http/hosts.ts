@@ -9,7 +9,7 @@ import { hostname } from 'node:os'
 export type HostRule = (name: string) => boolean | Promise<boolean>
 
 /** What a request asks for. */
-export interface Target {
+export interface RequestTarget {
   /** Undecoded. */
   readonly path: string
   readonly query: URLSearchParams
@@ -18,7 +18,7 @@ export interface Target {
 }
 
 /** Reads the request line's target and the Host header; undefined for what is neither a path nor a URL. */
-export function targetOf(url: string, host: string | undefined): Target | undefined {
+export function requestTarget(url: string, host: string | undefined): RequestTarget | undefined {
   const named = host === undefined ? [] : [host]
   if (url.startsWith('/')) {
     const [path = '', query] = split(url, '?')

@@ -5,7 +5,7 @@ import { OperatorError, messageOf, show } from '../errors.ts'
 import { LONGEST } from '../async/wait.ts'
 import { askerOf, byShare } from './askers.ts'
 import { Busy, bodyOf } from './body.ts'
-import { type HostRule, type Target, isPagesRequest, nameIn, targetOf } from './hosts.ts'
+import { type HostRule, type RequestTarget, isPagesRequest, nameIn, requestTarget } from './hosts.ts'
 import { Unread } from './unread.ts'
 
 /** A request: what follows the path's `?`, and the body read as JSON (undefined when there is none). */
@@ -148,7 +148,7 @@ async function answerOf(served: Served, request: IncomingMessage): Promise<Answe
   const { url = '/', headers } = request
   // What HEAD asks for is what GET would say; Node leaves the text out.
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET')
-  const target = targetOf(url, headers.host)
+  const target = requestTarget(url, headers.host)
   if (target === undefined) return { status: 400, text: 'the request names no path\n' }
   if (isPagesRequest(method, headers)) return { status: 403, text: 'web pages of others change nothing here\n' }
   const stranger = await strangeName(target, served.hosts)
@@ -169,7 +169,7 @@ async function answerOf(served: Served, request: IncomingMessage): Promise<Answe
 }
 
 /** The first name in a request that we do not go by, as it stands there. */
-async function strangeName({ hosts }: Target, rule: HostRule | undefined): Promise<string | undefined> {
+async function strangeName({ hosts }: RequestTarget, rule: HostRule | undefined): Promise<string | undefined> {
   if (rule === undefined) return undefined
   for (const host of hosts) {
     const name = nameIn(host)

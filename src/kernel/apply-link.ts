@@ -3,7 +3,7 @@
 import { KernelError } from '../errors.ts'
 import { constants } from 'node:fs'
 import { addon } from '../netlink/addon.ts'
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO, kernelError } from '../netlink/errno.ts'
 import {
   type LinkRecord,
@@ -15,7 +15,7 @@ import {
   withoutLinkLocal,
 } from '../netlink/link.ts'
 import type { Devices } from './devices.ts'
-import type { Change } from './kernel.ts'
+import type { KernelChange } from './kernel.ts'
 import type { VxlanLink } from './state.ts'
 
 const NO_VXLAN = 'this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw'
@@ -28,9 +28,9 @@ const IPV6_MTU = 1280
 
 /** Applies a change of a device. Throws KernelError. */
 export async function applyLink(
-  connection: Connection,
+  connection: NetlinkConnection,
   devices: Devices,
-  verb: Change['verb'],
+  verb: KernelChange['verb'],
   wanted: VxlanLink,
 ): Promise<void> {
   const found = await devices.read(wanted.name)
@@ -44,7 +44,7 @@ export async function applyLink(
   await devices.read(wanted.name)
 }
 
-async function remove(connection: Connection, devices: Devices, found: LinkRecord): Promise<void> {
+async function remove(connection: NetlinkConnection, devices: Devices, found: LinkRecord): Promise<void> {
   try {
     await connection.request('rtnetlink', deleteLink(found.index))
   } catch (error) {
@@ -57,7 +57,12 @@ async function remove(connection: Connection, devices: Devices, found: LinkRecor
  * Puts a device in place of one of the same name. It is made, and set up for a moment, under another name before the old one
  * goes: what the kernel refuses (a port in use, say) leaves the old one as it was, and working.
  */
-async function recreate(connection: Connection, devices: Devices, wanted: VxlanLink, found: LinkRecord): Promise<void> {
+async function recreate(
+  connection: NetlinkConnection,
+  devices: Devices,
+  wanted: VxlanLink,
+  found: LinkRecord,
+): Promise<void> {
   const left = await devices.read(BESIDE)
   if (left?.vxlan !== undefined) await remove(connection, devices, left)
   // With other group policies on the same port both can be there, but not up: the port is the old one's.
@@ -79,7 +84,7 @@ async function recreate(connection: Connection, devices: Devices, wanted: VxlanL
   await devices.read(wanted.name)
 }
 
-async function create(connection: Connection, devices: Devices, wanted: VxlanLink): Promise<void> {
+async function create(connection: NetlinkConnection, devices: Devices, wanted: VxlanLink): Promise<void> {
   const { name, mtu, mac, local, learning, vni, port, gbp } = wanted
   const settings = { mtu, mac, local, learning, underlay: await underlayOf(devices, wanted) }
   try {
@@ -96,7 +101,7 @@ async function create(connection: Connection, devices: Devices, wanted: VxlanLin
 }
 
 /** Keeps IPv6 from configuring the device by itself. Where there is no IPv6 both fail, and are not needed. */
-async function withoutAutomaticIPv6(connection: Connection, { index, name }: LinkRecord): Promise<void> {
+async function withoutAutomaticIPv6(connection: NetlinkConnection, { index, name }: LinkRecord): Promise<void> {
   await connection.request('rtnetlink', withoutLinkLocal(index)).catch(() => undefined)
   const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`
   const fd = addon().open(path, constants.O_WRONLY, connection.netns)
@@ -105,7 +110,12 @@ async function withoutAutomaticIPv6(connection: Connection, { index, name }: Lin
   addon().close(fd)
 }
 
-async function change(connection: Connection, devices: Devices, wanted: VxlanLink, found: LinkRecord): Promise<void> {
+async function change(
+  connection: NetlinkConnection,
+  devices: Devices,
+  wanted: VxlanLink,
+  found: LinkRecord,
+): Promise<void> {
   const { vxlan } = found
   const underlay = await underlayOf(devices, wanted)
   const inside = {

@@ -2,28 +2,28 @@
 // Invariant: 'add' overwrites nothing that somebody set; 'delete' names all that is known of an object; deleting what is
 // absent is success.
 import { KernelError } from '../errors.ts'
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO, type Refusal, kernelError } from '../netlink/errno.ts'
 import type { Encode } from '../netlink/message.ts'
-import type { Write } from '../netlink/neighbor.ts'
+import type { WriteMode } from '../netlink/neighbor.ts'
 import { applyLink } from './apply-link.ts'
 import type { Devices } from './devices.ts'
-import { type Entry, encodeEntry, saysAbsent } from './encode.ts'
+import { type SingleMessageObject, encodeEntry, saysAbsent } from './encode.ts'
 import type { OwnWeight } from './fingerprint.ts'
-import type { Change, Failure } from './kernel.ts'
+import type { KernelChange, Failure } from './kernel.ts'
 import { observe } from './observe.ts'
 import type { OwnWrites } from './own-writes.ts'
 import { keyOf } from './state.ts'
 
 /** A change of anything but a device. */
-interface EntryChange extends Change {
-  readonly object: Entry
+interface EntryChange extends KernelChange {
+  readonly object: SingleMessageObject
 }
 
 /** One message of a batch. */
 interface Step {
   readonly change: EntryChange
-  readonly write: Write
+  readonly write: WriteMode
   readonly encode: Encode
   /** What it adds to its kind (fingerprint.ts), known once it is encoded. */
   weight: number
@@ -32,14 +32,14 @@ interface Step {
 const NO_DEVICE: Refusal = { errno: ERRNO.ENODEV, detail: 'no such device' }
 
 /** Applies changes over one connection. */
-export class Applier {
-  readonly #connection: Connection
+export class KernelWriter {
+  readonly #connection: NetlinkConnection
   readonly #devices: Devices
   readonly #ownWrites: OwnWrites
   readonly #ownWeight: OwnWeight
   readonly #indexOf = (name: string): number | undefined => this.#devices.indexOf(name)
 
-  constructor(connection: Connection, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
+  constructor(connection: NetlinkConnection, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
     this.#connection = connection
     this.#devices = devices
     this.#ownWrites = ownWrites
@@ -47,7 +47,7 @@ export class Applier {
   }
 
   /** As Kernel.apply says. Throws KernelError only when the socket itself fails. */
-  async apply(changes: readonly Change[]): Promise<readonly Failure[]> {
+  async apply(changes: readonly KernelChange[]): Promise<readonly Failure[]> {
     const failures: Failure[] = []
     let entries: EntryChange[] = []
     for (const change of changes) {
@@ -135,7 +135,7 @@ export class Applier {
   }
 
   /** A message whose weight is taken from the very bytes that are sent. */
-  #step(change: EntryChange, write: Write, encode: Encode): Step {
+  #step(change: EntryChange, write: WriteMode, encode: Encode): Step {
     const { object, before } = change
     const parts = this.#ownWeight.partsOf(object.kind)
     if (parts === undefined) return { change, write, encode, weight: 0 }
@@ -154,13 +154,13 @@ export class Applier {
 }
 
 /** The names of the devices an object is on. */
-function devicesOf(object: Entry): readonly string[] {
+function devicesOf(object: SingleMessageObject): readonly string[] {
   const on = object.kind === 'route' ? object.target : object
   return 'device' in on ? [on.device] : []
 }
 
 /** The messages of a change. An address has nothing in it that could be replaced. */
-function writesOf({ verb, object }: EntryChange): readonly Write[] {
+function writesOf({ verb, object }: EntryChange): readonly WriteMode[] {
   if (verb === 'recreate' || (verb === 'replace' && object.kind === 'address')) return ['delete', 'add']
   return [verb]
 }

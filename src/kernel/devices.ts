@@ -1,7 +1,7 @@
 // Device names and their indexes: the kernel's messages speak in numbers, we speak in names.
 // Invariant: as of the last reading of each device; who relies on it reads first, or copes with ENODEV. Devices are read one
 // by one: of the thousands that containers may have, and that come and go while a list is made, few concern us.
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
 import { type LinkRecord, askLink, askLinkAt, askLinks, readLink } from '../netlink/link.ts'
 import type { Encode } from '../netlink/message.ts'
@@ -13,13 +13,13 @@ const MANY = 64
 
 /** The devices of one network namespace. */
 export class Devices {
-  readonly #connection: Connection
+  readonly #connection: NetlinkConnection
   readonly #byName = new Map<string, LinkRecord>()
   readonly #byIndex = new Map<number, LinkRecord>()
   /** Those that somebody asked for by name: read anew with each refresh. */
   readonly #followed = new Set<string>()
 
-  constructor(connection: Connection) {
+  constructor(connection: NetlinkConnection) {
     this.#connection = connection
   }
 

@@ -1,11 +1,11 @@
 // The difference between what is wanted and what is there, as changes to apply: pure.
 // Invariant: applying the result to `actual` gives what is wanted plus what is not ours; applying it twice changes nothing.
-import type { Change } from './kernel.ts'
+import type { KernelChange } from './kernel.ts'
 import { type Domain, owns } from './ownership.ts'
 import { BOOT_PROTOCOL, type KernelObject, type VxlanLink, sameObject, keyOf, sameTarget } from './state.ts'
 
 /** An object that is not ours in the place of one we want. */
-export interface Conflict {
+export interface ObjectConflict {
   readonly key: string
   readonly wanted: KernelObject
   readonly found: KernelObject
@@ -15,8 +15,8 @@ export interface Conflict {
  * Compares one kind, object by object, so that plans of any size can be worked off in portions. `actual` is used up.
  * `held(object)`: whether we had this object before; then whoever changed it damaged ours, and ours is put back.
  */
-export class Comparison {
-  readonly conflicts: Conflict[] = []
+export class KindComparison {
+  readonly conflicts: ObjectConflict[] = []
   readonly #actual: Map<string, KernelObject>
   readonly #domain: Domain
   readonly #held: (wanted: KernelObject) => boolean
@@ -28,7 +28,7 @@ export class Comparison {
   }
 
   /** What has to be written for a wanted object; undefined when it is there, or when something foreign is in its place. */
-  want(object: KernelObject): Change | undefined {
+  want(object: KernelObject): KernelChange | undefined {
     const key = keyOf(object)
     const found = this.#actual.get(key)
     if (found === undefined) return { verb: 'add', object }
@@ -40,7 +40,7 @@ export class Comparison {
   }
 
   /** Deletions of what is ours and nobody wanted. */
-  rest(): readonly Change[] {
+  rest(): readonly KernelChange[] {
     const ours = [...this.#actual.values()].filter((found) => owns(this.#domain, found))
     return ours.map((object) => ({ verb: 'delete', object }))
   }
@@ -56,7 +56,7 @@ function adoptable(wanted: KernelObject, found: KernelObject): boolean {
   )
 }
 
-function rewrite(wanted: KernelObject, found: KernelObject): Change {
+function rewrite(wanted: KernelObject, found: KernelObject): KernelChange {
   const immutable = wanted.kind === 'link' && found.kind === 'link' && !changeable(wanted, found)
   return { verb: immutable ? 'recreate' : 'replace', object: wanted, before: found }
 }

@@ -2,19 +2,19 @@
 import { addAddress, deleteAddress } from '../netlink/address.ts'
 import { ERRNO, type Refusal } from '../netlink/errno.ts'
 import type { Encode } from '../netlink/message.ts'
-import { type Write, writeFdb, writeNeighbor } from '../netlink/neighbor.ts'
+import { type WriteMode, writeFdb, writeNeighbor } from '../netlink/neighbor.ts'
 import { deleteNexthop, writeNexthop } from '../netlink/nexthop.ts'
 import { type RouteHop, writeRoute } from '../netlink/route.ts'
 import type { KernelObject, RouteTarget, VxlanLink } from './state.ts'
 
 /** What is written by a single message. */
-export type Entry = Exclude<KernelObject, VxlanLink>
+export type SingleMessageObject = Exclude<KernelObject, VxlanLink>
 
 /** Finds a device's index, undefined when there is no such device. */
 export type IndexOf = (device: string) => number | undefined
 
 /** The message that writes an object, or undefined when its device does not exist. */
-export function encodeEntry(write: Write, object: Entry, indexOf: IndexOf): Encode | undefined {
+export function encodeEntry(write: WriteMode, object: SingleMessageObject, indexOf: IndexOf): Encode | undefined {
   if (object.kind === 'route') {
     const hop = hopOf(object.target, indexOf)
     return hop === undefined ? undefined : writeRoute(write, { ...object, hop })
@@ -51,7 +51,7 @@ function hopOf(target: RouteTarget, indexOf: IndexOf): RouteHop | undefined {
 const ABSENT = new Set([ERRNO.ESRCH, ERRNO.ENOENT, ERRNO.EADDRNOTAVAIL, ERRNO.ENODEV])
 
 /** Whether this answer to the deletion of `object` says that it was not there. */
-export function saysAbsent(object: Entry, { errno, detail }: Refusal): boolean {
+export function saysAbsent(object: SingleMessageObject, { errno, detail }: Refusal): boolean {
   if (ABSENT.has(errno)) return true
   // A route goes with its nexthop; the kernel then stumbles over the nexthop's number before it looks for the route.
   const nexthop = object.kind === 'route' && object.target.type === 'nexthop'

@@ -3,7 +3,7 @@
 // Invariants: what `observe` would read differently has another digest (up to chance, 1 in 2^32 for each changed object),
 // unless the kernel did what we told it to and nothing else; the order of a dump does not matter, nor do ages and counters.
 import type { Message } from '../netlink/attribute.ts'
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { NUD_NOARP, NUD_PERMANENT, RTNH_F_ONLINK, RT_TABLE_MAIN } from '../netlink/constants.ts'
 import { type Encode, MessageWriter } from '../netlink/message.ts'
 import { askFdb, askNeighbors } from '../netlink/neighbor.ts'
@@ -116,7 +116,7 @@ export interface Fingerprint {
  * KernelError.
  */
 export async function fingerprint(
-  connection: Connection,
+  connection: NetlinkConnection,
   kind: Kind,
   indexes: readonly number[],
   own: OwnWeight,

@@ -61,7 +61,7 @@ export interface HostNetwork {
 }
 
 /** An interface that may be taken, with the address it was found by. */
-export interface Candidate {
+export interface InterfaceCandidate {
   readonly link: HostLink
   readonly address: Address | undefined
 }

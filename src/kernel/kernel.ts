@@ -4,7 +4,7 @@ import type { KernelError } from '../errors.ts'
 import type { KernelObject, KernelState, Kind } from './state.ts'
 
 /** One write. `replace` swaps an object of ours in place; `recreate` deletes and adds (what the kernel cannot change). */
-export interface Change {
+export interface KernelChange {
   readonly verb: 'add' | 'replace' | 'delete' | 'recreate'
   readonly object: KernelObject
   /** What `replace` or `recreate` puts it in place of, where that is known. */
@@ -13,7 +13,7 @@ export interface Change {
 
 /** A change the kernel refused. */
 export interface Failure {
-  readonly change: Change
+  readonly change: KernelChange
   readonly error: KernelError
 }
 
@@ -35,5 +35,5 @@ export interface Kernel {
    */
   fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined>
   /** Applies changes in the order given, in batches; resolves with those refused. Deleting what is absent is no failure. */
-  apply(changes: readonly Change[]): Promise<readonly Failure[]>
+  apply(changes: readonly KernelChange[]): Promise<readonly Failure[]>
 }

@@ -3,13 +3,13 @@ import type { AskedRoutes, HostNetwork } from './host-network.ts'
 import type { Address } from '../ip/address.ts'
 import { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
-import { Connection, type ConnectionLimits } from '../netlink/connection.ts'
+import { NetlinkConnection, type ConnectionLimits } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
 import { askVxlan } from '../netlink/link.ts'
-import { Applier } from './apply.ts'
+import { KernelWriter } from './apply.ts'
 import { Devices } from './devices.ts'
 import { OwnWeight, fingerprint } from './fingerprint.ts'
-import type { Change, Failure, Kernel } from './kernel.ts'
+import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
 import { askKernel, readHost } from './read-host.ts'
@@ -18,10 +18,10 @@ import type { KernelState, Kind } from './state.ts'
 /** Access to a live kernel. */
 export class LiveKernel implements Kernel {
   /** For the monitor, which has to tell our writes from others'. */
-  readonly connection: Connection
+  readonly connection: NetlinkConnection
   readonly ownWrites = new OwnWrites()
   readonly #devices: Devices
-  readonly #applier: Applier
+  readonly #applier: KernelWriter
   readonly #ownWeight = new OwnWeight()
   /** The weight of what other programs made, by the last fingerprint of a kind; and the routes last read, with theirs. */
   readonly #foreign = new Map<Kind, number>()
@@ -29,9 +29,9 @@ export class LiveKernel implements Kernel {
 
   /** Opens a connection in `netns` (a path; the process's own by default). Throws KernelError or OperatorError. */
   constructor(netns?: string, limits?: ConnectionLimits) {
-    this.connection = new Connection(netns, limits)
+    this.connection = new NetlinkConnection(netns, limits)
     this.#devices = new Devices(this.connection)
-    this.#applier = new Applier(this.connection, this.#devices, this.ownWrites, this.#ownWeight)
+    this.#applier = new KernelWriter(this.connection, this.#devices, this.ownWrites, this.#ownWeight)
   }
 
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState> {
@@ -45,7 +45,7 @@ export class LiveKernel implements Kernel {
     return found?.digest
   }
 
-  apply(changes: readonly Change[]): Promise<readonly Failure[]> {
+  apply(changes: readonly KernelChange[]): Promise<readonly Failure[]> {
     return this.#applier.apply(changes)
   }
 

@@ -16,7 +16,7 @@ import { Devices } from './devices.ts'
 import type { Drift } from './kernel.ts'
 import type { LiveKernel } from './live.ts'
 import { type Listener, Notifications } from './notifications.ts'
-import { UNSPECIFIED, addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { UNSPECIFIED, interfaceAddressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
 
 /** What concerns us, asked anew for each notification; and whom to tell. */
@@ -154,7 +154,7 @@ class Monitor implements Listener {
       if (message.type === nl.RTM_DELADDR) this.#options.onExternalChange(what, device)
       else this.#options.onExternalChange(what)
     }
-    const object = addressOf({ ...record, permanent: true }, this.#nameOf)
+    const object = interfaceAddressOf({ ...record, permanent: true }, this.#nameOf)
     if (object === undefined || !this.#options.isOurDevice(device)) return
     // There is nothing about an address to be wrong but its absence; IPv6 announces ours late and with port 0.
     const harmless = message.type === nl.RTM_NEWADDR && this.#options.isWanted(keyOf(object))

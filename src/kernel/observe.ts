@@ -3,7 +3,7 @@
 import { KernelError } from '../errors.ts'
 import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
 import { type LinkRecord, askLinksOf, readLink } from '../netlink/link.ts'
 import type { Encode } from '../netlink/message.ts'
@@ -11,7 +11,7 @@ import { askFdb, askNeighbors, readNeighbor } from '../netlink/neighbor.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
 import type { Devices } from './devices.ts'
-import { type NameOf, addressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { type NameOf, interfaceAddressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from './state.ts'
 
 const NOTHING_THERE = new Set([ERRNO.ENODEV, ERRNO.ENOENT, ERRNO.EAFNOSUPPORT, ERRNO.EOPNOTSUPP])
@@ -26,7 +26,7 @@ export function isNothingThere(error: unknown): boolean {
  * since a name can pass from one device to another. Throws KernelError.
  */
 export async function observe(
-  connection: Connection,
+  connection: NetlinkConnection,
   devices: Devices,
   kind: Kind,
   names: readonly string[],
@@ -40,7 +40,7 @@ export async function observe(
     case 'address':
       return perDevice(connection, indexes, askAddresses, (message) => {
         const record = readAddress(message)
-        return record !== undefined && indexes.includes(record.index) ? addressOf(record, nameOf) : undefined
+        return record !== undefined && indexes.includes(record.index) ? interfaceAddressOf(record, nameOf) : undefined
       })
     case 'neighbor':
       return perDevice(connection, indexes, askNeighbors, (message) => {
@@ -60,7 +60,7 @@ export async function observe(
 }
 
 /** Whether this kernel has nexthop objects (5.3+). */
-export async function hasNexthops(connection: Connection): Promise<boolean> {
+export async function hasNexthops(connection: NetlinkConnection): Promise<boolean> {
   try {
     await connection.dump('read nexthops', askNexthops, () => () => undefined)
     return true
@@ -71,7 +71,11 @@ export async function hasNexthops(connection: Connection): Promise<boolean> {
 }
 
 /** Ours by their names, which no change of others can hide; of the rest, those of our kind. */
-async function observeLinks(connection: Connection, devices: Devices, names: readonly string[]): Promise<KernelState> {
+async function observeLinks(
+  connection: NetlinkConnection,
+  devices: Devices,
+  names: readonly string[],
+): Promise<KernelState> {
   const found = new Map<number, LinkRecord>()
   await connection.dump('read devices', askLinksOf('vxlan'), () => {
     found.clear()
@@ -109,7 +113,7 @@ const ROUTES: Named<RouteRecord> = {
 
 /** Names of devices nobody has asked for yet are found out after the dump; few objects are on such. */
 async function observeNamed<R>(
-  connection: Connection,
+  connection: NetlinkConnection,
   devices: Devices,
   asks: readonly Encode[],
   { read: recordOf, indexOf, objectOf }: Named<R>,
@@ -136,7 +140,7 @@ async function observeNamed<R>(
 }
 
 function perDevice(
-  connection: Connection,
+  connection: NetlinkConnection,
   indexes: readonly number[],
   ask: (index: number) => Encode,
   objectOf: (message: Message) => KernelObject | undefined,
@@ -146,7 +150,7 @@ function perDevice(
 
 /** Runs dumps one after another; what they find has different keys. */
 async function read(
-  connection: Connection,
+  connection: NetlinkConnection,
   asks: readonly Encode[],
   objectOf: (message: Message) => KernelObject | undefined,
 ): Promise<KernelState> {
@@ -164,7 +168,7 @@ async function read(
 }
 
 async function collect(
-  connection: Connection,
+  connection: NetlinkConnection,
   ask: Encode,
   objectOf: (message: Message) => KernelObject | undefined,
 ): Promise<KernelState> {

@@ -3,7 +3,7 @@
 // Invariant: an entry lives from before its message is sent until the batch is done and all notifications are read, so
 // that a later change by others is never taken for ours.
 import { familyOf } from '../ip/address.ts'
-import type { Write } from '../netlink/neighbor.ts'
+import type { WriteMode } from '../netlink/neighbor.ts'
 import { type KernelObject, keyOf } from './state.ts'
 
 /** Notifications under way that we cause. */
@@ -13,7 +13,7 @@ export class OwnWrites {
   drain: () => void = () => undefined
 
   /** A message is about to be sent. */
-  expect(write: Write, object: KernelObject): void {
+  expect(write: WriteMode, object: KernelObject): void {
     const key = announced(write === 'delete', object)
     if (key !== undefined) this.#expected.add(key)
   }

@@ -5,7 +5,7 @@ import type { AskedRoutes, HostAddress, HostLink, HostNetwork, HostRoute, RouteA
 import type { Address, Family } from '../ip/address.ts'
 import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
-import type { Connection } from '../netlink/connection.ts'
+import type { NetlinkConnection } from '../netlink/connection.ts'
 import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
 import type { Encode } from '../netlink/message.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
@@ -23,7 +23,7 @@ import { FLANNEL_PROTOCOL } from './state.ts'
  * weight of what was dumped of others' routes and nexthops (foreignWeight). Throws KernelError.
  */
 export async function readHost(
-  connection: Connection,
+  connection: NetlinkConnection,
   questions: readonly Address[],
   known?: HostNetwork['routes'],
 ): Promise<{ readonly host: HostNetwork; readonly weight: number }> {
@@ -46,7 +46,7 @@ export async function readHost(
 const NO_ANSWER: readonly number[] = [ERRNO.ETIMEDOUT, ERRNO.ENOBUFS, ERRNO.EBADF]
 
 /** Where the kernel would send packets to each of these. Throws KernelError when it gives no answer at all. */
-export async function askKernel(connection: Connection, targets: readonly Address[]): Promise<AskedRoutes> {
+export async function askKernel(connection: NetlinkConnection, targets: readonly Address[]): Promise<AskedRoutes> {
   const asked = new Map<Address, RouteAnswer | string>()
   for (const target of new Set(targets)) {
     let answer: RouteAnswer | string = 'stays on this host'
@@ -65,7 +65,7 @@ export async function askKernel(connection: Connection, targets: readonly Addres
 }
 
 /** All addresses; those of a device that an interrupted dump passed over, though an earlier attempt saw it, are asked for. */
-async function readAddresses(connection: Connection): Promise<readonly HostAddress[]> {
+async function readAddresses(connection: NetlinkConnection): Promise<readonly HostAddress[]> {
   const seen = new Set<number>()
   const byDevice = new Map<number, HostAddress[]>()
   const take = (message: Message): void => {
@@ -99,7 +99,7 @@ interface Weighed<T> {
 }
 
 async function readRoutes(
-  connection: Connection,
+  connection: NetlinkConnection,
   family: Family,
   nexthops: Nexthops,
 ): Promise<Weighed<readonly HostRoute[]>> {
@@ -127,7 +127,7 @@ async function readRoutes(
 /** Nexthop objects by number: routing daemons may lead even the default route through one. */
 type Nexthops = ReadonlyMap<number, NexthopRecord>
 
-async function readNexthops(connection: Connection): Promise<Weighed<Nexthops>> {
+async function readNexthops(connection: NetlinkConnection): Promise<Weighed<Nexthops>> {
   const nexthops = new Map<number, NexthopRecord>()
   let weight = 0
   await dumpIfAny(connection, askNexthops, () => {
@@ -143,7 +143,11 @@ async function readNexthops(connection: Connection): Promise<Weighed<Nexthops>> 
   return { found: nexthops, weight }
 }
 
-async function dumpIfAny(connection: Connection, ask: Encode, begin: () => (message: Message) => void): Promise<void> {
+async function dumpIfAny(
+  connection: NetlinkConnection,
+  ask: Encode,
+  begin: () => (message: Message) => void,
+): Promise<void> {
   try {
     await connection.dump('read host', ask, begin)
   } catch (error) {

@@ -3,7 +3,7 @@ import { printable } from '../log.ts'
 import type { KernelObject, RouteTarget } from './state.ts'
 
 /** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */
-export function show(object: KernelObject): string {
+export function showObject(object: KernelObject): string {
   // Names of devices may hold anything but a slash and white space.
   return printable(worded(object))
 }

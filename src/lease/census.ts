@@ -1,7 +1,7 @@
 // The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
 // subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
 import type { Level } from '../health/conditions.ts'
-import type { Entry, Change, WatchStep } from '../etcd/store.ts'
+import type { StoreEntry, StoreChange, WatchStep } from '../etcd/store.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { Counter } from '../counters.ts'
 import { type SubnetRange, fits, sizeOf } from './allocate.ts'
@@ -137,12 +137,12 @@ export class LeaseCensus {
     }
   }
 
-  #noteChange(folder: string, change: Change): void {
+  #noteChange(folder: string, change: StoreChange): void {
     if (change.type === 'put') this.#note(folder, change.entry)
     else this.#reserved.delete(change.key)
   }
 
-  #note(folder: string, { key, lease }: Entry): void {
+  #note(folder: string, { key, lease }: StoreEntry): void {
     if (!key.startsWith(folder)) return
     if (lease === '0') this.#reserved.add(key)
     else this.#reserved.delete(key)

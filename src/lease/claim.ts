@@ -3,7 +3,7 @@
 // subnets whatever the config says by now: only another host's lease on them makes it move.
 import type { Claim, Found, OwnLease } from './found.ts'
 import type { Checked } from '../backend.ts'
-import type { Entry } from '../etcd/store.ts'
+import type { StoreEntry } from '../etcd/store.ts'
 import {
   type ByFamily,
   FAMILIES,
@@ -51,8 +51,8 @@ export type Decision =
  */
 export function findLeases(
   prefix: string,
-  entries: readonly Entry[],
-  matters: (entry: Entry) => boolean = () => true,
+  entries: readonly StoreEntry[],
+  matters: (entry: StoreEntry) => boolean = () => true,
 ): readonly Found[] {
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
@@ -73,7 +73,7 @@ export function findLeases(
   })
 }
 
-function textOf(entry: Entry, matters: (entry: Entry) => boolean): Checked<Pick<Found, 'text' | 'value'>> {
+function textOf(entry: StoreEntry, matters: (entry: StoreEntry) => boolean): Checked<Pick<Found, 'text' | 'value'>> {
   if (!matters(entry)) return { ok: true, value: { text: '', value: undefined } }
   const value = decodeClaim(entry.value)
   return value.ok ? { ok: true, value: { text: entry.value.toString(), value: value.value } } : value

@@ -3,7 +3,7 @@
 // One whose host has another lease by then has moved: to wait would be to have it twice.
 // Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is told of
 // it meanwhile.
-import type { Change } from '../etcd/store.ts'
+import type { StoreChange } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeKey, decodeValue } from './codec.ts'
@@ -12,7 +12,7 @@ import { valuesOf } from '../ip/by-family.ts'
 /** How long a deletion waits: a host that leaves is gone within a second. Milliseconds. */
 const DEPARTURE_MS = 500
 
-type Deletion = Change & { readonly type: 'delete' }
+type Deletion = StoreChange & { readonly type: 'delete' }
 
 export class Departures {
   readonly #act: (gone: readonly Deletion[]) => void
@@ -30,7 +30,7 @@ export class Departures {
   }
 
   /** Takes changes in their order; gives those that are to be acted on at once: all but deletions, and those of `moved` keys. */
-  take(changes: readonly Change[], moved: ReadonlySet<string> = new Set()): readonly Change[] {
+  take(changes: readonly StoreChange[], moved: ReadonlySet<string> = new Set()): readonly StoreChange[] {
     const atOnce = changes.filter((change) => {
       const waits = change.type === 'delete' && !moved.has(change.key)
       if (waits) this.#wait(change)
@@ -82,7 +82,7 @@ export class Departures {
 
 /** The keys deleted by these changes whose hosts have another lease, now or by the same changes. */
 export function movedBy(
-  changes: readonly Change[],
+  changes: readonly StoreChange[],
   prefix: string,
   peers: ReadonlyMap<Prefix, { readonly publicAddress: Address }>,
 ): ReadonlySet<string> {

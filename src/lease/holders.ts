@@ -1,17 +1,17 @@
 // Which key holds a subnet, and since when. Kept small, for there are as many as hosts. Pure.
 import type { Peer } from '../backend.ts'
-import type { Entry } from '../etcd/store.ts'
+import type { StoreEntry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import { onlySubnet } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { encodeKey } from './codec.ts'
-import type { Candidate } from './waiting.ts'
+import type { Contestant } from './waiting.ts'
 
 /** How old a lease is, and its claim to what only one host may have: revisions. */
-export type Age = Pick<Candidate, 'created' | 'claimed'>
+export type Age = Pick<Contestant, 'created' | 'claimed'>
 
 /** The age of a lease that is written. `before`: since when its key is known to claim the same, or that it claimed another. */
-export function ageOf({ createRevision, modRevision }: Entry, before: number | 'another' | undefined): Age {
+export function ageOf({ createRevision, modRevision }: StoreEntry, before: number | 'another' | undefined): Age {
   const created = Number(createRevision)
   // A key that was deleted and written again within a moment is the lease it was.
   return { created, claimed: before === 'another' ? Number(modRevision) : (before ?? created) }
@@ -59,7 +59,7 @@ export class Holders {
     return { created, claimed: this.#claimed.get(subnet) ?? created }
   }
 
-  set({ key, peer: { subnet }, created, claimed }: Candidate): void {
+  set({ key, peer: { subnet }, created, claimed }: Contestant): void {
     this.#created.set(subnet, created)
     if (claimed === created) this.#claimed.delete(subnet)
     else this.#claimed.set(subnet, claimed)

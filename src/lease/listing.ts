@@ -1,5 +1,5 @@
 // The listing that our claim is decided on: which of its leases have to be read for that, and what it is after the claim.
-import type { Entry, Snapshot } from '../etcd/store.ts'
+import type { StoreEntry, Snapshot } from '../etcd/store.ts'
 import type { Claim, OwnLease } from './found.ts'
 import { encodeValue } from './codec.ts'
 import { valuesOf } from '../ip/by-family.ts'
@@ -8,7 +8,7 @@ import { valuesOf } from '../ip/by-family.ts'
  * Which leases may be ours, or in our way: those that have our host id or address in them, and what we hold. JSON may
  * spell either in other ways, but not without a backslash. A host that waits for its subnet wants to know whose it is.
  */
-export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Entry) => boolean {
+export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: StoreEntry) => boolean {
   if (claim.waitsForPrevious === true) return () => true
   const words = [...valuesOf(claim.addresses), claim.hostId, '\\'].map((word) => Buffer.from(word))
   return ({ key, value }) => key === held?.key || words.some((word) => value.includes(word))
@@ -21,7 +21,7 @@ export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Ent
 export function afterClaim(listing: Snapshot, own: OwnLease, given: readonly { readonly key: string }[]): Snapshot {
   const gone = new Set([own.key, ...given.map(({ key }) => key)])
   const before = listing.entries.find(({ key }) => key === own.key)
-  const entry: Entry = {
+  const entry: StoreEntry = {
     key: own.key,
     value: Buffer.from(encodeValue(own.value)),
     createRevision: before?.createRevision ?? own.modRevision,

@@ -1,7 +1,7 @@
 // Telling an etcd that lost its data from hosts that left, and from somebody who deleted leases: pure. After a restore or a
 // wipe the leases are gone though the hosts live. Deletions are ordinary changes that every host sees at once: who lives
 // registers again within moments. So it is the history that tells: it went back, or is not the one that we saw.
-import type { Change, WatchStep } from '../etcd/store.ts'
+import type { StoreChange, WatchStep } from '../etcd/store.ts'
 
 /** What happened to the leases. */
 export interface EtcdLoss {
@@ -48,6 +48,6 @@ export function lossIn(step: WatchStep, { ownKey, folder, revision, ranOut }: Lo
 }
 
 /** The changes that are no deletions. */
-export function withoutDeletions(changes: readonly Change[]): readonly Change[] {
+export function withoutDeletions(changes: readonly StoreChange[]): readonly StoreChange[] {
   return changes.filter((change) => change.type !== 'delete')
 }

@@ -1,6 +1,6 @@
 // One lease as a peer, or why it is none: every rule that one lease alone can break. Pure and total.
 import type { Checked, Peer, Refused } from '../backend.ts'
-import type { Entry } from '../etcd/store.ts'
+import type { StoreEntry } from '../etcd/store.ts'
 import { type Address, type Family, isUnicast, familyOf } from '../ip/address.ts'
 import { addressOf, contains, lengthOf, nth, overlaps, type Prefix, bitsOf } from '../ip/prefix.ts'
 import { decodeClaim, decodeKey, decodeValue, readSafely } from './codec.ts'
@@ -40,11 +40,11 @@ export interface PeerRules {
 export const FAULTLESS: ReadonlySet<string> = new Set(['reserved', 'our-move', 'family'])
 
 /** A lease as a peer, or why it is none. What other leases there are does not matter here. */
-export function readPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
+export function readPeer(prefix: string, entry: StoreEntry, rules: PeerRules): Checked<Peer> {
   return readSafely(() => checkPeer(prefix, entry, rules))
 }
 
-function checkPeer(prefix: string, entry: Entry, rules: PeerRules): Checked<Peer> {
+function checkPeer(prefix: string, entry: StoreEntry, rules: PeerRules): Checked<Peer> {
   const key = decodeKey(prefix, entry.key)
   if (!key.ok) return key
   const subnet = inFamily(key.value, rules.family)
@@ -92,7 +92,7 @@ function refuseHost(
 }
 
 /** Whether an entry is a reservation whose host has not been there yet: it says for whom it is, and nothing else. */
-export function isAwaited({ lease, value }: Pick<Entry, 'lease' | 'value'>): boolean {
+export function isAwaited({ lease, value }: Pick<StoreEntry, 'lease' | 'value'>): boolean {
   if (lease !== '0') return false
   const read = decodeClaim(value)
   return read.ok && read.value.backendType === '' && valuesOf(read.value.backendData).length === 0

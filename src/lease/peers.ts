@@ -3,17 +3,17 @@
 // backend holds exclusive; the peers depend on the leases there are, not on their order; a step reports exactly the peers
 // that it changed. Pure: entries in, differences out. JSON is not kept, so a change of the rules needs a new listing.
 import type { Peer } from '../backend.ts'
-import type { Change, Entry } from '../etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../async/chunks.ts'
 import { inFamily } from '../ip/by-family.ts'
 import { decodeKey } from './codec.ts'
-import { type Claimant, Conflict, type Resource, winner } from './contest.ts'
+import { type Claimant, Contest, type Resource, winner } from './contest.ts'
 import { type Age, Holders, ageOf } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
-import { type Candidate, Waiting, byAge } from './waiting.ts'
+import { type Contestant, Waiting, byAge } from './waiting.ts'
 
 /** The peers of one network. */
 export class PeerTable {
@@ -24,7 +24,7 @@ export class PeerTable {
   readonly #losers = new Map<Prefix, Peer>()
   readonly #holders: Holders
   readonly #waiting = new Waiting()
-  readonly #conflict = new Conflict()
+  readonly #conflict = new Contest()
   readonly #refused = new Map<string, string>()
   readonly #notes = new StepNotes()
 
@@ -46,7 +46,7 @@ export class PeerTable {
   }
 
   /** Takes the first leases, in portions: nobody may read the table before this resolves. */
-  async first(entries: readonly Entry[], rules: PeerRules): Promise<PeerStep> {
+  async first(entries: readonly StoreEntry[], rules: PeerRules): Promise<PeerStep> {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
     for await (const portion of inPortions(this.#conflict.takeUnsettled())) for (const it of portion) this.#settle(it)
@@ -54,7 +54,11 @@ export class PeerTable {
   }
 
   /** Takes all leases there are, under new rules when given; those that are absent go, unless they are to be kept. */
-  snapshot(entries: readonly Entry[], rules: PeerRules = this.#rules, absent: 'delete' | 'keep' = 'delete'): PeerStep {
+  snapshot(
+    entries: readonly StoreEntry[],
+    rules: PeerRules = this.#rules,
+    absent: 'delete' | 'keep' = 'delete',
+  ): PeerStep {
     this.#rules = rules
     const present = new Set<string>()
     for (const entry of entries) {
@@ -87,7 +91,7 @@ export class PeerTable {
   }
 
   /** Takes changes in their order. */
-  change(changes: readonly Change[]): PeerStep {
+  change(changes: readonly StoreChange[]): PeerStep {
     for (const change of changes) {
       if (change.type === 'put') this.#put(change.entry)
       else this.#delete(change.key)
@@ -114,7 +118,7 @@ export class PeerTable {
     return this.#finish()
   }
 
-  #put(entry: Entry): void {
+  #put(entry: StoreEntry): void {
     const { key } = entry
     if (key === this.#rules.own?.key) {
       this.#delete(key)
@@ -155,7 +159,7 @@ export class PeerTable {
   }
 
   /** Gives a subnet to a lease. */
-  #hold(candidate: Candidate): void {
+  #hold(candidate: Contestant): void {
     const { key, peer } = candidate
     const { subnet } = peer
     this.#waiting.remove(subnet, key)
@@ -172,7 +176,7 @@ export class PeerTable {
   }
 
   /** How old a lease is, and its claim. */
-  #ageOf(entry: Entry, peer: Peer): Age {
+  #ageOf(entry: StoreEntry, peer: Peer): Age {
     if (this.#rules.remembersClaims !== true) return ageOf(entry, undefined)
     const holds = this.#holders.has(peer.subnet) && this.#holders.keyOf(peer.subnet) === entry.key
     const known = holds ? this.#candidateOf(peer.subnet) : this.#waiting.find(peer.subnet, entry.key)
@@ -218,7 +222,7 @@ export class PeerTable {
     this.#refuse(this.#holders.keyOf(subnet), 'duplicate-mac', detail)
   }
 
-  #wait(candidate: Candidate, holder: string): void {
+  #wait(candidate: Contestant, holder: string): void {
     this.#waiting.add(candidate)
     this.#refuse(candidate.key, 'overlap', `${candidate.peer.subnet} is ${holder}'s`)
   }
@@ -234,7 +238,7 @@ export class PeerTable {
     return holder
   }
 
-  #candidateOf(subnet: Prefix): Candidate {
+  #candidateOf(subnet: Prefix): Contestant {
     return { key: this.#holders.keyOf(subnet), peer: this.#holderOf(subnet), ...this.#holders.ageOf(subnet) }
   }
 

@@ -2,7 +2,7 @@
 // ends: whatever host has its PublicIP takes it at its next start, ours as Go's, and keeps it.
 // Invariant: every write is a transaction on the revisions it was decided on; what another host holds is never written.
 import { OperatorError } from '../errors.ts'
-import type { Guard, Store, Write } from '../etcd/store.ts'
+import type { StoreCondition, Store, StoreWrite } from '../etcd/store.ts'
 import { type Address, isUnicast, familyOf } from '../ip/address.ts'
 import { type Prefix, contains, lengthOf, overlaps, prefixFamily } from '../ip/prefix.ts'
 import { type SubnetRange, fits } from './allocate.ts'
@@ -53,11 +53,11 @@ export async function reserve(
     const leases = findLeases(prefix, entries)
     const { was, write, note } = planReservation(prefix, leases, range, subnet, address)
     if (write === undefined) return { subnet, publicAddress: address, was, note }
-    const guards: Guard[] = [
+    const guards: StoreCondition[] = [
       { key: configKey, modRevision: config?.modRevision ?? '0' },
       { key: write.key, modRevision: write.modRevision },
     ]
-    const put: Write = { type: 'put', key: write.key, value: write.value, lease: '0' }
+    const put: StoreWrite = { type: 'put', key: write.key, value: write.value, lease: '0' }
     if ((await store.commit(guards, [put])) === undefined) return undefined
     // With its key gone from it, the etcd lease would only linger.
     if (write.detached !== undefined) await store.revoke(write.detached)
@@ -66,7 +66,7 @@ export async function reserve(
 }
 
 /** Gives a reservation back. Throws OperatorError when there is none. */
-export async function release(store: Store, prefix: string, subnet: Prefix): Promise<Released> {
+export async function releaseReservation(store: Store, prefix: string, subnet: Prefix): Promise<Released> {
   return attempt(`release: ${subnet}`, async () => {
     const { entries } = await store.range(`${prefix}/subnets/`)
     const found = findLeases(prefix, entries).find((lease) => isOn(lease, subnet))
@@ -83,7 +83,7 @@ export async function release(store: Store, prefix: string, subnet: Prefix): Pro
     }
     // No etcd lease tells whether its host lives. With one it tells by itself: a daemon that lives renews it.
     const etcdLease = await store.grant(LEASE_SECONDS)
-    const put: Write = { type: 'put', key: found.key, value: found.text, lease: etcdLease }
+    const put: StoreWrite = { type: 'put', key: found.key, value: found.text, lease: etcdLease }
     if ((await store.commit(guards, [put])) === undefined) {
       await store.revoke(etcdLease)
       return undefined

@@ -3,7 +3,7 @@ import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
 /** A lease that is good by itself. */
-export interface Candidate {
+export interface Contestant {
   readonly key: string
   readonly peer: Peer
   /** Revision at which its key was created. */
@@ -14,11 +14,11 @@ export interface Candidate {
 
 export class Waiting {
   /** By subnet and key. */
-  readonly #candidates = new Map<Prefix, Map<string, Candidate>>()
+  readonly #candidates = new Map<Prefix, Map<string, Contestant>>()
 
-  add(candidate: Candidate): void {
+  add(candidate: Contestant): void {
     const { subnet } = candidate.peer
-    const waiting = this.#candidates.get(subnet) ?? new Map<string, Candidate>()
+    const waiting = this.#candidates.get(subnet) ?? new Map<string, Contestant>()
     this.#candidates.set(subnet, waiting.set(candidate.key, candidate))
   }
 
@@ -28,13 +28,13 @@ export class Waiting {
   }
 
   /** One of them. */
-  find(subnet: Prefix, key: string): Candidate | undefined {
+  find(subnet: Prefix, key: string): Contestant | undefined {
     return this.#candidates.get(subnet)?.get(key)
   }
 
   /** The one that follows. */
-  oldest(subnet: Prefix): Candidate | undefined {
-    let oldest: Candidate | undefined
+  oldest(subnet: Prefix): Contestant | undefined {
+    let oldest: Contestant | undefined
     for (const candidate of this.#candidates.get(subnet)?.values() ?? []) {
       if (oldest === undefined || byAge(candidate, oldest) < 0) oldest = candidate
     }
@@ -42,12 +42,12 @@ export class Waiting {
   }
 
   /** All of them. */
-  get all(): readonly Candidate[] {
+  get all(): readonly Contestant[] {
     return [...this.#candidates.values()].flatMap((waiting) => [...waiting.values()])
   }
 }
 
 /** Orders the oldest first; of two created in one transaction the lesser key. */
-export function byAge(a: Pick<Candidate, 'key' | 'created'>, b: Pick<Candidate, 'key' | 'created'>): number {
+export function byAge(a: Pick<Contestant, 'key' | 'created'>, b: Pick<Contestant, 'key' | 'created'>): number {
   return a.created - b.created || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 }

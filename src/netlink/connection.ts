@@ -37,7 +37,7 @@ const LOST: Refusal = { errno: ERRNO.ENOBUFS, detail: 'answer lost' }
 const SILENT: Refusal = { errno: ERRNO.ETIMEDOUT, detail: 'no answer' }
 
 /** An open connection to the kernel of one network namespace. */
-export class Connection {
+export class NetlinkConnection {
   /** Path of the namespace, undefined for the process's own. */
   readonly netns: string | undefined
   readonly #bufferBytes: number

@@ -1,7 +1,7 @@
 // Features of network devices over generic netlink: what `ethtool -k` shows (Documentation/networking/ethtool-netlink.rst).
 // Messages are genlmsghdr { command u8, version u8, reserved u16 } and attributes. Reads only.
 import { Attributes } from './attribute.ts'
-import { Connection } from './connection.ts'
+import { NetlinkConnection } from './connection.ts'
 import * as nl from './constants.ts'
 
 const GENLMSGHDR = 4
@@ -11,12 +11,12 @@ const HW_CSUM_BIT = 3
 const features = new Attributes()
 
 /** A connection to the generic netlink of this network namespace. Throws KernelError. */
-export function openGeneric(): Connection {
-  return new Connection(undefined, {}, nl.NETLINK_GENERIC)
+export function openGeneric(): NetlinkConnection {
+  return new NetlinkConnection(undefined, {}, nl.NETLINK_GENERIC)
 }
 
 /** Whether a device leaves the sums of what it sends to the hardware. Rejects with KernelError (before Linux 5.7, ENOENT). */
-export async function leavesChecksums(generic: Connection, index: number): Promise<boolean> {
+export async function leavesChecksums(generic: NetlinkConnection, index: number): Promise<boolean> {
   const family = await familyOf(generic, 'ethtool')
   let active = 0
   await generic.request(
@@ -41,7 +41,7 @@ export async function leavesChecksums(generic: Connection, index: number): Promi
 }
 
 /** The number a family of generic netlink has in this kernel. */
-async function familyOf(generic: Connection, name: string): Promise<number> {
+async function familyOf(generic: NetlinkConnection, name: string): Promise<number> {
   let id = 0
   await generic.request(
     `look up ${name}`,

@@ -22,10 +22,10 @@ export interface NeighborRecord {
 }
 
 /** What to do with an entry: add fails when there is one, replace swaps it. */
-export type Write = 'add' | 'replace' | 'delete'
+export type WriteMode = 'add' | 'replace' | 'delete'
 
 /** rtnetlink's type and flags for a write of a kind whose RTM_NEW type is `type`. */
-export function verb(write: Write, type: number): readonly [type: number, flags: number] {
+export function verb(write: WriteMode, type: number): readonly [type: number, flags: number] {
   if (write === 'delete') return [type + 1, 0]
   return [type, nl.NLM_F_CREATE | (write === 'add' ? nl.NLM_F_EXCL : nl.NLM_F_REPLACE)]
 }
@@ -64,7 +64,7 @@ function askTable(family: number, index: number): Encode {
 }
 
 /** Writes a permanent neighbour. */
-export function writeNeighbor(write: Write, index: number, address: Address, mac: Mac): Encode {
+export function writeNeighbor(write: WriteMode, index: number, address: Address, mac: Mac): Encode {
   const [type, flags] = verb(write, nl.RTM_NEWNEIGH)
   return (message) => {
     message.header(type, flags, NDMSG)
@@ -78,7 +78,7 @@ export function writeNeighbor(write: Write, index: number, address: Address, mac
 }
 
 /** Writes a permanent forwarding entry. Deleting takes the entry away whole, whatever its destinations. */
-export function writeFdb(write: Write, index: number, mac: Mac, destination: Address): Encode {
+export function writeFdb(write: WriteMode, index: number, mac: Mac, destination: Address): Encode {
   const [type, flags] = verb(write, nl.RTM_NEWNEIGH)
   return (message) => {
     message.header(type, flags, NDMSG)

@@ -4,7 +4,7 @@ import { type Address, familyOf } from '../ip/address.ts'
 import type { Message } from './attribute.ts'
 import * as nl from './constants.ts'
 import type { Encode } from './message.ts'
-import { type Write, verb } from './neighbor.ts'
+import { type WriteMode, verb } from './neighbor.ts'
 
 const NHMSG = 8
 
@@ -37,7 +37,7 @@ export const askNexthops: Encode = (message) => {
 
 /** Adds or replaces a nexthop object; replacing moves its routes at once. */
 export function writeNexthop(
-  write: Exclude<Write, 'delete'>,
+  write: Exclude<WriteMode, 'delete'>,
   { id, gateway, index, protocol }: Omit<NexthopRecord, 'gateway' | 'onlink'> & { readonly gateway: Address },
 ): Encode {
   const [type, flags] = verb(write, nl.RTM_NEWNEXTHOP)

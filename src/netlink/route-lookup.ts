@@ -9,7 +9,7 @@ const RTMSG = 12
 const BITS = { 4: 32, 6: 128 } as const
 
 /** Where a packet would go. */
-export interface RouteAnswer {
+export interface LookedUpRoute {
   /** Device index. */
   readonly index: number
   /** The address it would be sent from. */
@@ -30,7 +30,7 @@ export function askRoute(target: Address): Encode {
 }
 
 /** Reads the answer; undefined when packets would not leave this host: a blackhole, an address of our own, a group. */
-export function readAnswer(message: Message): RouteAnswer | undefined {
+export function readAnswer(message: Message): LookedUpRoute | undefined {
   const attributes = message.parse(RTMSG)
   const index = attributes.number(nl.RTA_OIF)
   if (message.u8(7) !== nl.RTN_UNICAST || index === 0) return undefined

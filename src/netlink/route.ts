@@ -5,7 +5,7 @@ import { type Prefix, addressOf, lengthOf, prefixFamily } from '../ip/prefix.ts'
 import type { Message } from './attribute.ts'
 import * as nl from './constants.ts'
 import type { Encode, MessageWriter } from './message.ts'
-import { type Write, verb } from './neighbor.ts'
+import { type WriteMode, verb } from './neighbor.ts'
 
 const RTMSG = 12
 
@@ -86,7 +86,7 @@ export function askRoutes(family: Family): Encode {
 }
 
 /** Writes a route. Deleting names all that is known of it, so that no other with its destination goes. */
-export function writeRoute(write: Write, route: Omit<RouteRecord, 'scope'>): Encode {
+export function writeRoute(write: WriteMode, route: Omit<RouteRecord, 'scope'>): Encode {
   const [type, flags] = verb(write, nl.RTM_NEWROUTE)
   return (message) => {
     const family = prefixFamily(route.destination)
@@ -113,7 +113,7 @@ function writeHop(message: MessageWriter, hop: RouteHop): void {
 }
 
 /** IPv4 wants "link" for what has no gateway. Deleting, "nowhere" stands for any; IPv6 has no scopes. */
-function scopeOf(write: Write, family: Family, hop: RouteHop): number {
+function scopeOf(write: WriteMode, family: Family, hop: RouteHop): number {
   if (family === 6) return nl.RT_SCOPE_UNIVERSE
   if (write === 'delete') return nl.RT_SCOPE_NOWHERE
   return hop.type === 'device' ? nl.RT_SCOPE_LINK : nl.RT_SCOPE_UNIVERSE

@@ -10,7 +10,7 @@ export interface ValueFormat<T> {
   readonly validate: (value: unknown) => asserts value is T
 }
 
-export const boolean: ValueFormat<boolean> = {
+export const configBoolean: ValueFormat<boolean> = {
   name: 'config-boolean',
   validate(value): asserts value is boolean {
     if (typeof value === 'boolean') return
@@ -29,7 +29,7 @@ export const text: ValueFormat<string> = {
 }
 
 /** An integer from `min` to `max`. `why` says where the bounds are from, if they are not the key's own. */
-export function integer(min: number, max: number, why?: string): ValueFormat<number> {
+export function configInteger(min: number, max: number, why?: string): ValueFormat<number> {
   return {
     name: `config-integer-${min}-${max}`,
     validate(value): asserts value is number {

@@ -1,6 +1,6 @@
 // Which subnets hosts may lease, per family: network, subnet length, first and last subnet, with Go's defaults and rules.
 // Invariant: subnetMin <= subnetMax, both first addresses of subnets inside the network, which holds four or more.
-import { integer } from './formats.ts'
+import { configInteger } from './formats.ts'
 import type { Section } from './section.ts'
 import { type Address, type Family, bigintOf, familyOf, fromBigint, parseAddress } from '../ip/address.ts'
 import {
@@ -101,7 +101,7 @@ function parseLength(section: Section, family: Family, network: Prefix): number 
   // 0 is Go's "not given".
   if (value === 0) return usual
   const why = `${network} has to hold four subnets, and a subnet four addresses`
-  return section.read(key, integer(shortest, longest, why)) ?? usual
+  return section.read(key, configInteger(shortest, longest, why)) ?? usual
 }
 
 /** SubnetMin or SubnetMax; undefined when not given (the zero address is Go's "not given"). */

@@ -18,7 +18,7 @@ export interface LevelSchema {
 /** The top level. `Backend` is a level of its own; the bounds of the lengths depend on the network. */
 export const TOP_SCHEMA = schemaOf(
   Object.entries(TOP_KEYS).flatMap(([key, { type }]) => {
-    if (type === 'boolean') return [[key, format.boolean] as const]
+    if (type === 'boolean') return [[key, format.configBoolean] as const]
     return type === 'text' ? [[key, format.text] as const] : []
   }),
 )
@@ -28,7 +28,7 @@ export const backendSchema: (keys: ConfigKeys) => LevelSchema = oncePerTable((ke
   schemaOf(
     Object.entries(keys).map(([key, { range }]) => [
       key,
-      range === undefined ? format.boolean : format.integer(range[0], range[1]),
+      range === undefined ? format.configBoolean : format.configInteger(range[0], range[1]),
     ]),
   ),
 )

@@ -1,7 +1,7 @@
 // One JSON object of the network config, read the way Go reads it: keys in any case, null like absent, types strict.
 import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError, messageOf } from '../errors.ts'
-import { type ValueFormat, boolean, integer, text } from './formats.ts'
+import { type ValueFormat, configBoolean, configInteger, text } from './formats.ts'
 import { printable } from '../log.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import type { ConfigRemark } from './remark.ts'
@@ -47,8 +47,8 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
     value: find,
     error,
     read,
-    integer: (key, fallback, min, max) => read(key, integer(min, max)) ?? fallback,
-    boolean: (key, fallback) => read(key, boolean) ?? fallback,
+    integer: (key, fallback, min, max) => read(key, configInteger(min, max)) ?? fallback,
+    boolean: (key, fallback) => read(key, configBoolean) ?? fallback,
     text: (key) => read(key, text),
   }
 }

@@ -26,7 +26,7 @@ export type ConfigVerdict =
       /** One line each. */
       readonly warnings: readonly string[]
       /** Compared with the stored config; null when that could not be read, for the reason in `trouble`. */
-      readonly compared: Comparison | null
+      readonly compared: ComparedConfig | null
       readonly trouble: string | null
     }
   | {
@@ -40,7 +40,7 @@ export type ConfigVerdict =
     }
 
 /** A new config compared with the stored one. */
-export interface Comparison extends ConfigChange {
+export interface ComparedConfig extends ConfigChange {
   readonly key: string
   /** Revision of the stored one that it was compared with, "0" for none. */
   readonly revision: string
@@ -50,7 +50,7 @@ export interface Comparison extends ConfigChange {
 
 /** The result of a write. */
 export interface ConfigWritten {
-  readonly comparison: Comparison
+  readonly comparison: ComparedConfig
   /** False when it was stored already. */
   readonly written: boolean
   /** Revision of the config key now. */
@@ -114,7 +114,7 @@ export async function setConfig(
   return { comparison, written: true, revision: written }
 }
 
-async function compare(next: Configuration, { store, prefix, backends }: ConfigContext): Promise<Comparison> {
+async function compare(next: Configuration, { store, prefix, backends }: ConfigContext): Promise<ComparedConfig> {
   const key = `${prefix}/config`
   const { entries } = await store.range(`${prefix}/`)
   const entry = entries.find((candidate) => candidate.key === key)

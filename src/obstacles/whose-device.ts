@@ -20,7 +20,7 @@ export interface FoundDevice {
 }
 
 /** What tells a device of ours. */
-export interface Evidence {
+export interface DeviceEvidence {
   /** The network we shall be in. */
   readonly network: Prefix
   /** The subnet of the run before (subnet.env), which may have been in another network. */
@@ -30,7 +30,7 @@ export interface Evidence {
 }
 
 /** What a device carries that makes it another's, as a phrase for people; undefined when it is free, or ours to go on with. */
-export function strangersOn(device: FoundDevice, evidence: Evidence): string | undefined {
+export function strangersOn(device: FoundDevice, evidence: DeviceEvidence): string | undefined {
   if (device.type !== 'vxlan') return `it is ${device.type === '' ? 'hardware' : `a device of kind ${device.type}`}`
   if (device.master !== '') return `it is a port of ${device.master}`
   const carried = [...device.addresses.map(String), ...device.routes.map(({ destination }) => destination)]
@@ -39,7 +39,10 @@ export function strangersOn(device: FoundDevice, evidence: Evidence): string | u
   return `it carries ${first}${carried.length > 1 ? ` and ${carried.length - 1} more` : ''}, not of ${evidence.network}`
 }
 
-function isOurs({ mac, addresses, routes }: FoundDevice, { network, previousSubnet, isOurMac }: Evidence): boolean {
+function isOurs(
+  { mac, addresses, routes }: FoundDevice,
+  { network, previousSubnet, isOurMac }: DeviceEvidence,
+): boolean {
   if (addresses.some((address) => contains(network, address))) return true
   if (routes.some(({ destination }) => contains(network, destination))) return true
   if (mac !== undefined && isOurMac(mac)) return true

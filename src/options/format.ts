@@ -36,7 +36,7 @@ export interface Row<T> {
   readonly unsupported?: 'refused' | 'ignored'
 }
 
-export const boolean: Format<boolean> = {
+export const flagBoolean: Format<boolean> = {
   name: 'flag-boolean',
   argument: undefined,
   coerce: (text) => parseGoBoolean(text) ?? text,
@@ -58,7 +58,7 @@ export const optional: Format<string | undefined> = {
 }
 
 /** An integer from `min` to `max`. */
-export function integer(min: number, max: number): Format<number> {
+export function flagInteger(min: number, max: number): Format<number> {
   return {
     name: `flag-integer-${min}-${max}`,
     argument: 'int',

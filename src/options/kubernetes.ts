@@ -17,7 +17,7 @@ export const KUBERNETES: { readonly [K in Names]: Row<Options[K]> } = {
   kubeSubnetMgr: {
     flag: 'kube-subnet-mgr',
     default: false,
-    format: format.boolean,
+    format: format.flagBoolean,
     unsupported: 'refused',
     doc: 'lease subnets from Kubernetes instead of etcd',
   },
@@ -52,7 +52,7 @@ export const KUBERNETES: { readonly [K in Names]: Row<Options[K]> } = {
   setNodeNetworkUnavailable: {
     flag: 'set-node-network-unavailable',
     default: true,
-    format: format.boolean,
+    format: format.flagBoolean,
     unsupported: 'refused',
     doc: 'clear NodeNetworkUnavailable of the Kubernetes node when ready',
   },

@@ -93,7 +93,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   subnetLeaseRenewMargin: {
     flag: 'subnet-lease-renew-margin',
     default: 60,
-    format: format.integer(1, 1439),
+    format: format.flagInteger(1, 1439),
     doc: 'renew the lease at the latest this long before its end, in minutes, 1 to 1439',
   },
   onSubnetConflict: {
@@ -107,44 +107,44 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'force-network-overlap',
     own: true,
     default: false,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: 'start even though Network overlaps a network this host is connected to',
   },
   ipMasq: {
     flag: 'ip-masq',
     default: false,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: 'masquerade traffic that leaves the overlay network',
   },
   ipMasqFullyRandomDisable: {
     flag: 'ip-masq-fully-random-disable',
     default: false,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: 'masquerade without --random-fully',
   },
   iptablesForwardRules: {
     flag: 'iptables-forward-rules',
     default: true,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: "accept the overlay's traffic in the FORWARD chain",
   },
   iptablesResync: {
     flag: 'iptables-resync',
     default: 5,
-    format: format.integer(1, 86400),
+    format: format.flagInteger(1, 86400),
     doc: 'how often the firewall rules are checked, in seconds',
   },
   ipBlackholeRoute: {
     flag: 'ip-blackhole-route',
     default: true,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: "add a blackhole route for the own subnet, so that packets to absent containers don't leave by the default route",
   },
   vxlanGuard: {
     flag: 'vxlan-guard',
     own: true,
     default: true,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: "let only peers' addresses send to the VXLAN port",
   },
   vxlanGuardAllow: {
@@ -165,14 +165,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     flag: 'audit-interval',
     own: true,
     default: 10,
-    format: format.integer(1, 86400),
+    format: format.flagInteger(1, 86400),
     doc: "how often the kernel's complete state is compared with the wanted state, in seconds",
   },
   probeInterval: {
     flag: 'probe-interval',
     own: true,
     default: 5,
-    format: format.integer(0, 3600),
+    format: format.flagInteger(0, 3600),
     doc: 'how often up to 16 peers are probed by ICMP, in seconds, 0 to disable',
   },
   healthzIp: {
@@ -184,14 +184,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   healthzPort: {
     flag: 'healthz-port',
     default: 0,
-    format: format.integer(0, 65535),
+    format: format.flagInteger(0, 65535),
     doc: 'TCP port for them, 0 to disable',
   },
   healthzPage: {
     flag: 'healthz-page',
     own: true,
     default: false,
-    format: format.boolean,
+    format: format.flagBoolean,
     doc: 'also serve a live page at / of that port: this host, its peers, leases and repairs; anyone who reaches the port can read it',
   },
   healthzAllowedHosts: {
@@ -206,7 +206,7 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
   verbosity: {
     flag: 'v',
     default: 0,
-    format: format.integer(0, 2 ** 31 - 1),
+    format: format.flagInteger(0, 2 ** 31 - 1),
     doc: 'log verbosity: 0 transitions, 1 details, 2 every pass',
   },
   vmodule: {

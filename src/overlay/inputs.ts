@@ -1,7 +1,7 @@
 // What the plan of a network depends on.
 import type { Configured, ExternalInterface } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
-import { type Change, NO_CHANGE } from './change.ts'
+import { type OngoingChange, NO_CHANGE } from './change.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Options } from '../options/type.ts'
@@ -24,7 +24,7 @@ export interface Derived {
   /** Devices of earlier runs that no backend may want any more. */
   readonly leftovers: readonly string[]
   /** What a change of the config leaves open. */
-  readonly change: Change
+  readonly change: OngoingChange
   /** Whether routes of peers go through nexthop objects. */
   readonly nexthops: boolean
 }

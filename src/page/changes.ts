@@ -5,7 +5,7 @@ import type { PageChange, PageState, PagePeer } from './shape.ts'
 const PARTS = ['version', 'verdict', 'host', 'facts', 'unshown', 'leases'] as const
 
 /** The identity of a peer: a refused lease may name the subnet of a valid one. */
-export function keyOf({ subnet, publicAddress }: PagePeer): string {
+export function peerKey({ subnet, publicAddress }: PagePeer): string {
   return `${subnet} ${publicAddress ?? ''}`
 }
 
@@ -17,9 +17,9 @@ export function wholeOf(state: PageState): PageChange {
 /** What a reader of `before` needs to get to `after`; undefined when only the time differs. */
 export function changeBetween(before: PageState, after: PageState): PageChange | undefined {
   const parts = PARTS.filter((part) => text(before[part]) !== text(after[part]))
-  const known = new Map(before.peers.map((peer) => [keyOf(peer), text(peer)]))
-  const set = after.peers.filter((peer) => known.get(keyOf(peer)) !== text(peer))
-  for (const peer of after.peers) known.delete(keyOf(peer))
+  const known = new Map(before.peers.map((peer) => [peerKey(peer), text(peer)]))
+  const set = after.peers.filter((peer) => known.get(peerKey(peer)) !== text(peer))
+  for (const peer of after.peers) known.delete(peerKey(peer))
   const last = before.events.at(-1)?.id ?? 0
   const events = after.events.filter(({ id }) => id > last)
   const moved = set.length + known.size > 0

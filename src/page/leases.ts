@@ -1,7 +1,7 @@
 // The leases as the page shows them, read from etcd now and then while the page is open.
 // Invariant: one request at a time, each a single range. When etcd does not answer, the last result stays, with a note.
 import { messageOf } from '../errors.ts'
-import { type LeaseLine, type LeaseView, leasesOf } from '../view/leases.ts'
+import { type LeaseLine, type LeaseView, readLeases } from '../view/leases.ts'
 import { type CurrentDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
@@ -33,7 +33,7 @@ export class Leases {
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
       const times = (session?.peers.size ?? 0) <= TIMES
-      const read = leasesOf(store, options.etcdPrefix, { own: session?.inputs.subnet, times })
+      const read = readLeases(store, options.etcdPrefix, { own: session?.inputs.subnet, times })
         .then(
           (view) => (this.#last = shown(view, Date.now())),
           (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),

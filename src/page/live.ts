@@ -1,7 +1,7 @@
 // Sends changes to the readers of the page, by server-sent events.
 // Invariant: the state is read only while there are readers, and at most once a second.
 import { changeBetween, wholeOf } from './changes.ts'
-import type { Part } from '../health/supervise.ts'
+import type { SupervisedPart } from '../health/supervise.ts'
 import type { PageChange, PageState } from './shape.ts'
 
 /** Milliseconds between two reads. */
@@ -17,14 +17,14 @@ interface Source {
 
 export class Live {
   readonly #source: Source
-  readonly #part: Pick<Part, 'guard'>
+  readonly #part: Pick<SupervisedPart, 'guard'>
   readonly #readers = new Set<(change: PageChange) => void>()
   #last: PageState | undefined
   /** The complete state for readers that join: one object, so that it is serialized once. */
   #whole: PageChange | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(source: Source, part: Pick<Part, 'guard'>) {
+  constructor(source: Source, part: Pick<SupervisedPart, 'guard'>) {
     this.#source = source
     this.#part = part
   }

@@ -28,7 +28,7 @@ export interface PageEvent {
 }
 
 /** A labelled line about this host, as `flanneld status` has it. */
-export interface Fact {
+export interface PageFact {
   readonly label: string
   readonly text: string
 }
@@ -65,7 +65,7 @@ export interface PageLease {
 
 /** The leases, as last read. */
 export interface PageLeases {
-  readonly facts: readonly Fact[]
+  readonly facts: readonly PageFact[]
   /** Those with a note or about to expire first. */
   readonly list: readonly PageLease[]
 }
@@ -77,7 +77,7 @@ export interface PageState {
   readonly at: number
   readonly verdict: PageVerdict
   readonly host: PageHost
-  readonly facts: readonly Fact[]
+  readonly facts: readonly PageFact[]
   readonly peers: readonly PagePeer[]
   /** Peers left out because there are too many to show. */
   readonly unshown: number

@@ -3,7 +3,7 @@
 import type { Address } from '../ip/address.ts'
 
 /** What is known of one peer's own probing. Times are performance.now, milliseconds; undefined: never. */
-export interface Evidence {
+export interface ProbeEvidence {
   /** When a request of its came in through the tunnel, and when one beside it. */
   readonly tunnelAt: number | undefined
   readonly underlayAt: number | undefined
@@ -12,16 +12,16 @@ export interface Evidence {
   readonly heardUsAt: number | undefined
 }
 
-const NOTHING: Evidence = { tunnelAt: undefined, underlayAt: undefined, saidAt: undefined, heardUsAt: undefined }
+const NOTHING: ProbeEvidence = { tunnelAt: undefined, underlayAt: undefined, saidAt: undefined, heardUsAt: undefined }
 
 /** So many peers are remembered: those that sent something last. */
 const KEPT = 4096
 
 /** By first address of the peer's subnet. */
 export class EvidenceBook {
-  readonly #kept = new Map<Address, Evidence>()
+  readonly #kept = new Map<Address, ProbeEvidence>()
 
-  of(vtep: Address): Evidence {
+  of(vtep: Address): ProbeEvidence {
     return this.#kept.get(vtep) ?? NOTHING
   }
 
@@ -33,7 +33,7 @@ export class EvidenceBook {
     this.#keep(vtep, { ...this.of(vtep), ...at, ...said })
   }
 
-  #keep(vtep: Address, evidence: Evidence): void {
+  #keep(vtep: Address, evidence: ProbeEvidence): void {
     this.#kept.delete(vtep)
     this.#kept.set(vtep, evidence)
     if (this.#kept.size > KEPT) for (const [oldest] of this.#kept) return void this.#kept.delete(oldest)

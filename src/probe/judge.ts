@@ -1,13 +1,13 @@
 // From what was known of a peer and what its turn showed to how it is doing. Pure.
-import type { Evidence } from './evidence.ts'
+import type { ProbeEvidence } from './evidence.ts'
 import type { Cause, PeerHealth } from './health.ts'
 import { noteOf } from './note.ts'
 import type { PeerPath } from './path.ts'
-import { type Expected, type Tallies, isTooLarge } from './plan.ts'
+import { type Expected, type Tallies, losesFullSize } from './plan.ts'
 import { SMALL, type Tally, answers, countOf, passes } from './tally.ts'
 
 /** What is kept of a peer between its turns. Flat: there may be thousands. */
-export interface History extends PeerHealth {
+export interface ProbeHistory extends PeerHealth {
   /** Small packets of the last turns and how many of them were lost, the older counting less. */
   readonly sent: number
   readonly lost: number
@@ -21,7 +21,7 @@ export interface History extends PeerHealth {
 }
 
 /** What is known of a peer before its first turn. */
-const NEVER_PROBED: Omit<History, 'since'> = {
+const NEVER_PROBED: Omit<ProbeHistory, 'since'> = {
   state: 'unknown',
   cause: 'none',
   note: '',
@@ -37,13 +37,13 @@ const NEVER_PROBED: Omit<History, 'since'> = {
 }
 
 /** A peer that is taken to have answered once, so that its first silent turn counts: for a command that probes only once. */
-export const UNTRIED: History = { ...NEVER_PROBED, state: 'up', since: 0, answered: true, underlayAnswered: true }
+export const UNTRIED: ProbeHistory = { ...NEVER_PROBED, state: 'up', since: 0, answered: true, underlayAnswered: true }
 
 /** A turn that has ended. */
 export interface Turn {
   readonly path: PeerPath
   readonly tallies: Tallies
-  readonly evidence: Evidence
+  readonly evidence: ProbeEvidence
   /** When it began and ended (performance.now), and the end in milliseconds since 1970. */
   readonly from: number
   readonly to: number
@@ -65,18 +65,18 @@ const EVIDENCE_MS = 15_000
 type Verdict = Pick<PeerHealth, 'state' | 'cause' | 'pathMtu'> & { readonly heardBothWays?: boolean }
 
 /** What is to be expected of a peer's next turn, from what is known of it. */
-export function expectedOf(known: History | undefined): Expected {
+export function expectedOf(known: ProbeHistory | undefined): Expected {
   if (known === undefined || (!known.answered && known.silentTurns < 2)) return 'either'
   const gone = known.state === 'unreachable' && known.cause === 'host-down'
   return gone || (known.state === 'unknown' && known.silentTurns > 0) ? 'nothing' : 'answers'
 }
 
 /** Judges a turn; `before` is what the turn before left. */
-export function judge(before: History | undefined, turn: Turn): History {
+export function judgeTurn(before: ProbeHistory | undefined, turn: Turn): ProbeHistory {
   return judged(before ?? { ...NEVER_PROBED, since: turn.at }, turn)
 }
 
-function judged(before: History, turn: Turn): History {
+function judged(before: ProbeHistory, turn: Turn): ProbeHistory {
   const { tallies } = turn
   const main = tallies.tunnel ?? tallies.underlay
   const silent = !answers(main)
@@ -119,15 +119,15 @@ function window(
 }
 
 /** The verdict when something came back. */
-function passing(before: History, { path, tallies }: Turn, loss: number): Verdict {
+function passing(before: ProbeHistory, { path, tallies }: Turn, loss: number): Verdict {
   const { tunnel, underlay } = tallies
   const main = tunnel ?? underlay
-  if (isTooLarge(main)) return { state: 'degraded', cause: 'path-mtu', pathMtu: passes(main) }
+  if (losesFullSize(main)) return { state: 'degraded', cause: 'path-mtu', pathMtu: passes(main) }
   if (loss >= (before.cause === 'loss' ? NO_LONGER_LOSSY : LOSSY)) {
     return { state: 'degraded', cause: 'loss', pathMtu: before.pathMtu }
   }
   // The tunnel's outer packets may be fragmented: all gets there, at a price.
-  if (tunnel !== undefined && isTooLarge(underlay)) {
+  if (tunnel !== undefined && losesFullSize(underlay)) {
     return { state: 'up', cause: 'path-mtu', pathMtu: passes(underlay) - path.overhead }
   }
   const proven = main.full > 0 && countOf(main, main.full).answered > 0
@@ -147,7 +147,7 @@ interface Known {
 }
 
 /** The verdict when nothing came back. */
-function silence(before: History, turn: Turn, known: Known): Verdict {
+function silence(before: ProbeHistory, turn: Turn, known: Known): Verdict {
   // A peer that never answered may not have heard of us yet: it has one turn more.
   if (!known.answered && known.silentTurns < 2) return { state: 'unknown', cause: 'none', pathMtu: undefined }
   if (turn.path.via !== 'tunnel') {
@@ -162,7 +162,7 @@ function silence(before: History, turn: Turn, known: Known): Verdict {
 
 /** Which direction is blocked, from what the peer's own probes show since it is silent. */
 function blockOf(
-  before: History,
+  before: ProbeHistory,
   { tallies, evidence, to }: Turn,
   silentFrom: number,
 ): { readonly cause: Cause; readonly heardBothWays: boolean } {

@@ -33,7 +33,7 @@ export interface PeerPath {
 }
 
 /** The part of a backend that matters here, with the config it runs under. */
-export interface Way {
+export interface ProbedBackend {
   readonly backend: {
     mtu(self: Self<unknown>): number
     base(self: Self<unknown>): readonly KernelObject[]
@@ -54,7 +54,7 @@ function isProbed(address: Address): boolean {
 export function pathTo(
   peer: Peer,
   self: Omit<Self<unknown>, 'config'>,
-  { backend, config }: Way,
+  { backend, config }: ProbedBackend,
 ): PeerPath | undefined {
   const { external, subnet } = self
   const own = { ...self, config }

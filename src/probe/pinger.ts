@@ -4,9 +4,9 @@ import { randomInt } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Address } from '../ip/address.ts'
 import { type EchoRequest, type IcmpMessage, type Mark, readMessage, writeRequest } from './icmp.ts'
-import type { Part } from '../health/supervise.ts'
+import type { SupervisedPart } from '../health/supervise.ts'
 import { type IcmpSocket, openIcmpSocket } from './socket.ts'
-import type { Outcome } from './tally.ts'
+import type { PacketOutcome } from './tally.ts'
 
 /** What is to be sent: the pinger adds what makes it ours. */
 export type Question = Omit<EchoRequest, 'id' | 'sequence' | 'mark'> & { readonly mark: Omit<Mark, 'token'> }
@@ -21,7 +21,7 @@ export interface HeardRequest {
 interface Waiting {
   readonly to: Address
   readonly sentAt: number
-  readonly outcome: (outcome: Outcome) => void
+  readonly outcome: (outcome: PacketOutcome) => void
 }
 
 /** What a pinger tells of by itself. */
@@ -29,14 +29,14 @@ export interface PingerEvents {
   readonly heard: (request: HeardRequest) => void
   readonly broken: (why: string) => void
   /** Puts its faults where they belong, where they would come up in the middle of the raw socket's package. */
-  readonly guard?: Part['guard']
+  readonly guard?: SupervisedPart['guard']
 }
 
 export class Pinger {
   readonly #id = randomInt(1 << 16)
   readonly #token = randomInt(2 ** 32)
   readonly #events: PingerEvents
-  readonly #guard: Part['guard']
+  readonly #guard: SupervisedPart['guard']
   readonly #waiting = new Map<number, Waiting>()
   #socket: IcmpSocket | undefined
   #sequence = randomInt(1 << 16)
@@ -60,7 +60,7 @@ export class Pinger {
   }
 
   /** Sends a request; `outcome` may be told more than once, an answer last. Returns what `forget` takes. */
-  ask(question: Question, outcome: (outcome: Outcome) => void): number {
+  ask(question: Question, outcome: (outcome: PacketOutcome) => void): number {
     this.#sequence = (this.#sequence + 1) & 0xffff
     const sequence = this.#sequence
     const mark = { ...question.mark, token: this.#token }
@@ -123,6 +123,6 @@ export class Pinger {
 }
 
 /** raw-socket tells errors by their text alone (strerror(3)). */
-function failure(why: string): Outcome {
+function failure(why: string): PacketOutcome {
   return why === 'Message too long' ? { kind: 'too-big', mtu: 0 } : { kind: 'failed', error: why }
 }

@@ -61,7 +61,7 @@ export function nextAsks({ tunnel, underlay }: Tallies, burst: number, expected:
 }
 
 /** Whether enough full-size packets were lost, while small ones passed, to say that they don't get there. */
-export function isTooLarge(tally: Tally): boolean {
+export function losesFullSize(tally: Tally): boolean {
   return shortens(tally) && countOf(tally, tally.full).sent >= CONFIRMED
 }
 

@@ -10,13 +10,13 @@ import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
 import { type Sessions, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
 import type { Readiness } from '../health/readiness.ts'
-import { type Part, isAnswer } from '../health/supervise.ts'
+import { type SupervisedPart, isAnswer } from '../health/supervise.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { Announcer } from './announce.ts'
 import { EvidenceBook } from './evidence.ts'
 import type { PeerHealth } from './health.ts'
 import type { Mark } from './icmp.ts'
-import { type History, expectedOf, judge } from './judge.ts'
+import { type ProbeHistory, expectedOf, judgeTurn } from './judge.ts'
 import { type PeerPath, pathTo } from './path.ts'
 import { type HeardRequest, Pinger } from './pinger.ts'
 import { takeTurn } from './turn.ts'
@@ -32,7 +32,7 @@ export interface ProberParts {
   /** Seconds between rounds; 0: no probing. */
   readonly interval: number
   /** Whose faults those of probing are. */
-  readonly part: Pick<Part, 'guard'>
+  readonly part: Pick<SupervisedPart, 'guard'>
   readonly signal: AbortSignal
 }
 
@@ -61,7 +61,7 @@ const TOGETHER = 4
 /** A peer that was probed, as its lease was then. */
 interface Probed {
   readonly peer: Peer
-  readonly history: History
+  readonly history: ProbeHistory
 }
 
 export class Prober {
@@ -198,7 +198,7 @@ export class Prober {
     if (tallies === undefined || peer === undefined || pinger !== this.#pinger) return
     const evidence = this.#evidence.of(addressOf(subnet))
     const now = performance.now()
-    const history = judge(before, { path, tallies, evidence, from, to: now, at: Date.now() })
+    const history = judgeTurn(before, { path, tallies, evidence, from, to: now, at: Date.now() })
     this.#probed.delete(subnet)
     this.#probed.set(subnet, { peer, history })
     this.#turns.suspect(subnet, history.state !== 'up')

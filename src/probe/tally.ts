@@ -41,7 +41,7 @@ export function countOf(tally: Tally, length: number): Count {
 }
 
 /** What came of one packet. */
-export type Outcome =
+export type PacketOutcome =
   | { readonly kind: 'answered'; readonly rttMs: number }
   | { readonly kind: 'refused'; readonly why: 'unreachable' | 'prohibited' }
   | { readonly kind: 'too-big'; readonly mtu: number }
@@ -54,7 +54,7 @@ export function asked(tally: Tally, length: number): Tally {
 }
 
 /** A tally with the outcome of a packet. */
-export function learned(tally: Tally, length: number, outcome: Outcome): Tally {
+export function learned(tally: Tally, length: number, outcome: PacketOutcome): Tally {
   switch (outcome.kind) {
     case 'answered': {
       const { sent, answered } = countOf(tally, length)

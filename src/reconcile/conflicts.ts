@@ -1,17 +1,17 @@
 // The foreign objects that stand where we need ours: left alone, said once, forgotten when they are gone.
-import type { Conflict } from '../kernel/diff.ts'
+import type { ObjectConflict } from '../kernel/diff.ts'
 import type { KernelObject, Kind } from '../kernel/state.ts'
 import type { Report } from './report.ts'
 
 export class Conflicts {
-  readonly #byKey = new Map<string, Conflict>()
+  readonly #byKey = new Map<string, ObjectConflict>()
   readonly #report: Report
 
   constructor(report: Report) {
     this.#report = report
   }
 
-  get all(): readonly Conflict[] {
+  get all(): readonly ObjectConflict[] {
     return [...this.#byKey.values()]
   }
 
@@ -20,7 +20,7 @@ export class Conflicts {
   }
 
   /** Takes what a comparison of a whole kind found. */
-  found(kind: Kind, conflicts: readonly Conflict[]): void {
+  found(kind: Kind, conflicts: readonly ObjectConflict[]): void {
     const now = new Set(conflicts.map((conflict) => conflict.key))
     for (const [key, conflict] of this.#byKey) {
       if (conflict.wanted.kind !== kind || now.has(key)) continue

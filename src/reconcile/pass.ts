@@ -5,8 +5,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { Comparison } from '../kernel/diff.ts'
-import type { Change, Failure, Kernel } from '../kernel/kernel.ts'
+import { KindComparison } from '../kernel/diff.ts'
+import type { KernelChange, Failure, Kernel } from '../kernel/kernel.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
 import type { Conflicts } from './conflicts.ts'
@@ -61,7 +61,7 @@ class Pass {
   readonly #changed: readonly Peer[]
   readonly #host: readonly KernelObject[]
   readonly #stale: Map<Kind, Staleness>
-  readonly #open = new Map<Kind, { readonly comparison: Comparison; readonly why: Staleness | undefined }>()
+  readonly #open = new Map<Kind, { readonly comparison: KindComparison; readonly why: Staleness | undefined }>()
   readonly #digests = new Map<Kind, number>()
   readonly #work = new Map<Kind, { -readonly [K in keyof Work]: Work[K] }>()
   /** Keys of what changed peers need now or needed before. */
@@ -104,7 +104,7 @@ class Pass {
     const rest = this.#host.filter(({ kind }) => kind !== 'link' && kind !== 'address')
     await this.#apply(this.#compare(rest, undefined))
     for (let at = 0; at < peers.length; at += PORTION) {
-      const changes: Change[] = []
+      const changes: KernelChange[] = []
       for (const peer of peers.slice(at, at + PORTION)) {
         const needs = peerObjects(intent, peer)
         if (needs.ok) changes.push(...this.#compare(needs.value, peer.subnet))
@@ -116,7 +116,7 @@ class Pass {
 
   /** Deletions, in the opposite order of the adds. */
   async finish(): Promise<PassResult> {
-    const deletions: Change[] = []
+    const deletions: KernelChange[] = []
     for (const [kind, { comparison, why }] of this.#open) {
       if (why !== undefined) this.#input.conflicts.found(kind, comparison.conflicts)
       if (this.#input.complete) deletions.unshift(...comparison.rest().filter((change) => !this.#isNeeded(change)))
@@ -128,7 +128,7 @@ class Pass {
   }
 
   /** While a device cannot be made, the one it was to take the place of is all there is, with what hangs on it. */
-  #isNeeded({ object }: Change): boolean {
+  #isNeeded({ object }: KernelChange): boolean {
     const stuck = this.#failures.some(({ change }) => change.object.kind === 'link')
     const on = object.kind === 'route' ? object.target : object
     const device = object.kind === 'link' ? object.name : 'device' in on ? on.device : undefined
@@ -162,12 +162,12 @@ class Pass {
       !conflicts.has(keyOf(wanted)) &&
       !refused.has(keyOf(wanted)) &&
       !(wanted.kind === 'route' && isNew(dirty, wanted.destination))
-    this.#open.set(kind, { comparison: new Comparison(actual, domain, held), why: known ? undefined : why })
+    this.#open.set(kind, { comparison: new KindComparison(actual, domain, held), why: known ? undefined : why })
   }
 
   /** The changes that objects need whose kind is open; `subnet` names their peer. */
-  #compare(objects: readonly KernelObject[], subnet: Prefix | undefined): Change[] {
-    const changes: Change[] = []
+  #compare(objects: readonly KernelObject[], subnet: Prefix | undefined): KernelChange[] {
+    const changes: KernelChange[] = []
     for (const object of objects) {
       const open = this.#open.get(object.kind)
       if (open === undefined) continue
@@ -179,11 +179,11 @@ class Pass {
   }
 
   /** Whether a change puts right what somebody else did. */
-  #isRepair({ object }: Change): boolean {
+  #isRepair({ object }: KernelChange): boolean {
     return isRepair(this.#open.get(object.kind)?.why) && !this.#expected.has(keyOf(object))
   }
 
-  async #apply(changes: readonly Change[]): Promise<void> {
+  async #apply(changes: readonly KernelChange[]): Promise<void> {
     if (changes.length === 0) return
     for (const change of changes) {
       const { kind } = change.object
@@ -197,7 +197,7 @@ class Pass {
       this.#work.set(kind, work)
     }
     // Portions hold several peers; what a route hangs on has to be there before it.
-    const order = (change: Change): number => KINDS.indexOf(change.object.kind)
+    const order = (change: KernelChange): number => KINDS.indexOf(change.object.kind)
     const sorted = changes[0]?.verb === 'delete' ? changes : changes.toSorted((a, b) => order(a) - order(b))
     const refused = await this.#input.kernel.apply(sorted)
     for (const { change } of refused) {

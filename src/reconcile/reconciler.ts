@@ -4,7 +4,7 @@
 import type { Peer } from '../backend.ts'
 import { messageOf } from '../errors.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { Conflict } from '../kernel/diff.ts'
+import type { ObjectConflict } from '../kernel/diff.ts'
 import type { Drift, Failure, Kernel } from '../kernel/kernel.ts'
 import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
@@ -14,7 +14,7 @@ import { type Intent, domainOf } from './intent.ts'
 import { type PassResult, type Peers, makePass } from './pass.ts'
 import { Conflicts } from './conflicts.ts'
 import { Report, type Staleness } from './report.ts'
-import { type Waiter, release } from './waiters.ts'
+import { type Waiter, releaseWaiters } from './waiters.ts'
 
 /** The kinds, as they are audited one after the other. */
 const TURNS: readonly (readonly Kind[])[] = [['link', 'address'], ['fdb'], ['neighbor'], ['nexthop'], ['route']]
@@ -151,7 +151,7 @@ export class Reconciler {
   }
 
   /** The foreign objects in our way. */
-  get conflicts(): readonly Conflict[] {
+  get conflicts(): readonly ObjectConflict[] {
     return this.#conflicts.all
   }
 
@@ -186,12 +186,12 @@ export class Reconciler {
     }
     if (outcome !== 'broken off') {
       this.#tried = revision
-      this.#tries = release(this.#tries, revision)
+      this.#tries = releaseWaiters(this.#tries, revision)
     }
     if (outcome === 'whole') {
       this.#backoff.reset()
       this.#done = revision
-      this.#waiters = release(this.#waiters, revision)
+      this.#waiters = releaseWaiters(this.#waiters, revision)
     } else {
       // A new trigger cuts the wait short: the cause may just have been mended.
       const wait = this.#backoff.next()

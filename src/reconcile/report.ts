@@ -1,7 +1,7 @@
 // What the reconciler did, for the log and for whoever asks: counts since the start, and lines on transitions only.
-import type { Conflict } from '../kernel/diff.ts'
-import type { Change, Failure } from '../kernel/kernel.ts'
-import { brief, show } from '../kernel/show.ts'
+import type { ObjectConflict } from '../kernel/diff.ts'
+import type { KernelChange, Failure } from '../kernel/kernel.ts'
+import { brief, showObject } from '../kernel/show.ts'
 import { KINDS, type Kind, keyOf } from '../kernel/state.ts'
 import { counted } from '../text/counted.ts'
 import type { EventSink } from '../health/events.ts'
@@ -19,7 +19,7 @@ export interface Work {
   readonly changes: number
   /** Changes that repaired what somebody else did, and the first of them: not those that peers who came or went need. */
   readonly repairs: number
-  readonly first: Change | undefined
+  readonly first: KernelChange | undefined
   /** Repairs the kernel refused. */
   readonly refused: number
 }
@@ -31,7 +31,7 @@ const REPAIR_LINE_MS = 10_000
 const PASS_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
 /** What our change tells of somebody else's: the verb of theirs. */
-const THEIRS: Readonly<Record<Change['verb'], string>> = {
+const THEIRS: Readonly<Record<KernelChange['verb'], string>> = {
   add: 'deleted',
   replace: 'changed',
   recreate: 'changed',
@@ -101,7 +101,7 @@ export class Report {
     this.#saidAt = now
     const by = why === 'drift' ? 'notification' : 'audit'
     this.#log.warn(
-      `repaired ${counted(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${show(first.object)}`,
+      `repaired ${counted(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${showObject(first.object)}`,
     )
     this.#events?.happened(
       'repair',
@@ -118,7 +118,7 @@ export class Report {
     const first = fresh[0]?.[1]
     if (first !== undefined) {
       const more = fresh.length > 1 ? ` (and ${fresh.length - 1} more)` : ''
-      const text = `kernel refused ${first.change.verb} ${show(first.change.object)}: ${first.error.message}${more}; trying again`
+      const text = `kernel refused ${first.change.verb} ${showObject(first.change.object)}: ${first.error.message}${more}; trying again`
       this.#log.error(text)
       this.#events?.happened('repair', text, { bad: true })
     }
@@ -126,17 +126,17 @@ export class Report {
     if (healed.length > 0)
       this.#log.info(`${counted(healed.length, 'refused change')} now applied: ${healed[0]?.[1] ?? ''}`)
     this.#failing.clear()
-    for (const [key, { change }] of now) this.#failing.set(key, show(change.object))
+    for (const [key, { change }] of now) this.#failing.set(key, showObject(change.object))
   }
 
-  conflictFound({ wanted, found }: Conflict): void {
-    const text = `${show(found)} is not ours and stands where we need ${show(wanted)}; left alone: remove it to let ours in`
+  conflictFound({ wanted, found }: ObjectConflict): void {
+    const text = `${showObject(found)} is not ours and stands where we need ${showObject(wanted)}; left alone: remove it to let ours in`
     this.#log.error(`conflict: ${text}`)
     this.#events?.happened('conflict', text, { bad: true })
   }
 
-  conflictGone({ wanted }: Conflict): void {
-    const text = `the way is free for ${show(wanted)}`
+  conflictGone({ wanted }: ObjectConflict): void {
+    const text = `the way is free for ${showObject(wanted)}`
     this.#log.info(`conflict over: ${text}`)
     this.#events?.happened('conflict', text)
   }

@@ -7,7 +7,7 @@ export interface Waiter {
 }
 
 /** Lets those go who waited for a revision up to this one; the others. */
-export function release(waiters: readonly Waiter[], revision: number): Waiter[] {
+export function releaseWaiters(waiters: readonly Waiter[], revision: number): Waiter[] {
   for (const waiter of waiters) if (waiter.revision <= revision) waiter.resolve()
   return waiters.filter((waiter) => waiter.revision > revision)
 }

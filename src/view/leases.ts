@@ -1,7 +1,7 @@
 // The leases as an operator sees them: each with whose it is and when it ends, and how the range of subnets is used.
 // Invariant: every key under subnets/ is shown, also those no daemon believes, with the reason; nothing is written.
 import type { Checked } from '../backend.ts'
-import type { Entry, Snapshot, Store } from '../etcd/store.ts'
+import type { StoreEntry, Snapshot, Store } from '../etcd/store.ts'
 import { messageOf } from '../errors.ts'
 import { bigintOf } from '../ip/address.ts'
 import { type Prefix, addressOf, contains, lengthOf, overlaps } from '../ip/prefix.ts'
@@ -72,7 +72,7 @@ const ABREAST = 32
 const MOST_WORD = 60
 
 /** Reads them. `own` is the subnet of the host asked; with `times` false nobody's time is asked for, one request in all. */
-export async function leasesOf(
+export async function readLeases(
   store: Store,
   prefix: string,
   { own, times = true }: { readonly own?: Prefix | undefined; readonly times?: boolean } = {},
@@ -152,7 +152,7 @@ interface Place {
   readonly odd: string
 }
 
-function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine {
+function lineOf(entry: StoreEntry, { odd, ...place }: Place, times: Times): LeaseLine {
   const read = decodeClaim(entry.value)
   const kind = entry.lease === '0' ? 'reservation' : 'lease'
   const time = times.get(entry.lease)
@@ -173,7 +173,7 @@ function lineOf(entry: Entry, { odd, ...place }: Place, times: Times): LeaseLine
 }
 
 /** What an operator should know of a lease; `silence` is how long it was not renewed, in seconds, when that is too long. */
-function noteOf(entry: Entry, odd: string, read: Checked<unknown>, silence: number | undefined): string {
+function noteOf(entry: StoreEntry, odd: string, read: Checked<unknown>, silence: number | undefined): string {
   const notes = [
     odd,
     read.ok ? '' : `unreadable: ${read.reason}`,
@@ -193,7 +193,7 @@ function oddity(range: SubnetRange, subnet: Prefix, before: Prefix | undefined):
 
 function countsOf(
   range: SubnetRange,
-  named: readonly { readonly entry: Entry; readonly subnet: Prefix }[],
+  named: readonly { readonly entry: StoreEntry; readonly subnet: Prefix }[],
 ): SubnetCounts {
   // As when a host chooses: what is wider than a quarter of the network takes nothing.
   const widest = lengthOf(range.network) + 2
@@ -213,7 +213,7 @@ function countsOf(
 }
 
 /** The subnets that may be leased by a stored config, or why nobody can tell. */
-function rangeIn(config: Entry | undefined): {
+function rangeIn(config: StoreEntry | undefined): {
   readonly range: SubnetRange | undefined
   readonly trouble: string
 } {

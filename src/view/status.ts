@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import type { ExternalInterface } from '../backend.ts'
 import type { Store } from '../etcd/store.ts'
 import { type DeviceCounters, countersOf } from '../host/device-counters.ts'
-import { show } from '../kernel/show.ts'
+import { showObject } from '../kernel/show.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
 import { type RunningDaemon, type Running, primarySession, whenRunning } from './running-daemon.ts'
@@ -123,7 +123,7 @@ async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {
     wanted: sum(['right', 'refused', 'conflict']),
     right: sum(['right']),
     failing: report.failing,
-    conflicts: conflicts.map(({ found }) => ({ kind: found.kind, text: show(found) })),
+    conflicts: conflicts.map(({ found }) => ({ kind: found.kind, text: showObject(found) })),
     audited: report.lastAudit === 0 ? null : report.lastAudit,
     repairs: report.lately.count(),
     lastRepair: report.lastRepair ?? null,

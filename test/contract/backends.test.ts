@@ -7,7 +7,7 @@ import type { AnyBackend, ExternalInterface, JsonObject, Peer, Self } from '../.
 import { fromNumber } from '../../src/ip/address.ts'
 import { prefixOf } from '../../src/ip/prefix.ts'
 import { KINDS, type KernelObject, keyOf } from '../../src/kernel/state.ts'
-import { Comparison } from '../../src/kernel/diff.ts'
+import { KindComparison } from '../../src/kernel/diff.ts'
 import { owns } from '../../src/kernel/ownership.ts'
 import { createSection } from '../../src/network-config/parse.ts'
 import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
@@ -105,7 +105,7 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
           let changes = 0
           for (const kind of KINDS) {
             const ofKind = wanted.filter((object) => object.kind === kind)
-            const found = new Comparison(new Map(await kernel.observe(kind)), domainOf(intent), () => false)
+            const found = new KindComparison(new Map(await kernel.observe(kind)), domainOf(intent), () => false)
             const writes = ofKind.flatMap((object) => found.want(object) ?? [])
             await kernel.apply([...writes, ...found.rest()])
             changes += writes.length + found.rest().length + found.conflicts.length

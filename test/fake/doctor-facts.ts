@@ -4,8 +4,8 @@ import type { ExternalInterface, Peer } from '../../src/backend.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { StoreContent } from '../../src/doctor/stored.ts'
 import type { Facts, HostFacts } from '../../src/doctor/facts.ts'
-import type { Fault, Outcome } from '../../src/doctor/finding.ts'
-import { planOf } from '../../src/doctor/plan.ts'
+import type { Fault, CheckOutcome } from '../../src/doctor/finding.ts'
+import { planFrom } from '../../src/doctor/plan.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
@@ -78,7 +78,7 @@ export function factsWith({
     shutOut: shutOut ?? [],
     ownTtl: ttl ?? { granted: 86_400, remaining: 86_395 },
   }
-  const plan = planOf(
+  const plan = planFrom(
     {
       options,
       backends: BACKENDS,
@@ -150,7 +150,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
 }
 
 /** What one check comes to. */
-export function outcome(name: string, facts: Facts): Outcome {
+export function outcome(name: string, facts: Facts): CheckOutcome {
   const check = CHECKS.find((one) => one.name === name)
   if (check === undefined) throw new Error(`no check ${name}`)
   return check.run(facts)

@@ -2,7 +2,7 @@
 // what hangs on a device when the device goes, as the real one does.
 import { createHash } from 'node:crypto'
 import { KernelError } from '../../src/errors.ts'
-import type { Change, Failure, Kernel } from '../../src/kernel/kernel.ts'
+import type { KernelChange, Failure, Kernel } from '../../src/kernel/kernel.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from '../../src/kernel/state.ts'
 
 export class FakeKernel implements Kernel {
@@ -41,7 +41,7 @@ export class FakeKernel implements Kernel {
     return Promise.resolve(there.reduce((sum, object) => sum + weightOf(object), 0) - (this.#own.get(kind) ?? 0))
   }
 
-  apply(changes: readonly Change[]): Promise<readonly Failure[]> {
+  apply(changes: readonly KernelChange[]): Promise<readonly Failure[]> {
     const failures: Failure[] = []
     for (const change of changes) {
       const key = keyOf(change.object)

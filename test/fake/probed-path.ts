@@ -1,6 +1,6 @@
 // A path between two hosts as probes meet it, without hosts: what it loses, what it blocks, how large a packet it takes.
-import type { Evidence } from '../../src/probe/evidence.ts'
-import { type History, type Turn, expectedOf, judge } from '../../src/probe/judge.ts'
+import type { ProbeEvidence } from '../../src/probe/evidence.ts'
+import { type ProbeHistory, type Turn, expectedOf, judgeTurn } from '../../src/probe/judge.ts'
 import type { PeerPath } from '../../src/probe/path.ts'
 import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/plan.ts'
 import { type Tally, asked, emptyTally, learned } from '../../src/probe/tally.ts'
@@ -22,7 +22,7 @@ export interface PathState {
   readonly loss?: number
   /** 0 to 1, as Math.random. */
   readonly random?: () => number
-  readonly evidence?: Partial<Evidence>
+  readonly evidence?: Partial<ProbeEvidence>
   /** Says that the host is not there. */
   readonly refused?: boolean
 }
@@ -43,7 +43,7 @@ export const TUNNEL: PeerPath = {
 /** A plain route. */
 export const DIRECT: PeerPath = { ...TUNNEL, via: 'direct', tunnel: undefined, mtu: 1500, port: 0, overhead: 0 }
 
-export const NOTHING: Evidence = {
+export const NOTHING: ProbeEvidence = {
   tunnelAt: undefined,
   underlayAt: undefined,
   saidAt: undefined,
@@ -82,8 +82,8 @@ function afterAsk(tallies: Tallies, state: PathState, lane: Ask['lane'], length:
 }
 
 /** Turns five seconds apart, one per world: what is known of the peer after each. */
-export function judgeTurns(path: PeerPath, worlds: readonly PathState[]): readonly History[] {
-  const found: History[] = []
+export function judgeTurns(path: PeerPath, worlds: readonly PathState[]): readonly ProbeHistory[] {
+  const found: ProbeHistory[] = []
   for (const [i, world] of worlds.entries()) {
     const before = found.at(-1)
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
@@ -96,7 +96,7 @@ export function judgeTurns(path: PeerPath, worlds: readonly PathState[]): readon
       at: 1_000_000 + from,
       evidence: { ...NOTHING, ...world.evidence },
     }
-    found.push(judge(before, turn))
+    found.push(judgeTurn(before, turn))
   }
   return found
 }

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { messageOf } from '../../src/errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../../src/etcd/oversized.ts'
-import type { Entry, Store } from '../../src/etcd/store.ts'
+import type { StoreEntry, Store } from '../../src/etcd/store.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 import { openTestStore } from '../lab/world/store.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
@@ -14,7 +14,7 @@ async function put(store: Store, key: string, bytes: number, fill = 'x'): Promis
 }
 
 /** All bytes that entries keep in memory. */
-function kept(entries: readonly Entry[]): number {
+function kept(entries: readonly StoreEntry[]): number {
   return [...new Set(entries.map(({ value }) => value.buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
@@ -47,7 +47,7 @@ test('long keys, and a value larger than any answer may be: listed, read and tol
     abort.abort()
   })
   const seen = new Map<string, Buffer>()
-  const entries: Entry[] = []
+  const entries: StoreEntry[] = []
   void (async () => {
     for await (const step of store.watch('/s/', abort.signal)) {
       if (step.type === 'snapshot') entries.push(...step.snapshot.entries)

@@ -5,7 +5,7 @@ import { fromNumber } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { acquireLease } from '../../src/lease/own.ts'
-import { release, reserve } from '../../src/lease/reserve.ts'
+import { releaseReservation, reserve } from '../../src/lease/reserve.ts'
 import {
   PREFIX,
   claimOf,
@@ -83,7 +83,7 @@ test('reserved and released again and again under a host that renews: it keeps i
     await reserve(store, PREFIX, primarySubnet(own), primaryAddress(claim), () => range(120))
     await waitFor('the host to know it', () => keeper.own().etcdLease === '0')
     t.is((await leaseAt(store, primarySubnet(own)))?.lease, '0')
-    t.is((await release(store, PREFIX, primarySubnet(own))).now, 'lease')
+    t.is((await releaseReservation(store, PREFIX, primarySubnet(own))).now, 'lease')
     await waitFor('the host to know it', () => keeper.own().etcdLease !== '0')
   }
   t.true(changes.every((change) => primarySubnet(change.own) === primarySubnet(own)))
@@ -100,7 +100,7 @@ test('a host is replaced by one with its address: the reservation of the old one
     lines.some((line) => /duplicate address.* flanneld release 10\.2\.5\.0\/24$/.test(line)),
   )
   t.is((await leaseAt(store, '10.2.5.0/24'))?.value, value)
-  t.is((await release(store, PREFIX, subnetAt(5))).now, 'lease')
+  t.is((await releaseReservation(store, PREFIX, subnetAt(5))).now, 'lease')
   const own = await acquiring
   t.deepEqual([primarySubnet(own), own.value.hostId], [subnetAt(5), 'host-1'])
 })

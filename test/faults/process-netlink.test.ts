@@ -1,7 +1,7 @@
 // Every netlink operation fails once, each in a run of its own: in the end the kernel is as wanted, nothing is left over
 // and nothing foreign touched. On a real kernel, faults put in below the codec.
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
-import { Comparison } from '../../src/kernel/diff.ts'
+import { KindComparison } from '../../src/kernel/diff.ts'
 import { LiveKernel } from '../../src/kernel/live.ts'
 import { startMonitor } from '../../src/kernel/monitor.ts'
 import { KINDS } from '../../src/kernel/state.ts'
@@ -98,7 +98,7 @@ async function left(space: Space): Promise<readonly unknown[]> {
   try {
     for (const kind of KINDS) {
       const actual = new Map(await kernel.observe(kind, [...domainOf(intent).devices]))
-      const comparison = new Comparison(actual, domainOf(intent), () => false)
+      const comparison = new KindComparison(actual, domainOf(intent), () => false)
       for (const object of wanted) if (object.kind === kind) changes.push(...[comparison.want(object) ?? []].flat())
       changes.push(...comparison.rest(), ...comparison.conflicts)
     }

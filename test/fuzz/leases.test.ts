@@ -5,7 +5,7 @@ import { hostGw } from '../../backends/host-gw/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { AnyBackend, Peer } from '../../src/backend.ts'
 import { MOST_VALUE_BYTES } from '../../src/etcd/oversized.ts'
-import type { Change, Entry } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import { isUnicast, parseAddress } from '../../src/ip/address.ts'
 import { isStation, parseMac } from '../../src/ip/mac.ts'
 import { contains, lengthOf, overlaps, parsePrefix } from '../../src/ip/prefix.ts'
@@ -168,8 +168,8 @@ test('any sequence of puts, deletes and listings ends as a listing of the last s
     fc.property(fc.array(event, { maxLength: 20 }), fc.boolean(), (events, reversed) => {
       const table = new PeerTable(PREFIX, RULES)
       const told = new Map<string, Peer>()
-      const store = new Map<string, Entry>()
-      let pending: Change[] = []
+      const store = new Map<string, StoreEntry>()
+      let pending: StoreChange[] = []
       const follow = ({ changes }: PeerStep): void => {
         for (const { subnet, before, after } of changes) {
           if (JSON.stringify(told.get(subnet)) !== JSON.stringify(before)) throw new Error(`${subnet}: told otherwise`)

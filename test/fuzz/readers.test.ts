@@ -6,7 +6,7 @@ import { vxlan } from '../../backends/vxlan/index.ts'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import { decodedLeases } from '../../src/doctor/leases.ts'
 import { OperatorError } from '../../src/errors.ts'
-import type { Entry, Snapshot } from '../../src/etcd/store.ts'
+import type { StoreEntry, Snapshot } from '../../src/etcd/store.ts'
 import { Events } from '../../src/health/events.ts'
 import { viewOf } from '../../src/view/leases.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'
@@ -75,7 +75,7 @@ const listing = fc
     { maxLength: 8 },
   )
   .map((leases) =>
-    leases.map(({ name, text, lease }, at): Entry => ({
+    leases.map(({ name, text, lease }, at): StoreEntry => ({
       key: `${PREFIX}/subnets/${name}`,
       value: Buffer.from(text),
       createRevision: String(at),

@@ -1,5 +1,5 @@
 // Objects as iproute2 shows them: written by us and printed by ip(8) and bridge(8), and the other way round.
-import { show } from '../../src/kernel/show.ts'
+import { showObject } from '../../src/kernel/show.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind, sameObject } from '../../src/kernel/state.ts'
 import { inNamespace } from './namespace.ts'
 import { apply, device, ip, link, mac, present, route, via } from './objects.ts'
@@ -99,7 +99,7 @@ test('what we write, ip prints; it reads back equal; deleted it is gone, and del
   }
   const objects = written.map(([object]) => object).reverse()
   t.deepEqual(await apply(kernel, 'delete', objects), [])
-  for (const object of objects) t.is(await present(kernel, object), undefined, show(object))
+  for (const object of objects) t.is(await present(kernel, object), undefined, showObject(object))
   t.deepEqual(await apply(kernel, 'delete', objects), [])
   t.deepEqual(await apply(kernel, 'delete', [link, link, ...objects]), [])
   t.is(await present(kernel, link), undefined)
@@ -125,7 +125,7 @@ test('what ip writes, we read', async (t) => {
     ip route add fc00:0:0:3::/64 nhid 7 proto 142
     ip route add blackhole fc00:0:0:1::/64 proto 142 metric 4096`)
   for (const object of [link, ...written.map(([object]) => object)])
-    t.deepEqual(await present(kernel, object), object, show(object))
+    t.deepEqual(await present(kernel, object), object, showObject(object))
 })
 
 test('what our types cannot say is shown as something no plan has', async (t) => {
@@ -164,7 +164,7 @@ test('our words are words ip and bridge accept', async (t) => {
   }
   for (const kind of kinds.slice(1)) {
     for (const [object] of written.filter(([object]) => object.kind === kind)) {
-      const words = show(object)
+      const words = showObject(object)
         .replace('PERMANENT', 'nud permanent')
         .replace(/^(\S+) (.* nud)/, '$1 $2')
       await space.run(`${commands[kind]} ${words}`)

@@ -2,7 +2,7 @@
 import { type Address, parseAddress } from '../../src/ip/address.ts'
 import { type Mac, parseMac } from '../../src/ip/mac.ts'
 import { type Prefix, parsePrefix } from '../../src/ip/prefix.ts'
-import type { Change } from '../../src/kernel/kernel.ts'
+import type { KernelChange } from '../../src/kernel/kernel.ts'
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import {
   FLANNEL_PROTOCOL,
@@ -66,7 +66,7 @@ export function peer(n: number): { fdb: FdbEntry; neighbor: Neighbor; nexthop: N
 /** Applies one verb to objects; the messages of what was refused. */
 export async function apply(
   kernel: LiveKernel,
-  verb: Change['verb'],
+  verb: KernelChange['verb'],
   objects: readonly KernelObject[],
 ): Promise<readonly string[]> {
   return (await kernel.apply(objects.map((object) => ({ verb, object })))).map(({ error }) => error.message)

@@ -1,5 +1,5 @@
 // Changing what is there: on a real kernel, each case by itself.
-import { Comparison } from '../../src/kernel/diff.ts'
+import { KindComparison } from '../../src/kernel/diff.ts'
 import { KINDS, type KernelObject } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer, prefix, present, route, via } from '../golden/objects.ts'
@@ -18,7 +18,7 @@ test('a second pass has no difference', async (t) => {
   for (const kind of KINDS) {
     const wanted = own.filter((object) => object.kind === kind)
     const found = await kernel.observe(kind, [device])
-    const comparison = new Comparison(new Map(found), domain, () => false)
+    const comparison = new KindComparison(new Map(found), domain, () => false)
     t.deepEqual(
       wanted.flatMap((object) => comparison.want(object) ?? []),
       [],

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Killed, runChild } from '../../src/process/child.ts'
-import { run } from '../../src/firewall/run.ts'
+import { runProgram } from '../../src/firewall/run.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 /** Longer than any test waits. */
@@ -91,7 +91,9 @@ test('without a descriptor left, starting a program is a rejection that says wha
 })
 
 test('a program that crashes is told as such', async (t) => {
-  await t.throwsAsync(run({ prefix: [] }, 'sh', ['-c', 'kill -SEGV $$']), { message: 'firewall: sh: ended by SIGSEGV' })
+  await t.throwsAsync(runProgram({ prefix: [] }, 'sh', ['-c', 'kill -SEGV $$']), {
+    message: 'firewall: sh: ended by SIGSEGV',
+  })
 })
 
 test('when we exit, nothing that was started is left', async (t) => {

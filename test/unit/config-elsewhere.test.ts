@@ -1,10 +1,10 @@
 import test from 'ava'
 import { configElsewhere } from '../../src/network-config/elsewhere.ts'
-import type { Entry, Store } from '../../src/etcd/store.ts'
+import type { StoreEntry, Store } from '../../src/etcd/store.ts'
 
 /** A store in which these keys are, and those of `forbidden` may not be read. */
 function storeWith(keys: readonly string[], forbidden: readonly string[] = []): Pick<Store, 'get'> {
-  const entry: Entry = { key: '', value: Buffer.from('{}'), createRevision: '1', modRevision: '1', lease: '0' }
+  const entry: StoreEntry = { key: '', value: Buffer.from('{}'), createRevision: '1', modRevision: '1', lease: '0' }
   return {
     get: (key) => {
       if (forbidden.includes(key)) return Promise.reject(new Error('permission denied'))

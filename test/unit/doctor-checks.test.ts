@@ -3,7 +3,7 @@ import test from 'ava'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
-import { judge, mayBeOnItsWay, render } from '../../src/doctor/report.ts'
+import { makeReport, mayBeOnItsWay, renderReport } from '../../src/doctor/report.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
@@ -13,7 +13,7 @@ import { OWN, PEER, answering, faults, lease, outcome, factsWith } from '../fake
 const DAY = 86_400_000
 
 test('a host in health has no fault but that its daemon does not run', (t) => {
-  const report = judge(CHECKS, factsWith())
+  const report = makeReport(CHECKS, factsWith())
   t.deepEqual(
     report.checks
       .filter(({ level }) => level === 'fault' || level === 'warning' || level === 'note')
@@ -40,7 +40,7 @@ test('without etcd nothing that needs it is called ok', (t) => {
     endpoints: [],
     plan: { unknown: 'etcd: nobody answers' },
   }
-  const report = judge(CHECKS, facts)
+  const report = makeReport(CHECKS, facts)
   const ok = report.checks.filter(({ level }) => level === 'ok').map(({ name }) => name)
   t.deepEqual(ok, ['modules', 'ip-forward', 'docker0'])
 })
@@ -196,18 +196,24 @@ test('what may be on its way to being repaired is what a second look is for', (t
   const bare = factsWith()
   const routes = new Map(bare.host.kernel).set('route', new Map())
   t.true(
-    mayBeOnItsWay(CHECKS, judge(CHECKS, factsWith({ host: { kernel: routes }, facts: { daemon: answering(bare) } }))),
+    mayBeOnItsWay(
+      CHECKS,
+      makeReport(CHECKS, factsWith({ host: { kernel: routes }, facts: { daemon: answering(bare) } })),
+    ),
   )
   const forward = factsWith({
     host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) },
     facts: { daemon: answering(bare) },
   })
-  t.false(mayBeOnItsWay(CHECKS, judge(CHECKS, forward)))
-  t.is(judge(CHECKS, forward).code, 2)
+  t.false(mayBeOnItsWay(CHECKS, makeReport(CHECKS, forward)))
+  t.is(makeReport(CHECKS, forward).code, 2)
 })
 
 test('the text: verdict first, faults with cause, fix and proof, then what was not checked, then what is well', (t) => {
-  const text = render(judge(CHECKS, factsWith({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })), false)
+  const text = renderReport(
+    makeReport(CHECKS, factsWith({ host: { sysctls: new Map([['net/ipv4/ip_forward', '0']]) } })),
+    false,
+  )
   const lines = text.split('\n')
   t.regex(lines[0] ?? '', /^not running {3}2 faults · 0 warnings · 0 notes · \d+ not checked · \d+ ok$/)
   const at = lines.indexOf(
@@ -217,7 +223,7 @@ test('the text: verdict first, faults with cause, fix and proof, then what was n
   t.is(lines[at + 2], '  seen   net.ipv4.ip_forward = 0')
   t.true(lines.findIndex((line) => line.startsWith('not checked')) > at)
   t.regex(lines.at(-2) ?? '', /^ok: config, /)
-  t.regex(render(judge(CHECKS, factsWith()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
+  t.regex(renderReport(makeReport(CHECKS, factsWith()), true), /^ok {2}routes +every peer has its route: 2 as wanted$/m)
 })
 
 test('lease: another than the daemon works with', (t) => {

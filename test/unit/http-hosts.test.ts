@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { hostRule, nameIn, ownNames, targetOf } from '../../src/http/hosts.ts'
+import { hostRule, nameIn, ownNames, requestTarget } from '../../src/http/hosts.ts'
 import { type Handler, serveRoutes } from '../../src/http/serve-routes.ts'
 
 const own = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set(['host1', 'host1.example.org']))
@@ -71,13 +71,16 @@ test('a name is never longer than the host it is read from, and has neither port
 })
 
 test('what is asked for: a path, a path with two slashes, a URL, and neither', (t) => {
-  t.like(targetOf('/a?b=c?d', 'h'), { path: '/a', hosts: ['h'] })
-  t.is(targetOf('/a?b=c?d', 'h')?.query.get('b'), 'c?d')
-  t.like(targetOf('//evil.example/metrics', 'h'), { path: '//evil.example/metrics', hosts: ['h'] })
-  t.like(targetOf('http://evil.example:9000/metrics', 'h'), { path: '/metrics', hosts: ['h', 'evil.example:9000'] })
-  t.like(targetOf('/', undefined), { path: '/', hosts: [] })
-  t.is(targetOf('*', 'h'), undefined)
-  t.is(targetOf('http://[', 'h'), undefined)
+  t.like(requestTarget('/a?b=c?d', 'h'), { path: '/a', hosts: ['h'] })
+  t.is(requestTarget('/a?b=c?d', 'h')?.query.get('b'), 'c?d')
+  t.like(requestTarget('//evil.example/metrics', 'h'), { path: '//evil.example/metrics', hosts: ['h'] })
+  t.like(requestTarget('http://evil.example:9000/metrics', 'h'), {
+    path: '/metrics',
+    hosts: ['h', 'evil.example:9000'],
+  })
+  t.like(requestTarget('/', undefined), { path: '/', hosts: [] })
+  t.is(requestTarget('*', 'h'), undefined)
+  t.is(requestTarget('http://[', 'h'), undefined)
 })
 
 test("the host's own names: its hostname, under search domains, and what /etc/hosts calls it", async (t) => {

@@ -1,7 +1,7 @@
 // One lease that makes our own code throw: it is refused and counted, and everything else goes on.
 import test from 'ava'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
-import type { Entry } from '../../src/etcd/store.ts'
+import type { StoreEntry } from '../../src/etcd/store.ts'
 import { viewOf } from '../../src/view/leases.ts'
 import { LeaseCensus } from '../../src/lease/census.ts'
 import { findLeases } from '../../src/lease/claim.ts'
@@ -12,7 +12,7 @@ import { PEER_RULES } from '../fake/peer-rules.ts'
 const throws = (): never => {
   throw new Error('our own mistake')
 }
-const lease = (n: number): Entry => ({
+const lease = (n: number): StoreEntry => ({
   key: `/n/subnets/10.2.${n}.0-24`,
   value: Buffer.from(
     `{"PublicIP":"192.168.0.${n}","BackendType":"vxlan","BackendData":{"VtepMAC":"0a:00:00:00:00:0${n}"}}`,
@@ -22,7 +22,10 @@ const lease = (n: number): Entry => ({
   lease: '7',
 })
 /** A lease whose value cannot be read without an exception. */
-const broken = (n: number): Entry => ({ ...lease(n), value: Object.assign(Buffer.from('{}'), { toString: throws }) })
+const broken = (n: number): StoreEntry => ({
+  ...lease(n),
+  value: Object.assign(Buffer.from('{}'), { toString: throws }),
+})
 
 for (const [what, rules, entry] of [
   ['its value', PEER_RULES, broken(3)],
@@ -61,7 +64,7 @@ test('the claim reads the other leases, and counts the subnet of the broken one 
     found.map(({ subnets, value, bug }) => `${subnets.ipv4 ?? ''} ${value?.addresses.ipv4 ?? bug ?? ''}`),
     ['10.2.2.0/24 192.168.0.2', '10.2.3.0/24 please report it: our own mistake', '10.2.4.0/24 192.168.0.4'],
   )
-  const matters = ({ key }: Entry): boolean => (key.includes('.3.') ? throws() : true)
+  const matters = ({ key }: StoreEntry): boolean => (key.includes('.3.') ? throws() : true)
   t.is(findLeases('/n', [lease(2), lease(3)], matters).filter(({ bug }) => bug !== undefined).length, 1)
 })
 

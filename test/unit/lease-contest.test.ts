@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { EtcdError } from '../../src/errors.ts'
-import type { Change, Entry } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import { decide } from '../../src/lease/claim.ts'
 import { encodeValue } from '../../src/lease/codec.ts'
 import { Liveness, isRenewed } from '../../src/lease/liveness.ts'
@@ -17,7 +17,7 @@ import { PEER_RULES } from '../fake/peer-rules.ts'
 const silent = new Set<string>()
 const RULES: PeerRules = { ...PEER_RULES, alive: (key) => !silent.has(key), remembersClaims: true }
 let revision = 1000
-function lease(n: number, station: number, created: number, host = n): Entry {
+function lease(n: number, station: number, created: number, host = n): StoreEntry {
   const data = { VNI: 1, VtepMAC: `0a:00:00:00:00:0${station}` }
   return {
     key: `/n/subnets/10.2.${n}.0-24`,
@@ -27,8 +27,8 @@ function lease(n: number, station: number, created: number, host = n): Entry {
     lease: '7',
   }
 }
-const put = (entry: Entry): Change => ({ type: 'put', entry })
-const gone = ({ key }: Entry): Change => ({ type: 'delete', key, modRevision: String(++revision) })
+const put = (entry: StoreEntry): StoreChange => ({ type: 'put', entry })
+const gone = ({ key }: StoreEntry): StoreChange => ({ type: 'delete', key, modRevision: String(++revision) })
 const believed = (table: PeerTable): readonly string[] =>
   [...table.peers.values()].map(({ subnet, publicAddress }) => `${subnet} ${publicAddress}`).toSorted()
 

@@ -1,17 +1,17 @@
 // Deletions that wait a moment: what comes back in time was never away.
 import test from 'ava'
 import fc from 'fast-check'
-import type { Change } from '../../src/etcd/store.ts'
+import type { StoreChange } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { Departures, movedBy } from '../../src/lease/departures.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-const put = (key: string): Change => ({
+const put = (key: string): StoreChange => ({
   type: 'put',
   entry: { key, value: Buffer.from('x'), createRevision: '1', modRevision: '1', lease: '7' },
 })
-const gone = (key: string): Change => ({ type: 'delete', key, modRevision: '2' })
+const gone = (key: string): StoreChange => ({ type: 'delete', key, modRevision: '2' })
 
 function departures(t: { teardown: (end: () => void) => void }, ms: number): { of: Departures; left: string[] } {
   const stop = new AbortController()
@@ -58,7 +58,7 @@ test('the lease of a host that has another one by then is deleted at once, in it
   const { of, left } = departures(t, 30)
   const folder = '/coreos.com/network/subnets'
   const key = (n: number): string => `${folder}/10.2.${n}.0-24`
-  const lease = (n: number, address: string): Change => {
+  const lease = (n: number, address: string): StoreChange => {
     const value = Buffer.from(JSON.stringify({ PublicIP: address, BackendType: 'host-gw' }))
     return { type: 'put', entry: { key: key(n), value, createRevision: '3', modRevision: '3', lease: '7' } }
   }
@@ -67,7 +67,7 @@ test('the lease of a host that has another one by then is deleted at once, in it
     { publicAddress: address as Address },
   ]
   const peers = new Map([at(1, '10.0.0.1'), at(2, '10.0.0.2'), at(3, '10.0.0.3'), at(4, '10.0.0.3')])
-  const take = (changes: readonly Change[]): readonly Change[] =>
+  const take = (changes: readonly StoreChange[]): readonly StoreChange[] =>
     of.take(changes, movedBy(changes, '/coreos.com/network', peers))
   const byOne = [gone(key(1)), lease(9, '10.0.0.1')]
   t.deepEqual(take(byOne), byOne, 'in one transaction')

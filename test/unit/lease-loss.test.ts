@@ -1,24 +1,24 @@
 // Telling an etcd that lost its data from deleted leases and from hosts that left.
 import test from 'ava'
-import type { Change, Entry, WatchStep } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry, WatchStep } from '../../src/etcd/store.ts'
 import { lossIn, withoutDeletions } from '../../src/lease/loss.ts'
 
 const FOLDER = '/n/subnets/'
 const OWN = `${FOLDER}10.2.1.0-24`
 const seen = { ownKey: OWN, folder: FOLDER, revision: 10n, ranOut: false }
-const entry = (key: string): Entry => ({
+const entry = (key: string): StoreEntry => ({
   key,
   value: Buffer.from('{}'),
   createRevision: '1',
   modRevision: '1',
   lease: '1',
 })
-const gone = (key: string, modRevision: string): Change => ({ type: 'delete', key, modRevision })
+const gone = (key: string, modRevision: string): StoreChange => ({ type: 'delete', key, modRevision })
 const snapshot = (revision: string, ...keys: readonly string[]): WatchStep => ({
   type: 'snapshot',
   snapshot: { revision, entries: keys.map(entry) },
 })
-const changes = (...list: readonly Change[]): WatchStep => ({ type: 'changes', revision: '11', changes: list })
+const changes = (...list: readonly StoreChange[]): WatchStep => ({ type: 'changes', revision: '11', changes: list })
 
 test('a revision that went back is lost data, whatever is in it', (t) => {
   t.deepEqual(lossIn(snapshot('9', OWN), seen), { of: 'data', why: 'its revision went back from 10 to 9' })
@@ -50,6 +50,6 @@ test('our lease deleted together with others: somebody deleted leases; alone, or
 })
 
 test('while peers are kept, only deletions are held back', (t) => {
-  const put: Change = { type: 'put', entry: entry(OWN) }
+  const put: StoreChange = { type: 'put', entry: entry(OWN) }
   t.deepEqual(withoutDeletions([gone(OWN, '11'), put]), [put])
 })

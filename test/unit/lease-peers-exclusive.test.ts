@@ -2,7 +2,7 @@
 // whatever order they came in.
 import test from 'ava'
 import fc from 'fast-check'
-import type { Change, Entry } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
@@ -17,7 +17,7 @@ const RULES: PeerRules = {
 }
 
 let revision = 1000
-function lease(name: string, host: number, station: number, created: number, type = 'vxlan'): Entry {
+function lease(name: string, host: number, station: number, created: number, type = 'vxlan'): StoreEntry {
   const value = {
     PublicIP: `192.168.0.${host}`,
     BackendType: type,
@@ -31,8 +31,8 @@ function lease(name: string, host: number, station: number, created: number, typ
     lease: '7',
   }
 }
-const put = (entry: Entry): Change => ({ type: 'put', entry })
-const gone = ({ key }: Entry): Change => ({ type: 'delete', key, modRevision: String(++revision) })
+const put = (entry: StoreEntry): StoreChange => ({ type: 'put', entry })
+const gone = ({ key }: StoreEntry): StoreChange => ({ type: 'delete', key, modRevision: String(++revision) })
 const table = (): PeerTable => new PeerTable('/n', RULES)
 
 /** All there is to know of a table. */
@@ -149,8 +149,8 @@ test('any history ends in the outcome of its last state, in whatever order that 
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 30 }), fc.infiniteStream(fc.nat()), (history, numbers) => {
       const peers = table()
-      const store = new Map<string, Entry>()
-      let pending: Change[] = []
+      const store = new Map<string, StoreEntry>()
+      let pending: StoreChange[] = []
       for (const [at, { name, host, station, what, end }] of history.entries()) {
         const key = `/n/subnets/${name}`
         if (what === 'put') {

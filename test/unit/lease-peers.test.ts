@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Checked, Peer } from '../../src/backend.ts'
-import type { Change, Entry } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { sharedBy } from '../../src/lease/holders.ts'
@@ -29,17 +29,21 @@ const RULES: PeerRules = {
 }
 
 let revision = 1
-function entry(name: string, address: string, more: object = {}): Entry {
+function entry(name: string, address: string, more: object = {}): StoreEntry {
   const value = Buffer.from(
     JSON.stringify({ PublicIP: address, BackendType: 'vxlan', BackendData: { VNI: 1 }, ...more }),
   )
   return { key: `/n/subnets/${name}`, value, createRevision: '1', modRevision: String(++revision), lease: '7' }
 }
-const put = (name: string, address: string, more?: object): Change => ({
+const put = (name: string, address: string, more?: object): StoreChange => ({
   type: 'put',
   entry: entry(name, address, more),
 })
-const gone = (name: string): Change => ({ type: 'delete', key: `/n/subnets/${name}`, modRevision: String(++revision) })
+const gone = (name: string): StoreChange => ({
+  type: 'delete',
+  key: `/n/subnets/${name}`,
+  modRevision: String(++revision),
+})
 const sorted = (map: ReadonlyMap<string, Peer>): unknown => [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
 const table = (): PeerTable => new PeerTable('/n', RULES)
 
@@ -217,7 +221,7 @@ test('any history in any cut of steps and listings ends in the same peers, and t
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
       const peers = table()
-      const store = new Map<string, Entry>()
+      const store = new Map<string, StoreEntry>()
       const told = new Map<string, Peer>()
       const follow = ({ changes }: PeerStep): void => {
         for (const { subnet, before, after } of changes) {
@@ -227,7 +231,7 @@ test('any history in any cut of steps and listings ends in the same peers, and t
         }
         t.deepEqual(sorted(told), sorted(peers.peers))
       }
-      let pending: Change[] = []
+      let pending: StoreChange[] = []
       for (const { name, address, end } of operations) {
         const change = address === undefined ? gone(name) : put(name, address)
         if (change.type === 'put') store.set(name, change.entry)

@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { renderShutOut } from '../../src/cli/verbs/shut-out.ts'
 import { Conditions } from '../../src/health/conditions.ts'
-import type { Change, Entry } from '../../src/etcd/store.ts'
+import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
@@ -15,12 +15,12 @@ import { linesTo } from '../lab/actors/lease-holder.ts'
 const STOLEN = '192.168.0.9' as Address
 const OWN = '192.168.0.1' as Address
 
-function entry(key: string, address = '', created = '5'): Entry {
+function entry(key: string, address = '', created = '5'): StoreEntry {
   const value = JSON.stringify({ PublicIP: address, BackendType: 'vxlan', BackendData: { VNI: 1 } })
   return { key: `/n/${key}`, value: Buffer.from(value), createRevision: created, modRevision: created, lease: '7' }
 }
-const put = (...args: Parameters<typeof entry>): Change => ({ type: 'put', entry: entry(...args) })
-const gone = (key: string): Change => ({ type: 'delete', key: `/n/${key}`, modRevision: '9' })
+const put = (...args: Parameters<typeof entry>): StoreChange => ({ type: 'put', entry: entry(...args) })
+const gone = (key: string): StoreChange => ({ type: 'delete', key: `/n/${key}`, modRevision: '9' })
 
 function rules(out: ReadonlySet<Address>): PeerRules {
   return {
@@ -65,7 +65,7 @@ test('an address that is shut out is let in by no lease that names it as its sou
   const table = new PeerTable('/n', rules(out))
   const value = (PublicIP: string): Buffer =>
     Buffer.from(JSON.stringify({ PublicIP, BackendType: 'vxlan', BackendData: { VNI: 1 }, SourceIP: STOLEN }))
-  const named = (name: string, address: string, created: string): Change => {
+  const named = (name: string, address: string, created: string): StoreChange => {
     const it = entry(`subnets/${name}`, address, created)
     return { type: 'put', entry: { ...it, value: value(address) } }
   }

@@ -1,14 +1,14 @@
 // The leases an operator sees: every key, with what is wrong with it, and the range in numbers.
 import test from 'ava'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
-import type { Entry } from '../../src/etcd/store.ts'
+import type { StoreEntry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type LeaseView, type Times, viewOf } from '../../src/view/leases.ts'
 
 const PREFIX = '/n'
 const HOST_ID = '0123456789abcdef0123456789abcdef'
 
-function entry(name: string, value: object | string, lease = '7'): Entry {
+function entry(name: string, value: object | string, lease = '7'): StoreEntry {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const key = `${PREFIX}/${name}`
   return { key, value: Buffer.from(text), createRevision: '3', modRevision: '3', lease }
@@ -21,7 +21,7 @@ const leaseOf = (last: number, more: object = {}): object => ({
 })
 const CONFIG = entry('config', { Network: '10.2.0.0/16' }, '0')
 
-function view(entries: readonly Entry[], times: Times = new Map(), own?: string): LeaseView {
+function view(entries: readonly StoreEntry[], times: Times = new Map(), own?: string): LeaseView {
   return viewOf(PREFIX, { revision: '42', entries }, times, own as Prefix | undefined)
 }
 

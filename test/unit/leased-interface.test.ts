@@ -2,7 +2,7 @@
 import test from 'ava'
 import { hostId } from '../../src/host/host-id.ts'
 import { type LeasedInterface, leasedInterface } from '../../src/host/leased-interface.ts'
-import type { Entry } from '../../src/etcd/store.ts'
+import type { StoreEntry } from '../../src/etcd/store.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { ip, link } from './external-interface-host.ts'
 import { NOTHING, OTHER, OWN, VIRTUAL, hostWith } from './two-cards.ts'
@@ -13,7 +13,7 @@ const MACHINE = 'e59e8d5a3b4f4ab6b6f9e6d2e4d36b07'
 const [FIRST = '', SECOND = ''] = [2, 3].map((index) => hostId(MACHINE, link(index, '').mac, ip(OWN)))
 const OURS = '10.2.21.0/24' as Prefix
 
-function entry(subnet: string, publicIp: string, host?: string): Entry {
+function entry(subnet: string, publicIp: string, host?: string): StoreEntry {
   const value = { PublicIP: publicIp, PublicIPv6: null, BackendType: 'vxlan', BackendData: {}, HostID: host }
   const key = `${PREFIX}/subnets/${subnet}.0-24`
   return { key, value: Buffer.from(JSON.stringify(value)), createRevision: '1', modRevision: '1', lease: '7' }
@@ -24,7 +24,7 @@ interface Found {
   readonly ranges: number
 }
 
-async function look(entries: readonly Entry[], previous?: Prefix, wish = {}): Promise<Found> {
+async function look(entries: readonly StoreEntry[], previous?: Prefix, wish = {}): Promise<Found> {
   let ranges = 0
   const store = {
     get: (key: string) => Promise.resolve({ entry: entries.find((one) => one.key === key), revision: '1' }),

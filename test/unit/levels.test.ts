@@ -8,7 +8,7 @@ import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
-import { judge, render } from '../../src/doctor/report.ts'
+import { makeReport, renderReport } from '../../src/doctor/report.ts'
 import { findingsOf } from '../../src/doctor/findings.ts'
 import { LeaseCensus, REASONS } from '../../src/lease/census.ts'
 import { refusalLevel } from '../../src/lease/refusal-level.ts'
@@ -46,9 +46,9 @@ for (const [config, level, text] of REMARKED) {
       faults('config', facts).map((fault) => fault.level),
       [level],
     )
-    const report = judge(CHECKS, facts)
-    t.deepEqual([report.verdict, report.code], ['healthy', 0], render(report, false))
-    t.regex(render(report, false), new RegExp(`^${level.toUpperCase()} {2}config: .*${text.source}`, 'm'))
+    const report = makeReport(CHECKS, facts)
+    t.deepEqual([report.verdict, report.code], ['healthy', 0], renderReport(report, false))
+    t.regex(renderReport(report, false), new RegExp(`^${level.toUpperCase()} {2}config: .*${text.source}`, 'm'))
 
     // The daemon tells it by itself, once; doctor does not tell it again.
     const conditions = new Conditions()
@@ -80,7 +80,7 @@ test('a config that is refused is a fault until it is taken back, told once by s
   tellRefused('network config: SubnetLen: 40: bad', linesTo([]), conditions)
   const verdict = verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW)
   t.deepEqual([verdict.word, verdict.reasons[0]?.code], ['degraded', 'config-refused'])
-  const report = judge(CHECKS, withConfig('{"Network":"10.2.0.0/16","SubnetLen":40}'))
+  const report = makeReport(CHECKS, withConfig('{"Network":"10.2.0.0/16","SubnetLen":40}'))
   t.is(report.verdict, 'broken')
   tellTaken(conditions)
   t.is(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW).word, 'healthy')
@@ -102,8 +102,8 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
     lease('10.2.77.0/24', 'nonsense'),
   ]
   const facts = factsWith({ leases })
-  const report = judge(CHECKS, { ...facts, daemon: answering(facts) })
-  t.deepEqual([report.verdict, report.code], ['healthy', 0], render(report, false))
+  const report = makeReport(CHECKS, { ...facts, daemon: answering(facts) })
+  t.deepEqual([report.verdict, report.code], ['healthy', 0], renderReport(report, false))
 
   const conditions = new Conditions()
   const census = new LeaseCensus()

@@ -1,6 +1,6 @@
 // The listing a claim is decided on: what of it is read, and what it is after the claim.
 import test from 'ava'
-import type { Entry } from '../../src/etcd/store.ts'
+import type { StoreEntry } from '../../src/etcd/store.ts'
 import { parseAddress } from '../../src/ip/address.ts'
 import { addressOf, parsePrefix } from '../../src/ip/prefix.ts'
 import type { Claim, OwnLease } from '../../src/lease/found.ts'
@@ -33,7 +33,7 @@ const claim: Claim = {
   value: () => held.value,
 }
 
-function entry(key: string, text: string): Entry {
+function entry(key: string, text: string): StoreEntry {
   return { key, value: Buffer.from(text), createRevision: '3', modRevision: '4', lease: '5' }
 }
 
@@ -57,7 +57,7 @@ test('what we hold is read, and all is by a host that waits for its subnet', (t)
     entry(held.key, '{"PublicIP":"1.2.3.4"}'),
     entry(`${PREFIX}/subnets/10.2.3.0-24`, '{"PublicIP":"1.2.3.5"}'),
   ]
-  const read = (matters: (one: Entry) => boolean): readonly unknown[] =>
+  const read = (matters: (one: StoreEntry) => boolean): readonly unknown[] =>
     findLeases(PREFIX, entries, matters).map((found) => found.value?.addresses.ipv4)
   t.deepEqual(read(mattersTo(claim, held)), ['1.2.3.4', undefined])
   t.deepEqual(read(mattersTo({ ...claim, waitsForPrevious: true }, undefined)), ['1.2.3.4', '1.2.3.5'])

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { addon } from '../../src/netlink/addon.ts'
-import { Connection } from '../../src/netlink/connection.ts'
+import { NetlinkConnection } from '../../src/netlink/connection.ts'
 import { askLink, askLinks, readLink } from '../../src/netlink/link.ts'
 import type { Encode } from '../../src/netlink/message.ts'
 import { deleteNexthop } from '../../src/netlink/nexthop.ts'
@@ -21,7 +21,7 @@ const unanswered: Encode = (message) => {
 }
 
 test('a refusal names what was tried, the errno and the kernel’s own words', async (t) => {
-  const connection = new Connection()
+  const connection = new NetlinkConnection()
   await t.throwsAsync(connection.request('read device nosuch0', askLink('nosuch0')), {
     name: 'KernelError',
     message: 'read device nosuch0: ENODEV',
@@ -33,7 +33,7 @@ test('a refusal names what was tried, the errno and the kernel’s own words', a
 })
 
 test('a dump shows each object; a visitor that throws ends it with that error, and the next goes well', async (t) => {
-  const connection = new Connection()
+  const connection = new NetlinkConnection()
   await t.throwsAsync(
     connection.dump('read', askLinks, () => () => {
       throw new Error('enough')
@@ -47,7 +47,7 @@ test('a dump shows each object; a visitor that throws ends it with that error, a
 })
 
 test('a batch of which every message is refused says so of each, by its index', async (t) => {
-  const connection = new Connection()
+  const connection = new NetlinkConnection()
   const answers = await connection.batch(Array.from({ length: 3000 }, () => refused))
   t.deepEqual(
     [...answers.keys()],
@@ -59,7 +59,7 @@ test('a batch of which every message is refused says so of each, by its index', 
 })
 
 test('answers the kernel had to drop count as refusals, and the connection goes on', async (t) => {
-  const connection = new Connection(undefined, { bufferBytes: 2048 })
+  const connection = new NetlinkConnection(undefined, { bufferBytes: 2048 })
   const answers = await connection.batch(Array.from({ length: 500 }, () => refused))
   t.is(answers.size, 500)
   t.true([...answers.values()].some(({ errno, detail }) => errno === 105 && detail === 'answer lost'))
@@ -68,7 +68,7 @@ test('answers the kernel had to drop count as refusals, and the connection goes 
 })
 
 test('an answer that never comes is given up, and the connection goes on', async (t) => {
-  const connection = new Connection(undefined, { deadlineMs: 20 })
+  const connection = new NetlinkConnection(undefined, { deadlineMs: 20 })
   await t.throwsAsync(connection.request('say', unanswered), { message: 'say: ETIMEDOUT (no answer)' })
   const answers = await connection.batch([refused, unanswered])
   t.deepEqual(
@@ -83,7 +83,7 @@ test('an answer that never comes is given up, and the connection goes on', async
 })
 
 test('calls on a closed connection are rejected, those before it are answered', async (t) => {
-  const connection = new Connection()
+  const connection = new NetlinkConnection()
   const before = connection.batch([refused])
   connection.close()
   connection.close()
@@ -92,9 +92,9 @@ test('calls on a closed connection are rejected, those before it are answered', 
 })
 
 test('a network namespace that is not there is an error, and leaves us in our own', async (t) => {
-  t.throws(() => new Connection('/nonexistent/ns'), { message: 'netlink: socket: ENOENT' })
-  t.throws(() => new Connection('/proc/self/ns/mnt'), { message: 'netlink: socket: EINVAL' })
-  const own = new Connection()
+  t.throws(() => new NetlinkConnection('/nonexistent/ns'), { message: 'netlink: socket: ENOENT' })
+  t.throws(() => new NetlinkConnection('/proc/self/ns/mnt'), { message: 'netlink: socket: EINVAL' })
+  const own = new NetlinkConnection()
   const names: string[] = []
   await own.dump('read', askLinks, () => (message) => names.push(readLink(message).name))
   t.true(names.includes('lo'))

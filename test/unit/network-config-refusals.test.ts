@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
 import { ConfigError } from '../../src/errors.ts'
-import { MOST_VALUE_BYTES, noteOf } from '../../src/etcd/oversized.ts'
+import { MOST_VALUE_BYTES, oversizedNote } from '../../src/etcd/oversized.ts'
 import { findJsonFault } from '../../src/network-config/json-text.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { parseNetworkConfig } from '../../src/network-config/parse.ts'
@@ -186,7 +186,7 @@ test('the place of a refused value is named in a text of several lines', (t) => 
 
 test('a config larger than 16 KiB is refused for its size, also when etcd held it and it was not read', (t) => {
   const huge = JSON.stringify({ Network: '10.2.0.0/16', Comment: 'x'.repeat(MOST_VALUE_BYTES) })
-  for (const text of [huge, noteOf(1_200_000).toString()]) {
+  for (const text of [huge, oversizedNote(1_200_000).toString()]) {
     const { message } = t.throws(() => parseNetworkConfig(text), { instanceOf: ConfigError })
     t.regex(
       message,

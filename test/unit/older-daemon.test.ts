@@ -3,7 +3,7 @@ import test from 'ava'
 import { renderVerdict } from '../../src/cli/verbs/config.ts'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import { leasesTold, statusTold, verdictTold } from '../../src/cli/older-daemon.ts'
-import { render } from '../../src/cli/verbs/status.ts'
+import { renderStatus } from '../../src/cli/verbs/status.ts'
 import { verdictOf } from '../../src/view/verdict.ts'
 import { NOW, statusWith } from '../fake/status.ts'
 
@@ -12,7 +12,7 @@ test('status of a daemon that knows no conditions', (t) => {
   const told = statusTold(older)
   const verdict = verdictOf(told, undefined, NOW)
   t.is(verdict.word, 'healthy')
-  t.regex(render({ verdict, status: told, file: undefined, left: undefined, etcd: undefined }, NOW), /^● healthy/)
+  t.regex(renderStatus({ verdict, status: told, file: undefined, left: undefined, etcd: undefined }, NOW), /^● healthy/)
   t.deepEqual(statusTold(statusWith()), statusWith(), 'what is there stays')
 })
 

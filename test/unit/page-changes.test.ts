@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Conditions } from '../../src/health/conditions.ts'
 import { createLog } from '../../src/log.ts'
 import { Supervisor } from '../../src/health/supervise.ts'
-import { changeBetween, keyOf, wholeOf } from '../../src/page/changes.ts'
+import { changeBetween, peerKey, wholeOf } from '../../src/page/changes.ts'
 import { Live } from '../../src/page/live.ts'
 import type { PageChange, PageEvent, PagePeer, PageState } from '../../src/page/shape.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -53,7 +53,7 @@ test('what changed is told and nothing else', (t) => {
   const after = state({ at: 2000, peers: [peer(1, 0.3), peer(2, 0.5), peer(4)], events: [event(2), event(3)] })
   t.deepEqual(changeBetween(before, after), {
     at: 2000,
-    peers: { set: [peer(2, 0.5), peer(4)], gone: [keyOf(peer(3))] },
+    peers: { set: [peer(2, 0.5), peer(4)], gone: [peerKey(peer(3))] },
     events: [event(3)],
   })
   t.deepEqual(changeBetween(before, { ...before, at: 2000, unshown: 3 }), { at: 2000, unshown: 3 })
@@ -76,7 +76,7 @@ test('told one after the other, changes from any state to any state give that st
       let unshown = -1
       const take = (change: PageChange): void => {
         for (const key of change.peers?.gone ?? []) known.delete(key)
-        for (const it of change.peers?.set ?? []) known.set(keyOf(it), it)
+        for (const it of change.peers?.set ?? []) known.set(peerKey(it), it)
         unshown = change.unshown ?? unshown
       }
       take(wholeOf(first))

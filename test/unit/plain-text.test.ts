@@ -6,7 +6,7 @@ import { columns } from '../../src/text/columns.ts'
 import { renderEvent } from '../../src/cli/verbs/events.ts'
 import { Conditions } from '../../src/health/conditions.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
-import { render as renderDoctor } from '../../src/doctor/report.ts'
+import { renderReport as renderDoctor } from '../../src/doctor/report.ts'
 import { EtcdError } from '../../src/errors.ts'
 import { cut, printable, widthOf } from '../../src/text/plain-text.ts'
 

@@ -5,14 +5,17 @@ import type { Level } from '../../src/health/conditions.ts'
 import { columns } from '../../src/text/columns.ts'
 import { renderEvent } from '../../src/cli/verbs/events.ts'
 import { renderPeers } from '../../src/cli/verbs/peers.ts'
-import { render } from '../../src/cli/verbs/status.ts'
+import { renderStatus } from '../../src/cli/verbs/status.ts'
 import { worstFirst } from '../../src/view/peers.ts'
 import { bytes, factsOf } from '../../src/view/status-text.ts'
 import { verdictOf } from '../../src/view/verdict.ts'
 import { NOW, SILENT, peerWith, statusWith } from '../fake/status.ts'
 
 const print = (status: Status): string =>
-  render({ verdict: verdictOf(status, undefined, NOW), status, file: undefined, left: undefined, etcd: undefined }, NOW)
+  renderStatus(
+    { verdict: verdictOf(status, undefined, NOW), status, file: undefined, left: undefined, etcd: undefined },
+    NOW,
+  )
 
 test('status: verdict first, facts, then each reason with the next command', (t) => {
   const text = print(

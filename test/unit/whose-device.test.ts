@@ -5,7 +5,7 @@ import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { clashWith } from '../../src/obstacles/obstacles.ts'
-import { type Evidence, type FoundDevice, strangersOn } from '../../src/obstacles/whose-device.ts'
+import { type DeviceEvidence, type FoundDevice, strangersOn } from '../../src/obstacles/whose-device.ts'
 import { vxlanIntent } from '../fake/values.ts'
 
 const device: FoundDevice = {
@@ -16,7 +16,7 @@ const device: FoundDevice = {
   addresses: [],
   routes: [],
 }
-const evidence: Evidence = {
+const evidence: DeviceEvidence = {
   network: '10.2.0.0/16' as Prefix,
   previousSubnet: undefined,
   isOurMac: () => false,

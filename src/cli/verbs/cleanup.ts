@@ -6,11 +6,11 @@ import { OperatorError } from '../../errors.ts'
 import { createFirewall } from '../../firewall/firewall.ts'
 import { removeGuards } from '../../firewall/nftables/guard.ts'
 import { type Prefix, parsePrefix } from '../../ip/prefix.ts'
-import { Comparison } from '../../kernel/diff.ts'
-import type { Change, Kernel } from '../../kernel/kernel.ts'
+import { KindComparison } from '../../kernel/diff.ts'
+import type { KernelChange, Kernel } from '../../kernel/kernel.ts'
 import { LiveKernel } from '../../kernel/live.ts'
 import type { Domain } from '../../kernel/ownership.ts'
-import { show } from '../../kernel/show.ts'
+import { showObject } from '../../kernel/show.ts'
 import { KINDS } from '../../kernel/state.ts'
 import { Locks } from '../../host/lock.ts'
 import { type Log, createLog } from '../../log.ts'
@@ -77,7 +77,7 @@ async function cleanup(
     if (holder !== undefined)
       throw new OperatorError(`cleanup: ${network}: flanneld runs in it (${processOf(holder)}): stop that first`)
     const { deletions, isOurs } = await oursIn(kernel, network, locks)
-    const objects = deletions.map(({ object }) => removalOf(object.kind, show(object)))
+    const objects = deletions.map(({ object }) => removalOf(object.kind, showObject(object)))
     const others = [
       ...(network === undefined ? [] : [removalOf('firewall', network)]),
       ...(env === undefined ? [] : [removalOf('file', options.subnetFile)]),
@@ -91,7 +91,7 @@ async function cleanup(
     await removeGuards({ prefix: [] }, isOurs)
     await removeSubnetEnv(options.subnetFile)
     removeSocket(controlPath(options.subnetFile))
-    const errors = new Map(failures.map(({ change, error }) => [show(change.object), error.message]))
+    const errors = new Map(failures.map(({ change, error }) => [showObject(change.object), error.message]))
     return [...objects.map((one) => ({ ...one, error: errors.get(one.object) ?? null })), ...others]
   } finally {
     kernel.close()
@@ -105,7 +105,7 @@ function removalOf(what: string, object: string): Removal {
 /** What is ours. */
 interface Ours {
   /** Everything in the kernel, as deletions in the right order. */
-  readonly deletions: readonly Change[]
+  readonly deletions: readonly KernelChange[]
   /** Whether the guard of a VNI is: that of our device, or of one that is gone. */
   readonly isOurs: (vni: number) => boolean
 }
@@ -117,10 +117,10 @@ async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks)
   const found = await Promise.all(networks.map((known) => findDevices(kernel, known, locks)))
   const domain: Domain = { devices: new Set(found.flatMap((devices) => devices.names)), networks }
   const present = new Set(found.flatMap((devices) => [...devices.macs.keys()]))
-  const deletions: Change[] = []
+  const deletions: KernelChange[] = []
   for (const kind of KINDS) {
     const actual = new Map(await kernel.observe(kind, [...domain.devices]))
-    deletions.unshift(...new Comparison(actual, domain, () => false).rest())
+    deletions.unshift(...new KindComparison(actual, domain, () => false).rest())
   }
   const isOurs = (vni: number): boolean =>
     domain.devices.has(`flannel.${vni}`) ||

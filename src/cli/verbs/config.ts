@@ -5,7 +5,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { OperatorError, messageOf } from '../../errors.ts'
 import { UsageError } from '../../options/parse.ts'
 import { printableLines } from '../../text/plain-text.ts'
-import type { Comparison, ConfigVerdict, ConfigWritten, StoredConfig } from '../../network-config/stored-config.ts'
+import type { ComparedConfig, ConfigVerdict, ConfigWritten, StoredConfig } from '../../network-config/stored-config.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
 import { columns } from '../../text/columns.ts'
 import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
@@ -117,7 +117,7 @@ export function renderVerdict(verdict: ConfigVerdict & { readonly valid: true })
   return printableLines([...warnings.map((warning) => `→ ${warning}\n`), told].join(''))
 }
 
-function renderChange({ changes, leases, moving, notes, same, revision }: Comparison): string {
+function renderChange({ changes, leases, moving, notes, same, revision }: ComparedConfig): string {
   if (same) return 'no change: it is what is stored\n'
   const rows = changes.map(({ key, before, after, effect }) => [key, `${before ?? '-'} -> ${after ?? '-'}`, effect])
   const nothing = revision === '0' ? 'there is no config yet\n' : 'no change of what it means\n'
@@ -131,7 +131,7 @@ function renderChange({ changes, leases, moving, notes, same, revision }: Compar
 }
 
 /** Names all of them: whoever writes the config has to tell their owners. */
-function renderMoving(moving: Comparison['moving']): string {
+function renderMoving(moving: ComparedConfig['moving']): string {
   if (moving.length === 0) return ''
   const rows = moving.map(({ subnet, publicAddress }) => [`  ${subnet}`, publicAddress])
   return `outside the new subnets: each is kept until its daemon starts again, which then leases another\n${columns(rows)}`

@@ -3,7 +3,7 @@
 import { requireNetAdmin } from '../../host/capabilities.ts'
 import { blot, bundle } from '../../doctor/bundle.ts'
 import { examine } from '../../doctor/examine.ts'
-import { render } from '../../doctor/report.ts'
+import { renderReport } from '../../doctor/report.ts'
 import { OperatorError, messageOf } from '../../errors.ts'
 import { writePrivate } from '../../files/whole-file.ts'
 import { askedOf } from '../asked.ts'
@@ -37,7 +37,7 @@ export async function doctor(args: readonly string[], { env, out }: Terminal): P
   await requireNetAdmin()
   const { facts, report } = await examine(asked.options, asked.words[0])
   // A config or a lease may hold what its writer should have kept to himself.
-  const told = asked.json ? `${JSON.stringify(report)}\n` : render(report, asked.has('verbose'))
+  const told = asked.json ? `${JSON.stringify(report)}\n` : renderReport(report, asked.has('verbose'))
   out(blot(told, [asked.options.etcdPassword ?? '']))
   const file = asked.value('bundle')
   if (file !== undefined) {

@@ -9,7 +9,7 @@ import { span } from '../../text/duration.ts'
 import { readSubnetEnv } from '../../host/subnet-env.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
 import { columns } from '../../text/columns.ts'
-import { peersIn } from '../kernel-peers.ts'
+import { peersInKernel } from '../kernel-peers.ts'
 import { etcdSeen, objectsLeft } from '../left-behind.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -59,7 +59,7 @@ async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
   const etcd = await etcdSeen(asked, env, await readSubnetEnv(subnetFile))
   if (etcd !== undefined && 'view' in etcd) return { source: 'etcd', peers: etcd.view.leases.flatMap(peerOf) }
   const left = await objectsLeft(['neighbor', 'fdb', 'nexthop'])
-  return { source: 'kernel', peers: peersIn(left), ...(etcd === undefined ? {} : { trouble: etcd.error }) }
+  return { source: 'kernel', peers: peersInKernel(left), ...(etcd === undefined ? {} : { trouble: etcd.error }) }
 }
 
 /** A lease as a peer; none for our own, and for a reservation whose host has not come. */

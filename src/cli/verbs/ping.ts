@@ -5,7 +5,7 @@ import { askControl, controlPath } from '../../http/control-socket.ts'
 import { OperatorError } from '../../errors.ts'
 import { addressOf, parsePrefix } from '../../ip/prefix.ts'
 import { EvidenceBook } from '../../probe/evidence.ts'
-import { UNTRIED, judge } from '../../probe/judge.ts'
+import { UNTRIED, judgeTurn } from '../../probe/judge.ts'
 import { Pinger } from '../../probe/pinger.ts'
 import type { Tallies } from '../../probe/plan.ts'
 import type { PathView } from '../../control/path-route.ts'
@@ -88,5 +88,5 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   if (tallies === undefined) throw new Error('bug: no round was taken')
   const now = performance.now()
   const turn = { path, tallies, evidence: evidence.of(peer), from, to: now, at: Date.now() }
-  return pingReport(view, tallies, judge(UNTRIED, turn))
+  return pingReport(view, tallies, judgeTurn(UNTRIED, turn))
 }

@@ -50,7 +50,8 @@ export async function status(args: readonly string[], { env, out, screen }: Term
     out(HELP)
     return 0
   }
-  const show = (seen: Seen): string => (asked.json ? `${JSON.stringify(jsonOf(seen))}\n` : render(seen, Date.now()))
+  const show = (seen: Seen): string =>
+    asked.json ? `${JSON.stringify(jsonOf(seen))}\n` : renderStatus(seen, Date.now())
   if (!asked.has('watch')) {
     const seen = await look(asked, env)
     out(show(seen))
@@ -116,7 +117,7 @@ function fileOf(file: FoundSubnetEnv): object {
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
-export function render({ verdict, status: found, file, left, etcd }: Seen, now: number): string {
+export function renderStatus({ verdict, status: found, file, left, etcd }: Seen, now: number): string {
   const head = found === undefined ? `● ${verdict.word}   ${verdict.summary}` : headline(verdict, found, now)
   const facts = found === undefined ? downFacts(file, left, etcd) : factsOf(found, now)
   const width = Math.max(8, ...facts.map(({ label }) => label.length))

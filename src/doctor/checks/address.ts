@@ -6,7 +6,7 @@ import type { HostNetwork } from '../../kernel/host-network.ts'
 import { type Overlap, overlapsIn } from '../../obstacles/network-overlap.ts'
 import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import type { Facts } from '../facts.ts'
-import type { Plan } from '../plan.ts'
+import type { ExpectedPlan } from '../plan.ts'
 import { primaryRange } from '../../network-config/configuration.ts'
 import { NEITHER, valuesOf } from '../../ip/by-family.ts'
 import { networkIn, subnetIn } from '../../host/subnet-env.ts'
@@ -34,7 +34,7 @@ function overlapFault({ containers, what, effect, advice }: Overlap): Fault {
 }
 
 /** Routes of others that are more exact than ours. */
-function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['target']): readonly Fault[] {
+function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target: Facts['target']): readonly Fault[] {
   const { configuration, own, wanted } = plan
   const range = primaryRange(configuration)
   const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
@@ -58,7 +58,7 @@ function routeFaults({ routes, links }: HostNetwork, plan: Plan, target: Facts['
   })
 }
 
-function peerOf({ peers, configuration }: Plan, destination: Prefix): string {
+function peerOf({ peers, configuration }: ExpectedPlan, destination: Prefix): string {
   const subnet = prefixOf(
     destination.slice(0, destination.indexOf('/')) as never,
     primaryRange(configuration).subnetLen,

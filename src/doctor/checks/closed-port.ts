@@ -1,5 +1,5 @@
 // Rules and policies of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule.
-import { type Ruleset, parseSaved, targetOf, words } from '../../firewall/iptables/ruleset.ts'
+import { type Ruleset, parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import type { Fault } from '../finding.ts'
@@ -25,7 +25,7 @@ function causeOf(port: number): string {
 function iptablesFaults(ruleset: Ruleset, port: number): readonly Fault[] {
   const dropsIt = (rule: string): boolean => {
     const all = words(rule)
-    return ['DROP', 'REJECT'].includes(targetOf(rule) ?? '') && all[all.indexOf('--dport') + 1] === `${port}`
+    return ['DROP', 'REJECT'].includes(ruleTarget(rule) ?? '') && all[all.indexOf('--dport') + 1] === `${port}`
   }
   return [...ruleset].flatMap(([table, { chains }]) =>
     [...chains].flatMap(([chain, rules]) =>
@@ -66,7 +66,7 @@ function chainFaults(chain: NftChain, port: number, answered: boolean): readonly
 
 function inputPolicyFaults(ruleset: Ruleset, port: number): readonly Fault[] {
   const input = ruleset.get('filter')
-  const opens = (rule: string): boolean => targetOf(rule) === 'ACCEPT' && words(rule).includes(`${port}`)
+  const opens = (rule: string): boolean => ruleTarget(rule) === 'ACCEPT' && words(rule).includes(`${port}`)
   if (input?.policies.get('INPUT') !== 'DROP' || (input.chains.get('INPUT') ?? []).some(opens)) return []
   return [
     {

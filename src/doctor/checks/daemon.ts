@@ -5,7 +5,7 @@ import { BACKENDS } from '../../../backends/index.ts'
 import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
 import { firstUsable, type FoundSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
-import { type Check, type Fault, type Outcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
+import { type Check, type Fault, type CheckOutcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 
 const START = 'systemctl start flanneld (journalctl -u flanneld says why it ended)'
 
@@ -92,7 +92,7 @@ export const subnetEnvCheck: OwnCheck = {
   run: (facts) => subnetEnvOutcome(facts),
 }
 
-function subnetEnvOutcome({ host, plan, options }: OwnFacts): Outcome {
+function subnetEnvOutcome({ host, plan, options }: OwnFacts): CheckOutcome {
   const { subnetFile } = options
   const fix = 'systemctl restart flanneld, which writes it; then restart dockerd'
   if ('unknown' in host.subnetEnv) return { unchecked: host.subnetEnv.unknown }

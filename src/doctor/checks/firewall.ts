@@ -9,9 +9,9 @@ import { firewallOf, guardOf } from '../../overlay/plan.ts'
 import { sendersOf } from '../../overlay/peer-senders.ts'
 import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
-import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
+import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import { changesBehind } from '../kept-doors.ts'
-import type { Plan } from '../plan.ts'
+import type { ExpectedPlan } from '../plan.ts'
 import { type NftSet, type NftRuleset, drops, parseNft } from '../nft-ruleset.ts'
 import { foreignFaults } from './foreign-rules.ts'
 
@@ -55,7 +55,7 @@ export const firewallCheck: Check = {
 /** What the daemon would write to have its own as they should be. */
 function ownFaults(
   { daemon }: Facts,
-  plan: Plan,
+  plan: ExpectedPlan,
   inputs: PlanInputs,
   ruleset: Ruleset,
   nft: NftRuleset | undefined,
@@ -123,7 +123,7 @@ export const guardCheck: Check = {
   run: (facts) => guardOutcome(facts),
 }
 
-function guardOutcome({ plan, firewall, daemon, target }: Facts): Outcome {
+function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   if ('unknown' in plan) return { unchecked: plan.unknown }
   const { inputs, peers } = plan.value
   if (inputs === undefined) return { unchecked: 'this host has no lease' }

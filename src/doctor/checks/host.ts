@@ -2,9 +2,9 @@
 import { ownSelf } from '../../overlay/plan.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
-import { parseSaved, targetOf, words } from '../../firewall/iptables/ruleset.ts'
-import { type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
-import type { Plan } from '../plan.ts'
+import { parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
+import { type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
+import type { ExpectedPlan } from '../plan.ts'
 
 export const modulesCheck: OwnCheck = {
   name: 'modules',
@@ -68,8 +68,8 @@ export const reversePathCheck: OwnCheck = {
  */
 function reversePathOutcome(
   { host, target, probes }: OwnFacts,
-  { wanted, configuration, inputs, peers }: Plan,
-): Outcome {
+  { wanted, configuration, inputs, peers }: ExpectedPlan,
+): CheckOutcome {
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
   const { external } = inputs
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
@@ -122,7 +122,7 @@ function filterOf(sysctls: OwnFacts['host']['sysctls'], device: string): number 
 }
 
 /** The device by which each peer is reached. */
-function devicesOut(wanted: Plan['wanted']): ReadonlyMap<string, string> {
+function devicesOut(wanted: ExpectedPlan['wanted']): ReadonlyMap<string, string> {
   const devices = new Map<string, string>()
   for (const { object, peer } of wanted) {
     if (peer === undefined) continue
@@ -165,7 +165,7 @@ export const bridgeNetfilterCheck: OwnCheck = {
 
 /** Whether a rule sends what comes from the containers' own bridge to one of them. */
 function sendsBack(rule: string, isOurs: (address: Address) => boolean): boolean {
-  if (targetOf(rule) !== 'DNAT') return false
+  if (ruleTarget(rule) !== 'DNAT') return false
   const all = words(rule)
   const to = all[all.indexOf('--to-destination') + 1]?.split(':')[0] ?? ''
   const from = all.indexOf('-i')

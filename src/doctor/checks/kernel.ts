@@ -1,7 +1,7 @@
 // The entries that carry packets: device, address, routes, neighbours and forwarding entries, against etcd's leases.
-import { show } from '../../kernel/show.ts'
+import { showObject } from '../../kernel/show.ts'
 import type { KernelObject, Kind } from '../../kernel/state.ts'
-import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
+import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import { type MissingObject, differenceOf, mendCommand } from '../kernel-difference.ts'
 
@@ -11,7 +11,8 @@ const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
     found === undefined
       ? `the tunnel device ${nameOf(object)} is missing: no packet enters or leaves the tunnel`
       : `the tunnel device ${nameOf(object)} differs (${fieldsThatDiffer(object, found)})`,
-  address: ({ object }) => `the tunnel device lacks its address ${show(object)}: this host cannot reach containers`,
+  address: ({ object }) =>
+    `the tunnel device lacks its address ${showObject(object)}: this host cannot reach containers`,
   route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are unreachable`,
   nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are unreachable`,
   neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel cannot resolve its MAC`,
@@ -38,7 +39,7 @@ function check(name: string, about: string, kinds: readonly Kind[], ofPeer: bool
   return { name, about, ofPeer, settles: true, run: (facts) => compare(facts, kinds, name) }
 }
 
-function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
+function compare(facts: Facts, kinds: readonly Kind[], name: string): CheckOutcome {
   const { plan, daemon } = facts
   if ('unknown' in plan) return { unchecked: plan.unknown }
   if (plan.value.own === undefined) return { unchecked: 'this host has no lease' }
@@ -54,20 +55,20 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): Outcome {
         stops: true,
         cause: HARM[kind](lack),
         fix: [first, mendCommand(lack)].filter((part) => part !== undefined).join('; by hand: '),
-        proof: `wanted ${show(lack.object)}, there is ${lack.found === undefined ? 'none' : show(lack.found)}`,
+        proof: `wanted ${showObject(lack.object)}, there is ${lack.found === undefined ? 'none' : showObject(lack.found)}`,
       })),
       ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({
         level: 'fault',
         stops: true,
         cause: `a foreign object is in the place of ${kindName(kind)} for ${peer ?? 'this host'}: packets take the wrong path`,
         fix: `remove it, if nothing needs it: ${removal(found)}`,
-        proof: `${show(found)} in place of ${show(ours)}`,
+        proof: `${showObject(found)} in place of ${showObject(ours)}`,
       })),
       ...difference.left.map((left): Fault => ({
         level: 'warning',
         cause: `${kindName(kind)} is left from a host that is gone, or was added by hand`,
         fix: `${first}; by hand: ${removal(left)}`,
-        proof: show(left),
+        proof: showObject(left),
       })),
     )
   }
@@ -105,7 +106,7 @@ function fieldsThatDiffer(wanted: KernelObject, found: KernelObject): string {
 
 /** The command that removes an object. */
 function removal(object: KernelObject): string {
-  const words = show(object)
+  const words = showObject(object)
   switch (object.kind) {
     case 'link':
       return `ip link del ${object.name}`

@@ -3,7 +3,7 @@ import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../overlay/plan.ts'
 import { counted } from '../../text/counted.ts'
-import { type Check, type Fault, type Outcome, firstOf, outcomeOf } from '../finding.ts'
+import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'
 import type { OwnStored } from '../plan.ts'
@@ -31,7 +31,7 @@ function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Pr
   return { level: 'fault', stops: true, cause, fix, proof }
 }
 
-function leaseOutcome({ store, plan, daemon, options, host }: Facts): Outcome {
+function leaseOutcome({ store, plan, daemon, options, host }: Facts): CheckOutcome {
   if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
   if ('unknown' in plan) return { unchecked: plan.unknown }
   const { own, inputs } = plan.value

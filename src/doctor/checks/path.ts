@@ -7,9 +7,9 @@ import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
-import { type Check, type Fault, type Outcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
+import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import { closedFaults } from './closed-port.ts'
-import type { Plan } from '../plan.ts'
+import type { ExpectedPlan } from '../plan.ts'
 import { blocked, strangerAt } from './blocked.ts'
 import { familyOf } from '../../ip/address.ts'
 
@@ -38,7 +38,7 @@ function probed(
   facts: Facts,
   seen: string,
   judge: (health: PeerHealth, subnet: Prefix, address: string) => Fault | undefined,
-): Outcome {
+): CheckOutcome {
   const { probes, plan, target } = facts
   if ('unknown' in probes.peers) return { unchecked: probes.peers.unknown }
   if ('unknown' in plan) return { unchecked: plan.unknown }
@@ -74,14 +74,14 @@ export const portCheck: Check = {
 }
 
 /** A daemon that finds the port taken leases nothing. */
-function beforeLease(facts: Facts, { configuration }: Plan): Outcome {
+function beforeLease(facts: Facts, { configuration }: ExpectedPlan): CheckOutcome {
   const { external } = facts.host
   const links = 'value' in external ? linksOf(configuration, external.value, '') : []
   const [fault, ...others] = links.flatMap((link) => takenFaults(facts, link))
   return fault === undefined ? { unchecked: 'this host has no lease' } : { faults: [fault, ...others] }
 }
 
-function tunnelOf({ wanted }: Plan): VxlanLink | undefined {
+function tunnelOf({ wanted }: ExpectedPlan): VxlanLink | undefined {
   const object = wanted.find((one) => one.object.kind === 'link')?.object
   return object?.kind === 'link' ? object : undefined
 }

@@ -7,7 +7,7 @@ import { OperatorError } from '../../errors.ts'
 import { legacyTableNames } from './legacy.ts'
 import { TABLES } from './rules.ts'
 import { type Ruleset, type SavedTable, parseSaved } from './ruleset.ts'
-import { type Runner, output, run } from '../run.ts'
+import { type Runner, output, runProgram } from '../run.ts'
 import { transaction } from './transaction.ts'
 
 /** The two kernels' parts behind the name iptables. */
@@ -54,7 +54,7 @@ export function legacyIptables(family: Family): Iptables {
 
 /** How many rules there are that are not ours, as ours alone shall not decide; and whether Docker's chains are. */
 async function look(runner: Runner, iptables: Iptables): Promise<{ rules: number; docker: boolean }> {
-  const { status, stdout } = await run(runner, iptables.save, [])
+  const { status, stdout } = await runProgram(runner, iptables.save, [])
   const lines = status === 0 ? stdout.split('\n') : []
   return {
     rules: lines.filter((line) => line.startsWith('-A ') && !line.includes('FLANNEL-')).length,
@@ -106,7 +106,7 @@ export async function removeOurs(
       saved !== undefined &&
       [...saved.chains].every(([name, rules]) => rules.length === 0 && saved.policies.get(name) === 'ACCEPT')
     // An nft that is missing or finds the table in use leaves an empty one, which does nothing.
-    if (empty) await run(runner, 'nft', ['-f', '-'], emptyTable(family, table, saved)).catch(() => undefined)
+    if (empty) await runProgram(runner, 'nft', ['-f', '-'], emptyTable(family, table, saved)).catch(() => undefined)
   }
 }
 

@@ -130,13 +130,13 @@ function forwardRules({ network, subnet, external, masquerade, overlay }: Firewa
     `-d ${subnet} ${FORWARD_COMMENT} -j ACCEPT`,
     forged,
     // Where peers send unwrapped, they come in there as well.
-    ...(isShared(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
+    ...(isSharedDevice(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
     toNetwork,
   ]
 }
 
 /** Whether packets of peers come in by this device unwrapped. */
-export function isShared(overlay: readonly OverlayDevice[], device: string): boolean {
+export function isSharedDevice(overlay: readonly OverlayDevice[], device: string): boolean {
   return overlay.some(({ name, shared }) => shared && name === device)
 }
 

@@ -47,7 +47,7 @@ export function sameRule(a: string, b: string): boolean {
 }
 
 /** The chain or target a rule ends in. */
-export function targetOf(rule: string): string | undefined {
+export function ruleTarget(rule: string): string | undefined {
   const all = words(rule)
   const at = all.findIndex((word) => word === '-j' || word === '-g')
   return at < 0 ? undefined : all[at + 1]
@@ -86,6 +86,6 @@ export function isAnothers(rule: string, mine: readonly Prefix[]): boolean {
 }
 
 /** Whether a rule in one of our chains is there once for all flannelds of this host: it has our comment and names no network. */
-export function isShared(rule: string): boolean {
+export function isSharedRule(rule: string): boolean {
   return isFlannels(rule) && networksOf(rule).length === 0
 }

@@ -3,7 +3,16 @@
 // its jump moved inside the one transaction of its table, so at no moment is a rule absent.
 import type { Prefix } from '../../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
-import { type Ruleset, type SavedTable, devicesOf, isAnothers, isShared, sameRule, targetOf, words } from './ruleset.ts'
+import {
+  type Ruleset,
+  type SavedTable,
+  devicesOf,
+  isAnothers,
+  isSharedRule,
+  sameRule,
+  ruleTarget,
+  words,
+} from './ruleset.ts'
 
 const NO_TABLE: SavedTable = { chains: new Map(), policies: new Map() }
 
@@ -47,7 +56,7 @@ function tableLines(
     kept.add(chain)
     const rules = wanted ?? []
     // What others of this host need as well stays with them.
-    const ours = present?.filter((rule) => !others.includes(rule) && (wanted !== undefined || !isShared(rule)))
+    const ours = present?.filter((rule) => !others.includes(rule) && (wanted !== undefined || !isSharedRule(rule)))
     if (ours === undefined || !sameRules(ours, rules)) fill.push(...chainFill(chain, present, ours ?? [], rules))
   }
   return [...fill, ...jumpLines(table, saved, kept), ...remove]
@@ -85,7 +94,7 @@ function jumpLines(table: Table, saved: SavedTable, kept: ReadonlySet<string>): 
   })
 
   function chainLines(from: string, present: readonly string[]): readonly string[] {
-    const isOurs = (rule: string): boolean => chains.has(targetOf(rule) ?? '')
+    const isOurs = (rule: string): boolean => chains.has(ruleTarget(rule) ?? '')
     const wanted = JUMPS.filter((jump) => jump.table === table && jump.from === from && kept.has(jump.to))
     if (inPlace(present, isOurs, wanted)) return []
     const foreign = present.filter((rule) => !isOurs(rule))
@@ -130,7 +139,7 @@ function placesOf({ place }: Jump, foreign: readonly string[]): { readonly first
 
 /** Tells Docker's own rules in FORWARD: a jump to a chain of its, or (engines before 28) one on a bridge of its. */
 function dockers(forward: readonly string[]): (rule: string) => boolean {
-  const isDockers = (rule: string): boolean => targetOf(rule)?.startsWith('DOCKER') === true
+  const isDockers = (rule: string): boolean => ruleTarget(rule)?.startsWith('DOCKER') === true
   const bridges = new Set(forward.filter(isDockers).flatMap(devicesOf))
   return (rule) => isDockers(rule) || devicesOf(rule).some((device) => bridges.has(device))
 }

@@ -3,7 +3,7 @@
 // another table, so beside Docker the iptables rules of rules.ts stay as well (desiredChains).
 import { type Prefix, overlaps, parsePrefix } from '../../ip/prefix.ts'
 import type { TableKind } from './owned-table.ts'
-import { type FirewallInput, isShared } from '../iptables/rules.ts'
+import { type FirewallInput, isSharedDevice } from '../iptables/rules.ts'
 
 /** Go's names. */
 const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
@@ -70,7 +70,7 @@ function forwardRules(
   return [
     `${ip} daddr ${subnet} accept`,
     `${outside} saddr ${subnet} drop`,
-    ...(isShared(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
+    ...(isSharedDevice(overlay, external) ? [fromNetwork, transit] : [transit, fromNetwork]),
     toNetwork,
   ]
 }

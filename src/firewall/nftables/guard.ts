@@ -16,7 +16,7 @@ import {
 } from './guard-ruleset.ts'
 import { listTables, removeTables } from './tables.ts'
 import { type TableKind, keepTable } from './owned-table.ts'
-import { type Runner, run } from '../run.ts'
+import { type Runner, runProgram } from '../run.ts'
 import { Senders } from './senders.ts'
 import { type Syncs, countSyncs } from '../syncs.ts'
 
@@ -120,7 +120,7 @@ export function createGuard(options: GuardOptions): Guard {
   async function count(of: number): Promise<bigint | undefined> {
     try {
       const args = ['list', 'counter', 'inet', guardTable(of), 'dropped']
-      const { status, stdout } = await run(runner, 'nft', args, '', COUNT_MS)
+      const { status, stdout } = await runProgram(runner, 'nft', args, '', COUNT_MS)
       const packets = status === 0 ? /packets (\d+)/.exec(stdout)?.[1] : undefined
       return packets === undefined ? undefined : BigInt(packets)
     } catch {
@@ -135,7 +135,7 @@ export function createGuard(options: GuardOptions): Guard {
       let text = ''
       for (const family of [4, 6] as const) {
         const args = ['list', 'set', 'inet', guardTable(of), strangersSet(family)]
-        text += (await run(runner, 'nft', args, '', COUNT_MS)).stdout
+        text += (await runProgram(runner, 'nft', args, '', COUNT_MS)).stdout
       }
       return parseStrangers(text).filter(({ address }) => !followed.has(address))
     } catch {

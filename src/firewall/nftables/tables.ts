@@ -1,15 +1,15 @@
 // nftables' tables by the program nft: which there are, what is in one, writing and removing them.
-import { type Runner, output, run } from '../run.ts'
+import { type Runner, output, runProgram } from '../run.ts'
 
 /** The tables there are, as "inet name"; without nft there are none. Throws OperatorError. */
 export async function listTables(runner: Runner): Promise<readonly string[]> {
-  const { status, stdout } = await run(runner, 'nft', ['list', 'tables'])
+  const { status, stdout } = await runProgram(runner, 'nft', ['list', 'tables'])
   return status === 0 ? Array.from(stdout.matchAll(/^table (.+)$/gm), (match) => match[1] ?? '') : []
 }
 
 /** What nft shows of a table ("inet name"); undefined when there is none. Throws OperatorError. */
 export async function listTable(runner: Runner, table: string): Promise<string | undefined> {
-  const { status, stdout } = await run(runner, 'nft', ['list', 'table', ...table.split(' ')])
+  const { status, stdout } = await runProgram(runner, 'nft', ['list', 'table', ...table.split(' ')])
   return status === 0 ? stdout : undefined
 }
 

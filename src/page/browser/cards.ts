@@ -1,6 +1,6 @@
 // The picture of few peers: a card for each and a line to it from this host's card.
 // Invariant: a line tells how packets go by its shape (one stroke: direct; a tube: tunnel) and how that goes by mark and words.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { type Drawn, keyed, set, svg } from './dom.ts'
 import { mark, onLine, spoken, way } from './words.ts'
@@ -53,11 +53,11 @@ export function drawCards(
     return place === undefined ? [] : [{ ...place, peer }]
   })
   const items = placed.map((it) => {
-    const known = drawn.get(keyOf(it.peer))?.item
+    const known = drawn.get(peerKey(it.peer))?.item
     return known !== undefined && JSON.stringify(known) === JSON.stringify(it) ? known : it
   })
   keyed(around, drawn, items, {
-    key: ({ peer }) => keyOf(peer),
+    key: ({ peer }) => peerKey(peer),
     make: () => svg('g', { role: 'option', tabindex: -1 }),
     draw: drawPeer,
   })
@@ -145,7 +145,7 @@ function hostCard({ name, subnet, address }: PageHost, x: number, y: number, wid
 function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): void {
   const tunnel = way(peer) !== 'direct'
   const { state } = peer
-  set(on, { 'data-key': keyOf(peer), 'aria-label': spoken(peer), class: `peer ${state}` })
+  set(on, { 'data-key': peerKey(peer), 'aria-label': spoken(peer), class: `peer ${state}` })
   const label = onLine(peer)
   const wide = 28 + label.length * 7
   const pill =

@@ -1,5 +1,5 @@
 // All that is known of one peer, with the command that looks closer.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PagePeer } from '../shape.ts'
 import { el } from './dom.ts'
 import { markBox, milliseconds, percent, since, way } from './words.ts'
@@ -24,7 +24,7 @@ export function drawDetails(into: HTMLElement, peer: PagePeer | undefined): void
     ['path MTU', pathMtu === null ? unknown : `${pathMtu} bytes`],
     ['so since', peer.since === null ? unknown : since(peer.since)],
   ]
-  into.dataset['key'] = keyOf(peer)
+  into.dataset['key'] = peerKey(peer)
   into.replaceChildren(
     el('h3', {}, markBox(state), el('span', { class: 'code' }, peer.subnet), ` ${state}`),
     ...(note === '' ? [] : [el('p', { class: 'note' }, note)]),

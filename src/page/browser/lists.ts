@@ -1,5 +1,5 @@
 // The parts of the page that are text: the verdict, the facts, leases and events.
-import type { Fact, PageEvent, PageLease, PageLeases, PageState } from '../shape.ts'
+import type { PageFact, PageEvent, PageLease, PageLeases, PageState } from '../shape.ts'
 import { type Child, type Drawn, byId, el, keyed } from './dom.ts'
 import { markBox, since, until } from './words.ts'
 
@@ -31,7 +31,7 @@ function runs(text: string, run: string | null): readonly Child[] {
 }
 
 /** Draws label and text of each fact. */
-export function drawFacts(facts: readonly Fact[], into: HTMLElement = byId('facts')): void {
+export function drawFacts(facts: readonly PageFact[], into: HTMLElement = byId('facts')): void {
   const same = JSON.stringify(facts)
   if (into.dataset['drawn'] === same) return
   into.dataset['drawn'] = same

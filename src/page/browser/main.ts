@@ -1,5 +1,5 @@
 // The page: follows the daemon's events, keeps what they say, and draws it again.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PageEvent, PageChange, PageState, PagePeer } from '../shape.ts'
 import { byId, el } from './dom.ts'
 import { drawEvents, drawFacts, drawLeases, drawVerdict } from './lists.ts'
@@ -25,7 +25,7 @@ function take(change: PageChange): void {
   if (whole === true) [byKey, events] = [new Map<string, PagePeer>(), []]
   known = { ...known, ...parts } as Omit<PageState, 'peers' | 'events'>
   for (const key of moved?.gone ?? []) byKey.delete(key)
-  for (const peer of moved?.set ?? []) byKey.set(keyOf(peer), peer)
+  for (const peer of moved?.set ?? []) byKey.set(peerKey(peer), peer)
   events = [...events, ...(happened ?? [])].slice(-EVENTS)
   if (whole === true) seen = events.at(-1)?.id ?? 0
   drawSoon()

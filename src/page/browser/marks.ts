@@ -1,5 +1,5 @@
 // The picture of many peers: a small mark each, grouped by how packets go there; those in trouble first, with their names.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { type Drawn, el, keyed, set } from './dom.ts'
 import { markBox, milliseconds, spoken, troubled, way } from './words.ts'
@@ -52,7 +52,7 @@ function drawGroup(on: Element, { name, peers }: Group): void {
   marks.set(cells, drawn)
   const named = new Set(peers.filter(troubled).slice(0, NAMED))
   keyed(cells, drawn, peers, {
-    key: keyOf,
+    key: peerKey,
     make: () => el('span', { role: 'option', tabindex: -1 }),
     draw: (cell, peer) => {
       drawCell(cell, peer, named.has(peer))
@@ -63,7 +63,7 @@ function drawGroup(on: Element, { name, peers }: Group): void {
 function drawCell(cell: Element, peer: PagePeer, named: boolean): void {
   const words = spoken(peer)
   set(cell, {
-    'data-key': keyOf(peer),
+    'data-key': peerKey(peer),
     'aria-label': words,
     title: words,
     class: `cell ${peer.state}${named ? ' named' : ''}`,

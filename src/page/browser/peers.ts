@@ -1,5 +1,5 @@
 // The peers on the page: which are shown and in what order, the counts by state, and the one that was chosen.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { drawDetails } from './details.ts'
 import { byId, el } from './dom.ts'
@@ -75,7 +75,7 @@ export class Peers {
     drawTable(byId('table'), shown, this.#chosen)
     drawDetails(
       byId('details'),
-      all.find((peer) => keyOf(peer) === this.#chosen),
+      all.find((peer) => peerKey(peer) === this.#chosen),
     )
   }
 

@@ -1,5 +1,5 @@
 // The table of peers, those in trouble first, as far as one can read; the rest on request.
-import { keyOf } from '../changes.ts'
+import { peerKey } from '../changes.ts'
 import type { PagePeer } from '../shape.ts'
 import { type Drawn, el, keyed, set } from './dom.ts'
 import { markBox, milliseconds, percent, since, way } from './words.ts'
@@ -30,7 +30,7 @@ let last: { readonly shown: readonly PagePeer[]; readonly chosen: string | undef
 export function drawTable(into: HTMLElement, shown: readonly PagePeer[], chosen: string | undefined): void {
   last = { shown, chosen }
   const body = into.querySelector('tbody') ?? begin(into)
-  keyed(body, rows, shown.slice(0, limit), { key: keyOf, make: () => el('tr'), draw: drawRow })
+  keyed(body, rows, shown.slice(0, limit), { key: peerKey, make: () => el('tr'), draw: drawRow })
   for (const row of body.children) set(row, { 'aria-selected': row.getAttribute('data-key') === chosen })
   const more = into.querySelector('button')
   if (more === null) return
@@ -63,7 +63,7 @@ function drawRow(row: Element, peer: PagePeer): void {
     [peer.since === null ? '–' : since(peer.since)],
     [note],
   ]
-  set(row, { 'data-key': keyOf(peer), class: state })
+  set(row, { 'data-key': peerKey(peer), class: state })
   row.replaceChildren(
     ...cells.map((cell, i) => {
       const empty = cell[0] === '–' || cell[0] === ''

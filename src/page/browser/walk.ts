@@ -9,7 +9,7 @@ export function walk(picture: HTMLElement, choose: (key: string) => void): void 
     const peer = peerAt(target)
     if (peer === undefined) return
     takeTab(picture, peer)
-    choose(keyOf(peer))
+    choose(peerKey(peer))
   })
   picture.addEventListener('focusin', ({ target }) => {
     const peer = peerAt(target)
@@ -18,7 +18,7 @@ export function walk(picture: HTMLElement, choose: (key: string) => void): void 
   picture.addEventListener('keydown', (event) => {
     const peer = peerAt(event.target)
     if (peer === undefined || event.ctrlKey || event.altKey || event.metaKey) return
-    if (event.key === 'Enter' || event.key === ' ') choose(keyOf(peer))
+    if (event.key === 'Enter' || event.key === ' ') choose(peerKey(peer))
     else {
       const next = stepFrom(picture, peer, event.key)
       if (next === undefined) return
@@ -41,7 +41,7 @@ function takeTab(picture: HTMLElement, peer: HTMLElement): void {
 }
 
 /** SVG elements have a dataset as well. */
-function keyOf(peer: HTMLElement | SVGElement): string {
+function peerKey(peer: HTMLElement | SVGElement): string {
   return peer.dataset['key'] ?? ''
 }
 

@@ -1,7 +1,7 @@
 // What a watch gave, kept for comparison, and an etcd behind a proxy that can cut.
 import { type ExecutionContext } from 'ava'
 import { openStore } from '../../../src/etcd/client.ts'
-import type { Entry, Store, WatchStep } from '../../../src/etcd/store.ts'
+import type { StoreEntry, Store, WatchStep } from '../../../src/etcd/store.ts'
 import { type Proxy, startProxy } from '../actors/proxy.ts'
 import { waitFor } from './wait.ts'
 import { type Etcd, startEtcd } from '../world/etcd.ts'
@@ -20,7 +20,7 @@ export function record(t: ExecutionContext, store: Store, prefix = '/w/'): Recor
   const events: string[] = []
   const state = new Map<string, string>()
   const count = { snapshots: 0, disconnects: 0, steps: 0, otherHistories: 0 }
-  const take = (entry: Entry): void => void state.set(entry.key, `${entry.value.toString()}@${entry.modRevision}`)
+  const take = (entry: StoreEntry): void => void state.set(entry.key, `${entry.value.toString()}@${entry.modRevision}`)
   const follow = (step: WatchStep): void => {
     count.steps++
     if (step.type === 'disconnected') count.disconnects++
