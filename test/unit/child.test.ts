@@ -76,9 +76,9 @@ test('what cannot be started is a rejection: not there, not a program, too many 
 test('without a descriptor left, starting a program is a rejection that says what to do', async (t) => {
   const script = `
     const { openSync } = await import('node:fs')
-    const { run } = await import('${join(import.meta.dirname, '../../src/firewall/run.ts')}')
+    const { runProgram } = await import('${join(import.meta.dirname, '../../src/firewall/run.ts')}')
     try { for (;;) openSync('/dev/null') } catch (error) { console.log(error.code) }
-    await run({ prefix: [] }, 'nft', ['list', 'tables']).catch((error) => console.log(error.message))
+    await runProgram({ prefix: [] }, 'nft', ['list', 'tables']).catch((error) => console.log(error.message))
     console.log('goes on')`
   const { status, stdout, stderr } = await sh(
     `ulimit -n 64; exec ${process.execPath} --input-type=module --eval "$0"`.replace(
