@@ -1,5 +1,7 @@
 // Follows etcd: one watch over our prefix gives the network config, the peers' leases and our own.
 // Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
+import type { ExternalInterface } from '../backend.ts'
+import { equal } from '../equal.ts'
 import { type FollowParts } from './follow-parts.ts'
 import { ConfigFollower } from './follow-config.ts'
 import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
@@ -43,8 +45,8 @@ class Follower {
   #connected = true
   /** Whether the first listing was taken over. */
   #complete = false
-  /** rulesText of the last listing. */
-  #readBy = ''
+  /** What the last listing was read by. */
+  #readBy: ReadBy | undefined
 
   constructor(parts: FollowParts) {
     this.#parts = parts
@@ -77,7 +79,7 @@ class Follower {
           }, left + 100)
         : undefined
     const changed = (): void => {
-      if (this.#readBy !== this.#rulesText()) again.abort()
+      if (!equal(this.#readBy, this.#readsBy())) again.abort()
     }
     session.onChange(changed)
     const steps = store.watch(`${options.etcdPrefix}/`, AbortSignal.any([signal, again.signal]), listing)
@@ -149,7 +151,7 @@ class Follower {
   /** Until the session has the table, which then is read at any time, it may be filled in portions. */
   async #listing(leases: readonly StoreEntry[]): Promise<PeerStep> {
     const rules = this.#rules()
-    this.#readBy = this.#rulesText()
+    this.#readBy = this.#readsBy()
     const fresh = this.#fresh
     this.#fresh = false
     if (fresh) return this.#table.first(leases, rules)
@@ -184,11 +186,11 @@ class Follower {
   }
 
   /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */
-  #rulesText(): string {
+  #readsBy(): ReadBy {
     const { session } = this.#parts
     const { configuration, external } = session.inputs
     const { address, publicAddress, onlink } = external
-    return JSON.stringify([configuration.text, address, publicAddress, onlink, session.lease.own().key])
+    return { config: configuration.text, address, publicAddress, onlink, own: session.lease.own().key }
   }
 
   #rules(): PeerRules {
@@ -199,4 +201,12 @@ class Follower {
       alive: (key) => this.#liveness.lives(key),
     })
   }
+}
+
+/** What decides how leases are read, as far as it can change. */
+interface ReadBy extends Pick<ExternalInterface, 'address' | 'publicAddress' | 'onlink'> {
+  /** The config's text. */
+  readonly config: string
+  /** The key of our own lease. */
+  readonly own: string
 }

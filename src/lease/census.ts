@@ -1,5 +1,6 @@
 // The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
 // subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
+import { equal } from '../equal.ts'
 import type { Level } from '../health/conditions.ts'
 import type { StoreEntry, StoreChange, WatchStep } from '../etcd/store.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -65,7 +66,7 @@ export class LeaseCensus {
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
   #steps = 0
   /** The usage last asked for, and of what. */
-  #counted: { readonly of: string; readonly usage: Usage } | undefined
+  #counted: { readonly asked: AskedUsage; readonly usage: Usage } | undefined
 
   /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
@@ -104,11 +105,14 @@ export class LeaseCensus {
     return this.#steps
   }
 
-  /** How a range is used, by us with `own` and by everybody else. Counted anew only when something changed. */
+  /** How a range is used, by us with `own` and by everybody else. Counted again only when something changed. */
   usage(prefix: string, range: SubnetRange, own: Prefix): Usage {
-    const of = JSON.stringify([this.#steps, prefix, range, own])
-    if (this.#counted?.of !== of) this.#counted = { of, usage: this.#count(prefix, range, own) }
-    return this.#counted.usage
+    const asked = { steps: this.#steps, prefix, range, own }
+    const known = this.#counted
+    if (known !== undefined && equal(known.asked, asked)) return known.usage
+    const usage = this.#count(prefix, range, own)
+    this.#counted = { asked, usage }
+    return usage
   }
 
   #count(prefix: string, range: SubnetRange, own: Prefix): Usage {
@@ -147,4 +151,12 @@ export class LeaseCensus {
     if (lease === '0') this.#reserved.add(key)
     else this.#reserved.delete(key)
   }
+}
+
+/** What a count depends on. */
+interface AskedUsage {
+  readonly steps: number
+  readonly prefix: string
+  readonly range: SubnetRange
+  readonly own: Prefix
 }

@@ -1,4 +1,5 @@
 // One lease as a peer, or why it is none: every rule that one lease alone can break. Pure and total.
+import { equal } from '../equal.ts'
 import type { Checked, Peer, Refused } from '../backend.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import { type Address, type Family, isUnicast, familyOf } from '../ip/address.ts'
@@ -101,7 +102,7 @@ export function isAwaited({ lease, value }: Pick<StoreEntry, 'lease' | 'value'>)
 /** Whether two peers need the same of us. */
 export function samePeer(a: Peer, b: Peer): boolean {
   const sameHost = a.publicAddress === b.publicAddress && a.sourceAddress === b.sourceAddress
-  return sameHost && a.type === b.type && JSON.stringify(a.data) === JSON.stringify(b.data)
+  return sameHost && a.type === b.type && equal(a.data, b.data)
 }
 
 /** An address that peers' packets may come from, held against the same rules as a public one; another is none. */

@@ -1,4 +1,5 @@
 // The difference between two states of the page. Pure.
+import { equal } from '../equal.ts'
 import type { PageChange, PageState, PagePeer } from './shape.ts'
 
 /** Parts that are sent completely when they differ. */
@@ -16,9 +17,9 @@ export function wholeOf(state: PageState): PageChange {
 
 /** What a reader of `before` needs to get to `after`; undefined when only the time differs. */
 export function changeBetween(before: PageState, after: PageState): PageChange | undefined {
-  const parts = PARTS.filter((part) => text(before[part]) !== text(after[part]))
-  const known = new Map(before.peers.map((peer) => [peerKey(peer), text(peer)]))
-  const set = after.peers.filter((peer) => known.get(peerKey(peer)) !== text(peer))
+  const parts = PARTS.filter((part) => !equal<unknown>(before[part], after[part]))
+  const known = new Map(before.peers.map((peer) => [peerKey(peer), peer]))
+  const set = after.peers.filter((peer) => !equal(known.get(peerKey(peer)), peer))
   for (const peer of after.peers) known.delete(peerKey(peer))
   const last = before.events.at(-1)?.id ?? 0
   const events = after.events.filter(({ id }) => id > last)
@@ -32,8 +33,4 @@ export function changeBetween(before: PageState, after: PageState): PageChange |
     ...(moved ? { peers: { set, gone: [...known.keys()] } } : {}),
     ...(events.length > 0 ? { events } : {}),
   }
-}
-
-function text(value: unknown): string {
-  return JSON.stringify(value)
 }

@@ -17,3 +17,11 @@ test('maps and sets are equal by content', (t) => {
 test('an absent field differs from one that is undefined', (t) => {
   t.false(equal<{ a?: number | undefined }>({}, { a: undefined }))
 })
+
+test('a list is not an object with its indexes, nor a map an object without fields', (t) => {
+  t.false(equal<unknown>([1], { 0: 1 }))
+  t.false(equal<unknown>({ 0: 1 }, [1]))
+  t.false(equal<unknown>(new Map(), {}))
+  t.false(equal<unknown>({}, new Set()))
+  t.false(equal<unknown>(null, {}))
+})

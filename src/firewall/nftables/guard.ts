@@ -2,6 +2,7 @@
 // public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
 // that did not start here.
 // Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
+import { equal } from '../../equal.ts'
 import { type Address, parseAddress } from '../../ip/address.ts'
 import type { Log } from '../../log.ts'
 import { MOST_ELEMENTS } from './elements.ts'
@@ -99,8 +100,10 @@ function parseStrangers(text: string): readonly Stranger[] {
 }
 
 function sameRules(a: GuardedPort, b: GuardedPort): boolean {
-  const lists = ({ own, allowed, leaving = [] }: GuardedPort): string => JSON.stringify([own, allowed, leaving])
-  return a.port === b.port && a.device === b.device && a.network === b.network && lists(a) === lists(b)
+  const rules = ({ port, device, network, own, allowed, leaving = [] }: GuardedPort): object => {
+    return { port, device, network, own, allowed, leaving }
+  }
+  return equal(rules(a), rules(b))
 }
 
 /** A guard that does nothing until want is called. */

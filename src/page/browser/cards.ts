@@ -1,5 +1,6 @@
 // The picture of few peers: a card for each and a line to it from this host's card.
 // Invariant: a line tells how packets go by its shape (one stroke: direct; a tube: tunnel) and how that goes by mark and words.
+import { equal } from '../../equal.ts'
 import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { type Drawn, keyed, set, svg } from './dom.ts'
@@ -54,7 +55,7 @@ export function drawCards(
   })
   const items = placed.map((it) => {
     const known = drawn.get(peerKey(it.peer))?.item
-    return known !== undefined && JSON.stringify(known) === JSON.stringify(it) ? known : it
+    return known !== undefined && equal(known, it) ? known : it
   })
   keyed(around, drawn, items, {
     key: ({ peer }) => peerKey(peer),

@@ -1,15 +1,13 @@
 // All that is known of one peer, with the command that looks closer.
 import { peerKey } from '../changes.ts'
 import type { PagePeer } from '../shape.ts'
-import { el } from './dom.ts'
+import { el, shows } from './dom.ts'
 import { markBox, milliseconds, percent, since, way } from './words.ts'
 
 /** Draws the chosen peer; hides the place when none is. */
 export function drawDetails(into: HTMLElement, peer: PagePeer | undefined): void {
   into.hidden = peer === undefined
-  const same = JSON.stringify(peer ?? null)
-  if (into.dataset['drawn'] === same) return
-  into.dataset['drawn'] = same
+  if (shows(into, peer ?? null)) return
   if (peer === undefined) {
     into.replaceChildren()
     return

@@ -1,4 +1,5 @@
 // Building the document. Invariant: text becomes text nodes and nothing else, whoever wrote it.
+import { equal } from '../../equal.ts'
 
 /** Attributes by name; false and undefined leave one out, true sets it empty. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
@@ -74,4 +75,13 @@ export function keyed<T>(
   // Moving an element takes the focus from it.
   if (focus !== document.activeElement && focus instanceof HTMLElement && focus.isConnected)
     focus.focus({ preventScroll: true })
+}
+
+const shown = new WeakMap<HTMLElement, unknown>()
+
+/** Whether an element was drawn from the same values before; notes them when it was not. */
+export function shows(element: HTMLElement, values: unknown): boolean {
+  if (equal(shown.get(element), values)) return true
+  shown.set(element, values)
+  return false
 }

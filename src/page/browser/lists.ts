@@ -1,6 +1,6 @@
 // The parts of the page that are text: the verdict, the facts, leases and events.
 import type { PageFact, PageEvent, PageLease, PageLeases, PageState } from '../shape.ts'
-import { type Child, type Drawn, byId, el, keyed } from './dom.ts'
+import { type Child, type Drawn, byId, el, keyed, shows } from './dom.ts'
 import { markBox, since, until } from './words.ts'
 
 /** Marks of a verdict are those of a peer's state. */
@@ -9,14 +9,10 @@ const MARKS: Readonly<Record<string, string>> = { healthy: 'up', degraded: 'degr
 /** So many leases are listed before one asks for more. */
 const LEASES = 50
 
-let said = ''
-
 /** Draws the verdict; when it is the same, nothing, so that a screen reader does not repeat it. */
 export function drawVerdict({ verdict, host }: Pick<PageState, 'verdict' | 'host'>): void {
-  const text = JSON.stringify([verdict, host])
-  if (text === said) return
-  said = text
   const section = byId('verdict')
+  if (shows(section, { verdict, host })) return
   const state = MARKS[verdict.word] ?? 'unknown'
   section.className = state
   section.replaceChildren(
@@ -32,9 +28,7 @@ function runs(text: string, run: string | null): readonly Child[] {
 
 /** Draws label and text of each fact. */
 export function drawFacts(facts: readonly PageFact[], into: HTMLElement = byId('facts')): void {
-  const same = JSON.stringify(facts)
-  if (into.dataset['drawn'] === same) return
-  into.dataset['drawn'] = same
+  if (shows(into, facts)) return
   into.replaceChildren(...facts.map(({ label, text }) => el('div', {}, el('dt', {}, label), el('dd', {}, text))))
 }
 

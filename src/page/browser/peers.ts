@@ -2,7 +2,7 @@
 import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { drawDetails } from './details.ts'
-import { byId, el } from './dom.ts'
+import { byId, el, shows } from './dom.ts'
 import { drawPicture } from './picture.ts'
 import { drawTable } from './table.ts'
 import { walk } from './walk.ts'
@@ -84,9 +84,7 @@ export class Peers {
     const into = byId('counts')
     const counts = STATES.map((state) => [state, this.#all.filter((peer) => peer.state === state).length] as const)
     const wanted = this.#filter.value.trim().toLowerCase()
-    const same = JSON.stringify([counts, wanted])
-    if (into.dataset['drawn'] === same) return
-    into.dataset['drawn'] = same
+    if (shows(into, { counts, wanted })) return
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['state'] : undefined
     into.replaceChildren(
       ...counts.flatMap(([state, n]) => {
