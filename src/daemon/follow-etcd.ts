@@ -125,7 +125,7 @@ class Follower {
     this.#complete = true
     // Not before: what it finds changes the peers, and those that were counted are the first ones.
     this.#liveness.watch(this.#table.rivals)
-    void reconciler.settled(reconciler.peersComplete()).then(() => {
+    void reconciler.settled(reconciler.peersComplete(session)).then(() => {
       readiness.good('peers')
     })
     this.#news.complete(this.#table.peers.size, this.#revision)

@@ -126,7 +126,7 @@ export class Session {
     this.#guarding.complete()
     void this.#guard()
     void this.#doors()
-    this.#parts.host.reconciler.peersChanged(peers, changes)
+    this.#parts.host.reconciler.peersChanged(peers, changes, this)
     if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
   }
 
@@ -244,7 +244,7 @@ export class Session {
   #want(intent: Intent): number | undefined {
     if (intent === this.#wanted) return undefined
     this.#wanted = intent
-    return this.#parts.host.reconciler.want(intent)
+    return this.#parts.host.reconciler.want(intent, this)
   }
 
   /** Has our lease say this, in its own time. */

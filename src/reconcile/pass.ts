@@ -16,15 +16,20 @@ import type { Staleness, Work } from './report.ts'
 /** Peers by subnet. */
 export type Peers = ReadonlyMap<Prefix, Peer>
 
+/** One network of this host, as a pass sees it. */
+export interface PassNetwork {
+  readonly intent: Intent
+  readonly peers: Peers
+  /** Peers as they were when last programmed, by subnet; undefined: not there. */
+  readonly toRecheck: ReadonlyMap<Prefix, Peer | undefined>
+}
+
 /** What a pass starts from. */
 export interface PassInput {
   readonly kernel: Kernel
-  readonly intent: Intent
+  readonly networks: readonly PassNetwork[]
   readonly domain: Domain
-  readonly peers: Peers
   readonly stale: ReadonlyMap<Kind, Staleness>
-  /** Peers as they were when last programmed, by subnet; undefined: not there. */
-  readonly toRecheck: ReadonlyMap<Prefix, Peer | undefined>
   /** Whether the peers are complete; nothing is deleted before. */
   readonly complete: boolean
   /** Whether what we want was put there by a pass before: then whatever else is in its place is damage. */
@@ -43,6 +48,14 @@ export interface PassResult {
   readonly work: ReadonlyMap<Kind, Work>
 }
 
+/** A network with its peers as they were when the pass began. */
+interface ComparedNetwork {
+  readonly network: PassNetwork
+  /** Empty unless some kind is compared in full. */
+  readonly all: readonly Peer[]
+  readonly changed: readonly Peer[]
+}
+
 /** Peers between two turns of the event loop. */
 const PORTION = 128
 
@@ -56,9 +69,7 @@ export async function makePass(input: PassInput): Promise<PassResult> {
 
 class Pass {
   readonly #input: PassInput
-  /** All of them, if anything may have to be compared whole. */
-  readonly #peers: readonly Peer[]
-  readonly #changed: readonly Peer[]
+  readonly #networks: readonly ComparedNetwork[]
   readonly #host: readonly KernelObject[]
   readonly #stale: Map<Kind, Staleness>
   readonly #open = new Map<Kind, { readonly comparison: KindComparison; readonly why: Staleness | undefined }>()
@@ -71,10 +82,13 @@ class Pass {
   constructor(input: PassInput) {
     this.#input = input
     this.#stale = new Map(input.stale)
-    this.#host = hostObjects(input.intent)
-    this.#expected = [...input.stale.values()].some(isRepair) ? keysOf(input) : new Set()
-    this.#peers = input.stale.size > 0 ? [...input.peers.values()] : []
-    this.#changed = [...present(input.toRecheck.keys(), input.peers)]
+    this.#host = input.networks.flatMap(({ intent }) => hostObjects(intent))
+    this.#expected = new Set([...input.stale.values()].some(isRepair) ? input.networks.flatMap(keysOf) : [])
+    this.#networks = input.networks.map((network) => ({
+      network,
+      all: input.stale.size > 0 ? [...network.peers.values()] : [],
+      changed: [...present(network.toRecheck.keys(), network.peers)],
+    }))
   }
 
   /** Links and their addresses: what everything else hangs on. */
@@ -83,7 +97,7 @@ class Pass {
       await this.#read(kind)
       const changes = this.#compare(
         this.#host.filter((object) => object.kind === kind),
-        undefined,
+        false,
       )
       await this.#apply(changes)
       // A device made anew or set up starts without what hung on it.
@@ -99,15 +113,19 @@ class Pass {
     for (const kind of kinds) await this.#read(kind)
     const open = kinds.flatMap((kind) => this.#open.get(kind) ?? [])
     if (open.length === 0) return
-    const { intent } = this.#input
-    const peers = open.some(({ why }) => why !== undefined) ? this.#peers : this.#changed
+    const everything = open.some(({ why }) => why !== undefined)
     const rest = this.#host.filter(({ kind }) => kind !== 'link' && kind !== 'address')
-    await this.#apply(this.#compare(rest, undefined))
+    await this.#apply(this.#compare(rest, false))
+    for (const { network, all, changed } of this.#networks)
+      await this.#comparePeers(network, everything ? all : changed)
+  }
+
+  async #comparePeers({ intent, toRecheck }: PassNetwork, peers: readonly Peer[]): Promise<void> {
     for (let at = 0; at < peers.length; at += PORTION) {
       const changes: KernelChange[] = []
       for (const peer of peers.slice(at, at + PORTION)) {
         const needs = peerObjects(intent, peer)
-        if (needs.ok) changes.push(...this.#compare(needs.value, peer.subnet))
+        if (needs.ok) changes.push(...this.#compare(needs.value, toRecheck.has(peer.subnet)))
       }
       await this.#apply(changes)
       await turn()
@@ -137,41 +155,32 @@ class Pass {
 
   /** Opens the comparison of a kind, if there is something to compare. */
   async #read(kind: Kind): Promise<void> {
-    const {
-      kernel,
-      domain,
-      toRecheck: dirty,
-      intent,
-      appliedBefore: had,
-      conflicts,
-      refused,
-      cleanDigests: sound,
-    } = this.#input
+    const { kernel, domain, networks, appliedBefore, conflicts, refused, cleanDigests } = this.#input
     const why = this.#stale.get(kind)
     const devices = [...domain.devices]
     const digest = why === undefined ? undefined : await kernel.fingerprint(kind, devices)
-    const known = why === undefined || (why === 'audit' && digest !== undefined && digest === sound.get(kind))
-    if (known && dirty.size === 0) return
+    const known = why === undefined || (why === 'audit' && digest !== undefined && digest === cleanDigests.get(kind))
+    if (known && networks.every(({ toRecheck }) => toRecheck.size === 0)) return
     if (digest !== undefined && !known) this.#digests.set(kind, digest)
     const actual = known
-      ? conflicts.within(kind, objectsBefore(intent, dirty, kind))
+      ? conflicts.within(kind, objectsBefore(networks, kind))
       : new Map(await kernel.observe(kind, devices))
     // What was foreign before we first wanted its place is a conflict; what took the place of ours is damage.
     const held = (wanted: KernelObject): boolean =>
-      had &&
+      appliedBefore &&
       !conflicts.has(keyOf(wanted)) &&
       !refused.has(keyOf(wanted)) &&
-      !(wanted.kind === 'route' && isNew(dirty, wanted.destination))
+      !(wanted.kind === 'route' && isNew(networks, wanted.destination))
     this.#open.set(kind, { comparison: new KindComparison(actual, domain, held), why: known ? undefined : why })
   }
 
-  /** The changes that objects need whose kind is open; `subnet` names their peer. */
-  #compare(objects: readonly KernelObject[], subnet: Prefix | undefined): KernelChange[] {
+  /** The changes that objects need whose kind is open. `changed`: they are those of a peer that changed. */
+  #compare(objects: readonly KernelObject[], changed: boolean): KernelChange[] {
     const changes: KernelChange[] = []
     for (const object of objects) {
       const open = this.#open.get(object.kind)
       if (open === undefined) continue
-      if (open.why === undefined && (subnet === undefined || !this.#input.toRecheck.has(subnet))) continue
+      if (open.why === undefined && !changed) continue
       const change = open.comparison.want(object)
       if (change !== undefined) changes.push(change)
     }
@@ -209,13 +218,14 @@ class Pass {
 }
 
 /** What the changed peers needed when they were last programmed, which is what the kernel has of them. */
-function objectsBefore(intent: Intent, dirty: PassInput['toRecheck'], kind: Kind): Map<string, KernelObject> {
+function objectsBefore(networks: readonly PassNetwork[], kind: Kind): Map<string, KernelObject> {
   const objects = new Map<string, KernelObject>()
-  for (const before of dirty.values()) {
-    const needed = before === undefined ? undefined : peerObjects(intent, before)
-    if (needed?.ok !== true) continue
-    for (const object of needed.value) if (object.kind === kind) objects.set(keyOf(object), object)
-  }
+  for (const { intent, toRecheck } of networks)
+    for (const before of toRecheck.values()) {
+      const needed = before === undefined ? undefined : peerObjects(intent, before)
+      if (needed?.ok !== true) continue
+      for (const object of needed.value) if (object.kind === kind) objects.set(keyOf(object), object)
+    }
   return objects
 }
 
@@ -226,20 +236,18 @@ function* present(subnets: Iterable<Prefix>, peers: Peers): Generator<Peer> {
   }
 }
 
-function isNew(dirty: PassInput['toRecheck'], subnet: Prefix): boolean {
-  return dirty.has(subnet) && dirty.get(subnet) === undefined
+function isNew(networks: readonly PassNetwork[], subnet: Prefix): boolean {
+  return networks.some(({ toRecheck }) => toRecheck.has(subnet) && toRecheck.get(subnet) === undefined)
 }
 
 function isRepair(why: Staleness | undefined): boolean {
   return why === 'drift' || why === 'audit'
 }
 
-function keysOf({ intent, toRecheck: dirty, peers }: PassInput): ReadonlySet<string> {
-  const changed = [...[...dirty.values()].filter((peer) => peer !== undefined), ...present(dirty.keys(), peers)]
-  return new Set(
-    changed.flatMap((peer) => {
-      const needs = peerObjects(intent, peer)
-      return needs.ok ? needs.value.map(keyOf) : []
-    }),
-  )
+function keysOf({ intent, toRecheck, peers }: PassNetwork): readonly string[] {
+  const before = [...toRecheck.values()].filter((peer) => peer !== undefined)
+  return [...before, ...present(toRecheck.keys(), peers)].flatMap((peer) => {
+    const needs = peerObjects(intent, peer)
+    return needs.ok ? needs.value.map(keyOf) : []
+  })
 }

@@ -1,9 +1,7 @@
 // The one loop that writes links, addresses, neighbours, FDB entries, nexthops and routes. Triggers only say what may
 // be out of date; a pass compares and mends. Invariants: one pass at a time, everything pending goes into the next one;
 // nothing is deleted before the peers are known completely; one refused change never holds up the others.
-import type { Peer } from '../backend.ts'
 import { messageOf } from '../errors.ts'
-import type { Prefix } from '../ip/prefix.ts'
 import type { ObjectConflict } from '../kernel/diff.ts'
 import type { Drift, Failure, Kernel } from '../kernel/kernel.ts'
 import { KINDS, type KernelObject, type Kind, keyOf } from '../kernel/state.ts'
@@ -11,6 +9,7 @@ import type { Log } from '../log.ts'
 import type { EventSink } from '../health/events.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import { type Intent, domainOf } from './intent.ts'
+import { type ChangedPeer, type NetworkKey, Networks, type Taken } from './networks.ts'
 import { type PassResult, type Peers, makePass } from './pass.ts'
 import { Conflicts } from './conflicts.ts'
 import { Report, type Staleness } from './report.ts'
@@ -40,9 +39,11 @@ interface PassWork {
   /** Whether it is changed peers alone, since an audit can wait. */
   readonly alone: boolean
   readonly stale: ReadonlyMap<Kind, Staleness>
-  readonly toRecheck: ReadonlyMap<Prefix, Peer | undefined>
-  readonly complete: boolean
+  readonly taken: Taken
 }
+
+/** The network of a host that has one. */
+const ONLY: NetworkKey = {}
 
 export class Reconciler {
   readonly report: Report
@@ -54,16 +55,11 @@ export class Reconciler {
   /** Digests of kinds that were read and made as wanted. */
   readonly #cleanDigests = new Map<Kind, number>()
   readonly #conflicts: Conflicts
-  #intent: Intent | undefined
-  #peers: Peers = new Map()
-  #complete = false
-  /** Whether a pass went through since the peers are complete. */
-  #appliedBefore = false
+  readonly #networks = new Networks()
   /** Whether the last pass left an audit to the next. */
   #deferred = false
   #stale = new Map<Kind, Staleness>()
   #passBegan: number | undefined
-  #toRecheck = new Map<Prefix, Peer | undefined>()
   #requested = 0
   #done = 0
   #wake: () => void = () => undefined
@@ -80,27 +76,21 @@ export class Reconciler {
     this.#conflicts = new Conflicts(this.report)
   }
 
-  /** Sets what we want. */
-  want(intent: Intent): number {
-    this.#intent = intent
+  /** Sets what a network wants. */
+  want(intent: Intent, network = ONLY): number {
+    this.#networks.want(network, intent)
     for (const name of domainOf(intent).devices) this.#devices.add(name)
     return this.#mark('intent', KINDS)
   }
 
-  /** From now on deletions are allowed: the peers are those of a complete snapshot. */
-  peersComplete(): number {
-    if (this.#complete) return this.#requested
-    this.#complete = true
-    return this.#mark('intent', KINDS)
+  /** The peers of a network are those of a complete listing: once they are in every network, deletions are allowed. */
+  peersComplete(network = ONLY): number {
+    return this.#networks.complete(network) ? this.#mark('intent', KINDS) : this.#requested
   }
 
-  /** Tells of peers that came, changed or went; `before` is what they were. `peers` are all, read again at each pass. */
-  peersChanged(
-    peers: Peers,
-    changes: Iterable<{ readonly subnet: Prefix; readonly before: Peer | undefined }>,
-  ): number {
-    this.#peers = peers
-    for (const { subnet, before } of changes) if (!this.#toRecheck.has(subnet)) this.#toRecheck.set(subnet, before)
+  /** Takes the peers of a network that came, changed or went. `peers` are all of them, read again at each pass. */
+  peersChanged(peers: Peers, changes: Iterable<ChangedPeer>, network = ONLY): number {
+    this.#networks.change(network, peers, changes)
     return this.#trigger()
   }
 
@@ -201,34 +191,31 @@ export class Reconciler {
 
   /** One pass; how much of it was applied. */
   async #attempt(): Promise<'whole' | 'peers alone' | 'in part' | 'broken off'> {
-    const intent = this.#intent
-    if (intent === undefined) return 'whole'
+    if (this.#networks.intents.length === 0) return 'whole'
     const work = this.#take()
     try {
       const began = performance.now()
       const result = await makePass({
         kernel: this.#kernel,
-        intent,
-        domain: { ...domainOf(intent), devices: this.#devices },
-        peers: this.#peers,
+        networks: work.taken.networks,
+        domain: this.#networks.domain(this.#devices),
         stale: work.stale,
-        toRecheck: work.toRecheck,
-        complete: work.complete,
-        appliedBefore: this.#appliedBefore,
+        complete: work.taken.complete,
+        appliedBefore: work.taken.appliedBefore,
         conflicts: this.#conflicts,
         refused: new Set(this.#failures.map(({ change }) => (change.verb === 'add' ? keyOf(change.object) : ''))),
         cleanDigests: this.#cleanDigests,
       })
-      this.#appliedBefore ||= work.complete
+      if (work.taken.complete) this.#networks.applied(work.taken)
       if (work.stale.size === KINDS.length) this.report.audited()
       this.report.passed(performance.now() - began)
-      this.#finish(result, intent)
+      this.#finish(result)
       if (result.failures.length > 0) return 'in part'
       return work.alone ? 'peers alone' : 'whole'
     } catch (error) {
       this.report.brokenOff(messageOf(error))
       for (const kind of KINDS) this.#stale.set(kind, 'retry')
-      this.#toRecheck = new Map([...this.#toRecheck, ...work.toRecheck])
+      this.#networks.putBack(work.taken)
       return 'broken off'
     }
   }
@@ -236,19 +223,17 @@ export class Reconciler {
   /** Takes what the next pass works off; what comes from now on is for the one after it. */
   #take(): PassWork {
     // Peers do not wait for an audit, but an audit waits for them once at most.
-    const alone = !this.#deferred && this.#toRecheck.size > 0 && this.#stale.size > 0 && this.#onlyAudits()
+    const alone = !this.#deferred && this.#networks.changed && this.#stale.size > 0 && this.#onlyAudits()
     this.#deferred = alone
     const stale = alone ? new Map<Kind, Staleness>() : this.#stale
-    const toRecheck = this.#toRecheck
     if (!alone) this.#stale = new Map()
-    this.#toRecheck = new Map()
-    return { alone, stale, toRecheck, complete: this.#complete }
+    return { alone, stale, taken: this.#networks.take() }
   }
 
-  #finish({ failures, deleted, work }: PassResult, intent: Intent): void {
+  #finish({ failures, deleted, work }: PassResult): void {
     for (const [kind, done] of work) this.report.wrote(kind, done)
     this.report.failed(failures)
-    this.#forgetDevices(intent, deleted, failures)
+    this.#forgetDevices(deleted, failures)
     this.#failures = failures
     // What is refused may be so because of its device; what depends on a refused device was not deleted, whatever its kind.
     for (const { kind } of failures.map(({ change }) => change.object))
@@ -259,8 +244,10 @@ export class Reconciler {
     return [...this.#stale.values()].every((why) => why === 'audit')
   }
 
-  #forgetDevices(intent: Intent, deleted: readonly KernelObject[], failures: readonly Failure[]): void {
-    const wanted = domainOf({ ...intent, leftovers: [] }).devices
+  #forgetDevices(deleted: readonly KernelObject[], failures: readonly Failure[]): void {
+    const wanted = new Set(
+      this.#networks.intents.flatMap((intent) => [...domainOf({ ...intent, leftovers: [] }).devices]),
+    )
     for (const object of deleted) {
       const failed = failures.some((failure) => failure.change.object === object)
       if (object.kind === 'link' && !failed && !wanted.has(object.name)) this.#devices.delete(object.name)
