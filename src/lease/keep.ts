@@ -10,7 +10,7 @@ import type { Claim, OwnLease } from './found.ts'
 import { primarySubnet } from './lease.ts'
 
 /** What the daemon is told. */
-export interface LeaseEvents {
+interface LeaseEvents {
   /** The lease is another than before: renewed under a new etcd lease, with a new value, or another subnet. */
   readonly onChanged: (own: OwnLease, why: string) => void
   /** Our key is not as we left it: it is being brought back, which may have to wait for others. */
@@ -22,7 +22,7 @@ export interface LeaseEvents {
 }
 
 /** Times in Date.now()'s milliseconds. */
-export interface Renewal {
+interface Renewal {
   readonly at: number
   /** Undefined for a reservation, and from a write of the lease to its first renewal. */
   readonly expires: number | undefined

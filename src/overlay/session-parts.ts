@@ -29,7 +29,7 @@ export interface SessionHost {
 }
 
 /** The kernel as it was found: what it can do, and the devices of earlier runs. */
-export interface FoundKernel {
+interface FoundKernel {
   readonly nexthopsKnown: boolean
   /** MACs of devices of earlier runs, by name. */
   readonly macs: ReadonlyMap<string, Mac>

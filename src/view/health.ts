@@ -39,7 +39,7 @@ export interface HealthSource {
 }
 
 /** Merges what was examined, if anything was yet, with readiness and conditions as they are now. Pure. */
-export function verdictFrom(
+function verdictFrom(
   { readiness, conditions, endpoints }: HealthSource,
   seen: Examined | undefined,
   now: number,

@@ -38,7 +38,7 @@ export interface LeaseLine {
 }
 
 /** How the range is used. */
-export interface SubnetCounts {
+interface SubnetCounts {
   readonly total: number
   /** Not free, reservations among them. */
   readonly used: number

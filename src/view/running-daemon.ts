@@ -45,7 +45,7 @@ export interface Starting extends DaemonBase {
 }
 
 /** This host is known; the network config and a lease are awaited from etcd. */
-export interface Joining extends DaemonBase {
+interface Joining extends DaemonBase {
   readonly phase: 'joining'
   readonly host: Host
   readonly store: Store
