@@ -67,6 +67,11 @@ test('every file is in a room, and every room holds files', (t) => {
   )
 })
 
+test('the house stays small: at most 34 rooms on 14 floors', (t) => {
+  t.true(FLOORS.length <= 14)
+  t.true(FLOORS.flat().length <= 34)
+})
+
 test('a room imports only from floors below it', (t) => {
   const wrong = PROGRAM.flatMap((path) =>
     imports(path)
