@@ -6,8 +6,6 @@ import { WallClock } from './process/wall-clock.ts'
 import { type BudgetLimits, LineBudget } from './text/line-budget.ts'
 import { printable } from './text/plain-text.ts'
 
-export { printable } from './text/plain-text.ts'
-
 /**
  * Where a part of the daemon writes its lines. `debug(level, ...)` is printed when `-v` is at least `level`. A line names the place
  * in the program it comes from: that of the caller, or of the caller's caller for an `above` of 1, and so on.

@@ -10,7 +10,9 @@ import { LineSink, flushed } from './process/line-sink.ts'
 import { type Log, createLog } from './log.ts'
 import { endOnSignals, handleSignals } from './process/signals.ts'
 import { newStop } from './process/stop.ts'
-import { type Options, UsageError, parseOptions, usage } from './options/parse.ts'
+import { type Options, parseOptions } from './options/parse.ts'
+import { UsageError } from './options/go-flags.ts'
+import { usage } from './options/usage.ts'
 import { printableLines } from './text/plain-text.ts'
 
 /** SIGTERM has to end the process within 2 s, whatever is under way. */

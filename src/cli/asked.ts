@@ -1,7 +1,7 @@
 // What a verb's command line asks: the daemon's flags, which tell where its socket, files and etcd are, the verb's own, and
 // its words, in any order. Pure.
-import { type Environment, DAEMON_FLAGS, UsageError, parseOptions } from '../options/parse.ts'
-import { parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
+import { type Environment, DAEMON_FLAGS, parseOptions } from '../options/parse.ts'
+import { UsageError, parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
 import type { Options } from '../options/type.ts'
 
 /** What a verb takes besides the daemon's flags and -json. */

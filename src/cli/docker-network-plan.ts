@@ -1,7 +1,7 @@
 // A user-defined bridge network for the leased subnet: what it has to be, and how one that exists differs. Pure.
 import { OperatorError, show } from '../errors.ts'
 import { type Prefix, nth, overlaps, parsePrefix } from '../ip/prefix.ts'
-import { printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 import { field } from './docker-engine.ts'
 import type { LeasedSubnet } from './leased-subnet.ts'
 

@@ -1,5 +1,5 @@
 // The words that may stand in place of running the daemon, and what each does.
-import { UsageError } from '../options/parse.ts'
+import { UsageError } from '../options/go-flags.ts'
 import type { Verb } from '../options/usage.ts'
 import { cleanupVerb } from './verbs/cleanup.ts'
 import { completion } from './verbs/completion.ts'

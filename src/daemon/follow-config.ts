@@ -7,7 +7,8 @@ import type { WatchStep } from '../etcd/store.ts'
 import { pause } from '../async/wait.ts'
 import { reporter } from '../health/reporter.ts'
 import type { FollowParts } from './follow-parts.ts'
-import { type Log, printable } from '../log.ts'
+import { type Log } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 import { configIn } from './step-entries.ts'
 
 /** How often this host is looked at again while it cannot run a stored config. Milliseconds. */

@@ -5,7 +5,8 @@ import type { EventSink } from '../health/events.ts'
 import { FAULTLESS } from '../lease/peer-check.ts'
 import type { PeerChange, PeerStep, RefusedLease } from '../lease/peer-step.ts'
 import { type BudgetLimits, LineBudget, type Withheld } from '../text/line-budget.ts'
-import { type Log, printable } from '../log.ts'
+import { type Log } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 
 /** At most so many peers get a line of their own in one step. */
 const LINES = 10

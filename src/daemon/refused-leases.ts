@@ -2,7 +2,7 @@
 // themselves, with the peers in trouble.
 import type { Conditions } from '../health/conditions.ts'
 import type { LeaseCensus } from '../lease/census.ts'
-import { printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 
 /** The condition's code. */
 const CODE = 'leases-refused'

@@ -3,7 +3,7 @@
 import { type RequestOptions, request as plain } from 'node:http'
 import { request as secure } from 'node:https'
 import { messageOf } from '../errors.ts'
-import { printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 import { type StoreOptions, hasFiles, parseEndpoints, readCredentials } from './endpoints.ts'
 import { tlsOptions } from './tls.ts'
 import { wayTo } from './tunnel.ts'

@@ -1,5 +1,5 @@
 // An object in iproute2's words, for log lines: what `ip` or `bridge` would print of it, or take to make it.
-import { printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 import type { KernelObject, RouteTarget } from './state.ts'
 
 /** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */

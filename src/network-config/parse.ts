@@ -14,8 +14,6 @@ import { type ByFamily, byFamily, inFamily } from '../ip/by-family.ts'
 import type { Family } from '../ip/address.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
 
-export { createSection } from './section.ts'
-
 /** The `Backend` object. */
 export interface BackendSection {
   /** Its Type in lower case; whether there is such a backend is not known here. */

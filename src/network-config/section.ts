@@ -2,7 +2,7 @@
 import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError, messageOf } from '../errors.ts'
 import { type ValueFormat, configBoolean, configInteger, text } from './formats.ts'
-import { printable } from '../log.ts'
+import { printable } from '../text/plain-text.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import type { ConfigRemark } from './remark.ts'
 import { invisibleIn } from '../text/odd-characters.ts'

@@ -10,10 +10,7 @@ import { validated } from './schema.ts'
 import type { Options } from './type.ts'
 import { VERB_NAMES, type Verb, usage } from './usage.ts'
 
-export { UsageError } from './go-flags.ts'
 export type { Options } from './type.ts'
-export { usage } from './usage.ts'
-
 /** The environment, as process.env. */
 export type Environment = Readonly<Record<string, string | undefined>>
 

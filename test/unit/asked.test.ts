@@ -2,7 +2,7 @@
 import test from 'ava'
 import { askedOf } from '../../src/cli/asked.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { UsageError } from '../../src/options/parse.ts'
+import { UsageError } from '../../src/options/go-flags.ts'
 
 const SHAPE = { flags: { watch: 'boolean', count: 'value' }, words: [0, 2] } as const
 

@@ -1,11 +1,7 @@
 import test from 'ava'
 import { ConfigError } from '../../src/errors.ts'
-import {
-  type NetworkConfig,
-  backendKeyWarnings,
-  createSection,
-  parseNetworkConfig,
-} from '../../src/network-config/parse.ts'
+import { type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from '../../src/network-config/parse.ts'
+import { createSection } from '../../src/network-config/section.ts'
 
 function parse(config: unknown): NetworkConfig {
   return parseNetworkConfig(JSON.stringify(config)).config

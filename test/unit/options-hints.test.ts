@@ -1,6 +1,7 @@
 // What nearly is an option: flags of others, names close to ours, texts with characters that nobody sees.
 import test from 'ava'
-import { parseOptions, usage } from '../../src/options/parse.ts'
+import { parseOptions } from '../../src/options/parse.ts'
+import { usage } from '../../src/options/usage.ts'
 import { variableOf } from '../../src/options/table.ts'
 import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 

@@ -1,7 +1,8 @@
 import test from 'ava'
-import { type Options, UsageError, parseOptions, usage } from '../../src/options/parse.ts'
+import { type Options, parseOptions } from '../../src/options/parse.ts'
+import { UsageError } from '../../src/options/go-flags.ts'
+import { usage, VERB_NAMES } from '../../src/options/usage.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
-import { VERB_NAMES } from '../../src/options/usage.ts'
 import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 
 test("nothing said gives Go's defaults, and ours for what is ours", (t) => {

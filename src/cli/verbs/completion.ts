@@ -1,6 +1,6 @@
 // `flanneld completion bash|zsh`: what makes a shell complete verbs, flags, files and words. Made from the tables of verbs
 // and options; it asks the program nothing while one types. Pure but for printing.
-import { UsageError } from '../../options/parse.ts'
+import { UsageError } from '../../options/go-flags.ts'
 import { type NamedRow, ROWS } from '../../options/table.ts'
 import { VERBS, VERB_NAMES, type Verb } from '../../options/usage.ts'
 import type { Terminal } from '../terminal.ts'

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import { OperatorError, messageOf } from '../../errors.ts'
-import { UsageError } from '../../options/parse.ts'
+import { UsageError } from '../../options/go-flags.ts'
 import { printableLines } from '../../text/plain-text.ts'
 import type { ComparedConfig, ConfigVerdict, ConfigWritten, StoredConfig } from '../../network-config/stored-config.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
