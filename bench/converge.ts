@@ -31,7 +31,7 @@ export const converge: Measurement = {
     }),
 }
 
-/** Starts beside empty starts (on the stage `nobody`) and batches, one after the other: what disturbs one disturbs all. */
+/** Starts compared with empty starts (on the stage `nobody`) and batches, one after the other: what disturbs one disturbs all. */
 function convergeOn(peers: number, times: number, nobody: Stage): Promise<Figure> {
   return onStage(peers, async (stage) => {
     const [empty, ours, batches]: [number[], number[], number[]] = [[], [], []]

@@ -1,4 +1,4 @@
-// A figure we publish: what was measured, beside its limit from the same run and the goal we set.
+// A figure we publish: what was measured, with its limit from the same run and the goal we set.
 // Invariant: a missed goal is a result like any other; only a measurement that went wrong throws.
 
 /** What a goal bounds: the figure itself, or its ratio to the limit. */

@@ -1,4 +1,4 @@
-// Listens to what the kernel of a host tells of its links, addresses, neighbours, forwarding entries, nexthops and routes.
+// Listens to the kernel's notifications of links, addresses, neighbours, forwarding entries, nexthops and routes.
 // Invariant: an overrun is an error, so that a count is a count.
 import type { Message } from '../src/netlink/attribute.ts'
 import * as nl from '../src/netlink/constants.ts'
@@ -18,7 +18,7 @@ export class KernelWatch {
   readonly #socket: RouteSocket
   #failure: Error | undefined
 
-  /** Watches the network namespace of a process; of `onRoutes` only routes are told, which costs less. */
+  /** Watches the network namespace of a process; with `onRoutes` it watches routes alone, which costs less. */
   constructor(
     pid: number,
     { only = ALL, visit }: { only?: readonly number[]; visit?: (message: Message) => void } = {},

@@ -1,6 +1,6 @@
 // Bundles a program into one CommonJS file for Node 20 and later: `node scripts/bundle.ts ENTRY OUTPUT`. The file is
 // executable: it starts as a shell script that looks for a fit node, the one on PATH or else the project's own.
-// Invariant: the result needs nothing but a node and, beside it, kernel_socket.node and raw-20.node or raw-24.node.
+// Invariant: the result needs nothing but a node and, next to it, kernel_socket.node and raw-20.node or raw-24.node.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { SourceMap, type SourceMapPayload } from 'node:module'
 import { dirname, join } from 'node:path'

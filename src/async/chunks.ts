@@ -1,7 +1,7 @@
 // Working off many things without keeping the event loop: after each portion it takes a turn.
 import { setImmediate as turn } from 'node:timers/promises'
 
-/** So many leases take some 5 ms to read. */
+/** Leases in a chunk: they take some 5 ms to read. */
 const PORTION = 250
 
 /** Walks through `items` in portions. What must not change meanwhile is the caller's to see to. */

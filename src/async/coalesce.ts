@@ -10,7 +10,7 @@ export function coalesce(work: () => Promise<void>, failed: (error: unknown) => 
       .catch(failed)
       .finally(() => (running = undefined))
   return () => {
-    // First: between the end of a run and the next one, somebody may ask to whom that end was told before.
+    // First: between the end of a run and the next one, a caller that has just seen that end may ask again.
     if (next !== undefined) return next
     if (running === undefined) return (running = run())
     return (next = running.then(() => {

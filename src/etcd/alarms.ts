@@ -11,7 +11,7 @@ const MEANING: Readonly<Record<Alarm, string>> = {
   CORRUPT: 'its members differ in what they hold and everything is refused: replace the members that are wrong',
 }
 
-/** What an operator is told of alarms, and the command that clears them. */
+/** What is reported to the operator about alarms, and the command that clears them. */
 export interface AlarmText {
   readonly gist: string
   readonly text: string

@@ -93,7 +93,7 @@ class Client extends Etcd3 {
   }
 }
 
-/** etcd3 throws an endpoint's connection away after every failed call, a late answer too: set up anew it would be late again. */
+/** etcd3 throws an endpoint's connection away after every failed call, after a late answer too: a new connection would be late again. */
 function keepConnection(host: Host): void {
   const closeChannels = host.resetAllServices.bind(host)
   host.resetAllServices = () => undefined
@@ -114,7 +114,7 @@ function leadThrough(host: Host, address: string, { address: proxy, credentials 
   }
 }
 
-/** What gRPC said last of a proxy that did not let us through: it tells that to its log alone. */
+/** The last failure of a proxy that gRPC reported: it reports them to its log alone. */
 let refusal: string | undefined
 setLogger({
   error: (line: unknown) => {

@@ -1,4 +1,4 @@
-// The etcd3 client of a store: how it connects, what it does about a failing endpoint, when it is made anew.
+// The etcd3 client of a store: how it connects, what it does about a failing endpoint, when it is made again.
 // Invariant: every call through it ends within its deadline, with a value or an EtcdError; nothing is retried here but
 // another endpoint of the same cluster, a token that expired, and what may be done twice and was given too little time; the password is in no message.
 import { InterceptingCall, type Interceptor, status as Status } from '@grpc/grpc-js'
@@ -151,7 +151,7 @@ export class EtcdConnection {
     this.#client.close()
   }
 
-  /** The client, made anew when the TLS files were replaced. */
+  /** The client, made again when the TLS files were replaced. */
   #current(): Etcd3 {
     if (!this.#secure) return this.#client
     const stamp = credentialsStamp(this.#options)

@@ -14,7 +14,7 @@ const NOTE = /^\(([1-9]\d{0,15}) bytes, too large: not read\)$/
 
 /** The keys of one message as entries. What is too large has a note in place of its value. */
 export function takeIn(kvs: readonly IKeyValue[]): StoreEntry[] {
-  // Values are views of the message: a small one would keep the large ones beside it in memory.
+  // Values are views of the message: a small one would keep the large ones of the same message in memory.
   const heavy = kvs.some(({ key, value }) => value.length > MOST_VALUE_BYTES || key.length > MOST_KEY_BYTES)
   return kvs.map((kv) => ({
     key: keyOf(kv.key),
@@ -26,7 +26,7 @@ export function takeIn(kvs: readonly IKeyValue[]): StoreEntry[] {
   }))
 }
 
-/** What stands in place of a value of so many bytes. */
+/** What stands in place of a value of `bytes` bytes. */
 export function oversizedNote(bytes: number): Buffer {
   return Buffer.from(`(${bytes} bytes, too large: not read)`)
 }

@@ -49,7 +49,7 @@ export async function readKey(
 }
 
 interface Page extends Pick<IRangeResponse, 'header' | 'kvs' | 'more'> {
-  /** With so many keys at most it was small enough. */
+  /** The page was small enough with this many keys at most. */
   readonly asked: number
 }
 

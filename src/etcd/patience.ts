@@ -19,7 +19,7 @@ export class Patience {
     return this.#limit
   }
 
-  /** A call was answered after so many milliseconds. Short answers between long ones shorten the limit but slowly. */
+  /** A call was answered after this many milliseconds. Short answers between long ones shorten the limit only slowly. */
   answered(took: number): void {
     this.#limit = Math.min(MOST, Math.max(this.#least, took * 3, this.#limit * 0.8))
   }

@@ -1,9 +1,9 @@
 // Where a watch is in etcd's history, and whether that history is still the one it saw.
-// Invariant: a position moves only with whole events received or progress told; a history that cannot be recognised
+// Invariant: a position moves only with complete events received or progress reported; a history that cannot be recognised
 // counts as another one. A restored or emptied etcd may have grown past our position with other events than ours.
 import type { StoreChange, StoreEntry, Snapshot } from './store.ts'
 
-/** One key as it was at a past revision, beside the cluster's id and its revision now. */
+/** One key as it was at a past revision, with the cluster's id and current revision. */
 export interface PastEntry {
   readonly cluster: string
   readonly revision: string

@@ -1,4 +1,4 @@
-// What an endpoint without a scheme means, and http beside https, as Go's client has it: the first endpoint decides for all.
+// What an endpoint without a scheme means, and http mixed with https, as Go's client has it: the first endpoint decides for all.
 // https://github.com/etcd-io/etcd, client/v3/client.go, dialWithBalancer and credentialsForEndpoint. Pure.
 // Invariant: what was written as https never becomes http, which Go would do behind a first http.
 

@@ -1,4 +1,4 @@
-// The TCP connections to etcd as bytes come in on them. grpc-js tells neither when it waits for a connection, which it does as
+// The TCP connections to etcd as bytes come in on them. grpc-js reports neither when it waits for a connection, which it does as
 // long as TCP (two minutes for a host that is gone, for ever for a frozen etcd), nor whether a slow one is alive.
 // Invariant: a connection is destroyed only when nothing at all came in on it for as long as it had; others are left alone.
 import { subscribe } from 'node:diagnostics_channel'
@@ -7,9 +7,9 @@ import type { Patience } from './patience.ts'
 
 /** Milliseconds from the start of a connection, or from TCP's answer, to the first byte: TLS's hello, HTTP/2's settings. */
 const FIRST_BYTE = 4_000
-/** That doubles with each connection in vain, up to so many milliseconds: SYNs are repeated after 1, 3 and 7 s. */
+/** That doubles with each failed connection, up to this many milliseconds: SYNs are repeated after 1, 3 and 7 s. */
 const FIRST_BYTE_MOST = 10_000
-/** grpc-js pings so many milliseconds after the last answer to a ping; etcd refuses less than 5 s (--grpc-keepalive-min-time). */
+/** grpc-js pings this many milliseconds after the last answer to a ping; etcd refuses less than 5 s (--grpc-keepalive-min-time). */
 export const PING_AFTER = 6_000
 /** How often is looked whether bytes came in. Milliseconds. */
 const LOOK = 1_000

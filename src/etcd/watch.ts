@@ -21,7 +21,7 @@ export interface WatchSource extends PastReader {
   failure(thrown: unknown): EtcdError
   /** Milliseconds that a call may take at the moment. */
   limit(): number
-  /** A watch was not confirmed within so many. */
+  /** A watch was not confirmed within this many milliseconds. */
   late(limit: number): void
 }
 

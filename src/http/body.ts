@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { OperatorError, messageOf } from '../errors.ts'
 
-/** A body is no longer than so many bytes; all that are being read at a time no longer than these. */
+/** The most bytes of one body, and of all bodies that are being read at a time. */
 const BODY_BYTES = 1 << 20
 const BODIES_BYTES = 8 << 20
 

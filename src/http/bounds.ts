@@ -1,12 +1,12 @@
 // An HTTP server that strangers may reach: how many connections it keeps, and how long a request may take to come.
-// Invariant: whoever connects gets in; who makes room is one that asks nothing, of the asker with the most connections, so that
+// Invariant: a new connection is always accepted; the one closed for it is one that asks nothing, of the asker with the most connections, so that
 // a flood of half requests, from however many addresses, does not keep a monitoring system out.
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { askerOf } from './askers.ts'
 import type { Log } from '../log.ts'
 
-/** So many connections are kept. */
+/** The most connections that are kept. */
 const MOST_CONNECTIONS = 256
 
 /** What Node bounds a connection by. Milliseconds, and bytes. */
@@ -20,17 +20,17 @@ const LIMITS = {
   maxHeaderSize: 8192,
 }
 
-/** What bounds a server beside that. */
+/** Further bounds of a server. */
 export interface ServerBounds {
   readonly connections: number
-  /** Told whenever a connection had to make room for another. */
+  /** Called whenever a connection was closed to make room for another. */
   readonly crowded: () => void
 }
 
 /** Between two lines that say so. Milliseconds. */
 const TOLD_MS = 60_000
 
-/** Tells of a crowd in the log, once a minute. */
+/** Reports too many connections in the log, once a minute. */
 export function crowdIn(log: Pick<Log, 'warn'>, where: string): () => void {
   let [count, toldAt] = [0, Number.NEGATIVE_INFINITY]
   return () => {
@@ -61,9 +61,9 @@ export function boundedServer(serve: RequestListener, bounds: Partial<ServerBoun
     crowded()
     connections.cutOneFor(socket)
   })
-  // Taking a connection can fail at any time, for want of descriptors say: whoever asked sees it, and may ask again.
+  // Taking a connection can fail at any time, e.g. for want of descriptors: the client sees it, and may ask again.
   server.on('error', () => undefined)
-  // Should never be met: it turns away who comes, whoever that is.
+  // Should never be reached: it turns away every newcomer.
   server.maxConnections = most * 2
   return server
 }

@@ -1,4 +1,4 @@
-// The control socket: HTTP and JSON over a Unix socket beside subnet.env, by which the verbs ask the running daemon.
+// The control socket: HTTP and JSON over a Unix socket next to subnet.env, by which the verbs ask the running daemon.
 // Invariant: mode 0660 from the first moment on; the file is gone when the daemon has stopped, a socket left by a killed daemon
 // is replaced.
 import { type IncomingMessage, request } from 'node:http'
@@ -18,7 +18,7 @@ export class Unanswered extends OperatorError {
   override readonly name = 'Unanswered'
 }
 
-/** How long the daemon may say nothing. It tells several times as often that it works on an answer: etcd may be slow. */
+/** How long the daemon may say nothing. While it works on an answer it says so several times as often: etcd may be slow. */
 const ANSWER_MS = 10_000
 
 /** How often another daemon's socket is looked at. Milliseconds. */
@@ -30,7 +30,7 @@ const OTHERS_MS = 2000
  */
 const isPlainName: HostRule = (name) => !name.includes('.') || isIP(name) !== 0
 
-/** Where the daemon of a subnet file listens: flanneld.sock beside the usual one, so that two daemons do not meet. */
+/** Where the daemon of a subnet file listens: flanneld.sock next to the usual one, so that two daemons do not meet. */
 export function controlPath(subnetFile: string): string {
   const name = basename(subnetFile)
   return join(dirname(subnetFile), name === 'subnet.env' ? 'flanneld.sock' : `${name}.sock`)

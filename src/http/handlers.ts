@@ -2,7 +2,7 @@
 import type { Answer, Handler } from './serve-routes.ts'
 
 /**
- * Answers whoever asks while an answer is made with the next one, and all of them with the same: at most one is being made. For
+ * Answers requests that come while an answer is being made with the next one, and all of them with the same: at most one is being made. For
  * what depends on nothing in the request. An answer is never older than the request.
  */
 export function shared(make: () => Promise<Answer> | Answer): Handler {

@@ -65,7 +65,7 @@ export async function ownNames(etc = '/etc', name = hostname()): Promise<Readonl
 /** How long names count as read. Milliseconds. */
 const FRESH_MS = 10_000
 
-/** The names of this host as they are lately: a name may come after the start. */
+/** The names of this host, read again from time to time: a name may come after the start. */
 export function latestNames(read = ownNames): () => Promise<ReadonlySet<string>> {
   let names: Promise<ReadonlySet<string>> | undefined
   let readAt = 0

@@ -42,14 +42,14 @@ export interface Serving {
   readonly hosts?: HostRule
   /** Paths that are answered under any name. */
   readonly open?: readonly string[]
-  /** So many may follow events at a time. */
+  /** How many may follow events at a time. */
   readonly streams?: number
   readonly unread?: Unread
-  /** How often an asker is told that his answer is being worked on (102 Processing), in milliseconds; never when absent. */
+  /** How often a client is sent 102 Processing while its answer is being made, in milliseconds; never when absent. */
   readonly workingMs?: number
 }
 
-/** So many may follow events of one table at a time. */
+/** How many may follow events of one table at a time. */
 const STREAMS = 64
 
 /** What waits for readers, of all tables. */
@@ -133,12 +133,12 @@ function cutFor(newcomer: string, following: Map<ServerResponse, string>): boole
   return true
 }
 
-/** An answer or event in bytes: the same for all who are told the same object. */
-function writtenOut(told: object, text: () => string): Buffer {
-  const known = WRITTEN.get(told)
+/** An answer or event in bytes: the same for all clients that get the same object. */
+function writtenOut(sent: object, text: () => string): Buffer {
+  const known = WRITTEN.get(sent)
   if (known !== undefined) return known
   const bytes = Buffer.from(text())
-  WRITTEN.set(told, bytes)
+  WRITTEN.set(sent, bytes)
   return bytes
 }
 

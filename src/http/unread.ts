@@ -2,7 +2,7 @@
 // slow readers cost no more than a few. Invariant: a text that many readers wait for is held, and counted, once.
 import type { ServerResponse } from 'node:http'
 
-/** So many bytes may wait for readers, all of them together. */
+/** The most bytes that may wait for all readers together. */
 const UNREAD_BYTES = 32 << 20
 
 /** How long somebody may take nothing of an answer that is complete. Milliseconds. */

@@ -1,5 +1,5 @@
-// Tells of changes in how peers are doing: an event each, a log line each while they are few.
-// Invariant: a peer that stays as it is says nothing; so many lines a minute at most, whatever falls.
+// Reports changes in how peers are doing: an event each, a log line each while they are few.
+// Invariant: a peer that stays as it is says nothing; lines a minute are bounded, however many peers fail.
 import type { Events } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import type { PeerHealth } from './health.ts'
@@ -23,7 +23,7 @@ export class Announcer {
   /** Compares what was with what is; `now` is performance.now. */
   judged(subnet: string, before: PeerHealth | undefined, after: PeerHealth, now: number): void {
     const [was, is] = [wordOf(before), wordOf(after)]
-    // A peer that is well when first looked at is no news, and neither is one of which nothing can be told yet.
+    // A peer that is well when first looked at is no news, and neither is one of which nothing is known yet.
     if (was === is || (before === undefined && is === 'up') || after.state === 'unknown') return
     const bad = is !== 'up'
     const text = `peer ${subnet} ${after.state}${after.note === '' ? '' : `: ${after.note}`}`
@@ -33,7 +33,7 @@ export class Announcer {
 
   #line(now: number, bad: boolean, text: string): void {
     if (now - this.#minute > MINUTE_MS) {
-      if (this.#unsaid > 0) this.#log.warn(`and ${this.#unsaid} more changes of peers: flanneld peers tells all`)
+      if (this.#unsaid > 0) this.#log.warn(`and ${this.#unsaid} more changes of peers: flanneld peers lists them`)
       this.#minute = now
       this.#said = 0
       this.#unsaid = 0

@@ -1,10 +1,10 @@
 // What peers let us know by probing us: that they are there, that their packets come through the tunnel, and what they say
-// of ours. Invariant: a bounded memory, whoever sends; a sender is a peer only when the lease says so.
+// of ours. Invariant: bounded memory, however many send; a sender is a peer only when the lease says so.
 import type { Address } from '../ip/address.ts'
 
 /** What is known of one peer's own probing. Times are performance.now, milliseconds; undefined: never. */
 export interface ProbeEvidence {
-  /** When a request of its came in through the tunnel, and when one beside it. */
+  /** When a request of its came in through the tunnel, and when one outside it. */
   readonly tunnelAt: number | undefined
   readonly underlayAt: number | undefined
   /** When it last said when it had heard us in the tunnel, and when that was. */
@@ -14,7 +14,7 @@ export interface ProbeEvidence {
 
 const NOTHING: ProbeEvidence = { tunnelAt: undefined, underlayAt: undefined, saidAt: undefined, heardUsAt: undefined }
 
-/** So many peers are remembered: those that sent something last. */
+/** The most peers that are remembered: those that sent something last. */
 const KEPT = 4096
 
 /** By first address of the peer's subnet. */

@@ -1,6 +1,6 @@
-// How a peer is doing, as the probes found: values only, for whoever shows them.
+// How a peer is doing, as the probes found: values only.
 
-/** Why a peer is not as it should be. */
+/** Why a peer is not healthy. */
 export type Cause =
   | 'none'
   /** Neither its tunnel nor its host answers. */
@@ -18,7 +18,7 @@ export type Cause =
 
 /** How a peer is doing. */
 export interface PeerHealth {
-  /** `unknown`: it cannot be told, say because the peer answers no ICMP and there is no tunnel to it. */
+  /** `unknown`: it is not known, e.g. because the peer answers no ICMP and there is no tunnel to it. */
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown'
   /** Milliseconds there and back, the least of its last turn; undefined when nothing came back. */
   readonly rttMs: number | undefined

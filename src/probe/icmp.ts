@@ -4,7 +4,7 @@ import { type Address, fromBytes, numberOf } from '../ip/address.ts'
 
 /** What our echo requests carry, and so the answers to them. */
 export interface Mark {
-  /** Made up anew by each process: answers with another one are not to our requests. 32 bits. */
+  /** Random, from each process its own: answers with another one are not to our requests. 32 bits. */
   readonly token: number
   /** First address of the sender's subnet; undefined when it has none. */
   readonly subnet: Address | undefined
@@ -60,7 +60,7 @@ const MARK = 16
 /** Bytes of the smallest packet we send. */
 export const SMALLEST = IP_HEADER + ICMP_HEADER + MARK
 
-/** Of the largest: its length is told in 16 bits (RFC 791). */
+/** Of the largest: its length has 16 bits (RFC 791). */
 export const LARGEST = 65_535
 
 /** As many as the largest packet on an Ethernet with jumbo frames has. */

@@ -15,7 +15,7 @@ export interface ProbeHistory extends PeerHealth {
   readonly silentTurns: number
   /** When the first of them began (performance.now); undefined when the last turn had answers. */
   readonly silentFrom: number | undefined
-  /** Whether it ever answered, and whether its host ever did beside the tunnel. */
+  /** Whether it ever answered, and whether its host ever did outside the tunnel. */
   readonly answered: boolean
   readonly underlayAnswered: boolean
 }
@@ -50,7 +50,7 @@ export interface Turn {
   readonly at: number
 }
 
-/** Loss is told over the last 40 to 80 packets. */
+/** Loss is counted over the last 40 to 80 packets. */
 const WINDOW = 80
 /**
  * Degraded from the first on, well again below the second. At 5% loss each way, of 40 packets 16 are lost with a

@@ -6,7 +6,7 @@ import type { Tallies } from './plan.ts'
 /** A verdict, as far as its words depend on it. */
 type Said = Pick<PeerHealth, 'state' | 'cause'> & { readonly heardBothWays?: boolean }
 
-/** The note; empty when all is well. `everAnswered`: whether the host ever answered beside the tunnel. */
+/** The note; empty when nothing is wrong. `everAnswered`: whether the host ever answered outside the tunnel. */
 export function noteOf(
   { state, cause, heardBothWays }: Said,
   { path, tallies }: { readonly path: PeerPath; readonly tallies: Tallies },

@@ -24,7 +24,7 @@ interface Waiting {
   readonly outcome: (outcome: PacketOutcome) => void
 }
 
-/** What a pinger tells of by itself. */
+/** What a pinger reports by itself. */
 export interface PingerEvents {
   readonly heard: (request: HeardRequest) => void
   readonly broken: (why: string) => void
@@ -59,7 +59,7 @@ export class Pinger {
     })
   }
 
-  /** Sends a request; `outcome` may be told more than once, an answer last. Returns what `forget` takes. */
+  /** Sends a request; `outcome` may be called more than once, an answer last. Returns what `forget` takes. */
   ask(question: Question, outcome: (outcome: PacketOutcome) => void): number {
     this.#sequence = (this.#sequence + 1) & 0xffff
     const sequence = this.#sequence
@@ -122,7 +122,7 @@ export class Pinger {
   }
 }
 
-/** raw-socket tells errors by their text alone (strerror(3)). */
+/** raw-socket reports errors by their text alone (strerror(3)). */
 function failure(why: string): PacketOutcome {
   return why === 'Message too long' ? { kind: 'too-big', mtu: 0 } : { kind: 'failed', error: why }
 }

@@ -26,7 +26,7 @@ export const BURSTS = 6
  */
 export type Expected = 'answers' | 'either' | 'nothing'
 
-/** Packets of one kind in the first burst, and so many in all before their loss means something. */
+/** Packets of one kind in the first burst, and how many in all before their loss means something. */
 const SMALL_PROBES = 4
 const FULL_PROBES = 2
 /** Small packets each way of asking to one that is gone. */

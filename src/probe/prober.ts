@@ -1,6 +1,6 @@
 // Probes the peers, round by round, for as long as the daemon runs.
 // Invariants: it only looks: no route, neighbour or rule is its work; at most PEERS turns at a time; memory for those peers
-// that were probed lately, and for those that are not well; without the right or the means to probe, one warning.
+// that were probed recently, and for those that are not healthy; without the right or the means to probe, one warning.
 import { pause } from '../async/wait.ts'
 import { messageOf } from '../errors.ts'
 import type { Peer } from '../backend.ts'
@@ -42,13 +42,13 @@ export interface ProbeSummary {
   readonly off: string | undefined
   /** Seconds between rounds. */
   readonly interval: number
-  /** Peers by what was found; `unknown` has those not looked at lately as well. */
+  /** Peers by what was found; `unknown` includes those not probed recently. */
   readonly peers: Readonly<Record<PeerHealth['state'], number>>
   /** Peers to which packets of the full MTU got. */
   readonly proven: number
 }
 
-/** So many peers are remembered: those probed last, and beyond KEPT only such as are not well. */
+/** The most peers that are remembered: those probed last, and beyond KEPT only those that are not healthy. */
 const KEPT = 4096
 const MOST = 16_384
 /** From being ready to the first round, about: hosts that start at the same time spread out. Milliseconds. */
@@ -81,13 +81,13 @@ export class Prober {
     if (parts.interval === 0) this.#off = 'switched off by -probe-interval=0'
   }
 
-  /** How a peer is doing; undefined when it was not probed lately. */
+  /** How a peer is doing; undefined when it was not probed recently. */
   healthOf(subnet: Prefix): PeerHealth | undefined {
     const probed = this.#probed.get(subnet)
     return probed !== undefined && probed.peer === this.#peer(subnet) ? probed.history : undefined
   }
 
-  /** Every peer that was probed lately. */
+  /** Every peer that was probed recently. */
   *judged(): Generator<readonly [Prefix, PeerHealth]> {
     for (const subnet of this.#probed.keys()) {
       const health = this.healthOf(subnet)

@@ -13,7 +13,7 @@ export interface IcmpSocket {
   close(): void
 }
 
-/** What an open socket tells. */
+/** What an open socket reports. */
 export interface IcmpEvents {
   /** An IPv4 packet came in; its bytes are overwritten by the next one. */
   readonly message: (packet: Buffer) => void
@@ -48,7 +48,7 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
   }
   socket.on('message', events.message)
   socket.on('error', (error: Error) => {
-    // A failed read tells of one packet; the package closes the socket itself when waiting for packets fails.
+    // A failed read concerns one packet; the package closes the socket itself when waiting for packets fails.
     if (open && !/^-\d+$/.test(error.message)) return
     open = false
     events.broken(error.message)
@@ -82,7 +82,7 @@ export async function openIcmpSocket(id: number, events: IcmpEvents): Promise<Ic
   }
 }
 
-/** raw-socket tells errors by their text alone (strerror(3)). */
+/** raw-socket reports errors by their text alone (strerror(3)). */
 function permitted<T>(open: () => T): T {
   try {
     return open()

@@ -27,7 +27,7 @@ export interface Tally {
 /** The packets that tell whether anything passes. */
 export const SMALL = SMALLEST
 
-/** So many packets of a length have to be lost, and none answered, for it to count as too large when it is one of many tried. */
+/** How many packets of a length have to be lost, and none answered, for it to count as too large when it is one of many tried. */
 const LOST_TRIES = 2
 
 /** A lane of which nothing is known. */

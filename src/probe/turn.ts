@@ -9,7 +9,7 @@ import { asked, emptyTally, learned } from './tally.ts'
 /** How long the answers to a burst are awaited at most, and at least. Milliseconds. */
 const BURST_MS = 1000
 const LEAST_MS = 700
-/** Once a round-trip time is known, so many of them are enough. */
+/** Once a round-trip time is known, this many of them are enough. */
 const RTTS_TO_WAIT = 4
 
 /** What a turn works with. */
@@ -19,7 +19,7 @@ export interface TurnParts {
   readonly hint: number
   readonly expected: Expected
   readonly pinger: Pick<Pinger, 'ask' | 'forget' | 'drained'>
-  /** What our packets say, asked anew for each; undefined when the peer is not to be probed any more. */
+  /** What our packets say, asked again for each; undefined when the peer is not to be probed any more. */
   readonly mark: () => Omit<Mark, 'token'> | undefined
   readonly signal: AbortSignal
 }

@@ -56,7 +56,7 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
   atExit = true
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: 'pipe', detached: true })
-    // First of all: without a descriptor left there is no pipe, and the error is told in the next tick.
+    // First of all: without a descriptor left there is no pipe, and the error comes in the next tick.
     child.on('error', (error) => {
       settle(() => {
         reject(error)
@@ -120,7 +120,7 @@ function pipesOf(child: ChildProcessWithoutNullStreams): Partial<Pick<typeof chi
   return child
 }
 
-/** Keeps what comes out, up to `most` bytes; beyond that `over` is told. Returns what reads it as text. */
+/** Keeps what comes out, up to `most` bytes; beyond that `over` is called. Returns what reads it as text. */
 function keep(stream: Readable | undefined, most: number, over: () => void): () => string {
   const chunks: Buffer[] = []
   let bytes = 0

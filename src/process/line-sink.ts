@@ -20,12 +20,12 @@ export class LineSink {
   #lost = 0
   #why = ''
 
-  /** `back` is told once lines go through after some were lost. */
+  /** `back` is called once lines are written after some were lost. */
   constructor(stream: Stream, back: (lost: number, why: string) => void, most = MOST_WAITING) {
     this.#stream = stream
     this.#back = back
     this.#most = most
-    // Each failed write is told to its callback as well.
+    // Each failed write is reported to its callback as well.
     stream.on('error', () => undefined)
   }
 

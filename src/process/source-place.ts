@@ -7,7 +7,7 @@ export interface SourcePlace {
   readonly file: string
   /** From 1; 0 when it is not known. */
   readonly line: number
-  /** Tells one call from another, also on the same line. */
+  /** Identifies the call, also among several on one line. */
   readonly key: string
 }
 

@@ -2,7 +2,7 @@
 // Invariants: no signal opens Node's debugger; the process has the program's name; no warning of Node's is printed raw.
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 
-/** Warnings of Node's and its libraries that came before anybody listened; more than so many would be one fault many times. */
+/** The most warnings of Node and its libraries that are kept until somebody listens: more would be one fault many times. */
 const MOST_WAITING = 20
 /** When a signal that came before the first line has done what it does. Milliseconds. */
 const LATE_MS = 1000
@@ -10,7 +10,7 @@ const LATE_MS = 1000
 const waiting: Error[] = []
 let hear: ((warning: Error) => void) | undefined
 
-/** Tells `listener` of Node's warnings, those so far included. Without a listener they are dropped. */
+/** Calls `listener` with Node's warnings, those so far included. Without a listener they are dropped. */
 export function hearWarnings(listener: (warning: Error) => void): void {
   hear = listener
   for (const warning of waiting.splice(0)) listener(warning)
@@ -56,7 +56,7 @@ function closeDebugger(): void {
   setTimeout(close, LATE_MS).unref()
 }
 
-/** Whether there is a socket beside standard input and output: of ours there is none yet. */
+/** Whether there is a socket other than standard input and output: of ours there is none yet. */
 function hasSocket(): boolean {
   try {
     return readdirSync('/proc/self/fd').some((fd) => Number(fd) > 2 && /^socket:/.test(target(fd)))

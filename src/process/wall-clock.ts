@@ -18,7 +18,7 @@ export class WallClock {
     const wall = this.#wallMs()
     const steady = this.#steadyMs()
     const time = this.#origin + steady
-    // Within the millisecond that Date tells, the steady clock is right; out of it, the system's clock was set or has drifted.
+    // Within Date's millisecond the steady clock is right; out of it, the system's clock was set or has drifted.
     const right = Math.min(Math.max(time, wall), wall + LAST_MICROSECOND)
     this.#origin = right - steady
     return right

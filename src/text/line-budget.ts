@@ -1,8 +1,8 @@
 // How many lines may be said of something that others can make happen as often as they like. Each subject (a peer, a place in
 // the program) has a budget of its own, so that one cannot use up another's; all together have one as well.
-// Invariants: memory and lines are bounded whatever happens; what is withheld is counted, and told in one sum.
+// Invariants: memory and lines are bounded whatever happens; what is withheld is counted, and reported in one sum.
 
-/** So many at once, and one more after each `everyMs`. */
+/** `burst` at once, and one more after each `everyMs`. */
 interface Allowance {
   readonly burst: number
   readonly everyMs: number
@@ -14,13 +14,13 @@ export interface BudgetLimits {
   readonly each: Allowance
   /** For all together. */
   readonly all: Allowance
-  /** Subjects that are told apart at a time; of more, the one that was silent for longest is forgotten. */
+  /** Subjects that are kept apart at a time; of more, the one that was silent for longest is forgotten. */
   readonly subjects: number
-  /** What is withheld is summed up after so many milliseconds. */
+  /** What is withheld is summed up after this many milliseconds. */
   readonly sumMs: number
 }
 
-/** What was withheld since the last sum: lines by subject; of more subjects than are told apart the lines count alone. */
+/** What was withheld since the last sum: lines by subject; beyond the subjects kept apart only the lines are counted. */
 export interface Withheld {
   readonly bySubject: ReadonlyMap<string, number>
   readonly lines: number
@@ -96,9 +96,9 @@ export class LineBudget {
   }
 
   #tell(): void {
-    const told = { bySubject: this.#withheld, lines: this.#lines }
+    const withheld = { bySubject: this.#withheld, lines: this.#lines }
     this.#withheld = new Map()
     this.#lines = 0
-    this.#sumUp(told)
+    this.#sumUp(withheld)
   }
 }

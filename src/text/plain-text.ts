@@ -12,7 +12,7 @@ const MOST_MARKS = 2
 const BLANK = /\p{Cc}+|[\p{Zl}\p{Zp}\p{Zs}]/gu
 
 /**
- * Characters that cannot be seen, or that reorder what stands beside them: format characters (bidirectional marks and
+ * Characters that cannot be seen, or that reorder what stands next to them: format characters (bidirectional marks and
  * zero-width ones among them), lone surrogates, what is private or not assigned, and scripts written from right to left.
  */
 const HIDDEN =

@@ -65,7 +65,7 @@ test('when a thousand fall at once there are ten lines a minute, and a sum', (t)
   t.is(lines.length, 10)
   announcer.judged('10.3.1.0/24', UP, DOWN, 70_000)
   t.deepEqual(lines.slice(10), [
-    'and 990 more changes of peers: flanneld peers tells all',
+    'and 990 more changes of peers: flanneld peers lists them',
     'peer 10.3.1.0/24 unreachable: down?',
   ])
 })
