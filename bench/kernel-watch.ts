@@ -18,7 +18,7 @@ export class KernelWatch {
   readonly #socket: RouteSocket
   #failure: Error | undefined
 
-  /** Watches the network namespace of a process; with `onRoutes` it watches routes alone, which costs less. */
+  /** Watches the network namespace of a process; `only` these groups of notifications, as fewer cost less. */
   constructor(
     pid: number,
     { only = ALL, visit }: { only?: readonly number[]; visit?: (message: Message) => void } = {},
