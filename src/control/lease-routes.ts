@@ -1,5 +1,6 @@
 // The control routes about what is in etcd: leases, reservations and the network config. The daemon serves them on its
 // socket; a verb that finds no daemon serves them to itself over its own connection.
+import { primarySubnet } from '../lease/lease.ts'
 import { BACKENDS } from '../../backends/index.ts'
 import { ConfigError, OperatorError, show } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
@@ -133,7 +134,7 @@ export function leaseContextOf(daemon: RunningDaemon): LeaseContext {
     events.happened(kind, text)
   }
   const peerAt = (subnet: Prefix): Address | undefined => session?.peers.get(subnet)?.publicAddress
-  return { store, prefix: options.etcdPrefix, own: session?.inputs.subnet, wrote, peerAt }
+  return { store, prefix: options.etcdPrefix, own: session && primarySubnet(session.inputs), wrote, peerAt }
 }
 
 function json(value: unknown): Answer {

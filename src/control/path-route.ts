@@ -1,12 +1,12 @@
 // What the control socket tells of one peer's path: how it can be probed, and how it is doing.
+import { selfFor } from '../reconcile/intent.ts'
 import { OperatorError } from '../errors.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { parseAddress } from '../ip/address.ts'
-import { type Prefix, parseInterfacePrefix, prefixOf } from '../ip/prefix.ts'
+import { type Prefix, parseInterfacePrefix } from '../ip/prefix.ts'
 import { type CurrentDaemon, type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
-import { primaryRange } from '../network-config/configuration.ts'
 
 /** The answer of GET /v1/path. */
 export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overhead'> {
@@ -29,11 +29,11 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   const session = primarySession(daemon)
   const address = parseInterfacePrefix(to)?.address ?? parseAddress(to)
   if (address === undefined) throw new OperatorError(`${to}: neither a subnet nor an address`)
-  const subnet = prefixOf(address, primaryRange(session.inputs.configuration).subnetLen)
-  const peer = session.peers.get(subnet) ?? [...session.peers.values()].find((it) => it.publicAddress === address)
+  const peer = session.peerAt(address) ?? [...session.peers.values()].find((it) => it.publicAddress === address)
   if (peer === undefined) throw new OperatorError(`${to}: no peer of this network: flanneld peers lists them`)
   const configured = session.configured(peer.type)
-  const path = configured && pathTo(peer, session.plan.intent.self, configured)
+  const self = selfFor(session.plan.intent, peer)
+  const path = configured && self && pathTo(peer, self, configured)
   if (path === undefined) throw new OperatorError(`${to}: packets do not go there: its backend is ${peer.type}`)
   const { via, mtu, port, overhead, tunnel, underlay } = path
   return {

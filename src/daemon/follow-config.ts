@@ -1,5 +1,6 @@
 // The network config as it changes while the daemon runs: taken over where this host can run it, else kept out and told, and
 // taken later where what is in the way is this host's and goes.
+import { valuesOf } from '../ip/by-family.ts'
 import { tellRefused, tellRemarks, tellTaken } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
@@ -61,9 +62,11 @@ export class ConfigFollower {
     const { session, backends, conditions, signal } = this.#parts
     if (text === null) throw new Error(`network config: ${this.#key}: deleted`)
     const next = readConfiguration(text, backends)
-    const { configuration: running, subnet } = session.inputs
-    const why = refusesChange(running, next, subnet)
-    if (why !== undefined) throw new Error(why)
+    const { configuration: running, subnets } = session.inputs
+    for (const subnet of valuesOf(subnets)) {
+      const why = refusesChange(running, next, subnet)
+      if (why !== undefined) throw new Error(why)
+    }
     const obstacle = await this.#look(next)
     if (obstacle !== undefined) {
       this.#waiting = new AbortController()

@@ -2,6 +2,7 @@
 // Invariant: peers are withdrawn for what etcd says, never for its silence, nor at once when etcd itself lost its data.
 import type { ExternalInterface } from '../backend.ts'
 import { equal } from '../equal.ts'
+import { type ByFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { type FollowParts } from './follow-parts.ts'
 import { ConfigFollower } from './follow-config.ts'
 import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
@@ -101,7 +102,9 @@ class Follower {
     if (step.type === 'disconnected') return true
     this.#parts.session.lease.observe(step)
     if (await this.#config.take(step)) return false
-    const { added, removed } = this.#shutOuts.take(step, this.#parts.session.inputs.external.publicAddress)
+    const { externals } = this.#parts.session.inputs
+    const publicAddresses = valuesOf(externals).map(({ publicAddress }) => publicAddress)
+    const { added, removed } = this.#shutOuts.take(step, publicAddresses)
     if (removed.length > 0 && step.type === 'changes') return false
     if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
     return !(await this.#peers(step))
@@ -188,9 +191,9 @@ class Follower {
   /** The rules as far as they can change, and the address we reach etcd from: when leases have to be read again. */
   #readsBy(): ReadBy {
     const { session } = this.#parts
-    const { configuration, external } = session.inputs
-    const { address, publicAddress, onlink } = external
-    return { config: configuration.text, address, publicAddress, onlink, own: session.lease.own().key }
+    const { configuration, externals } = session.inputs
+    const reached = mapFamilies(externals, ({ address, publicAddress, onlink }) => ({ address, publicAddress, onlink }))
+    return { config: configuration.text, reached, own: session.lease.own().key }
   }
 
   #rules(): PeerRules {
@@ -204,7 +207,9 @@ class Follower {
 }
 
 /** What decides how leases are read, as far as it can change. */
-interface ReadBy extends Pick<ExternalInterface, 'address' | 'publicAddress' | 'onlink'> {
+interface ReadBy {
+  /** What there is of the interface of each family. */
+  readonly reached: ByFamily<Pick<ExternalInterface, 'address' | 'publicAddress' | 'onlink'>>
   /** The config's text. */
   readonly config: string
   /** The key of our own lease. */

@@ -8,11 +8,20 @@ import { messageOf } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { pause } from '../async/wait.ts'
 import { type HostNetwork, type Place, questionsOf } from '../kernel/host-network.ts'
-import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from '../host/keep-interface.ts'
-import type { Address } from '../ip/address.ts'
+import {
+  type Held,
+  type KeepDecision,
+  LEAVE_AFTER_MS,
+  concernsInterface,
+  decideInterface,
+} from '../host/keep-interface.ts'
+import { type Address, type Family, familyOf } from '../ip/address.ts'
+import { type SomeFamily, anyFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { primarySubnet } from '../lease/lease.ts'
+import type { ExternalInterface } from '../backend.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import type { Log } from '../log.ts'
-import { overlapsIn } from '../obstacles/network-overlap.ts'
+import { overlapsOf } from '../obstacles/network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import type { Session } from '../overlay/session.ts'
 import type { Sessions } from '../overlay/sessions.ts'
@@ -38,15 +47,20 @@ export interface FollowHostParts {
 /** Keeps what depends on the interface in line with it: it changed, or it is back. */
 export class HostFollower {
   readonly #parts: FollowHostParts
-  #held: Held
+  /** What we have in each family. */
+  #held: SomeFamily<Held>
   #again: NodeJS.Timeout | undefined
-  #said = ''
+  /** The last warning about the interface of each family. */
+  readonly #said = new Map<Family, string>()
   /** Looks at this host; calls while it looks make it look once more. */
   readonly look: () => Promise<void>
 
   constructor(parts: FollowHostParts) {
     this.#parts = parts
-    this.#held = { external: parts.session.inputs.external, home: parts.home, goneSince: undefined }
+    this.#held = mapFamilies(parts.session.inputs.externals, (external, family) => {
+      const { home } = parts
+      return { external, home: home && familyOf(home.address) === family ? home : undefined, goneSince: undefined }
+    })
     this.look = coalesce(
       inMeasure(() => this.#look()),
       (error) => {
@@ -60,46 +74,61 @@ export class HostFollower {
 
   /** Whether a change of a device, or of an address on it, may change what we have. */
   concerns(device: string, address?: Address): boolean {
-    return concernsInterface(this.#held, this.#parts.options, device, address)
+    return valuesOf(this.#held).some((held) => concernsInterface(held, this.#parts.options, device, address))
   }
 
   async #look(): Promise<void> {
-    const { kernel, store, options, session, dockerBridge, log, signal } = this.#parts
-    const before = session.inputs.external
+    const { kernel, store, options, session, dockerBridge, signal } = this.#parts
+    const before = session.inputs.externals
     const host = await kernel.readHost(questionsOf(options))
-    const { subnet, configuration } = session.inputs
-    dockerBridge.look(host, primaryRange(configuration).network, { subnet, mtu: session.plan.subnetEnv.mtu })
+    const { configuration } = session.inputs
+    // docker0 has a subnet of one family by itself; a second one is added to it.
+    const bridge = { subnet: primarySubnet(session.inputs), mtu: session.plan.subnetEnv.mtu }
+    dockerBridge.look(host, primaryRange(configuration).network, bridge)
     this.#tellOverlaps(host)
     const now = performance.now()
-    const { decision, held } = decideInterface(host, options, this.#held, now)
-    this.#held = held
+    const decided = mapFamilies(this.#held, (held) => decideInterface(host, options, held, now))
+    this.#held = mapFamilies(decided, ({ held }) => held)
     clearTimeout(this.#again)
+    const waits = valuesOf(decided).flatMap(({ decision }) => (decision.type === 'wait' ? [decision.until] : []))
+    if (waits.length > 0 && !signal.aborted)
+      this.#again = setTimeout(() => void this.look(), Math.min(...waits) - now + 1)
+    const externals = mapFamilies(before, (had, family) => {
+      const decision = inFamily(decided, family)?.decision
+      return decision === undefined ? had : this.#decided(had, decision)
+    })
+    if (equal(externals, before)) return
+    if (anyFamily(externals, before, (has, had) => has.address !== had.address)) store.reconnect()
+    await session.update({ externals })
+  }
+
+  /** Logs what was decided of an interface; the one we have from now on. */
+  #decided(before: ExternalInterface, decision: KeepDecision): ExternalInterface {
+    const { log } = this.#parts
     if (decision.type === 'nothing-better') {
       log.debug(1, `${decision.reason}; keeping ${before.name}`)
-      return
+      return before
     }
     if (decision.type === 'wait') {
       const seconds = LEAVE_AFTER_MS / 1000
       const { next } = decision
       this.#say(
+        before.family,
         `interface ${before.name}: ${before.address} is gone: waiting ${seconds} s for it, then taking ${next.address} on ${next.name}`,
       )
-      if (!signal.aborted) this.#again = setTimeout(() => void this.look(), decision.until - now + 1)
-      return
+      return before
     }
-    this.#said = ''
+    this.#said.delete(before.family)
     const { external } = decision
-    if (equal(external, before)) return
-    log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
-    if (external.address !== before.address) store.reconnect()
-    await session.update({ external })
+    if (!equal(external, before)) log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
+    return external
   }
 
   /** A bridge of containers within Network: no reason not to run, and nothing to keep quiet about. */
   #tellOverlaps(host: HostNetwork): void {
     const { session, conditions, log } = this.#parts
-    const { configuration, external } = session.inputs
-    const found = overlapsIn(primaryRange(configuration), host, external.index).filter(({ containers }) => containers)
+    const { configuration, externals } = session.inputs
+    const found = overlapsOf(configuration, externals, host).filter(({ containers }) => containers)
     const [first] = found
     if (first === undefined) {
       if (conditions.clear(OVERLAP)) log.info('network config: Network: no bridge of containers overlaps it any more')
@@ -111,9 +140,9 @@ export class HostFollower {
     if (conditions.set(OVERLAP, { level: 'warning', gist, text, run: first.run })) log.warn(text)
   }
 
-  #say(text: string): void {
-    if (text !== this.#said) this.#parts.log.warn(text)
-    this.#said = text
+  #say(family: Family, text: string): void {
+    if (text !== this.#said.get(family)) this.#parts.log.warn(text)
+    this.#said.set(family, text)
   }
 }
 

@@ -7,7 +7,7 @@ import { Locks } from '../host/lock.ts'
 import { type FoundSubnetEnv, readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
 import type { OwnLease } from '../lease/found.ts'
 import { type AcquireOptions, acquireLease } from '../lease/own.ts'
-import { type Configuration, primaryRange } from '../network-config/configuration.ts'
+import type { Configuration } from '../network-config/configuration.ts'
 import { type FoundDevices, findDevices } from '../obstacles/found-devices.ts'
 import { type ObstacleParts, obstacleTo, processOf } from '../obstacles/obstacles.ts'
 import { openStoreOf } from '../options/open-store.ts'
@@ -17,7 +17,7 @@ import type { DaemonContext } from './context.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
 import { primarySubnet } from '../lease/lease.ts'
-import { NEITHER } from '../ip/by-family.ts'
+import { NEITHER, only, valuesOf } from '../ip/by-family.ts'
 
 /** What is known of this host and its network once there is a lease. */
 export interface LeasedHost {
@@ -28,7 +28,7 @@ export interface LeasedHost {
   readonly devices: FoundDevices
   readonly locks: Locks
   /** What there is to know of an obstacle to a config, but for what changes while the daemon runs. */
-  readonly obstacles: Omit<ObstacleParts, 'external' | 'isOurs'>
+  readonly obstacles: Omit<ObstacleParts, 'externals' | 'isOurs'>
   readonly inputs: Inputs
   readonly lease: OwnLease
   /** The listing the lease was decided on, for the watch to begin with. */
@@ -43,7 +43,14 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   cell.enter({ ...cell.current(), phase: 'joining', host: found, store })
   const previous = await readSubnetEnv(options.subnetFile)
   const locks = locksFor(context)
-  const obstacles = { kernel, store, options, locks, hostId: found.hostId, previousSubnet: subnetIn(previous) }
+  const obstacles = {
+    kernel,
+    store,
+    options,
+    locks,
+    hostId: found.hostId,
+    previousSubnets: previous?.subnets ?? NEITHER,
+  }
   const configuration = await configurationFor(found, obstacles, context)
   if (configuration === undefined) return undefined
   readiness.good('config')
@@ -51,8 +58,10 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   const reading = { store, kernel, options, log: log.part('host'), signal }
   const host = await waitOut(() => findLeasedHost(found, reading, subnetIn(previous)), context)
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
-  const devices = await waitOut(() => findDevices(kernel, primaryRange(configuration).network, locks), context)
-  const inputs: Omit<Inputs, 'subnet'> = { options, configuration, external: host.external, hostId: host.hostId }
+  const networks = valuesOf(configuration.ranges).map(({ network }) => network)
+  const devices = await waitOut(() => findDevices(kernel, networks, locks), context)
+  const externals = externalsOf(host)
+  const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId: host.hostId }
   const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)
@@ -68,7 +77,12 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   readiness.good('lease')
   leaseLog.info(`${primarySubnet(lease)} is ours`)
   const known = { host, store, previous, devices, locks, obstacles }
-  return { ...known, inputs: { ...inputs, subnet: primarySubnet(lease) }, lease, listing }
+  return { ...known, inputs: { ...inputs, subnets: lease.subnets }, lease, listing }
+}
+
+/** The interfaces of a host. */
+function externalsOf({ external }: Host): Inputs['externals'] {
+  return only(external.family, external)
 }
 
 /** Reads from a busy kernel for as long as that takes. */
@@ -95,7 +109,7 @@ function locksFor({ log }: DaemonContext): Locks {
 }
 
 function configurationFor(
-  { external }: Host,
+  host: Host,
   obstacles: LeasedHost['obstacles'],
   { options, backends, conditions, readiness, events, log, signal }: DaemonContext,
 ): Promise<Configuration | undefined> {
@@ -103,7 +117,7 @@ function configurationFor(
     store: obstacles.store,
     options,
     backends,
-    obstacleTo: (first) => obstacleTo(first, { ...obstacles, external, isOurs: () => false }),
+    obstacleTo: (first) => obstacleTo(first, { ...obstacles, externals: externalsOf(host), isOurs: () => false }),
     conditions,
     freed: (ended) => obstacles.locks.freed(ended),
     onWaiting: (code, text) => {

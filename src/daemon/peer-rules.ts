@@ -1,4 +1,6 @@
 // What leases of peers are held against on this host, at this moment.
+import { primaryExternal } from '../overlay/inputs.ts'
+import { selfFor } from '../reconcile/intent.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import type { Session } from '../overlay/session.ts'
 import { primarySubnet } from '../lease/lease.ts'
@@ -12,7 +14,8 @@ export interface RulesContext extends Required<Pick<PeerRules, 'shutOut' | 'aliv
 
 /** The rules; the backends' part goes by the config of the moment it is asked. */
 export function peerRulesOf({ session, shutOut, alive }: RulesContext): PeerRules {
-  const { configuration, external, hostId } = session.inputs
+  const { configuration, hostId } = session.inputs
+  const external = primaryExternal(session.inputs)
   const own = session.lease.own()
   return {
     family: prefixFamily(primaryRange(configuration).network),
@@ -29,8 +32,9 @@ export function peerRulesOf({ session, shutOut, alive }: RulesContext): PeerRule
     },
     needs: (peer) => {
       const configured = session.configured(peer.type)
-      const self = { ...session.plan.intent.self, config: configured?.config }
-      return configured?.backend.forPeer(self, peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
+      const self = selfFor(session.plan.intent, peer)
+      const needs = self && configured?.backend.forPeer({ ...self, config: configured.config }, peer)
+      return needs ?? { ok: false, reason: 'backend-type', detail: peer.type }
     },
     exclusive: (type, data) => session.configured(type)?.backend.exclusive(data),
     remembersClaims: true,

@@ -1,4 +1,5 @@
 // How the daemon runs once it has a lease: from here on it writes to the kernel, the firewall and subnet.env.
+import { valuesOf } from '../ip/by-family.ts'
 import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
@@ -17,7 +18,6 @@ import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
 import { type LeasedHost, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
-import { primaryRange } from '../network-config/configuration.ts'
 import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
@@ -77,7 +77,7 @@ async function startSession(host: SessionHost, leased: LeasedHost, context: Daem
   )
   // A device that another config gave up is no longer ours alone.
   session.onChange(() => {
-    locks.keep(locksOf(session.inputs.configuration, session.inputs.external))
+    locks.keep(locksOf(session.inputs.configuration, session.inputs.externals))
   })
   return session
 }
@@ -116,14 +116,16 @@ function monitoring(
     isExternalDevice: (device, address) => follower.concerns(device, address),
     isWanted: (key) => isPeersNeighbor(key, sessions),
     isOurNetwork: (destination) =>
-      sessions.some(({ inputs }) => contains(primaryRange(inputs.configuration).network, destination)),
+      sessions.some(({ inputs }) =>
+        valuesOf(inputs.configuration.ranges).some(({ network }) => contains(network, destination)),
+      ),
     onDrift: (drift) => void reconciler.drift(drift),
     onFailure: (error) => {
       log.part('kernel').warn(`notifications: ${error.message}: opening another socket, then reading everything again`)
     },
     onExternalChange: (what, routesOver) => {
       kernel.forgetRoutes()
-      if (sessions.some(({ inputs }) => inputs.external.name === routesOver))
+      if (sessions.some(({ inputs }) => valuesOf(inputs.externals).some(({ name }) => name === routesOver)))
         reconciler.drift({ type: 'drift', kind: 'route', what })
       void follower.look()
     },
@@ -154,8 +156,8 @@ function followEtcd(
     conditions,
     events,
     obstacleTo: (next) => {
-      const { external } = session.inputs
-      return obstacleTo(next, { ...obstacles, external, isOurs: (name) => reconciler.isOurDevice(name) })
+      const { externals } = session.inputs
+      return obstacleTo(next, { ...obstacles, externals, isOurs: (name) => reconciler.isOurDevice(name) })
     },
     log,
     signal,

@@ -35,8 +35,8 @@ export class ShutOuts {
     return this.#addresses.has(address)
   }
 
-  /** Takes a step of the watch on the prefix; `own` is our public address. */
-  take(step: Exclude<WatchStep, { type: 'disconnected' }>, own: Address): ShutOutStep {
+  /** Takes a step of the watch on the prefix; `own` are our public addresses. */
+  take(step: Exclude<WatchStep, { type: 'disconnected' }>, own: readonly Address[]): ShutOutStep {
     const before = new Set(this.#addresses)
     if (step.type === 'snapshot') {
       this.#addresses.clear()
@@ -69,14 +69,15 @@ export class ShutOuts {
     if (address !== undefined) this.#addresses.delete(address)
   }
 
-  #state(own: Address): void {
-    if (this.#addresses.has(own)) {
-      const text = `this host's public address ${own} is shut out: its peers send nothing here and take nothing from here`
-      this.#conditions.set('shut-out', { level: 'fault', gist: 'shut out', text, run: `flanneld readmit ${own}` })
+  #state(own: readonly Address[]): void {
+    const ours = own.find((address) => this.#addresses.has(address))
+    if (ours !== undefined) {
+      const text = `this host's public address ${ours} is shut out: its peers send nothing here and take nothing from here`
+      this.#conditions.set('shut-out', { level: 'fault', gist: 'shut out', text, run: `flanneld readmit ${ours}` })
     } else {
       this.#conditions.clear('shut-out')
     }
-    const others = [...this.#addresses].filter((address) => address !== own)
+    const others = [...this.#addresses].filter((address) => !own.includes(address))
     const [first] = others
     if (first === undefined) return void this.#conditions.clear('peers-shut-out')
     const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : ''

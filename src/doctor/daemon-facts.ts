@@ -1,5 +1,6 @@
 // What the daemon sends doctor: its options without the password, what it runs on, and what etcd answers it.
 // Invariant: JSON all through; the password is replaced before anything is answered.
+import { primaryExternal } from '../overlay/inputs.ts'
 import type { Peer } from '../backend.ts'
 import { shared } from '../http/handlers.ts'
 import type { Handler } from '../http/serve-routes.ts'
@@ -93,9 +94,10 @@ function runningFacts(running: Running): RunningFacts {
   const { inputs, plan, peers, lease } = primarySession(running)
   const own = lease.own()
   const { key, etcdLease, value } = own
+  const external = primaryExternal(inputs)
   return {
     config: inputs.configuration.text,
-    interface: { name: inputs.external.name, address: inputs.external.address },
+    interface: { name: external.name, address: external.address },
     own: { subnet: primarySubnet(own), key, etcdLease, value },
     tunnels: plan.tunnels.map(({ name }) => name),
     peers: [...peers.values()],
@@ -107,8 +109,9 @@ function runningFacts(running: Running): RunningFacts {
 function ownIn(daemon: RunningDaemon, leases: readonly StoredLease[]): StoredLease | undefined {
   if (daemon.phase !== 'running') return undefined
   const { options } = daemon
-  const { hostId, external, subnet } = primarySession(daemon).inputs
-  const own = ownLease({ options, hostId, external, previous: subnet }, leases)
+  const { inputs } = primarySession(daemon)
+  const [external, previous] = [primaryExternal(inputs), primarySubnet(inputs)]
+  const own = ownLease({ options, hostId: inputs.hostId, external, previous }, leases)
   return leases.find(({ key }) => key === own?.key)
 }
 

@@ -1,4 +1,6 @@
 // What a daemon may have left open since its config was another one, as far as its rules tell: it alone knows of the change.
+import { selvesOf } from '../overlay/plan.ts'
+import { valuesOf } from '../ip/by-family.ts'
 import type { Peer } from '../backend.ts'
 import type { OngoingChange } from '../overlay/change.ts'
 import type { Ruleset } from '../firewall/iptables/ruleset.ts'
@@ -9,8 +11,9 @@ import { contains, parsePrefix } from '../ip/prefix.ts'
 export function changesBehind(inputs: PlanInputs, peers: readonly Peer[], ruleset: Ruleset): readonly OngoingChange[] {
   const types = inputs.others.map(({ backend }) => backend.type)
   const formerly = peers.filter(({ type }) => types.includes(type))
-  const accepts = ` -d ${inputs.subnet} -i ${inputs.external.name} `
-  const rules = [...(ruleset.get('filter')?.chains.values() ?? [])].flat().filter((rule) => rule.includes(accepts))
+  const accepts = valuesOf(selvesOf(inputs)).map(({ subnet, external }) => ` -d ${subnet} -i ${external.name} `)
+  const all = [...(ruleset.get('filter')?.chains.values() ?? [])].flat()
+  const rules = all.filter((rule) => accepts.some((text) => rule.includes(text)))
   const doors = rules.flatMap((rule) => parsePrefix(/-s (\S+) .*-j ACCEPT/.exec(rule)?.[1] ?? '') ?? [])
   const kept = formerly.filter(({ subnet }) => doors.some((door) => contains(door, subnet)))
   return [

@@ -1,5 +1,7 @@
 // What a running daemon can tell of its own host without reading etcd or all of the kernel: the peers and the plan are the ones
 // it works with. Reads; changes nothing.
+import { primaryExternal } from '../overlay/inputs.ts'
+import { primarySubnet } from '../lease/lease.ts'
 import { inPortions } from '../async/chunks.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
@@ -45,7 +47,7 @@ export function ownPlan(running: Running, peers: readonly Peer[] = []): Expected
   const session = primarySession(running)
   const { inputs, intent, objects } = session.plan
   const { key, etcdLease, value } = session.lease.own()
-  const { subnet } = inputs
+  const subnet = primarySubnet(inputs)
   const base = objects.map((object): Wanted => ({ object, peer: undefined }))
   const wanted = [...base, ...peers.flatMap((peer) => wantedFor(intent, peer))]
   const own = { subnet, key, etcdLease, value }
@@ -83,7 +85,7 @@ async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<E
   const { options } = daemon
   const network = await kernel.readHost(questionsOf(options))
   const inputs = 'value' in plan ? plan.value.inputs : undefined
-  const chosen = inputs?.external ?? chooseExternalInterface(network, options, SERVED[0])
+  const chosen = (inputs && primaryExternal(inputs)) ?? chooseExternalInterface(network, options, SERVED[0])
   const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
   const wanted = 'value' in plan ? plan.value.wanted : []
   const tunnels = wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : []))

@@ -2,7 +2,7 @@
 // Invariant: only peers whose entries in the kernel are complete: what goes astray here says nothing of the way there.
 import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
-import { selfOf } from '../overlay/plan.ts'
+import { selfFor } from '../reconcile/intent.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
@@ -67,14 +67,15 @@ export async function probePeers(
 
 /** The path to a peer, if its entries in the kernel are complete. */
 function pathIn(
-  { inputs, intent, peers, wanted }: ExpectedPlan,
+  { intent, peers, wanted }: ExpectedPlan,
   host: HostFacts,
   subnet: Prefix,
 ): (readonly [Prefix, PeerPath])[] | undefined {
   const peer = peers.get(subnet)
   const way = intent?.active.find(({ backend }) => backend.type === peer?.type)
-  if (inputs === undefined || peer === undefined || way === undefined) return undefined
-  const path = pathTo(peer, selfOf(inputs), way)
+  if (intent === undefined || peer === undefined || way === undefined) return undefined
+  const self = selfFor(intent, peer)
+  const path = self && pathTo(peer, self, way)
   const whole = wanted
     .filter((one) => one.peer === undefined || one.peer === subnet)
     .every(({ object }) => {

@@ -1,12 +1,12 @@
 // What this host should have by what etcd says and the interfaces it has: computed again, apart from the daemon, by the daemon's
 // own rules. Pure.
-import type { AnyBackend, Configured, ExternalInterface, Peer, Self } from '../backend.ts'
+import type { AnyBackend, Configured, ExternalInterface, Peer } from '../backend.ts'
 import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
 import type { PlanInputs } from '../overlay/inputs.ts'
-import { intentOf, selfOf, useNexthops } from '../overlay/plan.ts'
+import { intentOf, selvesOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
@@ -14,10 +14,10 @@ import { decodeKey, decodeValue } from '../lease/codec.ts'
 import { type LeaseValue, primarySubnet, hasAddress } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import { PeerTable } from '../lease/peers.ts'
-import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
+import { type Intent, hostObjects, peerObjects, selfFor } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, ToldOptions } from './known.ts'
-import { valuesOf } from '../ip/by-family.ts'
+import { only, onlySubnet, valuesOf } from '../ip/by-family.ts'
 
 /** What a plan depends on besides etcd. */
 export interface PlanParts {
@@ -124,7 +124,7 @@ function complete(
   const others = [...types].flatMap((type) => configured(parts, configuration, type) ?? [])
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
-  const inputs = { ...bareInputs(parts, configuration), subnet: own.subnet, others, nexthops }
+  const inputs = { ...bareInputs(parts, configuration), subnets: onlySubnet(own.subnet), others, nexthops }
   const intent = intentOf(inputs)
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
@@ -134,13 +134,13 @@ function complete(
   return { configuration, own, peers, refused, inputs, wanted, intent }
 }
 
-function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnet'> {
+function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnets'> {
   const { options, external, hostId, deviceMacs } = parts
   return {
     // Nothing that is planned depends on the password.
     options: { ...options, etcdPassword: undefined },
     configuration,
-    external,
+    externals: only(external.family, external),
     hostId,
     others: [],
     keptMacs: deviceMacs,
@@ -168,10 +168,7 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
   const subnet =
     own?.subnet ?? (`${primaryRange(configuration).subnetMin}/${primaryRange(configuration).subnetLen}` as Prefix)
   const way = (type: string): Configured | undefined => configured(parts, configuration, type)
-  const self = (config: unknown): Self<unknown> => ({
-    ...selfOf({ ...bareInputs(parts, configuration), subnet }),
-    config,
-  })
+  const selves = selvesOf({ ...bareInputs(parts, configuration), subnets: onlySubnet(subnet) })
   return {
     family: prefixFamily(primaryRange(configuration).network),
     network: primaryRange(configuration).network,
@@ -185,10 +182,9 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
       return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }
     },
     needs(peer) {
-      const known = way(peer.type)
-      return (
-        known?.backend.forPeer(self(known.config), peer) ?? { ok: false, reason: 'backend-type', detail: peer.type }
-      )
+      const [known, self] = [way(peer.type), selfFor({ selves }, peer)]
+      const needs = self && known?.backend.forPeer({ ...self, config: known.config }, peer)
+      return needs ?? { ok: false, reason: 'backend-type', detail: peer.type }
     },
     exclusive: (type, data) => way(type)?.backend.exclusive(data),
   }

@@ -37,12 +37,7 @@ export function inFamily<T>(values: ByFamily<T>, family: Family): T | undefined 
 
 /** A value for one family and none for the other. */
 export function only<T>(family: Family, value: T): SomeFamily<T> {
-  return withOther(family, value, undefined)
-}
-
-/** A value for one family, and what the other has. */
-export function withOther<T>(family: Family, value: T, other: T | undefined): SomeFamily<T> {
-  return family === 4 ? { ipv4: value, ipv6: other } : { ipv4: other, ipv6: value }
+  return family === 4 ? { ipv4: value, ipv6: undefined } : { ipv4: undefined, ipv6: value }
 }
 
 /** One subnet, under its family. */
@@ -87,6 +82,13 @@ export function mapFamilies<T, U>({ ipv4, ipv6 }: ByFamily<T>, change: (value: T
     ipv4: ipv4 === undefined ? undefined : change(ipv4, 4),
     ipv6: ipv6 === undefined ? undefined : change(ipv6, 6),
   }
+}
+
+/** The same, and those of `others` for families that have none. */
+export function orElse<T>(values: SomeFamily<T>, others: ByFamily<T>): SomeFamily<T> {
+  const { ipv4, ipv6 } = values
+  if (ipv4 === undefined) return { ipv4: others.ipv4, ipv6: ipv6 as T }
+  return { ipv4, ipv6: ipv6 ?? others.ipv6 }
 }
 
 /** Whether a family has a value in both, and `test` holds for the two. */

@@ -1,5 +1,6 @@
 // The table of metrics: name, type, labels, help, and how each is read from the daemon. The scrape and docs/metrics.md are
 // made from it.
+import { primarySubnet } from '../lease/lease.ts'
 import { KINDS } from '../kernel/state.ts'
 import { REASONS } from '../lease/census.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
@@ -116,8 +117,8 @@ const LEASES: readonly Metric[] = [
     read: (daemon) => {
       if (daemon.phase !== 'running') return []
       const { census, options } = daemon
-      const { configuration, subnet } = primarySession(daemon).inputs
-      const usage = census.usage(options.etcdPrefix, primaryRange(configuration), subnet)
+      const { inputs } = primarySession(daemon)
+      const usage = census.usage(options.etcdPrefix, primaryRange(inputs.configuration), primarySubnet(inputs))
       return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
     },
   },

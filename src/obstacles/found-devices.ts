@@ -12,14 +12,14 @@ import { vxlanLock } from './obstacles.ts'
 export interface FoundDevices {
   /** MACs of all flannel.N devices, by name. */
   readonly macs: ReadonlyMap<string, Mac>
-  /** Those that carry an address of the network: left by a run with another VNI. */
+  /** Those that carry an address of one of the networks: left by a run with another VNI. */
   readonly names: readonly string[]
   /** Where those, and the device we are about to go on with, receive. */
   readonly standing: readonly Receiving[]
 }
 
 /** Looks for VXLAN devices named as ours are, and whose lock no other daemon has. */
-export async function findDevices(kernel: Kernel, network: Prefix, locks: Locks): Promise<FoundDevices> {
+export async function findDevices(kernel: Kernel, networks: readonly Prefix[], locks: Locks): Promise<FoundDevices> {
   const links: VxlanLink[] = []
   for (const link of (await kernel.observe('link', [])).values())
     if (isFlannelLink(link) && locks.holder(lockOf(link)) === undefined) links.push(link)
@@ -30,7 +30,8 @@ export async function findDevices(kernel: Kernel, network: Prefix, locks: Locks)
       links.map(({ name }) => name),
     )
   ).values()) {
-    if (found.kind === 'address' && contains(network, found.address)) names.add(found.device)
+    if (found.kind !== 'address') continue
+    if (networks.some((network) => contains(network, found.address))) names.add(found.device)
   }
   return {
     macs: new Map(links.map(({ name, mac }) => [name, mac])),

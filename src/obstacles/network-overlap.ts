@@ -1,6 +1,7 @@
 // Networks of this host that share addresses with the cluster's Network. Pure.
 // Invariant: what takes packets away from this host's LAN is told from a bridge of containers, which merely has to be moved: an
 // engine on its default address, an old subnet, a network made by hand.
+import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'
 import { type Prefix, contains, overlaps, prefixOf } from '../ip/prefix.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
@@ -45,9 +46,22 @@ export function overlapsIn(
   return [...found.values()]
 }
 
-/** Why this host cannot be in a network; undefined when it can. */
-export function overlapWith(range: SubnetRange, host: HostNetwork, externalIndex: number): string | undefined {
-  return overlapsIn(range, host, externalIndex).find(({ containers }) => !containers)?.text
+/** Those of every family in which a config has a network. */
+export function overlapsOf(
+  { ranges }: { readonly ranges: SomeFamily<SubnetRange> },
+  externals: ByFamily<{ readonly index: number }>,
+  host: HostNetwork,
+): readonly Overlap[] {
+  const found = mapFamilies(ranges, (range, family) => {
+    const external = inFamily(externals, family)
+    return external === undefined ? [] : overlapsIn(range, host, external.index)
+  })
+  return valuesOf(found).flat()
+}
+
+/** Why this host cannot be in the networks of a config; undefined when it can. */
+export function overlapWith(...of: Parameters<typeof overlapsOf>): string | undefined {
+  return overlapsOf(...of).find(({ containers }) => !containers)?.text
 }
 
 /** A bridge without a card and without a way out: whoever is on it runs on this host. */

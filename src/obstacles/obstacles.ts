@@ -2,7 +2,7 @@
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
 import { createSocket } from 'node:dgram'
 import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
-import { type Configuration, primaryRange } from '../network-config/configuration.ts'
+import type { Configuration } from '../network-config/configuration.ts'
 import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
@@ -12,7 +12,8 @@ import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
-import { valuesOf } from '../ip/by-family.ts'
+import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { type Family, familyOf } from '../ip/address.ts'
 
 /** What is looked at. */
 export interface ObstacleParts {
@@ -20,10 +21,10 @@ export interface ObstacleParts {
   readonly store: Store
   readonly options: Options
   readonly locks: Locks
-  readonly external: ExternalInterface
+  readonly externals: SomeFamily<ExternalInterface>
   readonly hostId: string
-  /** FLANNEL_SUBNET of the run before. */
-  readonly previousSubnet: Prefix | undefined
+  /** The subnets in subnet.env of the run before. */
+  readonly previousSubnets: ByFamily<Prefix>
   /** Whether a device is one this daemon has made its own already. */
   readonly isOurs: (device: string) => boolean
 }
@@ -40,26 +41,26 @@ export async function obstacleTo(configuration: Configuration, parts: ObstaclePa
 }
 
 async function find(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
-  const { external, kernel, options } = parts
-  const { ranges, own } = configuration
-  const refusal = own.backend.refuses(external)
-  if (refusal !== undefined) return refusal
+  const { externals, kernel, options } = parts
+  for (const external of valuesOf(externals)) {
+    const refusal = configuration.own.backend.refuses(external)
+    if (refusal !== undefined) return refusal
+  }
   const taken = takenBy(configuration, parts)
   if (taken !== undefined) return taken
-  const links = linksOf(configuration, external, parts.hostId)
+  const links = linksOf(configuration, externals, parts.hostId)
   for (const link of links) {
     const obstacle = await obstacleAt(link, configuration, parts)
     if (obstacle !== undefined) return obstacle
   }
   if (options.forceNetworkOverlap) return undefined
   const host = await kernel.readHost()
-  const overlaps = valuesOf(ranges).flatMap((range) => overlapWith(range, host, external.index) ?? [])
-  return overlaps[0]
+  return overlapWith(configuration, externals, host)
 }
 
 /** The names of the locks a config needs: a daemon alone has a device and a network. */
-export function locksOf(configuration: Configuration, external: ExternalInterface): readonly string[] {
-  const links = linksOf(configuration, external, '')
+export function locksOf(configuration: Configuration, externals: SomeFamily<ExternalInterface>): readonly string[] {
+  const links = linksOf(configuration, externals, '')
   const networks = valuesOf(configuration.ranges).map(({ network }) => networkLock(network))
   return [...networks, ...links.map(({ vni }) => vxlanLock(vni))]
 }
@@ -75,14 +76,18 @@ export function vxlanLock(vni: number): string {
 /** The devices a config wants, whichever our subnet will be. */
 export function linksOf(
   { own, ranges }: Configuration,
-  external: ExternalInterface,
+  externals: SomeFamily<ExternalInterface>,
   hostId: string,
 ): readonly VxlanLink[] {
-  const objects = valuesOf(ranges).flatMap(({ network, subnetMin, subnetLen }) => {
+  const objects = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
+    const external = inFamily(externals, family)
+    if (external === undefined) return []
     const self = selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId)
     return own.backend.base({ ...self, config: own.config })
   })
-  return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
+  return valuesOf(objects)
+    .flat()
+    .flatMap((object) => (object.kind === 'link' ? [object] : []))
 }
 
 function selfOf(
@@ -94,8 +99,8 @@ function selfOf(
   return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs: new Map(), nexthops: false }
 }
 
-function takenBy(configuration: Configuration, { locks, external }: ObstacleParts): string | undefined {
-  for (const name of locksOf(configuration, external)) {
+function takenBy(configuration: Configuration, { locks, externals }: ObstacleParts): string | undefined {
+  for (const name of locksOf(configuration, externals)) {
     const holder = locks.take(name)
     if (holder === undefined) continue
     const what = name.replace(/^vxlan /, 'flannel.')
@@ -120,7 +125,7 @@ async function obstacleAt(
     return `${link.name}: this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw`
   if (!parts.isOurs(link.name)) {
     const found = await foundDevice(kernel, link.name)
-    const carries = found && strangersOn(found, await evidence(found, configuration, parts))
+    const carries = found && strangersOn(found, await evidence(found, familyOf(link.local), configuration, parts))
     if (carries !== undefined)
       return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if nobody needs it: ip link del ${link.name}`
   }
@@ -190,10 +195,15 @@ const KERNEL_PROTOCOL = 2
 /** What etcd knows is asked only where a device looks like another's. */
 async function evidence(
   found: FoundDevice,
+  family: Family,
   configuration: Configuration,
-  { store, options, external, hostId, previousSubnet }: ObstacleParts,
+  { store, options, externals, hostId, previousSubnets }: ObstacleParts,
 ): Promise<Parameters<typeof strangersOn>[1]> {
-  const { network } = primaryRange(configuration)
+  const [external, range] = [inFamily(externals, family), inFamily(configuration.ranges, family)]
+  const previousSubnet = inFamily(previousSubnets, family)
+  if (range === undefined || external === undefined)
+    throw new Error(`a ${found.type} device of family ${family}: no network has that family`)
+  const { network } = range
   const plain = { network, previousSubnet, isOurMac: () => false }
   if (strangersOn(found, plain) === undefined || found.mac === undefined) return plain
   const published = await publishedMacs(store, `${options.etcdPrefix}/subnets/`, found.mac)

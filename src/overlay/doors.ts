@@ -3,8 +3,8 @@
 import type { Peer } from '../backend.ts'
 import type { LatePeer } from './change.ts'
 import type { PlanInputs } from './inputs.ts'
-import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../ip/prefix.ts'
-import { primaryRange } from '../network-config/configuration.ts'
+import { type Prefix, addressOf, contains, lengthOf, prefixFamily, prefixOf } from '../ip/prefix.ts'
+import { type ByFamily, NEITHER, inFamily, mapFamilies } from '../ip/by-family.ts'
 
 /** So many rules a packet may have to pass for this; beyond it, doors are as wide as it takes. */
 const MOST_DOORS = 16
@@ -18,20 +18,22 @@ export function receivesDirectly({ configuration: { own } }: Pick<PlanInputs, 'c
  * The subnets packets may come from unwrapped. Without `peers`, which is before they are known, the network, where the config
  * allows it: nobody who was let in is to be shut out by a restart.
  */
-export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): readonly Prefix[] {
-  const { configuration, external, change } = inputs
+export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): ByFamily<readonly Prefix[]> {
+  const { configuration, externals, change } = inputs
+  const { ranges } = configuration
   const open = receivesDirectly(inputs) || change.lately
-  const { network, subnetLen } = primaryRange(configuration)
-  if (!open && change.formerly.length === 0) return []
-  if (peers === undefined) return open ? [network] : []
-  const subnets: Prefix[] = []
+  if (!open && change.formerly.length === 0) return NEITHER
+  if (peers === undefined) return open ? mapFamilies(ranges, ({ network }) => [network]) : NEITHER
+  const subnets = mapFamilies(ranges, (): Prefix[] => [])
   const formerly = bySubnet(change.formerly)
   for (const peer of peers) {
     const { publicAddress, subnet } = peer
     if (!open && !isSame(peer, formerly.get(subnet))) continue
-    if (external.onlink.some((prefix) => contains(prefix, publicAddress))) subnets.push(subnet)
+    const family = prefixFamily(subnet)
+    const onlink = inFamily(externals, family)?.onlink
+    if (onlink?.some((prefix) => contains(prefix, publicAddress))) inFamily(subnets, family)?.push(subnet)
   }
-  return cover(subnets, subnetLen, MOST_DOORS)
+  return mapFamilies(ranges, ({ subnetLen }, family) => cover(inFamily(subnets, family) ?? [], subnetLen, MOST_DOORS))
 }
 
 /** Those of `formerly` whose leases have neither followed nor gone. What comes later under the same subnet is not theirs. */

@@ -4,15 +4,23 @@ import type { Configuration } from '../network-config/configuration.ts'
 import { type OngoingChange, NO_CHANGE } from './change.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import { type SomeFamily, first } from '../ip/by-family.ts'
 import type { Options } from '../options/type.ts'
 
 /** What the world says: the flags, the network config, this host, its lease. */
 export interface Inputs {
   readonly options: Options
   readonly configuration: Configuration
-  readonly external: ExternalInterface
+  /** The interface of each family that outer packets use. */
+  readonly externals: SomeFamily<ExternalInterface>
   readonly hostId: string
-  readonly subnet: Prefix
+  /** Our leased subnets. */
+  readonly subnets: SomeFamily<Prefix>
+}
+
+/** The interface that stands for a network where there is room for one: in log lines, tables and JSON. */
+export function primaryExternal({ externals }: Pick<Inputs, 'externals'>): ExternalInterface {
+  return first(externals)
 }
 
 /** What follows from the peers, and from the plans before. */

@@ -1,22 +1,32 @@
 // Everything that follows from the daemon's inputs, in one place and pure: what we want of the kernel, what our lease
 // says, what subnet.env says, which firewall rules hold.
-import { type PlanInputs } from './inputs.ts'
-import type { Peer, Self } from '../backend.ts'
+import type { Inputs, PlanInputs } from './inputs.ts'
+import type { AnyBackend, Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
 import { equal } from '../equal.ts'
 import type { GuardWish } from '../firewall/nftables/guard.ts'
 import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Claim } from '../lease/found.ts'
-import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
-import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import type { LeaseValue } from '../lease/lease.ts'
+import { familyOf } from '../ip/address.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import type { KernelObject, VxlanLink } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
-import { type Intent, hostObjects } from '../reconcile/intent.ts'
+import { type HostSelf, type Intent, hostObjects } from '../reconcile/intent.ts'
 import type { SubnetEnv } from '../host/subnet-env.ts'
-import { type ByFamily, NEITHER, only, withOther, mapFamilies, onlySubnet } from '../ip/by-family.ts'
-import { primaryRange } from '../network-config/configuration.ts'
+import {
+  type ByFamily,
+  type SomeFamily,
+  byFamily,
+  inFamily,
+  mapFamilies,
+  orElse,
+  otherFamily,
+  some,
+  valuesOf,
+} from '../ip/by-family.ts'
 
 /** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
@@ -27,21 +37,30 @@ export function useNexthops(option: Options['nexthopObjects'], known: boolean, p
   return option === 'always' || peers >= (now ? NEXTHOPS_FROM / 2 : NEXTHOPS_FROM)
 }
 
-export function selfOf(inputs: PlanInputs): Omit<Self<unknown>, 'config'> {
-  const { configuration, subnet, external, hostId, keptMacs, nexthops } = inputs
-  const { network } = primaryRange(configuration)
-  return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs, nexthops }
+/** Our host in each family in which there are a network, a subnet of ours and an interface. */
+export function selvesOf(inputs: PlanInputs): SomeFamily<HostSelf> {
+  const { configuration, subnets, externals, hostId, keptMacs, nexthops } = inputs
+  const selves = byFamily((family): HostSelf | undefined => {
+    const [range, subnet] = [inFamily(configuration.ranges, family), inFamily(subnets, family)]
+    const external = inFamily(externals, family)
+    if (range === undefined || subnet === undefined || external === undefined) return undefined
+    return { family, network: range.network, subnet, external, hostId, keptMacs, nexthops }
+  })
+  const found = some(selves)
+  if (found === undefined) throw new Error(`network config: no network has the family of ${valuesOf(subnets).join()}`)
+  return found
 }
 
-/** Our own backend's view of our host. */
-export function ownSelf(inputs: PlanInputs): Self<unknown> {
-  return { ...selfOf(inputs), config: inputs.configuration.own.config }
+/** What our own backend says of our host in each family. */
+function ofOwn<T>(inputs: PlanInputs, tell: (backend: AnyBackend, self: Self<unknown>) => T): SomeFamily<T> {
+  const { backend, config } = inputs.configuration.own
+  return mapFamilies(selvesOf(inputs), (self) => tell(backend, { ...self, config }))
 }
 
 export function intentOf(inputs: PlanInputs): Intent {
   return {
     active: [inputs.configuration.own, ...inputs.others],
-    self: selfOf(inputs),
+    selves: selvesOf(inputs),
     blackhole: inputs.options.ipBlackholeRoute,
     leftovers: inputs.leftovers,
   }
@@ -49,35 +68,46 @@ export function intentOf(inputs: PlanInputs): Intent {
 
 /** What our lease says in etcd. */
 export function leaseValueOf(inputs: PlanInputs): LeaseValue {
-  const { external, hostId } = inputs
-  const { family } = external
-  const { backend } = inputs.configuration.own
+  const { externals, hostId } = inputs
   return {
-    addresses: withOther(family, external.publicAddress, external.otherPublicAddress),
-    backendType: backend.type,
-    backendData: only(family, backend.leaseData(ownSelf(inputs))),
+    addresses: publishedBy(externals),
+    backendType: inputs.configuration.own.backend.type,
+    backendData: ofOwn(inputs, (backend, self) => backend.leaseData(self)),
     hostId,
-    sourceAddresses: external.address === external.publicAddress ? NEITHER : only(family, external.address),
+    sourceAddresses: mapFamilies(externals, ({ address, publicAddress }) =>
+      address === publicAddress ? undefined : address,
+    ),
   }
+}
+
+/** What other hosts reach us by: in a family without an interface of its own, what the other interface says of it. */
+function publishedBy(externals: Inputs['externals']): LeaseValue['addresses'] {
+  const others = byFamily((family) => inFamily(externals, otherFamily(family))?.otherPublicAddress)
+  return orElse(
+    mapFamilies(externals, ({ publicAddress }) => publicAddress),
+    others,
+  )
 }
 
 /** What we claim in etcd; `previous` subnets are claimed again when they are free. */
-export function claimOf(inputs: Omit<PlanInputs, 'subnet'>, previous: ByFamily<Prefix>): Claim {
+export function claimOf(inputs: Omit<PlanInputs, 'subnets'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
-    addresses: only(inputs.external.family, inputs.external.publicAddress),
-    ranges: { ipv4: primaryRange(inputs.configuration), ipv6: undefined },
+    addresses: mapFamilies(inputs.externals, ({ publicAddress }) => publicAddress),
+    ranges: inputs.configuration.ranges,
     previous,
     waitsForPrevious: inputs.options.onSubnetConflict === 'wait',
-    value: (subnets) => leaseValueOf({ ...inputs, subnet: primarySubnet({ subnets }) }),
+    value: (subnets) => leaseValueOf({ ...inputs, subnets }),
   }
 }
 
+/** What subnet.env says. Its MTU fits the packets of every family. */
 export function subnetEnvOf(inputs: PlanInputs): SubnetEnv {
+  const selves = selvesOf(inputs)
   return {
-    networks: mapFamilies(inputs.configuration.ranges, ({ network }) => network),
-    subnets: onlySubnet(inputs.subnet),
-    mtu: inputs.configuration.own.backend.mtu(ownSelf(inputs)),
+    networks: mapFamilies(selves, ({ network }) => network),
+    subnets: mapFamilies(selves, ({ subnet }) => subnet),
+    mtu: Math.min(...valuesOf(ofOwn(inputs, (backend, self) => backend.mtu(self)))),
     ipMasq: inputs.options.ipMasq,
   }
 }
@@ -92,24 +122,32 @@ function rulesOf(
   tunnels: readonly VxlanLink[],
   peers: Iterable<Peer> | undefined,
 ): readonly FirewallInput[] {
-  const { options, configuration, subnet, external } = inputs
+  const { options, configuration } = inputs
   if (!options.iptablesForwardRules && !options.ipMasq) return []
   const doors = doorsOf(inputs, peers)
+  return valuesOf(selvesOf(inputs)).map((self) => ({
+    family: self.family,
+    network: self.network,
+    subnet: self.subnet,
+    masquerade: options.ipMasq,
+    randomFully: !options.ipMasqFullyRandomDisable,
+    forward: options.iptablesForwardRules,
+    nftables: configuration.network.enableNFTables,
+    external: self.external.name,
+    overlay: overlayOf(self, tunnels, inFamily(doors, self.family) ?? []),
+  }))
+}
+
+/** The devices that packets of one family arrive on. */
+function overlayOf(
+  { network, external }: HostSelf,
+  tunnels: readonly VxlanLink[],
+  doors: readonly Prefix[],
+): FirewallInput['overlay'] {
+  const own = tunnels.filter((tunnel) => familyOf(tunnel.local) === external.family)
   return [
-    {
-      family: 4,
-      network: primaryRange(configuration).network,
-      subnet,
-      masquerade: options.ipMasq,
-      randomFully: !options.ipMasqFullyRandomDisable,
-      forward: options.iptablesForwardRules,
-      nftables: configuration.network.enableNFTables,
-      external: external.name,
-      overlay: [
-        ...tunnels.map(({ name }) => ({ name, shared: false, from: [primaryRange(configuration).network] })),
-        ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
-      ],
-    },
+    ...own.map(({ name }) => ({ name, shared: false, from: [network] })),
+    ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
   ]
 }
 
@@ -119,17 +157,18 @@ export function guardOf(inputs: PlanInputs, peers: Iterable<Peer> = []): GuardWi
   return guard && { ...guard, peers: [...peers].flatMap(sendersOf) }
 }
 
-function guardedPort(inputs: PlanInputs, [tunnel]: readonly VxlanLink[]): GuardedPort | undefined {
-  const { external, configuration, options } = inputs
-  if (!options.vxlanGuard || tunnel === undefined) return undefined
-  return {
-    port: tunnel.port,
-    vni: tunnel.vni,
-    device: tunnel.name,
-    network: primaryRange(configuration).network,
-    own: [...new Set([external.address, external.publicAddress])],
-    allowed: options.vxlanGuardAllow,
-  }
+function guardedPort(inputs: PlanInputs, tunnels: readonly VxlanLink[]): GuardedPort | undefined {
+  const { options } = inputs
+  const [first] = tunnels
+  if (!options.vxlanGuard || first === undefined) return undefined
+  const { port, vni } = first
+  const families = valuesOf(selvesOf(inputs)).flatMap(({ network, external }) => {
+    const { family, address, publicAddress } = external
+    const tunnel = tunnels.find((one) => familyOf(one.local) === family && one.port === port && one.vni === vni)
+    if (tunnel === undefined) return []
+    return [{ device: tunnel.name, network, own: [...new Set([address, publicAddress])] }]
+  })
+  return { port, vni, families, allowed: options.vxlanGuardAllow }
 }
 
 function tunnelsIn(objects: readonly KernelObject[]): readonly VxlanLink[] {
@@ -167,7 +206,7 @@ export function planOf(given: PlanInputs, peers: Iterable<Peer> | undefined): Pl
     objects,
     tunnels,
     guard: guardedPort(inputs, tunnels),
-    claim: claimOf(inputs, onlySubnet(inputs.subnet)),
+    claim: claimOf(inputs, inputs.subnets),
     leaseValue: leaseValueOf(inputs),
     rules: rulesOf(inputs, tunnels, peers),
     subnetEnv: subnetEnvOf(inputs),

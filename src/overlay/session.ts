@@ -1,7 +1,6 @@
 // One network of this host: its inputs, the plan that follows from them, and its lease. A change of the inputs gives another plan;
 // the kernel, our lease, subnet.env, firewall and guard are brought in line with it.
 // Invariant: level-triggered; any input may change at any time, the outcome depends on the last ones only.
-import { primaryRange } from '../network-config/configuration.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Configured, Peer } from '../backend.ts'
 import { BackendConfigs } from './backend-configs.ts'
@@ -13,11 +12,11 @@ import { stillLate } from './doors.ts'
 import { GuardOrder } from './guard-order.ts'
 import { type Derived, type Inputs, type PlanInputs, derivedAtStart } from './inputs.ts'
 import { type Plan, keepEqual, planOf, useNexthops } from './plan.ts'
-import type { Address } from '../ip/address.ts'
+import { type Address, familyOf } from '../ip/address.ts'
+import { inFamily, valuesOf } from '../ip/by-family.ts'
 import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
 import { type LeaseKeeper, keepLease } from '../lease/keep.ts'
 import type { OwnLease } from '../lease/found.ts'
-import { primarySubnet } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
 import { countSenders } from './peer-senders.ts'
@@ -138,8 +137,14 @@ export class Session {
 
   /** Whether an address is a peer's VTEP address. */
   isPeer(address: Address): boolean {
-    const peer = this.#peers.get(prefixOf(address, primaryRange(this.inputs.configuration).subnetLen))
+    const peer = this.peerAt(address)
     return peer !== undefined && addressOf(peer.subnet) === address
+  }
+
+  /** The peer whose subnet an address lies in. */
+  peerAt(address: Address): Peer | undefined {
+    const range = inFamily(this.inputs.configuration.ranges, familyOf(address))
+    return range && this.#peers.get(prefixOf(address, range.subnetLen))
   }
 
   /** How a peer's data is read: by the backend its lease names, under the config we have for that. */
@@ -157,9 +162,12 @@ export class Session {
     const { lease, readiness } = this.#parts
     const events = {
       onChanged: (lease: OwnLease): void => {
-        const subnet = primarySubnet(lease)
-        if (subnet !== this.inputs.subnet) readiness.bad('subnet.env', 'subnet-changed', `our subnet is ${subnet} now`)
-        void this.update({ subnet })
+        const { subnets } = lease
+        if (!equal(subnets, this.inputs.subnets)) {
+          const text = `our subnet is ${valuesOf(subnets).join(' and ')} now`
+          readiness.bad('subnet.env', 'subnet-changed', text)
+        }
+        void this.update({ subnets })
       },
       onLost: (why: string): void => {
         readiness.bad('lease', 'lease-lost', why)

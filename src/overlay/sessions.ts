@@ -1,8 +1,7 @@
 // The networks of this host together: what the parts that a host has once, such as prober and page, see of them.
-import { primaryRange } from '../network-config/configuration.ts'
 import type { Peer } from '../backend.ts'
 import type { Address } from '../ip/address.ts'
-import { type Prefix, prefixOf } from '../ip/prefix.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import type { Session } from './session.ts'
 
 /** The networks of this host. One today. */
@@ -23,8 +22,8 @@ export function sessionOf(sessions: Sessions, subnet: Prefix): Session | undefin
 
 /** The peer whose subnet an address lies in. */
 export function peerAt(sessions: Sessions, address: Address): Peer | undefined {
-  for (const { inputs, peers } of sessions) {
-    const peer = peers.get(prefixOf(address, primaryRange(inputs.configuration).subnetLen))
+  for (const session of sessions) {
+    const peer = session.peerAt(address)
     if (peer !== undefined) return peer
   }
   return undefined

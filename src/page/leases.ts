@@ -1,5 +1,6 @@
 // The leases as the page shows them, read from etcd now and then while the page is open.
 // Invariant: one request at a time, each a single range. When etcd does not answer, the last result stays, with a note.
+import { primarySubnet } from '../lease/lease.ts'
 import { messageOf } from '../errors.ts'
 import { type LeaseLine, type LeaseView, readLeases } from '../view/leases.ts'
 import { type CurrentDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
@@ -33,7 +34,7 @@ export class Leases {
     if (store !== undefined && !this.#reading && performance.now() - this.#readAt > FRESH_MS) {
       this.#reading = true
       const times = (session?.peers.size ?? 0) <= TIMES
-      const read = readLeases(store, options.etcdPrefix, { own: session?.inputs.subnet, times })
+      const read = readLeases(store, options.etcdPrefix, { own: session && primarySubnet(session.inputs), times })
         .then(
           (view) => (this.#last = shown(view, Date.now())),
           (error: unknown) => (this.#last = { ...this.#last, facts: [{ label: 'not read', text: messageOf(error) }] }),

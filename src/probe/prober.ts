@@ -1,11 +1,13 @@
 // Probes the peers, round by round, for as long as the daemon runs.
 // Invariants: it only looks: no route, neighbour or rule is its work; at most PEERS turns at a time; memory for those peers
 // that were probed recently, and for those that are not healthy; without the right or the means to probe, one warning.
+import { selfFor } from '../reconcile/intent.ts'
+import { NEITHER, inFamily } from '../ip/by-family.ts'
 import { pause } from '../async/wait.ts'
 import { messageOf } from '../errors.ts'
 import type { Peer } from '../backend.ts'
 import type { Events } from '../health/events.ts'
-import { type Prefix, addressOf } from '../ip/prefix.ts'
+import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
 import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
 import { type Sessions, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
@@ -217,7 +219,8 @@ export class Prober {
   #pathTo(peer: Peer): PeerPath | undefined {
     const session = sessionOf(this.#parts.sessions, peer.subnet)
     const configured = session?.configured(peer.type)
-    return session && configured && pathTo(peer, session.plan.intent.self, configured)
+    const self = session && selfFor(session.plan.intent, peer)
+    return self && configured && pathTo(peer, self, configured)
   }
 
   /** What our requests to a peer say. */
@@ -225,7 +228,8 @@ export class Prober {
     const { tunnelAt } = this.#evidence.of(addressOf(subnet))
     const heard = tunnelAt === undefined ? Infinity : (performance.now() - tunnelAt) / 1000
     const silent = (this.#probed.get(subnet)?.history.silentTurns ?? 0) > 0
-    const own = sessionOf(this.#parts.sessions, subnet)?.inputs.subnet
+    const subnets = sessionOf(this.#parts.sessions, subnet)?.inputs.subnets ?? NEITHER
+    const own = inFamily(subnets, prefixFamily(subnet))
     return { subnet: own === undefined ? undefined : addressOf(own), silent, heard }
   }
 

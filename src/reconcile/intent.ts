@@ -2,13 +2,19 @@
 // since traffic to a peer goes the way the peer's own lease says it receives.
 import type { Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Domain } from '../kernel/ownership.ts'
+import { type SomeFamily, inFamily, valuesOf } from '../ip/by-family.ts'
+import { prefixFamily } from '../ip/prefix.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Route } from '../kernel/state.ts'
+
+/** Our host in one family, as it is to every backend. */
+export type HostSelf = Omit<Self<unknown>, 'config'>
 
 /** Everything a plan depends on, peers aside. */
 export interface Intent {
   /** Our own backend first; then those by which some peer receives, or lately received. */
   readonly active: readonly Configured[]
-  readonly self: Omit<Self<unknown>, 'config'>
+  /** Our host in each family of the network. */
+  readonly selves: SomeFamily<HostSelf>
   /** Whether our own subnet has a blackhole beneath the bridge's route. */
   readonly blackhole: boolean
   /** Devices of ours found at the start that no active backend may want any more. */
@@ -20,30 +26,41 @@ const LAST_METRIC = 0xffff_ffff
 
 /** What our host needs, whoever the peers are. */
 export function hostObjects(intent: Intent): readonly KernelObject[] {
-  const base = intent.active.flatMap(({ backend, config }) => backend.base({ ...intent.self, config }))
-  return intent.blackhole ? [...base, blackholeOf(intent)] : base
+  const selves = valuesOf(intent.selves)
+  const base = intent.active.flatMap(({ backend, config }) =>
+    selves.flatMap((self) => backend.base({ ...self, config })),
+  )
+  return intent.blackhole ? [...base, ...selves.map(blackholeOf)] : base
 }
 
-function blackholeOf({ self }: Intent): Route {
+function blackholeOf({ subnet }: HostSelf): Route {
   return {
     kind: 'route',
-    destination: self.subnet,
+    destination: subnet,
     metric: LAST_METRIC,
     target: { type: 'blackhole' },
     protocol: FLANNEL_PROTOCOL,
   }
 }
 
+/** Our host in the family of a peer; undefined where we are not in that family. */
+export function selfFor({ selves }: Pick<Intent, 'selves'>, { subnet }: Pick<Peer, 'subnet'>): HostSelf | undefined {
+  return inFamily(selves, prefixFamily(subnet))
+}
+
 /** What carries packets to one peer, by the backend its lease names. */
 export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
   const way = intent.active.find(({ backend }) => backend.type === peer.type)
   if (way === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
-  return way.backend.forPeer({ ...intent.self, config: way.config }, peer)
+  const self = selfFor(intent, peer)
+  if (self === undefined)
+    return { ok: false, reason: 'family', detail: `${peer.subnet}: we have no subnet of its family` }
+  return way.backend.forPeer({ ...self, config: way.config }, peer)
 }
 
 /** What is ours under this intent. */
 export function domainOf(intent: Intent): Domain {
   const devices = new Set(intent.leftovers)
   for (const object of hostObjects(intent)) if (object.kind === 'link') devices.add(object.name)
-  return { devices, networks: [intent.self.network] }
+  return { devices, networks: valuesOf(intent.selves).map(({ network }) => network) }
 }

@@ -1,9 +1,10 @@
 // The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
 // Invariant: made on request from what is known; nothing is asked of anybody.
+import { inFamily, mapFamilies } from '../ip/by-family.ts'
 import type { PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
 import { bigintOf } from '../ip/address.ts'
-import { addressOf, parsePrefix } from '../ip/prefix.ts'
+import { addressOf, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import type { Unbelieved } from '../lease/census.ts'
 import { decodeKey } from '../lease/codec.ts'
@@ -93,11 +94,15 @@ type Via = (peer: Peer) => string
 function viaBy(type: string, session: Session): Via {
   const configured = session.configured(type)
   if (configured === undefined) return () => type
-  const self = { ...session.plan.intent.self, config: configured.config }
-  const tunnel = configured.backend.base(self).find((object) => object.kind === 'link')?.name
-  if (tunnel === undefined) return () => type
+  const { backend, config } = configured
+  const views = mapFamilies(session.plan.intent.selves, (its) => {
+    const self = { ...its, config }
+    return { self, tunnel: backend.base(self).find((object) => object.kind === 'link')?.name }
+  })
   return (peer) => {
-    const needs = configured.backend.forPeer(self, peer)
+    const { self, tunnel } = inFamily(views, prefixFamily(peer.subnet)) ?? {}
+    if (self === undefined || tunnel === undefined) return type
+    const needs = backend.forPeer(self, peer)
     return !needs.ok || needs.value.some((object) => isOn(tunnel, object)) ? type : 'direct'
   }
 }

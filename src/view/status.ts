@@ -1,5 +1,6 @@
 // How this host is doing, as values, gathered by each examination of the host. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
+import { primaryExternal } from '../overlay/inputs.ts'
 import type { FirewallState, KernelStatus, LeaseStatus, NetworkStatus, Status, TunnelStatus } from './status-shape.ts'
 import { hostname } from 'node:os'
 import type { ExternalInterface } from '../backend.ts'
@@ -60,7 +61,7 @@ function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
     case 'joining':
       return daemon.host.external
     case 'running':
-      return primarySession(daemon).inputs.external
+      return primaryExternal(primarySession(daemon).inputs)
   }
 }
 
@@ -87,7 +88,7 @@ function networkOf(running: Running): NetworkStatus {
   const { census, options } = running
   const { inputs } = primarySession(running)
   const range = primaryRange(inputs.configuration)
-  const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, inputs.subnet)
+  const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, primarySubnet(inputs))
   const used = leased + reserved + refused
   return { cidr: range.network, total: used + free, used }
 }

@@ -1,4 +1,5 @@
 // What src/backend.ts promises of every backend, held against all that backends/index.ts lists, and the one to copy.
+import { only } from '../../src/ip/by-family.ts'
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
@@ -37,7 +38,7 @@ function peerOf(backend: AnyBackend, subnet: number, host: number): Peer {
 function intentOf(backend: AnyBackend, raw: JsonObject = {}, nexthops = false): Intent {
   return {
     active: [{ backend, config: configOf(backend, raw) }],
-    self: selfWith(undefined, { nexthops }),
+    selves: only(4, selfWith(undefined, { nexthops })),
     blackhole: true,
     leftovers: [],
   }

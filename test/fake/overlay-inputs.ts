@@ -1,4 +1,5 @@
 // What a daemon plans from: the tutorial's host with the lease of 10.2.21.0/24 and a config of a test's choice.
+import { only, onlySubnet } from '../../src/ip/by-family.ts'
 import { BACKENDS } from '../../backends/index.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { NO_CHANGE } from '../../src/overlay/change.ts'
@@ -11,9 +12,9 @@ export function inputsWith(config: object, args: readonly string[] = [], over: P
   return {
     options: optionsOf(args),
     configuration: readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', ...config }), BACKENDS),
-    external: ENP0S3,
+    externals: only(4, ENP0S3),
     hostId: 'ab'.repeat(16),
-    subnet: prefix('10.2.21.0/24'),
+    subnets: onlySubnet(prefix('10.2.21.0/24')),
     others: [],
     keptMacs: new Map(),
     leftovers: [],

@@ -1,4 +1,5 @@
 // Values that tests of plans start from: one host of the tutorial and its peers.
+import { only } from '../../src/ip/by-family.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { VxlanConfig } from '../../backends/vxlan/config.ts'
 import type { ExternalInterface, Peer, Self } from '../../src/backend.ts'
@@ -63,7 +64,7 @@ export function selfWith<Config>(config: Config, over: Partial<Self<Config>> = {
 export function vxlanIntent(over: Partial<Intent> = {}, config: Partial<VxlanConfig> = {}): Intent {
   return {
     active: [{ backend: vxlan, config: { ...VXLAN_DEFAULTS, ...config } }],
-    self: selfWith(undefined),
+    selves: only(4, selfWith(undefined)),
     blackhole: true,
     leftovers: [],
     ...over,

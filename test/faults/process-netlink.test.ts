@@ -1,5 +1,6 @@
 // Every netlink operation fails once, each in a run of its own: in the end the kernel is as wanted, nothing is left over
 // and nothing foreign touched. On a real kernel, faults put in below the codec.
+import { only } from '../../src/ip/by-family.ts'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import { KindComparison } from '../../src/kernel/diff.ts'
 import { LiveKernel } from '../../src/kernel/live.ts'
@@ -30,7 +31,8 @@ test.after.always((t) => t.context.space.close())
 /** An ack that never comes is given up soon, for there are many. */
 const LIMITS = { deadlineMs: 100 }
 const pathOf = ({ pid }: Space): string => `/proc/${pid}/ns/net`
-const intentWith = (mtu: number): Intent => vxlanIntent({ self: selfWith(undefined, { nexthops: true }) }, { mtu })
+const intentWith = (mtu: number): Intent =>
+  vxlanIntent({ selves: only(4, selfWith(undefined, { nexthops: true })) }, { mtu })
 
 interface Outcome {
   readonly faults: Faults

@@ -47,7 +47,8 @@ end`)
     async guard() {
       const peers = [address(on.peer.address), address(on.neighbour.address)]
       const own = [address(on.host.address)]
-      guard.want([{ port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own, allowed: [], peers }])
+      const families = [{ device: 'flannel.1', network: prefix('10.2.0.0/16'), own }]
+      guard.want([{ port: 8472, vni: 1, families, allowed: [], peers }])
       await guard.settled()
       t.is(guard.error(), undefined)
     },

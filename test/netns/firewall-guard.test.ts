@@ -126,7 +126,15 @@ test.serial('a restarted daemon takes the table over; VNI and port change in pla
   next.want([{ ...PORT, port: 4789, peers: [address(peer.address)] }])
   await next.settled()
   t.notRegex(await host.run('nft list table inet flannel-guard-1'), /8472/)
-  next.want([{ ...PORT, vni: 7, device: 'flannel.7', port: 4789, peers: [address(peer.address)] }])
+  next.want([
+    {
+      ...PORT,
+      vni: 7,
+      families: PORT.families.map((one) => ({ ...one, device: 'flannel.7' })),
+      port: 4789,
+      peers: [address(peer.address)],
+    },
+  ])
   await next.settled()
   t.is(await host.run('nft list tables'), 'table inet flannel-guard-7\n')
   next.want([])

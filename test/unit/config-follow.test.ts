@@ -1,5 +1,7 @@
 // A stored config that this host cannot run yet: it is tried again, and taken when it can be. In a file of its own: time
 // stands still in it.
+import { onlySubnet } from '../../src/ip/by-family.ts'
+import { prefix } from '../fake/values.ts'
 import { mock } from 'node:test'
 import test, { type ExecutionContext } from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
@@ -42,7 +44,7 @@ function followerOn(t: ExecutionContext): {
     stop.abort()
     mock.timers.reset()
   })
-  const inputs = { configuration: readConfiguration(textOf(1), BACKENDS), subnet: '10.2.21.0/24' }
+  const inputs = { configuration: readConfiguration(textOf(1), BACKENDS), subnets: onlySubnet(prefix('10.2.21.0/24')) }
   const conditions = new Conditions()
   const lines: string[] = []
   const count = { looks: 0, listings: 0 }

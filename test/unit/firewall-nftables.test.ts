@@ -25,9 +25,7 @@ const input = {
 const GUARDED = {
   port: 8472,
   vni: 1,
-  device: 'flannel.1',
-  network: prefix('10.2.0.0/16'),
-  own: [...addresses('192.168.19.121')],
+  families: [{ device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [...addresses('192.168.19.121')] }],
   allowed: [],
 }
 

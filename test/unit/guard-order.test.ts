@@ -14,9 +14,7 @@ test.after.always(() => {
 const wish = (vni: number, port = 8472): GuardWish => ({
   vni,
   port,
-  device: `flannel.${vni}`,
-  network: '10.2.0.0/16' as Prefix,
-  own: [],
+  families: [{ device: `flannel.${vni}`, network: '10.2.0.0/16' as Prefix, own: [] }],
   allowed: [],
   peers: [],
 })

@@ -1,4 +1,5 @@
 // What follows from the daemon's inputs.
+import { only } from '../../src/ip/by-family.ts'
 import test from 'ava'
 import fc from 'fast-check'
 import { vxlan } from '../../backends/vxlan/index.ts'
@@ -34,7 +35,7 @@ test('FLANNEL_MTU is what the device will have: the underlay less 50, Backend.MT
 test('Backend.MTU is the size of the packets between hosts, over IPv6 as well, and only vxlan has it', (t) => {
   const sixth = { ...ENP0S3, family: 6 as const, address: address('fd00::121'), publicAddress: address('fd00::121') }
   const env = (Backend: object, external: ExternalInterface = ENP0S3): number =>
-    subnetEnvOf(inputsWith({ Backend }, [], { external })).mtu
+    subnetEnvOf(inputsWith({ Backend }, [], { externals: only(4, external) })).mtu
   t.is(env({ Type: 'vxlan', MTU: 1400 }, sixth), 1330)
   t.is(env({ Type: 'vxlan' }, sixth), 1430)
   t.is(env({ Type: 'vxlan', MTU: 1400, DirectRouting: true }), 1350)
@@ -71,14 +72,15 @@ test('the guard lets in the peers, follows the port, and is off without a tunnel
   t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
     port: 4789,
     vni: 7,
-    device: 'flannel.7',
-    network: '10.2.0.0/16',
-    own: ['192.168.19.121'],
+    families: [{ device: 'flannel.7', network: '10.2.0.0/16', own: ['192.168.19.121'] }],
     allowed: [],
     peers: peers.map((peer) => peer.publicAddress),
   })
   const behind = { ...ENP0S3, publicAddress: address('203.0.113.7') }
-  t.deepEqual(guardOf(inputsWith(VXLAN, [], { external: behind }), peers)?.own, ['192.168.19.121', '203.0.113.7'])
+  t.deepEqual(guardOf(inputsWith(VXLAN, [], { externals: only(4, behind) }), peers)?.families[0]?.own, [
+    '192.168.19.121',
+    '203.0.113.7',
+  ])
   t.is(guardOf(inputsWith(HOST_GW), peers), undefined)
   t.is(guardOf(inputsWith(VXLAN, ['-vxlan-guard=false']), peers), undefined)
 })

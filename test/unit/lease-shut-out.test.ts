@@ -116,7 +116,7 @@ test('whatever keys come and go: an address is shut out exactly while its key is
       const there = new Set<string>()
       for (const { last: n, there: is, odd } of changes) {
         const key = `shut-out/192.168.0.${n}${odd ? '?' : ''}`
-        outs.take({ type: 'changes', revision: '9', changes: [is ? put(key) : gone(key)] }, OWN)
+        outs.take({ type: 'changes', revision: '9', changes: [is ? put(key) : gone(key)] }, [OWN])
         if (is && !odd) there.add(`192.168.0.${n}`)
         else if (!odd) there.delete(`192.168.0.${n}`)
         for (const address of ['192.168.0.1', '192.168.0.2', '192.168.0.3'] as Address[])
@@ -137,7 +137,7 @@ test('a new listing tells who is shut out by now; our own address is a fault, an
   const lines: string[] = []
   const outs = new ShutOuts('/n', conditions, linesTo(lines))
   const listing = (...keys: readonly string[]) =>
-    outs.take({ type: 'snapshot', snapshot: { revision: '9', entries: keys.map((key) => entry(key)) } }, OWN)
+    outs.take({ type: 'snapshot', snapshot: { revision: '9', entries: keys.map((key) => entry(key)) } }, [OWN])
   t.deepEqual(listing(`shut-out/${STOLEN}`, 'config'), { added: [STOLEN], removed: [] })
   t.deepEqual(
     conditions.all.map(({ code, level }) => `${code} ${level}`),

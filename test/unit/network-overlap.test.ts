@@ -1,4 +1,6 @@
 // Which networks of a host that lie in the cluster's Network keep it from starting, and which are told.
+import { only } from '../../src/ip/by-family.ts'
+import type { SubnetRange } from '../../src/lease/allocate.ts'
 import test from 'ava'
 import type { HostLink, HostNetwork } from '../../src/kernel/host-network.ts'
 import { overlapWith, overlapsIn } from '../../src/obstacles/network-overlap.ts'
@@ -12,7 +14,12 @@ const RANGE = {
   subnetLen: 24,
   subnetMin: '10.2.1.0',
   subnetMax: '10.2.255.0',
-} as unknown as Parameters<typeof overlapWith>[0]
+} as unknown as SubnetRange
+
+/** Why a host is refused whose interface between the hosts has this index. */
+function refused(range: SubnetRange, there: HostNetwork, index: number): string | undefined {
+  return overlapWith({ ranges: only(4, range) }, only(4, { index }), there)
+}
 
 const bridge = (index: number, name: string): HostLink => link(index, name, { kind: 'bridge' })
 const LINKS = [
@@ -41,8 +48,8 @@ function host(
 
 test('a Network that overlaps a network of this host is refused, whichever is the larger', (t) => {
   for (const text of ['10.2.5.9/24', '10.2.0.9/16', '10.1.2.3/8'])
-    t.regex(overlapWith(RANGE, host([[2, text]]), 2) ?? '', /overlaps .* on enp0s3.*-force-network-overlap/)
-  t.is(overlapWith(RANGE, host([[2, '192.168.19.121/24']]), 2), undefined)
+    t.regex(refused(RANGE, host([[2, text]]), 2) ?? '', /overlaps .* on enp0s3.*-force-network-overlap/)
+  t.is(refused(RANGE, host([[2, '192.168.19.121/24']]), 2), undefined)
 })
 
 test('the bridge of our containers and our own device are no overlap', (t) => {
@@ -62,7 +69,7 @@ test('the bridge of our containers and our own device are no overlap', (t) => {
 test('a bridge of containers elsewhere in Network is told with what to run, and refuses nothing', (t) => {
   const found = (index: number, text: string): readonly unknown[] => {
     const there = host([[index, text]])
-    t.is(overlapWith(RANGE, there, 2), undefined)
+    t.is(refused(RANGE, there, 2), undefined)
     return overlapsIn(RANGE, there, 2).map(({ device, run }) => [device, run])
   }
   t.deepEqual(found(3, '10.2.0.1/16'), [['docker0', 'flanneld docker-opts']])
@@ -73,13 +80,10 @@ test('a bridge of containers elsewhere in Network is told with what to run, and 
 
 test('a bridge with a card, with a way out, or the interface between the hosts is a LAN; a name alone is nothing', (t) => {
   const lan = host([[7, '10.2.0.9/16']])
-  t.is(overlapWith(RANGE, lan, 2), undefined)
-  t.truthy(overlapWith(RANGE, { ...lan, links: [...LINKS, link(12, 'enp0s9', { master: 7 })] }, 2), 'a card')
-  t.truthy(
-    overlapWith(RANGE, { ...lan, links: [...LINKS, link(12, 'bond0', { master: 7, kind: 'bond' })] }, 2),
-    'a bond',
-  )
-  t.truthy(overlapWith(RANGE, { ...lan, routes: [route('0.0.0.0/0', 7, '10.2.0.254')] }, 2), 'a gateway')
-  t.truthy(overlapWith(RANGE, lan, 7), 'it is the interface')
-  t.truthy(overlapWith(RANGE, host([[8, '10.2.0.9/16']]), 2), 'a VLAN called as a device of ours')
+  t.is(refused(RANGE, lan, 2), undefined)
+  t.truthy(refused(RANGE, { ...lan, links: [...LINKS, link(12, 'enp0s9', { master: 7 })] }, 2), 'a card')
+  t.truthy(refused(RANGE, { ...lan, links: [...LINKS, link(12, 'bond0', { master: 7, kind: 'bond' })] }, 2), 'a bond')
+  t.truthy(refused(RANGE, { ...lan, routes: [route('0.0.0.0/0', 7, '10.2.0.254')] }, 2), 'a gateway')
+  t.truthy(refused(RANGE, lan, 7), 'it is the interface')
+  t.truthy(refused(RANGE, host([[8, '10.2.0.9/16']]), 2), 'a VLAN called as a device of ours')
 })

@@ -1,4 +1,5 @@
 // The reconciler with two networks on one host: the kernel holds what both want.
+import { only } from '../../src/ip/by-family.ts'
 import test from 'ava'
 import type { Peer } from '../../src/backend.ts'
 import { type Route, FLANNEL_PROTOCOL } from '../../src/kernel/state.ts'
@@ -8,7 +9,7 @@ import { address, prefix, selfWith, vxlanIntent, vxlanPeer } from '../fake/value
 
 const SECOND = { name: 'the second network' }
 const second = vxlanIntent(
-  { self: selfWith(undefined, { network: prefix('10.50.0.0/16'), subnet: prefix('10.50.21.0/24') }) },
+  { selves: only(4, selfWith(undefined, { network: prefix('10.50.0.0/16'), subnet: prefix('10.50.21.0/24') })) },
   { vni: 256 },
 )
 const secondPeer: Peer = { ...vxlanPeer(3), subnet: prefix('10.50.3.0/24') }

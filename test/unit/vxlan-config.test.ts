@@ -5,9 +5,9 @@ import { vxlan } from '../../backends/vxlan/index.ts'
 import { BACKENDS } from '../../backends/index.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
-import { vxlanIntent } from '../fake/values.ts'
+import { ENP0S3, selfWith } from '../fake/values.ts'
 
-const { external } = vxlanIntent().self
+const external = ENP0S3
 
 function read(backend: object): ReturnType<typeof readConfiguration> {
   return readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', ...backend } }), BACKENDS)
@@ -51,7 +51,7 @@ test('every accepted config makes a device the kernel takes: its name, its MTU, 
         return error instanceof ConfigError
       }
       accepted++
-      const objects = own.backend.base({ ...vxlanIntent().self, external: { ...external, mtu }, config: own.config })
+      const objects = own.backend.base({ ...selfWith(undefined), external: { ...external, mtu }, config: own.config })
       const link = objects.find((object) => object.kind === 'link')
       if (link?.kind !== 'link') return false
       const whole = Buffer.byteLength(link.name) <= 15 && link.vni > 0 && link.vni < 2 ** 24

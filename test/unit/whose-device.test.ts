@@ -6,7 +6,7 @@ import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { clashWith } from '../../src/obstacles/obstacles.ts'
 import { type DeviceEvidence, type FoundDevice, strangersOn } from '../../src/obstacles/whose-device.ts'
-import { vxlanIntent } from '../fake/values.ts'
+import { selfWith } from '../fake/values.ts'
 
 const device: FoundDevice = {
   name: 'flannel.1',
@@ -70,7 +70,7 @@ for (const [what, found, known, says] of [
 }
 
 const [link] = vxlan
-  .base({ ...vxlanIntent().self, config: vxlan.parseConfig({ integer: (_k, v) => v, boolean: (_k, v) => v }) })
+  .base({ ...selfWith(undefined), config: vxlan.parseConfig({ integer: (_k, v) => v, boolean: (_k, v) => v }) })
   .flatMap((object) => (object.kind === 'link' ? [object] : []))
 
 for (const [what, other, says] of [

@@ -114,9 +114,9 @@ interface Ours {
 async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks): Promise<Ours> {
   const everywhere = parsePrefix('0.0.0.0/0')
   const networks = network === undefined ? (everywhere === undefined ? [] : [everywhere]) : [network]
-  const found = await Promise.all(networks.map((known) => findDevices(kernel, known, locks)))
-  const domain: Domain = { devices: new Set(found.flatMap((devices) => devices.names)), networks }
-  const present = new Set(found.flatMap((devices) => [...devices.macs.keys()]))
+  const found = await findDevices(kernel, networks, locks)
+  const domain: Domain = { devices: new Set(found.names), networks }
+  const present = new Set(found.macs.keys())
   const deletions: KernelChange[] = []
   for (const kind of KINDS) {
     const actual = new Map(await kernel.observe(kind, [...domain.devices]))

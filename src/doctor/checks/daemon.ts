@@ -1,4 +1,5 @@
 // The daemon itself, the config it runs under, and the file it leaves for Docker.
+import { primarySubnet } from '../../lease/lease.ts'
 import { messageOf } from '../../errors.ts'
 import { readConfiguration, primaryRange } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
@@ -114,7 +115,7 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): CheckOutcome {
       fix,
       proof: `${subnetFile}: ${name} ${has[name] ?? 'missing'}, leased ${wants[name] ?? 'none'}`,
     }))
-  return outcomeOf(faults, `${subnetFile}: ${firstUsable(inputs.subnet)}, mtu ${wanted.mtu}`)
+  return outcomeOf(faults, `${subnetFile}: ${firstUsable(primarySubnet(inputs))}, mtu ${wanted.mtu}`)
 }
 
 function oneLine(text: string): string {

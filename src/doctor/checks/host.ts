@@ -1,5 +1,6 @@
 // What the kernel must have and be set to: modules, forwarding, the reverse path filter, netfilter on bridges.
-import { ownSelf } from '../../overlay/plan.ts'
+import { linksOf } from '../../obstacles/obstacles.ts'
+import { primaryExternal } from '../../overlay/inputs.ts'
 import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
 import { parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
@@ -71,14 +72,14 @@ function reversePathOutcome(
   { wanted, configuration, inputs, peers }: ExpectedPlan,
 ): CheckOutcome {
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
-  const { external } = inputs
+  const external = primaryExternal(inputs)
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
   const { own } = configuration
-  const tunnel = own.backend.base(ownSelf(inputs)).find(({ kind }) => kind === 'link')
+  const [tunnel] = linksOf(configuration, inputs.externals, inputs.hostId)
   const direct = own.backend.receivesDirectly(own.config)
   const wayIn = (address: Address): string => {
     const past = direct && external.onlink.some((prefix) => contains(prefix, address))
-    return tunnel?.kind !== 'link' || past ? external.name : tunnel.name
+    return tunnel === undefined || past ? external.name : tunnel.name
   }
   const out = devicesOut(wanted)
   const health = 'value' in probes.peers ? [...probes.peers.value] : []

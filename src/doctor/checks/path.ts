@@ -1,5 +1,6 @@
 // How packets fare on their way: who answers, whether the port is free and open, how large they may be, and whose sums are
 // wrong on arrival.
+import { only } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
@@ -76,7 +77,7 @@ export const portCheck: Check = {
 /** A daemon that finds the port taken leases nothing. */
 function beforeLease(facts: Facts, { configuration }: ExpectedPlan): CheckOutcome {
   const { external } = facts.host
-  const links = 'value' in external ? linksOf(configuration, external.value, '') : []
+  const links = 'value' in external ? linksOf(configuration, only(external.value.family, external.value), '') : []
   const [fault, ...others] = links.flatMap((link) => takenFaults(facts, link))
   return fault === undefined ? { unchecked: 'this host has no lease' } : { faults: [fault, ...others] }
 }

@@ -2,8 +2,18 @@
 // `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
 import { type Address, type Family, familyOf } from '../../ip/address.ts'
-import { type Prefix, addressOf, prefixFamily } from '../../ip/prefix.ts'
+import { type Prefix, addressOf } from '../../ip/prefix.ts'
 import type { ElementChange } from './elements.ts'
+
+/** What a guard guards in one address family. */
+interface GuardedFamily {
+  /** The VXLAN device. */
+  readonly device: string
+  /** The network of the containers: they are no senders of VXLAN. */
+  readonly network: Prefix
+  /** Addresses that peers know this host by: nobody else's datagrams leave by them. */
+  readonly own: readonly Address[]
+}
 
 /** What a guard guards. */
 export interface GuardedPort {
@@ -12,12 +22,8 @@ export interface GuardedPort {
   readonly vni: number
   /** Where devices on their way out still receive: guarded in the same way. */
   readonly leaving?: readonly { readonly port: number; readonly vni: number }[]
-  /** The VXLAN device. */
-  readonly device: string
-  /** The network of the containers: they are no senders of VXLAN. */
-  readonly network: Prefix
-  /** Addresses that peers know this host by: nobody else's datagrams leave by them. */
-  readonly own: readonly Address[]
+  /** What it guards in each address family. */
+  readonly families: readonly GuardedFamily[]
   /** Further senders, by option. */
   readonly allowed: readonly Prefix[]
 }
@@ -65,9 +71,8 @@ export function guardTable(vni: number): string {
  *   sends from none. The incoming device is known there from Linux 5.7 on.
  */
 export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): string {
-  const { port, vni, device, network, own, allowed } = guarded
+  const { port, vni, families, allowed } = guarded
   const table = `inet ${guardTable(vni)}`
-  const ip = prefixFamily(network) === 4 ? 'ip' : 'ip6'
   const chain = (name: string, priority: number): readonly string[] => [
     `add chain ${table} ${name} { type filter hook ${name} priority ${priority}; policy accept; }`,
     `flush chain ${table} ${name}`,
@@ -97,11 +102,16 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
     `flush set ${table} peers4`,
     `flush set ${table} peers6`,
     ...[{ port, vni }, ...(guarded.leaving ?? [])].flatMap(incoming),
-    rule('forward', `${ip} saddr ${network} ${ip} daddr != ${network}`, 'forwarded'),
+    ...families.map(({ network }) => {
+      const ip = ipOf(addressOf(network))
+      return rule('forward', `${ip} saddr ${network} ${ip} daddr != ${network}`, 'forwarded')
+    }),
     rule('forward', 'ip saddr @peers4 fib saddr . iif oif 0', 'forwarded'),
     rule('forward', 'ip6 saddr @peers6 fib saddr . iif oif 0', 'forwarded'),
-    ...own.map((address) =>
-      rule('postrouting', `iif != 0 iifname != "${device}" ${ipOf(address)} saddr ${address}`, 'forwarded'),
+    ...families.flatMap(({ device, own }) =>
+      own.map((address) =>
+        rule('postrouting', `iif != 0 iifname != "${device}" ${ipOf(address)} saddr ${address}`, 'forwarded'),
+      ),
     ),
     ...elements(vni, peers),
     '',

@@ -100,8 +100,8 @@ function parseStrangers(text: string): readonly Stranger[] {
 }
 
 function sameRules(a: GuardedPort, b: GuardedPort): boolean {
-  const rules = ({ port, device, network, own, allowed, leaving = [] }: GuardedPort): object => {
-    return { port, device, network, own, allowed, leaving }
+  const rules = ({ port, families, allowed, leaving = [] }: GuardedPort): object => {
+    return { port, families, allowed, leaving }
   }
   return equal(rules(a), rules(b))
 }

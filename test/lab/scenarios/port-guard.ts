@@ -5,7 +5,8 @@ import { createLog } from '../../../src/log.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
 import { prefix } from '../../fake/values.ts'
 
-export const PORT = { port: 8472, vni: 1, device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [], allowed: [] }
+const FAMILY = { device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [] }
+export const PORT = { port: 8472, vni: 1, families: [FAMILY], allowed: [] }
 export const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
 
 /** Three hosts with a tunnel, one of them with a guard. */
