@@ -12,10 +12,15 @@ import { pause } from '../async/wait.ts'
 
 /** Between two examinations at rest, at least and at most. Milliseconds. */
 const REST_MS = { least: 30_000, most: 300_000 }
-/** After something happened the next one comes this soon, and where much happens no later than that. Milliseconds. */
+/** After a change of readiness or of a condition the next one comes this soon, and where much changes no later than that. Milliseconds. */
 const SOON_MS = { least: 200, most: 2_000 }
-/** What a millisecond of work is followed by: at rest, and where somebody asks or things happen. Milliseconds. */
+/** Events such as those of probes can come without end: between two examinations that follow them. Milliseconds. */
+const EVENT_MS = { least: 10_000, most: 60_000 }
+/** The start is not slowed: the first one waits until the daemon is ready, or this long. Milliseconds. */
+const START_MS = 2_000
+/** What a millisecond of work is followed by: at rest, after events, and where somebody asks or readiness changes. Milliseconds. */
 const REST_SHARE = 2000
+const EVENT_SHARE = 1000
 const BUSY_SHARE = 100
 /** A slow group is waited for so long; what it finds later is reported then. Milliseconds. */
 const WAIT_MS = 2_500
@@ -52,7 +57,7 @@ export function examineHost(parts: Parts): void {
   readiness.onReason(soon)
   conditions.onChange(soon)
   events.follow(({ kind }) => {
-    if (kind !== 'verdict') soon()
+    if (kind !== 'verdict') examiner.afterEvent()
   }, parts.signal)
   void part.keep(() => examiner.run(), parts.signal)
 }
@@ -69,6 +74,8 @@ class Examiner {
   /** Ends the pause at rest. */
   #wake = new AbortController()
   #waking: NodeJS.Timeout | undefined
+  /** When that pause ends early, by performance.now; Infinity: it does not. */
+  #wakesAt = Infinity
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -83,7 +90,12 @@ class Examiner {
 
   /** Examines from time to time until the signal aborts. */
   async run(): Promise<void> {
-    const { signal } = this.#parts
+    const { current, signal } = this.#parts
+    const ready = new AbortController()
+    current().readiness.onChange(() => {
+      ready.abort()
+    })
+    await pause(START_MS, AbortSignal.any([signal, ready.signal]))
     while (!signal.aborted) {
       await this.#examine(false)
       this.#wake = new AbortController()
@@ -92,15 +104,28 @@ class Examiner {
     }
   }
 
-  /** Something happened: the next examination comes soon. */
+  /** Readiness or a condition changed: the next examination comes soon. */
   soon(): void {
-    if (this.#waking !== undefined || this.#parts.signal.aborted) return
-    const since = performance.now() - this.#ended
-    const delay = Math.max(SOON_MS.least, Math.min(SOON_MS.most, this.#cost * BUSY_SHARE) - since)
+    this.#wakeAfter(Math.min(SOON_MS.most, this.#cost * BUSY_SHARE))
+  }
+
+  /** An event happened: the next examination comes sooner than at rest. */
+  afterEvent(): void {
+    this.#wakeAfter(Math.min(EVENT_MS.most, Math.max(EVENT_MS.least, this.#cost * EVENT_SHARE)))
+  }
+
+  /** Has the next examination begin this long after the last one, or earlier where that is planned. Milliseconds. */
+  #wakeAfter(gap: number): void {
+    if (this.#parts.signal.aborted) return
+    const now = performance.now()
+    const at = Math.max(now + SOON_MS.least, this.#ended + gap)
+    if (at >= this.#wakesAt) return
+    this.#wakesAt = at
+    clearTimeout(this.#waking)
     this.#waking = setTimeout(() => {
-      this.#waking = undefined
+      this.#wakesAt = Infinity
       this.#wake.abort()
-    }, delay).unref()
+    }, at - now).unref()
   }
 
   /** Examines for somebody who asks: resolves after an examination that began after the asking. Never rejects. */
