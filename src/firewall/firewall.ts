@@ -1,13 +1,14 @@
 // The firewall as the daemon uses it: iptables rules, and tables of our own with EnableNFTables.
 // Invariant: a network's rules for forwarding and masquerading are in one of the two, those Docker needs in iptables.
 import type { Family } from '../ip/address.ts'
+import { FAMILIES } from '../ip/by-family.ts'
 import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
 import type { Pass } from './iptables/applier.ts'
 import { keepIptables } from './iptables/keep-iptables.ts'
 import { isAnothersTable, nftablesKind, tableNames } from './nftables/forward-tables.ts'
 import { listTable, listTables, removeTables } from './nftables/tables.ts'
-import { keepTable } from './nftables/owned-table.ts'
+import { OwnedTable } from './nftables/owned-table.ts'
 import type { FirewallInput } from './iptables/rules.ts'
 import type { Runner } from './run.ts'
 import { type Syncs, countSyncs } from './syncs.ts'
@@ -59,17 +60,22 @@ export interface Firewall {
 export function createFirewall(options: FirewallOptions): Firewall {
   const { log, resyncSeconds, netns, previous = [] } = options
   let processes = 0
-  const runner: Runner = { prefix: options.prefix ?? [], started: () => void processes++ }
+  const runner: Runner = {
+    prefix: options.prefix ?? [],
+    started: () => {
+      processes++
+    },
+  }
   const syncs = countSyncs()
   const iptables = keepIptables({ log, resyncSeconds, netns, runner, previous, syncs })
   const mine = new Set(previous)
   const tables = new Map(
-    ([4, 6] as const).map((family) => {
+    FAMILIES.map((family) => {
       const networks = previous.filter((prefix) => prefixFamily(prefix) === family)
       const names = [...new Set(networks.flatMap((network) => tableNames(family, network)))]
       return [
         family,
-        keepTable(
+        new OwnedTable(
           nftablesKind(family, () => [...mine]),
           { log, resyncSeconds, netns, runner, previous: names, syncs },
         ),
@@ -96,7 +102,7 @@ export function createFirewall(options: FirewallOptions): Firewall {
       await Promise.all([iptables.settled(), ...[...tables.values()].map((table) => table.settled())])
     },
     status() {
-      const errors = [...iptables.errors().values(), ...[...tables.values()].map((table) => table.error())]
+      const errors = [...iptables.errors().values(), ...[...tables.values()].map((table) => table.error)]
       const error = errors.filter((one) => one !== undefined).join('; ') || undefined
       const state = stopped || !wanted ? 'idle' : error === undefined ? 'right' : 'failing'
       return { state, error, passes: new Map(iptables.passes()), processes, written: iptables.written() }

@@ -78,11 +78,11 @@ export class KeptLoop {
   }
 
   /**
-   * Others changed what is kept: asks for a pass soon, and ever less soon while they go on. A failing pass is tried again in
-   * its own time: their writes are no reason to hurry.
+   * Others changed what is kept: asks for a pass soon, later and later while they continue. After a failed pass only the
+   * retry counts: their writes do not hasten it.
    */
   changed(): void {
-    if (this.#failing) return
+    if (this.#failing && !this.busy) return
     this.#repairing = true
     this.#kickIn(this.#debounceMs)
   }
@@ -115,6 +115,7 @@ export class KeptLoop {
         this.#failing = true
         this.#repairing ||= repairing
         this.#work.failed(error)
+        this.#cancelTimer()
         this.#kickIn(this.#retryMs)
         this.#retryMs = Math.min(this.#retryMs * 2, this.#work.longestRetryMs)
       }

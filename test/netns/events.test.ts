@@ -34,7 +34,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
   await host.run('iptables -F FLANNEL-FWD')
   await follower.line(/ {3}firewall {2}firewall: IPv4: rules restored$/)
   await host.run('nft delete table inet flannel-guard-1')
-  await follower.line(/ {3}firewall {2}guard: changed by somebody else: put right$/)
+  await follower.line(/ {3}firewall {2}guard: changed by another process: repaired$/)
   await putLeases(etcd, [{ name: '10.2.202.0-24', value: vxlanValue('192.168.19.202', '0a:00:00:00:00:ca') }])
   await follower.line(/ {3}peer {6}10\.2\.202\.0\/24 joined: vxlan 192\.168\.19\.202$/)
   await deleteLeases(etcd, ['10.2.202.0-24'])

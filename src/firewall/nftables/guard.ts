@@ -16,7 +16,7 @@ import {
   strangersSet,
 } from './guard-ruleset.ts'
 import { listTables, removeTables } from './tables.ts'
-import { type TableKind, keepTable } from './owned-table.ts'
+import { OwnedTable, type TableKind } from './owned-table.ts'
 import { type Runner, runProgram } from '../run.ts'
 import { Senders } from './senders.ts'
 import { type Syncs, countSyncs } from '../syncs.ts'
@@ -112,7 +112,7 @@ export function createGuard(options: GuardOptions): Guard {
   const { log, resyncSeconds, netns } = options
   const previous = (options.previous ?? []).map(guardTable)
   const syncs = countSyncs()
-  const table = keepTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
+  const table = new OwnedTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
   const senders = new Senders()
   let followed = senders
   let vni: number | undefined
@@ -162,7 +162,7 @@ export function createGuard(options: GuardOptions): Guard {
       if (vni === undefined) return []
       return (listing ??= listStrangers(vni).finally(() => (listing = undefined)))
     },
-    error: () => table.error(),
+    error: () => table.error,
     syncs,
     stop: () => void table.stop(),
     async cleanup() {

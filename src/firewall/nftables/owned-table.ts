@@ -1,14 +1,15 @@
 // Keeps one nftables table of our own as it is wanted.
-// Invariants: level-triggered, one nft process per change, each a transaction; the contents are known because nobody
-// changed them since we wrote them, which the watch on the ruleset tells. What is not known is replaced whole.
+// Invariants: one nft process per change, each a transaction. The contents are known as long as the watch on the ruleset
+// reports no change by another process. A table with unknown contents is replaced.
 import { messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
+import { KeptLoop } from '../kept-loop.ts'
 import { type ElementChange, changeElements } from './elements.ts'
 import type { TableFamily } from './nfnetlink.ts'
 import { listTable, listTables, removal, writeTables } from './tables.ts'
 import type { Runner } from '../run.ts'
 import type { Syncs } from '../syncs.ts'
-import { type RulesetWatch, tableKey, watchRuleset } from '../watch.ts'
+import { type RulesetChange, type RulesetWatch, tableKey, watchRuleset } from '../watch.ts'
 
 /** What a table is for, as values and pure functions of what is wanted. */
 export interface TableKind<Wanted> {
@@ -17,20 +18,20 @@ export interface TableKind<Wanted> {
   /** What it means that the table is missing, for the one warning. */
   readonly consequence: string
   readonly family: TableFamily
-  /** The table's name; further ones are taken while those before are another daemon's. */
+  /** The table's name, and further ones to use while those before belong to another daemon. */
   names(wanted: Wanted): readonly [string, ...string[]]
-  /** Whether a table, as nft lists it, is another daemon's of this host. Absent: a name tells whose a table is. */
+  /** Whether a table, as nft lists it, belongs to another daemon on this host. Absent: the name alone identifies the owner. */
   isAnothers?(listing: string): boolean
-  /** What leads from what is known to be there (undefined: anything) to what is wanted. */
+  /** The change from the known contents (undefined: unknown) to the wanted ones. */
   difference(actual: Wanted | undefined, wanted: Wanted, name: string): Difference
-  /** What to try instead of a text that nft refused: one that asks less of the kernel. Absent: nothing. */
+  /** The text to try after nft refused one: it needs fewer features of the kernel. Absent: there is none. */
   readonly lesser?: (text: string) => string
 }
 
-/** Text for nft, '' for nothing; or, where only a few elements of sets change, these. */
+/** Text for nft, '' for no change; or the elements, where only a few elements of sets change. */
 export type Difference = string | readonly ElementChange[]
 
-/** Where and how. */
+/** What an OwnedTable needs. */
 export interface TableOptions {
   readonly log: Log
   /** How often lost notifications are looked for, in seconds. */
@@ -38,190 +39,186 @@ export interface TableOptions {
   /** Path of another network namespace to work in (tests), where `runner` must start its programs too. */
   readonly netns: string | undefined
   readonly runner: Runner
-  /** Names of tables that earlier runs may have left: they go, unless wanted again. */
+  /** Names of tables that earlier runs may have left: they are removed, unless wanted again. */
   readonly previous: readonly string[]
   readonly syncs: Syncs
 }
 
-/** A table being kept. */
-export interface OwnedTable<Wanted> {
-  /** Wants these contents, or (undefined) no table. */
-  want(wanted: Wanted | undefined): void
-  /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
-  settled(): Promise<void>
-  /** Why the table is not as wanted. */
-  error(): string | undefined
-  /** Ends the loop; the table stays. */
-  stop(): Promise<void>
-}
-
-const DEBOUNCE_MS = 100
-/** Somebody who keeps undoing what we write is answered ever more slowly, down to this, while it goes on. */
-const CONTENTION = { debounceMs: 1000, endsAfterMs: 5000 }
-const BACKOFF_MS = { first: 1000, most: 60_000 }
+const LONGEST_RETRY_MS = 60_000
 
 /** A table that is left alone until want is called. */
-export function keepTable<Wanted>(kind: TableKind<Wanted>, options: TableOptions): OwnedTable<Wanted> {
-  const { log, netns, runner } = options
-  let wanted: Wanted | undefined
-  /** What the kernel has, as far as we know for sure. */
-  let actual: Wanted | undefined
+export class OwnedTable<Wanted> {
+  readonly #kind: TableKind<Wanted>
+  readonly #options: TableOptions
+  readonly #loop: KeptLoop
+  #wanted: Wanted | undefined
+  /** What the kernel has; undefined when that is not known. */
+  #actual: Wanted | undefined
+  /** The table that #actual describes. */
+  #current = ''
   /** Tables we made, and (once looked for) those of earlier runs. */
-  const mayHave = new Set<string>()
-  let previous = options.previous
-  /** The table `actual` speaks of. */
-  let current = ''
-  /** Transactions on our tables told of while one of ours is under way; undefined while none is. */
-  let touched: number | undefined
-  let lastForeign = -Infinity
-  let debounce = DEBOUNCE_MS
-  let error: string | undefined
-  /** Somebody else changed our table, and it is not put right yet. */
-  let damaged = false
-  let dirty = false
-  let running: Promise<void> | undefined
-  let stopped = false
-  let watch: RulesetWatch | undefined
-  let pending: NodeJS.Timeout | undefined
-  let backoff = BACKOFF_MS.first
+  readonly #mayHave = new Set<string>()
+  #previous: readonly string[]
+  /** Transactions on our tables reported while one of ours is under way; undefined while none is. */
+  #touched: number | undefined
+  #written = 0
+  /** Another process changed our table, and it is not repaired yet. */
+  #damaged = false
+  /** Whether the pass under way repairs that. */
+  #repairing = false
+  #error: string | undefined
+  #watch: RulesetWatch | undefined
+  #stopped = false
 
-  function kick(): void {
-    if (stopped) return
-    clearTimeout(pending)
-    pending = undefined
-    dirty = true
-    running ??= loop().finally(() => {
-      running = undefined
-      if (dirty) kick()
+  constructor(kind: TableKind<Wanted>, options: TableOptions) {
+    this.#kind = kind
+    this.#options = options
+    this.#previous = options.previous
+    this.#loop = new KeptLoop({
+      pass: () => this.#pass(),
+      succeeded: () => {
+        this.#succeeded()
+      },
+      failed: (error) => {
+        this.#failed(messageOf(error))
+      },
+      longestRetryMs: LONGEST_RETRY_MS,
     })
   }
 
-  function kickIn(milliseconds: number): void {
-    if (!stopped) pending ??= setTimeout(kick, milliseconds)
+  /** Why the table is not as wanted. */
+  get error(): string | undefined {
+    return this.#error
   }
 
-  async function loop(): Promise<void> {
-    while (dirty && !stopped) {
-      dirty = false
-      const mending = damaged
-      damaged = false
-      try {
-        await pass(wanted)
-        if (error !== undefined) log.info(`${kind.what}: in place`)
-        else if (mending) log.info(`${kind.what}: changed by somebody else: put right`)
-        error = undefined
-        backoff = BACKOFF_MS.first
-      } catch (thrown) {
-        actual = undefined
-        damaged ||= mending
-        failed(messageOf(thrown))
-      }
-    }
+  /** Wants these contents, or (undefined) no table. */
+  want(wanted: Wanted | undefined): void {
+    if (wanted !== undefined) this.#startWatch()
+    this.#wanted = wanted
+    this.#loop.kick()
   }
 
-  async function pass(next: Wanted | undefined): Promise<void> {
-    // Whatever others did up to here is told before this resolves, and makes `actual` unknown.
-    await watch?.generation()
-    if (previous.length > 0) {
-      const present = await listTables(runner)
-      for (const name of previous) if (present.includes(`${kind.family} ${name}`)) mayHave.add(name)
-      previous = []
-    }
-    const name = next && (await nameFor(next))
+  /** Resolves when the table is as wanted, or a pass failed. Never rejects. */
+  settled(): Promise<void> {
+    return this.#loop.settled()
+  }
+
+  /** Ends the loop; the table stays. */
+  stop(): Promise<void> {
+    this.#stopped = true
+    this.#watch?.close()
+    return this.#loop.stop()
+  }
+
+  async #pass(): Promise<number> {
+    const next = this.#wanted
+    this.#written = 0
+    // Every change by others up to here is reported before this resolves, and makes #actual unknown.
+    await this.#watch?.generation()
+    this.#repairing = this.#damaged
+    this.#damaged = false
+    await this.#findPrevious()
+    const name = next && (await this.#nameFor(next))
     if (next !== undefined && name !== undefined) {
-      mayHave.add(name)
-      current = name
-      const difference = kind.difference(actual, next, name)
-      if (difference.length > 0) await transact(difference, next)
-      else actual = next
+      this.#mayHave.add(name)
+      this.#current = name
+      const difference = this.#kind.difference(this.#actual, next, name)
+      if (difference.length > 0) await this.#transact(difference, next)
+      else this.#actual = next
     }
-    // Those of before go last: what they kept out is kept out by now.
-    for (const other of [...mayHave].filter((one) => one !== name)) {
-      if (!(await isAnothers(other))) await transact(removal(`${kind.family} ${other}`), next && actual)
-      mayHave.delete(other)
+    // The previous tables go last: what they kept out, the new one keeps out by now.
+    for (const other of [...this.#mayHave].filter((one) => one !== name)) {
+      if (!(await this.#isAnothers(other)))
+        await this.#transact(removal(`${this.#kind.family} ${other}`), next && this.#actual)
+      this.#mayHave.delete(other)
     }
+    return this.#written
   }
 
-  /** The name the table had last or the first, unless that is another daemon's; the last one, whoever has it. */
-  async function nameFor(next: Wanted): Promise<string> {
-    const names = kind.names(next)
-    const known = names.includes(current)
-    if (actual !== undefined && known) return current
-    let name = known ? current : names[0]
+  /** Looks for the tables of earlier runs, once. */
+  async #findPrevious(): Promise<void> {
+    if (this.#previous.length === 0) return
+    const present = await listTables(this.#options.runner)
+    for (const name of this.#previous) if (present.includes(`${this.#kind.family} ${name}`)) this.#mayHave.add(name)
+    this.#previous = []
+  }
+
+  /** The name the table had last, or the first, unless it is another daemon's; the last one in any case. */
+  async #nameFor(next: Wanted): Promise<string> {
+    const names = this.#kind.names(next)
+    const known = names.includes(this.#current)
+    if (this.#actual !== undefined && known) return this.#current
+    let name = known ? this.#current : names[0]
     for (const other of names) {
-      if (other === name || !(await isAnothers(name))) continue
-      mayHave.delete(name)
+      if (other === name || !(await this.#isAnothers(name))) continue
+      this.#mayHave.delete(name)
       name = other
     }
     return name
   }
 
-  async function isAnothers(name: string): Promise<boolean> {
-    if (kind.isAnothers === undefined) return false
-    const listing = await listTable(runner, `${kind.family} ${name}`)
-    return listing !== undefined && kind.isAnothers(listing)
+  async #isAnothers(name: string): Promise<boolean> {
+    if (this.#kind.isAnothers === undefined) return false
+    const listing = await listTable(this.#options.runner, `${this.#kind.family} ${name}`)
+    return listing !== undefined && this.#kind.isAnothers(listing)
   }
 
-  /** Runs one transaction, after which the kernel has `next`, unless somebody else wrote there at the same time. */
-  async function transact(what: Difference, next: Wanted | undefined): Promise<void> {
-    touched = 0
+  /** Runs one transaction, after which the kernel has `next`, unless another process wrote to it at the same time. */
+  async #transact(what: Difference, next: Wanted | undefined): Promise<void> {
+    const { runner, netns, syncs } = this.#options
+    const { family, lesser } = this.#kind
+    this.#touched = 0
     try {
-      if (typeof what === 'string') await writeTables(runner, what, kind.lesser)
-      else changeElements(netns, { family: kind.family, name: current }, what)
-      await watch?.generation()
-      actual = next
-      options.syncs.add('written')
-      if (touched > 1) foreign()
+      if (typeof what === 'string') await writeTables(runner, what, lesser)
+      else changeElements(netns, { family, name: this.#current }, what)
+      await this.#watch?.generation()
+      this.#actual = next
+      this.#written++
+      syncs.add('written')
+      if (this.#touched > 1) this.#changedByOthers()
     } finally {
-      touched = undefined
+      this.#touched = undefined
     }
   }
 
-  function failed(why: string): void {
-    if (error !== why) log.warn(`${kind.what}: ${why}: ${kind.consequence}; trying again`)
-    error = why
-    options.syncs.add('failed')
-    kickIn(backoff)
-    backoff = Math.min(backoff * 2, BACKOFF_MS.most)
+  #succeeded(): void {
+    const { what } = this.#kind
+    if (this.#error !== undefined) this.#options.log.info(`${what}: in place`)
+    else if (this.#repairing) this.#options.log.info(`${what}: changed by another process: repaired`)
+    this.#error = undefined
   }
 
-  /** Somebody else changed our table: what is in it now we do not know. */
-  function foreign(): void {
-    actual = undefined
-    damaged = wanted !== undefined
-    const now = performance.now()
-    const contended = now - lastForeign < CONTENTION.endsAfterMs
-    debounce = contended ? Math.min(debounce * 1.5, CONTENTION.debounceMs) : DEBOUNCE_MS
-    lastForeign = now
-    if (error === undefined) kickIn(debounce)
+  #failed(why: string): void {
+    const { what, consequence } = this.#kind
+    this.#actual = undefined
+    this.#damaged ||= this.#repairing
+    if (this.#error !== why) this.#options.log.warn(`${what}: ${why}: ${consequence}; trying again`)
+    this.#error = why
+    this.#options.syncs.add('failed')
   }
 
-  function start(): void {
-    if (watch !== undefined || stopped) return
+  #changedByOthers(): void {
+    this.#actual = undefined
+    this.#damaged = this.#wanted !== undefined
+    this.#loop.changed()
+  }
+
+  #startWatch(): void {
+    if (this.#watch !== undefined || this.#stopped) return
+    const { netns, resyncSeconds, log } = this.#options
     try {
-      watch = watchRuleset(netns, options.resyncSeconds, ({ tables }) => {
-        if (tables !== undefined && ![...mayHave].some((name) => tables.has(tableKey(kind.family, name)))) return
-        if (touched === undefined) foreign()
-        else touched += tables === undefined ? 2 : 1
+      this.#watch = watchRuleset(netns, resyncSeconds, (change) => {
+        if (!this.#concerns(change)) return
+        if (this.#touched === undefined) this.#changedByOthers()
+        // Lost notifications may have been those of another process.
+        else this.#touched += change.tables === undefined ? 2 : 1
       })
     } catch (thrown) {
-      log.warn(`${kind.what}: ${messageOf(thrown)}: changes of nftables' ruleset are not noticed`)
+      log.warn(`${this.#kind.what}: ${messageOf(thrown)}: changes of nftables' ruleset are not noticed`)
     }
   }
 
-  return {
-    want(next) {
-      if (next !== undefined) start()
-      wanted = next
-      kick()
-    },
-    settled: () => running ?? Promise.resolve(),
-    error: () => error,
-    async stop() {
-      stopped = true
-      clearTimeout(pending)
-      watch?.close()
-      await running
-    },
+  #concerns({ tables }: RulesetChange): boolean {
+    return tables === undefined || [...this.#mayHave].some((name) => tables.has(tableKey(this.#kind.family, name)))
   }
 }
