@@ -1,6 +1,6 @@
 // Networks that overlap, routes that steal packets, and Docker's bridge.
 import { staleBridge } from '../../host/docker-bridge.ts'
-import { type Prefix, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
+import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
 import type { HostNetwork } from '../../kernel/host-network.ts'
 import { type Overlap, overlapsIn } from '../../obstacles/network-overlap.ts'
@@ -36,12 +36,13 @@ function overlapFault({ containers, what, effect, advice }: Overlap): Fault {
 /** Routes of others that are more exact than ours. */
 function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target: Facts['target']): readonly Fault[] {
   const { configuration, own, wanted } = plan
-  const range = primaryRange(configuration)
+  const ranges = valuesOf(configuration.ranges)
   const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
   const concerns = (destination: Prefix): boolean =>
     target === undefined || (target.subnet !== undefined && contains(target.subnet, destination))
   return routes.flatMap(({ destination, index, gateway }): readonly Fault[] => {
-    if (!contains(range.network, destination) || lengthOf(destination) <= range.subnetLen) return []
+    const range = ranges.find(({ network }) => contains(network, destination))
+    if (range === undefined || lengthOf(destination) <= range.subnetLen) return []
     const device = links.find((link) => link.index === index)?.name ?? `#${index}`
     if (devices.has(device) || (own !== undefined && contains(own.subnet, destination))) return []
     if (!concerns(destination)) return []
@@ -50,7 +51,7 @@ function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target:
       {
         level: 'fault',
         stops: true,
-        cause: `a foreign route takes packets for ${peerOf(plan, destination)} elsewhere: it is more specific`,
+        cause: `a foreign route takes packets for ${peerOf(plan, destination, range.subnetLen)} elsewhere: it is more specific`,
         fix: `remove it, if nothing needs it: ip route del ${route}`,
         proof: route,
       },
@@ -58,11 +59,9 @@ function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target:
   })
 }
 
-function peerOf({ peers, configuration }: ExpectedPlan, destination: Prefix): string {
-  const subnet = prefixOf(
-    destination.slice(0, destination.indexOf('/')) as never,
-    primaryRange(configuration).subnetLen,
-  )
+/** The peer a route is of; its subnet where there is none. */
+function peerOf({ peers }: ExpectedPlan, destination: Prefix, subnetLen: number): string {
+  const subnet = prefixOf(addressOf(destination), subnetLen)
   return peers.has(subnet) ? `peer ${subnet}` : subnet
 }
 
