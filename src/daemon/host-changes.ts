@@ -15,8 +15,8 @@ import {
   concernsInterface,
   decideInterface,
 } from '../host/keep-interface.ts'
-import { type Address, type Family, familyOf } from '../ip/address.ts'
-import { type SomeFamily, anyFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { type Address, type Family } from '../ip/address.ts'
+import { type ByFamily, type SomeFamily, anyFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { primarySubnet } from '../lease/lease.ts'
 import type { ExternalInterface } from '../backend.ts'
 import type { LiveKernel } from '../kernel/live.ts'
@@ -41,7 +41,7 @@ export interface FollowHostParts {
   readonly log: Log
   readonly signal: AbortSignal
   /** Where our lease says we were, when that was not to be had at the start. */
-  readonly home: Place | undefined
+  readonly homes: ByFamily<Place>
 }
 
 /** Keeps what depends on the interface in line with it: it changed, or it is back. */
@@ -58,8 +58,7 @@ export class HostFollower {
   constructor(parts: FollowHostParts) {
     this.#parts = parts
     this.#held = mapFamilies(parts.session.inputs.externals, (external, family) => {
-      const { home } = parts
-      return { external, home: home && familyOf(home.address) === family ? home : undefined, goneSince: undefined }
+      return { external, home: inFamily(parts.homes, family), goneSince: undefined }
     })
     this.look = coalesce(
       inMeasure(() => this.#look()),

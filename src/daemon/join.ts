@@ -17,7 +17,7 @@ import type { DaemonContext } from './context.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
 import { primarySubnet } from '../lease/lease.ts'
-import { NEITHER, only, valuesOf } from '../ip/by-family.ts'
+import { NEITHER, valuesOf } from '../ip/by-family.ts'
 
 /** What is known of this host and its network once there is a lease. */
 export interface LeasedHost {
@@ -60,8 +60,8 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
   const networks = valuesOf(configuration.ranges).map(({ network }) => network)
   const devices = await waitOut(() => findDevices(kernel, networks, locks), context)
-  const externals = externalsOf(host)
-  const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId: host.hostId }
+  const { externals, hostId } = host
+  const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId }
   const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)
@@ -78,11 +78,6 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   leaseLog.info(`${primarySubnet(lease)} is ours`)
   const known = { host, store, previous, devices, locks, obstacles }
   return { ...known, inputs: { ...inputs, subnets: lease.subnets }, lease, listing }
-}
-
-/** The interfaces of a host. */
-function externalsOf({ external }: Host): Inputs['externals'] {
-  return only(external.family, external)
 }
 
 /** Reads from a busy kernel for as long as that takes. */
@@ -109,7 +104,7 @@ function locksFor({ log }: DaemonContext): Locks {
 }
 
 function configurationFor(
-  host: Host,
+  { externals }: Host,
   obstacles: LeasedHost['obstacles'],
   { options, backends, conditions, readiness, events, log, signal }: DaemonContext,
 ): Promise<Configuration | undefined> {
@@ -117,7 +112,7 @@ function configurationFor(
     store: obstacles.store,
     options,
     backends,
-    obstacleTo: (first) => obstacleTo(first, { ...obstacles, externals: externalsOf(host), isOurs: () => false }),
+    obstacleTo: (first) => obstacleTo(first, { ...obstacles, externals, isOurs: () => false }),
     conditions,
     freed: (ended) => obstacles.locks.freed(ended),
     onWaiting: (code, text) => {

@@ -101,7 +101,7 @@ function followHost(session: Session, { host, store, previous }: LeasedHost, con
     conditions,
     log: log.part('host'),
     signal,
-    home: host.home,
+    homes: host.homes,
   })
 }
 

@@ -11,7 +11,7 @@ import { EtcdError, KernelError, OperatorError, messageOf } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { Backoff, pause } from '../async/wait.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
-import { questionsOf } from '../kernel/host-network.ts'
+import { type HostNetwork, questionsOf } from '../kernel/host-network.ts'
 import { type Host, hostId, readMachineId } from '../host/host-id.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { LiveKernel } from '../kernel/live.ts'
@@ -19,7 +19,19 @@ import { ERRNO } from '../netlink/errno.ts'
 import { leasedInterface } from '../host/leased-interface.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
-import { SERVED } from '../ip/by-family.ts'
+import { familyOf } from '../ip/address.ts'
+import {
+  NEITHER,
+  SERVED,
+  byFamily,
+  first,
+  inFamily,
+  mapFamilies,
+  only,
+  orElse,
+  some,
+  valuesOf,
+} from '../ip/by-family.ts'
 
 /** The log says within 2 s what the daemon waits for; a call may take longer. Milliseconds. */
 const SILENCE_MS = 1500
@@ -50,10 +62,22 @@ export async function patiently<T>(read: () => Promise<T>, log: Log, signal: Abo
 export async function findHost(kernel: LiveKernel, options: Options, log: Log): Promise<Host> {
   await requireNetAdmin()
   const network = await kernel.readHost(questionsOf(options))
-  const external = chooseExternalInterface(network, options, SERVED[0])
-  if (external instanceof OperatorError) throw external
-  log.info(lineOf(external))
-  return { external, home: undefined, hostId: hostId(await readMachineId(), external.mac, external.address) }
+  const externals = chooseInterfaces(network, options)
+  for (const external of valuesOf(externals)) log.info(lineOf(external))
+  // One id for all families: that of the interface of the first.
+  const { mac, address } = first(externals)
+  return { externals, homes: NEITHER, hostId: hostId(await readMachineId(), mac, address) }
+}
+
+/** The interface of each family that is served and has one. Throws OperatorError when there is none. */
+function chooseInterfaces(network: HostNetwork, options: Options): Host['externals'] {
+  const chosen = byFamily((family) =>
+    SERVED.includes(family) ? chooseExternalInterface(network, options, family) : undefined,
+  )
+  const refusal = valuesOf(chosen).find((one) => one instanceof OperatorError)
+  const externals = some(mapFamilies(chosen, (one) => (one instanceof OperatorError ? undefined : one)))
+  if (externals !== undefined) return externals
+  throw refusal ?? new OperatorError('interface: no address family is served')
 }
 
 /** The host with the interface and the identity that its own lease names, where there is one. Waits for etcd. */
@@ -73,10 +97,17 @@ export async function findLeasedHost(
     signal,
   })
   if (leased === undefined) return host
-  const external = leased.external ?? host.external
-  if (external.address !== host.external.address) log.info(`${lineOf(external)}: that is where our lease says we are`)
-  const home = leased.external === undefined ? leased.place : undefined
-  return { external, home, hostId: leased.hostId }
+  const { external, place } = leased
+  if (external === undefined) {
+    return { externals: host.externals, homes: only(familyOf(place.address), place), hostId: leased.hostId }
+  }
+  if (external.address !== inFamily(host.externals, external.family)?.address)
+    log.info(`${lineOf(external)}: that is where our lease says we are`)
+  return {
+    externals: orElse(only(external.family, external), host.externals),
+    homes: NEITHER,
+    hostId: leased.hostId,
+  }
 }
 
 function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {

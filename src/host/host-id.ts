@@ -1,5 +1,6 @@
 // The identity of this host in leases: the same after restarts, upgrades and a change of address.
 // machine-id alone is not enough: cloned machines share it, and so do network namespaces of one machine.
+import type { ByFamily, SomeFamily } from '../ip/by-family.ts'
 import type { ExternalInterface } from '../backend.ts'
 import type { Place } from '../kernel/host-network.ts'
 import { createHash } from 'node:crypto'
@@ -36,8 +37,9 @@ function normalMachineId(text: string | undefined): string | undefined {
 
 /** This host, as found. */
 export interface Host {
-  readonly external: ExternalInterface
-  /** Where our lease says we are, when that is not to be had. */
-  readonly home: Place | undefined
+  /** The interface of each family that outer packets use. */
+  readonly externals: SomeFamily<ExternalInterface>
+  /** Where our lease says we are, when that address is not on this host. */
+  readonly homes: ByFamily<Place>
   readonly hostId: string
 }

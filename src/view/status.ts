@@ -59,7 +59,7 @@ function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
     case 'starting':
       return undefined
     case 'joining':
-      return daemon.host.external
+      return primaryExternal(daemon.host)
     case 'running':
       return primaryExternal(primarySession(daemon).inputs)
   }
