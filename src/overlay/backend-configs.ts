@@ -1,23 +1,23 @@
-// The config each backend runs under: our own as the network config says, another's as it was when it was ours, or as the
-// section of ours reads to it.
+// The config of each backend: ours is the one in the network config; another's is its last one when it was ours, or else what it
+// reads from our section.
 import type { AnyBackend, Configured } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 
 export class BackendConfigs {
   readonly #backends: readonly AnyBackend[]
-  /** The last config of each that was ours: its devices are removed with the options they were made with. */
+  /** The last config of each backend that was ours: its devices are removed with the options they were made with. */
   readonly #last = new Map<string, Configured>()
 
   constructor(backends: readonly AnyBackend[]) {
     this.#backends = backends
   }
 
-  /** This one is ours now. */
+  /** Remembers the config of our own backend. */
   remember(own: Configured): void {
     this.#last.set(own.backend.type, own)
   }
 
-  /** A backend by its type, with its config; undefined where it has none. */
+  /** A backend with its config, by type; undefined where it has none. */
   find(type: string, { own, network }: Configuration): Configured | undefined {
     if (own.backend.type === type) return own
     const known = this.#last.get(type)

@@ -1,17 +1,17 @@
-// By which backends peers receive, or did a moment ago: those this host has to go on receiving by itself.
+// The backends that peers use, or used until a moment ago. This host keeps receiving by them.
 import type { PeerChange } from '../lease/peer-step.ts'
 
-/** A backend that peers no longer use is kept so long: packets under way still arrive by it. Milliseconds. */
+/** How long a backend is kept after its last peer left: packets in flight still arrive by it. Milliseconds. */
 const LINGER_MS = 10_000
 
 export class BackendsInUse {
-  /** How many peers receive by each. */
+  /** How many peers use each. */
   readonly #users = new Map<string, number>()
-  /** Those that nobody uses any more, until when they are kept (performance.now). */
+  /** Backends without peers, and until when they are kept (performance.now). */
   readonly #lingering = new Map<string, number>()
   readonly #over: () => void
 
-  /** Calls `over` when one has been kept long enough. */
+  /** Calls `over` when a backend's time is up. */
   constructor(over: () => void) {
     this.#over = over
   }
@@ -23,7 +23,7 @@ export class BackendsInUse {
     return [...new Set([...this.#users.keys(), ...this.#lingering.keys()])].toSorted()
   }
 
-  /** Takes over peers that changed. */
+  /** Counts peers that changed. */
   change(changes: readonly PeerChange[]): void {
     for (const { before, after } of changes) {
       if (before !== undefined) this.#count(before.type, -1)
@@ -31,7 +31,7 @@ export class BackendsInUse {
     }
   }
 
-  /** This one is no longer used by us; it is kept for a while. */
+  /** Our own lease no longer names this backend; it is kept for a while. */
   linger(type: string): void {
     this.#lingering.set(type, performance.now() + LINGER_MS)
     setTimeout(this.#over, LINGER_MS + 50).unref()

@@ -1,14 +1,14 @@
-// What a change of the network config leaves open for a while.
+// What stays open for a while after a change of the network config.
 import type { Peer } from '../backend.ts'
 
-/** A peer as its lease was at the change. */
+/** A peer as its lease was at the time of the change. */
 export type LatePeer = Pick<Peer, 'subnet' | 'publicAddress' | 'type'>
 
-/** What a change of the config leaves open for a while. */
+/** What stays open for a while after a change of the config. */
 export interface OngoingChange {
-  /** The config was another one a moment ago, and peers may not have heard of it yet. */
+  /** The config changed a moment ago, and peers may not have seen it yet. */
   readonly lately: boolean
-  /** Peers whose leases named the former backend when the config changed, and still do: they go on sending by it. */
+  /** Peers whose leases named the former backend when the config changed, and still do: they keep sending by it. */
   readonly formerly: readonly LatePeer[]
 }
 

@@ -1,22 +1,22 @@
-// From which subnets packets may come in unwrapped, by the external interface. Peers send to this host as its own lease and
-// config say, so what another host's lease says opens no door; a door is for one peer on our link, and its subnet. Pure.
+// The subnets from which packets may arrive unencapsulated on the external interface. Peers send to this host as its own lease and
+// config say, so another host's lease opens nothing. A door is open for the subnet of one peer on our link. Pure.
 import type { Peer } from '../backend.ts'
 import type { LatePeer } from './change.ts'
 import type { PlanInputs } from './inputs.ts'
 import { type Prefix, addressOf, contains, lengthOf, prefixFamily, prefixOf } from '../ip/prefix.ts'
 import { type ByFamily, NEITHER, inFamily, mapFamilies } from '../ip/by-family.ts'
 
-/** So many rules a packet may have to pass for this; beyond it, doors are as wide as it takes. */
+/** The most rules a packet may have to pass for this. With more peers, doors get wider instead. */
 const MOST_DOORS = 16
 
-/** Whether our config has peers send to us unwrapped. */
+/** Whether peers send to us unencapsulated under our config. */
 export function receivesDirectly({ configuration: { own } }: Pick<PlanInputs, 'configuration'>): boolean {
   return own.backend.receivesDirectly(own.config)
 }
 
 /**
- * The subnets packets may come from unwrapped. Without `peers`, which is before they are known, the network, where the config
- * allows it: nobody who was let in is to be shut out by a restart.
+ * The subnets packets may come from unencapsulated. While the peers are not known, the complete network where the config allows
+ * it: a restart must not shut out a peer.
  */
 export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): ByFamily<readonly Prefix[]> {
   const { configuration, externals, change } = inputs
@@ -36,7 +36,7 @@ export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): 
   return mapFamilies(ranges, ({ subnetLen }, family) => cover(inFamily(subnets, family) ?? [], subnetLen, MOST_DOORS))
 }
 
-/** Those of `formerly` whose leases have neither followed nor gone. What comes later under the same subnet is not theirs. */
+/** Those of `formerly` whose leases neither followed nor left. A later lease of the same subnet is not theirs. */
 export function stillLate(formerly: readonly LatePeer[], peers: ReadonlyMap<Prefix, LatePeer>): readonly LatePeer[] {
   const still = formerly.filter((late) => isSame(late, peers.get(late.subnet)))
   return still.length === formerly.length ? formerly : still
@@ -50,7 +50,7 @@ function isSame(peer: LatePeer, other: LatePeer | undefined): boolean {
   return peer.type === other?.type && peer.publicAddress === other.publicAddress
 }
 
-/** At most so many prefixes that contain all of these, which are `length` long: the very same where they are few enough. */
+/** At most `most` prefixes that contain all of these, which are `length` long; these themselves where they are few enough. */
 export function cover(subnets: readonly Prefix[], length: number, most: number): readonly Prefix[] {
   for (let at = length; ; at--) {
     const joined = joinPairs(new Set(subnets.map((subnet) => prefixOf(addressOf(subnet), at))))

@@ -1,24 +1,24 @@
-// When the guard of the VXLAN port changes, and when the device does: the guard is there before the device takes a packet,
-// and goes after it. Invariant: a port that is open to us is at no moment open to all because of a change of ours.
+// The order in which the guard of the VXLAN port and the device change: the guard is in place before the device receives a packet,
+// and is removed after the device. Invariant: no change of ours ever opens a port to everyone.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Guard } from '../firewall/nftables/guard.ts'
 import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
 import { Senders } from '../firewall/nftables/senders.ts'
 
-/** Where a device of ours receives. */
+/** The port and VNI at which a device of ours receives. */
 export interface Receiving {
   readonly port: number
   readonly vni: number
 }
 
-/** Between two changes, so that a burst of peers is a few of them. Milliseconds. */
+/** Between two changes of the guard, so that a burst of peers costs only a few. Milliseconds. */
 const PAUSE_MS = 20
 
 export class GuardOrder {
   /** The public addresses of all peers. */
   readonly senders = new Senders()
   readonly #guard: Guard
-  /** Where devices of earlier runs receive. */
+  /** Where the devices of earlier runs receive. */
   readonly #standing: readonly Receiving[]
   #wish: GuardedPort | undefined
   #complete = false
@@ -34,8 +34,8 @@ export class GuardOrder {
   }
 
   /**
-   * Before devices change: guards the place the new one will receive at, and still that of the old one. Where a device of an
-   * earlier run goes on, its guard stays as it is until the peers are known: an empty one would shut out every peer.
+   * Call it before devices change: guards the port of the new device, and still that of the old one. Where a device of an earlier
+   * run is kept, its guard stays unchanged until the peers are known: an empty one would shut out every peer.
    * Undefined when there is nothing to wait for: devices may change at once.
    */
   ahead(next: GuardedPort | undefined): Promise<void> | undefined {
@@ -48,12 +48,12 @@ export class GuardOrder {
     return this.#guard.settled()
   }
 
-  /** Devices are as wanted: nothing else is guarded from now on. */
+  /** Call it once devices are as wanted: only this is guarded from now on. */
   behind(next: GuardedPort | undefined): void {
     this.#wish = next
   }
 
-  /** Makes the guard let in the peers there are. */
+  /** Lets in the current peers. */
   async refresh(): Promise<void> {
     if (!this.#complete) return
     this.#guard.want(this.#wish === undefined ? [] : [{ ...this.#wish, peers: this.senders }])

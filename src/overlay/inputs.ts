@@ -7,7 +7,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { type SomeFamily, first } from '../ip/by-family.ts'
 import type { Options } from '../options/type.ts'
 
-/** What the world says: the flags, the network config, this host, its lease. */
+/** What is given: the flags, the network config, this host, its lease. */
 export interface Inputs {
   readonly options: Options
   readonly configuration: Configuration
@@ -18,29 +18,29 @@ export interface Inputs {
   readonly subnets: SomeFamily<Prefix>
 }
 
-/** The interface that stands for a network where there is room for one: in log lines, tables and JSON. */
+/** The interface shown for a network where there is room for one: in log lines, tables and JSON. */
 export function primaryExternal({ externals }: Pick<Inputs, 'externals'>): ExternalInterface {
   return first(externals)
 }
 
-/** What follows from the peers, and from the plans before. */
+/** What is derived from the peers and from earlier plans. */
 export interface Derived {
-  /** Backends other than our own by which peers receive, or received a moment ago. */
+  /** Backends other than our own that peers use, or used until a moment ago. */
   readonly others: readonly Configured[]
-  /** MACs that devices of ours have, or had, by name. */
+  /** MACs that our devices have, or had, by name. */
   readonly keptMacs: ReadonlyMap<string, Mac>
   /** Devices of earlier runs that no backend may want any more. */
   readonly leftovers: readonly string[]
-  /** What a change of the config leaves open. */
+  /** What stays open after a change of the config. */
   readonly change: OngoingChange
   /** Whether routes of peers go through nexthop objects. */
   readonly nexthops: boolean
 }
 
-/** Everything a plan is a function of, peers aside. */
+/** Everything a plan depends on, except the peers. */
 export interface PlanInputs extends Inputs, Derived {}
 
-/** What there is to derive before the peers are known, from the devices that earlier runs left. */
+/** What is derived before the peers are known, from the devices of earlier runs. */
 export function derivedAtStart(devices: {
   readonly macs: ReadonlyMap<string, Mac>
   readonly names: readonly string[]

@@ -1,13 +1,13 @@
-// What a change of the config leaves open for a while: peers have to hear of it first, and some follow it late.
-// Invariant: only peers of that moment are late. A lease that is written later opens nothing, whatever it names.
+// Keeps doors open for a while after a change of the config: peers have to see the change first, and some follow late.
+// Invariant: only the peers of that moment can be late. A lease written later opens nothing, whatever it names.
 import { bySubnet, receivesDirectly } from './doors.ts'
 import type { LatePeer } from './change.ts'
 import type { PlanInputs } from './inputs.ts'
 
-/** So long after it peers may send as it was before. Milliseconds. */
+/** How long peers may send as before the change. Milliseconds. */
 const LATELY_MS = 10_000
 
-/** Between two changes of rules that name peers, which take two programs. Milliseconds. */
+/** Between two changes of rules that name peers: each starts two programs. Milliseconds. */
 export const DOORS_PAUSE_MS = 500
 
 export class LateDoors {
@@ -19,12 +19,12 @@ export class LateDoors {
     this.#over = over
   }
 
-  /** The inputs that follow on `before`, with what stays open; `peers` are those of this moment. */
+  /** `next` with what stays open after the change from `before`. `peers` are the current ones. */
   after(before: PlanInputs, next: PlanInputs, peers: Iterable<LatePeer>): PlanInputs {
     if (!receivesDirectly(before) || receivesDirectly(next)) return next
     const former = before.configuration.own.backend.type
     const formerly = new Map(bySubnet(next.change.formerly))
-    // The lease of a peer tells of another backend, not of an option.
+    // A peer's lease shows a change of the backend, but not of an option.
     if (former !== next.configuration.own.backend.type)
       for (const { subnet, publicAddress, type } of peers)
         if (type === former) formerly.set(subnet, { subnet, publicAddress, type })

@@ -1,4 +1,4 @@
-// Which addresses peers' outer packets come from: the public one of each lease, and the source it names besides. Pure.
+// The source addresses of peers' outer packets: the public address of each lease, and the source address it may name. Pure.
 import type { Peer } from '../backend.ts'
 import type { Senders } from '../firewall/nftables/senders.ts'
 import type { Address } from '../ip/address.ts'
@@ -9,7 +9,7 @@ export function sendersOf({ publicAddress, sourceAddress }: Peer): readonly Addr
   return sourceAddress === undefined ? [publicAddress] : [publicAddress, sourceAddress]
 }
 
-/** Takes over peers that changed. */
+/** Counts the senders of peers that changed. */
 export function countSenders(senders: Senders, changes: readonly PeerChange[]): void {
   for (const { before, after } of changes) {
     for (const address of before === undefined ? [] : sendersOf(before)) senders.remove(address)

@@ -1,5 +1,5 @@
-// Everything that follows from the daemon's inputs, in one place and pure: what we want of the kernel, what our lease
-// says, what subnet.env says, which firewall rules hold.
+// The plan: everything computed from a session's inputs, in one place and pure. It holds the kernel objects, the lease's value, the
+// contents of subnet.env, the firewall rules and the guard.
 import type { Inputs, PlanInputs } from './inputs.ts'
 import type { AnyBackend, Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
@@ -28,10 +28,10 @@ import {
   valuesOf,
 } from '../ip/by-family.ts'
 
-/** Clusters from this size on have their routes go through nexthop objects; below, entries are exactly Go's. */
+/** Networks with at least this many peers use nexthop objects for their routes; below, entries are exactly Go's. */
 const NEXTHOPS_FROM = 500
 
-/** Whether to use nexthop objects; half the size keeps what is in use, so that one peer more or less never rewrites all. */
+/** Whether to use nexthop objects. They stay in use down to half the size, so that one peer more or less never rewrites all routes. */
 export function useNexthops(option: Options['nexthopObjects'], known: boolean, peers: number, now: boolean): boolean {
   if (!known || option === 'never') return false
   return option === 'always' || peers >= (now ? NEXTHOPS_FROM / 2 : NEXTHOPS_FROM)
@@ -51,7 +51,7 @@ export function selvesOf(inputs: PlanInputs): SomeFamily<HostSelf> {
   return found
 }
 
-/** What our own backend says of our host in each family. */
+/** What our own backend computes for our host in each family. */
 function ofOwn<T>(inputs: PlanInputs, tell: (backend: AnyBackend, self: Self<unknown>) => T): SomeFamily<T> {
   const { backend, config } = inputs.configuration.own
   return mapFamilies(selvesOf(inputs), (self) => tell(backend, { ...self, config }))
@@ -66,7 +66,7 @@ export function intentOf(inputs: PlanInputs): Intent {
   }
 }
 
-/** What our lease says in etcd. */
+/** The value of our lease in etcd. */
 export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   const { externals, hostId } = inputs
   return {
@@ -80,7 +80,7 @@ export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   }
 }
 
-/** What other hosts reach us by: in a family without an interface of its own, what the other interface says of it. */
+/** The addresses other hosts reach us by. In a family without an interface of its own, the one the other family's interface has. */
 function publishedBy(externals: Inputs['externals']): LeaseValue['addresses'] {
   const others = byFamily((family) => inFamily(externals, otherFamily(family))?.otherPublicAddress)
   return orElse(
@@ -89,7 +89,7 @@ function publishedBy(externals: Inputs['externals']): LeaseValue['addresses'] {
   )
 }
 
-/** What we claim in etcd; `previous` subnets are claimed again when they are free. */
+/** Our claim in etcd. `previous` subnets are claimed again when they are free. */
 export function claimOf(inputs: Omit<PlanInputs, 'subnets'>, previous: ByFamily<Prefix>): Claim {
   return {
     hostId: inputs.hostId,
@@ -101,7 +101,7 @@ export function claimOf(inputs: Omit<PlanInputs, 'subnets'>, previous: ByFamily<
   }
 }
 
-/** What subnet.env says. Its MTU fits the packets of every family. */
+/** The contents of subnet.env. The MTU fits the packets of every family. */
 export function subnetEnvOf(inputs: PlanInputs): SubnetEnv {
   const selves = selvesOf(inputs)
   return {
@@ -112,7 +112,7 @@ export function subnetEnvOf(inputs: PlanInputs): SubnetEnv {
   }
 }
 
-/** The rules wanted, with these peers; without, they are not known yet. */
+/** The wanted rules. `peers` are undefined while they are not known. */
 export function firewallOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): readonly FirewallInput[] {
   return rulesOf(inputs, tunnelsIn(hostObjects(intentOf(inputs))), peers)
 }
@@ -138,7 +138,7 @@ function rulesOf(
   }))
 }
 
-/** The devices that packets of one family arrive on. */
+/** The devices on which packets of one family arrive. */
 function overlayOf(
   { network, external }: HostSelf,
   tunnels: readonly VxlanLink[],
@@ -151,7 +151,7 @@ function overlayOf(
   ]
 }
 
-/** The VXLAN port to guard and who may send to it; undefined when there is none, or nobody wants a guard. */
+/** The VXLAN port to guard and who may send to it; undefined without a VXLAN device or with -vxlan-guard=false. */
 export function guardOf(inputs: PlanInputs, peers: Iterable<Peer> = []): GuardWish | undefined {
   const guard = guardedPort(inputs, tunnelsIn(hostObjects(intentOf(inputs))))
   return guard && { ...guard, peers: [...peers].flatMap(sendersOf) }
@@ -175,21 +175,21 @@ function tunnelsIn(objects: readonly KernelObject[]): readonly VxlanLink[] {
   return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
 }
 
-/** Everything that follows from the inputs, computed once for each change of them. */
+/** Everything computed from the inputs, once for each change of them. */
 export interface Plan {
   readonly inputs: PlanInputs
-  /** What the reconciler gets. */
+  /** What the reconciler is given. */
   readonly intent: Intent
-  /** What this host needs in the kernel, whoever the peers are. */
+  /** The kernel objects this host needs, independent of peers. */
   readonly objects: readonly KernelObject[]
   /** The VXLAN devices among them: our own first, then those kept for a while after a change. */
   readonly tunnels: readonly VxlanLink[]
   /** The VXLAN port to guard, where there is one and a guard is wanted. */
   readonly guard: GuardedPort | undefined
   readonly claim: Claim
-  /** What the claim says of our subnet. */
+  /** The value of the claimed lease. */
   readonly leaseValue: LeaseValue
-  /** As the peers were when it was computed. */
+  /** With the peers of the time it was computed. */
   readonly rules: readonly FirewallInput[]
   readonly subnetEnv: SubnetEnv
 }
@@ -213,7 +213,7 @@ export function planOf(given: PlanInputs, peers: Iterable<Peer> | undefined): Pl
   }
 }
 
-/** `next` with those parts of `before` that are equal, so that a part that differs is another object. */
+/** `next`, in which parts equal to those of `before` are replaced by them: a part that is another object differs. */
 export function keepEqual(before: Plan, next: Plan): Plan {
   return {
     ...next,
@@ -223,7 +223,7 @@ export function keepEqual(before: Plan, next: Plan): Plan {
   }
 }
 
-/** Whether two plans claim the same; a lease that moved claims no other for that. */
+/** Whether two plans make the same claim. The previous subnets do not count: a moved lease is no new claim. */
 function claimsSame(a: Plan, b: Plan): boolean {
   const plain = ({ claim: { hostId, addresses, ranges, waitsForPrevious }, leaseValue }: Plan): unknown => [
     hostId,

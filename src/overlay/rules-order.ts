@@ -1,5 +1,5 @@
-// When the firewall gets rules: only those that differ, and at the start last of all, since starting programs takes longer than
-// everything before it.
+// When the firewall gets rules: only when they differ, and at the start last of all, since starting programs takes longer than the
+// rest of the start.
 import type { Firewall } from '../firewall/firewall.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Readiness } from '../health/readiness.ts'
@@ -14,17 +14,17 @@ export class RulesOrder {
     this.#readiness = readiness
   }
 
-  /** Whether rules were wanted already. */
+  /** Whether rules were given before. */
   get begun(): boolean {
     return this.#wanted !== undefined
   }
 
-  /** Wants these rules; whether they differ from those before. Equal ones are the same object (keepEqual). */
+  /** Gives these rules to the firewall. Returns whether they differ from the last ones: equal rules are the same object (keepEqual). */
   want(rules: readonly FirewallInput[]): boolean {
     if (rules === this.#wanted) return false
     this.#wanted = rules
     this.#firewall.want(rules)
-    // Ready once they were tried: a host without iptables has its traffic too. The firewall reports its failures itself.
+    // Ready once they were tried: a host without iptables carries traffic too. The firewall reports its failures itself.
     void this.#firewall.settled().then(() => {
       this.#readiness.good('firewall')
     })

@@ -1,4 +1,4 @@
-// What a session works with: the host it changes, the lease it begins with, what was found.
+// What a session is created with: the host it changes, the lease it keeps, the devices found at the start.
 import type { AnyBackend } from '../backend.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Guard } from '../firewall/nftables/guard.ts'
@@ -9,11 +9,11 @@ import type { Log } from '../log.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import type { Receiving } from './guard-order.ts'
 
-/** What a session works with. */
+/** What a session is created with. */
 export interface SessionParts {
-  /** What of this host it changes. */
+  /** The parts of this host that it changes. */
   readonly host: SessionHost
-  /** The lease it begins with, to be kept. */
+  /** The lease to keep. */
   readonly lease: Omit<KeptLease, 'claim' | 'events'>
   readonly found: FoundKernel
   readonly backends: readonly AnyBackend[]
@@ -28,13 +28,13 @@ export interface SessionHost {
   readonly guard: Guard
 }
 
-/** The kernel as it was found: what it can do, and the devices of earlier runs. */
+/** The kernel as found at the start: its features and the devices of earlier runs. */
 interface FoundKernel {
   readonly nexthopsKnown: boolean
   /** MACs of devices of earlier runs, by name. */
   readonly macs: ReadonlyMap<string, Mac>
-  /** Those that are ours to remove. */
+  /** Names of those that are ours to remove. */
   readonly names: readonly string[]
-  /** Where they receive. */
+  /** The ports and VNIs they receive at. */
   readonly standing: readonly Receiving[]
 }

@@ -1,6 +1,6 @@
-// One network of this host: its inputs, the plan that follows from them, and its lease. A change of the inputs gives another plan;
-// the kernel, our lease, subnet.env, firewall and guard are brought in line with it.
-// Invariant: level-triggered; any input may change at any time, the outcome depends on the last ones only.
+// One network of this host: its inputs, the plan computed from them, and its lease. A change of the inputs gives a new plan, which is
+// applied to the kernel, our lease, subnet.env, the firewall and the guard.
+// Invariant: level-triggered. Any input may change at any time; the result depends on the latest inputs only.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Configured, Peer } from '../backend.ts'
 import { BackendConfigs } from './backend-configs.ts'
@@ -25,7 +25,7 @@ import { RulesOrder } from './rules-order.ts'
 import type { Intent } from '../reconcile/intent.ts'
 import { subnetIn, writeSubnetEnv } from '../host/subnet-env.ts'
 
-/** After a failure that no event will end, such as a full disk. Milliseconds. */
+/** Before a retry after a failure whose end no event reports, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
 
 export class Session {
@@ -80,7 +80,7 @@ export class Session {
     return this.#plan.inputs
   }
 
-  /** What follows from the inputs and the peers; equal parts of two plans are the same object. */
+  /** What is computed from the inputs and the peers. Equal parts of two plans are the same object. */
   get plan(): Plan {
     return this.#plan
   }
@@ -90,7 +90,7 @@ export class Session {
     return this.#keeper
   }
 
-  /** All peers by subnet, as they are at this moment. */
+  /** The current peers by subnet. */
   get peers(): ReadonlyMap<Prefix, Peer> {
     return this.#peers
   }
@@ -104,7 +104,7 @@ export class Session {
     this.#listeners.delete(listener)
   }
 
-  /** Changes inputs; resolves when their outcome was tried. */
+  /** Changes inputs. Resolves when the new plan was tried. */
   update(change: Partial<Inputs>): Promise<void> {
     const before = this.#plan.inputs
     const next = this.#late.after(before, { ...before, ...change }, this.#peers.values())
@@ -115,7 +115,7 @@ export class Session {
     return this.#refresh()
   }
 
-  /** Takes over peers that changed; `peers` are all of them, read again whenever needed. */
+  /** Takes peers that changed. `peers` are all of them, read again whenever needed. */
   peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
     this.#peers = peers
     this.countPeers(changes)
@@ -129,7 +129,7 @@ export class Session {
     if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
   }
 
-  /** What peersChanged begins with: a first listing is counted in portions, then taken over without changes. */
+  /** Counts peers that changed, as peersChanged does. A first listing is counted in portions, then taken without changes. */
   countPeers(changes: readonly PeerChange[]): void {
     this.#inUse.change(changes)
     countSenders(this.#guarding.senders, changes)
@@ -147,7 +147,7 @@ export class Session {
     return range && this.#peers.get(prefixOf(address, range.subnetLen))
   }
 
-  /** How a peer's data is read: by the backend its lease names, under the config we have for that. */
+  /** The backend of this type with its config: it reads the data of peers whose lease names it. */
   configured(type: string): Configured | undefined {
     return this.#configs.find(type, this.inputs.configuration)
   }
@@ -179,7 +179,7 @@ export class Session {
     return keepLease({ ...lease, claim: this.#claimed, events })
   }
 
-  /** The plan as inputs and peers are now. */
+  /** Computes the plan from the current inputs and peers. */
   #replan(change: Partial<PlanInputs> = {}): Plan {
     const changed = { ...this.#plan.inputs, ...change }
     this.#configs.remember(changed.configuration.own)
@@ -188,7 +188,7 @@ export class Session {
     return (this.#plan = keepEqual(this.#plan, planOf(inputs, peers)))
   }
 
-  /** What the plan depends on besides its inputs, and changes with the peers. */
+  /** What the plan depends on that changes with the peers. */
   #derived({ configuration, options, nexthops }: PlanInputs): Pick<Derived, 'others' | 'nexthops'> {
     const own = configuration.own.backend.type
     const { nexthopsKnown } = this.#parts.found
@@ -206,7 +206,7 @@ export class Session {
     return !equal(this.#derived(inputs), { others: inputs.others, nexthops: inputs.nexthops })
   }
 
-  /** Leases of peers that followed a change of the config are no longer waited for. Its rules follow with the next doors. */
+  /** Stops waiting for peers whose leases followed a change of the config. The rules follow with the next doors. */
   #forgetLate(): void {
     const { inputs } = this.#plan
     const formerly = stillLate(inputs.change.formerly, this.#peers)
@@ -220,10 +220,10 @@ export class Session {
     // Peers may send by another backend as soon as our lease says so.
     if (this.#rules.begun) this.#rules.want(plan.rules)
     const guarded = this.#guarding.ahead(plan.guard)
-    // Without a pause where none is needed: a pass of the reconciler would begin with the intent of before.
+    // No await where none is needed: the reconciler would begin a pass with the previous intent.
     if (guarded !== undefined) await guarded
     const failures = await host.reconciler.attempted(this.#want(plan.intent))
-    // Peers must not send to a device that is not there; the reconciler goes on trying.
+    // Peers must not send to a device that is missing. The reconciler keeps trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
     if (missing !== undefined) {
       this.#rules.want(this.#replan().rules)
@@ -248,21 +248,21 @@ export class Session {
     if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnetIn(subnetEnv) ?? ''}, mtu ${subnetEnv.mtu}`)
   }
 
-  /** Gives the reconciler an intent only where it differs: another one makes it read the whole kernel. */
+  /** Gives the reconciler an intent only where it differs: a new one makes it read every kind. */
   #want(intent: Intent): number | undefined {
     if (intent === this.#wanted) return undefined
     this.#wanted = intent
     return this.#parts.host.reconciler.want(intent, this)
   }
 
-  /** Has our lease say this, in its own time. */
+  /** Has the lease keeper write this claim where it differs from the last one. */
   #publish(claim: Plan['claim']): void {
     if (claim === this.#claimed) return
     this.#claimed = claim
     this.#keeper.publish(claim)
   }
 
-  /** Peers that came or went may have rules of their own; at the start those come in their turn. */
+  /** Updates rules that name peers after peers joined or left. At the start #apply does that. */
   async #openDoors(): Promise<void> {
     if (!this.#rules.begun || this.#stopped) return
     if (!this.#rules.want(this.#replan().rules)) return

@@ -1,4 +1,4 @@
-// The networks of this host together: what the parts that a host has once, such as prober and page, see of them.
+// All networks of this host, for the parts that a host has once, such as the prober and the page.
 import type { Peer } from '../backend.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'

@@ -1,4 +1,4 @@
-// The foreign objects that stand where we need ours: left alone, said once, forgotten when they are gone.
+// The foreign objects in the place of ours: left alone, reported once, forgotten when they are gone.
 import type { ObjectConflict } from '../kernel/diff.ts'
 import type { KernelObject, Kind } from '../kernel/state.ts'
 import type { Report } from './report.ts'

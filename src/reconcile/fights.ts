@@ -1,27 +1,27 @@
-// Repairs that do not end: another program keeps changing what we keep putting right. One repair heals; a rate of them that
-// does not fall is a fault, and it has a name: the object.
+// Repairs that do not end: another program keeps changing an object that we keep repairing. A few repairs are normal; a rate
+// that does not fall is a fault of that object.
 // Invariant: bounded memory, no timer, no I/O.
 
-/** An object is fought over that was repaired `times` within `ms`. */
+/** An object is contested when it was repaired `times` within `ms`. */
 const RATES: readonly { readonly ms: number; readonly times: number }[] = [
   { ms: 60_000, times: 20 },
   { ms: 600_000, times: 40 },
   { ms: 3_600_000, times: 60 },
 ]
 const LONGEST_MS = 3_600_000
-/** A fight is over when nothing came for so long, or for three times as long as it took between the last few. */
+/** A fight is over after this long without a repair, or after three times the average gap of the last few. */
 const QUIET_MS = 60_000
 const LAST = 10
-/** Times kept of an object, and objects: those repaired last. */
+/** The most repairs kept of an object, and the most objects: the latest ones. */
 const KEPT = 60
 const OBJECTS = 64
 
 export class Fights {
-  /** When each object was repaired, by its name for people; the one repaired last is the last. */
+  /** When each object was repaired, by its text; the object repaired last is last. */
   readonly #times = new Map<string, number[]>()
   #over: string | undefined
 
-  /** Notes a repair. `now` in performance.now's milliseconds. */
+  /** Counts a repair. `now` in milliseconds of performance.now. */
   noted(object: string, now = performance.now()): void {
     const times = this.#times.get(object) ?? []
     this.#times.delete(object)
@@ -32,7 +32,7 @@ export class Fights {
     }
   }
 
-  /** The object that is fought over, the same one while that goes on; undefined: none. */
+  /** The contested object, the same one until its fight is over; undefined: none. */
   current(now = performance.now()): string | undefined {
     for (const [object, times] of this.#times) if ((times.at(-1) ?? 0) < now - LONGEST_MS) this.#times.delete(object)
     if (this.#over !== undefined && this.#isQuiet(this.#over, now)) this.#over = undefined

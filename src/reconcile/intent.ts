@@ -1,5 +1,5 @@
-// What we want of the kernel, as a function of our host and the peers: pure. Several backends may be at work at once,
-// since traffic to a peer goes the way the peer's own lease says it receives.
+// The kernel objects we want, as a pure function of our host and the peers. Several backends may be active at once: each peer is
+// reached by the backend that its own lease names.
 import type { Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { type SomeFamily, inFamily, valuesOf } from '../ip/by-family.ts'
@@ -11,11 +11,11 @@ export type HostSelf = Omit<Self<unknown>, 'config'>
 
 /** Everything a plan depends on, peers aside. */
 export interface Intent {
-  /** Our own backend first; then those by which some peer receives, or lately received. */
+  /** Our own backend first, then those that some peer uses, or used until recently. */
   readonly active: readonly Configured[]
   /** Our host in each family of the network. */
   readonly selves: SomeFamily<HostSelf>
-  /** Whether our own subnet has a blackhole beneath the bridge's route. */
+  /** Whether our own subnet has a blackhole route behind the bridge's route. */
   readonly blackhole: boolean
   /** Devices of ours found at the start that no active backend may want any more. */
   readonly leftovers: readonly string[]
@@ -24,7 +24,7 @@ export interface Intent {
 /** Lowest priority there is, so that the bridge's connected route to our subnet always wins. */
 const LAST_METRIC = 0xffff_ffff
 
-/** What our host needs, whoever the peers are. */
+/** The objects our host needs, independent of peers. */
 export function hostObjects(intent: Intent): readonly KernelObject[] {
   const selves = valuesOf(intent.selves)
   const base = intent.active.flatMap(({ backend, config }) =>
@@ -48,14 +48,14 @@ export function selfFor({ selves }: Pick<Intent, 'selves'>, { subnet }: Pick<Pee
   return inFamily(selves, prefixFamily(subnet))
 }
 
-/** What carries packets to one peer, by the backend its lease names. */
+/** The objects that carry packets to one peer, by the backend its lease names. */
 export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
-  const way = intent.active.find(({ backend }) => backend.type === peer.type)
-  if (way === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
+  const configured = intent.active.find(({ backend }) => backend.type === peer.type)
+  if (configured === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
   const self = selfFor(intent, peer)
   if (self === undefined)
     return { ok: false, reason: 'family', detail: `${peer.subnet}: we have no subnet of its family` }
-  return way.backend.forPeer({ ...self, config: way.config }, peer)
+  return configured.backend.forPeer({ ...self, config: configured.config }, peer)
 }
 
 /** What is ours under this intent. */

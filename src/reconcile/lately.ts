@@ -1,14 +1,14 @@
-// How often something happened in the last 24 hours. Invariant: bounded memory, no timer; ten minutes exact.
+// How often something happened in the last 24 hours, to ten minutes. Invariant: bounded memory, no timer.
 
-/** Milliseconds that are counted together. */
+/** The length of a slot, counted as one. Milliseconds. */
 const SLOT_MS = 600_000
-/** So many of them are a day. */
+/** Slots of a day. */
 const SLOTS = 144
 
 export class Lately {
   readonly #slots = new Map<number, number>()
 
-  /** Notes that it happened `times`. `now` in performance.now's milliseconds. */
+  /** Counts `times` more. `now` in milliseconds of performance.now. */
   noted(times: number, now = performance.now()): void {
     const slot = Math.floor(now / SLOT_MS)
     this.#slots.set(slot, (this.#slots.get(slot) ?? 0) + times)

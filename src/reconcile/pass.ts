@@ -1,7 +1,7 @@
-// One pass: what we want compared with the kernel, and the kernel made so. A kind that is stale is read and compared with
-// all we want; of the others only the peers that changed are compared, with what they needed before standing for the
-// kernel's state. Invariants: adds before deletions; peers are worked off in portions, so that neither memory nor the
-// event loop feels how many there are; peers are those of the moment the pass began.
+// One pass: it compares the wanted objects with the kernel and applies the difference. A stale kind is read and compared in full.
+// Of the other kinds only changed peers are compared, and their previous objects stand for the kernel's state.
+// Invariants: additions before deletions; peers are processed in portions, so that their number costs neither memory nor
+// blocks of the event loop; the peers are those at the start of the pass.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -32,12 +32,12 @@ export interface PassInput {
   readonly stale: ReadonlyMap<Kind, Staleness>
   /** Whether the peers are complete; nothing is deleted before. */
   readonly complete: boolean
-  /** Whether what we want was put there by a pass before: then whatever else is in its place is damage. */
+  /** Whether an earlier pass applied what we want: then a foreign object in its place is damage. */
   readonly appliedBefore: boolean
   readonly conflicts: Conflicts
-  /** Keys of what the last pass could not add: something foreign may be in its place. */
+  /** Keys of what the last pass could not add: a foreign object may be in its place. */
   readonly refused: ReadonlySet<string>
-  /** Digests of kinds that were read and made as wanted; kept up to date. */
+  /** Digests of kinds after they were read and found, or made, as wanted; the pass updates them. */
   readonly cleanDigests: Map<Kind, number>
 }
 
@@ -91,7 +91,7 @@ class Pass {
     }))
   }
 
-  /** Links and their addresses: what everything else hangs on. */
+  /** Links and their addresses, on which everything else depends. */
   async devices(): Promise<void> {
     for (const kind of ['link', 'address'] as const) {
       await this.#read(kind)
@@ -100,14 +100,14 @@ class Pass {
         false,
       )
       await this.#apply(changes)
-      // A device made anew or set up starts without what hung on it.
+      // A device that was created again or set up has lost what depended on it.
       if (kind === 'link' && changes.length > 0) {
         for (const other of KINDS) this.#stale.set(other, this.#stale.get(kind) ?? 'intent')
       }
     }
   }
 
-  /** Everything else: the host's own, then peer by peer. */
+  /** Everything else: the host's own objects, then peer by peer. */
   async entries(): Promise<void> {
     const kinds = ['fdb', 'neighbor', 'nexthop', 'route'] as const
     for (const kind of kinds) await this.#read(kind)
@@ -145,7 +145,7 @@ class Pass {
     return { failures: this.#failures, deleted: deletions.map(({ object }) => object), work: this.#work }
   }
 
-  /** While a device cannot be made, the one it was to take the place of is all there is, with what hangs on it. */
+  /** While a device cannot be created, the one it replaces is kept, with what depends on it. */
   #isNeeded({ object }: KernelChange): boolean {
     const stuck = this.#failures.some(({ change }) => change.object.kind === 'link')
     const on = object.kind === 'route' ? object.target : object
@@ -153,7 +153,7 @@ class Pass {
     return stuck && device !== undefined && this.#input.domain.devices.has(device)
   }
 
-  /** Opens the comparison of a kind, if there is something to compare. */
+  /** Begins the comparison of a kind, if there is something to compare. */
   async #read(kind: Kind): Promise<void> {
     const { kernel, domain, networks, appliedBefore, conflicts, refused, cleanDigests } = this.#input
     const why = this.#stale.get(kind)
@@ -165,7 +165,7 @@ class Pass {
     const actual = known
       ? conflicts.within(kind, objectsBefore(networks, kind))
       : new Map(await kernel.observe(kind, devices))
-    // What was foreign before we first wanted its place is a conflict; what took the place of ours is damage.
+    // An object that was there before ours is a conflict; one that replaced ours is damage.
     const held = (wanted: KernelObject): boolean =>
       appliedBefore &&
       !conflicts.has(keyOf(wanted)) &&
@@ -174,7 +174,7 @@ class Pass {
     this.#open.set(kind, { comparison: new KindComparison(actual, domain, held), why: known ? undefined : why })
   }
 
-  /** The changes that objects need whose kind is open. `changed`: they are those of a peer that changed. */
+  /** The changes for objects whose kind is being compared. `changed`: they belong to a peer that changed. */
   #compare(objects: readonly KernelObject[], changed: boolean): KernelChange[] {
     const changes: KernelChange[] = []
     for (const object of objects) {
@@ -187,7 +187,7 @@ class Pass {
     return changes
   }
 
-  /** Whether a change puts right what somebody else did. */
+  /** Whether a change repairs what another program did. */
   #isRepair({ object }: KernelChange): boolean {
     return isRepair(this.#open.get(object.kind)?.why) && !this.#expected.has(keyOf(object))
   }
@@ -205,7 +205,7 @@ class Pass {
       }
       this.#work.set(kind, work)
     }
-    // Portions hold several peers; what a route hangs on has to be there before it.
+    // A portion holds several peers. What a route depends on has to be there before it.
     const order = (change: KernelChange): number => KINDS.indexOf(change.object.kind)
     const sorted = changes[0]?.verb === 'delete' ? changes : changes.toSorted((a, b) => order(a) - order(b))
     const refused = await this.#input.kernel.apply(sorted)
@@ -217,7 +217,7 @@ class Pass {
   }
 }
 
-/** What the changed peers needed when they were last programmed, which is what the kernel has of them. */
+/** The objects of changed peers when they were last programmed, which are what the kernel has. */
 function objectsBefore(networks: readonly PassNetwork[], kind: Kind): Map<string, KernelObject> {
   const objects = new Map<string, KernelObject>()
   for (const { intent, toRecheck } of networks)

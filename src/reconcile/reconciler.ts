@@ -1,5 +1,5 @@
 // The one loop that writes links, addresses, neighbours, FDB entries, nexthops and routes. Triggers only say what may
-// be out of date; a pass compares and mends. Invariants: one pass at a time, everything pending goes into the next one;
+// be out of date; a pass compares and repairs. Invariants: one pass at a time, everything pending goes into the next one;
 // nothing is deleted before the peers are known completely; one refused change never holds up the others.
 import { messageOf } from '../errors.ts'
 import type { ObjectConflict } from '../kernel/diff.ts'
@@ -18,12 +18,13 @@ import { type Waiter, releaseWaiters } from './waiters.ts'
 /** The kinds, as they are audited one after the other. */
 const TURNS: readonly (readonly Kind[])[] = [['link', 'address'], ['fdb'], ['neighbor'], ['nexthop'], ['route']]
 
-/** Milliseconds that drift may gather before it is mended: a flush of 1,000 routes is one pass. */
+/** How long drift may accumulate before a pass repairs it: a flush of 1,000 routes is one pass. Milliseconds. */
 const GATHER_MS = 20
 
 /**
- * What may be gone without a word when the kernel tells of one kind: a device set down, or without its last address, loses
- * its routes and neighbours, a nexthop its routes. When a device is deleted, its entries are told of first.
+ * The kinds that may have lost objects without a notification when the kernel reports a change of one kind: a device that is
+ * set down or loses its last address loses its routes and neighbours, a nexthop loses its routes. The entries of a deleted
+ * device are reported first.
  */
 const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
   link: KINDS,
@@ -34,9 +35,9 @@ const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
   route: ['link', 'nexthop', 'route'],
 }
 
-/** What one pass works off. */
+/** What one pass has to do. */
 interface PassWork {
-  /** Whether it is changed peers alone, since an audit can wait. */
+  /** Whether it is only changed peers, since an audit can wait. */
   readonly alone: boolean
   readonly stale: ReadonlyMap<Kind, Staleness>
   readonly taken: Taken
@@ -50,13 +51,13 @@ export class Reconciler {
   readonly #kernel: Kernel
   readonly #passed: (report: Report) => void
   readonly #backoff = new Backoff(250, 30_000)
-  /** Names of every device we wanted so far and have not yet seen deleted. */
+  /** Names of every device we have wanted and not yet seen deleted. */
   readonly #devices = new Set<string>()
-  /** Digests of kinds that were read and made as wanted. */
+  /** Digests of kinds after they were read and found, or made, as wanted. */
   readonly #cleanDigests = new Map<Kind, number>()
   readonly #conflicts: Conflicts
   readonly #networks = new Networks()
-  /** Whether the last pass left an audit to the next. */
+  /** Whether the last pass deferred an audit. */
   #deferred = false
   #stale = new Map<Kind, Staleness>()
   #passBegan: number | undefined
@@ -94,18 +95,18 @@ export class Reconciler {
     return this.#trigger()
   }
 
-  /** Tells that somebody else touched what is ours, or that we lost sight. */
+  /** Another program changed an object of ours, or notifications were lost. */
   drift(drift: Drift): number {
     this.report.drifts.add(drift.type === 'overrun' ? 'overrun' : drift.kind)
     return this.#mark('drift', drift.type === 'overrun' ? KINDS : TAKEN_ALONG[drift.kind])
   }
 
-  /** Reads everything again, to catch what notifications missed. */
+  /** Reads these kinds again, to find what no notification reported. */
   audit(kinds: readonly Kind[] = KINDS): number {
     return this.#mark('audit', kinds)
   }
 
-  /** Audits kind by kind: what changes meanwhile waits for the reading of one kind at most. */
+  /** Audits kind by kind, so that a change waits for the reading of one kind at most. */
   async auditInTurns(): Promise<void> {
     for (const kinds of TURNS) await this.attempted(this.audit(kinds))
     this.report.audited()
@@ -130,17 +131,17 @@ export class Reconciler {
     )
   }
 
-  /** For how long the pass at hand has been running, in milliseconds; 0 between passes. */
+  /** How long the current pass has been running, in milliseconds; 0 between passes. */
   get busyFor(): number {
     return this.#passBegan === undefined ? 0 : performance.now() - this.#passBegan
   }
 
-  /** Whether a device is ours, one on its way out included. */
+  /** Whether a device is ours, or was and is being deleted. */
   isOurDevice(name: string): boolean {
     return this.#devices.has(name)
   }
 
-  /** The foreign objects in our way. */
+  /** The foreign objects in the place of ours. */
   get conflicts(): readonly ObjectConflict[] {
     return this.#conflicts.all
   }
@@ -174,24 +175,24 @@ export class Reconciler {
       this.#backoff.reset()
       return
     }
-    if (outcome !== 'broken off') {
+    if (outcome !== 'aborted') {
       this.#tried = revision
       this.#tries = releaseWaiters(this.#tries, revision)
     }
-    if (outcome === 'whole') {
+    if (outcome === 'complete') {
       this.#backoff.reset()
       this.#done = revision
       this.#waiters = releaseWaiters(this.#waiters, revision)
     } else {
-      // A new trigger cuts the wait short: the cause may just have been mended.
+      // A new trigger ends the wait: the cause may be gone.
       const wait = this.#backoff.next()
       await Promise.race([pause(wait, signal), new Promise<void>((resolve) => (this.#wake = resolve))])
     }
   }
 
-  /** One pass; how much of it was applied. */
-  async #attempt(): Promise<'whole' | 'peers alone' | 'in part' | 'broken off'> {
-    if (this.#networks.intents.length === 0) return 'whole'
+  /** Makes one pass. Returns how much of it was applied. */
+  async #attempt(): Promise<'complete' | 'peers alone' | 'in part' | 'aborted'> {
+    if (this.#networks.intents.length === 0) return 'complete'
     const work = this.#take()
     try {
       const began = performance.now()
@@ -211,18 +212,18 @@ export class Reconciler {
       this.report.passed(performance.now() - began)
       this.#finish(result)
       if (result.failures.length > 0) return 'in part'
-      return work.alone ? 'peers alone' : 'whole'
+      return work.alone ? 'peers alone' : 'complete'
     } catch (error) {
       this.report.brokenOff(messageOf(error))
       for (const kind of KINDS) this.#stale.set(kind, 'retry')
       this.#networks.putBack(work.taken)
-      return 'broken off'
+      return 'aborted'
     }
   }
 
-  /** Takes what the next pass works off; what comes from now on is for the one after it. */
+  /** Takes what the next pass has to do. What comes later is for the pass after it. */
   #take(): PassWork {
-    // Peers do not wait for an audit, but an audit waits for them once at most.
+    // Peers do not wait for an audit. An audit waits for them at most once.
     const alone = !this.#deferred && this.#networks.changed && this.#stale.size > 0 && this.#onlyAudits()
     this.#deferred = alone
     const stale = alone ? new Map<Kind, Staleness>() : this.#stale
@@ -235,7 +236,7 @@ export class Reconciler {
     this.report.failed(failures)
     this.#forgetDevices(deleted, failures)
     this.#failures = failures
-    // What is refused may be so because of its device; what depends on a refused device was not deleted, whatever its kind.
+    // An object may be refused because of its device. Objects that depend on a refused device were not deleted, whatever their kind.
     for (const { kind } of failures.map(({ change }) => change.object))
       for (const one of kind === 'link' ? KINDS : (['link', kind] as const)) this.#stale.set(one, 'retry')
   }
@@ -255,7 +256,7 @@ export class Reconciler {
   }
 
   #mark(why: Staleness, kinds: readonly Kind[]): number {
-    // What another intent changes is no repair, whatever happens beside it.
+    // What a new intent changes is no repair, whatever else happens at the same time.
     for (const kind of kinds) if (this.#stale.get(kind) !== 'intent') this.#stale.set(kind, why)
     return this.#trigger()
   }

@@ -1,4 +1,4 @@
-// What the reconciler did, for the log and for whoever asks: counts since the start, and lines on transitions only.
+// What the reconciler did: counts since the start for metrics and status, and log lines on transitions only.
 import type { ObjectConflict } from '../kernel/diff.ts'
 import type { KernelChange, Failure } from '../kernel/kernel.ts'
 import { brief, showObject } from '../kernel/show.ts'
@@ -13,24 +13,24 @@ import { Counter, Histogram } from '../counters.ts'
 /** Why the kernel has to be read again; only drift and audits count as repairs. */
 export type Staleness = 'intent' | 'drift' | 'audit' | 'retry'
 
-/** What a pass did to one kind: `why` it was read, undefined when only changed peers were compared. */
+/** What a pass did to one kind. `why`: the reason it was read; undefined when only changed peers were compared. */
 export interface Work {
   readonly why: Staleness | undefined
   readonly changes: number
-  /** Changes that repaired what somebody else did, and the first of them: not those that peers who came or went need. */
+  /** Changes that repaired what another program did, and the first of them. Changes that joining or leaving peers need do not count. */
   readonly repairs: number
   readonly first: KernelChange | undefined
   /** Repairs the kernel refused. */
   readonly refused: number
 }
 
-/** At most so many lines about repairs in so many milliseconds: a program that fights us must not fill the log. */
+/** The most log lines about repairs in REPAIR_LINE_MS: a program that fights us must not fill the log. */
 const REPAIR_LINES = 12
 const REPAIR_LINE_MS = 10_000
 /** Seconds: a pass over one peer takes a millisecond, the first one over 60,000 some seconds. */
 const PASS_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
-/** What our change tells of somebody else's: the verb of theirs. */
+/** What another program did, by the change that repairs it. */
 const THEIRS: Readonly<Record<KernelChange['verb'], string>> = {
   add: 'deleted',
   replace: 'changed',
@@ -42,21 +42,21 @@ export class Report {
   readonly #log: Log
   readonly #events: EventSink | undefined
   readonly #failing = new Map<string, string>()
-  /** Objects put back because somebody else had changed them, by kind. */
+  /** Objects restored after another program changed them, by kind. */
   readonly repairs = new Map<Kind, number>()
   /** The same, in the last 24 hours. */
   readonly lately = new Lately()
-  /** What somebody changes again and again. */
+  /** Objects that another program changes again and again. */
   readonly fights = new Fights()
   /** The last of them ("route 10.2.3.0/24 deleted"); milliseconds since 1970. */
   lastRepair: { readonly at: number; readonly text: string } | undefined
   /** Of the repairs, those the kernel refused at the first try. */
   readonly refusedRepairs = new Counter<Kind>()
-  /** How often we were told that somebody else touched a kind, or that notifications were lost. */
+  /** Notifications of foreign changes by kind, and of lost notifications. */
   readonly drifts = new Counter<Kind | 'overrun'>([...KINDS, 'overrun'])
-  /** Seconds of passes that went through, in part or whole. */
+  /** Seconds of passes that completed, or completed in part. */
   readonly durations = new Histogram(PASS_BOUNDS)
-  /** Passes that were broken off, or of which the kernel refused something. */
+  /** Passes that were aborted, or of which the kernel refused something. */
   failedPasses = 0
   /** Netlink writes so far. */
   writes = 0
@@ -64,7 +64,7 @@ export class Report {
   passes = 0
   lastAudit = 0
   lastPassMs = 0
-  /** Why the last pass was broken off; empty when it was not. */
+  /** Why the last pass was aborted; empty when it was not. */
   #brokenOff = ''
   #unsaid = 0
   #lines = 0
@@ -75,17 +75,17 @@ export class Report {
     this.#events = events
   }
 
-  /** Changes that still fail; a pass that was broken off counts as one. */
+  /** Changes that still fail; an aborted pass counts as one. */
   get failing(): number {
     return this.#failing.size + (this.#brokenOff === '' ? 0 : 1)
   }
 
-  /** Keys (keyOf) of what the kernel refuses to have as we want it. */
+  /** Keys (keyOf) of the objects the kernel refuses. */
   get refused(): Iterable<string> {
     return this.#failing.keys()
   }
 
-  /** Notes what a pass did to one kind. */
+  /** Counts what a pass did to one kind. */
   wrote(kind: Kind, { why, changes, repairs, first, refused }: Work): void {
     this.writes += changes
     if (first === undefined) return
@@ -110,7 +110,7 @@ export class Report {
     this.#unsaid = 0
   }
 
-  /** Notes the failures of a pass: the first of each is said, and its end. */
+  /** Takes the failures of a pass. The first failure of each object is logged, and its end. */
   failed(failures: readonly Failure[]): void {
     const now = new Map(failures.map(({ change, error }) => [keyOf(change.object), { change, error }]))
     if (now.size > 0) this.failedPasses++
@@ -145,7 +145,7 @@ export class Report {
     this.lastAudit = Date.now()
   }
 
-  /** A pass ended before its time: the kernel could not be read, or not be talked to. */
+  /** A pass was aborted: the kernel could not be read or written. */
   brokenOff(why: string): void {
     if (this.#brokenOff === '') this.#log.error(`pass broken off: ${why}; reading the kernel again`)
     this.#brokenOff = why
