@@ -1,5 +1,5 @@
-// Notices that somebody changed nftables' ruleset (iptables-nft's tables are in it), without starting a process.
-// Invariant: a change is reported at the latest one poll after it was made, even when its notification was lost.
+// Watches nftables' ruleset (iptables-nft's tables are in it) for changes by any process, without starting one.
+// Invariant: a change is reported at most one poll after it was made, even when its notification was lost.
 //
 // Every transaction raises the namespace's generation number by one (net/netfilter/nf_tables_api.c); its notifications
 // end with NFT_MSG_NEWGEN, which carries the new number. Asking for the number (NFT_MSG_GETGEN) finds lost ones.
@@ -10,19 +10,12 @@ import { ERRNO, orThrow } from '../netlink/errno.ts'
 import { MessageWriter } from '../netlink/message.ts'
 import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nftables/nfnetlink.ts'
 
-/** One transaction of anybody's, or (`tables` undefined) changes whose notifications were lost. */
+/** One transaction of any process, or (`tables` undefined) changes whose notifications were lost. */
 export interface RulesetChange {
-  /** Number of the ruleset after it. */
+  /** Generation number of the ruleset after it. */
   readonly generation: number
-  /** What it touched, as tableKey names it. */
+  /** The tables it touched, as tableKey names them. */
   readonly tables: ReadonlySet<string> | undefined
-}
-
-/** A running watch. */
-export interface RulesetWatch {
-  /** The present generation. Every change up to it has been reported when this resolves. Undefined without nftables. */
-  generation(): Promise<number | undefined>
-  close(): void
 }
 
 /** How a table is named in a RulesetChange. */
@@ -39,121 +32,130 @@ const NFTA_GEN_ID = 1
 const NFTA_TABLE = 1
 /** A flush of a large set is many messages. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024
+/** How long an answer is waited for. */
 const ANSWER_MS = 2000
+/** A flood of notifications is read for this long per turn of the event loop. */
 const TURN_MS = 8
 
-/**
- * Watches the ruleset of `netns` (a path; the process's own by default), asking for the generation every
- * `pollSeconds`. `changed` is called once per transaction. Throws KernelError when there is no such socket.
- */
-export function watchRuleset(
-  netns: string | undefined,
-  pollSeconds: number,
-  changed: (change: RulesetChange) => void,
-): RulesetWatch {
-  const sys = addon()
-  const fd = orThrow('nftables: socket', sys.socket(nl.AF_NETLINK, nl.SOCK_RAW, NETLINK_NETFILTER, netns))
-  sys.setsockopt(fd, nl.SOL_SOCKET, nl.SO_RCVBUFFORCE, RECEIVE_BUFFER)
-  const port = orThrow('nftables: bind', sys.bindNetlink(fd, 0))
-  sys.setsockopt(fd, nl.SOL_NETLINK, nl.NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+/** A watch of the ruleset, until it is closed. */
+export class RulesetWatch {
+  readonly #sys = addon()
+  readonly #fd: number
+  /** The socket's netlink port. */
+  readonly #port: number
+  readonly #changed: (change: RulesetChange) => void
+  readonly #input = new Uint8Array(256 * 1024)
+  readonly #message = new Message(this.#input)
+  readonly #writer = new MessageWriter()
+  /** Questions without an answer yet, by sequence number. */
+  readonly #waiting = new Map<number, (generation: number | undefined) => void>()
+  readonly #poll: PollHandle | undefined
+  readonly #timer: NodeJS.Timeout
+  /** Tables of the transaction whose notifications are being read. */
+  #touched = new Set<string>()
+  #lastFamily = -1
+  #lastTable = Buffer.alloc(0)
+  /** The generation up to which changes are reported. */
+  #seen: number | undefined
+  #sequence = 0
+  #closed = false
 
-  const input = new Uint8Array(256 * 1024)
-  const message = new Message(input)
-  const writer = new MessageWriter()
-  const waiting = new Map<number, (generation: number | undefined) => void>()
-  let touched = new Set<string>()
-  let lastFamily = -1
-  let lastTable = Buffer.alloc(0)
-  let seen: number | undefined
-  let sequence = 0
-  let poll: PollHandle | undefined
-  let closed = false
+  /**
+   * Watches the ruleset of `netns` (a path; the process's own by default), asking for the generation every
+   * `pollSeconds`. `changed` is called once per transaction. Throws KernelError when there is no such socket.
+   */
+  constructor(netns: string | undefined, pollSeconds: number, changed: (change: RulesetChange) => void) {
+    const sys = this.#sys
+    this.#changed = changed
+    this.#fd = orThrow('nftables: socket', sys.socket(nl.AF_NETLINK, nl.SOCK_RAW, NETLINK_NETFILTER, netns))
+    sys.setsockopt(this.#fd, nl.SOL_SOCKET, nl.SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    this.#port = orThrow('nftables: bind', sys.bindNetlink(this.#fd, 0))
+    sys.setsockopt(this.#fd, nl.SOL_NETLINK, nl.NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+    const started = sys.pollStart(this.#fd, READABLE, (status) => {
+      if (status < 0 && this.#poll !== undefined) sys.pollAgain(this.#poll, READABLE)
+      this.#receive()
+    })
+    if (typeof started === 'number') orThrow('nftables: poll', started)
+    else this.#poll = started
+    this.#timer = setInterval(() => void this.generation(), pollSeconds * 1000)
+    void this.generation()
+  }
 
-  function visit(): void {
-    const answer = message.port === port ? waiting.get(message.sequence) : undefined
-    if (answer !== undefined) {
-      answer(message.type === nl.NLMSG_ERROR ? undefined : generationOf(message))
-    } else if (message.type === NFT_MSG_NEWGEN) {
-      seen = generationOf(message)
-      const tables = touched
-      touched = new Set()
-      lastFamily = -1
-      changed({ generation: seen, tables })
-    } else if (message.type >> 8 === NFNL_SUBSYS_NFTABLES >> 8) {
-      // A large set is told of in as many messages as it has elements, all of one table.
-      if (message.u8(0) === lastFamily && message.shows(NFGENMSG, NFTA_TABLE, lastTable)) return
-      const table = message.parse(NFGENMSG).text(NFTA_TABLE)
-      lastFamily = message.u8(0)
-      lastTable = Buffer.from(`${table}\0`)
-      touched.add(`${lastFamily} ${table}`)
-    }
+  /** The present generation. Every change up to it has been reported when this resolves. Undefined without nftables. */
+  async generation(): Promise<number | undefined> {
+    const before = this.#seen
+    const generation = await this.#ask()
+    // The answer is queued behind the notifications of what it counts.
+    if (generation !== undefined && before !== undefined && this.#seen !== generation && !this.#closed)
+      this.#changed({ generation, tables: undefined })
+    this.#seen = generation ?? this.#seen
+    return generation
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearInterval(this.#timer)
+    if (this.#poll !== undefined) this.#sys.pollStop(this.#poll)
+    this.#sys.close(this.#fd)
+    for (const resolve of this.#waiting.values()) resolve(undefined)
   }
 
   /** The rest of a flood waits for the next turn of the event loop: the poll is level-triggered. */
-  function receive(): void {
-    for (const until = performance.now() + TURN_MS; !closed && performance.now() < until;) {
-      const length = sys.recvNetlink(fd, input)
-      // An overrun is made good by the next comparison of generations, which is due at once.
-      if (length === -ERRNO.ENOBUFS || length > input.length) void compare()
+  #receive(): void {
+    for (const until = performance.now() + TURN_MS; !this.#closed && performance.now() < until;) {
+      const length = this.#sys.recvNetlink(this.#fd, this.#input)
+      // What an overrun lost shows in a comparison of generations, made at once.
+      if (length === -ERRNO.ENOBUFS || length > this.#input.length) void this.generation()
       else if (length < 0) return
-      else for (let at = message.read(0, length); at > 0; at = message.read(at, length)) visit()
+      else for (let at = this.#message.read(0, length); at > 0; at = this.#message.read(at, length)) this.#visit()
     }
   }
 
-  function ask(): Promise<number | undefined> {
-    if (closed) return Promise.resolve(undefined)
-    const number = ++sequence
+  #visit(): void {
+    const message = this.#message
+    const answer = message.port === this.#port ? this.#waiting.get(message.sequence) : undefined
+    if (answer !== undefined) {
+      answer(message.type === nl.NLMSG_ERROR ? undefined : generationOf(message))
+    } else if (message.type === NFT_MSG_NEWGEN) {
+      this.#seen = generationOf(message)
+      const tables = this.#touched
+      this.#touched = new Set()
+      this.#lastFamily = -1
+      this.#changed({ generation: this.#seen, tables })
+    } else if (message.type >> 8 === NFNL_SUBSYS_NFTABLES >> 8) {
+      // A large set is reported in one message per element, all of one table.
+      if (message.u8(0) === this.#lastFamily && message.shows(NFGENMSG, NFTA_TABLE, this.#lastTable)) return
+      const table = message.parse(NFGENMSG).text(NFTA_TABLE)
+      this.#lastFamily = message.u8(0)
+      this.#lastTable = Buffer.from(`${table}\0`)
+      this.#touched.add(`${this.#lastFamily} ${table}`)
+    }
+  }
+
+  #ask(): Promise<number | undefined> {
+    if (this.#closed) return Promise.resolve(undefined)
+    const number = ++this.#sequence
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         answer(undefined)
       }, ANSWER_MS)
       const answer = (generation: number | undefined): void => {
         clearTimeout(timer)
-        waiting.delete(number)
+        this.#waiting.delete(number)
         resolve(generation)
       }
-      waiting.set(number, answer)
-      writer.clear()
-      writer.message(
+      this.#waiting.set(number, answer)
+      this.#writer.clear()
+      this.#writer.message(
         (to) => {
           to.header(NFT_MSG_GETGEN, 0, NFGENMSG)
         },
         number,
         0,
       )
-      if (sys.send(fd, writer.buffer, writer.length) < 0) answer(undefined)
+      if (this.#sys.send(this.#fd, this.#writer.buffer, this.#writer.length) < 0) answer(undefined)
     })
-  }
-
-  async function compare(): Promise<number | undefined> {
-    const before = seen
-    const generation = await ask()
-    // The answer is queued behind the notifications of what it counts.
-    if (generation !== undefined && before !== undefined && seen !== generation && !closed)
-      changed({ generation, tables: undefined })
-    seen = generation ?? seen
-    return generation
-  }
-
-  const started = sys.pollStart(fd, READABLE, (status) => {
-    if (status < 0 && poll !== undefined) sys.pollAgain(poll, READABLE)
-    receive()
-  })
-  if (typeof started === 'number') orThrow('nftables: poll', started)
-  else poll = started
-  const timer = setInterval(() => void compare(), pollSeconds * 1000)
-  void compare()
-
-  return {
-    generation: compare,
-    close() {
-      if (closed) return
-      closed = true
-      clearInterval(timer)
-      if (poll !== undefined) sys.pollStop(poll)
-      sys.close(fd)
-      for (const resolve of waiting.values()) resolve(undefined)
-    },
   }
 }
 

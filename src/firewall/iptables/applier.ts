@@ -1,6 +1,6 @@
-// Makes the iptables rules of one address family be what is wanted, and knows whether they still are.
-// Invariants: nothing is written that does not differ; after a pass that resolved, the rules were read back and found
-// right, and `unchanged` answers for changes made by anybody since that reading began, without starting a process.
+// Writes the iptables rules of one address family where they differ from what is wanted, and knows whether they still match.
+// Invariants: only differences are written. After a pass that resolves, the rules were read back and match; `unchanged`
+// covers every change since that reading began, by any process, and starts none.
 import type { Family } from '../../ip/address.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import { OperatorError } from '../../errors.ts'
@@ -13,7 +13,7 @@ import {
   readRuleset,
   removeOurs,
 } from './programs.ts'
-import { type LegacyTables, legacyTableNames, openLegacyTables } from './legacy.ts'
+import { LegacyWatch } from './legacy-watch.ts'
 import { type DockerChains, type FirewallInput, desiredChains } from './rules.ts'
 import type { Ruleset } from './ruleset.ts'
 import type { Runner } from '../run.ts'
@@ -25,111 +25,81 @@ export interface Pass {
   readonly docker: DockerChains
   /** Transactions written. */
   readonly written: number
-  /** What `note` gave before the reading that found all right. */
+  /** What `note` returned before the reading that found no difference. */
   readonly noted: number | undefined
 }
 
-/** The applier of one family. */
-export interface Applier {
+/** Applies the rules of one family. */
+export class Applier {
+  readonly #runner: Runner
+  readonly #family: Family
+  readonly #netns: string | undefined
+  readonly #legacy: LegacyWatch
+  #iptables: Iptables | undefined
+  /** Tables that existed before our first write. */
+  #before: ReadonlySet<string> | undefined
+
+  /** Works in `netns` (a path; the process's own by default), where `runner` must start its programs too. */
+  constructor(runner: Runner, family: Family, netns?: string) {
+    this.#runner = runner
+    this.#family = family
+    this.#netns = netns
+    this.#legacy = new LegacyWatch(family, netns)
+  }
+
   /** Reads, compares, writes the difference and reads again, `note` before each reading. Throws OperatorError. */
-  apply(input: FirewallInput, mine: readonly Prefix[], note: () => Promise<number | undefined>): Promise<Pass>
-  /** Takes what is ours out of both variants' tables. Throws OperatorError. */
-  remove(mine: readonly Prefix[]): Promise<void>
-  /**
-   * Whether legacy tables are as last read; nft's are watched by others. Of large tables, and of those that are not
-   * ours to write, only number and size of the entries are compared, unless `closely`.
-   */
-  unchanged(closely: boolean): boolean
-  close(): void
-}
-
-/** Comparing entries once a second may cost half a percent of a core. */
-const DEAR_MS = 5
-
-/** An applier for `netns` (a path; the process's own by default), where `runner` must start its programs too. */
-export function createApplier(runner: Runner, family: Family, netns?: string): Applier {
-  let iptables: Iptables | undefined
-  /** Tables there were before our first write. */
-  let before: ReadonlySet<string> | undefined
-  let legacy: LegacyTables | undefined
-  let tables: readonly string[] = []
-  let size: string | undefined
-  let entries: string | undefined
-  /** Milliseconds the last comparison of entries took. */
-  let cost = 0
-  /** The legacy tables beside the nft rules we keep: Docker may come to use them. */
-  let beside = ''
-
-  function besides(): string {
-    const names = legacyTableNames(family, netns)
-    if (names.length === 0) return ''
-    legacy ??= openLegacyTables(family, netns)
-    return legacy.size(names) ?? ''
-  }
-
-  /** Reads the ruleset, having noted first what it is compared with later. */
-  async function read(programs: Iptables): Promise<Ruleset> {
-    if (programs.variant === 'nft') {
-      beside = besides()
-      return readRuleset(runner, programs)
-    }
-    legacy ??= openLegacyTables(family, netns)
-    for (;;) {
-      size = legacy.size(tables)
-      entries = legacy.entries(tables)
-      const ruleset = await readRuleset(runner, programs)
-      const found = [...ruleset.keys()]
-      if (found.join() === tables.join()) return ruleset
-      tables = found
-    }
-  }
-
-  return {
-    async apply(input, mine, note) {
-      const last = iptables
-      if (iptables === undefined || (!iptables.forGood && legacyTableNames(family, netns).length > 0))
-        iptables = await findIptables(runner, family, netns)
-      let text: string | undefined
-      for (let written = 0; written < ATTEMPTS; written++) {
-        const noted = await note()
-        const ruleset = await read(iptables)
-        before ??= new Set(ruleset.keys())
-        const docker = dockerChains(ruleset)
-        text = transaction(ruleset, desiredChains(input, docker), mine)
-        if (text === undefined) {
-          if (last !== undefined && last.variant !== iptables.variant) await removeOurs(runner, last, mine, new Set())
-          return { iptables, docker, written, noted }
-        }
-        await applyTransaction(runner, iptables, text, written + 1)
+  async apply(input: FirewallInput, mine: readonly Prefix[], note: () => Promise<number | undefined>): Promise<Pass> {
+    const last = this.#iptables
+    const iptables = await this.#find()
+    let text: string | undefined
+    for (let written = 0; written < ATTEMPTS; written++) {
+      const noted = await note()
+      const ruleset = await this.#read(iptables)
+      this.#before ??= new Set(ruleset.keys())
+      const docker = dockerChains(ruleset)
+      text = transaction(ruleset, desiredChains(input, docker), mine)
+      if (text === undefined) {
+        if (last !== undefined && last.variant !== iptables.variant)
+          await removeOurs(this.#runner, last, mine, new Set())
+        return { iptables, docker, written, noted }
       }
-      // Some iptables prints these rules in other words, or somebody undoes them as fast as we write them.
-      throw new OperatorError(`firewall: ${iptables.restore}: rules read back otherwise than written: ${brief(text)}`)
-    },
+      await applyTransaction(this.#runner, iptables, text, written + 1)
+    }
+    // This iptables prints the rules in other words, or another process undoes them as fast as we write them.
+    throw new OperatorError(`firewall: ${iptables.restore}: rules read back differ from those written: ${brief(text)}`)
+  }
 
-    async remove(mine) {
-      const usual = iptables ?? (await findIptables(runner, family, netns))
-      iptables = undefined
-      await removeOurs(runner, usual, mine, before ?? new Set())
-      // Rules from a run when the other variant was in use.
-      const other = legacyIptables(family)
-      if (usual.variant === 'nft') await removeOurs(runner, other, mine, new Set()).catch(() => undefined)
-    },
+  /** Removes our rules from both variants' tables. Throws OperatorError. */
+  async remove(mine: readonly Prefix[]): Promise<void> {
+    const usual = this.#iptables ?? (await findIptables(this.#runner, this.#family, this.#netns))
+    this.#iptables = undefined
+    await removeOurs(this.#runner, usual, mine, this.#before ?? new Set())
+    // Rules from a run when the other variant was in use.
+    const other = legacyIptables(this.#family)
+    if (usual.variant === 'nft') await removeOurs(this.#runner, other, mine, new Set()).catch(() => undefined)
+  }
 
-    unchanged(closely) {
-      if (iptables?.variant === 'nft') return besides() === beside
-      if (legacy === undefined) return true
-      if (legacy.size(tables) !== size) return false
-      if (!closely && cost > DEAR_MS) return true
-      const start = performance.now()
-      const same = legacy.entries(tables) === entries
-      cost = performance.now() - start
-      return same
-    },
+  /**
+   * Whether the legacy tables are as last read; changes of nftables are reported by the watch on its ruleset. Of large tables,
+   * and of those we do not write, only number and size of the entries are compared, unless `closely`.
+   */
+  unchanged(closely: boolean): boolean {
+    return this.#iptables?.variant === 'nft' ? this.#legacy.sameNeighbors() : this.#legacy.same(closely)
+  }
 
-    close() {
-      legacy?.close()
-      legacy = undefined
-    },
+  close(): void {
+    this.#legacy.close()
+  }
+
+  async #find(): Promise<Iptables> {
+    if (this.#iptables === undefined || (!this.#iptables.final && this.#legacy.names().length > 0))
+      this.#iptables = await findIptables(this.#runner, this.#family, this.#netns)
+    return this.#iptables
+  }
+
+  async #read(programs: Iptables): Promise<Ruleset> {
+    const read = (): Promise<Ruleset> => readRuleset(this.#runner, programs)
+    return programs.variant === 'nft' ? this.#legacy.readNextTo(read) : this.#legacy.read(read)
   }
 }
 

@@ -9,7 +9,7 @@ import type { Log } from '../../log.ts'
 import { NotInstalled, type Runner } from '../run.ts'
 import type { Syncs } from '../syncs.ts'
 import { type RulesetChange, tableKey } from '../watch.ts'
-import { type Applier, type Pass, createApplier } from './applier.ts'
+import { Applier, type Pass } from './applier.ts'
 import { type FirewallInput, TABLES } from './rules.ts'
 
 /** What the rules of all families share. */
@@ -109,7 +109,7 @@ export class FamilyRules {
     const applier = this.#applier
     const { runner, netns, mine } = this.#shared
     try {
-      await (applier ?? createApplier(runner, this.#family, netns)).remove(mine())
+      await (applier ?? new Applier(runner, this.#family, netns)).remove(mine())
     } catch (thrown) {
       // A family without rules of ours may well be one this host cannot do.
       const mayBeMissing = applier === undefined && (this.#family === 6 || thrown instanceof NotInstalled)
@@ -131,7 +131,7 @@ export class FamilyRules {
 
   async #apply(input: FirewallInput): Promise<number> {
     const { runner, netns, mine, generation, syncs } = this.#shared
-    this.#applier ??= createApplier(runner, this.#family, netns)
+    this.#applier ??= new Applier(runner, this.#family, netns)
     try {
       const done = await this.#applier.apply(input, mine(), generation)
       this.#written += done.written

@@ -8,7 +8,7 @@ import { messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { Runner } from '../run.ts'
 import type { Syncs } from '../syncs.ts'
-import { type RulesetWatch, watchRuleset } from '../watch.ts'
+import { RulesetWatch } from '../watch.ts'
 import type { Pass } from './applier.ts'
 import { FamilyRules } from './family-rules.ts'
 import type { FirewallInput } from './rules.ts'
@@ -108,7 +108,7 @@ interface Noticing {
 function startNoticing({ log, netns, resyncSeconds }: IptablesOptions, all: readonly FamilyRules[]): Noticing {
   let watch: RulesetWatch | undefined
   try {
-    watch = watchRuleset(netns, resyncSeconds, (change) => {
+    watch = new RulesetWatch(netns, resyncSeconds, (change) => {
       for (const rules of all) rules.changed(change)
     })
   } catch (thrown) {

@@ -17,13 +17,13 @@ type Variant = 'nft' | 'legacy'
 export interface Iptables {
   readonly family: Family
   readonly variant: Variant
-  /** Where `iptables` is the legacy one there is no choice; else Docker's may change. */
-  readonly forGood: boolean
+  /** Whether the choice cannot change: `iptables` is the legacy one. Otherwise Docker may start to use the other variant. */
+  readonly final: boolean
   readonly save: string
   readonly restore: string
 }
 
-/** Somebody who writes at the same time makes us fail, or read something else than we wrote; not for ever. */
+/** Another process that writes at the same time makes us fail or read other rules than we wrote: try this often. */
 export const ATTEMPTS = 5
 const APART_MS = 50
 
@@ -38,7 +38,7 @@ export async function findIptables(runner: Runner, family: Family, netns: string
   const name = family === 4 ? 'iptables' : 'ip6tables'
   const version = await output(runner, name, ['-V'])
   const variant: Variant = version.includes('nf_tables') ? 'nft' : 'legacy'
-  const usual = { family, variant, forGood: variant === 'legacy', save: `${name}-save`, restore: `${name}-restore` }
+  const usual = { family, variant, final: variant === 'legacy', save: `${name}-save`, restore: `${name}-restore` }
   if (variant === 'legacy' || legacyTableNames(family, netns).length === 0) return usual
   const legacy = legacyIptables(family)
   const [inNft, inLegacy] = [await look(runner, usual), await look(runner, legacy)]
@@ -49,7 +49,7 @@ export async function findIptables(runner: Runner, family: Family, netns: string
 /** The legacy programs by their own name. */
 export function legacyIptables(family: Family): Iptables {
   const name = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy'
-  return { family, variant: 'legacy', forGood: false, save: `${name}-save`, restore: `${name}-restore` }
+  return { family, variant: 'legacy', final: false, save: `${name}-save`, restore: `${name}-restore` }
 }
 
 /** How many rules there are that are not ours, as ours alone shall not decide; and whether Docker's chains are. */

@@ -9,7 +9,7 @@ import type { TableFamily } from './nfnetlink.ts'
 import { listTable, listTables, removal, writeTables } from './tables.ts'
 import type { Runner } from '../run.ts'
 import type { Syncs } from '../syncs.ts'
-import { type RulesetChange, type RulesetWatch, tableKey, watchRuleset } from '../watch.ts'
+import { type RulesetChange, RulesetWatch, tableKey } from '../watch.ts'
 
 /** What a table is for, as values and pure functions of what is wanted. */
 export interface TableKind<Wanted> {
@@ -207,7 +207,7 @@ export class OwnedTable<Wanted> {
     if (this.#watch !== undefined || this.#stopped) return
     const { netns, resyncSeconds, log } = this.#options
     try {
-      this.#watch = watchRuleset(netns, resyncSeconds, (change) => {
+      this.#watch = new RulesetWatch(netns, resyncSeconds, (change) => {
         if (!this.#concerns(change)) return
         if (this.#touched === undefined) this.#changedByOthers()
         // Lost notifications may have been those of another process.
