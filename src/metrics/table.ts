@@ -137,7 +137,7 @@ const KERNEL: readonly Metric[] = [
   {
     name: 'flannel_kernel_drift_total',
     type: 'counter',
-    help: 'Notifications that somebody else touched what is ours.',
+    help: 'Notifications that another program changed an object of ours.',
     labels: { kind: [...KINDS, 'overrun'].join(', ') },
     note: 'A change of the external interface counts as `route`. `overrun`: notifications were lost, all is read again.',
     read: ({ reconciler }) => countsOf('kind', reconciler.report.drifts),
@@ -145,7 +145,7 @@ const KERNEL: readonly Metric[] = [
   {
     name: 'flannel_kernel_repairs_total',
     type: 'counter',
-    help: 'Objects repaired because somebody else had changed them.',
+    help: 'Objects repaired because another program had changed them.',
     labels: { kind: KINDS.join(', '), result: 'ok, refused' },
     note: '`refused` by the kernel at the first try.',
     read: ({ reconciler: { report } }) =>

@@ -101,11 +101,11 @@ export class Report {
     this.#saidAt = now
     const by = why === 'drift' ? 'notification' : 'audit'
     this.#log.warn(
-      `repaired ${counted(this.#unsaid, kind)} changed by somebody else (found by ${by}): ${first.verb} ${showObject(first.object)}`,
+      `repaired ${counted(this.#unsaid, kind)} changed by another program (found by ${by}): ${first.verb} ${showObject(first.object)}`,
     )
     this.#events?.happened(
       'repair',
-      `${this.lastRepair.text} by somebody else: repaired${this.#unsaid > 1 ? `, ${counted(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
+      `${this.lastRepair.text} by another program: repaired${this.#unsaid > 1 ? `, ${counted(this.#unsaid, kind)} in all` : ''} (found by ${by})`,
     )
     this.#unsaid = 0
   }

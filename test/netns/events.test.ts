@@ -29,7 +29,7 @@ test('repairs, peers, config, lease, firewall and etcd are told by events, as th
 
   await host.run('ip route del 10.2.201.0/24')
   await follower.line(
-    / {3}repair {4}route 10\.2\.201\.0\/24 deleted by somebody else: repaired \(found by notification\)$/,
+    / {3}repair {4}route 10\.2\.201\.0\/24 deleted by another program: repaired \(found by notification\)$/,
   )
   await host.run('iptables -F FLANNEL-FWD')
   await follower.line(/ {3}firewall {2}firewall: IPv4: rules restored$/)
