@@ -3,6 +3,7 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, SINGLE_FILE } from '../lab/actors/flanneld.ts'
+import { addCard } from '../lab/world/card.ts'
 import { createLab, type Lab } from '../lab/world/lab.ts'
 import type { Space } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -24,7 +25,7 @@ async function installed(lab: Lab): Promise<Space> {
   return host
 }
 
-test('systemd-analyze verify has nothing to say of the service and the drop-ins', async (t) => {
+test('systemd-analyze verify accepts the service and the drop-ins without a remark', async (t) => {
   const host = await installed(await createLab(t))
   t.is(await host.run('systemd-analyze verify flanneld.service docker.service 2>&1'), '')
   // The other drop-in, in place of the first.
@@ -34,15 +35,15 @@ test('systemd-analyze verify has nothing to say of the service and the drop-ins'
 
 test('systemd-analyze security: the exposure is what the documentation states, or less', async (t) => {
   const host = await installed(await createLab(t))
-  const said = await host.run(
+  const report = await host.run(
     `systemd-analyze security --offline=true --threshold=${EXPOSURE * 10} flanneld.service 2>&1`,
   )
-  const level = Number(/Overall exposure level for flanneld\.service: ([\d.]+)/.exec(said)?.[1])
+  const level = Number(/Overall exposure level for flanneld\.service: ([\d.]+)/.exec(report)?.[1])
   t.log(`exposure level ${level}`)
-  t.true(level <= EXPOSURE, said)
+  t.true(level <= EXPOSURE, report)
 })
 
-test('the daemon has two capabilities, comes before Docker, and says itself when it is ready', (t) => {
+test('the daemon has two capabilities, starts before Docker, and reports by itself when it is ready', (t) => {
   const unit = readFileSync(join(UNITS, 'flanneld.service'), 'utf8')
   t.regex(unit, /^CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW$/m)
   t.regex(unit, /^Before=docker\.service$/m)
@@ -50,7 +51,7 @@ test('the daemon has two capabilities, comes before Docker, and says itself when
   t.regex(unit, /^WatchdogSec=\d+$/m)
 })
 
-test('dockerd is given what docker-opts wrote at this start, or is not started at all', async (t) => {
+test('dockerd starts with what docker-opts wrote at this start, or not at all', async (t) => {
   const host = await installed(await createLab(t))
   const unit = readFileSync(join(UNITS, 'docker.service.d/flannel.conf'), 'utf8')
   const before = Array.from(unit.matchAll(/^ExecStartPre=(.*)$/gm), (line) => line[1]).join(' && ')
@@ -69,15 +70,14 @@ test('dockerd is given what docker-opts wrote at this start, or is not started a
   t.is(await host.run('cat /run/docker_opts.env'), 'DOCKER_OPTS=" --bip=10.2.21.1/24 --ip-masq=false --mtu=1450"\n')
 })
 
-test('a systemd-networkd that takes every device leaves flannel.1 and routes of others alone', async (t) => {
+test('a systemd-networkd that takes every device leaves flannel.1 and foreign routes alone', async (t) => {
   const host = await installed(await createLab(t))
-  // Without udev, which it takes for absent where /sys cannot be written, networkd goes on at once.
+  await addCard(host, 'enp0s3', ['192.168.19.121/24'])
+  // With a read-only /sys, networkd takes udev for absent and does not wait for it.
   await host.run(`set -e
     mount -t sysfs -o ro none /sys
     mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
     printf '[Match]\\nName=*\\n[Network]\\nAddress=10.9.0.1/24\\n' >/etc/systemd/network/50-all.network
-    ip link add enp0s3 type veth peer name wire
-    ip link set enp0s3 up; ip link set wire up; ip addr add 192.168.19.121/24 dev enp0s3
     ip link add flannel.1 type vxlan id 1 local 192.168.19.121 dev enp0s3 dstport 8472 nolearning
     ip addr add 10.2.21.0/32 dev flannel.1; ip link set flannel.1 up
     ip route add 10.2.22.0/24 via 192.168.19.122 dev enp0s3 proto 88`)
@@ -92,7 +92,7 @@ test('a systemd-networkd that takes every device leaves flannel.1 and routes of 
   t.notRegex(daemon.output(), /Unknown (key|section)|flannel\.1: Configuring/)
 })
 
-test('NetworkManager is told of flannel.1, beside what it is told already', (t) => {
+test('the NetworkManager file adds flannel devices to the unmanaged ones, and replaces no other setting', (t) => {
   const text = readFileSync(join(UNITS, 'NetworkManager/flannel.conf'), 'utf8')
   t.regex(text, /^\[keyfile\]\nunmanaged-devices\+=interface-name:flannel\.\*$/m)
 })

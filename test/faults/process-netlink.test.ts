@@ -1,5 +1,5 @@
-// Every netlink operation fails once, each in a run of its own: in the end the kernel is as wanted, nothing is left over
-// and nothing foreign touched. On a real kernel, faults put in below the codec.
+// Every netlink operation fails once, each in its own run: the kernel ends up as wanted, with nothing left over and nothing
+// foreign touched. The kernel is real; faults are injected below the codec.
 import { only } from '../../src/ip/by-family.ts'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import { KindComparison } from '../../src/kernel/diff.ts'
@@ -14,6 +14,7 @@ import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/recon
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { ENP0S3, selfWith, vxlanIntent, vxlanPeer } from '../fake/values.ts'
 import { type Fault, type Faults, inject } from '../lab/preload/netlink-faults.ts'
+import { addCard } from '../lab/world/card.ts'
 import { type Space, createSpace } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
@@ -22,13 +23,13 @@ const test = anyTest as TestFn<{ space: Space }>
 test.before(async (t) => {
   const space = await createSpace('faults')
   t.context = { space }
-  await space.run(`ip link add enp0s3 type veth peer name peer0 && ip link set peer0 up && ip link set enp0s3 up
-    ip addr add 192.168.19.121/24 dev enp0s3 && ip route add 10.2.99.0/24 via 192.168.19.1 proto static
+  await addCard(space, 'enp0s3', ['192.168.19.121/24'])
+  await space.run(`ip route add 10.2.99.0/24 via 192.168.19.1 proto static
     ip route add 172.30.0.0/16 via 192.168.19.1 proto 142`)
 })
 test.after.always((t) => t.context.space.close())
 
-/** An ack that never comes is given up soon, for there are many. */
+/** Short, because the tests lose many acks. */
 const LIMITS = { deadlineMs: 100 }
 const pathOf = ({ pid }: Space): string => `/proc/${pid}/ns/net`
 const intentWith = (mtu: number): Intent =>
@@ -39,7 +40,7 @@ interface Outcome {
   readonly lines: readonly string[]
 }
 
-/** Programs peers, changes most of it, and waits until the reconciler says it is done; with a fault on the way. */
+/** Programs peers, changes most of it, and waits until the reconciler settles, with one fault injected. */
 async function program(space: Space, fault: Fault | undefined): Promise<Outcome> {
   await space.run(
     'ip link del flannel.1 2>/dev/null; ip nexthop flush proto 142; ip route flush root 10.2.0.0/16 proto 142',
@@ -87,7 +88,7 @@ async function program(space: Space, fault: Fault | undefined): Promise<Outcome>
   return { faults, lines }
 }
 
-/** What is still to be done in the kernel, read through a connection of its own. */
+/** The changes the kernel still needs, read through a separate connection. */
 async function left(space: Space): Promise<readonly unknown[]> {
   const kernel = new LiveKernel(pathOf(space))
   const intent = intentWith(1300)
@@ -121,10 +122,10 @@ async function heals(t: ExecutionContext<{ space: Space }>, fault: Fault): Promi
   return faults.struck()
 }
 
-/** What stands beside ours. */
+/** The routes that are not ours. */
 const foreign = (space: Space): Promise<string> => space.run('ip route show 10.2.99.0/24; ip route show 172.30.0.0/16')
 
-/** How much there is to fail. */
+/** Counts what can fail, in a run without a fault. */
 async function count(t: ExecutionContext<{ space: Space }>): Promise<Faults> {
   const { faults, lines } = await program(t.context.space, undefined)
   t.deepEqual(await left(t.context.space), [])
@@ -175,7 +176,7 @@ test.serial('each answer is lost once, and the socket says so (ENOBUFS)', async 
 })
 
 test.serial(
-  'notifications lost with ENOBUFS lead to a full comparison, which finds what they would have told',
+  'notifications lost with ENOBUFS lead to a full comparison, which finds what they would have reported',
   async (t) => {
     const { space } = t.context
     const kernel = new LiveKernel(pathOf(space))
@@ -209,14 +210,14 @@ test.serial(
         onFailure: (error) => drifts.push(error.message),
       },
       stop.signal,
-      // The least there is: a few notifications.
+      // The smallest receive buffer the kernel allows: a few notifications.
       1,
     )
     try {
       const before = await space.run(
         'ip route show proto 142; ip neigh show nud permanent; bridge fdb show dev flannel.1',
       )
-      // In one transaction of the shell, faster than anybody reads: more than the socket holds.
+      // Faster than the monitor reads, and more than the socket holds.
       await space.run(`ip route flush proto 142 root 10.2.0.0/16; ip neigh flush dev flannel.1 nud permanent
       ip link set flannel.1 down; for i in $(seq 1 40); do echo "neigh add 10.2.9.$i lladdr 0a:00:00:00:00:09 dev flannel.1"
       done | ip -batch -`)

@@ -1,4 +1,4 @@
-// Which interface is chosen on hosts whose routing is more than one main table with one default route: by the kernel's answer.
+// The external interface on hosts with policy rules, several tables or several default routes: the kernel's answer decides.
 import type { ExecutionContext } from 'ava'
 import { OperatorError } from '../../src/errors.ts'
 import { chooseExternalInterface } from '../../src/host/external-interface.ts'
@@ -7,16 +7,16 @@ import type { Address } from '../../src/ip/address.ts'
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { ip } from '../golden/objects.ts'
+import { addCard } from '../lab/world/card.ts'
 import type { Space } from '../lab/world/space.ts'
 
 const test = inNamespace()
 
 type Context = ExecutionContext<{ space: Space; kernel: LiveKernel }>
 
-/** A second card beside eth0 (192.168.19.121), and what the test is about. */
+/** Adds a second card next to eth0 (192.168.19.121), then runs the script. */
 async function route(t: Context, script: string): Promise<void> {
-  await t.context.space.run(`ip link add wan0 type veth peer name wan1 && ip link set wan1 up && ip link set wan0 up
-    ip addr add 10.9.0.1/24 dev wan0; ip addr add 10.9.0.2/24 dev wan0`)
+  await addCard(t.context.space, 'wan0', ['10.9.0.1/24', '10.9.0.2/24'])
   await t.context.space.run(script)
 }
 
@@ -38,7 +38,7 @@ async function chosen({ context }: Context, reach?: Address): Promise<string> {
 
 const FAR = ip('203.0.113.9')
 
-test('-iface-can-reach heeds policy rules and the source that a route names', async (t) => {
+test('-iface-can-reach follows policy rules and the source address of a route', async (t) => {
   await route(
     t,
     `ip route add default via 192.168.19.1; ip route add default via 10.9.0.254 table 100
@@ -50,7 +50,7 @@ test('-iface-can-reach heeds policy rules and the source that a route names', as
   t.is(await chosen(t), 'eth0 192.168.19.121', 'without it, the main table has a default route')
 })
 
-test('-iface-can-reach of what the kernel refuses to send to is an error with its word', async (t) => {
+test("-iface-can-reach with a target the kernel refuses to send to fails with the kernel's error name", async (t) => {
   await route(
     t,
     `ip route add default via 192.168.19.1; ip route add blackhole 198.51.100.0/25; ip route add local 198.51.100.128/25 dev lo
@@ -63,7 +63,7 @@ test('-iface-can-reach of what the kernel refuses to send to is an error with it
   t.is(await word('203.0.113.200'), 'EACCES')
 })
 
-test('a default route of several hops is one, and its dead hops are passed over', async (t) => {
+test('a default route with several nexthops counts, and its dead nexthops are skipped', async (t) => {
   await route(t, 'ip route add default nexthop via 10.9.0.254 dev wan0 nexthop via 192.168.19.1 dev eth0')
   t.is(await chosen(t), 'wan0 10.9.0.1')
   t.regex(await chosen(t, FAR), /^(wan0 10\.9\.0\.1|eth0 192\.168\.19\.121)$/)
@@ -72,7 +72,7 @@ test('a default route of several hops is one, and its dead hops are passed over'
   t.is(await chosen(t, FAR), 'eth0 192.168.19.121')
 })
 
-test('a default route by a group of nexthop objects, and by one that no route spells out', async (t) => {
+test('a default route through a nexthop group counts, and so does one through a nexthop that the route does not spell out', async (t) => {
   await route(
     t,
     `ip nexthop add id 1 via 10.9.0.254 dev wan0; ip nexthop add id 2 via 192.168.19.1 dev eth0; ip nexthop add id 9 group 1/2
@@ -85,7 +85,7 @@ test('a default route by a group of nexthop objects, and by one that no route sp
   t.regex(await chosen(t), /^(wan0 10\.9\.0\.1|eth0 192\.168\.19\.121)$/)
 })
 
-test('a default route in another table alone, one over IPv6, and none at all', async (t) => {
+test('a default route only in another table counts, one via an IPv6 gateway too; with none it is an error', async (t) => {
   await route(t, 'ip route add default via 10.9.0.254 table 100; ip rule add from all lookup 100 priority 100')
   t.is(await chosen(t), 'wan0 10.9.0.1')
   await t.context.space.run('ip rule del priority 100')
@@ -94,7 +94,7 @@ test('a default route in another table alone, one over IPv6, and none at all', a
   t.is(await chosen(t), 'wan0 10.9.0.1')
 })
 
-test('a VPN over everything, by two halves or by a rule, is not the interface between the hosts', async (t) => {
+test('a VPN that covers everything with two half routes is not the interface between the hosts', async (t) => {
   await route(
     t,
     `ip route add default via 192.168.19.1; ip route add 0.0.0.0/1 via 10.9.0.254; ip route add 128.0.0.0/1 via 10.9.0.254`,
