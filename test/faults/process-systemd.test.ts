@@ -1,4 +1,5 @@
-// What a service manager is told, on a real datagram socket: ready when the host is, alive while the loop turns.
+// What the daemon sends to a service manager, on a real datagram socket: READY=1 when the host is ready, WATCHDOG=1 while
+// the event loop runs.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'
 import { askHealthPort } from '../lab/instruments/health-port.ts'
@@ -45,7 +46,7 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
       /^flanneld is not ready yet\n[^]*lease: not yet\nbackend: not yet\nsubnet\.env: not yet\npeers: not yet/,
     )
     t.is((await askHealthPort(it.host, '/healthz')).status, 200)
-    // Waiting is being alive.
+    // A daemon that waits is alive.
     await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
     t.is(count(it, 'READY=1 STATUS=healthy'), 0)
     await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
@@ -57,14 +58,14 @@ for (const name of ['/run/notify.sock', '@flanneld-test-notify']) {
   })
 }
 
-test('a blocked event loop: /healthz does not answer, the watchdog hears nothing; both are back when it turns', async (t) => {
+test('while the event loop is blocked /healthz does not answer and no watchdog ping is sent; both return when it runs again', async (t) => {
   const it = await world(t, '/run/notify.sock')
   await it.etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } })
   await it.daemon.line(/ready: /)
   t.is((await askHealthPort(it.host, '/healthz')).status, 200)
   await waitFor('pings', () => count(it, 'WATCHDOG=1') > 2)
   it.daemon.kill('SIGSTOP')
-  // The first of these waits is for what was under way; the second lasts twelve pings.
+  // The first request gives datagrams under way 4 s to arrive; in the 12 s of the second, 120 pings would be due.
   await t.throwsAsync(askHealthPort(it.host, '/healthz', 9000, 4))
   const before = count(it, 'WATCHDOG=1')
   await t.throwsAsync(askHealthPort(it.host, '/healthz', 9000, 12))

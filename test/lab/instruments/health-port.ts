@@ -7,7 +7,7 @@ export interface HealthAnswer {
   readonly text: string
 }
 
-/** GET of `path`; rejects when nobody answers within so many seconds. */
+/** GET of `path`; rejects without an answer after `seconds`. */
 export async function askHealthPort(host: Place, path: string, port = 9000, seconds = 20): Promise<HealthAnswer> {
   const request = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`
   const answer = await host.run(`timeout ${seconds} bash -s`, request)
