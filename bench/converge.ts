@@ -20,9 +20,9 @@ const QUICK = [
 export const converge: Measurement = {
   name: 'converge',
   measure: (quick) =>
-    onStage(0, async (nobody) => {
+    onStage(0, async (idle) => {
       const figures: Figure[] = []
-      for (const [peers, times] of quick ? QUICK : FULL) figures.push(await convergeOn(peers, times, nobody))
+      for (const [peers, times] of quick ? QUICK : FULL) figures.push(await convergeOn(peers, times, idle))
       const [small, large] = figures.slice(-2)
       if (quick || small === undefined || large === undefined) return figures
       const measured = large.measured / small.measured
@@ -31,13 +31,13 @@ export const converge: Measurement = {
     }),
 }
 
-/** Starts compared with empty starts (on the stage `nobody`) and batches, one after the other: what disturbs one disturbs all. */
-function convergeOn(peers: number, times: number, nobody: Stage): Promise<Figure> {
+/** Starts compared with empty starts (on the stage `idle`) and batches, one after the other: what disturbs one disturbs all. */
+function convergeOn(peers: number, times: number, idle: Stage): Promise<Figure> {
   return onStage(peers, async (stage) => {
     const [empty, ours, batches]: [number[], number[], number[]] = [[], [], []]
     for (let i = 0; i < times; i++) {
       batches.push(await batchTime(await stage.host(), peers))
-      empty.push(await emptyStart(nobody))
+      empty.push(await emptyStart(idle))
       const { daemon, programmed } = await timedStart(await stage.host(), peers + i)
       ours.push(programmed)
       await daemon.stop()

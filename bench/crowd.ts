@@ -8,7 +8,7 @@ import { ARGS } from '../test/lab/world/network.ts'
 
 /**
  * Namespaces share the kernel's neighbour table: 1,024 entries (arp(7), gc_thresh3) for what would be a hundred machines. A
- * hundred that probe each other fill it, and then nobody gets through to etcd.
+ * hundred that probe each other fill it, and then no one reaches etcd.
  */
 const PROGRAM = `${SINGLE_FILE} -probe-interval=0`
 

@@ -41,7 +41,7 @@ export async function timedStart(host: Host, peers: number, program = SINGLE_FIL
   }
 }
 
-/** Rejects unless the kernel has exactly so many of our routes (the blackhole of our own aside), and as much of the rest. */
+/** Rejects unless the kernel has `peers` routes (not counting our blackhole), neighbors and FDB entries. */
 async function checkEntries(host: Host, peers: number): Promise<void> {
   const counted = await host.run(`ip route show proto 142 | grep -vc ^blackhole
     ip neigh show dev flannel.1 nud permanent | wc -l

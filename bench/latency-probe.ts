@@ -1,4 +1,4 @@
-// Runs in etcd's network: puts leases at a steady pace and notes when a bare watcher heard of each, and when its route was
+// Runs in etcd's network: puts leases at a steady pace and notes when a bare watcher received each, and when its route was
 // in the kernel of a daemon's host: `node bench/latency-probe.ts ENDPOINT PREFIX FROM COUNT HOSTPID`. Prints JSON.
 import { openStore } from '../src/etcd/client.ts'
 import { readRoute } from '../src/netlink/route.ts'
@@ -13,7 +13,7 @@ const PACE = 10
 const [endpoint = '', prefix = '', from = '0', count = '0', pid = '0'] = process.argv.slice(2)
 const stop = new AbortController()
 const put = new Map<string, number>()
-const heard = new Map<string, number>()
+const received = new Map<string, number>()
 const routed = new Map<string, number>()
 
 const kernel = new KernelWatch(Number(pid), {
@@ -31,7 +31,7 @@ const listening = (async () => {
   for await (const step of watcher.watch(`${prefix}/subnets/`, stop.signal)) {
     watching = true
     if (step.type !== 'changes') continue
-    for (const change of step.changes) if (change.type === 'put') heard.set(change.entry.key, performance.now())
+    for (const change of step.changes) if (change.type === 'put') received.set(change.entry.key, performance.now())
   }
 })()
 const lease = await writer.grant(86_400)
@@ -48,19 +48,19 @@ for (const [i, { key, value }] of peers.entries()) {
   put.set(key, performance.now())
   await writer.commit([], [{ type: 'put', key, value, lease }])
 }
-const complete = (): boolean => heard.size >= peers.length && peers.every(({ subnet }) => routed.has(subnet))
+const complete = (): boolean => received.size >= peers.length && peers.every(({ subnet }) => routed.has(subnet))
 await waitFor('all routes', complete, 15_000).catch(() => undefined)
 stop.abort()
 await listening
 watcher.close()
 writer.close()
 kernel.close()
-const missed = peers.filter(({ key, subnet }) => !heard.has(key) || !routed.has(subnet)).length
+const missed = peers.filter(({ key, subnet }) => !received.has(key) || !routed.has(subnet)).length
 const since = (key: string, at: number | undefined): number => (at ?? Number.NaN) - (put.get(key) ?? Number.NaN)
 process.stdout.write(
   JSON.stringify({
     missed,
-    heard: peers.map(({ key }) => since(key, heard.get(key))),
+    received: peers.map(({ key }) => since(key, received.get(key))),
     routed: peers.map(({ key, subnet }) => since(key, routed.get(subnet))),
   }),
 )

@@ -1,4 +1,4 @@
-// From a put in etcd to the route in the kernel; the limit is what a bare watcher of etcd hears, in the same run.
+// From a put in etcd to the route in the kernel; the limit is when a bare watcher of etcd receives it, in the same run.
 import { ROOT } from '../test/lab/actors/flanneld.ts'
 import { start } from '../test/lab/world/process.ts'
 import { timedStart } from './daemon.ts'
@@ -21,7 +21,7 @@ function latencyOn(peers: number, events: number): Promise<readonly Figure[]> {
   return onStage(peers, async (stage) => {
     const host = await stage.host()
     const { daemon } = await timedStart(host, peers)
-    const { missed, heard, routed } = await probe(stage.etcd.pid, peers, events, host.pid)
+    const { missed, received, routed } = await probe(stage.etcd.pid, peers, events, host.pid)
     await daemon.stop()
     if (missed > 0) throw new Error(`latency: ${missed} of ${events} events missed\n${daemon.output().slice(-2000)}`)
     const figure = (share: number, most: number): Figure => ({
@@ -29,7 +29,7 @@ function latencyOn(peers: number, events: number): Promise<readonly Figure[]> {
       at: `${peers.toLocaleString('en')} peers`,
       unit: 'ms',
       measured: percentile(routed, share),
-      limit: percentile(heard, share),
+      limit: percentile(received, share),
       limitIs: 'put to bare watcher',
       goal: { of: 'ratio', most },
     })
@@ -39,11 +39,11 @@ function latencyOn(peers: number, events: number): Promise<readonly Figure[]> {
 
 interface Probed {
   readonly missed: number
-  readonly heard: readonly number[]
+  readonly received: readonly number[]
   readonly routed: readonly number[]
 }
 
-/** Runs the probe in etcd's network, yet with this machine's /proc, by which it finds the daemon's network. */
+/** Runs the probe in etcd's network, with this machine's /proc, where it finds the daemon's network. */
 async function probe(etcdPid: number, from: number, count: number, hostPid: number): Promise<Probed> {
   const words = [`${ROOT}/bench/latency-probe.ts`, 'http://127.0.0.1:2379', PREFIX, from, count, hostPid].map(String)
   const running = await start(['nsenter', '-t', String(etcdPid), '-n', process.execPath, ...words], false)

@@ -13,19 +13,19 @@ export const renewals: Measurement = {
       const host = await stage.host()
       const { daemon } = await timedStart(host, peers)
       const kernel = new KernelWatch(host.pid)
-      // What the start itself wrote may still be on its way to us.
+      // Notifications of the start itself may still arrive.
       for (let before = -1; before !== kernel.notifications;) {
         before = kernel.notifications
         await new Promise((resolve) => setTimeout(resolve, 1000))
       }
-      /** What one joining peer causes after `before`: events come in order, so whatever came before it is done. */
-      const join = async (i: number, before: () => Promise<void>): Promise<{ told: number; lines: number }> => {
-        const [told, lines, routes] = [kernel.notifications, linesOf(daemon.output()), kernel.routes]
+      /** What one joining peer causes after `before`. Events arrive in order, so all earlier ones are done by then. */
+      const join = async (i: number, before: () => Promise<void>): Promise<{ writes: number; lines: number }> => {
+        const [writes, lines, routes] = [kernel.notifications, linesOf(daemon.output()), kernel.routes]
         await before()
         await stage.fill(1, i)
         await waitFor('the peer that joined', () => kernel.routes > routes, 60_000)
         await new Promise((resolve) => setTimeout(resolve, 1000))
-        return { told: kernel.notifications - told, lines: linesOf(daemon.output()) - lines }
+        return { writes: kernel.notifications - writes, lines: linesOf(daemon.output()) - lines }
       }
       const alone = await join(peers, async () => undefined)
       const after = await join(peers + 1, () => stage.fill(peers))
@@ -34,7 +34,7 @@ export const renewals: Measurement = {
       const at = `${peers.toLocaleString('en')} renewals`
       const goal = { of: 'measured', most: 0 } as const
       return [
-        { what: 'netlink writes for unchanged leases', at, unit: '', measured: after.told - alone.told, goal },
+        { what: 'netlink writes for unchanged leases', at, unit: '', measured: after.writes - alone.writes, goal },
         { what: 'log lines for unchanged leases', at, unit: '', measured: after.lines - alone.lines, goal },
       ]
     })

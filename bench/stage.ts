@@ -43,7 +43,7 @@ export async function onStage<T>(peers: number, use: (stage: Stage) => Promise<T
       return await use(stage)
     } finally {
       // The kernel drops a device's nexthops one by one and looks through all routes for each that still has one: with
-      // 60,000 that takes a minute, in which nobody on this machine can change a link. Routes first, then.
+      // 60,000 that takes a minute, in which no link on this machine can change. Routes first, then.
       const routes = `ip route show proto 142 | sed -n 's/^\\([0-9][^ ]*\\) .*/route del \\1/p' | ip -batch -`
       for (const host of hosts) await host.run(routes)
     }

@@ -96,7 +96,7 @@ function environmentFile(): string {
   )
   return [
     '# Options of flanneld as environment variables, for flanneld.service: see flanneld(8).',
-    '# After a change: systemctl restart flanneld. Containers go on talking meanwhile.\n',
+    '# After a change: systemctl restart flanneld. Containers stay connected meanwhile.\n',
     ...options.filter((text) => text !== ''),
   ].join('\n')
 }
@@ -104,6 +104,6 @@ function environmentFile(): string {
 /** The changelog in Debian's form (Debian policy 4.4); what changed is in CHANGELOG.md. */
 function changelog(version: string, date: Date): string {
   const [day, number, month, year, time] = date.toUTCString().replace(',', '').split(' ')
-  const change = '  * See CHANGELOG.md.gz beside this file.'
+  const change = '  * See CHANGELOG.md.gz in this folder.'
   return `flanneld (${version}) unstable; urgency=medium\n\n${change}\n\n -- ${MAINTAINER}  ${day}, ${number} ${month} ${year} ${time} +0000\n`
 }

@@ -19,5 +19,5 @@ debootstrap --variant=minbase --include="$packages" "$suite" "$part" >"$folder.l
 }
 rm -rf "$part"/var/cache/apt/archives/*.deb "$part"/usr/share/doc "$part"/usr/share/locale
 chmod 755 "$part"
-# Somebody else may have been quicker.
+# Another process may have been quicker.
 mv -T "$part" "$folder" 2>/dev/null || [ -e "$folder/usr/sbin/dockerd" ]

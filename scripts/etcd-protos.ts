@@ -90,7 +90,7 @@ exports.loadSync = () => ({ ${services.join(',\n')} })
 `
 }
 
-/** The plugin; `@grpc/proto-loader` and the .proto files are not needed beside the bundle. */
+/** The plugin; `@grpc/proto-loader` and the .proto files are not needed at run time. */
 export const etcdProtos: Plugin = {
   name: 'etcd-protos',
   setup(build) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches the Node for arm64 that goes into dist/flanneld-arm64 and unpacks it: node-arm64.sh FOLDER. npm installs no package
-# of another processor from package-lock.json, so its version and digest are pinned beside this, and checked.
+# of another processor from package-lock.json, so its version and digest are pinned in this folder, and checked.
 # Invariant: the folder is there whole or not at all, and of the same version as the Node everything else runs on.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

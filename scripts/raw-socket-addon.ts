@@ -1,4 +1,4 @@
-// An esbuild plugin: the package raw-socket finds its addon where ours is found, beside the bundle or inside the single
+// An esbuild plugin: the package raw-socket finds its addon where ours is, next to the bundle or inside the single
 // file, instead of in node_modules.
 import type { Plugin } from 'esbuild'
 

@@ -12,7 +12,7 @@ missing=''
 for pair in $wanted; do
   command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
 done
-# programs alone do not tell these
+# the programs alone do not show these
 for package in busybox-static libc6-dev ca-certificates libfaketime; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done

@@ -36,7 +36,7 @@ function quietly(program: string, ...args: readonly string[]): void {
 }
 
 /**
- * What Node runs: it finds the program and its code cache beside itself. Node's own way to embed a program has no place for
+ * What Node runs: it finds the program and its code cache next to itself. Node's own format for embedding has no place for
  * a cache of all functions. The program is plain ASCII but for comments, so Latin-1 will do, in half the memory.
  */
 const LOADER = `const { getRawAsset } = require('node:sea')

@@ -1,4 +1,4 @@
-// docs/quick-start.md, run: every command on its host, and what it prints beside what the document shows.
+// Runs docs/quick-start.md: every command on its host, comparing its output with what the document shows.
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// A docker0 with an old subnet or MTU is told of, and what was told to run repairs it.
+// A docker0 with an old subnet or MTU is reported, and the command in the report repairs it.
 import test from 'ava'
 import { startDocker } from '../lab/world/docker.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -8,7 +8,7 @@ import { startEtcd } from '../lab/world/etcd.ts'
 
 const NETWORK = { Network: '10.2.0.0/16' }
 
-test('the daemon says that docker0 has an old MTU, an old subnet, and what to run', async (t) => {
+test('the daemon reports a docker0 with an old MTU or an old subnet, and what to run', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)

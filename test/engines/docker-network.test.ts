@@ -26,7 +26,7 @@ async function lease(host: Host, change: Readonly<Record<string, string>>): Prom
 }
 
 for (const version of Object.keys(ENGINES) as EngineVersion[]) {
-  test.serial(`docker-network on ${version}: created, then right, then told how it differs`, async (t) => {
+  test.serial(`docker-network on ${version}: created, then right, then reported with its differences`, async (t) => {
     const { lab, host } = await leased(t, version)
     const docker = await startDocker(lab, host, '')
     const make = (args = ''): Promise<string> => host.run(`flanneld docker-network ${args}`)

@@ -149,7 +149,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
   }
 }
 
-/** What one check comes to. */
+/** The result of one check. */
 export function outcome(name: string, facts: Facts): CheckOutcome {
   const check = CHECKS.find((one) => one.name === name)
   if (check === undefined) throw new Error(`no check ${name}`)

@@ -1,4 +1,4 @@
-// A kernel in memory for tests of the reconciler: keeps objects by key, refuses what it is told to refuse, and drops
+// A kernel in memory for tests of the reconciler: keeps objects by key, refuses on demand, and drops
 // what hangs on a device when the device goes, as the real one does.
 import { createHash } from 'node:crypto'
 import { KernelError } from '../../src/errors.ts'

@@ -167,14 +167,15 @@ test('any sequence of puts, deletes and listings ends as a listing of the last s
   fc.assert(
     fc.property(fc.array(event, { maxLength: 20 }), fc.boolean(), (events, reversed) => {
       const table = new PeerTable(PREFIX, RULES)
-      const told = new Map<string, Peer>()
+      const reported = new Map<string, Peer>()
       const store = new Map<string, StoreEntry>()
       let pending: StoreChange[] = []
       const follow = ({ changes }: PeerStep): void => {
         for (const { subnet, before, after } of changes) {
-          if (JSON.stringify(told.get(subnet)) !== JSON.stringify(before)) throw new Error(`${subnet}: told otherwise`)
-          if (after === undefined) told.delete(subnet)
-          else told.set(subnet, after)
+          if (JSON.stringify(reported.get(subnet)) !== JSON.stringify(before))
+            throw new Error(`${subnet}: reported otherwise`)
+          if (after === undefined) reported.delete(subnet)
+          else reported.set(subnet, after)
         }
         holdsRules(table, store.size > 0)
       }
@@ -200,7 +201,7 @@ test('any sequence of puts, deletes and listings ends as a listing of the last s
       fresh.snapshot(reversed ? last.reverse() : last)
       t.deepEqual(new Map([...table.peers].toSorted()), new Map([...fresh.peers].toSorted()))
       t.deepEqual(new Map([...table.refused].toSorted()), new Map([...fresh.refused].toSorted()))
-      t.deepEqual(new Map([...told].toSorted()), new Map([...table.peers].toSorted()))
+      t.deepEqual(new Map([...reported].toSorted()), new Map([...table.peers].toSorted()))
       // Every lease is a peer, ours, or refused with a reason.
       const ours = store.has(RULES.own?.key ?? '') ? 1 : 0
       t.is(table.peers.size + table.refused.size + ours, store.size)

@@ -1,4 +1,4 @@
-// What comes from a netlink socket, were the kernel to send anything at all: every reader comes to an end, inside the
+// Arbitrary bytes from a netlink socket: every reader terminates, inside the
 // bytes it was given.
 import test from 'ava'
 import fc from 'fast-check'

@@ -54,7 +54,7 @@ const RULES = {
   exclusive: (_type: string, data: unknown) => vxlan.exclusive(data as Parameters<typeof vxlan.exclusive>[0]),
 }
 
-/** Fields that get a lease past the first checks, with anything at all beside them. */
+/** Fields that get a lease past the first checks, plus anything at all. */
 const value = fc.oneof(
   anyJson,
   anyText,
@@ -99,10 +99,10 @@ test('leases: the claim, a reservation, doctor and the numbers read whatever is 
       decodedLeases(PREFIX, { leases } as never)
       const table = new PeerTable(PREFIX, RULES)
       const snapshot: Snapshot = { revision: '9', entries }
-      const told = table.snapshot(entries)
+      const step = table.snapshot(entries)
       t.false([...table.refused.values()].includes('bug'))
       const census = new LeaseCensus()
-      census.take(PREFIX, { type: 'snapshot', snapshot }, table, told)
+      census.take(PREFIX, { type: 'snapshot', snapshot }, table, step)
       census.usage(PREFIX, range, prefix('10.2.1.0/24'))
       for (const { text } of census.unbelieved.values()) t.true(text.length < 300)
     }),

@@ -72,7 +72,7 @@ for (const backend of [
     t.regex(await there.run('ip route'), backend.words)
     t.regex(await there.run('iptables-save'), /-j FLANNEL-FWD/)
 
-    // Its own route, deleted, comes back: it hears notifications and compares.
+    // Its own route, deleted, comes back: notifications and comparison work.
     const [route = ''] = (await there.run('ip route show proto 142')).split('\n')
     await there.run(`ip route del ${route}`)
     await waitFor(

@@ -67,13 +67,13 @@ test('an upgrade restarts the daemon that runs, keeps its options, and no packet
     async () => (await show('MainPID')) !== pid && (await show('StatusText')) === 'healthy',
     60_000,
   )
-  const heard = pings.received()
-  await waitFor('more pongs', () => pings.received() > heard)
+  const soFar = pings.received()
+  await waitFor('more pongs', () => pings.received() > soFar)
   const { lost, received } = await pings.stop()
   t.is(lost, 0, `of ${String(lost + received)} packets`)
   t.regex(await systemd.run('cat /etc/default/flanneld'), /^FLANNELD_IFACE=enp0s3$/m)
 
-  // Removed, the daemon is gone and the network is not; the administrator is told.
+  // Removing the package stops the daemon and leaves the network; the administrator is notified.
   t.regex(await systemd.run('dpkg --log=/run/dpkg.log --remove flanneld 2>&1'), /flannel\.1, its routes and rules stay/)
   t.is(await show('ActiveState'), 'inactive')
   await b.run(`ping -c 1 -W 1 ${a.address}`)

@@ -30,7 +30,7 @@ interface Stage {
   readonly daemon: Running
 }
 
-/** A host with a daemon that has so many peers. */
+/** A host whose daemon has this many peers. */
 async function stage(t: Parameters<typeof createLab>[0], count: number, length: 24 | 28): Promise<Stage> {
   const lan = await (await createLab(t)).lan()
   const etcd = await startEtcd(lan)

@@ -31,7 +31,7 @@ test('off by default: 404 for all of it', async (t) => {
   for (const path of PATHS) t.is((await askHealthPort(host, path)).status, 404, path)
 })
 
-test('it is there while the daemon waits for etcd, says so, and goes on by itself', async (t) => {
+test('the page is served while the daemon waits for etcd, says so, and follows when etcd is there', async (t) => {
   const lan = await (await createLab(t)).lan()
   const host = await lan.host(121)
   await startFlanneld(host, `${ARGS} -healthz-port=9000 -healthz-page`)
@@ -71,7 +71,7 @@ test('text of a lease is text: no markup, no script, no request comes of it', as
   t.notRegex(policies, /unsafe/)
 })
 
-test('it only reads: no other method is answered, and who follows is told the whole first', async (t) => {
+test('the page is read-only: other methods are refused, and a follower receives the full state first', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })
@@ -94,7 +94,7 @@ test('it only reads: no other method is answered, and who follows is told the wh
   t.regex(first, /^data: \{.*"whole":true/)
 })
 
-test('a web page under a name of its own reads nothing; many clients that ask for nothing keep nobody out', async (t) => {
+test('a web page from another host name reads nothing; many idle clients keep no one out', async (t) => {
   const lan = await (await createLab(t)).lan()
   const [etcd, host] = [await startEtcd(lan), await lan.host(121)]
   await etcd.configure({ Network: '10.2.0.0/16', SubnetMin: '10.2.9.0', Backend: { Type: 'vxlan' } })

@@ -48,7 +48,7 @@ test('two hosts: the verdict, the peer with its round trip, and what happens, as
   t.is(await pixelsTooWide(page), 0)
 })
 
-test('by keyboard: from the filter to the peer, and Enter tells all of it', async (t) => {
+test('by keyboard: from the filter to the peer, and Enter shows its details', async (t) => {
   const cluster = await createCluster(t, { hosts: 3, args: '-healthz-port=9000 -healthz-page' })
   const [own, ...peers] = cluster.nodes
   if (own === undefined) return t.fail()

@@ -1,4 +1,4 @@
-// A TCP proxy on loopback that can be told to fail: between a client and etcd it cuts, swallows and refuses.
+// A TCP proxy on loopback that fails on demand: between a client and etcd it cuts, swallows and refuses.
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
 
 /** A proxy in front of `target`. */

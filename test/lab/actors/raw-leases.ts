@@ -43,7 +43,7 @@ export async function putLeases(etcd: EtcdHost, leases: readonly RawLease[]): Pr
   }
 }
 
-/** etcd takes so many operations in a transaction (--max-txn-ops). */
+/** At most 128 operations fit in a transaction of etcd (--max-txn-ops). */
 const AT_ONCE = 100
 
 /** Puts many leases at once, whose values are JSON, under an etcd lease where one is given ("0" is none). */
@@ -52,8 +52,8 @@ export async function putManyLeases(etcd: EtcdHost, leases: readonly RawLease[],
     const puts = leases
       .slice(at, at + AT_ONCE)
       .map(({ name, value }) => `put --lease=${etcdLease} ${keyOf(name)} ${JSON.stringify(value)}`)
-    const said = await etcd.run('etcdctl txn', `\n${puts.join('\n')}\n\n\n`)
-    if (!said.startsWith('SUCCESS')) throw new Error(said)
+    const answer = await etcd.run('etcdctl txn', `\n${puts.join('\n')}\n\n\n`)
+    if (!answer.startsWith('SUCCESS')) throw new Error(answer)
   }
 }
 

@@ -1,4 +1,4 @@
-// Who reaches whom, and what address is seen: places that serve tell every caller the caller's own address.
+// Who reaches whom, and what address is seen: servers answer every caller with the caller's own address.
 // busybox alone does both ends, so that containers, hosts and neighbours are asked in the same way.
 import type { Place } from '../world/space.ts'
 

@@ -1,7 +1,7 @@
 // The figures of docs/reliability.md, as measured by the tests of faults: build/reliability.json, a row per fault.
 // A test asserts the outcome, whenever it comes; whether it came in the time promised is a figure, which scripts/reliability.ts
-// holds against the promise. A busy machine makes everything slower: beside each figure stands how slow the machine was.
-// Invariant: rows of one run replace those of the run before by name; tests that run side by side do not lose rows.
+// holds against the promise. A busy machine makes everything slower: each figure comes with how slow the machine was.
+// Invariant: rows of one run replace those of the run before, by name; parallel tests lose no rows.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

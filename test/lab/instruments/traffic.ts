@@ -1,4 +1,4 @@
-// What a fault must not do to a host: take away what forwards, flood the log, burn the processor. Watched from outside.
+// What a fault must not do to a host: delete what forwards, flood the log, burn the processor. Watched from outside.
 import type { ExecutionContext } from 'ava'
 import { kernelText } from './kernel-text.ts'
 import type { Place } from '../world/space.ts'
@@ -9,33 +9,33 @@ import type { EtcdHost } from '../world/etcd.ts'
 
 /** A watch over a host from now on. */
 export interface TrafficWatch {
-  /** What is ours in the kernel, as it was when the watch began. */
+  /** Our objects in the kernel when the watch started. */
   readonly before: string
-  /** Deletions of ours that netlink told of so far. */
+  /** Deletions of ours that netlink has reported so far. */
   deletions(): readonly string[]
-  /** Log lines of the daemon so far, but for those on probes. */
+  /** Log lines of the daemon so far, without those about probes. */
   lines(): readonly string[]
   /**
-   * Asserts that up to now nothing of ours was deleted and that no flood of lines was printed: about so many are expected,
-   * and a busy machine, whose etcd answers late, has some more to say.
+   * Asserts that nothing of ours was deleted so far and that the log was not flooded: about `mostLines` are expected, and a
+   * busy machine, whose etcd answers late, logs some more.
    */
   assertQuiet(t: ExecutionContext, mostLines: number): void
   /** Share of one core the daemon has used since, in percent. */
   cpu(): number
 }
 
-/** Begins to watch a host and its daemon. */
+/** Starts to watch a host and its daemon. */
 export async function watchTraffic(host: Place, daemon: Running): Promise<TrafficWatch> {
   const { ours: before } = await kernelText(host)
   const monitor = await host.spawn('ip monitor link address route nexthop neigh')
-  // It has begun to listen when it tells of an address that comes and goes on loopback.
+  // It listens once it reports an address added to loopback and deleted.
   await waitFor('ip monitor', async () => {
     await host.run('ip addr add 127.77.0.1/32 dev lo && ip addr del 127.77.0.1/32 dev lo')
     return monitor.stdout().includes('127.77.0.1')
   })
   const skip = daemon.output().length
   const began = { cpu: cpuTime(daemon.pid), at: performance.now() }
-  // Peers that exist in etcd alone answer no probe, which is told once and is not what is watched here.
+  // Peers that exist in etcd alone answer no probe. That is logged once and is not what this watches.
   const lines = (): readonly string[] =>
     daemon
       .output()
@@ -64,7 +64,7 @@ export function countMatches(lines: readonly string[], pattern: RegExp): number 
   return lines.filter((line) => pattern.test(line)).length
 }
 
-/** A peer that exists in etcd alone, for ever: its address is 192.168.19.N, its subnet 10.2.N.0/24 if not told otherwise. */
+/** Puts a peer that exists in etcd alone and never expires: its address is 192.168.19.N, its subnet 10.2.N.0/24 by default. */
 export async function putPeer(member: EtcdHost, n: number, subnet = `10.2.${n}.0`, prefix = PREFIX): Promise<void> {
   const mac = `0a:00:00:00:00:${n.toString(16).padStart(2, '0')}`
   const value = { PublicIP: `192.168.19.${n}`, BackendType: 'vxlan', BackendData: { VNI: 1, VtepMAC: mac } }

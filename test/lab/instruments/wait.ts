@@ -1,17 +1,17 @@
 // Waiting in tests: for a condition, with a deadline, never for a time.
 
 /**
- * Milliseconds after which a condition that should soon hold is given up: so many because the kernel may be busy with the
- * networks of the test before (it takes down namespaces one by one, and nobody can change a device meanwhile).
+ * Milliseconds after which a condition that should soon hold is given up. This long because the kernel may still be taking
+ * down the networks of the test before, one namespace at a time, and no device can change meanwhile.
  */
 export const DEADLINE = 60_000
 
-/** A condition that takes longer than this, as one that starts a program of Node does, is asked half of the time only. */
+/** A condition that takes longer than this, as one that starts a program of Node does, is polled half of the time only. */
 const SLOW = 300
 
 /**
  * Polls until `condition` gives something other than undefined or false, and returns that. What it throws counts as
- * "not yet" and is told when the deadline (in milliseconds) passes.
+ * "not yet" and is reported when the deadline (in milliseconds) passes.
  */
 export async function waitFor<T>(
   what: string,

@@ -14,7 +14,7 @@ const RTM_NEWADDR = 20
 
 /** What goes wrong, at one call or message counted from 1. */
 export type Fault =
-  /** The kernel answers the n-th message with a negative `errno` and does not do it; the rest of its batch goes on. */
+  /** The kernel answers the n-th message with a negative `errno` and does not do it; the rest of its batch proceeds. */
   | { readonly type: 'refused'; readonly message: number; readonly errno: number }
   /** The same for every second message of the n-th send. */
   | { readonly type: 'halved'; readonly call: number; readonly errno: number }

@@ -1,4 +1,4 @@
-// Preloaded, it makes a program deaf: no netlink socket of it joins a multicast group, so that the kernel tells it nothing.
+// Preloaded, it keeps a program's netlink sockets out of every multicast group, so the kernel notifies it of nothing.
 // What it asks for is answered as ever.
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// Libraries that change what the kernel's calls do for one program: compiled from the C files beside this one.
+// Libraries that change what the kernel's calls do for one program: compiled from the C files in this folder.
 import type { ExecutionContext } from 'ava'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// One test per damage, all on the same two hosts; and at their end the proof that the daemon has come to rest.
+// One test per damage, all on the same two hosts; the last test shows that the daemon is idle afterwards.
 import test from 'ava'
 import { fileOwner } from '../world/file-owner.ts'
 import { type Cluster, type ClusterOptions, type Node, createCluster } from './cluster.ts'
@@ -52,17 +52,17 @@ export function damageTests(
     const pings = await startPings(own.container, peer.container.address)
     const monitor = await own.host.spawn('ip monitor link address route nexthop neigh')
     await waitFor('pings', () => pings.received() > 5)
-    const said = own.daemon.output()
-    const heard = monitor.stdout().length
+    const logged = own.daemon.output()
+    const seen = monitor.stdout().length
     // Some 3 s: the daemon is idle, its audits are far apart here (damage-audit has those).
     await waitFor('400 pings', () => pings.received() > 400)
     const ours = monitor
       .stdout()
-      .slice(heard)
+      .slice(seen)
       .split('\n')
       .filter((line) => /flannel|proto 142| 10\.2\.\d+\.0/.test(line))
-    t.deepEqual(ours, [], 'netlink tells of no change')
-    t.is(own.daemon.output(), said, 'no log line')
+    t.deepEqual(ours, [], 'netlink reports no change')
+    t.is(own.daemon.output(), logged, 'no log line')
     t.deepEqual(await kernelText(own.host), before)
     t.is((await pings.stop()).lost, 0)
     await monitor.stop()

@@ -18,9 +18,9 @@ export interface Damage {
   readonly script: (target: Target) => string
 }
 
-/** Each of these is promised to be whole again within so many milliseconds. */
+/** Milliseconds within which each of these is repaired. */
 export const WITHIN = 1000
-/** And rules within so many. */
+/** Milliseconds within which firewall rules are repaired. */
 export const RULES_WITHIN = 2000
 
 /** What a peer's route may suffer, whatever backend made it. */
@@ -114,7 +114,7 @@ export async function targetOf(own: Node, peer: Node, device: string | undefined
   }
 }
 
-/** Things of an administrator, beside ours and alike: none of them may change. */
+/** An administrator's objects, similar to ours: none of them may change. */
 export const FOREIGN = `set -e
   ip link add vx77 type vxlan id 77 dstport 4789 local 192.168.19.121 nolearning
   ip addr add 172.16.77.1/24 dev vx77

@@ -76,7 +76,7 @@ async function connect(host: Host, own: number, peer: Host, its: number, backend
   await host.run(`set -e; ${script[backend]}`)
 }
 
-/** Serves TCP: every caller is told its own address. */
+/** Serves TCP: every caller receives its own address. */
 export async function serveTcp(at: Place, port: number): Promise<void> {
   const script = `require('net').createServer((s) => s.end(s.remoteAddress + ' ')).listen(${port}, '0.0.0.0', () => console.log('up'))`
   await (await at.spawn(`${process.execPath} -e "${script}"`)).line(/up/)

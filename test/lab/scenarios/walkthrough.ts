@@ -1,4 +1,4 @@
-// A document run as it stands: every command on the host it names, and what is printed beside what the document shows.
+// Runs a document: every command on the host it names, comparing its output with what the document shows.
 // Fences "sh HOST" (or "sh HOST stays", left running) may be followed by a fence "text" with lines of what is printed.
 // Tables whose first column is "on" are faults: made, seen by the verb that the third heading names, and repaired.
 import type { ExecutionContext } from 'ava'

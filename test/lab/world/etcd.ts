@@ -27,7 +27,7 @@ export interface Etcd {
   /** Where clients reach it. */
   readonly url: string
   readonly port: number
-  /** A folder for its data and what a test keeps beside them. */
+  /** A folder for its data and for files of the test. */
   readonly folder: string
   /** Runs etcdctl against it, without a user name; `words` are the shell's. What it printed on stdout. */
   etcdctl(words: string, stdin?: string): Promise<string>

@@ -1,4 +1,4 @@
-// A program that runs beside a test: what it prints is kept, and it is ended by its pid.
+// A program that runs during a test: its output is kept, and it is ended by its pid.
 // Invariant: nothing started here outlives the test process; a program in a space dies with the space (space.ts).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'

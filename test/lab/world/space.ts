@@ -1,4 +1,4 @@
-// A space is a machine of its own as far as programs can tell: network, mounts, processes, host name.
+// A space looks like a separate machine to programs: network, mounts, processes, host name.
 // Invariant: all of it hangs on one process, the space's pid 1, which ends when its end of a pipe closes. So a space and
 // all that runs in it is gone when closed, when the test process dies, and at Ctrl-C; nothing in the file system names it.
 import { spawn } from 'node:child_process'
@@ -15,7 +15,7 @@ export interface Place {
   spawn(command: string): Promise<Running>
 }
 
-/** What ends, and what it started with it: ava's `t`, say. */
+/** Something whose end closes what it started: ava's `t`, for example. */
 export interface Owner {
   teardown(close: () => Promise<void>): void
 }
