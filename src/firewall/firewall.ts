@@ -6,9 +6,9 @@ import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
 import type { Pass } from './iptables/applier.ts'
 import { keepIptables } from './iptables/keep-iptables.ts'
-import { isAnothersTable, nftablesKind, tableNames } from './nftables/forward-tables.ts'
+import { isAnothersTable, forwardTables, tableNames } from './nftables/forward-tables.ts'
 import { listTable, listTables, removeTables } from './nftables/tables.ts'
-import { OwnedTable } from './nftables/owned-table.ts'
+import { OwnedTables } from './nftables/owned-tables.ts'
 import type { FirewallInput } from './iptables/rules.ts'
 import type { Runner } from './run.ts'
 import { type Syncs, countSyncs } from './syncs.ts'
@@ -44,9 +44,9 @@ export interface FirewallStatus {
 
 /** The daemon's handle. */
 export interface Firewall {
-  /** Wants these rules, at most one input per family; a family not named has none of ours left. */
+  /** Wants the rules of these networks; a family or network not named has none of ours left. */
   want(inputs: readonly FirewallInput[]): void
-  /** Resolves when what was wanted last has been made so, or failed once (status says which). Never rejects. */
+  /** Resolves when the rules are as wanted, or a pass failed (status says which). Never rejects. */
   settled(): Promise<void>
   status(): FirewallStatus
   readonly syncs: Syncs
@@ -75,8 +75,8 @@ export function createFirewall(options: FirewallOptions): Firewall {
       const names = [...new Set(networks.flatMap((network) => tableNames(family, network)))]
       return [
         family,
-        new OwnedTable(
-          nftablesKind(family, () => [...mine]),
+        new OwnedTables(
+          forwardTables(family, () => [...mine]),
           { log, resyncSeconds, netns, runner, previous: names, syncs },
         ),
       ]
@@ -95,15 +95,15 @@ export function createFirewall(options: FirewallOptions): Firewall {
       wanted = inputs.length > 0
       for (const { network, subnet } of inputs) mine.add(network).add(subnet)
       const byTables = inputs.filter((input) => input.nftables === true)
-      for (const [family, table] of tables) table.want(byTables.find((input) => input.family === family))
+      for (const [family, table] of tables) table.want(byTables.filter((input) => input.family === family))
       iptables.want(inputs)
     },
     async settled() {
       await Promise.all([iptables.settled(), ...[...tables.values()].map((table) => table.settled())])
     },
     status() {
-      const errors = [...iptables.errors().values(), ...[...tables.values()].map((table) => table.error)]
-      const error = errors.filter((one) => one !== undefined).join('; ') || undefined
+      const errors = [...iptables.errors().values(), ...[...tables.values()].flatMap((table) => table.errors)]
+      const error = errors.join('; ') || undefined
       const state = stopped || !wanted ? 'idle' : error === undefined ? 'right' : 'failing'
       return { state, error, passes: new Map(iptables.passes()), processes, written: iptables.written() }
     },

@@ -19,7 +19,7 @@ export function diff(
   mine: readonly Prefix[] = input ? [input.network, input.subnet] : [],
 ): string | undefined {
   const ruleset = parseSaved(saved)
-  return transaction(ruleset, input ? desiredChains(input, dockerChains(ruleset)) : new Map(), mine)
+  return transaction(ruleset, input ? desiredChains([input], dockerChains(ruleset)) : new Map(), mine)
 }
 
 export const A = inputFor('10.2.0.0/16', '10.2.21.0/24')

@@ -5,7 +5,7 @@ import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
 import { INNER, PORT, createGuardHosts, pings, createVxlan } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
-import { address } from '../fake/values.ts'
+import { address, prefix } from '../fake/values.ts'
 
 test.serial('a peer is let in, a stranger is dropped and counted', async (t) => {
   const { host, peer, stranger, guard } = await createGuardHosts(t)
@@ -196,4 +196,40 @@ test.serial('without nft one warning says what that means', async (t) => {
   t.regex(guard.error() ?? '', /nft: not installed/)
   t.is(lines.length, 1)
   t.regex(lines[0] ?? '', /anybody who knows the VNI can send into the network/)
+})
+
+test.serial('two networks have a guard each: peers and strangers of their own, counted together', async (t) => {
+  const { host, peer, stranger, guard } = await createGuardHosts(t)
+  await createVxlan(host, '11.2.1.0', [peer, stranger], 2)
+  await createVxlan(peer, '11.2.2.0', [host], 2)
+  await createVxlan(stranger, '11.2.3.0', [host], 2)
+  const first = { ...PORT, peers: [address(peer.address)] }
+  const families = [{ device: 'flannel.2', network: prefix('11.2.0.0/16'), own: [] }]
+  const second = { ...PORT, vni: 2, families, peers: [address(stranger.address)] }
+  guard.want([first, second])
+  await guard.settled()
+  t.true(await pings(peer, INNER.guarded))
+  t.false(await pings(peer, '11.2.1.0'))
+  t.true(await pings(stranger, '11.2.1.0'))
+  t.false(await pings(stranger, INNER.guarded, 3))
+  const dropped = Number(await guard.dropped())
+  t.true(dropped >= 4, String(dropped))
+  const strangers = await guard.strangers()
+  t.deepEqual(new Set(strangers.map((one) => one.address)), new Set([peer.address, stranger.address]))
+  await host.run('nft flush ruleset')
+  await waitFor(
+    'both guards',
+    async () => (await host.run('nft list tables')).match(/flannel-guard-[12]$/gm)?.length === 2,
+  )
+  t.throws(
+    () => {
+      guard.want([first, first])
+    },
+    { instanceOf: TypeError, message: 'guard: vni 1: wanted twice' },
+  )
+  guard.want([second])
+  await guard.settled()
+  t.is(await host.run('nft list tables'), 'table inet flannel-guard-2\n')
+  await guard.cleanup()
+  t.is(await host.run('nft list tables'), '')
 })

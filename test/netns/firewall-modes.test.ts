@@ -174,3 +174,26 @@ test.serial('EnableNFTables turned off at a restart: its table goes, another dae
   t.regex(await on.run('nft list tables'), /^table ip flannel-ipv4-10\.3/m)
   t.regex(await on.saved(), /-j FLANNEL-FWD/)
 })
+
+test.serial('two networks of one daemon: rules of both in iptables, a table each with EnableNFTables', async (t) => {
+  const on = await createFirewallHost(t, 'nft')
+  const network = prefix('10.3.0.0/16')
+  const overlay = [{ name: 'flannel.3', shared: false, from: [network] }]
+  const second = { ...INPUT, network, subnet: prefix('10.3.7.0/24'), overlay }
+  on.firewall.want([INPUT, second])
+  await on.firewall.settled()
+  t.is(on.firewall.status().error, undefined)
+  const saved = await on.saved()
+  t.regex(saved, /-A FLANNEL-FWD -s 10\.2\./)
+  t.regex(saved, /-A FLANNEL-FWD -s 10\.3\./)
+  on.firewall.want([second])
+  await on.firewall.settled()
+  t.notRegex(await on.saved(), /10\.2\./)
+  on.firewall.want([INPUT, second].map((input) => ({ ...input, nftables: true })))
+  await on.firewall.settled()
+  t.is(on.firewall.status().error, undefined)
+  t.regex(await on.run('nft list table ip flannel-ipv4'), /10\.2\.0\.0/)
+  t.regex(await on.run('nft list table ip flannel-ipv4-10.3.0.0/16'), /10\.3\.0\.0/)
+  await on.firewall.cleanup()
+  t.notRegex(await on.run('nft list tables'), /flannel/)
+})

@@ -72,9 +72,9 @@ test('flags leave their chain out; IPv6 has a table of its own', (t) => {
 })
 
 test('beside Docker, iptables keeps what an nft accept cannot overrule, and no more', (t) => {
-  t.deepEqual([...desiredChains(input, { user: false, nat: false }).keys()], [])
+  t.deepEqual([...desiredChains([input], { user: false, nat: false }).keys()], [])
   t.deepEqual(
-    [...desiredChains(input, { user: true, nat: true }).keys()],
+    [...desiredChains([input], { user: true, nat: true }).keys()],
     [
       'raw FLANNEL-OVERLAY',
       'filter FLANNEL-USER',

@@ -31,7 +31,7 @@ function golden(chains: DesiredChains): string {
 
 test('FLANNEL-FWD accepts what comes from and goes to the network, as Go; ahead passes only what a tunnel carries', (t) => {
   t.is(
-    golden(desiredChains(input, NO_DOCKER)),
+    golden(desiredChains([input], NO_DOCKER)),
     `:filter FLANNEL-OVERLAY
 -s 10.2.0.0/16 -d 10.2.21.0/24 -i flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
 -s 10.2.21.0/24 -d 10.2.0.0/16 ! -i enp0s3 -o flannel.1 -m comment --comment "flanneld forward" -j ACCEPT
@@ -43,7 +43,7 @@ test('FLANNEL-FWD accepts what comes from and goes to the network, as Go; ahead 
 
 test('-ip-masq: FLANNEL-POSTRTG masquerades what Go’s does, if it starts here or is led there by a rule of this host', (t) => {
   t.is(
-    golden(desiredChains({ ...input, masquerade: true, forward: false }, NO_DOCKER)),
+    golden(desiredChains([{ ...input, masquerade: true, forward: false }], NO_DOCKER)),
     `:nat FLANNEL-POSTRTG
 -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
 -s 10.2.0.0/16 -d 10.2.0.0/16 -m comment --comment "flanneld masq" -j RETURN
@@ -56,7 +56,7 @@ test('-ip-masq: FLANNEL-POSTRTG masquerades what Go’s does, if it starts here 
 
 test('-ip-masq: what comes in from outside is forwarded to our own subnet alone, where no peer sends unwrapped', (t) => {
   const forward = (overlay: FirewallInput['overlay']) =>
-    desiredChains({ ...input, overlay, masquerade: true }, NO_DOCKER)
+    desiredChains([{ ...input, overlay, masquerade: true }], NO_DOCKER)
       .get('filter FLANNEL-FWD')
       ?.map((rule) => rule.replace(' -m comment --comment "flanneld forward"', ''))
   const transit = '-d 10.2.0.0/16 -i enp0s3 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP'
@@ -68,7 +68,7 @@ test('-ip-masq: what comes in from outside is forwarded to our own subnet alone,
 
 test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own multicast', (t) => {
   const six = { ...input, family: 6, network: prefix('fc00::/48'), subnet: prefix('fc00:0:0:1::/64') } as const
-  const chains = desiredChains({ ...six, masquerade: true, randomFully: false, forward: false }, NO_DOCKER)
+  const chains = desiredChains([{ ...six, masquerade: true, randomFully: false, forward: false }], NO_DOCKER)
   t.deepEqual(chains.get('nat FLANNEL-POSTRTG')?.slice(3), [
     '-s fc00::/48 ! -d ff00::/8 -m comment --comment "flanneld masq" -j MASQUERADE',
     '! -s fc00::/48 -d fc00::/48 -m addrtype --src-type LOCAL -m comment --comment "flanneld masq" -j MASQUERADE',
@@ -77,7 +77,7 @@ test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own 
 })
 
 test('beside Docker, overlay traffic alone is let past its raw rules, and DOCKER-USER is asked first', (t) => {
-  const chains = desiredChains(input, DOCKER)
+  const chains = desiredChains([input], DOCKER)
   t.deepEqual(
     [...chains.keys()],
     [
@@ -104,7 +104,7 @@ test('beside Docker, overlay traffic alone is let past its raw rules, and DOCKER
 
 test('no accept that comes ahead of others is for less than a device and our own subnet', (t) => {
   for (const docker of [DOCKER, NO_DOCKER])
-    for (const [chain, rules] of desiredChains({ ...input, overlay: BOTH }, docker))
+    for (const [chain, rules] of desiredChains([{ ...input, overlay: BOTH }], docker))
       if (chain.endsWith('FLANNEL-OVERLAY') || chain.endsWith('FLANNEL-USER'))
         for (const rule of rules.filter((one) => !one.endsWith('-j RETURN')))
           t.regex(rule, /^(-s \S+ -d 10\.2\.21\.0\/24 -i|-s 10\.2\.21\.0\/24 -d \S+ ! -i enp0s3 -o) \S+ -m/, chain)
@@ -112,7 +112,7 @@ test('no accept that comes ahead of others is for less than a device and our own
 
 test('on an interface shared with others, our own subnet is no source', (t) => {
   const chains = desiredChains(
-    { ...input, overlay: [{ name: 'enp0s3', shared: true, from: [prefix('10.2.0.0/16')] }] },
+    [{ ...input, overlay: [{ name: 'enp0s3', shared: true, from: [prefix('10.2.0.0/16')] }] }],
     DOCKER,
   )
   t.deepEqual(chains.get('raw FLANNEL-OVERLAY'), [
@@ -122,6 +122,26 @@ test('on an interface shared with others, our own subnet is no source', (t) => {
 })
 
 test('-iptables-forward-rules=false leaves forwarding wholly alone', (t) => {
-  t.deepEqual([...desiredChains({ ...input, forward: false }, DOCKER).keys()], ['nat FLANNEL-NOMASQ'])
-  t.is(desiredChains({ ...input, forward: false }, NO_DOCKER).size, 0)
+  t.deepEqual([...desiredChains([{ ...input, forward: false }], DOCKER).keys()], ['nat FLANNEL-NOMASQ'])
+  t.is(desiredChains([{ ...input, forward: false }], NO_DOCKER).size, 0)
+})
+
+test('two networks: each chain has the rules of both, and those that name no network once', (t) => {
+  const second = { ...input, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24'), masquerade: true }
+  const one = desiredChains([{ ...input, masquerade: true }], DOCKER)
+  const other = desiredChains([second], DOCKER)
+  const both = desiredChains([{ ...input, masquerade: true }, second], DOCKER)
+  t.deepEqual([...both.keys()], [...one.keys()])
+  for (const [chain, rules] of both)
+    t.deepEqual(rules, [...new Set([...(one.get(chain) ?? []), ...(other.get(chain) ?? [])])], chain)
+  t.is(both.get('nat FLANNEL-POSTRTG')?.length, 11)
+  const plain = desiredChains([input, { ...second, masquerade: false }], NO_DOCKER)
+  t.is(plain.get('filter FLANNEL-FWD')?.length, 4)
+})
+
+test('two networks, one of them by nftables: iptables has the chains that each needs', (t) => {
+  const second = { ...input, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24'), nftables: true }
+  const rules = [...desiredChains([input, second], NO_DOCKER).values()].flat().join('\n')
+  t.regex(rules, /10\.2\.0\.0/)
+  t.notRegex(rules, /10\.3\./)
 })

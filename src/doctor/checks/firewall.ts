@@ -111,7 +111,7 @@ function withTunnels(input: FirewallInput, kept: readonly string[]): FirewallInp
 
 /** The lines that would have to be written. */
 function missing(ruleset: Ruleset, input: FirewallInput): readonly string[] {
-  const desired = desiredChains(input, dockerChains(ruleset))
+  const desired = desiredChains([input], dockerChains(ruleset))
   return transaction(ruleset, desired, [input.network, input.subnet])?.trim().split('\n') ?? []
 }
 

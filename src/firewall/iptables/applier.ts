@@ -48,7 +48,11 @@ export class Applier {
   }
 
   /** Reads, compares, writes the difference and reads again, `note` before each reading. Throws OperatorError. */
-  async apply(input: FirewallInput, mine: readonly Prefix[], note: () => Promise<number | undefined>): Promise<Pass> {
+  async apply(
+    inputs: readonly FirewallInput[],
+    mine: readonly Prefix[],
+    note: () => Promise<number | undefined>,
+  ): Promise<Pass> {
     const last = this.#iptables
     const iptables = await this.#find()
     let text: string | undefined
@@ -57,7 +61,7 @@ export class Applier {
       const ruleset = await this.#read(iptables)
       this.#before ??= new Set(ruleset.keys())
       const docker = dockerChains(ruleset)
-      text = transaction(ruleset, desiredChains(input, docker), mine)
+      text = transaction(ruleset, desiredChains(inputs, docker), mine)
       if (text === undefined) {
         if (last !== undefined && last.variant !== iptables.variant)
           await removeOurs(this.#runner, last, mine, new Set())

@@ -34,7 +34,7 @@ export class FamilyRules {
   readonly #shared: SharedByFamilies
   readonly #keys: readonly string[]
   readonly #loop: KeptLoop
-  #input: FirewallInput | undefined
+  #inputs: readonly FirewallInput[] = []
   #applier: Applier | undefined
   #pass: Pass | undefined
   #error: string | undefined
@@ -73,8 +73,9 @@ export class FamilyRules {
     return this.#written
   }
 
-  want(input: FirewallInput | undefined): void {
-    this.#input = input
+  /** Wants the rules of these networks, all of this family. */
+  want(inputs: readonly FirewallInput[]): void {
+    this.#inputs = inputs
     this.#loop.kick()
   }
 
@@ -121,26 +122,26 @@ export class FamilyRules {
   }
 
   async #bringInLine(): Promise<number> {
-    const input = this.#input
+    const inputs = this.#inputs
     let written = 0
-    if (input !== undefined) written = await this.#apply(input)
+    if (inputs.length > 0) written = await this.#apply(inputs)
     else if (this.#applier !== undefined || !this.#swept) await this.sweep()
     this.#swept = true
     return written
   }
 
-  async #apply(input: FirewallInput): Promise<number> {
+  async #apply(inputs: readonly FirewallInput[]): Promise<number> {
     const { runner, netns, mine, generation, syncs } = this.#shared
     this.#applier ??= new Applier(runner, this.#family, netns)
     try {
-      const done = await this.#applier.apply(input, mine(), generation)
+      const done = await this.#applier.apply(inputs, mine(), generation)
       this.#written += done.written
       syncs.add('written', done.written)
       this.#report(done)
       return done.written
     } catch (thrown) {
       // With nftables rules, iptables is only for Docker, which would have brought it along.
-      if (thrown instanceof NotInstalled && input.nftables === true) return 0
+      if (thrown instanceof NotInstalled && inputs.every(({ nftables }) => nftables === true)) return 0
       throw thrown
     }
   }

@@ -28,7 +28,7 @@ export interface IptablesOptions {
 
 /** Rules being kept. */
 export interface KeptIptables {
-  /** Wants these rules, at most one input per family; a family not named has none of ours left. */
+  /** Wants the rules of these networks; a family or network not named has none of ours left. */
   want(inputs: readonly FirewallInput[]): void
   /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
   settled(): Promise<void>
@@ -82,7 +82,7 @@ export function keepIptables(options: IptablesOptions): KeptIptables {
       noticing ??= startNoticing(options, all)
       watch = noticing.watch
       mine = [...new Set([...mine, ...next.flatMap((input) => [input.network, input.subnet])])]
-      for (const [family, rules] of families) rules.want(next.find((input) => input.family === family))
+      for (const [family, rules] of families) rules.want(next.filter((input) => input.family === family))
     },
     async settled() {
       await Promise.all(all.map((rules) => rules.settled()))

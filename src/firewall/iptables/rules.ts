@@ -99,8 +99,19 @@ export const JUMPS: readonly Jump[] = [
   jump('nat', 'POSTROUTING', 'FLANNEL-POSTRTG'),
 ]
 
-/** The chains wanted for one family. */
-export function desiredChains(input: FirewallInput, docker: DockerChains): DesiredChains {
+/**
+ * The chains wanted for the networks of one family: each chain has the rules of the first network, then those of the next.
+ * Rules that name no network are there once.
+ */
+export function desiredChains(inputs: readonly FirewallInput[], docker: DockerChains): DesiredChains {
+  const chains = new Map<string, readonly string[]>()
+  for (const input of inputs)
+    for (const [chain, rules] of chainsOf(input, docker))
+      chains.set(chain, [...new Set([...(chains.get(chain) ?? []), ...rules])])
+  return chains
+}
+
+function chainsOf(input: FirewallInput, docker: DockerChains): DesiredChains {
   const chains = new Map<string, readonly string[]>()
   if (input.forward && docker.user) {
     chains.set('raw FLANNEL-OVERLAY', entering(input))

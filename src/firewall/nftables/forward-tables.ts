@@ -1,8 +1,9 @@
 // EnableNFTables: forwarding and masquerading by nftables tables of our own, as Go's flanneld names them. Pure.
-// Invariant: one transaction replaces the whole table. An accept here does not overrule a drop in iptables or in
-// another table, so beside Docker the iptables rules of rules.ts stay as well (desiredChains).
+// Invariant: one transaction replaces a table. An accept here does not overrule a drop in iptables or in another table, so
+// on a host with Docker the iptables rules of rules.ts stay as well (desiredChains).
+import type { Family } from '../../ip/address.ts'
 import { type Prefix, overlaps, parsePrefix } from '../../ip/prefix.ts'
-import type { TableKind } from './owned-table.ts'
+import type { TablesKind } from './owned-tables.ts'
 import { type FirewallInput, isSharedDevice } from '../iptables/rules.ts'
 
 /** Go's names. */
@@ -11,28 +12,37 @@ const FAMILY = { 4: 'ip', 6: 'ip6' } as const
 const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
 const MULTICASTS: ReadonlySet<string> = new Set(Object.values(MULTICAST))
 
-/** The table of one family. `mine` gives the networks that are ours or were; tables of others' networks stay. */
-export function nftablesKind(family: 4 | 6, mine: () => readonly Prefix[]): TableKind<FirewallInput> {
+/**
+ * The tables of one family, one per network. `mine` returns the networks that are ours or were; tables of others' networks
+ * stay. Only the first network's table has Go's name.
+ */
+export function forwardTables(family: Family, mine: () => readonly Prefix[]): TablesKind<FirewallInput> {
   return {
-    what: `nftables: IPv${family}`,
-    consequence: 'no rules for forwarding and masquerading',
-    family: FAMILY[family],
-    names: ({ network }) => tableNames(family, network),
-    isAnothers: (listing) => isAnothersTable(listing, mine()),
-    difference(actual, wanted, name) {
-      const text = nftablesTable(wanted, name)
-      return actual !== undefined && nftablesTable(actual, name) === text ? '' : text
-    },
+    key: ({ network }) => network,
+    kind: (place) => ({
+      what: `nftables: IPv${family}`,
+      consequence: 'no rules for forwarding and masquerading',
+      family: FAMILY[family],
+      names({ network }) {
+        const names = tableNames(family, network)
+        return place === 'first' ? names : [names[1]]
+      },
+      isAnothers: (listing) => isAnothersTable(listing, mine()),
+      difference(actual, wanted, name) {
+        const text = nftablesTable(wanted, name)
+        return actual !== undefined && nftablesTable(actual, name) === text ? '' : text
+      },
+    }),
   }
 }
 
-/** Go's name; and one for the second daemon of a host, whose network it tells. */
-export function tableNames(family: 4 | 6, network: Prefix): readonly [string, string] {
+/** Go's name, and one with the network, for the second network or daemon of a host. */
+export function tableNames(family: Family, network: Prefix): readonly [string, string] {
   const name = NFTABLES_NAME[family]
   return [name, `${name}-${network.replaceAll(':', '_')}`]
 }
 
-/** Whether a table of ours by its name is another daemon's: it names networks, none of which has to do with `mine`. */
+/** Whether a table with a name of ours is another daemon's: it names networks, and none of them overlaps one of `mine`. */
 export function isAnothersTable(listing: string, mine: readonly Prefix[]): boolean {
   const named = Array.from(listing.matchAll(/[\da-f.:]+\/\d+/g), ([text]) => parsePrefix(text)).filter(
     (prefix) => prefix !== undefined && !MULTICASTS.has(prefix),
@@ -40,7 +50,7 @@ export function isAnothersTable(listing: string, mine: readonly Prefix[]): boole
   return named.length > 0 && !named.some((prefix) => prefix && mine.some((own) => overlaps(prefix, own)))
 }
 
-/** Makes the table hold exactly what is wanted, whatever was in it. */
+/** Text that makes the table hold exactly what is wanted, whatever was in it. */
 export function nftablesTable(input: FirewallInput, name: string): string {
   const { family, network, subnet } = input
   const ip = FAMILY[family]

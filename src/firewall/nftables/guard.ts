@@ -1,9 +1,9 @@
-// The VXLAN guard: a VXLAN socket takes frames from anybody who knows the VNI, so only peers'
-// public addresses are let to its port; and since peers let in what has our address, nothing leaves by it to their ports
-// that did not start here.
-// Invariant: a joining peer costs one element, not a new table; without nft the daemon goes on unguarded and says so once.
+// The VXLAN guard: a VXLAN socket accepts frames from any host that knows the VNI, so only peers' public addresses may send
+// to its port. Peers let in whatever has our address, so nothing that did not start here leaves with it to their ports.
+// Invariant: a joining peer costs one element, not a new table. Without nft the daemon runs unguarded and logs that once.
 import { equal } from '../../equal.ts'
 import { type Address, parseAddress } from '../../ip/address.ts'
+import { FAMILIES } from '../../ip/by-family.ts'
 import type { Log } from '../../log.ts'
 import { MOST_ELEMENTS } from './elements.ts'
 import {
@@ -16,7 +16,8 @@ import {
   strangersSet,
 } from './guard-ruleset.ts'
 import { listTables, removeTables } from './tables.ts'
-import { OwnedTable, type TableKind } from './owned-table.ts'
+import type { TableKind } from './owned-table.ts'
+import { OwnedTables, type TablesKind } from './owned-tables.ts'
 import { type Runner, runProgram } from '../run.ts'
 import { Senders } from './senders.ts'
 import { type Syncs, countSyncs } from '../syncs.ts'
@@ -29,42 +30,42 @@ export interface GuardOptions {
   /** Path of another network namespace to work in (tests); `prefix` are the words that start a program there. */
   readonly netns?: string
   readonly prefix?: readonly string[]
-  /** VNIs of devices that earlier runs left: their guards go, unless wanted again. */
+  /** VNIs of devices that earlier runs left: their guards are removed, unless wanted again. */
   readonly previous?: readonly number[]
 }
 
 /** What is to be guarded: the public addresses of all peers that may send to a VXLAN device of ours. */
 export interface GuardWish extends GuardedPort {
-  /** Senders are followed as they change, with a `want` after each change. */
+  /** A Senders, which no other wish may have, is followed as it changes, with a `want` after each change. */
   readonly peers: Iterable<Address>
 }
 
 /** The daemon's handle. A joining peer is let in by want and settled, before its routes are programmed. */
 export interface Guard {
-  /** Wants these guards, at most one per VNI, and no others of ours. */
+  /** Wants these guards and no others of ours. Throws TypeError when two have the same VNI. */
   want(wishes: readonly GuardWish[]): void
-  /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
+  /** Resolves when the guards are as wanted, or a pass failed. Never rejects. */
   settled(): Promise<void>
-  /** Packets of unknown senders dropped since the table was made; 0 without a guard; undefined when nft does not tell. Never rejects. */
+  /** Packets of unknown senders that all guards dropped since they were made; 0 without a guard; undefined when nft does not say. Never rejects. */
   dropped(): Promise<bigint | undefined>
-  /** Whose packets were dropped of late, most first; none that is a peer by now. Empty when nft does not tell. */
+  /** Whose packets were dropped recently, most first; no peers. Empty when nft does not say. */
   strangers(): Promise<readonly Stranger[]>
   /** Why there is no guard although one is wanted. */
   error(): string | undefined
   readonly syncs: Syncs
-  /** Ends the loop; the guard stays as it is. */
+  /** Ends the loop; the guards stay. */
   stop(): void
-  /** Ends the loop and removes the guard of the last wish. */
+  /** Ends the loop and removes the guards wanted last. */
   cleanup(): Promise<void>
 }
 
-/** Status, page and metrics wait so long at most for the counter. Milliseconds. */
+/** How long status, page and metrics wait for the counter at most. */
 const COUNT_MS = 2000
 
 /** A sender that is no peer. */
 export interface Stranger {
   readonly address: Address
-  /** How many packets of its were dropped, since an hour without any. */
+  /** How many of its packets were dropped, since an hour without any. */
   readonly packets: number
 }
 
@@ -90,13 +91,15 @@ const KIND: TableKind<Wanted> = {
   lesser: plainGuard,
 }
 
+const TABLES_KIND: TablesKind<Wanted> = { key: ({ vni }) => `vni ${vni}`, kind: () => KIND }
+
 /** The elements of the sets as nft lists them: "192.168.19.123 expires 59m counter packets 3 bytes 350". */
 function parseStrangers(text: string): readonly Stranger[] {
   const found = Array.from(text.matchAll(/([\da-f.:]+) [^,{}]*?packets (\d+)/g), ([, address = '', packets]) => {
     const parsed = parseAddress(address)
     return parsed === undefined ? [] : [{ address: parsed, packets: Number(packets) }]
   })
-  return found.flat().toSorted((a, b) => b.packets - a.packets)
+  return found.flat()
 }
 
 function sameRules(a: GuardedPort, b: GuardedPort): boolean {
@@ -108,67 +111,119 @@ function sameRules(a: GuardedPort, b: GuardedPort): boolean {
 
 /** A guard that does nothing until want is called. */
 export function createGuard(options: GuardOptions): Guard {
-  const runner: Runner = { prefix: options.prefix ?? [] }
-  const { log, resyncSeconds, netns } = options
-  const previous = (options.previous ?? []).map(guardTable)
-  const syncs = countSyncs()
-  const table = new OwnedTable(KIND, { log, resyncSeconds, netns, runner, previous, syncs })
-  const senders = new Senders()
-  let followed = senders
-  let vni: number | undefined
-  /** However many ask, one nft is started at a time: it may hang. */
-  let listing: Promise<readonly Stranger[]> | undefined
-  let counting: Promise<bigint | undefined> | undefined
+  return new VxlanGuard(options)
+}
 
-  async function count(of: number): Promise<bigint | undefined> {
-    try {
-      const args = ['list', 'counter', 'inet', guardTable(of), 'dropped']
-      const { status, stdout } = await runProgram(runner, 'nft', args, '', COUNT_MS)
-      const packets = status === 0 ? /packets (\d+)/.exec(stdout)?.[1] : undefined
-      return packets === undefined ? undefined : BigInt(packets)
-    } catch {
-      // What nft says is of no use here: the firewall tells of an nft that fails when it writes.
-      return undefined
-    }
+class VxlanGuard implements Guard {
+  readonly syncs: Syncs = countSyncs()
+  readonly #runner: Runner
+  readonly #tables: OwnedTables<Wanted>
+  /** By VNI, the senders of the wishes that have none of their own to follow. */
+  readonly #senders = new Map<number, Senders>()
+  /** What was guarded last. */
+  #guarded: readonly Wanted[] = []
+  /** One nft is started at a time, however many ask: it may hang. */
+  #listing: Promise<readonly Stranger[]> | undefined
+  #counting: Promise<bigint | undefined> | undefined
+
+  constructor({ log, resyncSeconds, netns, prefix = [], previous = [] }: GuardOptions) {
+    this.#runner = { prefix }
+    this.#tables = new OwnedTables(TABLES_KIND, {
+      log,
+      resyncSeconds,
+      netns,
+      runner: this.#runner,
+      previous: previous.map(guardTable),
+      syncs: this.syncs,
+    })
   }
 
-  async function listStrangers(of: number): Promise<readonly Stranger[]> {
-    try {
-      // Two sets in one call nft 1.0 takes for none.
-      let text = ''
-      for (const family of [4, 6] as const) {
-        const args = ['list', 'set', 'inet', guardTable(of), strangersSet(family)]
-        text += (await runProgram(runner, 'nft', args, '', COUNT_MS)).stdout
-      }
-      return parseStrangers(text).filter(({ address }) => !followed.has(address))
-    } catch {
-      return []
-    }
+  want(wishes: readonly GuardWish[]): void {
+    const all = wishes.map((wish) => ({ ...wish, senders: this.#sendersOf(wish) }))
+    this.#tables.want(all)
+    if (all.length > 0) this.#guarded = all
   }
 
-  return {
-    want([wish]) {
-      vni = wish?.vni ?? vni
-      if (wish !== undefined) followed = wish.peers instanceof Senders ? wish.peers : senders
-      if (wish !== undefined && !(wish.peers instanceof Senders)) senders.become(wish.peers)
-      table.want(wish && { ...wish, senders: wish.peers instanceof Senders ? wish.peers : senders })
-    },
-    settled: () => table.settled(),
-    async dropped() {
-      if (vni === undefined) return 0n
-      return (counting ??= count(vni).finally(() => (counting = undefined)))
-    },
-    async strangers() {
-      if (vni === undefined) return []
-      return (listing ??= listStrangers(vni).finally(() => (listing = undefined)))
-    },
-    error: () => table.error,
-    syncs,
-    stop: () => void table.stop(),
-    async cleanup() {
-      await table.stop()
-      await removeGuards(runner, (one) => one === vni)
-    },
+  settled(): Promise<void> {
+    return this.#tables.settled()
+  }
+
+  dropped(): Promise<bigint | undefined> {
+    return (this.#counting ??= this.#countAll().finally(() => (this.#counting = undefined)))
+  }
+
+  strangers(): Promise<readonly Stranger[]> {
+    return (this.#listing ??= this.#listAll().finally(() => (this.#listing = undefined)))
+  }
+
+  error(): string | undefined {
+    return this.#tables.errors.join('; ') || undefined
+  }
+
+  stop(): void {
+    void this.#tables.stop()
+  }
+
+  async cleanup(): Promise<void> {
+    await this.#tables.stop()
+    await removeGuards(this.#runner, (vni) => this.#guarded.some((one) => one.vni === vni))
+  }
+
+  #sendersOf({ vni, peers }: GuardWish): Senders {
+    if (peers instanceof Senders) return peers
+    const senders = this.#senders.get(vni) ?? new Senders()
+    this.#senders.set(vni, senders)
+    senders.become(peers)
+    return senders
+  }
+
+  async #countAll(): Promise<bigint | undefined> {
+    let sum = 0n
+    for (const { vni } of this.#guarded) {
+      const packets = await countDropped(this.#runner, vni)
+      if (packets === undefined) return undefined
+      sum += packets
+    }
+    return sum
+  }
+
+  /** A sender that more than one guard dropped is listed once. */
+  async #listAll(): Promise<readonly Stranger[]> {
+    const packetsOf = new Map<Address, number>()
+    for (const { vni, senders } of this.#guarded)
+      for (const { address, packets } of await listStrangers(this.#runner, vni))
+        if (!senders.has(address)) packetsOf.set(address, (packetsOf.get(address) ?? 0) + packets)
+    return Array.from(packetsOf, ([address, packets]) => ({ address, packets })).toSorted(
+      (a, b) => b.packets - a.packets,
+    )
+  }
+}
+
+/** Packets of unknown senders dropped by the guard of a VNI; undefined when nft does not say. Never rejects. */
+async function countDropped(runner: Runner, vni: number): Promise<bigint | undefined> {
+  try {
+    const args = ['list', 'counter', 'inet', guardTable(vni), 'dropped']
+    const { status, stdout } = await runProgram(runner, 'nft', args, '', COUNT_MS)
+    const packets = status === 0 ? /packets (\d+)/.exec(stdout)?.[1] : undefined
+    return packets === undefined ? undefined : BigInt(packets)
+  } catch {
+    // The firewall reports an nft that fails when it writes.
+    return undefined
+  }
+}
+
+/** Whose packets the guard of a VNI dropped; empty when nft does not say. Never rejects. */
+async function listStrangers(runner: Runner, vni: number): Promise<readonly Stranger[]> {
+  try {
+    // nft 1.0 lists nothing when one call names two sets.
+    let text = ''
+    for (const family of FAMILIES) {
+      const args = ['list', 'set', 'inet', guardTable(vni), strangersSet(family)]
+      text += (await runProgram(runner, 'nft', args, '', COUNT_MS)).stdout
+    }
+    return parseStrangers(text)
+  } catch {
+    return []
   }
 }
 
