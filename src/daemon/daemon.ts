@@ -62,7 +62,7 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
   return { cell: new DaemonCell(starting), ...starting, kernel, backends, log, signal }
 }
 
-/** Answers questions from the first moment on, and tells systemd. */
+/** Serves requests from the first moment on, and notifies systemd. */
 async function serve(context: DaemonContext): Promise<void> {
   const { cell, options, readiness, health, reconciler, kernel, supervisor, log, signal } = context
   tellSystemd({ readiness, health, busy: () => reconciler.busyFor }, supervisor.part('systemd'), signal)

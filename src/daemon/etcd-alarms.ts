@@ -1,6 +1,6 @@
 // Asks etcd now and then whether it has an alarm raised, and keeps what it says as a condition of this host: leases go on
-// being renewed under NOSPACE, so that nobody would notice before the next host fails to join.
-// Invariant: nothing here ends the daemon, and an etcd that does not answer changes nothing: others tell of that.
+// being renewed under NOSPACE, so that it would go unnoticed until the next host fails to join.
+// Invariant: nothing here ends the daemon, and an etcd that does not answer changes nothing: other parts report that.
 import type { Conditions } from '../health/conditions.ts'
 import { type Alarm, textOf } from '../etcd/alarms.ts'
 import type { Store } from '../etcd/store.ts'
@@ -12,27 +12,31 @@ const EVERY_MS = 15_000
 
 const CODE = 'etcd-alarm'
 
-/** Where it is told. */
-interface Told {
+/** Where alarms are reported. */
+interface AlarmReport {
   readonly conditions: Conditions
   readonly log: Log
 }
 
-/** Asks until the signal aborts; `endpoints` are named in what is told. */
+/** Asks until the signal aborts; `endpoints` are named in the report. */
 export async function watchAlarms(
   store: Pick<Store, 'alarms'>,
   endpoints: readonly string[],
-  { signal, ...told }: Told & { readonly signal: AbortSignal },
+  { signal, ...report }: AlarmReport & { readonly signal: AbortSignal },
   every = EVERY_MS,
 ): Promise<void> {
   while (!signal.aborted) {
     const alarms = await store.alarms().catch(() => undefined)
-    if (alarms !== undefined && !hasAborted(signal)) tell(alarms, endpoints, told)
+    if (alarms !== undefined && !hasAborted(signal)) reportAlarms(alarms, endpoints, report)
     await pause(every, signal)
   }
 }
 
-function tell([first, ...others]: readonly Alarm[], endpoints: readonly string[], { conditions, log }: Told): void {
+function reportAlarms(
+  [first, ...others]: readonly Alarm[],
+  endpoints: readonly string[],
+  { conditions, log }: AlarmReport,
+): void {
   if (first === undefined) {
     if (conditions.clear(CODE)) log.info('etcd has no alarm any more')
     return

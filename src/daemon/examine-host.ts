@@ -1,5 +1,4 @@
-// Examines this host while the daemon runs, at a pace of its own and whenever somebody asks, and puts the outcome where everybody
-// reads it. Invariants: one examination at a time; at rest it takes at most 1/2000 of a core; nothing here throws: what cannot be
+// Examines this host while the daemon runs, at its own pace and on request, and publishes the outcome where every view reads it. Invariants: one examination at a time; at rest it takes at most 1/2000 of a core; nothing here throws: what cannot be
 // looked at is a condition.
 import type { Status } from '../view/status-shape.ts'
 import { messageOf } from '../errors.ts'
@@ -18,13 +17,13 @@ const SOON_MS = { least: 200, most: 2_000 }
 const EVENT_MS = { least: 10_000, most: 60_000 }
 /** The start is not slowed: the first one waits until the daemon is ready, or this long. Milliseconds. */
 const START_MS = 2_000
-/** What a millisecond of work is followed by: at rest, after events, and where somebody asks or readiness changes. Milliseconds. */
+/** What a millisecond of work is followed by: at rest, after events, and on request or where readiness changes. Milliseconds. */
 const REST_SHARE = 2000
 const EVENT_SHARE = 1000
 const BUSY_SHARE = 100
-/** A slow group is waited for so long; what it finds later is reported then. Milliseconds. */
+/** How long to wait for a slow group; what it finds later is reported then. Milliseconds. */
 const WAIT_MS = 2_500
-/** A fault that the daemon may be about to repair is looked at again after so long. Milliseconds. */
+/** When a fault that the daemon may be about to repair is examined again. Milliseconds. */
 const SETTLE_MS = 1_500
 
 /** A group with what it found last. */
@@ -128,7 +127,7 @@ class Examiner {
     }, at - now).unref()
   }
 
-  /** Examines for somebody who asks: resolves after an examination that began after the asking. Never rejects. */
+  /** Examines on request: resolves after an examination that began after the call. Never rejects. */
   ask(): Promise<void> {
     return this.#examine(true)
   }

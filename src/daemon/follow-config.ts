@@ -1,4 +1,4 @@
-// The network config as it changes while the daemon runs: taken over where this host can run it, else kept out and told, and
+// The network config as it changes while the daemon runs: applied where this host can run it, otherwise refused and reported, and
 // taken later where what is in the way is this host's and goes.
 import { valuesOf } from '../ip/by-family.ts'
 import { tellRefused, tellRemarks, tellTaken } from '../network-config/remarks.ts'
@@ -93,14 +93,14 @@ export class ConfigFollower {
   /** Until nothing is in the way of a config any more; what is, is reported when it changes. */
   async #awaitHost(next: Configuration, obstacle: string, signal: AbortSignal): Promise<void> {
     const ended = (): boolean => signal.aborted
-    for (let told = obstacle; ;) {
+    for (let reported = obstacle; ;) {
       await pause(LOOK_MS, signal)
       if (ended()) return
       const found = await this.#look(next)
       if (ended()) return
       if (found === undefined) break
-      if (found !== told) tellRefused(found, this.#log, this.#parts.conditions)
-      told = found
+      if (found !== reported) tellRefused(found, this.#log, this.#parts.conditions)
+      reported = found
     }
     this.#refused = undefined
     this.#again()

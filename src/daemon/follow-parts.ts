@@ -14,7 +14,7 @@ import type { Reconciler } from '../reconcile/reconciler.ts'
 /** What following works with. */
 export interface FollowParts {
   readonly store: Store
-  /** A listing of all under the prefix to begin with, once; read anew when empty. */
+  /** A listing of all under the prefix to begin with, once; read again when empty. */
   readonly listing?: Snapshot[]
   readonly options: Options
   readonly backends: readonly AnyBackend[]
@@ -29,6 +29,6 @@ export interface FollowParts {
   readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
   readonly log: Log
   readonly signal: AbortSignal
-  /** Peers missing after etcd lost its data have so long to register again. Milliseconds, five minutes when absent. */
+  /** How long peers missing after etcd lost its data have to register again. Milliseconds; five minutes when absent. */
   readonly holdMs?: number | undefined
 }

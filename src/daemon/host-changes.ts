@@ -1,4 +1,4 @@
-// What the daemon looks at again while it runs: this host's own network when the kernel tells of a change, and everything
+// What the daemon looks at again while it runs: this host's own network when the kernel reports a change, and everything
 // from time to time.
 import type { DockerBridge } from '../host/docker-bridge.ts'
 import { coalesce, inMeasure } from '../async/coalesce.ts'

@@ -1,6 +1,6 @@
-// What a step of following the leases tells: lines for the log, events for the operator.
+// What a step of following the leases reports: log lines, and events for the operator.
 // Invariants: however many peers a step changes, it costs some lines; the peers found at the start are one event; however
-// often one host writes its lease, it costs some lines, and the others' are still told.
+// often one host writes its lease, it costs some lines, and the others' are still reported.
 import type { EventSink } from '../health/events.ts'
 import { FAULTLESS } from '../lease/peer-check.ts'
 import type { PeerChange, PeerStep, RefusedLease } from '../lease/peer-step.ts'
@@ -8,9 +8,9 @@ import { type BudgetLimits, LineBudget, type Withheld } from '../text/line-budge
 import { type Log } from '../log.ts'
 import { printable } from '../text/plain-text.ts'
 
-/** At most so many peers get a line of their own in one step. */
+/** The most peers that get a line of their own in one step. */
 const LINES = 10
-/** And so many refused leases: each is a fault somebody has to find. */
+/** The most refused leases that do: each is a fault to be found. */
 const REFUSALS = 100
 /** In the long run. A cluster as large as they come may start with a hundred refused leases and some changes. */
 const LIMITS: BudgetLimits = {
@@ -71,7 +71,7 @@ export class PeerNews {
   #sumUp({ bySubject, lines }: Withheld): void {
     const most = [...bySubject].reduce<readonly [string, number]>((a, b) => (b[1] > a[1] ? b : a), ['', 0])
     const [subject, count] = most
-    const text = `${lines} more changes of peers and refused leases, not told one by one: ${count} of ${printable(subject, 120)}`
+    const text = `${lines} more changes of peers and refused leases, not reported one by one: ${count} of ${printable(subject, 120)}`
     this.#log.warn(text)
     this.#events.happened('peer', text, { bad: true })
   }

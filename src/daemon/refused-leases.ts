@@ -1,4 +1,4 @@
-// The leases that are refused and harm nobody, as one standing remark. Those that are a fault stand in the status by
+// The refused leases that do no harm, as one standing note. Those that are a fault stand in the status by
 // themselves, with the peers in trouble.
 import type { Conditions } from '../health/conditions.ts'
 import type { LeaseCensus } from '../lease/census.ts'

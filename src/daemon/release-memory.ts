@@ -1,6 +1,6 @@
 // Keeping a daemon small that has nothing to do: starting touches some 30 MB of Node's own file (compilers, snapshot,
 // ICU) that steady running does not, and leaves as much again in the allocator. They are given back a moment after the
-// start, after the first audits, which read the whole kernel, and again now and then.
+// start, after the first audits, which read the complete kernel state, and periodically.
 import { setFlagsFromString } from 'node:v8'
 import type { SupervisedPart } from '../health/supervise.ts'
 import { addon } from '../netlink/addon.ts'

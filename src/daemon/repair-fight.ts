@@ -11,8 +11,8 @@ export function tellFights(fights: Fights, conditions: Conditions, events: Event
   const object = fights.current()
   if (object === undefined) {
     if (!conditions.clear(CODE)) return
-    log.info('nobody changes what is ours again and again any more')
-    events.happened('repair', 'nobody changes what is ours again and again any more')
+    log.info('no object of ours is changed again and again any more')
+    events.happened('repair', 'no object of ours is changed again and again any more')
     return
   }
   const text = `${object}: changed by another program as often as it is repaired: a second flanneld (Go's, k3s'), a network manager or a script: find it, and stop it or keep it off this object`

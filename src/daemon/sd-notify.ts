@@ -7,7 +7,7 @@ import { printable } from '../text/plain-text.ts'
 import type { Health, HealthReport } from '../view/health.ts'
 import type { Readiness } from '../health/readiness.ts'
 
-/** Sends one state, such as `READY=1`; false when there was nobody to tell. */
+/** Sends one state, such as `READY=1`; false when there was no receiver. */
 type Notify = (state: string) => boolean
 
 /** The notifier for this environment, and how often the watchdog wants to hear of us (milliseconds, undefined: never). */
@@ -40,13 +40,13 @@ export function tellSystemd(
 ): void {
   const { notify, watchdogMs } = systemdNotifier(process.env)
   let last = ''
-  const tell = part.guard(() => {
+  const notifyState = part.guard(() => {
     const text = `${readiness.ready ? 'READY=1\n' : ''}STATUS=${statusLine(health.latest)}`
     if (text !== last) notify(text)
     last = text
   })
-  tell()
-  health.onChange(tell)
+  notifyState()
+  health.onChange(notifyState)
   signal.addEventListener(
     'abort',
     part.guard(() => notify('STOPPING=1')),

@@ -1,4 +1,4 @@
-// The addresses that are shut out, as this daemon follows them: kept from a watch, told in the log, standing in the status.
+// The addresses that are shut out, as this daemon follows them: read from the watch, logged, and shown in the status.
 import type { Conditions } from '../health/conditions.ts'
 import type { WatchStep } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
@@ -12,7 +12,7 @@ export interface ShutOutStep {
   readonly removed: readonly Address[]
 }
 
-/** An operator shuts out a host or two; more than this many keys are somebody's mistake. */
+/** An operator shuts out a host or two; more than this many keys are a mistake. */
 const MOST = 1_000
 /** So many are named in the status. */
 const NAMED = 8
@@ -61,7 +61,7 @@ export class ShutOuts {
     if (address !== undefined && (this.#addresses.size < MOST || this.#addresses.has(address)))
       this.#addresses.add(address)
     else if (this.#oddKey === undefined)
-      this.#log.warn(`${(this.#oddKey = key)}: shuts nobody out: not one IPv4 address`)
+      this.#log.warn(`${(this.#oddKey = key)}: shuts no host out: not one IPv4 address`)
   }
 
   #delete(key: string): void {

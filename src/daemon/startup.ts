@@ -35,7 +35,7 @@ import {
 
 /** The log says within 2 s what the daemon waits for; a call may take longer. Milliseconds. */
 const SILENCE_MS = 1500
-/** How often a config that this host cannot run is looked at again though nobody wrote it. Milliseconds. */
+/** How often a config that this host cannot run is checked again although it did not change. Milliseconds. */
 const CONFIG_RETRY_MS = 3000
 
 /** What the kernel answers when it is busy, or short of something: another time it answers otherwise. */

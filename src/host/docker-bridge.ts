@@ -1,5 +1,5 @@
-// docker0, seen from outside: dockerd reads subnet.env at its start only, so after a change of subnet or MTU it goes on
-// with the old ones until somebody restarts it. We say so; Docker's bridge is Docker's, and never touched.
+// docker0, seen from outside: dockerd reads subnet.env at its start only, so after a change of subnet or MTU it keeps
+// the old ones until it is restarted. We report that; Docker's bridge is never changed.
 import { type HostNetwork, addressesOf } from '../kernel/host-network.ts'
 import { familyOf } from '../ip/address.ts'
 import { type Prefix, contains, lengthOf, nth } from '../ip/prefix.ts'

@@ -13,7 +13,7 @@ const SALT = 'flanneld host id 1'
 
 /**
  * 32 hex digits made from the text of /etc/machine-id and the external interface's MAC. A link without a MAC (a tunnel)
- * is told apart by its address instead.
+ * is distinguished by its address instead.
  */
 export function hostId(machineId: string | undefined, mac: Mac | undefined, address: Address): string {
   const text = [SALT, normalMachineId(machineId) ?? '-', mac ?? address].join('\n')

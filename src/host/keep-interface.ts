@@ -10,7 +10,7 @@ import { type Address, familyOf } from '../ip/address.ts'
 import { bitsOf } from '../ip/prefix.ts'
 import { compileGoRegex } from '../options/go-regex.ts'
 
-/** How long an address or interface may be gone before another is taken: a lease of DHCP taken anew is quicker. Milliseconds. */
+/** How long an address or interface may be gone before another is taken: a renewed DHCP lease is quicker. Milliseconds. */
 export const LEAVE_AFTER_MS = 5000
 
 /** What a running host has. */
@@ -79,8 +79,8 @@ function otherPlaces(host: HostNetwork, { name, address: here }: Place): readonl
 
 /**
  * Whether a change of a device, or of an address on it, may change the decision: it is the interface or the address that we
- * have, had, or are told to take, under whatever name. Of other devices those that come and go with containers, by the
- * thousand, are left out: looking at the host for each costs more than it finds. A default route is told apart from this, and
+ * have, had, or are configured to use, under any name. Of other devices those that come and go with containers, by the
+ * thousand, are left out: looking at the host for each costs more than it finds. A default route is treated separately, and
  * the next audit looks at all.
  */
 export function concernsInterface(

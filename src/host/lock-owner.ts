@@ -1,4 +1,4 @@
-// Whose a listening Unix socket is, as the kernel tells it without a connection (sock_diag(7)): its queue may be full.
+// Whose a listening Unix socket is, as the kernel reports it without a connection (sock_diag(7)): its queue may be full.
 import { readFileSync } from 'node:fs'
 import { addon } from '../netlink/addon.ts'
 import {
@@ -21,7 +21,7 @@ const REPLY = 32
 /** Lines of /proc/net/unix that are asked about: anybody can write some by a name with a line break in it. */
 const MOST_ASKED = 64
 
-/** Who made the socket that listens under a name (`@` for abstract): a uid, undefined when the kernel does not tell. */
+/** Who made the socket that listens under a name (`@` for abstract): a uid, undefined when the kernel does not say. */
 export function listenerUid(name: string): number | undefined {
   const sys = addon()
   const fd = sys.socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)

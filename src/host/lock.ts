@@ -8,13 +8,13 @@ import { SOL_SOCKET, SO_PEERCRED } from '../netlink/constants.ts'
 import { pause } from '../async/wait.ts'
 import { ERRNO, orThrow } from '../netlink/errno.ts'
 
-/** How often a lock that another has is looked at while somebody waits for it: one call. Milliseconds. */
+/** How often to check a lock that another process holds, while waiting for it. Milliseconds. */
 const LOOK_MS = 50
 
 /** Connections taken in one turn of the event loop: as many as wait at most. */
 const MOST_ACCEPTED = 128
 
-/** Who has a lock: its process, 0 where that is in a container we cannot see into. Undefined: it cannot be told at the moment. */
+/** Who has a lock: its process, 0 where that is in a container we cannot see into. Undefined: unknown at the moment. */
 export interface Holder {
   readonly pid: number | undefined
   readonly uid: number | undefined
@@ -33,7 +33,7 @@ export class Locks {
   readonly #refused = new Set<string>()
   readonly #ignored: (name: string, holder: Holder | undefined) => void
 
-  /** `ignored` hears of a lock that somebody has who may not have it; undefined: it cannot be told who. */
+  /** `ignored` is called for a lock whose holder has no right to it; undefined: the holder is unknown. */
   constructor(ignored: (name: string, holder: Holder | undefined) => void = () => undefined) {
     this.#ignored = ignored
   }
@@ -56,7 +56,7 @@ export class Locks {
     return undefined
   }
 
-  /** Who else has a lock; undefined when nobody has, or we. Asking takes nothing, so that nobody is refused for it. */
+  /** Which other process holds a lock; undefined when none does, or we do. Asking takes nothing, so no other daemon is refused. */
   holder(name: string): Holder | undefined {
     const holder = this.#held.has(name) ? undefined : holderOf(name)
     return holder !== undefined && mayHold(holder) ? holder : undefined
@@ -93,11 +93,11 @@ export class Locks {
   }
 }
 
-/** Connections that nobody takes would fill the queue, and then nobody could tell whose the lock is. */
+/** Connections that are not accepted would fill the queue, and hide whose the lock is. */
 function answering(fd: number): Held {
   const sys = addon()
   const poll = sys.pollStart(fd, READABLE, () => {
-    // The poll is level triggered: whoever asks without end has no more than his share of each turn.
+    // The poll is level-triggered: a client that keeps connecting gets only its share of each turn.
     for (let n = 0; n < MOST_ACCEPTED; n++) {
       const one = sys.acceptUnix(fd)
       if (one < 0) return
@@ -111,7 +111,7 @@ function socketOf(name: string): string {
   return `@flanneld ${name}`
 }
 
-/** Whether somebody may keep a lock from us; who cannot be told may be a daemon of ours. */
+/** Whether a holder may keep a lock from us. An unknown holder may be a daemon of ours. */
 function mayHold({ uid }: Holder): boolean {
   return uid === undefined || uid === 0 || uid === process.geteuid?.()
 }
@@ -119,7 +119,7 @@ function mayHold({ uid }: Holder): boolean {
 /** struct ucred of unix(7): pid, uid, gid. */
 function holderOf(name: string): Holder | undefined {
   const fd = addon().connectUnix(socketOf(name))
-  // Its queue is full: somebody has it, and any user can flood a daemon of ours with connections to hide that.
+  // Its queue is full: a process holds it, and any user can flood a daemon of ours with connections to hide that.
   if (fd === -ERRNO.EAGAIN) return { pid: undefined, uid: listenerUid(socketOf(name)) }
   if (fd < 0) return undefined
   const bytes = new Uint8Array(12)

@@ -1,5 +1,5 @@
 // subnet.env: what the flannel CNI plugin, dockerd's start scripts and we ourselves, after a restart, read the lease from.
-// Invariant: a reader finds the old file or the new one, whole, never a part. The file is shared: units let mk-docker-opts.sh
+// Invariant: a reader finds the complete old file or the complete new one. The file is shared: units let mk-docker-opts.sh
 // write options into it; lines that set no variable of ours stay, and a file that says what it should is not touched.
 import { rm } from 'node:fs/promises'
 import { type Family, familyOf } from '../ip/address.ts'

@@ -1,4 +1,4 @@
-// The pure choice of a free subnet out of the whole range.
+// The pure choice of a free subnet out of the range.
 // Invariant: what is chosen is inside the range, has the range's length and overlaps nothing taken; while something is
 // free, something is chosen.
 import { type Address, bigintOf, familyOf, fromBigint, numberOf } from '../ip/address.ts'

@@ -18,7 +18,7 @@ export interface Usage {
   readonly leased: number
   /** Leases without an end. */
   readonly reserved: number
-  /** Leases that are not believed: nobody else is given their subnets. */
+  /** Refused leases; their subnets count as taken. */
   readonly refused: number
   readonly free: number
 }
@@ -33,7 +33,7 @@ export interface Unbelieved {
 /** The reason of a reservation whose host has not come yet: no fault of anybody's. */
 const AWAITED = 'reserved'
 
-/** Why a lease may be refused, by itself or beside others; a backend of one's own may have further words. */
+/** Why a lease may be refused, by itself or because of another. A backend may add words of its own. */
 export const REASONS = [
   'key',
   'json',
@@ -68,7 +68,7 @@ export class LeaseCensus {
   /** The usage last asked for, and of what. */
   #counted: { readonly asked: AskedUsage; readonly usage: Usage } | undefined
 
-  /** Takes a step of the watch on `prefix`, which the table has taken before and made `told` of. */
+  /** Takes a step of the watch on `prefix`. The table took it before; `told` is what it made of it. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
     this.#table = table
     this.#steps++
@@ -89,7 +89,7 @@ export class LeaseCensus {
     return this.#table.refused
   }
 
-  /** The leases of these that somebody may want to look at, by key. */
+  /** Those of these leases that an operator may want to look at, by key. */
   get unbelieved(): ReadonlyMap<string, Unbelieved> {
     const unbelieved = new Map<string, Unbelieved>()
     for (const [key, reason] of this.#table.refused) {

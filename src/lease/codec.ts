@@ -67,7 +67,7 @@ export function decodeValue(value: Buffer): Checked<LeaseValue> {
   return read.ok && read.value.backendType === '' ? refuse('backend-type', undefined) : read
 }
 
-/** Whose a lease is. As decodeValue, but without a BackendType it passes, with "": a reservation nobody has taken yet. */
+/** The holder of a lease. Like decodeValue, but accepts a missing BackendType as "": a reservation that no host has taken yet. */
 export function decodeClaim(value: Buffer): Checked<LeaseValue> {
   return readSafely(() => readClaim(value))
 }

@@ -1,4 +1,4 @@
-// Deletions of leases that wait a moment before they are acted on: a host whose key was deleted by mistake writes it anew within
+// Deletions of leases that wait a moment before they are acted on: a host whose key was deleted by mistake writes it again within
 // a tenth of a second, and its peers need not withdraw and program it meanwhile.
 // One whose host has another lease by then has moved: to wait would be to have it twice.
 // Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is told of
@@ -22,7 +22,7 @@ export class Departures {
   readonly #waiting = new Map<string, { readonly deletion: Deletion; readonly due: number }>()
   #timer: NodeJS.Timeout | undefined
 
-  /** `act` is given what is gone for good. */
+  /** `act` is called with what stays deleted. */
   constructor(act: (gone: readonly Deletion[]) => void, signal: AbortSignal, ms = DEPARTURE_MS) {
     this.#act = act
     this.#signal = signal

@@ -15,14 +15,14 @@ export interface Claim {
   readonly previous: ByFamily<Prefix>
   /** While another host has a previous subnet, wait for it rather than claim another. */
   readonly waitsForPrevious?: boolean
-  /** The lease's whole value, with our host id and public addresses. */
+  /** The lease's value, with our host id and public addresses. */
   readonly value: (subnets: Subnets) => LeaseValue
 }
 
 /** Our lease as it stands in etcd. */
 export interface OwnLease {
   readonly subnets: Subnets
-  /** The whole etcd key. */
+  /** The full etcd key. */
   readonly key: string
   /** Revision of our last write, decimal. */
   readonly modRevision: string

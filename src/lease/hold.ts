@@ -5,7 +5,7 @@ import type { Log } from '../log.ts'
 
 /** Long enough for every host to notice and register, however many they are. */
 const HOLD_MS = 300_000
-/** The same where every host was told at once, and has not to find its way back to etcd first. */
+/** The same where every host got the deletion by its watch, and does not have to reconnect to etcd first. */
 const SHORT_HOLD_MS = 10_000
 
 /** The condition that stands meanwhile: doctor goes by it, since what is stored is not what should be. */
@@ -36,9 +36,9 @@ export class Hold {
     return left
   }
 
-  /** Begins it for so many peers; false when one is on that will do. */
+  /** Begins a hold for this many peers. Returns false when one is under way that lasts long enough. */
   begin({ of, why }: EtcdLoss, peers: number): boolean {
-    // Lost data take longer to be mended than deleted leases; the same again does not.
+    // Lost data takes longer to recover than deleted leases. A repeated loss of the same kind extends nothing.
     if (this.left > 0 && (of === 'leases' || this.#of === 'data')) return false
     const ms = of === 'data' ? this.#longest : Math.min(this.#longest, SHORT_HOLD_MS)
     this.#until = performance.now() + ms

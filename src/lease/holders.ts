@@ -49,7 +49,7 @@ export class Holders {
     return [...this.#created.keys()]
   }
 
-  /** The key of a holder; the plain one where nobody holds the subnet. */
+  /** The key of a holder; the plain key where the subnet is free. */
   keyOf(subnet: Prefix): string {
     return this.#oddKeys.get(subnet) ?? this.#plainKey(subnet)
   }

@@ -9,7 +9,7 @@ import { acquireLease, type AcquireOptions } from './own.ts'
 import type { Claim, OwnLease } from './found.ts'
 import { primarySubnet } from './lease.ts'
 
-/** What the daemon is told. */
+/** What the keeper reports. */
 interface LeaseEvents {
   /** The lease is another than before: renewed under a new etcd lease, with a new value, or another subnet. */
   readonly onChanged: (own: OwnLease, why: string) => void
@@ -153,7 +153,7 @@ class Keeper {
     }
   }
 
-  /** Renews the etcd lease and reads the key; what is not as it should be becomes a doubt. */
+  /** Renews the etcd lease and reads the key. Anything unexpected becomes a doubt. */
   async #renew(): Promise<void> {
     const { key, etcdLease, modRevision } = this.own
     const ttl = etcdLease === '0' ? undefined : await this.#abortable(this.#store.keepAlive(etcdLease))
@@ -247,7 +247,7 @@ function doubtIn(step: WatchStep, { key, modRevision }: OwnLease): string | unde
   if (step.type !== 'changes') return undefined
   const last = step.changes.findLast((change) => (change.type === 'put' ? change.entry.key : change.key) === key)
   const seen = last?.type === 'put' ? last.entry.modRevision : last?.modRevision
-  // Our own writes, and what was before them, tell nothing.
+  // Our own writes, and what preceded them, say nothing.
   if (last === undefined || BigInt(seen ?? '0') <= BigInt(modRevision)) return undefined
   return last.type === 'delete' ? 'key deleted' : 'key changed'
 }

@@ -1,6 +1,6 @@
 // The lease of a subnet as it stands in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
-// Unknown JSON keys are ignored by Go, so HostID and SourceIP may stand beside the known ones.
+// Unknown JSON keys are ignored by Go, so HostID and SourceIP may be added to the known ones.
 import { type Address, familyOf } from '../ip/address.ts'
 import { type ByFamily, type SomeFamily, first, inFamily } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -22,7 +22,7 @@ export interface LeaseValue {
   readonly addresses: SomeFamily<Address>
   readonly backendType: string
   readonly backendData: ByFamily<unknown>
-  /** Host id of whoever wrote it; undefined when Go did. */
+  /** Host id of the host that wrote it; undefined when it runs Go's flanneld. */
   readonly hostId: string | undefined
   /** The source of its outer packets where that is not the public address: a field of ours, which Go ignores. */
   readonly sourceAddresses: ByFamily<Address>

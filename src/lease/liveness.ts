@@ -1,16 +1,16 @@
-// Whether the hosts live whose leases claim the same: asked of etcd while there are such leases, and of nobody else.
+// Whether the hosts are alive whose leases claim the same. etcd is asked while there are such leases, and only about them.
 // Invariant: a host counts as living until etcd says that its lease was not renewed, for its silence may be ours.
 import type { Store } from '../etcd/store.ts'
 import { hasAborted, pause } from '../async/wait.ts'
 import { decodeClaim } from './codec.ts'
 
-/** Our daemon renews every 10 s, and comes back sooner from an update: silent for so many seconds, it is gone. */
+/** A daemon renews every 10 s and restarts faster than this during an update: a host that did not renew for this long is gone. Seconds. */
 const SILENT_S = 120
 /** Go's flanneld renews an hour before the end, so one with less left has not come. Seconds. */
 const LATE_S = 3_500
 /** Between two questions. Milliseconds. */
 const ASK_MS = 10_000
-/** So many leases are asked for at a time, in turns: a flood of claims costs etcd no more, and keeps nobody's from being asked for. */
+/** The most leases asked about at a time, in rotation: a flood of claims costs etcd no more and starves no lease. */
 const MOST = 100
 
 /** Remaining and granted seconds of a lease. */
@@ -87,7 +87,7 @@ export class Liveness {
   async #renewed(key: string): Promise<boolean> {
     try {
       const { entry } = await this.#store.get(key)
-      // Its deletion is told by the watch; a reservation has no end.
+      // The watch reports its deletion; a reservation has no end.
       if (entry === undefined || entry.lease === '0') return true
       const claim = decodeClaim(entry.value)
       return isRenewed(await this.#store.timeToLive(entry.lease), claim.ok ? claim.value.hostId : undefined)

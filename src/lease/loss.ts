@@ -1,6 +1,6 @@
-// Telling an etcd that lost its data from hosts that left, and from somebody who deleted leases: pure. After a restore or a
+// Distinguishes an etcd that lost its data from hosts that left and from an operator who deleted leases. Pure. After a restore or a
 // wipe the leases are gone though the hosts live. Deletions are ordinary changes that every host sees at once: who lives
-// registers again within moments. So it is the history that tells: it went back, or is not the one that we saw.
+// registers again within moments. So the history decides: its revision went back, or it is not the history that we saw.
 import type { StoreChange, WatchStep } from '../etcd/store.ts'
 
 /** What happened to the leases. */
@@ -34,7 +34,7 @@ export function lossIn(step: WatchStep, { ownKey, folder, revision, ranOut }: Lo
       ? { of: 'data', why: 'our own lease ran out while it was out of reach' }
       : { of: 'leases', why: 'our own lease is not in it' }
   }
-  // One transaction that takes our lease and others with it is nobody's leaving: `etcdctl del --prefix`, say.
+  // A transaction that deletes our lease together with others is no host leaving: `etcdctl del --prefix`, for example.
   const own = step.changes.find((change) => change.type === 'delete' && change.key === ownKey)
   if (own?.type !== 'delete') return undefined
   const others = step.changes.some(

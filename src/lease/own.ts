@@ -1,4 +1,4 @@
-// Obtaining our lease: reads all leases, decides (claim.ts), commits, and starts over whenever somebody was faster.
+// Acquires our lease: reads all leases, decides (claim.ts), commits, and starts over when another host was faster.
 // Invariant: every write is a transaction on the revisions it was decided on; at most one etcd lease is left behind.
 import type { Snapshot, Store } from '../etcd/store.ts'
 import { Backoff, pause, unlessAborted } from '../async/wait.ts'
@@ -89,7 +89,7 @@ class Acquisition {
     this.#options = options
   }
 
-  /** One reading and one decision; 'again' when it has to be taken anew at once, 'wait' after a pause. */
+  /** One reading and one decision. 'again': decide again at once; 'wait': after a pause. */
   async attempt(): Promise<OwnLease | 'again' | 'wait'> {
     const { listing } = this.#options
     const folder = subnetsFolder(this.#prefix)
@@ -151,7 +151,7 @@ class Acquisition {
     )
     if (modRevision === undefined) {
       await pause(Math.random() * 10, this.#options.signal)
-      return 'again' // somebody was faster
+      return 'again' // another host was faster
     }
     for (const line of leaving(decision, this.#claim, this.#options.held)) this.#options.log.info(line)
     for (const lease of decision.release) {
@@ -206,7 +206,7 @@ class Acquisition {
 
   /**
    * Whether the host of a lease lives: its etcd lease was renewed less than `liveFor` seconds ago, and once more while we
-   * waited for that time to pass. Seconds count whole, and a new etcd leader makes every lease look fresh once.
+   * waited for that time to pass. etcd counts full seconds, and a new etcd leader makes every lease look renewed once.
    */
   async #lives(lease: Found): Promise<boolean> {
     const window = this.#options.liveFor ?? 30

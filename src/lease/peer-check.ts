@@ -24,7 +24,7 @@ export interface PeerRules {
   readonly parseData: (type: string, data: unknown) => Checked<unknown>
   /** What carries packets to a peer, or why nothing can (host-gw across a router, say). */
   readonly needs: (peer: Peer) => Checked<unknown>
-  /** Whether the operator has shut an address out; nobody is when absent. */
+  /** Whether the operator has shut an address out; absent: none is. */
   readonly shutOut?: (address: Address) => boolean
   /** What no two hosts may share, as Backend.exclusive says; depends on nothing but its arguments. */
   readonly exclusive: (type: string, data: unknown) => string | undefined

@@ -1,12 +1,12 @@
 // What one step of the peer table comes to: the peers that differ from before it and the leases newly refused.
-// Invariant: what was undone within a step is not told.
+// Invariant: what was undone within a step is not reported.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { printable } from '../text/plain-text.ts'
 import { inPortions } from '../async/chunks.ts'
 import { samePeer } from './peer-check.ts'
 
-/** What is wrong with a lease is told in so many characters: others may have written it. */
+/** The most characters kept of what is wrong with a lease: another host may have written them. */
 const MOST_DETAIL = 200
 
 /** One peer before and after a step; undefined where there is none. */
@@ -51,7 +51,7 @@ export class StepNotes {
     return this.#end(changes, refused)
   }
 
-  /** The same in portions, for a step as large as the cluster; nobody may take notes meanwhile. */
+  /** The same in portions, for a step as large as the cluster; no change may be recorded meanwhile. */
   async finishInPortions(peers: ReadonlyMap<Prefix, Peer>, refused: ReadonlyMap<string, string>): Promise<PeerStep> {
     const changes: PeerChange[] = []
     for await (const portion of inPortions([...this.#before.keys()]))
@@ -60,10 +60,10 @@ export class StepNotes {
   }
 
   #end(changes: readonly PeerChange[], refused: ReadonlyMap<string, string>): PeerStep {
-    const told = [...this.#refusals.values()].filter(({ key, reason }) => refused.get(key) === reason)
+    const reported = [...this.#refusals.values()].filter(({ key, reason }) => refused.get(key) === reason)
     this.#before = new Map()
     this.#refusals = new Map()
-    return { changes, refused: told }
+    return { changes, refused: reported }
   }
 }
 

@@ -45,7 +45,7 @@ export class PeerTable {
     return this.#refused
   }
 
-  /** Takes the first leases, in portions: nobody may read the table before this resolves. */
+  /** Takes the first leases, in portions: the table must not be read before this resolves. */
   async first(entries: readonly StoreEntry[], rules: PeerRules): Promise<PeerStep> {
     this.#rules = rules
     for await (const portion of inPortions(entries)) for (const entry of portion) this.#put(entry)
@@ -184,7 +184,7 @@ export class PeerTable {
     return ageOf(entry, this.#resourceOf(known.peer)?.what === this.#resourceOf(peer)?.what ? known.claimed : 'another')
   }
 
-  /** A subnet is nobody's any more. */
+  /** A subnet has no holder any more. */
   #letGo(subnet: Prefix): void {
     const resource = this.#resourceOf(this.#holderOf(subnet))
     this.#notes.touch(subnet, this.#peers.get(subnet))
@@ -234,7 +234,7 @@ export class PeerTable {
 
   #holderOf(subnet: Prefix): Peer {
     const holder = this.#peers.get(subnet) ?? this.#losers.get(subnet)
-    if (holder === undefined) throw new Error(`bug: nobody holds ${subnet}`)
+    if (holder === undefined) throw new Error(`bug: no peer holds ${subnet}`)
     return holder
   }
 

@@ -7,7 +7,7 @@ const FAULTS: ReadonlySet<string> = new Set(['own-subnet', 'public-ip-ours', 'du
 /** What the operator did himself. */
 const NOTES: ReadonlySet<string> = new Set(['shut-out'])
 
-/** The level of a refused lease. Whatever is merely no peer, broken or of another network, harms nobody here. */
+/** The level of a refused lease. One that merely is no peer, is malformed or is of another network does no harm here. */
 export function refusalLevel(reason: string): Level {
   return FAULTS.has(reason) ? 'fault' : NOTES.has(reason) ? 'note' : 'warning'
 }

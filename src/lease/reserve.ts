@@ -25,13 +25,13 @@ export interface Reserved {
 /** What came of giving a reservation back. */
 export interface Released {
   readonly subnet: Prefix
-  /** `free`: nobody had taken it. `lease`: its host goes on with it, and it ends a day after that host. */
+  /** `free`: no host had leased it. `lease`: its host keeps it by an ordinary lease, which ends a day after that host stops. */
   readonly now: 'free' | 'lease'
   /** For people. */
   readonly note: string
 }
 
-/** Others may write at the same time; so often is it decided anew. */
+/** How often it decides again when others write at the same time. */
 const ATTEMPTS = 5
 
 /**
@@ -79,16 +79,16 @@ export async function releaseReservation(store: Store, prefix: string, subnet: P
     const guards = [{ key: found.key, modRevision: found.modRevision }]
     if (found.value === undefined || found.value.backendType === '') {
       const done = await store.commit(guards, [{ type: 'delete', key: found.key }])
-      return done === undefined ? undefined : { subnet, now: 'free', note: 'nobody had taken it' }
+      return done === undefined ? undefined : { subnet, now: 'free', note: 'no host had leased it' }
     }
-    // No etcd lease tells whether its host lives. With one it tells by itself: a daemon that lives renews it.
+    // Without an etcd lease it is unknown whether its host is alive. With one, a live daemon renews it.
     const etcdLease = await store.grant(LEASE_SECONDS)
     const put: StoreWrite = { type: 'put', key: found.key, value: found.text, lease: etcdLease }
     if ((await store.commit(guards, [put])) === undefined) {
       await store.revoke(etcdLease)
       return undefined
     }
-    const note = `${holderOf(found)} goes on with it by an ordinary lease, which ends a day after that host`
+    const note = `${holderOf(found)} keeps it by an ordinary lease, which ends a day after that host stops`
     return { subnet, now: 'lease', note }
   })
 }
@@ -175,11 +175,11 @@ function holderOf({ value }: Found): string {
   return value === undefined ? 'an unreadable host' : primaryAddress(value)
 }
 
-/** Tries until the answer is not undefined: somebody else wrote in between. */
+/** Tries until the answer is not undefined: undefined means that another program wrote in between. */
 async function attempt<T>(what: string, once: () => Promise<T | undefined>): Promise<T> {
   for (let i = 0; i < ATTEMPTS; i++) {
     const done = await once()
     if (done !== undefined) return done
   }
-  throw new OperatorError(`${what}: somebody else keeps changing it: try again`)
+  throw new OperatorError(`${what}: another program keeps changing it: try again`)
 }

@@ -47,7 +47,7 @@ export function addressShutOut(prefix: string, key: string): Address | undefined
 }
 
 /**
- * Shuts out an address, or the one that has a subnet: by its lease, or where that is gone already by `peerAt`, which tells
+ * Shuts out an address, or the one that has a subnet: by its lease, or where that is already gone by `peerAt`, which returns
  * the address of a peer that is kept without a lease. Throws OperatorError.
  */
 export async function shutOut(
@@ -87,7 +87,7 @@ export async function readmit(store: Store, prefix: string, target: string): Pro
   const { entry } = await store.get(key)
   if (entry === undefined) throw new OperatorError(`readmit: ${address}: is not shut out`)
   const done = await store.commit([{ key, modRevision: entry.modRevision }], [{ type: 'delete', key }])
-  if (done === undefined) throw new OperatorError(`readmit: ${address}: somebody else has just changed it: try again`)
+  if (done === undefined) throw new OperatorError(`readmit: ${address}: another program has just changed it: try again`)
   return { address }
 }
 

@@ -33,7 +33,7 @@ export interface ConfigChange {
   readonly stranded: readonly string[]
   /** Leases outside the subnets of the new config: their hosts keep them while they run, and lease others at their next start. */
   readonly moving: readonly MovingLease[]
-  /** Why it is not to be written unless that is meant; null when nobody is left behind. */
+  /** Why it should not be written without -force; null when no host loses its network. */
   readonly refusal: string | null
   /** What else to know, one line each. */
   readonly notes: readonly string[]

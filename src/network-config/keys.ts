@@ -2,7 +2,7 @@
 // keys; `flanneld config` and docs/reference.md show these.
 import { RANGE_KEYS } from './range.ts'
 
-/** One key of the whole config. Texts for people. */
+/** One key of the config. Texts for the operator. */
 export interface TopKey {
   readonly type: 'text' | 'integer' | 'boolean' | 'object'
   /** The value if it is absent. */

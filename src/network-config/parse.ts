@@ -40,7 +40,7 @@ export interface ParsedNetworkConfig {
 
 const KEYS = Object.keys(TOP_KEYS)
 /** The quotes are left from a shell, a YAML file or an env file. */
-const IN_QUOTES = 'the whole text is in quotes: take them off'
+const IN_QUOTES = 'the text is in quotes: remove them'
 
 /** Reads the text of the config key. Throws ConfigError. */
 export function parseNetworkConfig(text: string): ParsedNetworkConfig {

@@ -1,5 +1,5 @@
 // Networks of this host that share addresses with the cluster's Network. Pure.
-// Invariant: what takes packets away from this host's LAN is told from a bridge of containers, which merely has to be moved: an
+// Invariant: what takes packets away from this host's LAN is distinguished from a bridge of containers, which merely has to be moved: an
 // engine on its default address, an old subnet, a network made by hand.
 import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'
@@ -64,7 +64,7 @@ export function overlapWith(...of: Parameters<typeof overlapsOf>): string | unde
   return overlapsOf(...of).find(({ containers }) => !containers)?.text
 }
 
-/** A bridge without a card and without a way out: whoever is on it runs on this host. */
+/** A bridge without a physical port and without a route out: only containers of this host are on it. */
 function isContainers(host: HostNetwork, { index, kind }: HostLink): boolean {
   if (kind !== 'bridge') return false
   if (host.routes.some((route) => route.index === index && route.gateway !== undefined)) return false

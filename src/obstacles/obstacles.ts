@@ -111,7 +111,7 @@ function takenBy(configuration: Configuration, { locks, externals }: ObstaclePar
 
 /** A process for people. */
 export function processOf({ pid }: Holder): string {
-  if (pid === undefined) return 'it is asked by too many to tell its process'
+  if (pid === undefined) return 'its process is unknown: too many clients ask it'
   return pid === 0 ? 'in another container' : `process ${pid}`
 }
 
@@ -127,7 +127,7 @@ async function obstacleAt(
     const found = await foundDevice(kernel, link.name)
     const carries = found && strangersOn(found, await evidence(found, familyOf(link.local), configuration, parts))
     if (carries !== undefined)
-      return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if nobody needs it: ip link del ${link.name}`
+      return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if it is not needed: ip link del ${link.name}`
   }
   const others = [...(await kernel.observe('link', [link.name])).values()].filter((it) => it.kind === 'link')
   return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others))

@@ -1,4 +1,4 @@
-// Whose a device is that has a name of ours: an earlier run's, ours or Go's, or another network's that lives beside us. Pure.
+// Whose a device is that has a name of ours: an earlier run's, ours or Go's, or that of another network on this host. Pure.
 // Names alone say nothing: every flannel calls its device flannel.1.
 import type { Address } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
@@ -19,7 +19,7 @@ export interface FoundDevice {
   readonly routes: readonly { readonly destination: Prefix; readonly protocol: number }[]
 }
 
-/** What tells a device of ours. */
+/** What identifies a device of ours. */
 export interface DeviceEvidence {
   /** The network we shall be in. */
   readonly network: Prefix
@@ -46,7 +46,7 @@ function isOurs(
   if (addresses.some((address) => contains(network, address))) return true
   if (routes.some(({ destination }) => contains(network, destination))) return true
   if (mac !== undefined && isOurMac(mac)) return true
-  // subnet.env may be written by whoever else is called flannel; routes with our number are not.
+  // Another program called flannel may write subnet.env, but no routes with our protocol number.
   const before = previousSubnet !== undefined && addresses.includes(addressOf(previousSubnet))
   return before && routes.some(({ protocol }) => protocol === FLANNEL_PROTOCOL)
 }

@@ -123,7 +123,7 @@ test('a reservation by the old config is not written when the config changes in 
     seen.push(config)
     return range(120)
   })
-  await t.throwsAsync(asked, { message: /^reserve: 10\.2\.5\.0\/24: somebody else keeps changing it/ })
+  await t.throwsAsync(asked, { message: /^reserve: 10\.2\.5\.0\/24: another program keeps changing it/ })
   t.is(await leaseAt(store, subnetAt(5)), undefined)
   t.deepEqual(seen.slice(0, 2), ['old', 'new 0'])
 })
