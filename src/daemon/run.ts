@@ -4,7 +4,6 @@ import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
 import { HostFollower, audit } from './host-changes.ts'
-import { parseAddress } from '../ip/address.ts'
 import { contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
@@ -114,7 +113,7 @@ function monitoring(
   return {
     isOurDevice: (name) => reconciler.isOurDevice(name),
     isExternalDevice: (device, address) => follower.concerns(device, address),
-    isWanted: (key) => isPeersNeighbor(key, sessions),
+    isPeersVtep: (address) => sessions.some((session) => session.isPeer(address)),
     isOurNetwork: (destination) =>
       sessions.some(({ inputs }) =>
         valuesOf(inputs.configuration.ranges).some(({ network }) => contains(network, destination)),
@@ -163,11 +162,4 @@ function followEtcd(
     signal,
     holdMs,
   })
-}
-
-/** A permanent neighbour that is deleted is announced without its state: by its address alone it is one of ours. */
-function isPeersNeighbor(key: string, sessions: Sessions): boolean {
-  const [kind, , text] = key.split(' ')
-  const address = kind === 'neighbor' && text !== undefined ? parseAddress(text) : undefined
-  return address !== undefined && sessions.some((session) => session.isPeer(address))
 }

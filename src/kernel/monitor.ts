@@ -25,8 +25,8 @@ export interface MonitorOptions {
   isOurDevice(name: string): boolean
   /** Whether a device is the external interface or might become it, or an address on it is the one we had. */
   isExternalDevice(device: string, address?: Address): boolean
-  /** Whether we want an object, by its key (keyOf). */
-  isWanted(key: string): boolean
+  /** Whether an address is that of a peer's VTEP: a permanent neighbor of ours is deleted without notice that it was permanent. */
+  isPeersVtep(address: Address): boolean
   /** Whether a destination lies in a network of ours. */
   isOurNetwork(destination: Prefix): boolean
   /** Something that concerns us was changed by others, or (overrun) may have been. */
@@ -155,10 +155,7 @@ class Monitor implements Listener {
       else this.#options.onExternalChange(what)
     }
     const object = interfaceAddressOf({ ...record, permanent: true }, this.#nameOf)
-    if (object === undefined || !this.#options.isOurDevice(device)) return
-    // There is nothing about an address to be wrong but its absence; IPv6 announces ours late and with port 0.
-    const harmless = message.type === nl.RTM_NEWADDR && this.#options.isWanted(keyOf(object))
-    if (!harmless) this.#drift('address', message, object)
+    if (object !== undefined && this.#options.isOurDevice(device)) this.#drift('address', message, object)
   }
 
   #neighbor(message: Message): void {
@@ -168,7 +165,8 @@ class Monitor implements Listener {
     const mac = record.mac ?? ZERO_MAC
     const object = neighborOf({ ...record, mac, permanent: true }, this.#nameOf)
     if (object === undefined) return
-    if (record.permanent || this.#options.isWanted(keyOf(object))) this.#drift(object.kind, message, object)
+    const isPeers = object.kind === 'neighbor' && this.#options.isPeersVtep(object.address)
+    if (record.permanent || isPeers) this.#drift(object.kind, message, object)
   }
 
   #route(message: Message): void {
@@ -185,9 +183,8 @@ class Monitor implements Listener {
     }
     // Another daemon on this host, for another network, has our protocol number as well.
     const ours =
-      this.#options.isWanted(keyOf(object)) ||
-      (record.protocol !== KERNEL_PROTOCOL &&
-        (this.#options.isOurNetwork(record.destination) || this.#isOnOurDevice(object)))
+      record.protocol !== KERNEL_PROTOCOL &&
+      (this.#options.isOurNetwork(record.destination) || this.#isOnOurDevice(object))
     if (ours) this.#drift('route', message, object)
   }
 
@@ -196,8 +193,7 @@ class Monitor implements Listener {
     const object = nexthopOf({ ...record, gateway: record.gateway ?? UNSPECIFIED }, this.#nameOf)
     if (object === undefined) return
     const inNetwork = this.#options.isOurNetwork(prefixOf(fromNumber(object.id), 32))
-    if (this.#isOnOurDevice(object) || inNetwork || this.#options.isWanted(keyOf(object)))
-      this.#drift('nexthop', message, object)
+    if (this.#isOnOurDevice(object) || inNetwork) this.#drift('nexthop', message, object)
   }
 
   #isOnOurDevice(object: Nexthop | Route): boolean {

@@ -200,7 +200,7 @@ test.serial(
       {
         isOurDevice: (name) => name === 'flannel.1',
         isExternalDevice: (name) => name === ENP0S3.name,
-        isWanted: () => false,
+        isPeersVtep: () => false,
         isOurNetwork: () => true,
         onDrift: (drift) => {
           drifts.push(drift.type)

@@ -1,11 +1,12 @@
 // Being told of what others change, and not of what we change ourselves: on a real kernel, its notifications real.
 // That nothing was reported is shown by a later change of others being the first report: notifications keep their order.
 import type { ExecutionContext } from 'ava'
+import type { Address } from '../../src/ip/address.ts'
 import { contains } from '../../src/ip/prefix.ts'
 import type { Drift } from '../../src/kernel/kernel.ts'
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import { startMonitor } from '../../src/kernel/monitor.ts'
-import { type KernelObject, keyOf } from '../../src/kernel/state.ts'
+import type { KernelObject } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer, prefix, route, via } from '../golden/objects.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -29,7 +30,6 @@ const wanted: readonly KernelObject[] = [
   route('10.64.2.0/24', via('10.64.2.0')),
   route('10.64.0.0/24', { type: 'blackhole' }, 4096),
 ]
-const keys = new Set(wanted.map(keyOf))
 
 async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: number): Promise<Watching> {
   const seen: string[] = []
@@ -39,7 +39,7 @@ async function watch(t: ExecutionContext<{ kernel: LiveKernel }>, bufferBytes?: 
   const options = {
     isOurDevice: (name: string) => name === device,
     isExternalDevice: (name: string) => name === 'eth0',
-    isWanted: (key: string) => keys.has(key),
+    isPeersVtep: (address: Address) => address === peer(1).neighbor.address,
     isOurNetwork: (destination: Parameters<typeof contains>[0]) => contains(network, destination),
     onDrift: (drift: Drift) => seen.push(drift.type === 'overrun' ? 'overrun' : `${drift.kind}: ${drift.what}`),
     onExternalChange: (what: string, routesOver?: string) => {
