@@ -1,5 +1,6 @@
 // The checks a running daemon makes of its own host, in groups by what they cost and how soon their outcome can change.
 // Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others go on.
+import { FAMILIES, SERVED } from '../ip/by-family.ts'
 import { staleBridge } from '../host/docker-bridge.ts'
 import { guardTable } from '../firewall/nftables/guard-ruleset.ts'
 import { findIptables } from '../firewall/iptables/programs.ts'
@@ -109,9 +110,12 @@ const rules: CheckGroup = {
 /** The listing of nft comes without the elements of sets, of which the guard has one for each peer. */
 async function readRules({ firewall }: Running): Promise<FirewallFacts> {
   const runner: Runner = { prefix: [] }
-  const save = firewall.status().passes.get(4)?.iptables.save
+  const { passes } = firewall.status()
+  const [save] = FAMILIES.flatMap((family) => passes.get(family)?.iptables.save ?? [])
   return {
-    iptables: await known(async () => output(runner, save ?? (await findIptables(runner, 4, undefined)).save, [])),
+    iptables: await known(async () =>
+      output(runner, save ?? (await findIptables(runner, SERVED[0], undefined)).save, []),
+    ),
     nft: await known(() => output(runner, 'nft', ['-t', '-j', 'list', 'ruleset'])),
   }
 }

@@ -1,5 +1,6 @@
 // How this host is doing, as values, gathered by each examination of the host. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
+import { FAMILIES } from '../ip/by-family.ts'
 import { primaryExternal } from '../overlay/inputs.ts'
 import type { FirewallState, KernelStatus, LeaseStatus, NetworkStatus, Status, TunnelStatus } from './status-shape.ts'
 import { hostname } from 'node:os'
@@ -135,7 +136,7 @@ async function firewallOf(running: Running): Promise<FirewallState> {
   const { firewall, guard, options } = running
   const { plan, peers } = primarySession(running)
   const status = firewall.status()
-  const pass = status.passes.get(4)
+  const [pass] = FAMILIES.flatMap((family) => status.passes.get(family) ?? [])
   const tables = plan.inputs.configuration.network.enableNFTables
   const right = status.state === 'right'
   const wanted = plan.guard

@@ -2,6 +2,7 @@
 // `nft -f -`. Pure.
 // Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
 import { type Address, type Family, familyOf } from '../../ip/address.ts'
+import { FAMILIES } from '../../ip/by-family.ts'
 import { type Prefix, addressOf } from '../../ip/prefix.ts'
 import type { ElementChange } from './elements.ts'
 
@@ -37,7 +38,7 @@ export const GUARD_PREFIX = 'flannel-guard-'
 /** A VXLAN port and its VNI. */
 type Port = Pick<GuardedPort, 'port' | 'vni'>
 
-const FAMILIES = [
+const NFT_FAMILIES = [
   { set: 4, ip: 'ip', type: 'ipv4_addr' },
   { set: 6, ip: 'ip6', type: 'ipv6_addr' },
 ] as const
@@ -84,10 +85,10 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
   const incoming = (to: Port): readonly string[] => [
     ...allowed.map((prefix) => add('input', `${ipOf(addressOf(prefix))} saddr ${prefix} accept`, to)),
     // By a rule of its own: a full set ends the rule it is in.
-    ...FAMILIES.map(({ set, ip: of }) =>
+    ...NFT_FAMILIES.map(({ set, ip: of }) =>
       add('input', `${of} saddr != @peers${set} update @${strangersSet(set)} { ${of} saddr counter }`, to),
     ),
-    ...FAMILIES.map(({ set, ip: of }) => rule('input', `${of} saddr != @peers${set}`, 'dropped', to)),
+    ...NFT_FAMILIES.map(({ set, ip: of }) => rule('input', `${of} saddr != @peers${set}`, 'dropped', to)),
   ]
   return [
     `add table ${table}`,
@@ -95,7 +96,7 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
     `add counter ${table} forwarded`,
     `add set ${table} peers4 { type ipv4_addr; }`,
     `add set ${table} peers6 { type ipv6_addr; }`,
-    ...FAMILIES.map(({ set, type }) => `add set ${table} ${strangersSet(set)} ${STRANGERS(type)}`),
+    ...NFT_FAMILIES.map(({ set, type }) => `add set ${table} ${strangersSet(set)} ${STRANGERS(type)}`),
     ...chain('input', -300),
     ...chain('forward', -300),
     ...chain('postrouting', 200),
@@ -134,7 +135,7 @@ function ipOf(address: Address): 'ip' | 'ip6' {
 /** Lets peers in or shuts them out. Every one of `added` must be absent, of `removed` present. */
 export function changePeers(added: readonly Address[], removed: readonly Address[]): readonly ElementChange[] {
   const changes = (verb: ElementChange['verb'], addresses: readonly Address[]): readonly ElementChange[] =>
-    ([4, 6] as const).flatMap((family) => {
+    FAMILIES.flatMap((family) => {
       const some = addresses.filter((address) => familyOf(address) === family)
       return some.length === 0 ? [] : [{ verb, set: `peers${family}`, addresses: some }]
     })
@@ -143,7 +144,7 @@ export function changePeers(added: readonly Address[], removed: readonly Address
 
 function elements(vni: number, addresses: Iterable<Address>): readonly string[] {
   const all = [...addresses]
-  return ([4, 6] as const).flatMap((family) => {
+  return FAMILIES.flatMap((family) => {
     const some = all.filter((address) => familyOf(address) === family)
     const lines: string[] = []
     for (let at = 0; at < some.length; at += ELEMENTS_PER_LINE) {
