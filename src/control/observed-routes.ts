@@ -1,4 +1,4 @@
-// Routes whose faults are those of an observing part: reported and counted, besides the 500 that is answered.
+// Routes whose faults are those of an observing part: reported and counted, in addition to the 500 that is answered.
 import type { Handler, Routes } from '../http/serve-routes.ts'
 import { type Observing, type Supervisor, isAnswer } from '../health/supervise.ts'
 

@@ -1,4 +1,4 @@
-// What the control socket tells of one peer's path: how it can be probed, and how it is doing.
+// What the control socket answers about one peer's path: how it can be probed, and its health.
 import { selfFor } from '../reconcile/intent.ts'
 import { OperatorError } from '../errors.ts'
 import type { Handler } from '../http/serve-routes.ts'
@@ -14,7 +14,7 @@ export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overh
   readonly publicAddress: string
   readonly tunnel: Lane | null
   readonly underlay: Lane
-  /** Null when it was not probed lately. */
+  /** Null when it was not probed recently. */
   readonly health: PeerHealth | null
 }
 
@@ -49,7 +49,7 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   }
 }
 
-/** The health without what judging keeps beside it. */
+/** The health, without what judging keeps for itself. */
 function healthOf(prober: Running['prober'], subnet: Prefix): PeerHealth | null {
   const found = prober.healthOf(subnet)
   if (found === undefined) return null

@@ -1,6 +1,6 @@
-// What somebody far away needs to see what is wrong here, as one tar.gz: doctor's report and facts, and what the system's own
-// programs print. Invariant: no secret. Nothing is taken that is made to hold one (no environment, no key file, no command
-// line of a process), and the password and whatever stands in a URL before an @ is blotted out of all the rest.
+// What a person without access to this host needs to find a fault, as one tar.gz: doctor's report and facts, and the output of the
+// system's own programs. Invariant: no secret. Nothing that is made to hold one is included (no environment, no key file, no command
+// line of a process), and the password and everything before an @ in a URL are removed from the rest.
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'

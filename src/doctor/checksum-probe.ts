@@ -14,7 +14,7 @@ const PEERS = 8
 /** Sent three times, this far apart; answers are waited for as long again. Milliseconds. */
 const TRIES = 3
 const PAUSE_MS = 250
-/** Where nobody listens: traceroute's ports. */
+/** Ports on which nothing listens: those of traceroute. */
 const PORT = 33_434
 const TEXT = Buffer.from('flanneld doctor')
 

@@ -59,7 +59,7 @@ interface RunningFacts {
   /** Its VXLAN devices, those kept for a while after a change among them; undefined from a daemon of before. */
   readonly tunnels?: readonly string[]
   readonly peers: readonly Peer[]
-  /** Whether peers are kept whose leases are gone, since etcd lost them; absent from a daemon that does not tell. */
+  /** Whether peers are kept whose leases are gone, since etcd lost them; absent from a daemon that does not report it. */
   readonly keeping?: boolean
 }
 

@@ -1,4 +1,4 @@
-// What etcd's web servers tell anybody, and our own TLS files: clocks and the ends of certificates.
+// What etcd's HTTP servers answer to any client, and our own TLS files: clocks and expiry of certificates.
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type IncomingMessage, get as getPlain } from 'node:http'

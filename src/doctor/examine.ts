@@ -1,4 +1,4 @@
-// A whole examination: gathers the facts, makes the checks, and looks again at what may only have been on its way.
+// A full examination: gathers the facts, runs the checks, and looks again at faults that the daemon may be about to repair.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Options } from '../options/type.ts'
 import { CHECKS } from './checks.ts'
@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts'
 import { gather } from './gather.ts'
 import { type DoctorReport, makeReport, mayBeOnItsWay } from './report.ts'
 
-/** Changes on their way are not faults: what is found is looked at again after so long. Milliseconds. */
+/** A change in progress is no fault: faults are looked at again after this time. Milliseconds. */
 const SETTLE_MS = 1_500
 
 /** Examines this host, or what there is to say about one peer. Throws OperatorError. */

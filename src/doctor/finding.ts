@@ -11,7 +11,7 @@ export interface Fault {
   readonly code?: string
   /** What is wrong, and what that does, in a sentence without its full stop. */
   readonly cause: string
-  /** What mends it: a command where there is one. */
+  /** The fix: a command where there is one. */
   readonly fix: string
   /** What was seen. */
   readonly proof: string
@@ -29,7 +29,7 @@ export interface Check {
   readonly about: string
   /** Whether it says something about a single peer: `flanneld doctor PEER` makes those alone. */
   readonly ofPeer: boolean
-  /** Whether what it finds may be on its way to being mended by the daemon, so that it is looked at twice. */
+  /** Whether the daemon may be about to repair what it finds, so that it is looked at twice. */
   readonly settles?: true
   /** Judges. Pure. */
   readonly run: (facts: Facts) => CheckOutcome

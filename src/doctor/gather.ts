@@ -31,7 +31,7 @@ import { subnetIn } from '../host/subnet-env.ts'
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
   const daemon = await askDaemon(given.subnetFile)
   const options: ToldOptions =
-    daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : told(given)
+    daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : withoutPassword(given)
   const kernel = new LiveKernel()
   try {
     const devices = await tunnelsOf(kernel)
@@ -65,7 +65,7 @@ export async function gather(given: Options, peer: string | undefined): Promise<
   }
 }
 
-function told(options: Options): ToldOptions {
+function withoutPassword(options: Options): ToldOptions {
   const { etcdPassword: _, ...rest } = options
   return rest
 }
@@ -147,7 +147,7 @@ function planFor(
   return { unknown: `etcd: ${store.error ?? 'no answer'}` }
 }
 
-/** The MAC our lease tells is the one peers send to, whatever the device has. */
+/** Peers send to the MAC in our lease, whatever the device has. */
 function macsOf(
   { options, hostId, external, previous, deviceMacs }: PlanParts,
   { content }: StoreFacts,
@@ -155,8 +155,8 @@ function macsOf(
   const own = ownLease({ options, hostId, external, previous }, content?.leases ?? [])
   const [first] = valuesOf(own?.value.backendData ?? NEITHER)
   const data = first as { readonly VtepMAC?: unknown } | null | undefined
-  const told = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
-  return told === undefined ? deviceMacs : new Map([...deviceMacs.keys()].map((name) => [name, told]))
+  const leased = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
+  return leased === undefined ? deviceMacs : new Map([...deviceMacs.keys()].map((name) => [name, leased]))
 }
 
 function hasNexthops(nexthops: KernelState | undefined): boolean {

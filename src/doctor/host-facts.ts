@@ -12,7 +12,7 @@ import type { Known, ToldOptions } from './known.ts'
 import type { HostFacts, UdpSocket } from './facts.ts'
 import { SERVED } from '../ip/by-family.ts'
 
-/** Values of the whole host. */
+/** Host-wide values. */
 const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']
 /** Values of each device, and of `all`. */
 const DEVICE_SYSCTLS = ['rp_filter', 'forwarding']

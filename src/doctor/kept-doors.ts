@@ -1,4 +1,4 @@
-// What a daemon may have left open since its config was another one, as far as its rules tell: it alone knows of the change.
+// What a daemon may have left open after a change of its config, as far as its rules show: only the daemon knows of the change.
 import { selvesOf } from '../overlay/plan.ts'
 import { valuesOf } from '../ip/by-family.ts'
 import type { Peer } from '../backend.ts'

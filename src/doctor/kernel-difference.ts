@@ -19,7 +19,7 @@ export interface KindDifference {
   readonly wanted: number
   readonly lacks: readonly MissingObject[]
   readonly conflicts: readonly (ObjectConflict & { readonly peer: Prefix | undefined })[]
-  /** Ours by their marks, and nobody wants them. */
+  /** Ours by their marks, and not wanted. */
   readonly left: readonly KernelObject[]
 }
 

@@ -37,7 +37,7 @@ export interface GroupOutcome {
 /** One group. */
 export interface CheckGroup {
   readonly name: string
-  /** Milliseconds between two looks at least: while somebody asks, and at rest, there by what was found last. */
+  /** The least time between two looks, in milliseconds: `asked` on request, `rest` otherwise, by what was found last. */
   readonly everyMs: { readonly asked: number; rest(last: GroupOutcome): number }
   /** Whether its time is spent on work, here or in a program started for it, so that it has to be spread. */
   readonly works: boolean

@@ -1,4 +1,4 @@
-// What a running daemon can tell of its own host without reading etcd or all of the kernel: the peers and the plan are the ones
+// What a running daemon knows of its own host without reading etcd or all of the kernel: the peers and the plan are the ones
 // it works with. Reads; changes nothing.
 import { primaryExternal } from '../overlay/inputs.ts'
 import { primarySubnet } from '../lease/lease.ts'

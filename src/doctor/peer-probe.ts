@@ -25,7 +25,7 @@ export async function probePeers(
 ): Promise<Facts['probes']['peers']> {
   if (plan.inputs === undefined) return { unknown: 'this host has no lease' }
   const paths = [...subnets].flatMap((subnet) => pathIn(plan, host, subnet) ?? [])
-  if (paths.length === 0) return { unknown: 'nobody to probe whose entries in the kernel are complete' }
+  if (paths.length === 0) return { unknown: 'no peer has complete entries in the kernel' }
   const evidence = new EvidenceBook()
   const stop = newStop()
   const pinger = new Pinger({
@@ -76,11 +76,11 @@ function pathIn(
   if (intent === undefined || peer === undefined || way === undefined) return undefined
   const self = selfFor(intent, peer)
   const path = self && pathTo(peer, self, way)
-  const whole = wanted
+  const complete = wanted
     .filter((one) => one.peer === undefined || one.peer === subnet)
     .every(({ object }) => {
       const there = host.kernel.get(object.kind)?.get(keyOf(object))
       return there !== undefined && sameObject(object, there)
     })
-  return path !== undefined && whole ? [[subnet, path]] : undefined
+  return path !== undefined && complete ? [[subnet, path]] : undefined
 }

@@ -19,7 +19,7 @@ import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, ToldOptions } from './known.ts'
 import { only, onlySubnet, valuesOf } from '../ip/by-family.ts'
 
-/** What a plan depends on besides etcd. */
+/** What a plan depends on, except etcd. */
 export interface PlanParts {
   readonly options: ToldOptions
   readonly backends: readonly AnyBackend[]
@@ -51,7 +51,7 @@ export interface ExpectedPlan {
   /** Undefined when no lease is this host's. */
   readonly own: OwnStored | undefined
   readonly peers: ReadonlyMap<Prefix, Peer>
-  /** Leases nobody should believe: why, by key. */
+  /** Leases to be refused: why, by key. */
   readonly refused: ReadonlyMap<string, string>
   /** What a host with this lease goes by; undefined without a lease. */
   readonly inputs: PlanInputs | undefined
@@ -192,7 +192,7 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
 
 /**
  * What is decided elsewhere: by the operator, whom to shut out; and by the daemon, which of several claims on one MAC stands.
- * It saw who claimed it first, and whose lease is renewed; what is stored does not tell.
+ * It saw who claimed it first, and whose lease is renewed; what is stored does not show that.
  */
 function decisionsOf({ options, believed }: PlanParts, content: StoreContent): Partial<PeerRules> {
   const shutOut = new Set(content.shutOut)

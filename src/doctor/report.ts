@@ -22,7 +22,7 @@ export interface DoctorReport {
   readonly verdict: Word
   /** Exit status. */
   readonly code: (typeof EXIT_STATUS)[Word]
-  /** The subnet it is about; null for all, or when nobody has leased it. */
+  /** The subnet it is about; null for all, or when no host has leased it. */
   readonly peer: string | null
   readonly checks: readonly CheckReport[]
 }

@@ -12,9 +12,9 @@ import { addressShutOut, shutOutFolder } from '../lease/shut-out.ts'
 import type { Options } from '../options/type.ts'
 import type { StoreContent, StoreFacts, StoredLease } from './stored.ts'
 
-/** A call may take so long at first, and longer where etcd lives but takes its time. Milliseconds. */
+/** The first deadline of a call; longer where etcd answers slowly. Milliseconds. */
 const DEADLINE_MS = 2_500
-/** The first two reads of an endpoint may take two deadlines; after so long there is no third. Milliseconds. */
+/** The first two reads of an endpoint may take two deadlines; after this time there is no third read. Milliseconds. */
 const ENOUGH_MS = 1_000
 /** The limit of reading what is stored: this many milliseconds, or this many round trips where those are slow. */
 const CONTENT_MS = 3_000
@@ -71,7 +71,7 @@ async function askEndpoint(url: string, options: Options, key: string): Promise<
         const start = performance.now()
         await store.get(key)
         times.push(performance.now() - start)
-        // One that slow is slow: nobody should wait for five.
+        // This slow is slow enough: the operator should not wait for five.
         if (read > 0 && times.reduce((sum, time) => sum + time, 0) > ENOUGH_MS) break
       }
       return { url, roundTripMs: median(times.slice(1)), error: undefined }

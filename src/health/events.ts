@@ -1,6 +1,6 @@
 // What happened on this host since the daemon started, for `flanneld events` and the page: the last few hundred events, and
-// whoever listens for more. Invariants: a bounded memory; an event costs no I/O; a burst of one kind is summed up, so that
-// it neither costs nor drives everything else out.
+// listeners for new ones. Invariants: bounded memory; an event costs no I/O; a burst of one kind is summed up, so that it does not
+// push out the others.
 import { printable } from '../text/plain-text.ts'
 
 /** What an event is about. */
@@ -23,7 +23,7 @@ export interface HappenedEvent {
   readonly id: number
   readonly at: number
   readonly kind: (typeof EVENT_KINDS)[number]
-  /** Whether somebody should look at it. */
+  /** Whether an operator should look at it. */
   readonly bad: boolean
   /** The subnet of the peer it is about, if it is about one. */
   readonly peer?: string

@@ -1,4 +1,4 @@
-// Parts that only look at the daemon, or tell of it: what goes wrong in one of them is its own affair.
+// Parts that only observe the daemon or report on it: a fault in one of them stays in that part.
 // Invariants: a fault of an observing part never reaches the parts that carry traffic, and never ends the daemon; it is logged
 // once, counted, and stands as a condition until the part has been well for a while. A fault anywhere else ends the daemon.
 import type { Conditions } from './conditions.ts'
@@ -24,7 +24,7 @@ export const OBSERVING = [
 ] as const
 export type Observing = (typeof OBSERVING)[number]
 
-/** Without a fault for so long, a part is well again. Milliseconds. */
+/** A part without a fault for this long is well again. Milliseconds. */
 const CALM_MS = 300_000
 /** Before a part starts again: at first, and at most. */
 const AGAIN_MS = { first: 1000, most: 60_000 }
@@ -95,11 +95,12 @@ export class Supervisor {
     this.#conditions.set(code, {
       level: 'fault',
       gist: `${name} failed`,
-      text: `${name}: ${why}: a fault in flanneld; traffic goes on, ${name} starts again by itself: please report it with the log`,
+      text: `${name}: ${why}: a fault in flanneld; traffic is not affected, ${name} restarts by itself: please report it with the log`,
       run: null,
     })
-    // The stack tells where; the same fault again and again is one line.
-    if (!standing) this.#log.error(`${name}: ${stackOf(error) ?? why}: traffic goes on, ${name} starts again by itself`)
+    // The stack says where. A repeated fault is one line.
+    if (!standing)
+      this.#log.error(`${name}: ${stackOf(error) ?? why}: traffic is not affected, ${name} restarts by itself`)
     clearTimeout(this.#calm.get(name))
     this.#calm.set(
       name,
@@ -115,7 +116,7 @@ export class Supervisor {
   }
 }
 
-/** Whether what was thrown says something of the world, for whoever asked, and nothing of a fault in us. */
+/** Whether an error says something about the outside, for the caller, and nothing about a fault in us. */
 export function isAnswer(error: unknown): boolean {
   return error instanceof OperatorError || error instanceof EtcdError || error instanceof KernelError
 }

@@ -17,7 +17,7 @@ export interface Metric {
   readonly help: string
   /** Each label with the values it has, for people. */
   readonly labels?: Readonly<Record<string, string>>
-  /** For the documentation only: what to know besides the help. */
+  /** For the documentation only: what to know in addition to the help. */
   readonly note?: string
   /** The samples of this moment; none for what is not known yet. */
   readonly read: (daemon: RunningDaemon) => readonly Sample[] | Promise<readonly Sample[]>

@@ -166,7 +166,7 @@ const KERNEL: readonly Metric[] = [
   {
     name: 'flannel_reconcile_failures_total',
     type: 'counter',
-    help: 'Passes that were broken off or of which the kernel refused something.',
+    help: 'Passes that were aborted or of which the kernel refused something.',
     read: ({ reconciler }) => one(reconciler.report.failedPasses),
   },
 ]

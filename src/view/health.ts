@@ -30,7 +30,7 @@ export interface StatusAnswer extends Status {
   readonly verdict: Verdict
 }
 
-/** What the verdict depends on besides an examination. */
+/** What the verdict depends on, except an examination. */
 export interface HealthSource {
   readonly readiness: Readiness
   readonly conditions: Conditions

@@ -65,13 +65,13 @@ export interface LeaseView {
 /** Remaining and granted seconds of an etcd lease; undefined when it is gone. */
 export type Times = ReadonlyMap<string, { readonly remaining: number; readonly granted: number } | undefined>
 
-/** A lease is asked for its time by itself: so many at once. */
+/** Each lease is a request of its own: the most at once. */
 const ABREAST = 32
 
 /** Characters that are shown of a word that others chose. */
 const MOST_WORD = 60
 
-/** Reads them. `own` is the subnet of the host asked; with `times` false nobody's time is asked for, one request in all. */
+/** Reads them. `own` is the subnet of the host asked; with `times` false no lease is asked for its time, and there is one request in all. */
 export async function readLeases(
   store: Store,
   prefix: string,
@@ -212,7 +212,7 @@ function countsOf(
   }
 }
 
-/** The subnets that may be leased by a stored config, or why nobody can tell. */
+/** The subnets that may be leased by a stored config, or why they are unknown. */
 function rangeIn(config: StoreEntry | undefined): {
   readonly range: SubnetRange | undefined
   readonly trouble: string

@@ -17,7 +17,7 @@ import { primarySubnet } from '../lease/lease.ts'
 /** The states, the worst first. */
 const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
 
-/** Whether somebody should look at it. A refused lease that harms nobody is none. */
+/** Whether an operator should look at it. A refused lease that does no harm does not count. */
 export function isTrouble({ state, level }: Pick<PeerView, 'state' | 'level'>): boolean {
   return state === 'refused' ? level === 'fault' : state !== 'up' && state !== 'unknown'
 }

@@ -38,7 +38,7 @@ export interface ReasonSource extends Pick<Status, 'unready' | 'conditions'> {
   readonly store: { readonly endpoints: readonly { readonly url: string }[] }
 }
 
-/** All that is wrong besides what the daemon waits for, the nearest to this host first. */
+/** All that is wrong, except what the daemon waits for; the nearest to this host first. */
 export function statusReasons(status: Status, now: number): readonly Reason[] {
   return [
     ...conflicts(status),

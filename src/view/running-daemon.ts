@@ -1,5 +1,5 @@
-// The daemon as its views see it: a value for each phase of its life, in one cell. Invariant: a value never changes; whoever
-// answers a request reads the cell once, so that an answer is of one phase.
+// The daemon as its views see it: a value for each phase of its life, in one cell. Invariant: a value never changes. A request
+// reads the cell once, so that its answer is of one phase.
 import type { Conditions } from '../health/conditions.ts'
 import { Health } from './health.ts'
 import { Supervisor } from '../health/supervise.ts'

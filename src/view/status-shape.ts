@@ -78,7 +78,7 @@ export interface KernelStatus {
   readonly conflicts: readonly { readonly kind: Kind; readonly text: string }[]
   /** When everything was last compared. */
   readonly audited: number | null
-  /** Objects repaired in the last 24 hours that somebody else had changed. */
+  /** Objects repaired in the last 24 hours after another program changed them. */
   readonly repairs: number
   readonly lastRepair: { readonly at: number; readonly text: string } | null
 }
@@ -99,7 +99,7 @@ export interface FirewallState {
 export interface GuardState {
   readonly port: number
   readonly peers: number
-  /** Packets of hosts that are no peers, dropped; null when nft does not tell. */
+  /** Packets of hosts that are no peers, dropped; null when nft does not answer. */
   readonly unknownSenders: number | null
   /** Who sent them recently, the most packets first. */
   readonly strangers: readonly Stranger[]

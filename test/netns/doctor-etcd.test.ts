@@ -122,7 +122,7 @@ test.serial('doctor: etcd-watch: the connection went deaf without a word', async
   t.is(found?.level, 'FAULT')
   t.regex(found?.cause ?? '', /the daemon does not follow etcd: it is behind by 1 peer$/)
   t.regex(found?.fix ?? '', /^systemctl restart flanneld/)
-  t.regex(found?.proof ?? '', /10\.2\.31\.0\/24: stored 192\.168\.19\.31, the daemon has nobody/)
+  t.regex(found?.proof ?? '', /10\.2\.31\.0\/24: stored 192\.168\.19\.31, the daemon has none/)
 })
 
 test.serial('doctor: etcd: away from a running daemon, whose host is judged by what it knows', async (t) => {

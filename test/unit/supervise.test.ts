@@ -36,7 +36,7 @@ test('whatever a part throws or rejects with is counted, told once, and stands a
   t.notThrows(part.guard(() => Promise.reject(new RangeError('two'))))
   await waitFor('the rejection', () => faults('probe') === 2)
   t.is(lines.length, 1)
-  t.regex(lines[0] ?? '', /^E.*probe: TypeError: one .*starts again by itself\n$/)
+  t.regex(lines[0] ?? '', /^E.*probe: TypeError: one .*restarts by itself\n$/)
   t.like(conditions.all, [{ code: 'part-failed-probe', level: 'fault', gist: 'probe failed' }])
   t.regex(conditions.all[0]?.text ?? '', /RangeError: two/)
   t.is(faults('page'), 0)

@@ -19,7 +19,7 @@ export const daemonCheck: Check = {
     if (daemon.state === 'absent') {
       const cause = 'no daemon runs here: nothing is repaired or followed, and its lease runs out'
       return {
-        faults: [{ level: 'fault', stops: true, cause, fix: START, proof: `nobody answers at ${daemon.socket}` }],
+        faults: [{ level: 'fault', stops: true, cause, fix: START, proof: `no answer at ${daemon.socket}` }],
       }
     }
     if (daemon.state === 'silent') {

@@ -138,7 +138,7 @@ export const watchCheck: Check = {
     )
     const [first] = differing
     if (first === undefined) return { seen: `the daemon knows all that are stored: ${counted(stored.size, 'peer')}` }
-    const shown = (address: string | undefined): string => address ?? 'nobody'
+    const shown = (address: string | undefined): string => address ?? 'none'
     return {
       faults: [
         {

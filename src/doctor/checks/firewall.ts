@@ -1,4 +1,4 @@
-// Rules: ours are there and first, nobody else drops what we forward, and the guard knows every peer.
+// Rules: ours are there and come first, no other rule drops what we forward, and the guard knows every peer.
 import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
 import { tableNames } from '../../firewall/nftables/forward-tables.ts'
 import { type FirewallInput, desiredChains } from '../../firewall/iptables/rules.ts'

@@ -76,7 +76,7 @@ function isBlanketDrop(rule: Parameters<typeof drops>[0]): boolean {
   return drops(rule) && !rule.statements.some((statement) => 'match' in statement)
 }
 
-/** Whether a table has rules on our network or tunnel that let something in: then somebody has thought of it. */
+/** Whether a table has rules on our network or tunnel that accept something: then an operator has considered it. */
 function speaksOf({ family, table }: NftChain, nft: NftRuleset | undefined, inputs: PlanInputs): boolean {
   const [address = '', length] = primaryRange(inputs.configuration).network.split('/')
   const tunnels = hostObjects(intentOf(inputs)).flatMap((object) => (object.kind === 'link' ? [object.name] : []))

@@ -1,4 +1,4 @@
-// Leases: our own, those that nobody may believe, and hosts that claim one address.
+// Leases: our own, those that are refused, and hosts that claim one address.
 import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../overlay/plan.ts'
@@ -11,7 +11,7 @@ import { valuesOf } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import { subnetIn } from '../../host/subnet-env.ts'
 
-/** A daemon renews every 10 s; one that has not for so long does not get through. Seconds. */
+/** A daemon renews every 10 s; one that did not for this long does not reach etcd. Seconds. */
 const UNRENEWED_S = 120
 
 export const leaseCheck: Check = {
