@@ -17,7 +17,7 @@ for (const [alarm, kind] of [
   ['NOSPACE', AlarmType.Nospace],
   ['CORRUPT', AlarmType.Corrupt],
 ] as const) {
-  test(`the alarm ${alarm}: told by etcd, and by the error of a call that it forbids`, async (t) => {
+  test(`the alarm ${alarm}: reported by etcd, and by the error of a call that it forbids`, async (t) => {
     const etcd = await startEtcd(t)
     const store = openTestStore(t, { endpoints: [etcd.url] })
     const write = (): Promise<unknown> => store.commit([], [{ type: 'put', key: '/a', value: '', lease: '0' }])
@@ -39,7 +39,7 @@ for (const [alarm, kind] of [
   })
 }
 
-test('an alarm stands as a condition until it is cleared, is logged once each way, and silence changes nothing', async (t) => {
+test('an alarm is a condition until it is cleared, its start and end are each logged once, and silence changes nothing', async (t) => {
   const answers: (readonly Alarm[] | undefined)[] = [
     [],
     ['NOSPACE'],

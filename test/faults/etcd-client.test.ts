@@ -94,7 +94,7 @@ test('a server that is not etcd is reported as such', async (t) => {
   t.regex(error.message, /is this etcd/)
 })
 
-test('with one of three endpoints dead every call succeeds, and with all dead the reason is told', async (t) => {
+test('with one of three endpoints dead every call succeeds, and with all dead the reason is reported', async (t) => {
   const members = await startThreeEtcds(t)
   const store = openTestStore(t, { endpoints: [members.map((member) => member.url).join(',')] })
   await store.get('/a')

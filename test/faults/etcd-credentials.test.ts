@@ -34,7 +34,7 @@ test('the CA alone is enough; without it, or with another, the cause is TLS', as
   )
 })
 
-test('endpoints without a scheme are TLS with an authority, and http beside https is each spoken to as it listens', async (t) => {
+test('endpoints without a scheme are TLS with an authority, and http and https endpoints mix', async (t) => {
   const tls = makeTls(tempFolder(t))
   const [secure, plain] = [await freePort(), await freePort()]
   const urls = `https://127.0.0.1:${secure},http://127.0.0.1:${plain}`

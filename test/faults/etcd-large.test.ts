@@ -18,7 +18,7 @@ function kept(entries: readonly StoreEntry[]): number {
   return [...new Set(entries.map(({ value }) => value.buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
-test('sixty values of 1.2 MB among the leases: a listing is whole, and none of them stays in memory', async (t) => {
+test('sixty values of 1.2 MB among the leases: a listing is complete, and none of them stays in memory', async (t) => {
   const etcd = await startEtcd(t)
   const store = openTestStore(t, { endpoints: [etcd.url] })
   const bytes = Math.round(1.2 * MB)
@@ -38,7 +38,7 @@ test('sixty values of 1.2 MB among the leases: a listing is whole, and none of t
   t.is(one.entry && droppedBytes(one.entry.value), bytes)
 })
 
-test('long keys, and a value larger than any answer may be: listed, read and told by the watch as what they are', async (t) => {
+test('long keys, and a value larger than any answer may be, are listed, read and reported by the watch as what they are', async (t) => {
   const etcd = await startEtcd(t, { args: '--max-request-bytes=33554432' })
   const store = openTestStore(t, { endpoints: [etcd.url], deadline: 20_000 })
   await put(store, '/s/a', 10)

@@ -31,7 +31,7 @@ for (const [late, deadline] of [
   })
 }
 
-test('answers 2 s late: the watch begins, tells of changes, and stays through its pings', async (t) => {
+test('answers 2 s late: the watch starts, reports changes, and stays through its pings', async (t) => {
   t.timeout(LONG * 2)
   const etcd = await startEtcd(t)
   const proxy = await startSlowProxy(etcd.port, 2_000)

@@ -63,7 +63,7 @@ test('a reconnection without events is reported by an empty step', async (t) => 
   t.deepEqual(seen.events, [])
 })
 
-test('compaction while cut off gives a new listing, and the watch goes on after it', async (t) => {
+test('compaction while cut off gives a new listing, and the watch continues after it', async (t) => {
   const { proxy, direct, store, etcd } = await etcdBehindProxy(t)
   await put(direct, '/w/a')
   await put(direct, '/w/b')

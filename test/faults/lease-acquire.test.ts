@@ -58,7 +58,7 @@ test('on exactly as many subnets as hosts each gets one', async (t) => {
   t.is(await etcdLeases(etcd), 40)
 })
 
-test('a lease stands in etcd as Go writes it, with our host id, under an etcd lease of a day', async (t) => {
+test('a lease is in etcd as Go writes it, with our host id, under an etcd lease of a day', async (t) => {
   const { store, options } = await startLeaseStore(t)
   const own = await acquireLease(store, PREFIX, claimOf(1), options)
   const found = await leaseAt(store, primarySubnet(own))
@@ -173,7 +173,7 @@ test('a host id cloned to a second living host: each keeps a lease of its own', 
   t.deepEqual(await acquireLease(l.store, PREFIX, clone, l.options), second, 'and after a restart, at once')
 })
 
-test('our host id at our former address is ours when nobody renews it', async (t) => {
+test('our host id at our former address is ours when no host renews it', async (t) => {
   const { store, options } = await startLeaseStore(t)
   const first = await acquireLease(store, PREFIX, claimOf(1), options)
   const moved = claimOf(9, { hostId: 'host-1', value: () => valueOf('192.168.19.9' as Address, 'host-1') })

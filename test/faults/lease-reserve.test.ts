@@ -25,7 +25,7 @@ const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
 const addressOf = (n: number): Address => fromNumber(0xc0a81300 + n)
 const whose = (value: string | undefined): string => (JSON.parse(value ?? '{}') as { PublicIP?: string }).PublicIP ?? ''
 
-test('one subnet reserved for twenty hosts at once: one has it, nineteen are told whose it is', async (t) => {
+test('one subnet reserved for twenty hosts at once: one has it, nineteen learn whose it is', async (t) => {
   const { store } = await startLeaseStore(t)
   const asked = Array.from({ length: 20 }, (_, n) =>
     reserve(store, PREFIX, subnetAt(5), addressOf(n + 1), () => range(120)),
@@ -39,7 +39,7 @@ test('one subnet reserved for twenty hosts at once: one has it, nineteen are tol
   }
 })
 
-test('thirty hosts start while every subnet is being reserved for others: none has what is reserved, nobody loses', async (t) => {
+test('thirty hosts start while every subnet is being reserved for others: none has a reserved one, no host loses', async (t) => {
   const { etcd, store, options } = await startLeaseStore(t)
   const ranges = { ipv4: range(60), ipv6: undefined }
   const hosts = Array.from({ length: 30 }, (_, n) => acquireLease(store, PREFIX, claimOf(n + 1, { ranges }), options))

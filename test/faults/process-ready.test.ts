@@ -85,7 +85,7 @@ for (const [what, spoil, repair, reason] of [
   ['a full disk', 'head -c 4k /dev/zero >/run/f/full', 'rm /run/f/full', /^subnet\.env: .*ENOSPC.*no space left/],
   ['a read-only /run', 'mount -o remount,ro /run/f', 'mount -o remount,rw /run/f', /^subnet\.env: .*EROFS.*read-only/],
 ] as const) {
-  test(`${what} while it runs: not ready once subnet.env should change, the old one whole; written when there is room`, async (t) => {
+  test(`${what} while it runs: not ready once subnet.env should change, the old one complete; written when there is room`, async (t) => {
     const { host, daemon } = await world(t)
     const before = await host.run(`cat ${FILE}`)
     const way = await forwards(host)

@@ -84,7 +84,7 @@ test.serial('a reader of the log that goes away neither ends nor wedges the daem
   }
 })
 
-test.serial('a full disk behind the log costs lines, and it is said how many', async (t) => {
+test.serial('a full disk behind the log costs lines, and their number is logged', async (t) => {
   const { host } = await world(t)
   await host.run('mkdir /run/small && mount -t tmpfs -o size=8k none /run/small')
   for (const [name, program] of BUILDS) {
@@ -100,37 +100,34 @@ test.serial('a full disk behind the log costs lines, and it is said how many', a
   }
 })
 
-test.serial(
-  'a fault that nobody caught is one line and status 1; a warning of Node’s is a line of the log',
-  async (t) => {
-    const { host } = await world(t)
-    await host.run(
-      'cat >/run/faults.cjs',
-      `
+test.serial('an uncaught fault is one line and status 1; a warning of Node’s is a line of the log', async (t) => {
+  const { host } = await world(t)
+  await host.run(
+    'cat >/run/faults.cjs',
+    `
     process.on('SIGWINCH', () => { throw new TypeError('made by the test') })
     process.on('SIGURG', () => void Promise.reject(new TypeError('made by the test')))
     process.on('SIGCHLD', () => process.emitWarning('as if', 'SomeWarning'))`,
-    )
-    for (const [name, program] of BUILDS.slice(1)) {
-      for (const signal of ['SIGWINCH', 'SIGURG'] as const) {
-        const daemon = await host.spawn(`env NODE_OPTIONS=--require=/run/faults.cjs ${program} ${ARGS}`)
-        await daemon.line(/ ready: /)
-        daemon.kill('SIGCHLD')
-        await daemon.line(/^W.* node: SomeWarning: as if/)
-        daemon.kill(signal)
-        t.deepEqual(await daemon.exit, { code: 1, signal: null }, name)
-        const after = daemon
-          .output()
-          .split('\n')
-          .filter((line) => line.includes('made by the test'))
-        t.is(after.length, 1)
-        t.regex(after[0] ?? '', /^E\d{4} .*TypeError: made by the test/)
-        t.notRegex(daemon.output(), RAW)
-        t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket is gone, what is in use is not')
-      }
+  )
+  for (const [name, program] of BUILDS.slice(1)) {
+    for (const signal of ['SIGWINCH', 'SIGURG'] as const) {
+      const daemon = await host.spawn(`env NODE_OPTIONS=--require=/run/faults.cjs ${program} ${ARGS}`)
+      await daemon.line(/ ready: /)
+      daemon.kill('SIGCHLD')
+      await daemon.line(/^W.* node: SomeWarning: as if/)
+      daemon.kill(signal)
+      t.deepEqual(await daemon.exit, { code: 1, signal: null }, name)
+      const after = daemon
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('made by the test'))
+      t.is(after.length, 1)
+      t.regex(after[0] ?? '', /^E\d{4} .*TypeError: made by the test/)
+      t.notRegex(daemon.output(), RAW)
+      t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket is gone, what is in use is not')
     }
-  },
-)
+  }
+})
 
 test.serial('probing twenty peers for several rounds leads to no warning of Node’s', async (t) => {
   const { host, etcd } = await world(t)

@@ -127,7 +127,7 @@ test('by the daemon: says what follows for hosts that run, and they follow; what
   t.regex(events, /"kind":"config".*"network config written at revision \d+"/)
 })
 
-test('somebody else writes in between: an error, and nothing is written', async (t) => {
+test('a concurrent write by another process is an error, and nothing is written', async (t) => {
   const { host, etcd } = await world(t)
   await etcd.configure({ Network: '10.2.0.0/16' })
   const daemon = await startFlanneld(host, ARGS)
@@ -157,7 +157,7 @@ test('somebody else writes in between: an error, and nothing is written', async 
   t.regex(await put({ revision: now }), /"error":"config: the request has none"/)
 })
 
-test('remarks on the config, and leases that harm nobody, are told and leave the host healthy', async (t) => {
+test('remarks on the config and harmless leases are reported and leave the host healthy', async (t) => {
   const { host, etcd } = await world(t)
   await etcd.configure({ Network: '10.2.3.4/16', SubnetLenght: 24 })
   await etcd.run(`etcdctl put ${PREFIX}/subnets/10.2.77.0-24 '{"PublicIP":"nonsense"}'`)

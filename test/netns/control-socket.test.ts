@@ -5,7 +5,7 @@ import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { createOneHost } from '../lab/scenarios/one-host.ts'
 
-test('only root and the group of the socket may ask; others are told why not, and containers read subnet.env all the same', async (t) => {
+test('only root and the group of the socket may connect; others learn why not, and containers can still read subnet.env', async (t) => {
   const { host } = await createOneHost(t)
   const daemon = await startFlanneld(host, ARGS)
   await waitForSubnetEnv(host, daemon)

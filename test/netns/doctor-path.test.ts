@@ -191,7 +191,7 @@ const hosts = doctorFaultTests(
   up,
 )
 
-test.serial('doctor PEER: by subnet, by an address in it, by its host; and one nobody has', async (t) => {
+test.serial('doctor PEER: by subnet, by an address in it, by its host; an unknown one is an error', async (t) => {
   const { own, peer } = hosts()
   for (const name of [`${peer.subnet}.0/24`, peer.container.address, peer.host.address]) {
     const { text, code } = await runDoctor(own.host, name)

@@ -169,7 +169,7 @@ test.serial('the reader lists leases and may not release one', async (t) => {
   t.regex(released.output, DENIED)
 })
 
-test.serial('the role host is enough to register a lease again that somebody with more rights deleted', async (t) => {
+test.serial('the role host is enough to register a lease again that a user with more rights deleted', async (t) => {
   await shared.as('root:rootpw', `del ${PREFIX}/subnets/${own}-24`)
   await daemon.line(/written again/)
   notRefused(t, daemon)

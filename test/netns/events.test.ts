@@ -8,7 +8,7 @@ import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
-test('repairs, peers, config, lease, firewall and etcd are told by events, as they happen and afterwards', async (t) => {
+test('events report repairs, peers, config, lease, firewall and etcd, as they happen and afterwards', async (t) => {
   const lan = await (await createLab(t)).lan()
   const etcd = await startEtcd(lan)
   const config = { Network: '10.2.0.0/16', SubnetMax: '10.2.199.0', Backend: { Type: 'vxlan' } }

@@ -9,7 +9,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
-test('the guard lets in the source a lease names, tells whom it dropped, and lets in more by option', async (t) => {
+test('the guard admits the source a lease names, reports which it dropped, and admits more by option', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)

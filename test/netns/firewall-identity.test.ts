@@ -86,14 +86,17 @@ test.serial('containers of other Docker networks reach the network by the hostâ€
   t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
 })
 
-test.serial('host-gw: what a neighbour sends by way of a host is refused, what a peer sends is not', async (t) => {
-  const on = await lender(t, 'host-gw')
-  await on.protect({ masquerade: true })
-  t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
-  t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
-  t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address)
-  const ping = await on.remote.spawn(`ping -i 0.05 ${on.container.address}`)
-  await waitFor('answers', () => /icmp_seq=20 /.test(ping.output()))
-  ping.kill('SIGINT')
-  await ping.exit
-})
+test.serial(
+  'host-gw: packets that a neighbour sends through a host are refused, those of a peer are not',
+  async (t) => {
+    const on = await lender(t, 'host-gw')
+    await on.protect({ masquerade: true })
+    t.is(await askTcp(on.neighbour, on.remote.address, 5000), undefined)
+    t.is(await askTcp(on.remote, on.container.address, 5000), on.remote.address)
+    t.is(await askTcp(on.container, on.remote.address, 5000), on.container.address)
+    const ping = await on.remote.spawn(`ping -i 0.05 ${on.container.address}`)
+    await waitFor('answers', () => /icmp_seq=20 /.test(ping.output()))
+    ping.kill('SIGINT')
+    await ping.exit
+  },
+)

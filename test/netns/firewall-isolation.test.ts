@@ -69,7 +69,7 @@ for (const engine of ENGINES) {
   )
 }
 
-test.serial('--icc=false: containers of one bridge stay apart, whoever wrote first', async (t) => {
+test.serial('--icc=false: containers of one bridge stay isolated, whichever rules were written first', async (t) => {
   const on = await createFirewalledHosts(t, 'vxlan')
   const second = await createContainer(on.host, { FLANNEL_SUBNET: '10.2.21.1/24', FLANNEL_MTU: '1450' }, 3)
   await serveTcp(second, 5000)

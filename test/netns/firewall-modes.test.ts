@@ -23,7 +23,7 @@ test.serial('on a host without any rule, cleanup leaves none and no table', asyn
   t.is(await on.run('nft list ruleset'), '')
 })
 
-test.serial('legacy tables are used when they alone hold rules', async (t) => {
+test.serial('legacy tables are used when only they contain rules', async (t) => {
   const on = await createFirewallHost(t, 'nft')
   await on.run('iptables-legacy -A FORWARD -j REJECT')
   on.firewall.want([INPUT])
@@ -125,7 +125,7 @@ test.serial('rules of an earlier run with other flags are gone', async (t) => {
   t.is(on.firewall.status().state, 'idle')
 })
 
-test.serial('EnableNFTables on two daemons of one host: a table each, whoever starts first', async (t) => {
+test.serial('EnableNFTables on two daemons of one host: a table each, whichever starts first', async (t) => {
   const on = await createFirewallHost(t, 'nft')
   const mine = { ...INPUT, nftables: true }
   const theirs = { ...mine, network: prefix('10.3.0.0/16'), subnet: prefix('10.3.7.0/24') }

@@ -106,7 +106,7 @@ test('replace swaps forwarding entry, neighbour, nexthop and route', async (t) =
   t.is((await space.run(`bridge fdb show dev ${device} | grep -c 0a:00:00:00:00:01`)).trim(), '1')
 })
 
-test('add never overwrites what somebody set', async (t) => {
+test('add never overwrites a foreign object', async (t) => {
   const { kernel, space } = t.context
   const { fdb, neighbor, route: wanted } = peer(1)
   t.deepEqual(await apply(kernel, 'add', [link]), [])
@@ -120,7 +120,7 @@ test('add never overwrites what somebody set', async (t) => {
   t.is(await space.run('ip route; ip neigh; ip nexthop; bridge fdb'), before)
 })
 
-test('an entry that was learned or is being resolved gives way to ours', async (t) => {
+test('an entry that was learned or is being resolved is replaced by ours', async (t) => {
   const { kernel, space } = t.context
   const { fdb, neighbor } = peer(1)
   t.deepEqual(await apply(kernel, 'add', [link]), [])

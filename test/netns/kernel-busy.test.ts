@@ -72,7 +72,7 @@ test.serial('a device of ours costs the same reading, however many others there 
   t.is(await cost(), alone)
 })
 
-test.serial('an object on a device that nobody asked for shows its name', async (t) => {
+test.serial("an object on a device outside the query shows the device's name", async (t) => {
   const { kernel, space } = t.context
   await space.run(
     'ip route add 10.98.0.0/24 dev eth0; ip link set eth0 down; ip link set eth0 name wan0; ip link set wan0 up',

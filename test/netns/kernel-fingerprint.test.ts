@@ -83,7 +83,7 @@ const DAMAGES: readonly (readonly [kind: Kind, command: string])[] = [
 ]
 
 for (const [kind, command] of DAMAGES) {
-  test(`amid our own writes the digest shows ${command}`, async (t) => {
+  test(`during our own writes the digest shows ${command}`, async (t) => {
     const { kernel, space } = t.context
     t.deepEqual(await apply(kernel, 'add', [link]), [])
     const before = await digests(kernel)
@@ -112,7 +112,7 @@ test('what the kernel refused, or did not have to do, does not hide what is miss
   t.is((await kernel.observe('route', [])).has(`route ${prefix('10.64.1.0/24')} 0`), true)
 })
 
-test('the host is read whole again when an audit saw other routes of others, and only then', async (t) => {
+test('the host is read in full again when an audit saw changed foreign routes, and only then', async (t) => {
   const { kernel, space } = t.context
   t.deepEqual(await apply(kernel, 'add', [link]), [])
   await space.run('ip route add 10.98.0.0/24 via 192.168.19.9; ip nexthop add id 9000 via 192.168.19.9 dev eth0')

@@ -205,7 +205,7 @@ test('a change by others in the middle of our writes is drift', async (t) => {
   t.deepEqual(seen, ['fdb: fdb flannel.1 0a:00:00:00:00:01 deleted'])
 })
 
-test('after an overrun, which is reported, the monitor goes on', async (t) => {
+test('after an overrun, which is reported, the monitor continues', async (t) => {
   const { kernel, space } = t.context
   t.deepEqual(await apply(kernel, 'add', [link]), [])
   const { seen } = await watch(t, 4096)
@@ -235,7 +235,7 @@ test('20,000 changes by others are all seen, and our own 20,000 not at all', asy
   t.is(new Set(seen).size, 20_000)
 })
 
-test('a monitor that was stopped says no more, and the kernel goes on', async (t) => {
+test('a stopped monitor reports nothing more, and the kernel connection stays usable', async (t) => {
   const { kernel, space } = t.context
   const first = await watch(t)
   first.stop()

@@ -9,7 +9,7 @@ const test = inNamespace()
 const bound = (port: number): string =>
   `${process.execPath} -e "require('dgram').createSocket('udp4').bind(${port}, () => console.log('bound'))"`
 
-test('a port that a program has is refused, and the old device goes on as it was', async (t) => {
+test('a port that a program uses is refused, and the old device is unchanged', async (t) => {
   const { kernel, space } = t.context
   const { fdb, neighbor, route } = { ...peer(3) }
   t.deepEqual(await apply(kernel, 'add', [link]), [])

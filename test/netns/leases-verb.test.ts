@@ -8,7 +8,7 @@ import { runVerb } from '../lab/actors/verb.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
-test('leases: those of a host that runs, of one that does not, of Go, a reservation and what nobody can read', async (t) => {
+test("leases: those of a running host, of a stopped one, of Go's flanneld, a reservation, and an unreadable one", async (t) => {
   const lan = await (await createLab(t)).lan()
   const etcd = await startEtcd(lan)
   const [host, desk] = [await lan.host(121), await lan.host(122)]

@@ -91,7 +91,7 @@ test.serial('a peer that answers is up, with what it took there and back', async
   t.is(now.value('flannel_peers{state="unreachable"}'), 0)
 })
 
-test.serial('a route that somebody deletes is counted as drift and as a repair', async (t) => {
+test.serial('a route deleted by another process is counted as drift and as a repair', async (t) => {
   const before = await scrape(host)
   t.is(before.value('flannel_kernel_repairs_total{kind="route",result="ok"}'), 0)
   const told = before.value('flannel_kernel_drift_total{kind="route"}') ?? 0
@@ -129,7 +129,7 @@ test.serial('leases: refused ones by reason, reservations, and what is left of t
   t.true((after.value('flannel_etcd_revision') ?? 0) >= (before.value('flannel_etcd_revision') ?? 0) + 2)
 })
 
-test.serial('a foreign route in the way is an object in conflict', async (t) => {
+test.serial('a foreign route in place of ours is an object in conflict', async (t) => {
   await host.run('ip route add 10.2.202.0/24 via 192.168.19.1 dev enp0s3 proto static')
   await putPeer(etcd, 202)
   const conflict = 'flannel_kernel_objects{kind="route",state="conflict"}'
@@ -139,7 +139,7 @@ test.serial('a foreign route in the way is an object in conflict', async (t) => 
   t.pass()
 })
 
-test.serial('packets of somebody who is no peer, and rules that somebody flushed', async (t) => {
+test.serial('packets from a host that is no peer are counted, and so are flushed rules', async (t) => {
   const dropped = 'flannel_vxlan_unknown_sender_packets_total'
   const before = await scrape(host)
   t.is(before.value(dropped), 0)
@@ -177,7 +177,7 @@ test.serial('etcd away and back: connected says so, errors and failed renewals c
   t.true(ends > 86_000 && ends <= 86_400, `${ends} s`)
 })
 
-test.serial('a lease that somebody deleted is counted as restored', async (t) => {
+test.serial('a lease deleted by another process is counted as restored', async (t) => {
   const { FLANNEL_SUBNET: own = '' } = Object.fromEntries(
     (await host.run('cat /run/flannel/subnet.env')).split('\n').map((line) => line.split('=')),
   ) as Record<string, string>

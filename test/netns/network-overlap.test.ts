@@ -13,7 +13,7 @@ interface Told {
   }
 }
 
-test('a bridge of containers within Network is told, with what to run, and keeps nobody from starting', async (t) => {
+test('a bridge of containers within Network is reported, with the command to run, and prevents no start', async (t) => {
   const lab = await createLab(t)
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)

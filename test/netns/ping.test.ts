@@ -5,7 +5,7 @@ import { BUNDLE } from '../lab/actors/flanneld.ts'
 import { runVerb } from '../lab/actors/verb.ts'
 import { waitForHealth } from '../lab/instruments/probe-results.ts'
 
-test('ping tells what passes in the tunnel and beside it, and what is wrong; with the daemon and without', async (t) => {
+test('ping reports what passes inside and outside the tunnel, and what is wrong; with the daemon and without', async (t) => {
   const [a, b] = (await createCluster(t)).nodes
   if (a === undefined || b === undefined) return t.fail()
   const subnet = `${b.subnet}.0/24`

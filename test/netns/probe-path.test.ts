@@ -48,7 +48,7 @@ test('a path MTU hole behind a router is found, with the largest packet that pas
 /** The router's way to the far network as one over a link with a smaller MTU: longer packets are fragmented, or refused. */
 const smallLink = (mtu: number): string => `ip route replace 192.168.20.0/24 dev eth1 mtu lock ${mtu}`
 
-test('a smaller link on the way: all arrives in fragments, and the path MTU is told, whatever the router and the host know of it', async (t) => {
+test('a smaller link on the path: all arrives in fragments, and the path MTU is reported, whatever the router and the host know', async (t) => {
   const { a, b, router } = await routedPair(t)
   await router.run(`nft 'add table ip mute
     add chain ip mute output { type filter hook output priority 0; }
@@ -81,7 +81,7 @@ test('host-gw: a hole on the LAN is found too', async (t) => {
   t.pass()
 })
 
-test('5% loss each way for a while: no alarm; the loss is told', async (t) => {
+test('5% loss in each direction for a while: no alarm, and the loss is reported', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=1' })
   const [a, b] = nodes
   if (a === undefined || b === undefined) return t.fail()

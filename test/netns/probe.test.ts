@@ -72,7 +72,7 @@ for (const { hook, cause, note, theirs } of [
   })
 }
 
-test('a peer that does not probe, as under Go: that its tunnel is blocked is known, which way is not', async (t) => {
+test('a peer that does not probe, as under Go: a blocked tunnel is found, its direction is not', async (t) => {
   const [a, b] = await pair(t)
   await b.daemon.stop()
   await a.host.run(['add table ip block', ...chainOf('output')].map((line) => `nft '${line}'`).join('\n'))
@@ -117,7 +117,7 @@ test('host-gw: the public address and the full MTU are probed, and a host that i
   t.log(`host-down after ${down.ms} ms`)
 })
 
-test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, all else goes on; as nobody with it: probes', async (t) => {
+test('-probe-interval=0, or no CAP_NET_RAW: no probes, one warning, all else works; as user nobody with it: probes', async (t) => {
   const { nodes } = await createCluster(t, { args: '-probe-interval=0' })
   const [a, b] = nodes
   if (a === undefined || b === undefined) return t.fail()

@@ -38,7 +38,7 @@ test('the bundle says what is missing where there is no fit node', async (t) => 
   })
 })
 
-test('the bundle runs copied elsewhere with its addon beside it, on Node 20 and 24, on one network', async (t) => {
+test('the bundle runs as a copy with its addon next to it, on Node 20 and 24, on one network', async (t) => {
   const lan = await (await createLab(t)).lan()
   const etcd = await startEtcd(lan)
   await etcd.configure({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } })

@@ -83,7 +83,7 @@ test('the socket is that of the daemon which had it first; a killed one leaves n
   await becomes(host, 0, /healthy/)
 })
 
-test('etcd goes away: degraded, since when and why; it is back: healthy; -watch tells all of it', async (t) => {
+test('without etcd: degraded, since when and why; when it is back: healthy; -watch shows both', async (t) => {
   const { etcd, host } = await createOneHost(t)
   await startFlanneld(host, ARGS)
   await becomes(host, 0, /watch live/)

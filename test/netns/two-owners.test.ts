@@ -38,7 +38,7 @@ const K3S = `set -e
   printf 'FLANNEL_NETWORK=10.42.0.0/16\\nFLANNEL_SUBNET=10.42.0.1/24\\nFLANNEL_MTU=1450\\nFLANNEL_IPMASQ=true\\n' >/run/flannel/subnet.env`
 
 test.serial(
-  "another flannel's device is left as it is: the daemon waits, and takes another VNI when told to",
+  "another flannel's device is left unchanged: the daemon waits, and takes another VNI from a new config",
   async (t) => {
     const { etcd, host } = await world(t)
     await host.run(K3S)
@@ -89,7 +89,7 @@ test.serial('a second daemon with our VNI, or our network, names the first and w
   await second.line(/ ready: /)
 })
 
-test.serial('a user who takes the name of our lock holds nobody up', async (t) => {
+test.serial('a user who takes the name of our lock holds up no daemon', async (t) => {
   const { host } = await world(t)
   const taken = await host.spawn(
     `setpriv --reuid nobody --regid nogroup --clear-groups ${process.execPath} -e "
@@ -121,7 +121,7 @@ test.serial('what an earlier run left in another network is gone on with', async
   t.true(addresses.includes(mac.trim()))
 })
 
-test.serial('a program that keeps deleting our route is a fault that stands, named by the route', async (t) => {
+test.serial('a program that keeps deleting our route is a standing fault that names the route', async (t) => {
   const { etcd, host } = await world(t)
   await putLeases(etcd, [{ name: '10.2.200.0-24', value: vxlanValue('192.168.19.200', '0a:00:00:00:00:c8') }])
   const daemon = await startFlanneld(host, ARGS)

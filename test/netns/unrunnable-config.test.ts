@@ -29,7 +29,7 @@ function complains(daemon: Running, what: RegExp): Promise<string> {
   })
 }
 
-test.serial('a port that a program has: a start touches nothing and waits, then goes on by itself', async (t) => {
+test.serial('a port that a program uses: a start touches nothing and waits, then continues by itself', async (t) => {
   const { etcd, host } = await world(t, { Port: 9999 })
   // Of a run before, with another port: it works while the daemon waits.
   await host.run(`ip link add flannel.1 address 0a:00:00:00:00:01 type vxlan id 1 dev enp0s3 local 192.168.19.121 dstport 8472

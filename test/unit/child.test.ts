@@ -23,7 +23,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-test('what a program prints and its status are told', async (t) => {
+test('what a program prints and its exit status are returned', async (t) => {
   t.deepEqual(await sh('cat; echo no >&2; exit 3', { input: 'yes' }), {
     status: 3,
     signal: null,
@@ -63,7 +63,7 @@ test('output without end ends the program, not our memory', async (t) => {
   t.true((await sh('yes | head -c 10000000 >&2')).stderr.length < 1_000_000)
 })
 
-test('input that nobody reads is no fault', async (t) => {
+test('input that the program does not read is no error', async (t) => {
   t.is((await sh('exec <&-; exit 0', { input: 'x'.repeat(1 << 20) })).status, 0)
 })
 
@@ -90,7 +90,7 @@ test('without a descriptor left, starting a program is a rejection that says wha
   t.regex(stdout, /^EMFILE\nfirewall: nft: no file descriptor left: raise LimitNOFILE=.*\ngoes on\n$/)
 })
 
-test('a program that crashes is told as such', async (t) => {
+test('a program that crashes is reported as crashed', async (t) => {
   await t.throwsAsync(runProgram({ prefix: [] }, 'sh', ['-c', 'kill -SEGV $$']), {
     message: 'firewall: sh: ended by SIGSEGV',
   })

@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { coalesce } from '../../src/async/coalesce.ts'
 
-test('whoever asks whenever, one run is under way at a time, and each asking is followed by a whole run', async (t) => {
+test('one run is under way at a time, and a complete run follows each request', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ ticks: fc.nat({ max: 6 }), times: fc.nat({ max: 3 }) }), { minLength: 1, maxLength: 6 }),

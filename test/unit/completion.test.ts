@@ -107,7 +107,7 @@ test('zsh: the same, completed at its prompt', async (t) => {
   )
 })
 
-test("the words behind each verb are those its -help tells, and the daemon's flags where it says so", async (t) => {
+test("the words completed after each verb are those in its -help, and the daemon's flags where it says so", async (t) => {
   for (const verb of VERB_NAMES) {
     let help = ''
     const out = (text: string): void => void (help += text)

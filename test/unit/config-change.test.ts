@@ -99,7 +99,7 @@ test('who was left behind before is not counted again', (t) => {
   t.deepEqual([found.stranded, found.refusal], [[], null])
 })
 
-test('leases outside the new SubnetMin and SubnetMax are told to move at their next start', (t) => {
+test('leases outside the new SubnetMin and SubnetMax are reported to move at their next start', (t) => {
   const found = change(NETWORK, { ...NETWORK, SubnetMin: '10.2.10.0', SubnetMax: '10.2.100.0' })
   t.deepEqual(lines(found), [
     'SubnetMin 10.2.1.0 -> 10.2.10.0: applies to new leases: a running host keeps its subnet, and moves when its daemon restarts',
@@ -130,7 +130,7 @@ test("hosts of Go's flanneld are counted, and host-gw says what it needs", (t) =
   ])
 })
 
-test('the first config, and one after a bad one: all of it is told, nobody is left behind', (t) => {
+test('the first config, and one after a bad one, is reported in full, and no host is left behind', (t) => {
   const found = change(undefined, { Network: '10.9.0.0/16', EnableNFTables: true })
   t.deepEqual(
     found.changes.map(({ key, before, after }) => [key, before, after]),

@@ -13,7 +13,7 @@ test('an unknown backend type is refused with the known ones and the nearest', (
   t.regex(error.message, /Backend\.Type: "vxlann": must be one of vxlan, host-gw, alloc, did you mean vxlan\?/)
 })
 
-test('IPv6 alone is refused, IPv6 beside IPv4 is said not to be served', (t) => {
+test('IPv6 alone is refused; IPv6 next to IPv4 is reported as not served', (t) => {
   t.regex(
     t.throws(() => read({ EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd00::/48' })).message,
     /EnableIPv4.*not supported yet/,

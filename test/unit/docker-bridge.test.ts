@@ -45,7 +45,7 @@ for (const [what, network, said] of [
   })
 }
 
-test('it is said once, and once when it is over; networks of before count', (t) => {
+test('a difference is reported once, and its end once; former networks count', (t) => {
   const lines: string[] = []
   const bridge = new DockerBridge(
     ['10.1.0.0/16' as Prefix],

@@ -99,7 +99,7 @@ for (const [what, text, message] of [
   })
 }
 
-test('subnet.env is never executed, and the new file is there whole, in a folder made for it', async (t) => {
+test('subnet.env is never executed, and the new file appears complete, in a folder made for it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'docker-opts-'))
   t.teardown(() => {
     rmSync(folder, { recursive: true })

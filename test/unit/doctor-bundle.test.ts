@@ -28,7 +28,7 @@ test('the same entries are the same bytes, and a name that does not fit is refus
   t.throws(() => tar([{ name: 'x'.repeat(101), text: '' }], 1), { instanceOf: RangeError })
 })
 
-test('passwords are blotted out wherever they stand, and what stands before an @ in a URL', (t) => {
+test('passwords are redacted wherever they appear, and so are credentials in a URL', (t) => {
   t.is(blot('a geheim b geheim', ['geheim']), 'a (hidden) b (hidden)')
   t.is(blot('"http://user:pw@10.0.0.1:2379/x"', []), '"http://(hidden)@10.0.0.1:2379/x"')
   t.is(blot('https://10.0.0.1:2379 mail@example.org', ['']), 'https://10.0.0.1:2379 mail@example.org')

@@ -45,7 +45,7 @@ test('without etcd nothing that needs it is called ok', (t) => {
   t.deepEqual(ok, ['modules', 'ip-forward', 'docker0'])
 })
 
-test('lease: one that is not renewed though a daemon answers; without a daemon its absence is what is said', (t) => {
+test('lease: not renewed although a daemon answers is a fault; without a daemon, the finding is the absent daemon', (t) => {
   const ttl = { granted: 86_400, remaining: 86_400 - 300 }
   t.deepEqual(faults('lease', factsWith({ ttl })), [])
   const running = { ...factsWith({ ttl }), daemon: answering(factsWith()) }
@@ -62,7 +62,7 @@ test('a host that the operator has shut out is missing on purpose, however often
   t.false(plan.value.wanted.some(({ peer }) => peer !== undefined))
 })
 
-test('of two claims on a MAC the one stands that the daemon has: it saw who was there first', (t) => {
+test("of two claims on a MAC the daemon's peer wins, because the daemon saw who came first", (t) => {
   const mac = '0a:00:00:00:00:22' as Mac
   // An older key, rewritten to claim what the peer has.
   const thief = { ...lease('10.2.30.0/24', '192.168.19.130', 'thief', mac), createRevision: '3', modRevision: '8' }
@@ -152,7 +152,7 @@ test('etcd-tls: certificates by their ends', (t) => {
   t.deepEqual(outcome('etcd-tls', base), { unchecked: 'the endpoints are http://: nothing is encrypted' })
 })
 
-test('probes: each cause is told by one check alone', (t) => {
+test('probes: each cause is reported by exactly one check', (t) => {
   const causes = {
     'host-down': 'peers',
     loss: 'peers',
@@ -182,7 +182,7 @@ test('probes: each cause is told by one check alone', (t) => {
   }
 })
 
-test('many like faults are told in a few, with how many more there are', (t) => {
+test('many similar faults are reported as a few and a count of the rest', (t) => {
   const leases = [
     lease(OWN, '192.168.19.121', 'own'),
     ...Array.from({ length: 9 }, (_, i) => lease(`10.2.${i + 30}.0/24`, 'x')),
@@ -192,7 +192,7 @@ test('many like faults are told in a few, with how many more there are', (t) => 
   t.regex(found[4]?.proof ?? '', /and 4 more like this/)
 })
 
-test('what may be on its way to being repaired is what a second look is for', (t) => {
+test('a fault that may be under repair is checked a second time', (t) => {
   const bare = factsWith()
   const routes = new Map(bare.host.kernel).set('route', new Map())
   t.true(

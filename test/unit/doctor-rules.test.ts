@@ -105,7 +105,7 @@ test('firewall: a device that the daemon keeps for a while after a change is no 
   t.is(judged(undefined, OWN), 0, 'a daemon of before does not say')
 })
 
-test('probes: a peer that is not heard is not blamed on other firewalls alone while our guard drops somebody', (t) => {
+test('probes: a silent peer is not blamed on other firewalls alone while our guard drops packets', (t) => {
   const seen = (cause: string, ...dropped: readonly string[]): Fault | undefined => {
     const health = {
       state: 'unreachable',

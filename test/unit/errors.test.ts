@@ -39,7 +39,7 @@ test('show: any value is one short line, and nothing throws', (t) => {
   )
 })
 
-test('show: short JSON stands as it is; what is long or deep ends in dots', (t) => {
+test('show: short JSON is shown as is; long or deep values end in dots', (t) => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
       const text = JSON.stringify(value)
@@ -78,7 +78,7 @@ test('a VNI or VtepMAC that is an object with a toString of its own is refused, 
   }
 })
 
-test('a value nested too deep to be written as JSON is a refused config, told in one line', (t) => {
+test('a config value nested too deep to write as JSON is refused, in one line', (t) => {
   for (const backend of [
     `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
     `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`,

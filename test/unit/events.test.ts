@@ -10,7 +10,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 
 const silent = createLog('main', 0, () => undefined)
 
-test('events are numbered, kept in order, and told to whoever follows until it leaves', (t) => {
+test('events are numbered, kept in order, and sent to each follower until it leaves', (t) => {
   const events = new Events()
   events.happened('lease', 'ours')
   const heard: HappenedEvent[] = []
@@ -31,7 +31,7 @@ test('events are numbered, kept in order, and told to whoever follows until it l
   t.is(heard[0]?.peer, '10.2.9.0/24')
 })
 
-test('a burst of one kind is told in part, and drives nothing else out', (t) => {
+test('a burst of one kind is kept in part, and drives nothing else out', (t) => {
   const events = new Events()
   events.happened('lease', 'ours')
   for (let n = 0; n < 100_000; n++) events.happened('peer', `${n} joined`)
@@ -41,7 +41,7 @@ test('a burst of one kind is told in part, and drives nothing else out', (t) => 
   t.deepEqual([kinds[0], kinds.at(-1)], ['lease', 'repair'])
 })
 
-test('what was left out of a burst is told as a number when it is over', async (t) => {
+test('the rest of a burst is reported as a count when it ends', async (t) => {
   const events = new Events({ kept: 500, most: 2, ms: 20 })
   for (let n = 0; n < 10; n++) events.happened('repair', `${n}`, { bad: n === 9 })
   await waitFor('the sum', () => events.recent.length === 3)

@@ -23,7 +23,7 @@ test('a global address on loopback goes with the interface that packets leave by
   }
 })
 
-test('without a default route it is the interface of any route by way of others; without one, none', (t) => {
+test('without a default route it is the interface of any route through a gateway; without one, none', (t) => {
   const fabric = { ...host, routes: [route('198.51.100.0/24', 3, '10.9.0.254')] }
   t.like(chooseExternalInterface(fabric, wish('lo'), 4), { name: 'enp0s8', address: '198.51.100.9' })
   const alone = chooseExternalInterface({ ...host, routes: [] }, wish('lo'), 4)

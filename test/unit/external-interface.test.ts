@@ -134,7 +134,7 @@ test('-iface-can-reach takes the device and the source that the kernel answers, 
   t.is(reach({ index: 3, source: undefined }), 'enp0s8 10.9.0.1')
 })
 
-test("-iface-can-reach without a way is refused with the kernel's own word, and never guessed", (t) => {
+test("-iface-can-reach without a route is refused with the kernel's own error name, and never guessed", (t) => {
   const ifaceCanReach = ip('8.8.8.8')
   for (const word of ['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL', 'stays on this host']) {
     const message = refusal({ ifaceCanReach }, answering('8.8.8.8', word))

@@ -45,7 +45,7 @@ test('a fight keeps its name while another object is damaged, and is over when i
   t.is(fights.current(3 * MINUTE), undefined)
 })
 
-test('whatever is repaired, what is kept of it is bounded', (t) => {
+test('the memory of repairs is bounded, whatever is repaired', (t) => {
   const step = fc.tuple(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 100_000 }))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 3000 }), (steps) => {
@@ -60,7 +60,7 @@ test('whatever is repaired, what is kept of it is bounded', (t) => {
   t.pass()
 })
 
-test('a fight stands as a fault and is told once: in the log, as an event, and its end', (t) => {
+test('a fight is a standing fault, reported once in the log and as an event, and so is its end', (t) => {
   const fights = new Fights()
   const conditions = new Conditions()
   const lines: string[] = []

@@ -29,7 +29,7 @@ const GUARDED = {
   allowed: [],
 }
 
-test('the table is replaced whole, in one transaction', (t) => {
+test('the table is replaced in one transaction', (t) => {
   t.is(
     nftablesTable(input, 'flannel-ipv4'),
     `add table ip flannel-ipv4

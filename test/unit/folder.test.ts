@@ -17,7 +17,7 @@ test('a folder and those above it are made; one that is there is left as it is',
   t.is(statSync(base).mtimeMs, before)
 })
 
-test('a file in the way, and a place where no folder can be, are refused at once', async (t) => {
+test('a file in place of the folder, and a path where no folder can exist, are refused at once', async (t) => {
   const base = mkdtempSync(join(tmpdir(), 'folder-'))
   t.teardown(() => {
     rmSync(base, { recursive: true })

@@ -20,7 +20,7 @@ test('a flag is written with one dash or two, its value after = or in the next w
   }
 })
 
-test('a value may hold =, begin with a dash, or be empty', (t) => {
+test('a value may contain =, start with a dash, or be empty', (t) => {
   t.deepEqual(values('-iface=a=b', '-iface', '-w', '-iface='), { iface: ['a=b', '-w', ''] })
 })
 

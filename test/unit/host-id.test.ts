@@ -26,7 +26,7 @@ test('cloned machines and namespaces of one machine are distinguished by the MAC
   t.not(hostId(MACHINE, undefined, A), hostId(MACHINE, undefined, B))
 })
 
-test('machines with one MAC are told apart by the machine id', (t) => {
+test('machines with the same MAC are distinguished by their machine id', (t) => {
   t.not(hostId(MACHINE, MAC, A), hostId('00000000000000000000000000000001', MAC, A))
 })
 

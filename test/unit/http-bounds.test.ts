@@ -32,7 +32,7 @@ const connections = (server: Server): Promise<number> =>
     }),
   )
 
-test('of many half requests some are kept, and whoever asks in full is answered meanwhile', async (t) => {
+test('of many incomplete requests some are kept, and complete ones are answered meanwhile', async (t) => {
   let crowded = 0
   const server = boundedServer((_, response) => response.end('yes'), { connections: 20, crowded: () => crowded++ })
   const port = await listening(t, server)
@@ -167,7 +167,7 @@ test('work that many ask for at the same time is done twice, and no answer is ol
   t.is(made, 2)
 })
 
-test('work that fails is told to all who waited for it, and done again for the next', async (t) => {
+test('work that fails is reported to all who wait for it, and done again for the next', async (t) => {
   let made = 0
   const handler = shared((): Answer => {
     if (++made < 3) throw new Error(`no ${made}`)

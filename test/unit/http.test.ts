@@ -45,7 +45,7 @@ async function serve(t: ExecutionContext, routes: Readonly<Record<string, Handle
 
 const FOLLOW = 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'
 
-test('who follows events without reading is cut off, so that what waits for it stays bounded', async (t) => {
+test('a follower of events that does not read is cut off, so its queue stays bounded', async (t) => {
   let [sent, over] = [0, false]
   const { send } = await serve(t, {
     'GET /events': () => ({
@@ -66,7 +66,7 @@ test('who follows events without reading is cut off, so that what waits for it s
   t.true(sent < 64, `${sent} MiB`)
 })
 
-test('an event that many have not read is held once, and they are cut off together before one who reads', async (t) => {
+test('an event that many have not read is kept once, and they are cut off together before one that reads', async (t) => {
   const unread = new Unread(4 * MIB)
   const tellers = new Set<(event: object) => void>()
   const { send, ask } = await serve(
@@ -103,7 +103,7 @@ test('an event that many have not read is held once, and they are cut off togeth
   await waitFor('nothing that waits', () => unread.bytes === 0)
 })
 
-test('who asks for a large answer and does not take it is cut off as well', async (t) => {
+test('a client that asks for a large answer and does not read it is cut off', async (t) => {
   const unread = new Unread(4 * MIB)
   const { send, ask } = await serve(t, { 'GET /big': () => ({ status: 200, text: 'x'.repeat(MIB) }) }, { unread })
   const sockets = Array.from({ length: 40 }, () => send('GET /big HTTP/1.1\r\nHost: x\r\n\r\n'))
@@ -120,7 +120,7 @@ test('who asks for a large answer and does not take it is cut off as well', asyn
   t.true(taken < 20 * MIB, `${taken} bytes of 40 MiB`)
 })
 
-test('more followers than there is room for: one who does not read makes room, else the newest is told so', async (t) => {
+test('more followers than there is room for: one that does not read makes room, else the newest is refused', async (t) => {
   const tellers = new Set<(event: object) => void>()
   const handler = (): Answer => ({
     events(tell, gone) {
@@ -145,7 +145,7 @@ test('more followers than there is room for: one who does not read makes room, e
   t.true(readers.every((reader) => !reader.destroyed))
 })
 
-test('who follows most makes room for an asker who follows less', async (t) => {
+test('the client with the most followers makes room for one with fewer', async (t) => {
   const tellers = new Set<(event: object) => void>()
   const handler = (): Answer => ({
     events(tell, gone) {
@@ -202,7 +202,7 @@ test('bodies that are being sent are bounded together, and one of a GET is not r
   t.is((await ask('/x', 'POST', 'x'.repeat(2 * MIB))).statusCode, 400)
 })
 
-test('headers of an answer are its own, beside those of all', async (t) => {
+test('an answer has its own headers in addition to those of all', async (t) => {
   const { ask } = await serve(t, {
     'GET /a': () => ({ status: 200, text: 'a', type: 'text/x', headers: { 'x-own': 'b' } }),
   })
@@ -213,7 +213,7 @@ test('headers of an answer are its own, beside those of all', async (t) => {
   )
 })
 
-test('who waits for a slow answer is told that it is being worked on', async (t) => {
+test('a client that waits for a slow answer receives signs of progress', async (t) => {
   let [told, answer] = [0, (): void => undefined]
   const done = new Promise<void>((resolve) => (answer = resolve))
   const slow: Handler = () => done.then((): Answer => ({ status: 200, text: 'at last' }))

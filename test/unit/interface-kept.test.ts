@@ -9,7 +9,7 @@ import { type Held, LEAVE_AFTER_MS, concernsInterface, decideInterface } from '.
 import { ip } from './external-interface-host.ts'
 import { NOTHING, OTHER, OWN, VIRTUAL, hostWith } from './two-cards.ts'
 
-test('whatever comes and goes: a usable address is left for home alone, and no other without the whole wait', (t) => {
+test('whatever changes, a usable address is left only for the leased one, and another is taken only after the full wait', (t) => {
   const event = fc.record({
     pause: fc.integer({ min: 1, max: 4000 }),
     has: fc.shuffledSubarray([OWN, VIRTUAL, OTHER]),
@@ -48,7 +48,7 @@ test('whatever comes and goes: a usable address is left for home alone, and no o
   )
 })
 
-test('the interface in use counts under whatever name, and so do what we left, what is named, and our address elsewhere', (t) => {
+test('the interface in use counts under any name, and so do the one we left, named ones, and one that has our address', (t) => {
   const external = chooseExternalInterface(hostWith([OWN]), NOTHING, 4)
   if (external instanceof OperatorError) throw external
   const told = (device: string, own?: string, wish: Partial<InterfaceWish> = {}, home?: Place): boolean =>

@@ -31,7 +31,7 @@ function told(decision: KeepDecision): string {
   return `${decision.type} ${decision.external.name} ${decision.external.address}`
 }
 
-test('a virtual IP changes nothing, wherever the kernel lists it, nor when it goes again', (t) => {
+test('a virtual IP changes nothing, wherever the kernel lists it, nor does its removal', (t) => {
   const same = 'keep enp0s3 192.168.19.121'
   t.deepEqual(
     play([
@@ -76,7 +76,7 @@ test('an address that is gone for a moment is waited for, however many others th
   )
 })
 
-test('one that stays away is left after the bound, and gone back to at once when it returns', (t) => {
+test('an address that stays away is replaced after the limit, and taken again at once when it returns', (t) => {
   const seconds = LEAVE_AFTER_MS / 1000
   t.deepEqual(
     play([
@@ -96,7 +96,7 @@ test('one that stays away is left after the bound, and gone back to at once when
   )
 })
 
-test('of what else there is, another address of the same interface comes first, wherever the default route leads', (t) => {
+test('the first alternative is another address of the same interface, wherever the default route leads', (t) => {
   const gone = hostWith([VIRTUAL, OTHER], 3)
   const steps = play([
     [0, hostWith([OWN, VIRTUAL, OTHER])],
@@ -106,7 +106,7 @@ test('of what else there is, another address of the same interface comes first, 
   t.is(steps.at(-1), 'change enp0s3 192.168.19.200')
 })
 
-test('without anything else to take we stay, and the wait begins only once there is something', (t) => {
+test('without an alternative the address is kept, and the wait starts only when there is one', (t) => {
   t.deepEqual(
     play([
       [0, hostWith([OWN])],
@@ -166,7 +166,7 @@ test('what the operator named wins: an address alone, and the first of several -
   )
 })
 
-test('at a start a place of before comes first, as far as the operator leaves a choice', (t) => {
+test('at a start the former address comes first, as far as the operator leaves a choice', (t) => {
   const host = {
     ...hostWith([VIRTUAL, OWN, OTHER], 3),
     asked: new Map([[ip('8.8.8.8'), { index: 3, source: ip(OTHER) }]]),

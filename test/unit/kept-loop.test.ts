@@ -159,7 +159,7 @@ test('a change during a pass makes one more', async (t) => {
   t.deepEqual(on.take(), ['read 0'])
 })
 
-test('somebody who keeps undoing is answered ever more slowly, and at once again when it has ended', async (t) => {
+test('repeated outside changes are repaired ever more slowly, and at once again after they end', async (t) => {
   const on = new Bench()
   on.wanted = 1
   on.loop.kick()

@@ -63,7 +63,7 @@ test('every free subnet can be chosen, and all are when they are taken one after
   t.deepEqual(taken.toSorted(), all(SMALL).toSorted())
 })
 
-test('the choice is spread over the whole range', (t) => {
+test('the choice is spread over the full range', (t) => {
   const counts = new Map<Prefix, number>()
   for (let i = 0; i < 1_300; i++) {
     const chosen = chooseSubnet(SMALL, [], () => i / 1_300)

@@ -163,7 +163,7 @@ test('the error for no free subnet has the range and the count', (t) => {
   t.deepEqual(decided(all), { type: 'exhausted', range: RANGE, size: 9n })
 })
 
-test('a lease wider than a quarter of the network keeps nobody out', (t) => {
+test('a lease wider than a quarter of the network excludes no host', (t) => {
   t.is(decided([lease('10.2.0.0/16', '192.168.0.8', 'x')]).type, 'claim')
   t.is(decided([lease('10.2.0.0/18', '192.168.0.8', 'x')]).type, 'exhausted')
 })
@@ -198,7 +198,7 @@ test('with -on-subnet-conflict=wait it waits while another has our subnet, and t
   t.like(decided([taken], { claim: { ...previous, previous: onlySubnet('10.9.3.0/24' as Prefix) } }), { type: 'claim' })
 })
 
-test("a lease that cannot be read is nobody's, and its subnet is taken all the same", (t) => {
+test('an unreadable lease belongs to no host, and its subnet still counts as taken', (t) => {
   const entry = {
     key: '/n/subnets/10.2.1.0-24',
     value: Buffer.from('junk'),

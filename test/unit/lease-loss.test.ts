@@ -35,13 +35,13 @@ test('our own lease gone because it ran out while etcd was out of reach: others 
   t.is(lossIn(snapshot('11', OWN), { ...seen, ranOut: true }), undefined)
 })
 
-test('a listing without our own lease, but for the first: somebody deleted leases, no data are lost', (t) => {
+test('a later listing without our own lease means that leases were deleted, not that data are lost', (t) => {
   t.like(lossIn(snapshot('11', `${FOLDER}10.2.2.0-24`), seen), { of: 'leases' })
   t.is(lossIn(snapshot('11', OWN), seen), undefined)
   t.is(lossIn(snapshot('11'), { ...seen, revision: 0n }), undefined)
 })
 
-test('our lease deleted together with others: somebody deleted leases; alone, or at another revision, hosts may have left', (t) => {
+test('our lease deleted together with others means deleted leases; alone, or at another revision, hosts may have left', (t) => {
   t.like(lossIn(changes(gone(OWN, '11'), gone(`${FOLDER}10.2.2.0-24`, '11')), seen), { of: 'leases' })
   t.is(lossIn(changes(gone(OWN, '11')), seen), undefined)
   t.is(lossIn(changes(gone(`${FOLDER}10.2.2.0-24`, '11'), gone(`${FOLDER}10.2.3.0-24`, '11')), seen), undefined)

@@ -73,7 +73,7 @@ test('the one refused comes back when the winner goes, changes its MAC or its ad
   }
 })
 
-test('a newer lease with the MAC of a peer changes nothing for that peer, however often it is written, and is said once', (t) => {
+test('a newer lease with the MAC of a peer changes nothing for that peer, however often it is written, and is reported once', (t) => {
   const peers = table()
   peers.snapshot([older])
   const step = peers.change([put(newer)])

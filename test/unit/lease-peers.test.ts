@@ -56,7 +56,7 @@ function shown(step: PeerStep): string[] {
   ]
 }
 
-test('peers come, change and go, each told once', (t) => {
+test('peers join, change and leave, each reported once', (t) => {
   const peers = table()
   t.deepEqual(shown(peers.change([put('10.2.2.0-24', '192.168.0.2')])), ['10.2.2.0/24: - > 192.168.0.2 {"VNI":1}'])
   t.deepEqual(shown(peers.change([put('10.2.2.0-24', '192.168.0.3')])), [
@@ -92,7 +92,7 @@ test('a listing after a gap is compared: what is gone is withdrawn, what is new 
   t.is(peers.refused.size, 0)
 })
 
-test('several changes of one peer in a step are told as one, or as none', (t) => {
+test('several changes of one peer in a step are reported as one, or as none', (t) => {
   const peers = table()
   t.deepEqual(shown(peers.change([put('10.2.2.0-24', '192.168.0.2'), gone('10.2.2.0-24')])), [])
   t.deepEqual(shown(peers.change([put('10.2.2.0-24', '192.168.0.2'), put('10.2.2.0-24', '192.168.0.3')])), [
@@ -198,7 +198,7 @@ test('new rules apply to the listing they come with', (t) => {
   t.deepEqual(shown(peers.snapshot(entries, { ...RULES, own })), ['10.2.2.0/24: 192.168.0.2 {"VNI":1} > -'])
 })
 
-test('one public address in two subnets is allowed, and told', (t) => {
+test('one public address in two subnets is allowed, and reported', (t) => {
   const peers = table()
   peers.snapshot([
     entry('10.2.2.0-24', '192.168.0.2'),

@@ -93,7 +93,7 @@ for (const [what, entries, subnet, address, message] of [
     t.throws(() => plan(entries, subnet, address), { instanceOf: OperatorError, message })
   })
 
-test('a host that holds another subnet is told to move at its next start', (t) => {
+test('a host that holds another subnet is reported to move at its next start', (t) => {
   const { note } = plan([entry('10.2.9.0/24', '192.168.19.121', '42')], '10.2.5.0/24', '192.168.19.121')
   t.regex(note, /192\.168\.19\.121 holds 10\.2\.9\.0\/24 until its daemon starts again/)
 })

@@ -78,7 +78,7 @@ test("another host's lease from before ours, in a copy of etcd: waited for, then
   t.like(lives, { type: 'claim', subnets: onlySubnet('10.2.1.0/24' as Prefix), release: [] })
 })
 
-test("of a reservation and of a lease of Go's nobody can tell whether the host lives: never written", (t) => {
+test("a reservation and a lease of Go's flanneld are never written: they do not show whether the host lives", (t) => {
   for (const there of [
     { ...lease(HOME, 2, '40'), etcdLease: '0' },
     { ...lease(HOME, 2, '40'), ...goes(2) },

@@ -99,7 +99,7 @@ test('one that is kept though its lease is gone goes as well, and comes back wit
   t.is(table.peers.size, 1)
 })
 
-test('a key names one IPv4 address in its one spelling, or nobody', (t) => {
+test('a key names one IPv4 address in its only spelling, or no host', (t) => {
   t.is(addressShutOut('/n', '/n/shut-out/192.168.0.9'), STOLEN)
   for (const key of ['192.168.0.009', '192.168.0', 'fd00::1', '', '192.168.0.9/24', '192.168.0.9 ', '../config'])
     t.is(addressShutOut('/n', `/n/shut-out/${key}`), undefined, key)
@@ -132,7 +132,7 @@ test('whatever keys come and go: an address is shut out exactly while its key is
   )
 })
 
-test('a new listing tells who is shut out by now; our own address is a fault, another a note', (t) => {
+test('a new listing shows which hosts are shut out; our own address is a fault, another a note', (t) => {
   const conditions = new Conditions()
   const lines: string[] = []
   const outs = new ShutOuts('/n', conditions, linesTo(lines))

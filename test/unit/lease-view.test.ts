@@ -58,7 +58,7 @@ test('leases come in the order of their subnets, with time, host and what is not
   t.deepEqual([network, revision], ['10.2.0.0/16', '42'])
 })
 
-test('keys and values nobody believes are shown with the reason, and the daemons count them as the hosts do', (t) => {
+test('refused keys and values are shown with the reason, and the daemons count them as the hosts do', (t) => {
   const { leases, subnets } = view([
     CONFIG,
     entry('subnets/10.2.3.0-24', 'not json'),

@@ -72,7 +72,7 @@ test('an address that is not on this host is where to go back to; what the opera
   t.deepEqual([named?.external, named?.hostId], [undefined, FIRST])
 })
 
-test('what cannot be read in etcd is nobody of ours', async (t) => {
+test('an unreadable value in etcd is no lease of ours', async (t) => {
   const broken = ['', '{', 'null', '[]', `"${FIRST}"`, `{"HostID":"${FIRST}"}`].map((text) => ({
     ...entry('10.2.21', OWN),
     value: Buffer.from(text),

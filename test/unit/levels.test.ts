@@ -75,7 +75,7 @@ for (const [config, level, text] of REMARKED) {
   })
 }
 
-test('a config that is refused is a fault until it is taken back, told once by status', (t) => {
+test('a refused config is a fault until it is withdrawn, reported once by status', (t) => {
   const conditions = new Conditions()
   tellRefused('network config: SubnetLen: 40: bad', linesTo([]), conditions)
   const verdict = verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW)
@@ -139,7 +139,7 @@ function found(name: string, ...list: readonly Partial<Fault>[]): readonly Findi
   return findingsOf([{ name, faults: all }])
 }
 
-test('what doctor found: faults make the word worse by whether traffic stops, the rest is beside it', (t) => {
+test("doctor's faults worsen the verdict by whether traffic stops; other findings do not", (t) => {
   const healthy = verdictOf(statusWith(), undefined, NOW)
   const word = (...list: readonly Partial<Fault>[]): Verdict['word'] =>
     withFindings(healthy, found('clock', ...list)).word
@@ -150,7 +150,7 @@ test('what doctor found: faults make the word worse by whether traffic stops, th
   t.is(withFindings(healthy, found('peers', { level: 'fault' })).word, 'healthy', 'the daemon tells of peers by itself')
 })
 
-test('what the daemon told already is recognised by its code, whatever the words', (t) => {
+test('what the daemon has already reported is recognised by its code, whatever the words', (t) => {
   const status: Partial<Status> = {
     troubled: [peerWith(9, { state: 'refused', level: 'fault', publicAddress: null, note: 'x' })],
     peers: { ...statusWith().peers, refused: 1, inTrouble: 1 },

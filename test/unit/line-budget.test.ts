@@ -52,7 +52,7 @@ test('one subject that floods leaves the others theirs', (t) => {
   t.deepEqual([budget.allows('other'), budget.allows('third'), budget.allows('flood')], [true, true, false])
 })
 
-test('what was withheld is told in one sum, by subject', async (t) => {
+test('withheld lines are summed up in one line, by subject', async (t) => {
   const sums: Withheld[] = []
   const budget = new LineBudget({ ...LIMITS, sumMs: 10 }, (withheld) => sums.push(withheld))
   for (let n = 0; n < 100; n++) for (const subject of ['a', 'b']) budget.allows(subject)

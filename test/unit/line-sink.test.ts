@@ -16,7 +16,7 @@ function streamOf(take: (text: string, done: (error?: Error | null) => void) => 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const broken = (code: string): Error => Object.assign(new Error(code), { code })
 
-test('lines that cannot be written are counted, and told of by the first that goes through', async (t) => {
+test('lines that cannot be written are counted, and the first line that passes reports them', async (t) => {
   let full = false
   const written: string[] = []
   // Node keeps the streams of standard output and error alive after an error; any other is of no use then.
@@ -42,7 +42,7 @@ test('lines that cannot be written are counted, and told of by the first that go
   t.is(sink.lost, 0)
 })
 
-test('a reader that has stopped costs so much memory and no more, and hears what it missed', async (t) => {
+test('a stopped reader costs a bounded amount of memory, and later learns how many lines it missed', async (t) => {
   const waiting: (() => void)[] = []
   const said: string[] = []
   const stream = streamOf((_, done) => void waiting.push(done))

@@ -52,7 +52,7 @@ test('leases that name our address or id are read, however JSON spells them; of 
   )
 })
 
-test('what we hold is read, and all is by a host that waits for its subnet', (t) => {
+test('our own leases are read, and a host that waits for its subnet reads all', (t) => {
   const entries = [
     entry(held.key, '{"PublicIP":"1.2.3.4"}'),
     entry(`${PREFIX}/subnets/10.2.3.0-24`, '{"PublicIP":"1.2.3.5"}'),

@@ -8,7 +8,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 
 const name = (what: string): string => `test ${what} ${process.pid}`
 
-test('one has a lock; another learns which process, and gets it when it is given up', (t) => {
+test('one process holds a lock; another learns which, and gets it when it is released', (t) => {
   const [one, other] = [new Locks(), new Locks()]
   t.is(one.take(name('a')), undefined)
   t.is(one.take(name('a')), undefined, 'again')
@@ -26,7 +26,7 @@ test('one has a lock; another learns which process, and gets it when it is given
   for (const locks of [one, other]) locks.keep([])
 })
 
-test('it can be asked for a thousand times whose a lock is', async (t) => {
+test('the holder of a lock can be queried a thousand times', async (t) => {
   const ignored: string[] = []
   const [one, other] = [new Locks(), new Locks((lock) => ignored.push(lock))]
   one.take(name('asked'))
@@ -38,7 +38,7 @@ test('it can be asked for a thousand times whose a lock is', async (t) => {
   one.keep([])
 })
 
-test('a lock whose queue is full is somebody’s, and the kernel tells whose', async (t) => {
+test('a lock whose queue is full is held, and the kernel shows by which process', async (t) => {
   const ignored: string[] = []
   const [one, other] = [new Locks(), new Locks((lock) => ignored.push(lock))]
   one.take(name('flooded'))
@@ -59,7 +59,7 @@ test('a lock whose queue is full is somebody’s, and the kernel tells whose', a
   one.keep([])
 })
 
-test('whoever was refused a lock hears when it is free, and asking refuses nobody', async (t) => {
+test('a process that was refused a lock is notified when it is free, and asking does not block others', async (t) => {
   const [one, other, third] = [new Locks(), new Locks(), new Locks()]
   one.take(name('refused'))
   one.take(name('kept'))

@@ -124,7 +124,7 @@ test('a histogram counts each value in every bucket it lies below', (t) => {
   )
 })
 
-test('counters are added up by label, and begin at 0', (t) => {
+test('counters are summed by label, and start at 0', (t) => {
   const [a, b] = [new Counter(['written', 'failed']), new Counter(['written', 'failed'])]
   a.add('written', 2)
   b.add('written')
@@ -135,7 +135,7 @@ test('counters are added up by label, and begin at 0', (t) => {
   t.is(a.total, 2)
 })
 
-test('of many peers only so many get a series, those in trouble first; all are counted', (t) => {
+test('the number of peers with a series is bounded, those in trouble first; all peers are counted', (t) => {
   const health = (n: number): PeerHealth => {
     const state = n === 4_500 ? 'unknown' : n % 1000 === 999 ? 'unreachable' : 'up'
     return {

@@ -58,7 +58,7 @@ test('a batch of which every message is refused says so of each, by its index', 
   connection.close()
 })
 
-test('answers the kernel had to drop count as refusals, and the connection goes on', async (t) => {
+test('answers the kernel had to drop count as refusals, and the connection stays usable', async (t) => {
   const connection = new NetlinkConnection(undefined, { bufferBytes: 2048 })
   const answers = await connection.batch(Array.from({ length: 500 }, () => refused))
   t.is(answers.size, 500)
@@ -67,7 +67,7 @@ test('answers the kernel had to drop count as refusals, and the connection goes 
   connection.close()
 })
 
-test('an answer that never comes is given up, and the connection goes on', async (t) => {
+test('an answer that never comes times out, and the connection stays usable', async (t) => {
   const connection = new NetlinkConnection(undefined, { deadlineMs: 20 })
   await t.throwsAsync(connection.request('say', unanswered), { message: 'say: ETIMEDOUT (no answer)' })
   const answers = await connection.batch([refused, unanswered])

@@ -102,7 +102,7 @@ test('host bits of Network are dropped as in Go, with a warning', (t) => {
   t.deepEqual(parsed.remarks, [{ level: 'note', text }])
 })
 
-test('no Backend is vxlan, and said so', (t) => {
+test('no Backend means vxlan, and is reported', (t) => {
   for (const backend of [undefined, null]) {
     t.is(parse({ Network: '10.2.0.0/16', Backend: backend }).backend.type, 'vxlan')
     t.deepEqual(warnings({ Network: '10.2.0.0/16', Backend: backend }), [
@@ -121,7 +121,7 @@ test('unknown keys are warned about with the nearest known one', (t) => {
   ])
 })
 
-test('unknown keys of the backend are warned about once the backend has said which it knows', (t) => {
+test('unknown keys of the backend are warned about once the backend has reported the keys it knows', (t) => {
   const { backend } = parse({ ...N, Backend: { type: 'vxlan', VNI: 2, prot: 1, directrouting: true } })
   t.deepEqual(backendKeyWarnings(backend, ['VNI', 'Port', 'DirectRouting']), [
     { level: 'warning', text: 'network config: Backend.prot: unknown key, ignored, did you mean Port?' },
@@ -175,7 +175,7 @@ test('a backend that reads a key it has not declared is a programming error', (t
   t.throws(() => section.integer('Port', 1, 1, 9), { instanceOf: TypeError })
 })
 
-test('keys on the wrong level, and with characters that nobody sees, are told where they belong', (t) => {
+test('keys on the wrong level, and with invisible characters, are reported with their correct place', (t) => {
   const text = JSON.stringify({
     Network: '10.2.0.0/16',
     VNI: 2,

@@ -66,7 +66,7 @@ test('the bridge of our containers and our own device are no overlap', (t) => {
   )
 })
 
-test('a bridge of containers elsewhere in Network is told with what to run, and refuses nothing', (t) => {
+test('a bridge of containers elsewhere in Network is reported with the command to run, and refuses nothing', (t) => {
   const found = (index: number, text: string): readonly unknown[] => {
     const there = host([[index, text]])
     t.is(refused(RANGE, there, 2), undefined)
@@ -78,7 +78,7 @@ test('a bridge of containers elsewhere in Network is told with what to run, and 
   t.deepEqual(found(6, '10.2.128.1/17'), [['cni0', null]])
 })
 
-test('a bridge with a card, with a way out, or the interface between the hosts is a LAN; a name alone is nothing', (t) => {
+test('a bridge with a card, with a default route, or the interface between the hosts is a LAN; a name alone does not count', (t) => {
   const lan = host([[7, '10.2.0.9/16']])
   t.is(refused(RANGE, lan, 2), undefined)
   t.truthy(refused(RANGE, { ...lan, links: [...LINKS, link(12, 'enp0s9', { master: 7 })] }, 2), 'a card')

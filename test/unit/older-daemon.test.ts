@@ -16,12 +16,12 @@ test('status of a daemon that knows no conditions', (t) => {
   t.deepEqual(statusTold(statusWith()), statusWith(), 'what is there stays')
 })
 
-test('status of a daemon that does not count who is in trouble: whoever was, is', (t) => {
+test('status of a daemon that does not count peers in trouble: those listed count', (t) => {
   const { inTrouble: _, ...peers } = { ...statusWith().peers, up: 4, unreachable: 2, refused: 1 }
   t.is(statusTold({ ...statusWith(), peers }).peers.inTrouble, 3)
 })
 
-test('leases of a daemon that shuts nobody out', (t) => {
+test('leases of a daemon that shuts no host out', (t) => {
   const older = { prefix: '/x', revision: '7', network: null, subnets: null, trouble: 'no config', leases: [] }
   t.is(renderLeases(leasesTold(older)), 'no config\n')
   t.deepEqual(leasesTold({ ...older, shutOut: ['10.0.0.9'] }).shutOut, ['10.0.0.9'])

@@ -5,7 +5,7 @@ import { usage } from '../../src/options/usage.ts'
 import { variableOf } from '../../src/options/table.ts'
 import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 
-test('flags of klog and glog in old units are accepted; only those that would take the log away are told, in one line', (t) => {
+test('flags of klog and glog in old units are accepted; only those that would redirect the log are reported, in one line', (t) => {
   const usual = [
     '-logtostderr',
     '-alsologtostderr=true',
@@ -40,13 +40,13 @@ for (const [what, args, urls] of [
   test(`endpoints: ${what}`, (t) => t.is(optionsOf(args).etcdEndpoints.join(), urls))
 }
 
-test('plain endpoints beside TLS are warned about', (t) => {
+test('plain endpoints next to TLS ones are warned about', (t) => {
   t.deepEqual(warningsOf(['-etcd-endpoints=http://a:1,https://b:1']), [
     '-etcd-endpoints: http://a:1,https://b:1: http and https: what goes to http can be read',
   ])
 })
 
-test('variables that are nearly ours are told, unless a flag was made of them or they are of subnet.env', (t) => {
+test('variables with names close to ours are reported, unless a flag came of them or they belong to subnet.env', (t) => {
   const env = {
     FLANNEL_ETCD_ENDPOINTS: 'http://10.0.0.1:2379',
     FLANNEL_ETCD_KEY: '/x',
@@ -110,7 +110,7 @@ test('a dash as word processors set it is named where a flag was meant', (t) => 
   t.regex(refusal(['\u2013etcd-prefix=/x']), /\u2013 is U\+2013, as word processors set it: write -$/)
 })
 
-test('a password may begin with a quote and hold anything', (t) => {
+test('a password may start with a quote and contain anything', (t) => {
   const asked = parseOptions(['-etcd-username=me'], { FLANNELD_ETCD_PASSWORD: '"\u200b' })
   t.is(asked.kind === 'run' ? asked.options.etcdPassword : undefined, '"\u200b')
 })

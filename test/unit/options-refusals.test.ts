@@ -65,7 +65,7 @@ test('the page is served on the health port, so needs one', (t) => {
   t.true(read.kind === 'run' && read.options.healthzPage)
 })
 
-test('a certificate needs its key, a user name its password, and the other way round', (t) => {
+test('a certificate needs its key, a user name its password, and vice versa', (t) => {
   t.is(refusal(['-etcd-certfile=/c.pem']), '-etcd-certfile: needs -etcd-keyfile too')
   t.is(refusal([], { FLANNELD_ETCD_KEYFILE: '/k.pem' }), 'FLANNELD_ETCD_KEYFILE: needs -etcd-certfile too')
   t.is(refusal(['-etcd-username=u']), '-etcd-username: needs -etcd-password too')

@@ -5,7 +5,7 @@ import { usage, VERB_NAMES } from '../../src/options/usage.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { optionsOf, refusal, warningsOf } from '../fake/command-line.ts'
 
-test("nothing said gives Go's defaults, and ours for what is ours", (t) => {
+test("without options, Go's defaults apply, and ours for options of our own", (t) => {
   t.deepEqual(optionsOf([]), {
     etcdEndpoints: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
     etcdPrefix: '/coreos.com/network',
@@ -143,7 +143,7 @@ test('endpoints lose blanks, doubles and a trailing slash, and always have a por
   t.deepEqual(optionsOf(['-etcd-endpoints=https://a']).etcdEndpoints, ['https://a:443'])
 })
 
-test('TLS files beside plain endpoints are warned about', (t) => {
+test('TLS files with plain endpoints are warned about', (t) => {
   t.deepEqual(warningsOf(['-etcd-cafile=/ca.pem']), [
     '-etcd-cafile: has no effect: the endpoints are http://, not https://',
   ])
@@ -178,14 +178,14 @@ test('a FLANNELD_ variable that names no option is warned about, with the neares
   ])
 })
 
-test('-help, --help and -h give the usage, -version the version, whatever else is said', (t) => {
+test('-help, --help and -h print the usage, -version the version, whatever else is given', (t) => {
   for (const flag of ['-help', '--help', '-h']) {
     t.deepEqual(parseOptions(['-healthz-port=x', flag], {}), { kind: 'help', text: usage() })
   }
   t.deepEqual(parseOptions(['--version', '-v=x'], {}), { kind: 'version' })
 })
 
-test('the usage tells every flag once, with default and unit', (t) => {
+test('the usage lists every flag once, with default and unit', (t) => {
   const text = usage()
   for (const row of ROWS) t.is(text.match(new RegExp(`^  -${row.flag}( |$)`, 'gm'))?.length, 1, row.flag)
   t.regex(text, /-subnet-lease-renew-margin int\n {4}\t[^\n]*in minutes[^\n]*\(default 60\)\n/)
@@ -194,7 +194,7 @@ test('the usage tells every flag once, with default and unit', (t) => {
   t.regex(text, /-etcd-endpoints URLs\n[^\n]*\(default http:\/\/127.0.0.1:4001,http:\/\/127.0.0.1:2379\)\n/)
 })
 
-test('the usage tells every verb once, in a line', (t) => {
+test('the usage lists every verb once, in one line', (t) => {
   const text = usage()
   for (const verb of VERB_NAMES) t.is(text.match(new RegExp(`^  ${verb} +\\S`, 'gm'))?.length, 1, verb)
 })

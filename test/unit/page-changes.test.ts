@@ -43,12 +43,12 @@ function state(over: Partial<PageState> = {}): PageState {
   }
 }
 
-test('nothing but the time passed: nothing is told', (t) => {
+test('when only time has passed, nothing is sent', (t) => {
   const before = state({ peers: [peer(1, 0.3)], events: [event(1)] })
   t.is(changeBetween(before, structuredClone({ ...before, at: 2000 })), undefined)
 })
 
-test('what changed is told and nothing else', (t) => {
+test('what changed is sent and nothing else', (t) => {
   const before = state({ peers: [peer(1, 0.3), peer(2, 0.4), peer(3)], events: [event(1), event(2)] })
   const after = state({ at: 2000, peers: [peer(1, 0.3), peer(2, 0.5), peer(4)], events: [event(2), event(3)] })
   t.deepEqual(changeBetween(before, after), {
@@ -65,7 +65,7 @@ test('a peer whose public address changes is another one', (t) => {
   t.deepEqual(change?.peers?.gone, ['10.2.1.0/24 192.168.19.1'])
 })
 
-test('told one after the other, changes from any state to any state give that state', (t) => {
+test('changes applied one after the other lead from any state to any other', (t) => {
   const peers = fc
     .uniqueArray(fc.integer({ min: 1, max: 9 }))
     .chain((ns) => fc.tuple(...ns.map((n) => fc.constantFrom(null, 0.3, 4).map((rttMs) => peer(n, rttMs)))))
@@ -105,7 +105,7 @@ function counting(): { looks: number; settled(): Promise<PageState>; look(): Pag
   }
 }
 
-test('while nobody listens nobody looks; who comes later is told the whole, and then what all are told', async (t) => {
+test('without listeners nothing is read; a later listener receives the full state, then the same changes as all', async (t) => {
   const [left, watched] = [counting(), counting()]
   const part = new Supervisor(
     new Conditions(),

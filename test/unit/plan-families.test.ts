@@ -50,7 +50,7 @@ test('the host has a blackhole and a domain in both families, a peer a route in 
   }
 })
 
-test('a peer of a family that this host is not in is refused, and holds up nobody', (t) => {
+test('a peer of a family that this host is not in is refused, and holds up no other', (t) => {
   const intent = intentOf(inputsWith({ Backend: { Type: 'host-gw' } }))
   t.deepEqual(
     PEERS.map((peer) => peerObjects(intent, peer).ok),

@@ -38,7 +38,7 @@ test('a peer that is well, or of which nothing is known yet, says nothing', (t) 
   t.deepEqual(said(UP, health('unknown', 'none')).lines, [])
 })
 
-test('a change is told once, and the return', (t) => {
+test('a change is reported once, and so is recovery', (t) => {
   const { lines, events } = said(UP, DOWN, DOWN, UP, UP)
   t.deepEqual(lines, ['peer 10.2.9.0/24 unreachable: down?', 'peer 10.2.9.0/24 up'])
   t.deepEqual(
@@ -50,7 +50,7 @@ test('a change is told once, and the return', (t) => {
   )
 })
 
-test('another cause is another line; trouble at the first look is told', (t) => {
+test('another cause is another line; trouble at the first probe is reported', (t) => {
   const blocked = health('unreachable', 'tunnel-blocked', 'udp 8472 blocked?')
   t.deepEqual(said(DOWN, blocked).lines, [
     'peer 10.2.9.0/24 unreachable: down?',
@@ -70,7 +70,7 @@ test('when a thousand fall at once there are ten lines a minute, and a sum', (t)
   ])
 })
 
-test('evidence: the last of each kind, of the peers heard last', (t) => {
+test('evidence: the latest of each kind, of the peers received from last', (t) => {
   const book = new EvidenceBook()
   const first = fromNumber(0x0a020100)
   book.came(first, 'underlay', 2.5, 10_000)

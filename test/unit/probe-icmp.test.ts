@@ -77,7 +77,7 @@ test('a request reads back as it was written, and so does its answer', (t) => {
   )
 })
 
-test('a refusal tells which request it is about, why, and what fits', (t) => {
+test('a refusal names its request, the reason, and the size that fits', (t) => {
   const packet = writeRequest(SAMPLE)
   const about = { kind: 'refused', source: '192.168.19.1', destination: '10.2.2.0', id: 0x1234, sequence: 7 }
   t.deepEqual(readMessage(refusalOf(packet, 4, 1400)), { ...about, why: 'too-big', mtu: 1400 } as never)
@@ -86,7 +86,7 @@ test('a refusal tells which request it is about, why, and what fits', (t) => {
   t.is(readMessage(refusalOf(packet, 3)), undefined, 'a port is nothing an echo has')
 })
 
-test('a packet with a bit the other way is nothing', (t) => {
+test('a packet with a flipped bit is dropped', (t) => {
   fc.assert(
     fc.property(request, fc.nat(), fc.nat(7), (it, at, bit) => {
       const packet = writeRequest(it)

@@ -30,7 +30,7 @@ test('5% loss each way for ten minutes, 16 peers, 20 times over: no alarm', (t) 
   }
 })
 
-test('the loss told is about what there is; much of it is degraded, and that ends when it ends', (t) => {
+test('the reported loss is close to the real one; heavy loss is degraded, until it ends', (t) => {
   const random = seeded(7)
   const states = judgeTurns(TUNNEL, [
     ...Array.from({ length: 60 }, (): PathState => ({ loss: 0.1, random })),
@@ -59,7 +59,7 @@ test('a tunnel that falls silent while its host answers is blocked, at the first
   t.like(last([WELL, SILENT, WELL]), { state: 'up', cause: 'none', loss: 0, pathMtu: 1450 })
 })
 
-test('the way that is blocked is told from what the peer sends and says', (t) => {
+test('the blocked direction follows from what the peer sends and reports', (t) => {
   const comesIn: PathState = { ...SILENT, evidence: { tunnelAt: 11_000 } }
   t.like(last([WELL, SILENT, comesIn]), { cause: 'tunnel-blocked-out' }, 'its requests come in')
   t.like(last([WELL, SILENT, says(10_900)]), { cause: 'tunnel-blocked-in' }, 'it hears ours')
@@ -75,7 +75,7 @@ test('a peer that answers no ICMP at all is up when both sides hear each other',
   t.like(last([both, both]), { state: 'up', cause: 'none', loss: 0 })
 })
 
-test('a host that is down is told from one that drops ICMP', (t) => {
+test('a host that is down is distinguished from one that drops ICMP', (t) => {
   t.like(last([WELL, DOWN]), {
     state: 'unreachable',
     cause: 'host-down',
@@ -88,12 +88,12 @@ test('a host that is down is told from one that drops ICMP', (t) => {
   t.like(last([WELL, alive]), { cause: 'tunnel-blocked' }, 'a host that still asks is not down')
 })
 
-test('a peer that never answered has one turn more: it may not have heard of us yet', (t) => {
+test('a peer that never answered has one more turn: it may not know us yet', (t) => {
   t.like(last([SILENT]), { state: 'unknown', cause: 'none', note: 'no answer yet' })
   t.like(last([SILENT, SILENT]), { state: 'unreachable', cause: 'tunnel-blocked' })
 })
 
-test('by a plain route: silence is the host, unless it never answered and nobody says that it is gone', (t) => {
+test('by a plain route: silence means the host is down, unless it never answered and no ICMP error says it is gone', (t) => {
   const down: PathState = { underlay: { open: false } }
   t.like(last([WELL, down], DIRECT), { state: 'unreachable', cause: 'host-down', note: 'does not answer: down?' })
   t.like(last([down, down, down], DIRECT), { state: 'unknown', cause: 'none' })

@@ -12,7 +12,7 @@ const SELF = selfWith(undefined)
 const PEER = vxlanPeer(7, 107)
 const HOSTS = { source: '192.168.19.121', destination: '192.168.19.107' }
 
-test('vxlan: through the tunnel by its MTU, beside it by that and what the tunnel adds', (t) => {
+test("vxlan: probes in the tunnel have its MTU, those outside add the tunnel's overhead", (t) => {
   t.deepEqual<unknown, unknown>(pathTo(PEER, SELF, { backend: vxlan, config: VXLAN_DEFAULTS }), {
     via: 'tunnel',
     tunnel: { source: '10.2.21.0', destination: '10.2.7.0', full: 1450 },

@@ -7,7 +7,7 @@ import { DIRECT, TUNNEL, seeded, runTurn } from '../fake/probed-path.ts'
 
 const EXPECTED = fc.constantFrom('answers', 'either', 'nothing')
 
-test('a peer that is well costs one burst: four small packets and two full ones each way of asking', (t) => {
+test('a healthy peer costs one burst: four small packets and two full ones per kind of probe', (t) => {
   const { bursts } = runTurn(TUNNEL, {})
   t.is(bursts.length, 1)
   t.deepEqual(
@@ -37,7 +37,7 @@ test('a peer of which nothing is known is asked with small packets first; full o
   t.is(tallies.tunnel && countOf(tallies.tunnel, SMALL).sent, CONFIRMED / 2, 'the other half is due in its second turn')
 })
 
-test('a peer that is gone costs two packets each way of asking, until one is answered', (t) => {
+test('a peer that is gone costs two packets per kind of probe, until one is answered', (t) => {
   const gone = runTurn(TUNNEL, { tunnel: { open: false }, underlay: { open: false } }, 0, 'nothing')
   t.deepEqual(
     gone.bursts.map((asks) => asks.map(({ lane, length }) => [lane, length])),
@@ -60,7 +60,7 @@ test('a peer that is gone costs two packets each way of asking, until one is ans
   )
 })
 
-test('a host that drops ICMP beside its tunnel costs nothing more', (t) => {
+test('a host that drops ICMP outside its tunnel costs nothing more', (t) => {
   t.is(runTurn(TUNNEL, { underlay: { open: false } }).bursts.length, 1)
 })
 
@@ -87,7 +87,7 @@ test('a path MTU that is known is seen again with a few packets', (t) => {
   )
 })
 
-test('whatever is lost, a turn ends, and no size is said to pass that does not', (t) => {
+test('whatever is lost, a turn ends, and no size is reported to pass that does not', (t) => {
   fc.assert(
     fc.property(
       fc.nat(),

@@ -67,7 +67,7 @@ test('peers that are busy, gone or new: left out, forgotten, and in turn', (t) =
   t.true(seen.has(99))
 })
 
-test('hosts begin at different peers', (t) => {
+test('hosts start at different peers', (t) => {
   const first = (skip: number): number | undefined => new Turns<number>().next(peersOf(100), nobody, PEERS, skip)[0]
   t.deepEqual([first(0), first(0.5), first(0.999)], [0, 50, 99])
 })

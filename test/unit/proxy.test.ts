@@ -55,7 +55,7 @@ for (const [noProxy, direct, led] of [
   })
 }
 
-test('whatever the variables hold, loopback is reached directly and nothing throws', (t) => {
+test('whatever the variables contain, loopback is reached directly and nothing throws', (t) => {
   const loopback = fc.constantFrom('127.0.0.1:2379', '[::1]:2379', 'localhost:4001', '127.1.2.3:1')
   const words = fc.array(
     fc.constantFrom('10.0.0.1', '/', ':', '.', '*', '[', ']', ',', 'a', '::', '8', '@', '%', ' '),

@@ -40,7 +40,7 @@ test('what another intent changes is no repair, though something drifts at the s
   })
 })
 
-test('a kernel that cannot be read: said once, counted as failing, and nothing counts as tried until it can', async (t) => {
+test('an unreadable kernel is reported once and counted as failing, and nothing counts as tried until it can be read', async (t) => {
   const kernel = new FakeKernel()
   const observe = kernel.observe.bind(kernel)
   const failing: number[] = []

@@ -81,7 +81,7 @@ test('one refused peer does not hold up the others, is reported once, and is app
   })
 })
 
-test('an audit amid our own changes reads no full dump, and still finds foreign changes', async (t) => {
+test('an audit during our own changes reads no full dump, and still finds foreign changes', async (t) => {
   const kernel = new FakeKernel(true)
   await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set, drop }) => {
     set(vxlanPeer(3))
@@ -167,7 +167,7 @@ test('a foreign route that was there first is a conflict: reported, left alone, 
   })
 })
 
-test('a route of ours that somebody replaced is put back', async (t) => {
+test('a route of ours that another process replaced is restored', async (t) => {
   const kernel = new FakeKernel()
   await whileReconciling(vxlanIntent(), kernel, async ({ reconciler, set }) => {
     set(vxlanPeer(7))
@@ -197,7 +197,7 @@ test('a deleted device comes back with its MAC, its address and the entries of e
   })
 })
 
-test('a change of backend replaces routes in place, and the old device goes when nobody uses it', async (t) => {
+test('a change of backend replaces routes in place, and the old device goes when nothing uses it', async (t) => {
   const kernel = new FakeKernel()
   const vx = { backend: vxlan, config: VXLAN_DEFAULTS }
   const gw = { backend: hostGw, config: null }

@@ -21,7 +21,7 @@ test('it names every flag and every key of the config once', (t) => {
   for (const key of Object.keys(TOP_KEYS)) t.is(text.match(new RegExp(`^\\| \`${key}\``, 'gm'))?.length, 1, key)
 })
 
-test('keys of the whole config: each is read, and a bad value is refused by its name', (t) => {
+test('top-level keys of the config: each is read, and a bad value is refused by its name', (t) => {
   const base = { Network: '10.2.0.0/16', Backend: { Type: 'vxlan' } }
   for (const [key, { type }] of Object.entries(TOP_KEYS)) {
     const bad = type === 'object' ? 7 : {}

@@ -63,7 +63,7 @@ test('what is no socket is left where one belongs, a stale socket is replaced', 
   t.true(removeSocket(join(made, 'nothing')))
 })
 
-test('links that others laid under the names of temporary files are not followed', async (t) => {
+test('links that other users placed at the names of temporary files are not followed', async (t) => {
   const made = await folder(t)
   const [path, target] = [join(made, 'subnet.env'), join(made, 'target')]
   await writeFile(target, 'precious')
@@ -81,7 +81,7 @@ test('where such a name can neither be removed nor made, another is taken', asyn
   t.is((await stat(join(made, 'subnet.env'))).mode & 0o777, 0o644)
 })
 
-test('a file for its owner alone: over neither a link nor a file of somebody else, and 0600 where it replaces ours', async (t) => {
+test("a private file replaces neither a link nor another user's file, and has mode 0600 where it replaces ours", async (t) => {
   const made = await folder(t)
   const [target, link, theirs, ours] = ['target', 'link', 'theirs', 'ours'].map((name) => join(made, name)) as [
     string,

@@ -9,7 +9,7 @@ import { createLog } from '../../src/log.ts'
 import { parseOptions } from '../../src/options/parse.ts'
 import { awaitConfiguration } from '../../src/daemon/startup.ts'
 
-test('a start that another daemon is in the way of goes on when that one has ended', async (t) => {
+test('a start that another daemon holds up continues when that daemon ends', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => {
     mock.timers.reset()

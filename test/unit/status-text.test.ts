@@ -39,7 +39,7 @@ test('status: verdict first, facts, then each reason with the next command', (t)
   )
 })
 
-test('status: a fault that stands makes the host degraded; a warning and a note are told and do not', (t) => {
+test('status: a standing fault makes the host degraded; a warning and a note are shown and do not', (t) => {
   const standing = (level: Level): Status['conditions'][number] => ({
     code: level,
     level,
@@ -139,7 +139,7 @@ test('peers: trouble first, then by subnet, as numbers', (t) => {
   t.is(renderPeers([], NOW), 'no peers\n')
 })
 
-test('peers: what somebody wrote into a lease does not steer the terminal', (t) => {
+test('peers: text in a lease cannot control the terminal', (t) => {
   const text = renderPeers([peerWith(1, { note: 'a\u001B[2Jb\nc' })], NOW)
   t.false(text.includes('\u001B'))
   t.is(text.split('\n').length, 3)

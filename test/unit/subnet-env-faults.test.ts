@@ -9,7 +9,7 @@ import { ENV, folder } from '../fake/subnet-file.ts'
 
 const run = promisify(execFile)
 
-test('what stands in the way is an error that names the file and the cause', async (t) => {
+test('an obstacle is an error that names the file and the cause', async (t) => {
   const made = await folder(t)
   await mkdir(join(made, 'directory'))
   await writeFile(join(made, 'file'), 'x')

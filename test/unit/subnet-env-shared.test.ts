@@ -121,7 +121,7 @@ test('docker-opts -d subnet.env keeps the lease that is in it, and stays calm th
   t.false(await writeSubnetEnv(path, ENV))
 })
 
-test('taken away are our lines, and the file when there are no others', async (t) => {
+test('our lines are removed, and the file too when no others are left', async (t) => {
   const path = join(await folder(t), 'subnet.env')
   await writeFile(path, `${DOCKER}${OURS}`)
   await removeSubnetEnv(path)

@@ -119,7 +119,7 @@ test('any text is read without throwing, and no value is made up', (t) => {
   )
 })
 
-test('the file is written with its folder, mode 0644 whatever the umask, and nothing beside it', async (t) => {
+test('the file is written with its folder, mode 0644 whatever the umask, and no other file is left', async (t) => {
   const path = join(await folder(t), 'run', 'flannel', 'subnet.env')
   const script = `
     process.umask(0o077)
@@ -160,7 +160,7 @@ test('a reader never sees a part of the file while it is rewritten', async (t) =
   t.is((await readSubnetEnv(path))?.mtu, 1199)
 })
 
-test('two writers at once leave one of the two files whole', async (t) => {
+test('two writers at once leave one of the two files complete', async (t) => {
   const path = join(await folder(t), 'subnet.env')
   await Promise.all([1400, 1410, 1420].map((mtu) => writeSubnetEnv(path, { ...ENV, mtu })))
   t.true([1400, 1410, 1420].includes((await readSubnetEnv(path))?.mtu ?? 0))

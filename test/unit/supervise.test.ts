@@ -24,7 +24,7 @@ function bench(calmMs?: number) {
   return { lines, conditions, supervisor, faults }
 }
 
-test('whatever a part throws or rejects with is counted, told once, and stands as a fault', async (t) => {
+test('whatever a part throws or rejects with is counted, reported once, and a standing fault', async (t) => {
   const { lines, conditions, supervisor, faults } = bench()
   const part = supervisor.part('probe')
   const broken = part.guard((text: string) => {
@@ -94,7 +94,7 @@ test('a part that fails starts again, until it ends by itself or is stopped', as
   t.pass()
 })
 
-test('an event reaches who can take it, whoever else cannot, and never throws at who tells it', (t) => {
+test('an event reaches every follower that accepts it, although others fail, and never throws at its sender', (t) => {
   const { supervisor, faults } = bench()
   const events = new Events()
   events.onFault(supervisor.part('events').failed)
@@ -115,7 +115,7 @@ test('an event reaches who can take it, whoever else cannot, and never throws at
   t.true((faults('events') ?? 0) >= 2)
 })
 
-test('a page that fails once goes on', async (t) => {
+test('a page that fails once recovers', async (t) => {
   const { supervisor, faults } = bench()
   let looks = 0
   const state = (): PageState => ({ peers: [], events: [], at: looks }) as unknown as PageState

@@ -19,7 +19,7 @@ test('the list is that of the program', (t) => {
   )
 })
 
-test('every check stands under a symptom', (t) => {
+test('every check is listed under a symptom', (t) => {
   const named = new Set(Array.from(symptoms.matchAll(/`([a-z\d-]+)`/g), ([, name]) => name))
   t.deepEqual(
     CHECKS.map(({ name }) => name).filter((name) => !named.has(name)),

@@ -57,7 +57,7 @@ test('a verb whose reader has seen enough ends quietly, as others do', async (t)
   t.deepEqual([err, status], ['', 141])
 })
 
-test('a full disk is told, and is a failure', async (t) => {
+test('a full disk is reported, and is a failure', async (t) => {
   const { err, status } = await piped('FLANNELD >/dev/full')
   t.regex(err, /^flanneld: standard output: ENOSPC.*\n$/)
   t.is(status, 1)

@@ -216,7 +216,7 @@ for (const [what, over, summary, text, run] of [
   })
 }
 
-test('of many peers in trouble some are named, the others counted', (t) => {
+test('of many peers in trouble some are named and the rest counted', (t) => {
   const troubled = Array.from({ length: 20 }, (_, n) => peerWith(n, { state: 'unreachable' }))
   const { reasons, summary } = judge({
     peers: { ...FINE.peers, total: 900, unreachable: 300, up: 600, inTrouble: 300 },

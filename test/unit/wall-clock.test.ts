@@ -12,7 +12,7 @@ function clock(): { now(): number; wall: number; steady: number } {
   return Object.assign(times, { now: () => it.now() })
 }
 
-test('within a millisecond the steady clock tells the microseconds', (t) => {
+test('within a millisecond the steady clock gives the microseconds', (t) => {
   const it = clock()
   it.wall = 1_000_000.25
   it.steady = 0.25
