@@ -52,7 +52,7 @@ test.serial('tokens that expire and are forgotten are renewed; the password from
 
   // Tokens are not stored: a member that starts again knows none.
   await plain.kill()
-  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding goes on/) > 0)
+  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding continues/) > 0)
   await plain.start()
   await putPeer(etcd, 32)
   const ms = await waitForPeer(host, 32, true)

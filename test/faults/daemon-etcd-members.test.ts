@@ -102,7 +102,7 @@ test.serial('the leader changed: nothing missed, nothing doubled', async (t) => 
 test.serial('compacted while cut off: listed again, compared, gone on', async (t) => {
   const watched = await watchTraffic(host, daemon)
   await host.run('iptables -I OUTPUT -p tcp --dport 2379 -j REJECT --reject-with tcp-reset')
-  await waitFor('the cut', () => countMatches(watched.lines(), /forwarding goes on/) > 0)
+  await waitFor('the cut', () => countMatches(watched.lines(), /forwarding continues/) > 0)
   await putPeer(at(0), 60)
   await at(0).etcdctl('del /docker-test/network/subnets/10.2.29.0-24')
   const revision = /"revision":(\d+)/.exec(await at(0).etcdctl('get nothing -w json'))?.[1]

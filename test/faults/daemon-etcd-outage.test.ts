@@ -1,4 +1,4 @@
-// etcd away, black-holed or frozen under a running daemon: forwarding goes on, and what changed is seen after.
+// etcd away, black-holed or frozen under a running daemon: forwarding continues, and changes made meanwhile are seen afterwards.
 import test from 'ava'
 import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'
 import { askHealthPort } from '../lab/instruments/health-port.ts'
@@ -55,7 +55,7 @@ test.serial(
     )
     await record({
       fault: 'etcd stopped for 30 s',
-      promise: 'forwarding goes on, changes seen after',
+      promise: 'forwarding continues, changes seen after',
       ms,
       result: `${cpu.toFixed(1)}% CPU`,
       test: t.title,

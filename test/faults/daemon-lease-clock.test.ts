@@ -60,7 +60,7 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
   await renewed(etcd)
 
   await etcd.kill()
-  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding goes on/) === 1)
+  await waitFor('the outage', () => countMatches(watched.lines(), /forwarding continues/) === 1)
   await waitFor('a failed renewal', () => countMatches(watched.lines(), /not renewed/) === 1)
   await clock('-1d')
   await etcd.start()
