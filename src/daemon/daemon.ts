@@ -14,9 +14,9 @@ import { DaemonCell, startingDaemon } from '../view/running-daemon.ts'
 import type { DaemonContext } from './context.ts'
 import { examineHost } from './examine-host.ts'
 import { joinNetwork } from './join.ts'
-import { tellFights } from './repair-fight.ts'
+import { reportFights } from './repair-fight.ts'
 import { runLeased } from './run.ts'
-import { tellSystemd } from './sd-notify.ts'
+import { notifySystemd } from './sd-notify.ts'
 
 /** What the daemon is started with. */
 export interface DaemonSetup {
@@ -51,7 +51,7 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
     kernel,
     kernelLog,
     ({ failing, fights }) => {
-      tellFights(fights, conditions, events, kernelLog)
+      reportFights(fights, conditions, events, kernelLog)
       if (failing === 0) readiness.good('kernel')
       else readiness.bad('kernel', 'kernel-refused', `${failing} changes refused`)
     },
@@ -65,7 +65,7 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
 /** Serves requests from the first moment on, and notifies systemd. */
 async function serve(context: DaemonContext): Promise<void> {
   const { cell, options, readiness, health, reconciler, kernel, supervisor, log, signal } = context
-  tellSystemd({ readiness, health, busy: () => reconciler.busyFor }, supervisor.part('systemd'), signal)
+  notifySystemd({ readiness, health, busy: () => reconciler.busyFor }, supervisor.part('systemd'), signal)
   examineHost({ current: cell.current, kernel, signal })
   const { healthzIp: ip, healthzPort: port, healthzAllowedHosts: allowedHosts } = options
   if (port > 0)

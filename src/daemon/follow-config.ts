@@ -1,7 +1,7 @@
 // The network config as it changes while the daemon runs: applied where this host can run it, otherwise refused and reported, and
 // taken later where what is in the way is this host's and goes.
 import { valuesOf } from '../ip/by-family.ts'
-import { tellRefused, tellRemarks, tellTaken } from '../network-config/remarks.ts'
+import { reportRefused, reportRemarks, clearRefused } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { WatchStep } from '../etcd/store.ts'
@@ -52,7 +52,7 @@ export class ConfigFollower {
       return true
     } catch (error) {
       this.#refused = text
-      tellRefused(messageOf(error), this.#log, conditions)
+      reportRefused(messageOf(error), this.#log, conditions)
       return false
     }
   }
@@ -73,7 +73,7 @@ export class ConfigFollower {
       void this.#awaitHost(next, obstacle, AbortSignal.any([signal, this.#waiting.signal]))
       throw new Error(obstacle)
     }
-    tellRemarks(next, this.#log, conditions)
+    reportRemarks(next, this.#log, conditions)
     this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
     await session.update({ configuration: next })
   }
@@ -99,7 +99,7 @@ export class ConfigFollower {
       const found = await this.#look(next)
       if (ended()) return
       if (found === undefined) break
-      if (found !== reported) tellRefused(found, this.#log, this.#parts.conditions)
+      if (found !== reported) reportRefused(found, this.#log, this.#parts.conditions)
       reported = found
     }
     this.#refused = undefined
@@ -109,6 +109,6 @@ export class ConfigFollower {
   #taken(): void {
     this.#waiting.abort()
     this.#refused = undefined
-    tellTaken(this.#parts.conditions)
+    clearRefused(this.#parts.conditions)
   }
 }

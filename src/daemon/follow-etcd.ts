@@ -16,7 +16,7 @@ import type { PeerStep } from '../lease/peer-step.ts'
 import { PeerTable } from '../lease/peers.ts'
 import type { Log } from '../log.ts'
 import { reporter } from '../health/reporter.ts'
-import { PeerNews } from './peer-events.ts'
+import { PeerEvents } from './peer-events.ts'
 import { peerRulesOf } from './peer-rules.ts'
 import { inPortions } from '../async/chunks.ts'
 import { ShutOuts } from './shut-outs.ts'
@@ -34,7 +34,7 @@ class Follower {
   readonly #config: ConfigFollower
   /** Ends the round under way. */
   #again = new AbortController()
-  readonly #news: PeerNews
+  readonly #peerEvents: PeerEvents
   readonly #table: PeerTable
   readonly #shutOuts: ShutOuts
   readonly #hold: Hold
@@ -52,7 +52,7 @@ class Follower {
   constructor(parts: FollowParts) {
     this.#parts = parts
     this.#log = reporter('store', parts.log.part('etcd'), parts.events)
-    this.#news = new PeerNews(parts.log.part('peers'), parts.events)
+    this.#peerEvents = new PeerEvents(parts.log.part('peers'), parts.events)
     this.#hold = new Hold(this.#log, parts.conditions, parts.holdMs)
     this.#liveness = new Liveness(parts.store, parts.signal, () => {
       this.#resettle()
@@ -106,7 +106,7 @@ class Follower {
     const publicAddresses = valuesOf(externals).map(({ publicAddress }) => publicAddress)
     const { added, removed } = this.#shutOuts.take(step, publicAddresses)
     if (removed.length > 0 && step.type === 'changes') return false
-    if (added.length > 0 && this.#complete) this.#told(this.#table.shutOut(), step)
+    if (added.length > 0 && this.#complete) this.#report(this.#table.shutOut(), step)
     return !(await this.#peers(step))
   }
 
@@ -117,13 +117,13 @@ class Follower {
     this.#revision = BigInt(step.type === 'snapshot' ? step.snapshot.revision : step.revision)
     const holds = loss !== undefined && this.#hold.begin(loss, this.#table.peers.size)
     if (loss !== undefined) this.#departures.forget()
-    const told =
+    const result =
       step.type === 'snapshot'
         ? await this.#listing(leasesIn(step.snapshot.entries, this.#folder))
         : this.#changes(leaseChanges(loss === undefined ? step.changes : withoutDeletions(step.changes), this.#folder))
-    this.#told(told, step)
+    this.#report(result, step)
     if (this.#complete) return holds
-    for await (const portion of inPortions(told.changes)) session.countPeers(portion)
+    for await (const portion of inPortions(result.changes)) session.countPeers(portion)
     session.peersChanged(this.#table.peers, [])
     this.#complete = true
     // Not before: what it finds changes the peers, and those that were counted are the first ones.
@@ -131,7 +131,7 @@ class Follower {
     void reconciler.settled(reconciler.peersComplete(session)).then(() => {
       readiness.good('peers')
     })
-    this.#news.complete(this.#table.peers.size, this.#revision)
+    this.#peerEvents.complete(this.#table.peers.size, this.#revision)
     return holds
   }
 
@@ -142,12 +142,12 @@ class Follower {
   }
 
   /** Passes on what a step made of the table; the session gets the first listing in portions. */
-  #told(told: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
+  #report(result: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
     const { session, census, options } = this.#parts
-    this.#news.say(told, this.#complete ? 'later' : 'first')
-    census.take(options.etcdPrefix, step, this.#table, told)
+    this.#peerEvents.say(result, this.#complete ? 'later' : 'first')
+    census.take(options.etcdPrefix, step, this.#table, result)
     if (!this.#complete) return
-    session.peersChanged(this.#table.peers, told.changes)
+    session.peersChanged(this.#table.peers, result.changes)
     this.#liveness.watch(this.#table.rivals)
   }
 
@@ -158,11 +158,11 @@ class Follower {
     const fresh = this.#fresh
     this.#fresh = false
     if (fresh) return this.#table.first(leases, rules)
-    const told = this.#table.snapshot(leases, rules, 'keep')
+    const result = this.#table.snapshot(leases, rules, 'keep')
     const present = new Set(leases.map(({ key }) => key))
     const absent = this.#hold.left > 0 ? [] : this.#table.absentFrom(present)
     this.#departures.listed(present, absent, this.#revision.toString())
-    return told
+    return result
   }
 
   #changes(changes: readonly StoreChange[]): PeerStep {
@@ -172,12 +172,12 @@ class Follower {
 
   /** Leases that were deleted a moment ago, and not written again. */
   #gone(changes: readonly StoreChange[]): void {
-    this.#told(this.#table.change(changes), { type: 'changes', revision: this.#revision.toString(), changes })
+    this.#report(this.#table.change(changes), { type: 'changes', revision: this.#revision.toString(), changes })
   }
 
   /** Hosts that claim the same turned out to live, or not to. */
   #resettle(): void {
-    this.#told(this.#table.resettle(), { type: 'changes', revision: this.#revision.toString(), changes: [] })
+    this.#report(this.#table.resettle(), { type: 'changes', revision: this.#revision.toString(), changes: [] })
   }
 
   #noteConnection(step: WatchStep): void {

@@ -51,7 +51,7 @@ export class HostFollower {
   #held: SomeFamily<Held>
   #again: NodeJS.Timeout | undefined
   /** The last warning about the interface of each family. */
-  readonly #said = new Map<Family, string>()
+  readonly #logged = new Map<Family, string>()
   /** Looks at this host; calls while it looks make it look once more. */
   readonly look: () => Promise<void>
 
@@ -84,7 +84,7 @@ export class HostFollower {
     // docker0 has a subnet of one family by itself; a second one is added to it.
     const bridge = { subnet: primarySubnet(session.inputs), mtu: session.plan.subnetEnv.mtu }
     dockerBridge.look(host, primaryRange(configuration).network, bridge)
-    this.#tellOverlaps(host)
+    this.#logOverlaps(host)
     const now = performance.now()
     const decided = mapFamilies(this.#held, (held) => decideInterface(host, options, held, now))
     this.#held = mapFamilies(decided, ({ held }) => held)
@@ -117,14 +117,14 @@ export class HostFollower {
       )
       return before
     }
-    this.#said.delete(before.family)
+    this.#logged.delete(before.family)
     const { external } = decision
     if (!equal(external, before)) log.info(`interface ${external.name}: now ${external.address}, mtu ${external.mtu}`)
     return external
   }
 
   /** A bridge of containers within Network: no reason not to run, and nothing to keep quiet about. */
-  #tellOverlaps(host: HostNetwork): void {
+  #logOverlaps(host: HostNetwork): void {
     const { session, conditions, log } = this.#parts
     const { configuration, externals } = session.inputs
     const found = overlapsOf(configuration, externals, host).filter(({ containers }) => containers)
@@ -140,8 +140,8 @@ export class HostFollower {
   }
 
   #say(family: Family, text: string): void {
-    if (text !== this.#said.get(family)) this.#parts.log.warn(text)
-    this.#said.set(family, text)
+    if (text !== this.#logged.get(family)) this.#parts.log.warn(text)
+    this.#logged.set(family, text)
   }
 }
 

@@ -20,7 +20,7 @@ const LIMITS: BudgetLimits = {
   sumMs: 60_000,
 }
 
-export class PeerNews {
+export class PeerEvents {
   readonly #log: Log
   readonly #events: EventSink
   readonly #budget: LineBudget
@@ -37,7 +37,7 @@ export class PeerNews {
   say(step: PeerStep, which: 'first' | 'later'): void {
     this.#refusals(step.refused)
     const { changes } = step
-    for (const { subnet, text } of changes.slice(0, LINES).map(toldOf)) {
+    for (const { subnet, text } of changes.slice(0, LINES).map(eventOf)) {
       if (!this.#budget.allows(subnet)) continue
       this.#log.info(`peer ${text}`)
       if (which === 'later') this.#events.happened('peer', text, { peer: subnet })
@@ -77,7 +77,7 @@ export class PeerNews {
   }
 }
 
-function toldOf({ subnet, before, after }: PeerChange): { readonly subnet: string; readonly text: string } {
+function eventOf({ subnet, before, after }: PeerChange): { readonly subnet: string; readonly text: string } {
   const what = before === undefined ? 'joined' : after === undefined ? 'left' : 'changed'
   const peer = after ?? before
   return { subnet, text: `${subnet} ${what}: ${peer?.type ?? ''} ${peer?.publicAddress ?? ''}` }

@@ -1,7 +1,7 @@
 // The refused leases that do no harm, as one standing note. Those that are a fault stand in the status by
 // themselves, with the peers in trouble.
 import type { Conditions } from '../health/conditions.ts'
-import type { LeaseCensus } from '../lease/census.ts'
+import type { LeaseStats } from '../lease/census.ts'
 import { printable } from '../text/plain-text.ts'
 
 /** The condition's code. */
@@ -10,17 +10,17 @@ const CODE = 'leases-refused'
 const NAMED = 3
 
 export class RefusedLeases {
-  readonly #census: LeaseCensus
+  readonly #census: LeaseStats
   readonly #conditions: Conditions
   #known = 0
 
-  constructor(census: LeaseCensus, conditions: Conditions) {
+  constructor(census: LeaseStats, conditions: Conditions) {
     this.#census = census
     this.#conditions = conditions
   }
 
   /** Has the census take a step, and looks again where it changed what is refused. */
-  take(...step: Parameters<LeaseCensus['take']>): void {
+  take(...step: Parameters<LeaseStats['take']>): void {
     this.#census.take(...step)
     const newly = step[3].refused.length
     const { size } = this.#census.refused

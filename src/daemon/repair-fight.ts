@@ -7,7 +7,7 @@ import type { Fights } from '../reconcile/fights.ts'
 const CODE = 'repair-fight'
 
 /** Looks after each pass. */
-export function tellFights(fights: Fights, conditions: Conditions, events: EventSink, log: Log): void {
+export function reportFights(fights: Fights, conditions: Conditions, events: EventSink, log: Log): void {
   const object = fights.current()
   if (object === undefined) {
     if (!conditions.clear(CODE)) return

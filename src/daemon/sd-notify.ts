@@ -33,7 +33,7 @@ interface Reported {
 }
 
 /** Reports readiness, the verdict, and life as long as no pass hangs, until the signal aborts. */
-export function tellSystemd(
+export function notifySystemd(
   { readiness, health, busy }: Reported,
   part: Pick<SupervisedPart, 'guard'>,
   signal: AbortSignal,

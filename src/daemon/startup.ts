@@ -4,7 +4,7 @@ import type { AnyBackend, ExternalInterface } from '../backend.ts'
 import { requireNetAdmin } from '../host/capabilities.ts'
 import type { Conditions } from '../health/conditions.ts'
 import type { ReasonCode } from '../health/readiness.ts'
-import { tellRemarks } from '../network-config/remarks.ts'
+import { reportRemarks } from '../network-config/remarks.ts'
 import { configElsewhere } from '../network-config/elsewhere.ts'
 import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
 import { EtcdError, KernelError, OperatorError, messageOf } from '../errors.ts'
@@ -47,12 +47,12 @@ const PASSING = new Set([ERRNO.EAGAIN, ERRNO.EBUSY, ERRNO.EINTR, ERRNO.ENOBUFS, 
  */
 export async function patiently<T>(read: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T> {
   const backoff = new Backoff(100, 5000)
-  for (let said = false; ; said = true) {
+  for (let logged = false; ; logged = true) {
     try {
       return await read()
     } catch (error) {
       if (!(error instanceof KernelError) || !PASSING.has(error.errno) || signal.aborted) throw error
-      if (!said) log.warn(`${error.message}; trying again`)
+      if (!logged) log.warn(`${error.message}; trying again`)
       await pause(backoff.next(), signal)
     }
   }
@@ -143,12 +143,12 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
   const { store, options, log, signal } = parts
   const key = `${options.etcdPrefix}/config`
   const backoff = new Backoff(500, 5000)
-  let said = ''
+  let logged = ''
   const say = (code: ReasonCode, text: string): void => {
     if (signal.aborted) return
     parts.onWaiting(code, text)
-    if (text !== said) log.error(`${text}; waiting`)
-    said = text
+    if (text !== logged) log.error(`${text}; waiting`)
+    logged = text
   }
   while (!signal.aborted) {
     const silence = setTimeout(() => {
@@ -162,7 +162,7 @@ export async function awaitConfiguration(parts: ConfigurationParts): Promise<Con
       const configuration = readConfiguration(entry.value.toString(), parts.backends)
       const obstacle = await parts.obstacleTo(configuration)
       if (obstacle !== undefined) throw new OperatorError(obstacle)
-      tellRemarks(configuration, log, parts.conditions)
+      reportRemarks(configuration, log, parts.conditions)
       return configuration
     } catch (error) {
       say(waitCode(error), messageOf(error))

@@ -65,7 +65,7 @@ function stale(found: Omit<StaleBridge, 'text'>): StaleBridge {
 export class DockerBridge {
   readonly #networks: Set<Prefix>
   readonly #log: Log
-  #said: string | undefined
+  #logged: string | undefined
 
   /** `networks` are those the host had before. */
   constructor(networks: Iterable<Prefix>, log: Log) {
@@ -75,9 +75,9 @@ export class DockerBridge {
 
   look(host: HostNetwork, network: Prefix, leased: BridgeSettings): void {
     const stale = staleBridge(host, leased, this.#networks.add(network))?.text
-    if (stale === this.#said) return
+    if (stale === this.#logged) return
     if (stale !== undefined) this.#log.warn(stale)
     else this.#log.info(`${BRIDGE}: no longer with an old subnet or mtu`)
-    this.#said = stale
+    this.#logged = stale
   }
 }

@@ -2,21 +2,21 @@
 import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { printable } from '../text/plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
-import type { Claim, Found, OwnLease } from './found.ts'
+import type { Claim, ListedLease, OwnLease } from './found.ts'
 import { type Subnets, primarySubnet, primaryAddress } from './lease.ts'
 
 /** Whose it is. */
-export function ownerOf({ value }: Found): string {
+export function ownerOf({ value }: ListedLease): string {
   return `${value === undefined ? 'an unknown host' : primaryAddress(value)}${value?.hostId === undefined ? '' : ` (host id ${printable(value.hostId, 64)})`}`
 }
 
 /** Our subnet is another host's. */
-export function lost(lease: Found): string {
+export function lost(lease: ListedLease): string {
   return `lease lost: ${primarySubnet(lease)} is ${ownerOf(lease)}'s now`
 }
 
 /** Our public address is another host's as well. */
-export function duplicate(lease: Found): string {
+export function duplicate(lease: ListedLease): string {
   const address = lease.value === undefined ? '' : primaryAddress(lease.value)
   const what = `duplicate address: ${address}: ${primarySubnet(lease)} is leased to it under host id ${printable(lease.value?.hostId ?? '', 64)}`
   return lease.etcdLease === '0'
@@ -26,7 +26,7 @@ export function duplicate(lease: Found): string {
 
 /** A line for each subnet we leave: those given up, and at a start that of subnet.env, though its lease may be gone. */
 export function leaving(
-  { release, subnets }: { readonly release: readonly Found[]; readonly subnets: Subnets },
+  { release, subnets }: { readonly release: readonly ListedLease[]; readonly subnets: Subnets },
   { previous, ranges }: Claim,
   held: OwnLease | undefined,
 ): readonly string[] {
@@ -58,12 +58,12 @@ const MOST_SAID = 500
 
 /** What was said already. Others' words are in some lines: of more than are remembered, one may be said again. */
 export class SaidOnce {
-  readonly #said = new Set<string>()
+  readonly #logged = new Set<string>()
 
   isNew(line: string): boolean {
-    if (this.#said.has(line)) return false
-    if (this.#said.size >= MOST_SAID) this.#said.clear()
-    this.#said.add(line)
+    if (this.#logged.has(line)) return false
+    if (this.#logged.size >= MOST_SAID) this.#logged.clear()
+    this.#logged.add(line)
     return true
   }
 }

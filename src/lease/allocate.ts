@@ -67,7 +67,7 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
   const shift = hostBits(range)
   const blocks: Block[] = []
   for (const prefix of taken) {
-    if (prefixFamily(prefix) !== family || (bitsOf(family) === 32 && beside(range, prefix))) continue
+    if (prefixFamily(prefix) !== family || (bitsOf(family) === 32 && outside(range, prefix))) continue
     const first = bigintOf(addressOf(prefix)) - start
     const end = first + (1n << BigInt(bitsOf(family) - lengthOf(prefix))) - 1n
     // A shift rounds down for negative numbers too, so a prefix that starts before the range is cut right.
@@ -89,7 +89,7 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
 }
 
 /** Whether an IPv4 prefix lies outside the range: by plain numbers, as in a large network many do. */
-function beside({ subnetMin, subnetMax, subnetLen }: SubnetRange, prefix: Prefix): boolean {
+function outside({ subnetMin, subnetMax, subnetLen }: SubnetRange, prefix: Prefix): boolean {
   const first = numberOf(prefix)
   const outsideAbove = first >= numberOf(subnetMax) + 2 ** (32 - subnetLen)
   return outsideAbove || first + 2 ** (32 - lengthOf(prefix)) <= numberOf(subnetMin)

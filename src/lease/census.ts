@@ -57,7 +57,7 @@ export const REASONS = [
 /** So many refused leases are remembered with what is wrong with them. */
 const DETAILS = 1000
 
-export class LeaseCensus {
+export class LeaseStats {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
   readonly rejected = new Counter<string>(REASONS)
   readonly #reserved = new Set<string>()
@@ -68,13 +68,13 @@ export class LeaseCensus {
   /** The usage last asked for, and of what. */
   #counted: { readonly asked: AskedUsage; readonly usage: Usage } | undefined
 
-  /** Takes a step of the watch on `prefix`. The table took it before; `told` is what it made of it. */
-  take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, told: PeerStep): void {
+  /** Takes a step of the watch on `prefix`. The table took it before; `result` is what it made of it. */
+  take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, result: PeerStep): void {
     this.#table = table
     this.#steps++
-    for (const { reason } of told.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)
+    for (const { reason } of result.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)
     for (const key of this.#details.keys()) if (!table.refused.has(key)) this.#details.delete(key)
-    for (const { key, detail } of told.refused) if (this.#details.size < DETAILS) this.#details.set(key, detail)
+    for (const { key, detail } of result.refused) if (this.#details.size < DETAILS) this.#details.set(key, detail)
     const folder = subnetsFolder(prefix)
     if (step.type === 'snapshot') {
       this.#reserved.clear()

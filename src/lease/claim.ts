@@ -1,7 +1,7 @@
 // Which subnets we claim, given all leases there are. Pure.
 // Invariant: a key is claimed only at the revision it was read at, and never while its host lives. A running host keeps its
 // subnets whatever the config says by now: only another host's lease on them makes it move.
-import type { Claim, Found, OwnLease } from './found.ts'
+import type { Claim, ListedLease, OwnLease } from './found.ts'
 import type { Checked } from '../backend.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import {
@@ -25,7 +25,7 @@ import { type Tie, isHosts, rivalFor, tieOf } from './tie.ts'
 /** What to do next. */
 export type Decision =
   /** It is ours and has the value we would write. */
-  | { readonly type: 'keep'; readonly lease: Found }
+  | { readonly type: 'keep'; readonly lease: ListedLease }
   /**
    * Write our value under `key` if it still has this revision ("0": is absent), and delete `release` with it. `etcdLease`
    * is one of ours to keep using: "0" keeps a reservation, undefined asks for a new one.
@@ -35,14 +35,14 @@ export type Decision =
       readonly subnets: Subnets
       readonly modRevision: string
       readonly etcdLease: string | undefined
-      readonly release: readonly Found[]
+      readonly release: readonly ListedLease[]
     }
   /** Find out whether the host that wrote this lease lives, then decide again. */
-  | { readonly type: 'probe'; readonly lease: Found }
+  | { readonly type: 'probe'; readonly lease: ListedLease }
   /** A living host has our public address. */
-  | { readonly type: 'duplicate'; readonly lease: Found }
+  | { readonly type: 'duplicate'; readonly lease: ListedLease }
   /** Another host has the subnet that we wait for. */
-  | { readonly type: 'conflict'; readonly lease: Found }
+  | { readonly type: 'conflict'; readonly lease: ListedLease }
   | { readonly type: 'exhausted'; readonly range: SubnetRange; readonly size: bigint }
 
 /**
@@ -53,7 +53,7 @@ export function findLeases(
   prefix: string,
   entries: readonly StoreEntry[],
   matters: (entry: StoreEntry) => boolean = () => true,
-): readonly Found[] {
+): readonly ListedLease[] {
   return entries.flatMap((entry) => {
     const key = decodeKey(prefix, entry.key)
     if (!key.ok) return []
@@ -73,7 +73,10 @@ export function findLeases(
   })
 }
 
-function textOf(entry: StoreEntry, matters: (entry: StoreEntry) => boolean): Checked<Pick<Found, 'text' | 'value'>> {
+function textOf(
+  entry: StoreEntry,
+  matters: (entry: StoreEntry) => boolean,
+): Checked<Pick<ListedLease, 'text' | 'value'>> {
   if (!matters(entry)) return { ok: true, value: { text: '', value: undefined } }
   const value = decodeClaim(entry.value)
   return value.ok ? { ok: true, value: { text: entry.value.toString(), value: value.value } } : value
@@ -86,20 +89,20 @@ const CLAIMABLE: readonly Tie[] = ['ours', 'ours-by-address', 'of-dead-host']
  * Math.random.
  */
 export function decide(
-  leases: readonly Found[],
+  leases: readonly ListedLease[],
   claim: Claim,
   held: OwnLease | undefined,
   alive: ReadonlyMap<string, boolean>,
   random: () => number,
 ): Decision {
   const ties = tiesOf(leases, claim, held, alive)
-  const tied = (tie: Tie): readonly Found[] => [...ties].flatMap(([lease, its]) => (its === tie ? [lease] : []))
+  const tied = (tie: Tie): readonly ListedLease[] => [...ties].flatMap(([lease, its]) => (its === tie ? [lease] : []))
 
   const firm = tied('ours')
   const rival = held && rivalFor(held, leases, ties, claim)
   // At a start any subnet of the config will do. A running host has containers in its subnet, and keeps it while it can.
   const kept = rival === undefined ? held : undefined
-  const eligible = (lease: Found): boolean => (kept === undefined ? suits(lease, claim) : lease.key === kept.key)
+  const eligible = (lease: ListedLease): boolean => (kept === undefined ? suits(lease, claim) : lease.key === kept.key)
   const chosen = best(firm.filter(eligible), claim)
   const open = chosen === undefined ? openQuestion(tied) : undefined
   if (open !== undefined) return open
@@ -123,12 +126,12 @@ export function decide(
 
 /** How each lease relates to us; those of other hosts are left out. */
 function tiesOf(
-  leases: readonly Found[],
+  leases: readonly ListedLease[],
   claim: Claim,
   held: OwnLease | undefined,
   alive: ReadonlyMap<string, boolean>,
-): ReadonlyMap<Found, Tie> {
-  const ties = new Map<Found, Tie>()
+): ReadonlyMap<ListedLease, Tie> {
+  const ties = new Map<ListedLease, Tie>()
   for (const lease of leases) {
     const tie = tieOf(lease, claim, held, alive)
     if (tie !== 'other') ties.set(lease, tie)
@@ -137,7 +140,7 @@ function tiesOf(
 }
 
 /** What has to be found out, or settled by the operator, before anything is claimed. */
-function openQuestion(tied: (tie: Tie) => readonly Found[]): Decision | undefined {
+function openQuestion(tied: (tie: Tie) => readonly ListedLease[]): Decision | undefined {
   const [unknown] = tied('unknown')
   if (unknown !== undefined) return { type: 'probe', lease: unknown }
   const [duplicate] = tied('duplicate')
@@ -145,7 +148,12 @@ function openQuestion(tied: (tie: Tie) => readonly Found[]): Decision | undefine
 }
 
 /** A claim of a key that exists, unless its value is what we would write. */
-function claimExisting(lease: Found, ties: ReadonlyMap<Found, Tie>, claim: Claim, release: readonly Found[]): Decision {
+function claimExisting(
+  lease: ListedLease,
+  ties: ReadonlyMap<ListedLease, Tie>,
+  claim: Claim,
+  release: readonly ListedLease[],
+): Decision {
   const { subnets, modRevision } = lease
   if (lease.text === encodeValue(claim.value(subnets)) && release.length === 0) return { type: 'keep', lease }
   const expiring = ties.get(lease) === 'of-dead-host' && lease.etcdLease !== '0'
@@ -156,7 +164,7 @@ function claimExisting(lease: Found, ties: ReadonlyMap<Found, Tie>, claim: Claim
 function claimNew(
   chosen: ByFamily<Prefix>,
   claim: Claim,
-  release: readonly Found[],
+  release: readonly ListedLease[],
   held: OwnLease | undefined,
 ): Decision {
   const subnets = some(chosen)
@@ -173,7 +181,7 @@ function claimNew(
 
 /** A subnet of each range: the one we keep, the previous one when it is free, else any; none where all are taken. */
 function chooseSubnets(
-  taken: readonly Found[],
+  taken: readonly ListedLease[],
   { ranges, previous }: Claim,
   kept: OwnLease | undefined,
   random: () => number,
@@ -189,7 +197,7 @@ function chooseSubnets(
 }
 
 /** The lease of another host on a subnet that we had and could have again. */
-function holderOfPrevious({ ranges, previous }: Claim, taken: readonly Found[]): Found | undefined {
+function holderOfPrevious({ ranges, previous }: Claim, taken: readonly ListedLease[]): ListedLease | undefined {
   const wanted = byFamily((family) => {
     const [range, before] = [inFamily(ranges, family), inFamily(previous, family)]
     return range !== undefined && before !== undefined && fits(range, before) ? before : undefined
@@ -198,7 +206,7 @@ function holderOfPrevious({ ranges, previous }: Claim, taken: readonly Found[]):
 }
 
 /** Whether a lease has a subnet of each range, and no other. */
-function suits({ subnets }: Found, { ranges }: Claim): boolean {
+function suits({ subnets }: ListedLease, { ranges }: Claim): boolean {
   return FAMILIES.every((family) => {
     const [range, subnet] = [inFamily(ranges, family), inFamily(subnets, family)]
     return range === undefined || subnet === undefined ? range === subnet : fits(range, subnet)
@@ -206,7 +214,7 @@ function suits({ subnets }: Found, { ranges }: Claim): boolean {
 }
 
 /** The one we had, else the one that has been ours for longest: another host can write our name into its lease, but only later. */
-function best(leases: readonly Found[], { previous }: Claim): Found | undefined {
+function best(leases: readonly ListedLease[], { previous }: Claim): ListedLease | undefined {
   const oldest = leases.toSorted((a, b) => Number(BigInt(a.modRevision) - BigInt(b.modRevision)))[0]
   return leases.find(({ subnets }) => anyFamily(subnets, previous, (subnet, before) => subnet === before)) ?? oldest
 }

@@ -35,58 +35,58 @@ export class Contest {
   }
 
   /** Whether more than one claims this. */
-  isContested(prize: Resource): boolean {
-    return this.#contested.has(nameOf(prize))
+  isContested(resource: Resource): boolean {
+    return this.#contested.has(nameOf(resource))
   }
 
   /** The subnets that claim what another claims as well. */
   get rivals(): readonly Prefix[] {
-    return [...this.#contested.values()].flatMap((prize) => this.claimants(prize))
+    return [...this.#contested.values()].flatMap((resource) => this.claimants(resource))
   }
 
   /** Who wins what several claim has to be found out again. */
   unsettleAll(): void {
-    for (const prize of this.#contested.values()) this.unsettle(prize)
+    for (const resource of this.#contested.values()) this.unsettle(resource)
   }
 
   /** Adds a claim. */
-  enter(prize: Resource, subnet: Prefix): void {
-    const ofType = this.#claims.get(prize.type) ?? new Map<string, Prefix | Set<Prefix>>()
-    this.#claims.set(prize.type, ofType)
-    const known = ofType.get(prize.what)
-    if (known === undefined) ofType.set(prize.what, subnet)
+  enter(resource: Resource, subnet: Prefix): void {
+    const ofType = this.#claims.get(resource.type) ?? new Map<string, Prefix | Set<Prefix>>()
+    this.#claims.set(resource.type, ofType)
+    const known = ofType.get(resource.what)
+    if (known === undefined) ofType.set(resource.what, subnet)
     else if (typeof known !== 'string') known.add(subnet)
-    else if (known !== subnet) ofType.set(prize.what, new Set([known, subnet]))
-    if (typeof ofType.get(prize.what) === 'string') return
-    this.#contested.set(nameOf(prize), prize)
-    this.unsettle(prize)
+    else if (known !== subnet) ofType.set(resource.what, new Set([known, subnet]))
+    if (typeof ofType.get(resource.what) === 'string') return
+    this.#contested.set(nameOf(resource), resource)
+    this.unsettle(resource)
   }
 
   /** Takes a claim back. */
-  leave(prize: Resource, subnet: Prefix): void {
-    const ofType = this.#claims.get(prize.type)
-    const known = ofType?.get(prize.what)
-    if (known === subnet) ofType?.delete(prize.what)
+  leave(resource: Resource, subnet: Prefix): void {
+    const ofType = this.#claims.get(resource.type)
+    const known = ofType?.get(resource.what)
+    if (known === subnet) ofType?.delete(resource.what)
     if (known === undefined || typeof known === 'string') return
     known.delete(subnet)
     const [first, second] = known
     if (first !== undefined && second === undefined) {
-      ofType?.set(prize.what, first)
-      this.#contested.delete(nameOf(prize))
+      ofType?.set(resource.what, first)
+      this.#contested.delete(nameOf(resource))
     }
-    this.unsettle(prize)
+    this.unsettle(resource)
   }
 
   /** Who wins this has to be found out again. */
-  unsettle(prize: Resource): void {
-    this.#unsettled.set(nameOf(prize), prize)
+  unsettle(resource: Resource): void {
+    this.#unsettled.set(nameOf(resource), resource)
   }
 
   /** What has to be settled since the last call. */
   takeUnsettled(): readonly Resource[] {
-    const prizes = [...this.#unsettled.values()]
+    const resources = [...this.#unsettled.values()]
     this.#unsettled.clear()
-    return prizes
+    return resources
   }
 }
 

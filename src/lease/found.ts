@@ -32,7 +32,7 @@ export interface OwnLease {
 }
 
 /** A lease as found; `value` is undefined when it cannot be read, its subnet is taken all the same. */
-export interface Found {
+export interface ListedLease {
   readonly subnets: Subnets
   readonly key: string
   readonly text: string

@@ -6,7 +6,7 @@ import { EtcdError } from '../errors.ts'
 import type { ReasonCode } from '../health/readiness.ts'
 import type { Log } from '../log.ts'
 import { inPortions } from '../async/chunks.ts'
-import type { Claim, Found, OwnLease } from './found.ts'
+import type { Claim, ListedLease, OwnLease } from './found.ts'
 import { type Decision, decide, findLeases } from './claim.ts'
 import { SaidOnce, duplicate, leaving, lost, ownerOf, refusedBug } from './acquisition-lines.ts'
 import { afterClaim, mattersTo } from './listing.ts'
@@ -78,7 +78,7 @@ class Acquisition {
   /** An etcd lease granted for a claim that did not succeed yet. */
   #granted: string | undefined
   /** Lines said already. */
-  readonly #said = new SaidOnce()
+  readonly #logged = new SaidOnce()
   /** Keys of the last reading. */
   #seen = 0
 
@@ -96,13 +96,13 @@ class Acquisition {
     const snapshot = await this.#abortable(this.#store.range(listing === undefined ? folder : `${this.#prefix}/`))
     const { entries } = snapshot
     listing?.splice(0, 1, snapshot)
-    const leases: Found[] = []
+    const leases: ListedLease[] = []
     const matters = mattersTo(this.#claim, this.#options.held)
     for await (const portion of inPortions(entries)) leases.push(...findLeases(this.#prefix, portion, matters))
     this.#seen = entries.filter(({ key }) => key.startsWith(folder)).length
     for (const { key, bug } of leases) if (bug !== undefined) this.say('warn', refusedBug(key, bug), 'bug')
     const decision = decide(leases, this.#claim, this.#options.held, this.#alive, Math.random)
-    if (decision.type !== 'probe') this.#tellLoss(leases)
+    if (decision.type !== 'probe') this.#reportLoss(leases)
     switch (decision.type) {
       case 'keep':
         return this.#keep(decision.lease)
@@ -133,7 +133,7 @@ class Acquisition {
   }
 
   /** Nothing to write, but its etcd lease has to live. */
-  async #keep(lease: Found): Promise<OwnLease | 'again'> {
+  async #keep(lease: ListedLease): Promise<OwnLease | 'again'> {
     const { subnets, key, modRevision, etcdLease } = lease
     const own = { subnets, key, modRevision, etcdLease, value: this.#claim.value(subnets) }
     if (etcdLease === '0' || (await this.#adoptable(etcdLease))) return this.#done(own)
@@ -208,7 +208,7 @@ class Acquisition {
    * Whether the host of a lease lives: its etcd lease was renewed less than `liveFor` seconds ago, and once more while we
    * waited for that time to pass. etcd counts full seconds, and a new etcd leader makes every lease look renewed once.
    */
-  async #lives(lease: Found): Promise<boolean> {
+  async #lives(lease: ListedLease): Promise<boolean> {
     const window = this.#options.liveFor ?? 30
     const before = await this.#sinceRenewal(lease)
     if (before === undefined || before >= window) return false
@@ -222,7 +222,7 @@ class Acquisition {
     return after !== undefined && after < window
   }
 
-  async #sinceRenewal(lease: Found): Promise<number | undefined> {
+  async #sinceRenewal(lease: ListedLease): Promise<number | undefined> {
     const time = await this.#abortable(this.#store.timeToLive(lease.etcdLease))
     return time && Math.max(0, time.granted - time.remaining)
   }
@@ -244,7 +244,7 @@ class Acquisition {
 
   /** Says each line once; lines of one `kind` count as the same. */
   say(severity: 'warn' | 'error', text: string, kind = text): void {
-    if (this.#said.isNew(kind)) this.#options.log[severity](text)
+    if (this.#logged.isNew(kind)) this.#options.log[severity](text)
   }
 
   /** Reports what is waited for; says it as `say` does. */
@@ -254,7 +254,7 @@ class Acquisition {
   }
 
   /** Says so when the key we held is another host's now. */
-  #tellLoss(leases: readonly Found[]): void {
+  #reportLoss(leases: readonly ListedLease[]): void {
     const { held } = this.#options
     const now = held && leases.find((lease) => lease.key === held.key)
     if (now?.value === undefined || now.value.hostId === this.#claim.hostId) return

@@ -6,7 +6,7 @@ import type { StoreCondition, Store, StoreWrite } from '../etcd/store.ts'
 import { type Address, isUnicast, familyOf } from '../ip/address.ts'
 import { type Prefix, contains, lengthOf, overlaps, prefixFamily } from '../ip/prefix.ts'
 import { type SubnetRange, fits } from './allocate.ts'
-import type { Found } from './found.ts'
+import type { ListedLease } from './found.ts'
 import { findLeases } from './claim.ts'
 import { encodeKey } from './codec.ts'
 import { LEASE_SECONDS, primarySubnet, hasAddress, primaryAddress } from './lease.ts'
@@ -111,7 +111,7 @@ export interface ReservationPlan {
 /** Decides what to write. Pure. Throws OperatorError. */
 export function planReservation(
   prefix: string,
-  leases: readonly Found[],
+  leases: readonly ListedLease[],
   range: SubnetRange,
   subnet: Prefix,
   address: Address,
@@ -159,19 +159,19 @@ export function reservationFor(address: Address): string {
 }
 
 /** Whether a lease is on exactly this subnet. */
-function isOn({ subnets }: Found, subnet: Prefix): boolean {
+function isOn({ subnets }: ListedLease, subnet: Prefix): boolean {
   return valuesOf(subnets).includes(subnet)
 }
 
-function isFor({ value }: Found, address: Address): boolean {
+function isFor({ value }: ListedLease, address: Address): boolean {
   return value !== undefined && hasAddress(value, address)
 }
 
-function leasedTo(lease: Found): string {
+function leasedTo(lease: ListedLease): string {
   return `leased to ${holderOf(lease)}: a lease of another host is never taken from it`
 }
 
-function holderOf({ value }: Found): string {
+function holderOf({ value }: ListedLease): string {
   return value === undefined ? 'an unreadable host' : primaryAddress(value)
 }
 

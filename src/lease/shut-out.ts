@@ -5,7 +5,7 @@ import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { type Address, isUnicast, parseAddress, familyOf } from '../ip/address.ts'
 import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
-import type { Found } from './found.ts'
+import type { ListedLease } from './found.ts'
 import { findLeases } from './claim.ts'
 import { primarySubnet, hasAddress } from './lease.ts'
 import { valuesOf, inFamily, SERVED } from '../ip/by-family.ts'
@@ -56,7 +56,7 @@ export async function shutOut(
   target: string,
   peerAt: (subnet: Prefix) => Address | undefined,
 ): Promise<ShutOut> {
-  const leases = async (): Promise<readonly Found[]> =>
+  const leases = async (): Promise<readonly ListedLease[]> =>
     findLeases(prefix, (await store.range(`${prefix}/subnets/`)).entries)
   const address = addressOf(target, await leases(), peerAt)
   const key = `${shutOutFolder(prefix)}${address}`
@@ -66,7 +66,7 @@ export async function shutOut(
     await store.commit([{ key, modRevision: '0' }], [{ type: 'put', key, value, lease: '0' }])
   }
   const deleted = new Set<Prefix>()
-  let left: readonly Found[] = []
+  let left: readonly ListedLease[] = []
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     left = (await leases()).filter(({ value }) => value !== undefined && hasAddress(value, address))
     if (left.length === 0) break
@@ -91,7 +91,11 @@ export async function readmit(store: Store, prefix: string, target: string): Pro
   return { address }
 }
 
-function addressOf(target: string, leases: readonly Found[], peerAt: (subnet: Prefix) => Address | undefined): Address {
+function addressOf(
+  target: string,
+  leases: readonly ListedLease[],
+  peerAt: (subnet: Prefix) => Address | undefined,
+): Address {
   const subnet = parsePrefix(target)
   if (subnet === undefined) return hostAddress('shut-out', target)
   const found = leases.find((lease) => valuesOf(lease.subnets).includes(subnet) && lease.value !== undefined)

@@ -1,14 +1,14 @@
 // How the leases in etcd relate to us: which are ours, which are another host's, and which stands on the subnet we hold. Pure.
 import { anyFamily } from '../ip/by-family.ts'
 import { lengthOf, overlaps } from '../ip/prefix.ts'
-import type { Claim, Found, OwnLease } from './found.ts'
+import type { Claim, ListedLease, OwnLease } from './found.ts'
 
 /** How a lease relates to us, best first: ours beyond doubt, ours as in Go by its address, or a dead host's. */
 export type Tie = 'ours' | 'ours-by-address' | 'of-dead-host' | 'duplicate' | 'unknown' | 'other'
 
 /** How a lease relates to us. `held` and `alive` are those of `decide`. */
 export function tieOf(
-  lease: Found,
+  lease: ListedLease,
   claim: Claim,
   held: OwnLease | undefined,
   alive: ReadonlyMap<string, boolean>,
@@ -30,7 +30,7 @@ export function tieOf(
   return reserved ? 'duplicate' : byLife('duplicate', 'of-dead-host')
 }
 
-function isHeld({ key, etcdLease }: Found, held: OwnLease | undefined): boolean {
+function isHeld({ key, etcdLease }: ListedLease, held: OwnLease | undefined): boolean {
   return held?.key === key && held.etcdLease === etcdLease
 }
 
@@ -39,7 +39,7 @@ function isHeld({ key, etcdLease }: Found, held: OwnLease | undefined): boolean 
  * it. Its host, if it lives, has another subnet by now and gives this one up when it reads the lease. Only our own daemons
  * show whether they live: they renew every 10 s.
  */
-function isRelic({ subnets, value, modRevision, etcdLease }: Found, held: OwnLease, claim: Claim): boolean {
+function isRelic({ subnets, value, modRevision, etcdLease }: ListedLease, held: OwnLease, claim: Claim): boolean {
   if (!anyFamily(subnets, held.subnets, overlaps) || BigInt(modRevision) >= BigInt(held.modRevision)) return false
   if (value?.hostId === undefined || etcdLease === '0') return false
   return value.hostId !== claim.hostId && !anyFamily(value.addresses, claim.addresses, (its, ours) => its === ours)
@@ -48,18 +48,18 @@ function isRelic({ subnets, value, modRevision, etcdLease }: Found, held: OwnLea
 /** The lease of another host on the subnet that we hold; undefined while it is ours, or free, or may be a dead host's. */
 export function rivalFor(
   { key, subnets }: OwnLease,
-  leases: readonly Found[],
-  ties: ReadonlyMap<Found, Tie>,
+  leases: readonly ListedLease[],
+  ties: ReadonlyMap<ListedLease, Tie>,
   claim: Claim,
-): Found | undefined {
+): ListedLease | undefined {
   const there = leases.filter((lease) => anyFamily(lease.subnets, subnets, overlaps) && isHosts(lease, claim))
-  const foreign = (lease: Found): boolean => ['duplicate', 'other'].includes(ties.get(lease) ?? 'other')
+  const foreign = (lease: ListedLease): boolean => ['duplicate', 'other'].includes(ties.get(lease) ?? 'other')
   // While its key says that it is ours, others that overlap it came later.
   if (there.some((lease) => lease.key === key && !foreign(lease))) return undefined
   return there.find(foreign)
 }
 
 /** A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not block all others. */
-export function isHosts({ subnets }: Found, { ranges }: Claim): boolean {
+export function isHosts({ subnets }: ListedLease, { ranges }: Claim): boolean {
   return anyFamily(subnets, ranges, (subnet, { network }) => lengthOf(subnet) >= lengthOf(network) + 2)
 }

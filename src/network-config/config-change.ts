@@ -2,7 +2,7 @@
 // hosts would not follow. Pure. Invariant: judged by the parser and the refusals of the daemon itself.
 import { type Configuration, refusesChange, primaryRange } from './configuration.ts'
 import { fits } from '../lease/allocate.ts'
-import type { Found } from '../lease/found.ts'
+import type { ListedLease } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
 import { RANGE_KEYS } from './range.ts'
 import { primarySubnet, primaryAddress } from '../lease/lease.ts'
@@ -46,7 +46,7 @@ export const LIVE = 'hosts follow without losing a packet'
 export function configChange(
   before: Configuration | undefined,
   after: Configuration,
-  found: readonly Found[],
+  found: readonly ListedLease[],
 ): ConfigChange {
   const changes = [...rangeChanges(before, after), ...backendChanges(before, after)]
   if (before?.network.enableNFTables !== after.network.enableNFTables) {
@@ -122,12 +122,12 @@ function settingsOf({ own: { backend, config } }: Configuration): ReadonlyMap<st
 }
 
 /** Whether a host that runs cannot follow; one that could not follow before either is no loss. */
-function strands(before: Configuration, after: Configuration, lease: Found): boolean {
+function strands(before: Configuration, after: Configuration, lease: ListedLease): boolean {
   const subnet = primarySubnet(lease)
   return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
 }
 
-function refusalOf(after: Configuration, stranded: readonly Found[], leases: number): string {
+function refusalOf(after: Configuration, stranded: readonly ListedLease[], leases: number): string {
   const range = primaryRange(after)
   const [first, ...more] = stranded.map(primarySubnet)
   const some = more.length === 0 ? (first ?? '') : `${first ?? ''} and ${more.length} more`
@@ -135,7 +135,7 @@ function refusalOf(after: Configuration, stranded: readonly Found[], leases: num
   return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`
 }
 
-function notesOf({ network, own }: Configuration, leases: readonly Found[]): readonly string[] {
+function notesOf({ network, own }: Configuration, leases: readonly ListedLease[]): readonly string[] {
   const notes: string[] = []
   const go = leases.filter(({ value }) => value?.hostId === undefined && value?.backendType !== '').length
   if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)

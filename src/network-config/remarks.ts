@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 const CODE = 'network-config'
 
 /** Tells them. No remarks end the condition. */
-export function tellRemarks({ remarks }: Configuration, log: Log, conditions: Conditions): void {
+export function reportRemarks({ remarks }: Configuration, log: Log, conditions: Conditions): void {
   if (remarks.length === 0) return void conditions.clear(CODE)
   const level = remarks.some((remark) => remark.level === 'warning') ? 'warning' : 'note'
   const text = remarks.map((remark) => remark.text).join('; ')
@@ -16,13 +16,13 @@ export function tellRemarks({ remarks }: Configuration, log: Log, conditions: Co
 }
 
 /** Tells that a stored config is not taken: a fault until another one is, or the running one is stored again. */
-export function tellRefused(why: string, log: Log, conditions: Conditions): void {
+export function reportRefused(why: string, log: Log, conditions: Conditions): void {
   const text = `${why}; keeping the running config`
   log.error(text)
   conditions.set('config-refused', { level: 'fault', gist: 'network config refused', text, run: 'flanneld config get' })
 }
 
 /** Ends that. */
-export function tellTaken(conditions: Conditions): void {
+export function clearRefused(conditions: Conditions): void {
   conditions.clear('config-refused')
 }

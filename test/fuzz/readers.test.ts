@@ -9,13 +9,13 @@ import { OperatorError } from '../../src/errors.ts'
 import type { StoreEntry, Snapshot } from '../../src/etcd/store.ts'
 import { Events } from '../../src/health/events.ts'
 import { viewOf } from '../../src/view/leases.ts'
-import { LeaseCensus } from '../../src/lease/census.ts'
+import { LeaseStats } from '../../src/lease/census.ts'
 import { decide, findLeases } from '../../src/lease/claim.ts'
 import { mattersTo } from '../../src/lease/listing.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { planReservation } from '../../src/lease/reserve.ts'
 import { createLog } from '../../src/log.ts'
-import { PeerNews } from '../../src/daemon/peer-events.ts'
+import { PeerEvents } from '../../src/daemon/peer-events.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 import { anyJson, anyText, inputs, nearly } from './inputs.ts'
 import { NEITHER, only } from '../../src/ip/by-family.ts'
@@ -101,7 +101,7 @@ test('leases: the claim, a reservation, doctor and the numbers read whatever is 
       const snapshot: Snapshot = { revision: '9', entries }
       const step = table.snapshot(entries)
       t.false([...table.refused.values()].includes('bug'))
-      const census = new LeaseCensus()
+      const census = new LeaseStats()
       census.take(PREFIX, { type: 'snapshot', snapshot }, table, step)
       census.usage(PREFIX, range, prefix('10.2.1.0/24'))
       for (const { text } of census.unbelieved.values()) t.true(text.length < 300)
@@ -122,7 +122,7 @@ test('leases: a line of the log, an event, and a row of the table each, with not
       const events = new Events()
       const table = new PeerTable(PREFIX, RULES)
       const log = createLog('peers', 0, (line) => lines.push(line))
-      new PeerNews(log, events).say(table.snapshot(entries), 'later')
+      new PeerEvents(log, events).say(table.snapshot(entries), 'later')
       for (const line of lines) t.regex(line, /^[^\n]{1,600}\n$/)
       const texts = [...rows, ...lines.map((line) => line.slice(0, -1)), ...events.recent.map(({ text }) => text)]
       for (const text of texts) t.notRegex(text, hidden)

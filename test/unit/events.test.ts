@@ -3,7 +3,7 @@ import test from 'ava'
 import { Events, type HappenedEvent } from '../../src/health/events.ts'
 import { reporter } from '../../src/health/reporter.ts'
 import { createLog } from '../../src/log.ts'
-import { PeerNews } from '../../src/daemon/peer-events.ts'
+import { PeerEvents } from '../../src/daemon/peer-events.ts'
 import { Lately } from '../../src/reconcile/lately.ts'
 import { vxlanPeer } from '../fake/values.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -83,7 +83,7 @@ test('what a part reports is an event, and a line that names the place it was re
 
 test('the peers of the start are one event; later ones are named, some of many', (t) => {
   const events = new Events()
-  const news = new PeerNews(silent, events)
+  const news = new PeerEvents(silent, events)
   const joined = (n: number) => ({ subnet: vxlanPeer(n).subnet, before: undefined, after: vxlanPeer(n) })
   const many = { changes: Array.from({ length: 200 }, (_, n) => joined(n)), refused: [] }
   news.say(many, 'first')

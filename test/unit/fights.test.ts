@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Conditions } from '../../src/health/conditions.ts'
 import { Fights } from '../../src/reconcile/fights.ts'
-import { tellFights } from '../../src/daemon/repair-fight.ts'
+import { reportFights } from '../../src/daemon/repair-fight.ts'
 import { createLog } from '../../src/log.ts'
 
 const SECOND = 1000
@@ -68,7 +68,7 @@ test('a fight is a standing fault, reported once in the log and as an event, and
   const log = createLog('kernel', 0, (line) => lines.push(line))
   const events = { happened: (kind: string, text: string): void => void happened.push(`${kind} ${text}`) }
   const look = (): void => {
-    tellFights(fights, conditions, events, log)
+    reportFights(fights, conditions, events, log)
   }
   look()
   t.deepEqual([conditions.all, lines], [[], []])

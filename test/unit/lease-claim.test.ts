@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type Address, fromNumber } from '../../src/ip/address.ts'
 import { overlaps, type Prefix } from '../../src/ip/prefix.ts'
-import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
+import type { Claim, ListedLease, OwnLease } from '../../src/lease/found.ts'
 import { decide, findLeases } from '../../src/lease/claim.ts'
 import { NEITHER, onlySubnet, only } from '../../src/ip/by-family.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
@@ -38,7 +38,13 @@ function claim(change: Partial<Claim> = {}): Claim {
   }
 }
 
-function lease(subnet: string, publicAddress: string, hostId?: string, etcdLease = '77', subnet6?: string): Found {
+function lease(
+  subnet: string,
+  publicAddress: string,
+  hostId?: string,
+  etcdLease = '77',
+  subnet6?: string,
+): ListedLease {
   const subnets: Subnets = { ipv4: subnet as Prefix, ipv6: subnet6 as Prefix | undefined }
   const content = value(publicAddress, hostId)
   return {
@@ -58,7 +64,7 @@ interface Situation {
 }
 
 function decided(
-  leases: readonly Found[],
+  leases: readonly ListedLease[],
   { claim: change, held, alive = {} }: Situation = {},
 ): ReturnType<typeof decide> {
   return decide(leases, claim(change), held, new Map(Object.entries(alive)), () => 0)

@@ -12,7 +12,7 @@ import { ConfigError } from '../../src/errors.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { leaving } from '../../src/lease/acquisition-lines.ts'
-import type { Claim, Found, OwnLease } from '../../src/lease/found.ts'
+import type { Claim, ListedLease, OwnLease } from '../../src/lease/found.ts'
 import { decide } from '../../src/lease/claim.ts'
 import { encodeKey, encodeValue } from '../../src/lease/codec.ts'
 import { claimOf, range, valueOf } from '../lab/actors/lease-holder.ts'
@@ -22,7 +22,12 @@ import { onlySubnet } from '../../src/ip/by-family.ts'
 const HOME = '10.2.78.0/24' as Prefix
 const OURS = fromNumber(0xc0a81301)
 
-function lease(subnet: string, host: number, modRevision = '5', hostId: string | undefined = `host-${host}`): Found {
+function lease(
+  subnet: string,
+  host: number,
+  modRevision = '5',
+  hostId: string | undefined = `host-${host}`,
+): ListedLease {
   const subnets = onlySubnet(subnet as Prefix)
   const value = valueOf(fromNumber(0xc0a81300 + host), hostId)
   const place = { subnets, key: encodeKey('/n', subnets), etcdLease: String(70 + host) }
@@ -33,7 +38,11 @@ const held: OwnLease = { ...lease(HOME, 1, '100'), value: valueOf(OURS, 'host-1'
 /** A range that our subnet is not in. */
 const elsewhere: Partial<Claim> = { ranges: { ipv4: range(40), ipv6: undefined } }
 
-function decided(leases: readonly Found[], change: Partial<Claim> = elsewhere, alive: Record<string, boolean> = {}) {
+function decided(
+  leases: readonly ListedLease[],
+  change: Partial<Claim> = elsewhere,
+  alive: Record<string, boolean> = {},
+) {
   return decide(
     leases,
     claimOf(1, { previous: onlySubnet(HOME), ...change }),
@@ -88,7 +97,7 @@ test("a reservation and a lease of Go's flanneld are never written: they do not 
 
 test('the log says which subnet was left at a start, and what the config has instead', (t) => {
   const claim = claimOf(1, { previous: onlySubnet(HOME), ...elsewhere })
-  const to = (subnet: string, release: readonly Found[] = []) => ({
+  const to = (subnet: string, release: readonly ListedLease[] = []) => ({
     release,
     subnets: onlySubnet(subnet as Prefix),
   })
@@ -99,7 +108,7 @@ test('the log says which subnet was left at a start, and what the config has ins
   t.deepEqual(leaving(to('10.2.24.0/24'), claim, held), [], 'who runs says it once, as a move')
 })
 
-function goes(host: number): Pick<Found, 'value' | 'text'> {
+function goes(host: number): Pick<ListedLease, 'value' | 'text'> {
   const value = valueOf(fromNumber(0xc0a81300 + host), undefined)
   return { value, text: encodeValue(value) }
 }
@@ -152,7 +161,7 @@ test('no sequence of configs, lost keys and older copies of etcd moves a host th
       const older = lease('10.2.200.0/24', 1, '2')
       let running = readConfiguration('{"Network":"10.2.0.0/16"}', BACKENDS)
       let own = held
-      let there: readonly Found[] = [...foreign, { ...lease(HOME, 1, '100') }]
+      let there: readonly ListedLease[] = [...foreign, { ...lease(HOME, 1, '100') }]
       let revision = 100
       for (const happening of list) {
         if (happening.type === 'config') {

@@ -3,14 +3,14 @@ import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { Conditions } from '../../src/health/conditions.ts'
-import { tellRefused, tellRemarks, tellTaken } from '../../src/network-config/remarks.ts'
+import { reportRefused, reportRemarks, clearRefused } from '../../src/network-config/remarks.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
 import { makeReport, renderReport } from '../../src/doctor/report.ts'
 import { findingsOf } from '../../src/doctor/findings.ts'
-import { LeaseCensus, REASONS } from '../../src/lease/census.ts'
+import { LeaseStats, REASONS } from '../../src/lease/census.ts'
 import { refusalLevel } from '../../src/lease/refusal-level.ts'
 import { isTrouble } from '../../src/view/peers.ts'
 import { RefusedLeases } from '../../src/daemon/refused-leases.ts'
@@ -54,7 +54,7 @@ for (const [config, level, text] of REMARKED) {
     const conditions = new Conditions()
     const lines: string[] = []
     const read = readConfiguration(config, BACKENDS)
-    for (let i = 0; i < 3; i++) tellRemarks(read, linesTo(lines), conditions)
+    for (let i = 0; i < 3; i++) reportRemarks(read, linesTo(lines), conditions)
     t.is(lines.length, 1)
     const verdict = withFindings(
       verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW),
@@ -66,7 +66,7 @@ for (const [config, level, text] of REMARKED) {
       [level],
     )
     t.regex(verdict.remarks[0]?.text ?? '', text)
-    tellRemarks(
+    reportRemarks(
       readConfiguration('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan"}}', BACKENDS),
       linesTo(lines),
       conditions,
@@ -77,12 +77,12 @@ for (const [config, level, text] of REMARKED) {
 
 test('a refused config is a fault until it is withdrawn, reported once by status', (t) => {
   const conditions = new Conditions()
-  tellRefused('network config: SubnetLen: 40: bad', linesTo([]), conditions)
+  reportRefused('network config: SubnetLen: 40: bad', linesTo([]), conditions)
   const verdict = verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW)
   t.deepEqual([verdict.word, verdict.reasons[0]?.code], ['degraded', 'config-refused'])
   const report = makeReport(CHECKS, withConfig('{"Network":"10.2.0.0/16","SubnetLen":40}'))
   t.is(report.verdict, 'broken')
-  tellTaken(conditions)
+  clearRefused(conditions)
   t.is(verdictOf(statusWith({ conditions: conditions.all }), undefined, NOW).word, 'healthy')
 })
 
@@ -106,7 +106,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   t.deepEqual([report.verdict, report.code], ['healthy', 0], renderReport(report, false))
 
   const conditions = new Conditions()
-  const census = new LeaseCensus()
+  const census = new LeaseStats()
   const refused = new Map(['1', '2', '3', '4'].map((n) => [`/n/subnets/10.2.7${n}.0-24`, 'json']))
   const standing = new RefusedLeases(census, conditions)
   const look = (): void => {

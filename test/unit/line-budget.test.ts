@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Events } from '../../src/health/events.ts'
 import { LineBudget, type Withheld } from '../../src/text/line-budget.ts'
 import { createLog } from '../../src/log.ts'
-import { PeerNews } from '../../src/daemon/peer-events.ts'
+import { PeerEvents } from '../../src/daemon/peer-events.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { SaidOnce } from '../../src/lease/acquisition-lines.ts'
 import { address, prefix, vxlanPeer } from '../fake/values.ts'
@@ -125,7 +125,7 @@ const lease = (n: number, type: string) => ({
 test('a lease that is written again and again, for one reason and another, costs a few lines and events', (t) => {
   const lines: string[] = []
   const events = new Events()
-  const news = new PeerNews(
+  const news = new PeerEvents(
     createLog('peers', 0, (line) => lines.push(line)),
     events,
   )
@@ -146,7 +146,7 @@ test('a lease that is written again and again, for one reason and another, costs
 test('a peer that comes and goes, or changes, a thousand times costs a few lines and events', (t) => {
   const lines: string[] = []
   const events = new Events()
-  const news = new PeerNews(
+  const news = new PeerEvents(
     createLog('peers', 0, (line) => lines.push(line)),
     events,
   )
@@ -165,7 +165,7 @@ test('a peer that comes and goes, or changes, a thousand times costs a few lines
 test('leases under ever new keys cost some lines, and then a sum', async (t) => {
   const lines: string[] = []
   const limits = { ...LIMITS, sumMs: 20 }
-  const news = new PeerNews(
+  const news = new PeerEvents(
     createLog('peers', 0, (line) => lines.push(line)),
     new Events(),
     limits,
