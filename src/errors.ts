@@ -1,7 +1,7 @@
 // The errors an operator may read. Wording: lower case, `what: subject: why`, with the offending value.
 import { MOST_LINE, cut, printable, visible } from './text/plain-text.ts'
 
-/** Something the operator has to mend (a flag, a file, a config): printed as one line, without a stack. */
+/** Something the operator has to correct (a flag, a file, a config): printed as one line, without a stack. */
 export class OperatorError extends Error {
   override readonly name: string = 'OperatorError'
 }
@@ -67,12 +67,12 @@ export function messageOf(thrown: unknown): string {
 /** Levels of arrays and objects that `show` goes into. */
 const MOST_DEPTH = 6
 
-/** What stands for a value that does not let itself be read. */
+/** Replaces a value that cannot be read. */
 const UNREADABLE = '(unreadable)'
 
 /**
  * Any value as it may stand in a message: JSON on one line, hidden characters escaped, cut at `most` characters. Total: calls
- * nothing that the value brings along (toString, toJSON), and looks at no more of it than is shown.
+ * no method of the value (toString, toJSON), and reads no more of it than is shown.
  */
 export function show(value: unknown, most = 80): string {
   try {

@@ -19,16 +19,16 @@ export interface Log {
   part(name: string): Log
 }
 
-/** The log of the program: it alone ends the process. */
+/** The log of the program. Only it ends the process. */
 export interface ProgramLog extends Log {
-  /** The last error of the process. No budget withholds it, as there is no later sum that could tell of it. */
+  /** The last error of the process. No budget withholds it, since no later summary could report it. */
   fatal(text: string): void
 }
 
 /** klog's info, warning, error. */
 type Severity = 'I' | 'W' | 'E'
 
-/** Limits of the lines that one place in the program, and all of it, may write: others can make some happen at will. */
+/** Limits of the lines that one place in the program, and all together, may write: others can trigger some at will. */
 const LIMITS: BudgetLimits = {
   each: { burst: 300, everyMs: 2_000 },
   all: { burst: 3_000, everyMs: 200 },

@@ -15,19 +15,19 @@ import { UsageError } from './options/go-flags.ts'
 import { usage } from './options/usage.ts'
 import { printableLines } from './text/plain-text.ts'
 
-/** SIGTERM has to end the process within 2 s, whatever is under way. */
+/** SIGTERM has to end the process within 2 s, whatever is in progress. */
 const STOP_MS = 1500
-/** Kinds of warnings of Node's that are told. */
+/** At most this many kinds of Node's warnings are logged. */
 const MOST_WARNINGS = 20
 
-/** A fatal line that nobody reads is waited for so long. Milliseconds. */
+/** How long to wait for a fatal line to be written when stderr is not read. Milliseconds. */
 const FLUSH_MS = 1000
 
 /** As the shell has it of a program that SIGPIPE ended: a verb whose reader has seen enough, such as head(1). */
 const PIPE_STATUS = 141
 
-/** Tells of the end by a fault. The daemon has a log for it. */
-let tell = (text: string): void => void process.stderr.write(`flanneld: ${text}\n`)
+/** Reports the fault that ends the process. The daemon logs it. */
+let reportEnd = (text: string): void => void process.stderr.write(`flanneld: ${text}\n`)
 
 async function main(): Promise<number> {
   const asked = parseOptions(process.argv.slice(2), process.env)
@@ -53,10 +53,10 @@ async function main(): Promise<number> {
   return 0
 }
 
-/** What a verb prints cannot be written. Of a pipe whose reader has gone nothing is to be said, of a full disk there is. */
+/** Standard output of a verb failed. A pipe whose reader has gone is silent; a full disk is reported. */
 function unread(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(PIPE_STATUS)
-  tell(`standard output: ${error.message}`)
+  reportEnd(`standard output: ${error.message}`)
   process.exit(1)
 }
 
@@ -67,7 +67,7 @@ async function daemon(options: Options, warnings: readonly string[]): Promise<nu
   const log = createLog('main', options.verbosity, (line) => {
     sink.write(line)
   })
-  tell = (text) => {
+  reportEnd = (text) => {
     log.fatal(text)
   }
   hearWarnings(warningsTo(log))
@@ -99,26 +99,26 @@ function endSoon(signal: string, stop: AbortController, log: Log): void {
   setTimeout(() => process.exit(0), STOP_MS).unref()
 }
 
-/** One line for each kind of warning of Node's: they tell of a fault of ours, which others than its author cannot mend. */
+/** Logs one line for each kind of Node's warnings: they point to a fault in flanneld, which only its authors can correct. */
 function warningsTo(log: Log): (warning: Error) => void {
-  const told = new Set<string>()
+  const logged = new Set<string>()
   return ({ name, message }) => {
-    if (told.has(name) || told.size > MOST_WARNINGS) return
-    told.add(name)
+    if (logged.has(name) || logged.size > MOST_WARNINGS) return
+    logged.add(name)
     log.warn(`node: ${name}: ${message}: please report this`)
   }
 }
 
-/** One line for what the operator can mend, the whole stack for what only we can. Total: anything can be thrown. */
+/** One line for what the operator can correct, the full stack for a fault of the program. Total: anything can be thrown. */
 function fatal(error: unknown): string {
   if (error instanceof OperatorError) return error.message
   return error instanceof Error && typeof error.stack === 'string' ? error.stack : `thrown: ${show(error)}`
 }
 
-/** What nobody caught may have left anything half done: one line, and the end; the next start mends what is left. */
+/** An uncaught error may leave anything half done: log one line and exit; the next start repairs the rest. */
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => {
-    tell(fatal(error))
+    reportEnd(fatal(error))
     process.exit(1)
   })
 
@@ -131,7 +131,7 @@ main().then(
   },
   (error: unknown) => {
     const usageError = error instanceof UsageError
-    tell(usageError ? `${printableLines(error.message)}\n\n${usage()}`.trimEnd() : printableLines(fatal(error)))
+    reportEnd(usageError ? `${printableLines(error.message)}\n\n${usage()}`.trimEnd() : printableLines(fatal(error)))
     process.exit(usageError ? 2 : 1)
   },
 )

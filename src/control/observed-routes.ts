@@ -2,7 +2,7 @@
 import type { Handler, Routes } from '../http/serve-routes.ts'
 import { type Observing, type Supervisor, isAnswer } from '../health/supervise.ts'
 
-/** The part that answers a path: the first that it begins with. */
+/** The part that answers a path: the first whose prefix matches. */
 const PARTS: readonly (readonly [string, Observing])[] = [
   ['/metrics', 'metrics'],
   ['/v1/doctor', 'doctor'],
@@ -13,7 +13,7 @@ const PARTS: readonly (readonly [string, Observing])[] = [
   ['/', 'page'],
 ]
 
-/** The same table, each handler with its part looking on. */
+/** The same table, each handler supervised by its part. */
 export function observed(routes: Routes, supervisor: Supervisor): Routes {
   return new Map([...routes].map(([route, handler]) => [route, watched(route, handler, supervisor)]))
 }

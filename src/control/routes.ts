@@ -1,4 +1,4 @@
-// The routes by which the daemon is asked: those of the health port and those of the control socket.
+// The daemon's HTTP routes: those of the health port and those of the control socket.
 import { doctorHandler } from '../doctor/daemon-facts.ts'
 import { OperatorError } from '../errors.ts'
 import type { Events } from '../health/events.ts'
@@ -53,7 +53,7 @@ function readyOf({ verdict: { word }, lines }: HealthReport): Ready {
 }
 
 /**
- * The events kept, those after ?since=ID only, and then each as it happens; with ?follow=false the former alone, as an
+ * The events kept, those after ?since=ID only, and then each as it happens; with ?follow=false only the former, as an
  * array. An ID of another daemon's life, larger than any of ours, leaves none out.
  */
 function answerEvents(events: Events, query: URLSearchParams): Answer {

@@ -88,7 +88,7 @@ async function filesOf(files: readonly (readonly [string, string])[]): Promise<r
   )
 }
 
-/** Takes out passwords: those known, and whatever stands in a URL before an @. Pure. */
+/** Redacts passwords: the known ones, and everything before an @ in a URL. Pure. */
 export function blot(text: string, secrets: readonly string[]): string {
   const urls = text.replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^\s/@"']+@/gi, '$1(hidden)@')
   return secrets.filter((secret) => secret !== '').reduce((all, secret) => all.replaceAll(secret, '(hidden)'), urls)

@@ -1,4 +1,4 @@
-// Finds out whether sums left to the hardware are right on arrival: two like datagrams to a closed port of a peer, one as the
+// Checks whether checksums left to the hardware are correct on arrival: two like datagrams to a closed port of a peer, one as the
 // kernel sends it, one with a sum made here, which no device touches. A peer that gets one says the port is closed.
 import { type Socket, createSocket } from 'node:dgram'
 import { messageOf } from '../errors.ts'
@@ -63,7 +63,7 @@ async function probe(raw: IcmpSocket, source: Address, destination: Address): Pr
   return { offloaded, ready }
 }
 
-/** Whether the port is said to be closed: the kernel hands that to whatever socket the datagram seems to be of. */
+/** Whether the port was reported closed: the kernel passes that error to the socket the datagram seems to come from. */
 function refusedBy(source: Address, destination: Address, send: (socket: Socket) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4')

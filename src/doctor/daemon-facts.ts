@@ -39,7 +39,7 @@ export interface DaemonFacts {
   readonly conflicts: readonly string[]
   /** Undefined until there is a lease. */
   readonly running: RunningFacts | undefined
-  /** Why rules or the guard are not as they should be. */
+  /** Why rules or the guard are not in place. */
   readonly firewallError: string | undefined
   readonly guardError: string | undefined
   readonly store: StoreFacts

@@ -64,7 +64,7 @@ function storeOptions(options: ToldOptions): StoreOptions {
   return { endpoints: etcdEndpoints, certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
 }
 
-/** Our own files; undefined when none are named. Keys are checked, and nothing of them is kept. */
+/** Our own files; undefined when none are named. Keys are checked, not kept. */
 export function readCredentialFacts(options: ToldOptions): CredentialFacts | undefined {
   const named = [
     { flag: 'etcd-cafile', file: options.etcdCafile },
@@ -82,7 +82,7 @@ export function readCredentialFacts(options: ToldOptions): CredentialFacts | und
       const { subject, validFrom, validTo } = new X509Certificate(readFileSync(file))
       return [{ flag, file, subject, begins: Date.parse(validFrom), ends: Date.parse(validTo) }]
     } catch {
-      // readCredentials has said so.
+      // readCredentials has reported it.
       return []
     }
   })

@@ -1,4 +1,4 @@
-// What a check comes to: values only. Invariant: what could not be looked at is "not checked", never "ok".
+// The outcome of a check: values only. Invariant: what could not be looked at is "not checked", never "ok".
 import type { Level } from '../health/conditions.ts'
 import type { Facts } from './facts.ts'
 
@@ -27,7 +27,7 @@ export interface Check {
   readonly name: string
   /** What it looks at, in a few words. */
   readonly about: string
-  /** Whether it says something about a single peer: `flanneld doctor PEER` makes those alone. */
+  /** Whether it applies to a single peer: `flanneld doctor PEER` runs only those. */
   readonly ofPeer: boolean
   /** Whether the daemon may be about to repair what it finds, so that it is looked at twice. */
   readonly settles?: true
@@ -49,7 +49,7 @@ export function outcomeOf(faults: readonly Fault[], seen: string): CheckOutcome 
   return first === undefined ? { seen } : { faults: [first, ...others] }
 }
 
-/** The most faults of one kind that are listed; the last says how many more there are. */
+/** At most this many faults of one kind are listed; the last says how many more there are. */
 const LISTED = 5
 
 /** Shortens a long list of like faults. */

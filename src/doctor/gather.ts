@@ -1,4 +1,4 @@
-// Gathers the facts: from the daemon when it answers, else from etcd and the kernel alone. Reads; changes nothing.
+// Gathers the facts: from the daemon when it answers, else from etcd and the kernel. Reads only.
 import { BACKENDS } from '../../backends/index.ts'
 import { askControl, controlPath } from '../http/control-socket.ts'
 import { OperatorError, messageOf } from '../errors.ts'
@@ -27,7 +27,7 @@ import { hasAddress } from '../lease/lease.ts'
 import { NEITHER, valuesOf } from '../ip/by-family.ts'
 import { subnetIn } from '../host/subnet-env.ts'
 
-/** Gathers all of it; `peer` is what the operator called the peer in question. Throws OperatorError. */
+/** Gathers the facts; `peer` is the peer as the operator named it. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
   const daemon = await askDaemon(given.subnetFile)
   const options: ToldOptions =
@@ -93,7 +93,7 @@ function placesOf(daemon: DaemonState, devices: readonly VxlanLink[]): readonly 
   return devices.map(({ underlay, local }) => ({ name: underlay, address: local, used: true }))
 }
 
-/** The host with the kernel's own ways to all peers, where a strict filter makes them matter. */
+/** The host with the kernel's own routes to all peers, where a strict filter makes them matter. */
 async function withWays(kernel: LiveKernel, host: HostFacts, { peers }: ExpectedPlan): Promise<HostFacts> {
   const strict = [...host.sysctls].some(([path, value]) => path.endsWith('/rp_filter') && value === '1')
   if (!strict) return host
@@ -136,7 +136,7 @@ function planFor(
   }
   try {
     if (store.content !== undefined) {
-      // A stored config that the daemon does not go over to is a fault of its own, and the host is as the running one has it.
+      // A stored config that the daemon does not apply is a fault of its own; the host follows the running one.
       const config = running?.config ?? store.content.config
       return planFrom({ ...parts, deviceMacs: macsOf(parts, store) }, { ...store.content, config })
     }

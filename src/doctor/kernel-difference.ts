@@ -1,4 +1,4 @@
-// The kernel against the plan: what is missing or different, what stands in the way, what is left over. Pure.
+// Compares the kernel with the plan: missing or different objects, conflicts, leftovers. Pure.
 import { KindComparison, type ObjectConflict } from '../kernel/diff.ts'
 import { showObject } from '../kernel/show.ts'
 import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } from '../kernel/state.ts'
@@ -31,7 +31,7 @@ export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: 
   const mine = plan.wanted.filter(({ object }) => object.kind === kind)
   const peers = new Map(mine.map(({ object, peer }) => [keyOf(object), peer]))
   const concerns = ({ peer }: { peer: Prefix | undefined }): boolean => target === undefined || peer === target.subnet
-  // Nobody is sure to have made what is there: what differs and is not ours is a conflict.
+  // Its owner is unknown: what differs and is not ours is a conflict.
   const comparison = new KindComparison(new Map(actual), domainOf(intent), () => false)
   const lacks: MissingObject[] = []
   for (const { object, peer } of mine) {
@@ -53,7 +53,7 @@ export function mendCommand({ object, found }: MissingObject): string | undefine
   switch (object.kind) {
     case 'link': {
       const { mtu, mac, up } = object
-      // What else there is of it cannot be changed, or not in one command.
+      // Its other attributes cannot be changed, or not in one command.
       const same = found?.kind === 'link' && sameObject(object, { ...found, mtu, mac, up })
       return same ? `ip link set ${object.name} mtu ${mtu} address ${mac} up` : undefined
     }

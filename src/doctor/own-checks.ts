@@ -1,5 +1,5 @@
 // The checks a running daemon makes of its own host, in groups by what they cost and how soon their outcome can change.
-// Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others go on.
+// Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others continue.
 import { FAMILIES, SERVED } from '../ip/by-family.ts'
 import { staleBridge } from '../host/docker-bridge.ts'
 import { guardTable } from '../firewall/nftables/guard-ruleset.ts'

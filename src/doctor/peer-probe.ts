@@ -1,5 +1,5 @@
 // Probes peers once, where no daemon has: as `flanneld ping` does, a few peers side by side.
-// Invariant: only peers whose entries in the kernel are complete: what goes astray here says nothing of the way there.
+// Invariant: only peers whose entries in the kernel are complete: packets lost on this host say nothing about the path.
 import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
 import { selfFor } from '../reconcile/intent.ts'
@@ -17,7 +17,7 @@ import type { ExpectedPlan } from './plan.ts'
 /** The most that are probed; another one is probed when it is named. */
 const PEERS = 8
 
-/** Probes `subnets`, or as many of them as are few. Never rejects. */
+/** Probes `subnets`, up to the limit. Never rejects. */
 export async function probePeers(
   plan: ExpectedPlan,
   host: HostFacts,
@@ -72,10 +72,10 @@ function pathIn(
   subnet: Prefix,
 ): (readonly [Prefix, PeerPath])[] | undefined {
   const peer = peers.get(subnet)
-  const way = intent?.active.find(({ backend }) => backend.type === peer?.type)
-  if (intent === undefined || peer === undefined || way === undefined) return undefined
+  const route = intent?.active.find(({ backend }) => backend.type === peer?.type)
+  if (intent === undefined || peer === undefined || route === undefined) return undefined
   const self = selfFor(intent, peer)
-  const path = self && pathTo(peer, self, way)
+  const path = self && pathTo(peer, self, route)
   const complete = wanted
     .filter((one) => one.peer === undefined || one.peer === subnet)
     .every(({ object }) => {

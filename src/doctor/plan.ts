@@ -167,7 +167,7 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
   const { external } = parts
   const subnet =
     own?.subnet ?? (`${primaryRange(configuration).subnetMin}/${primaryRange(configuration).subnetLen}` as Prefix)
-  const way = (type: string): Configured | undefined => configured(parts, configuration, type)
+  const configuredFor = (type: string): Configured | undefined => configured(parts, configuration, type)
   const selves = selvesOf({ ...bareInputs(parts, configuration), subnets: onlySubnet(subnet) })
   return {
     family: prefixFamily(primaryRange(configuration).network),
@@ -178,15 +178,15 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
     publicAddress: external.publicAddress,
     onlink: external.onlink,
     parseData(type, data) {
-      const known = way(type)
+      const known = configuredFor(type)
       return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }
     },
     needs(peer) {
-      const [known, self] = [way(peer.type), selfFor({ selves }, peer)]
+      const [known, self] = [configuredFor(peer.type), selfFor({ selves }, peer)]
       const needs = self && known?.backend.forPeer({ ...self, config: known.config }, peer)
       return needs ?? { ok: false, reason: 'backend-type', detail: peer.type }
     },
-    exclusive: (type, data) => way(type)?.backend.exclusive(data),
+    exclusive: (type, data) => configuredFor(type)?.backend.exclusive(data),
   }
 }
 
@@ -196,11 +196,11 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
  */
 function decisionsOf({ options, believed }: PlanParts, content: StoreContent): Partial<PeerRules> {
   const shutOut = new Set(content.shutOut)
-  const stands = (key: string): boolean => {
+  const holds = (key: string): boolean => {
     const named = decodeKey(options.etcdPrefix, key)
     return believed === undefined || (named.ok && valuesOf(named.value).some((subnet) => believed.has(subnet)))
   }
-  return { shutOut: (address) => shutOut.has(address), alive: stands }
+  return { shutOut: (address) => shutOut.has(address), alive: holds }
 }
 
 function entryOf({ key, text, createRevision, modRevision, etcdLease }: StoredLease): StoreEntry {

@@ -1,4 +1,4 @@
-// What doctor says: every check's outcome, the verdict over them, as values and as text. Pure.
+// Doctor's report: every check's outcome and the verdict over them, as values and as text. Pure.
 import { LEVELS, type Level } from '../health/conditions.ts'
 import { printable } from '../text/plain-text.ts'
 import type { Facts } from './facts.ts'
@@ -27,7 +27,7 @@ export interface DoctorReport {
   readonly checks: readonly CheckReport[]
 }
 
-/** Whether something was found that may be right a moment later. */
+/** Whether a finding may be repaired a moment later. */
 export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: DoctorReport): boolean {
   const settling = new Set(checks.flatMap(({ name, settles }) => (settles === true ? [name] : [])))
   return made.some(({ name, faults }) => settling.has(name) && faults.length > 0)
@@ -35,7 +35,7 @@ export function mayBeOnItsWay(checks: readonly Check[], { checks: made }: Doctor
 
 /** The outcome of one check as reported. */
 export function reportOf({ name, about }: Check, outcome: CheckOutcome): CheckReport {
-  return { name, about, ...toldOf(outcome) }
+  return { name, about, ...reportedOf(outcome) }
 }
 
 /** Makes the checks. */
@@ -53,7 +53,7 @@ function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {
   return made.some(({ level }) => level === 'fault') ? 'degraded' : 'healthy'
 }
 
-function toldOf(outcome: CheckOutcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
+function reportedOf(outcome: CheckOutcome): Pick<CheckReport, 'level' | 'note' | 'faults'> {
   if ('seen' in outcome) return { level: 'ok', note: outcome.seen, faults: [] }
   if ('unchecked' in outcome) return { level: 'not checked', note: outcome.unchecked, faults: [] }
   const worst = LEVELS.find((level) => outcome.faults.some((fault) => fault.level === level))

@@ -1,4 +1,4 @@
-// Asking etcd: every endpoint alone, how long it takes, and what is stored.
+// Reads etcd: each endpoint separately, how long it takes, and what is stored.
 // Invariant: fresh connections, so that what is found is what a daemon starting now would find; ends within ten seconds where
 // etcd is quick or silent, and within a minute where it answers, but slowly.
 import { EtcdError, messageOf } from '../errors.ts'

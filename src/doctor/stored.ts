@@ -5,7 +5,7 @@ import type { Address } from '../ip/address.ts'
 
 /** What etcd answers, asked with fresh connections. */
 export interface StoreFacts {
-  /** Each asked alone. */
+  /** Each asked separately. */
   readonly endpoints: readonly {
     readonly url: string
     /** Median of a few reads, milliseconds. */
@@ -31,7 +31,7 @@ export interface StoreContent {
   readonly ownTtl: { readonly remaining: number; readonly granted: number } | undefined
 }
 
-/** A lease as it stands there. */
+/** A lease as stored. */
 export interface StoredLease {
   readonly key: string
   readonly text: string

@@ -5,14 +5,14 @@ import { printable } from '../text/plain-text.ts'
 /** `note`: nothing to do. `warning`: something to look at, traffic flows. `fault`: the host is degraded. */
 export type Level = 'note' | 'warning' | 'fault'
 
-/** What a part of the daemon says of a condition. */
+/** A condition as a part of the daemon states it. */
 export interface ConditionText {
   readonly level: Level
   /** In a few words, for the first line of `flanneld status`. */
   readonly gist: string
   /** One sentence: what happened, to what, and what to do. */
   readonly text: string
-  /** The command to go on with; null where the text says what to do. */
+  /** The command to run next; null where the text says what to do. */
   readonly run: string | null
 }
 
@@ -22,7 +22,7 @@ export interface Condition extends ConditionText {
   readonly since: number
 }
 
-/** Characters kept of what is said: others may have written part of it. */
+/** Characters kept of a text: others may have written part of it. */
 const MOST_GIST = 120
 const MOST_TEXT = 1000
 
@@ -40,11 +40,11 @@ export class Conditions {
 
   /** States a condition. True when it is new, or says something else than before: the time to log it. */
   set(code: string, given: ConditionText): boolean {
-    const said = { ...given, gist: printable(given.gist, MOST_GIST), text: printable(given.text, MOST_TEXT) }
+    const stated = { ...given, gist: printable(given.gist, MOST_GIST), text: printable(given.text, MOST_TEXT) }
     const before = this.#held.get(code)
-    const same = before !== undefined && before.level === said.level && before.text === said.text
+    const same = before !== undefined && before.level === stated.level && before.text === stated.text
     // A condition that gets better or worse is still the one that began then.
-    this.#held.set(code, { code, since: before?.since ?? Date.now(), ...said })
+    this.#held.set(code, { code, since: before?.since ?? Date.now(), ...stated })
     if (!same) this.#changed()
     return !same
   }

@@ -138,7 +138,7 @@ export class Events {
   }
 }
 
-/** Where the oldest event stands of the kind there are most of: a kind that comes without end drives out itself alone. */
+/** The index of the oldest event of the most frequent kind: a flood of one kind evicts only its own events. */
 function oldestOfMost(events: readonly HappenedEvent[]): number {
   const counts = new Map<HappenedEvent['kind'], number>()
   for (const { kind } of events) counts.set(kind, (counts.get(kind) ?? 0) + 1)

@@ -1,6 +1,6 @@
 // Parts that only observe the daemon or report on it: a fault in one of them stays in that part.
 // Invariants: a fault of an observing part never reaches the parts that carry traffic, and never ends the daemon; it is logged
-// once, counted, and stands as a condition until the part has been well for a while. A fault anywhere else ends the daemon.
+// once, counted, and kept as a condition until the part has been healthy for a while. A fault anywhere else ends the daemon.
 import type { Conditions } from './conditions.ts'
 import { EtcdError, KernelError, OperatorError, show } from '../errors.ts'
 import { Backoff, hasAborted, pause } from '../async/wait.ts'

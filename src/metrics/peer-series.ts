@@ -1,5 +1,5 @@
 // Which peers get a series of their own: those that are probed, the ones in trouble first, within a bound. Pure.
-// Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and looks at those alone that were probed.
+// Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and reads only the probed ones.
 import type { Prefix } from '../ip/prefix.ts'
 import { type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'

@@ -1,4 +1,4 @@
-// The health of this host as one value, which everybody who reports it reads: status, page, metrics, events, /readyz, systemd.
+// The health of this host as one value, the one source of every report: status, page, metrics, events, /readyz, systemd.
 // Invariants: it exists from the first moment of the daemon on; a change of readiness or of a condition is in it at once, what
 // takes looking at the host is as old as the last examination; nothing here throws or blocks.
 import type { Status } from './status-shape.ts'

@@ -87,7 +87,7 @@ function placeOf(subnet: string): number {
   return prefix === undefined ? Infinity : Number(bigintOf(addressOf(prefix)))
 }
 
-/** Tells how packets to a peer go. */
+/** How packets to a peer are sent. */
 type Via = (peer: Peer) => string
 
 /** For the peers of one backend: its name, or `direct` when it has a tunnel and this peer is not reached through it. */

@@ -1,4 +1,4 @@
-// What is wrong with a host as its daemon sees it: a reason for each thing, with the command to go on with. Pure.
+// What is wrong with a host as its daemon sees it: one reason each, with the command to run next. Pure.
 import type { PeerView, Status } from './status-shape.ts'
 import { type Unready, reasonText } from '../health/readiness.ts'
 import type { Condition } from '../health/conditions.ts'
@@ -13,7 +13,7 @@ export interface Reason {
   readonly gist: string
   /** For people. */
   readonly text: string
-  /** The command to go on with; null where the text says what to do. */
+  /** The command to run next; null where the text says what to do. */
   readonly run: string | null
 }
 

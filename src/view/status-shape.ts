@@ -28,7 +28,7 @@ export interface Status {
   readonly kernel: KernelStatus
   readonly firewall: FirewallState | null
   readonly peers: PeerCounts
-  /** Peers that are not as they should be and leases whose refusal is a fault, the worst first, 20 at most. */
+  /** Peers in trouble and leases whose refusal is a fault, the worst first, 20 at most. */
   readonly troubled: readonly PeerView[]
   /** What holds of this host until it is over, the worst first. */
   readonly conditions: readonly Condition[]

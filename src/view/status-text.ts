@@ -10,7 +10,7 @@ export interface Fact {
   readonly text: string
 }
 
-/** Where the right half of a line begins, counted from the text. */
+/** The column where the right half of a line starts, counted from the text. */
 const HALF = 52
 
 /** The first line: the state in a word, in some words more, whose, since when. */
@@ -63,15 +63,15 @@ function store({ store: etcd, lease }: Status, now: number): string {
   return halves(`etcd ${good}/${etcd.endpoints.length}${revision}${watch}`, `${tls}${ends}`)
 }
 
-function tunnel({ tunnel: way, peers }: Status): string {
-  if (way === null) return ''
-  const device = way.device === null ? way.type : `${way.device} ${way.type} vni ${way.vni} udp ${way.port}`
+function tunnel({ tunnel: shown, peers }: Status): string {
+  if (shown === null) return ''
+  const device = shown.device === null ? shown.type : `${shown.device} ${shown.type} vni ${shown.vni} udp ${shown.port}`
   const probed = peers.up + peers.degraded + peers.unreachable > 0
-  const proven = probed ? ` (proven to ${way.proven}/${counted(peers.total, 'peer')})` : ''
-  const { rxBytes, txBytes, drops } = way
+  const proven = probed ? ` (proven to ${shown.proven}/${counted(peers.total, 'peer')})` : ''
+  const { rxBytes, txBytes, drops } = shown
   const counters =
     rxBytes === null || txBytes === null ? '' : `   rx ${bytes(rxBytes)} tx ${bytes(txBytes)} drops ${drops ?? 0}`
-  return `${device} · mtu ${way.mtu}${proven}${counters}`
+  return `${device} · mtu ${shown.mtu}${proven}${counters}`
 }
 
 function kernel({ kernel: it }: Status, now: number): string {

@@ -74,7 +74,7 @@ export function absentVerdict(docker: string | undefined): Verdict {
   return { ...verdict('not running', [down, ...bridgeReasons(docker)], []), summary }
 }
 
-/** The verdict over a daemon that is there and says nothing. */
+/** The verdict over a daemon that runs but does not answer. */
 export function silentVerdict(why: string): Verdict {
   const gist = 'the daemon does not answer'
   return verdict('broken', [{ code: 'daemon-silent', gist, text: why, run: 'journalctl -u flanneld' }], [])

@@ -1,4 +1,4 @@
-// A tunnel that is not heard: blocked on the way, or by our own guard, which knows whose packets it drops.
+// A tunnel that does not answer: blocked on the path, or by our own guard, which knows whose packets it drops.
 import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
@@ -8,7 +8,7 @@ import type { Fault } from '../finding.ts'
 import { parseNft } from '../nft-ruleset.ts'
 import { strangersOf } from './firewall.ts'
 
-const WAYS: ReadonlyMap<string, string> = new Map([
+const CAUSES: ReadonlyMap<string, string> = new Map([
   ['tunnel-blocked', 'the tunnel does not answer'],
   ['tunnel-blocked-out', 'what we send into the tunnel is lost'],
   ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
@@ -22,7 +22,7 @@ export function blocked(
   { port }: VxlanLink,
   stranger: string | undefined,
 ): Fault | undefined {
-  const what = WAYS.get(health.cause)
+  const what = CAUSES.get(health.cause)
   if (what === undefined) return undefined
   const cause = `peer ${subnet}: ${what}, but its host answers`
   const open = `let UDP ${port} pass between this host and ${address}, in both directions, in every firewall and security group; also run flanneld doctor there`

@@ -122,7 +122,7 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim()
 }
 
-/** What a file says, by the names that people know it by. */
+/** The values of a file, under the names operators use. */
 function namedIn(
   env: FoundSubnetEnv,
 ): Readonly<Record<'network' | 'subnet' | 'mtu' | 'ipMasq', string | number | boolean | undefined>> {

@@ -6,7 +6,7 @@ import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../fi
 
 /** A read that takes longer holds up everything. Milliseconds. */
 const SLOW_MS = 300
-/** A certificate that ends sooner should be on its way to be replaced. Milliseconds. */
+/** A certificate that expires sooner should be replaced now. Milliseconds. */
 const SOON_MS = 14 * 86_400_000
 /** etcd's answers have the time in seconds. Milliseconds. */
 const SKEW_MS = 5_000

@@ -52,7 +52,7 @@ export const firewallCheck: Check = {
   },
 }
 
-/** What the daemon would write to have its own as they should be. */
+/** What the daemon would write to restore its own rules. */
 function ownFaults(
   { daemon }: Facts,
   plan: ExpectedPlan,
@@ -161,7 +161,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   )
 }
 
-/** Who sends to the VXLAN port and is no peer: a host behind a NAT, one with another address than its lease says, or a stranger. */
+/** Senders to the VXLAN port that are not peers: a host behind a NAT, one whose address differs from its lease, or a stranger. */
 export function strangerFaults(strangers: readonly (readonly [string, number])[], table: string): readonly Fault[] {
   const faults = strangers.map(([address, packets]): Fault => ({
     level: 'warning',

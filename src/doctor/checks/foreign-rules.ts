@@ -25,7 +25,7 @@ export const foreignRulesCheck: OwnCheck = {
 /** Tables of iptables-nft: what is in them is read as iptables rules. */
 const OF_IPTABLES = new Set(['filter', 'nat', 'raw', 'mangle', 'security'])
 
-/** Whatever of others drops what we forward. */
+/** Rules of others that drop what we forward. */
 export function foreignFaults(inputs: PlanInputs, ruleset: Ruleset, nft: NftRuleset | undefined): readonly Fault[] {
   const chains = (nft?.chains ?? []).filter(isForeignForward)
   return [...policyFaults(inputs, ruleset), ...chains.flatMap((chain) => chainFaults(chain, nft, inputs))]

@@ -64,8 +64,8 @@ export const reversePathCheck: OwnCheck = {
 }
 
 /**
- * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The way in is
- * by what our lease says, the way out by what the peer's says: with two backends in use they differ.
+ * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The device in
+ * follows from our lease, the device out from the peer's: with two backends in use they differ.
  */
 function reversePathOutcome(
   { host, target, probes }: OwnFacts,
@@ -122,7 +122,7 @@ function filterOf(sysctls: OwnFacts['host']['sysctls'], device: string): number 
   return Math.max(of('all'), of(device))
 }
 
-/** The device by which each peer is reached. */
+/** The device that reaches each peer. */
 function devicesOut(wanted: ExpectedPlan['wanted']): ReadonlyMap<string, string> {
   const devices = new Map<string, string>()
   for (const { object, peer } of wanted) {

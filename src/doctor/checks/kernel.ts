@@ -20,7 +20,7 @@ const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
     `${word(found)} forwarding entry for ${peer}: its packets go ${found === undefined ? 'nowhere' : 'to another host'}`,
 }
 
-/** What puts back anything of ours, by how the daemon is. */
+/** How to restore our objects, by the state of the daemon. */
 const FIRST = {
   answers: 'the daemon should have restored it: restart it',
   silent: 'restart flanneld',
@@ -72,8 +72,8 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): CheckOutco
       })),
     )
   }
-  const way = wanted === 0 && name !== 'routes' ? 'none is needed' : `${wanted} as wanted`
-  return outcomeOf(firstOf(faults), way)
+  const seen = wanted === 0 && name !== 'routes' ? 'none is needed' : `${wanted} as wanted`
+  return outcomeOf(firstOf(faults), seen)
 }
 
 function word(found: KernelObject | undefined): string {

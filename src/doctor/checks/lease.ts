@@ -104,7 +104,7 @@ export const peerLeasesCheck: Check = {
       return { faults: [{ level: 'fault', stops: true, cause: `no host has leased ${target.text}`, fix, proof }] }
     }
     const about = [...refused].filter(
-      // What we leave behind when we move to another subnet is on its way out.
+      // The lease we leave when we move to another subnet is about to expire.
       ([key, reason]) =>
         reason !== 'our-move' && (target?.subnet === undefined || key.endsWith(`/${target.subnet.replace('/', '-')}`)),
     )

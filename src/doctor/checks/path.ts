@@ -1,5 +1,5 @@
-// How packets fare on their way: who answers, whether the port is free and open, how large they may be, and whose sums are
-// wrong on arrival.
+// The path to peers: which peers answer, whether the port is free and open, how large packets may be, and whose checksums
+// are wrong on arrival.
 import { only } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/health.ts'
@@ -66,11 +66,11 @@ export const portCheck: Check = {
     if (link === undefined && facts.plan.value.own !== undefined) return { seen: 'no tunnel' }
     if (link === undefined) return beforeLease(facts, facts.plan.value)
     const local = [...takenFaults(facts, link), ...closedFaults(facts, link)]
-    const way = probed(facts, 'open here; all answer', (health, subnet, address) =>
+    const outcome = probed(facts, 'open here; all answer', (health, subnet, address) =>
       blocked(health, subnet, address, link, strangerAt(facts, link)),
     )
-    if (local.length === 0) return way
-    return outcomeOf(firstOf([...local, ...('faults' in way ? way.faults : [])]), '')
+    if (local.length === 0) return outcome
+    return outcomeOf(firstOf([...local, ...('faults' in outcome ? outcome.faults : [])]), '')
   },
 }
 
