@@ -143,9 +143,9 @@ class Follower {
 
   /** Passes on what a step made of the table; the session gets the first listing in portions. */
   #report(result: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
-    const { session, census, options } = this.#parts
+    const { session, leaseStats, options } = this.#parts
     this.#peerEvents.say(result, this.#complete ? 'later' : 'first')
-    census.take(options.etcdPrefix, step, this.#table, result)
+    leaseStats.take(options.etcdPrefix, step, this.#table, result)
     if (!this.#complete) return
     session.peersChanged(this.#table.peers, result.changes)
     this.#liveness.watch(this.#table.rivals)

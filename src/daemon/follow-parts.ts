@@ -4,7 +4,7 @@ import type { Conditions } from '../health/conditions.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import type { EventSink } from '../health/events.ts'
 import type { Snapshot, Store } from '../etcd/store.ts'
-import type { LeaseStats } from '../lease/census.ts'
+import type { LeaseStats } from '../lease/stats.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
 import type { Session } from '../overlay/session.ts'
@@ -22,7 +22,7 @@ export interface FollowParts {
   readonly reconciler: Reconciler
   readonly readiness: Readiness
   /** Counts the leases. */
-  readonly census: Pick<LeaseStats, 'take'>
+  readonly leaseStats: Pick<LeaseStats, 'take'>
   readonly conditions: Conditions
   readonly events: EventSink
   /** Why this host cannot run another config. */

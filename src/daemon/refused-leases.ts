@@ -1,7 +1,7 @@
 // The refused leases that do no harm, as one standing note. Those that are a fault stand in the status by
 // themselves, with the peers in trouble.
 import type { Conditions } from '../health/conditions.ts'
-import type { LeaseStats } from '../lease/census.ts'
+import type { LeaseStats } from '../lease/stats.ts'
 import { printable } from '../text/plain-text.ts'
 
 /** The condition's code. */
@@ -10,23 +10,23 @@ const CODE = 'leases-refused'
 const NAMED = 3
 
 export class RefusedLeases {
-  readonly #census: LeaseStats
+  readonly #leaseStats: LeaseStats
   readonly #conditions: Conditions
   #known = 0
 
-  constructor(census: LeaseStats, conditions: Conditions) {
-    this.#census = census
+  constructor(leaseStats: LeaseStats, conditions: Conditions) {
+    this.#leaseStats = leaseStats
     this.#conditions = conditions
   }
 
-  /** Has the census take a step, and looks again where it changed what is refused. */
+  /** Passes a step to the lease statistics and updates the condition when the refused leases changed. */
   take(...step: Parameters<LeaseStats['take']>): void {
-    this.#census.take(...step)
+    this.#leaseStats.take(...step)
     const newly = step[3].refused.length
-    const { size } = this.#census.refused
+    const { size } = this.#leaseStats.refused
     if (newly === 0 && size === this.#known) return
     this.#known = size
-    const harmless = [...this.#census.unbelieved].filter(([, { level }]) => level === 'warning')
+    const harmless = [...this.#leaseStats.unbelieved].filter(([, { level }]) => level === 'warning')
     if (harmless.length === 0) return void this.#conditions.clear(CODE)
     const named = harmless.slice(0, NAMED).map(([key, { text }]) => printable(`${nameOf(key)} (${text.slice(0, 60)})`))
     const more = harmless.length > NAMED ? ` and ${harmless.length - NAMED} more` : ''

@@ -138,8 +138,8 @@ function followEtcd(
   context: DaemonContext,
   holdMs: number | undefined,
 ): Promise<void> {
-  const { options, backends, reconciler, readiness, census, conditions, supervisor, events, log, signal } = context
-  const refused = new RefusedLeases(census, conditions)
+  const { options, backends, reconciler, readiness, leaseStats, conditions, supervisor, events, log, signal } = context
+  const refused = new RefusedLeases(leaseStats, conditions)
   const take = supervisor.part('census').guard((...step: Parameters<RefusedLeases['take']>) => {
     refused.take(...step)
   })
@@ -151,7 +151,7 @@ function followEtcd(
     session,
     reconciler,
     readiness,
-    census: { take },
+    leaseStats: { take },
     conditions,
     events,
     obstacleTo: (next) => {

@@ -9,7 +9,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { inPortions } from '../async/chunks.ts'
 import { inFamily } from '../ip/by-family.ts'
 import { decodeKey } from './codec.ts'
-import { type Claimant, Contest, type Resource, winner } from './contest.ts'
+import { type Claimant, ExclusiveClaims, type Resource, winner } from './exclusive-claims.ts'
 import { type Age, Holders, ageOf } from './holders.ts'
 import { type PeerRules, readPeer, samePeer } from './peer-check.ts'
 import { type PeerStep, StepNotes } from './peer-step.ts'
@@ -24,7 +24,7 @@ export class PeerTable {
   readonly #losers = new Map<Prefix, Peer>()
   readonly #holders: Holders
   readonly #waiting = new Waiting()
-  readonly #conflict = new Contest()
+  readonly #conflict = new ExclusiveClaims()
   readonly #refused = new Map<string, string>()
   readonly #notes = new StepNotes()
 

@@ -32,7 +32,7 @@ export function peerSeries(
 export function peerStates(daemon: RunningDaemon): readonly Sample[] {
   const unprobed = { unreachable: 0, degraded: 0, up: 0, unknown: 0 }
   const probed = whenRunning(daemon)?.prober.summary().peers ?? unprobed
-  const counts = { ...probed, refused: daemon.census.unbelieved.size }
+  const counts = { ...probed, refused: daemon.leaseStats.unbelieved.size }
   return PEER_STATES.map((state) => ({ labels: { state }, value: counts[state] }))
 }
 

@@ -2,7 +2,7 @@
 // made from it.
 import { primarySubnet } from '../lease/lease.ts'
 import { KINDS } from '../kernel/state.ts'
-import { REASONS } from '../lease/census.ts'
+import { REASONS } from '../lease/stats.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
 import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_SERIES, PEER_STATES, peerSeries, peerStates } from './peer-series.ts'
@@ -106,7 +106,7 @@ const LEASES: readonly Metric[] = [
     help: "Other hosts' leases that are not believed.",
     labels: { reason: REASONS.join(', ') },
     note: 'Words of the log. Each lease counts once, and again when the reason is another one.',
-    read: ({ census }) => countsOf('reason', census.rejected),
+    read: ({ leaseStats }) => countsOf('reason', leaseStats.rejected),
   },
   {
     name: 'flannel_subnets',
@@ -116,9 +116,9 @@ const LEASES: readonly Metric[] = [
     note: '`refused`: taken by a lease that is not believed.',
     read: (daemon) => {
       if (daemon.phase !== 'running') return []
-      const { census, options } = daemon
+      const { leaseStats, options } = daemon
       const { inputs } = primarySession(daemon)
-      const usage = census.usage(options.etcdPrefix, primaryRange(inputs.configuration), primarySubnet(inputs))
+      const usage = leaseStats.usage(options.etcdPrefix, primaryRange(inputs.configuration), primarySubnet(inputs))
       return Object.entries(usage).map(([state, value]) => ({ labels: { state }, value: value as number }))
     },
   },

@@ -34,7 +34,8 @@ export async function countObjects(daemon: RunningDaemon): Promise<readonly Obje
   const { conflicts, report } = daemon.reconciler
   const wanted = new Counter<Kind>(KINDS)
   for (const session of daemon.sessions)
-    for (const [kind, count] of (await wantedBy(session, daemon.census.steps)).counts) wanted.add(kind as Kind, count)
+    for (const [kind, count] of (await wantedBy(session, daemon.leaseStats.steps)).counts)
+      wanted.add(kind as Kind, count)
   const wrong = { refused: new Counter(KINDS), conflict: new Counter(KINDS) }
   for (const key of report.refused) wrong.refused.add(key.slice(0, key.indexOf(' ')) as Kind)
   for (const conflict of conflicts) wrong.conflict.add(conflict.wanted.kind)

@@ -6,7 +6,7 @@ import type { Peer } from '../backend.ts'
 import { bigintOf } from '../ip/address.ts'
 import { addressOf, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
-import type { Unbelieved } from '../lease/census.ts'
+import type { Unbelieved } from '../lease/stats.ts'
 import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../text/plain-text.ts'
 import type { Running, RunningDaemon } from './running-daemon.ts'
@@ -48,8 +48,8 @@ export function viewsOf({ prober }: Running, session: Session, peers: Iterable<P
 }
 
 /** The leases that are refused. */
-export function refusedOf({ census, options }: Running): readonly PeerView[] {
-  return Array.from(census.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))
+export function refusedOf({ leaseStats, options }: Running): readonly PeerView[] {
+  return Array.from(leaseStats.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))
 }
 
 function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {

@@ -7,7 +7,7 @@ import type { Events } from '../health/events.ts'
 import type { Guard } from '../firewall/nftables/guard.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Store } from '../etcd/store.ts'
-import { LeaseStats } from '../lease/census.ts'
+import { LeaseStats } from '../lease/stats.ts'
 import { EtcdTally } from '../etcd/tally.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
@@ -36,7 +36,7 @@ export interface DaemonBase {
   /** How etcd answers: counts of its calls, whether the watch is alive and at which revision. */
   readonly etcd: EtcdTally
   /** The leases in numbers. */
-  readonly census: LeaseStats
+  readonly leaseStats: LeaseStats
 }
 
 /** This host is being read. */
@@ -105,7 +105,7 @@ export function startingDaemon(
     supervisor,
     since: Date.now(),
     etcd: new EtcdTally(),
-    census: new LeaseStats(),
+    leaseStats: new LeaseStats(),
   }
 }
 

@@ -86,10 +86,10 @@ async function askEnd(store: Store, etcdLease: string, usualMs: number): Promise
 }
 
 function networkOf(running: Running): NetworkStatus {
-  const { census, options } = running
+  const { leaseStats, options } = running
   const { inputs } = primarySession(running)
   const range = primaryRange(inputs.configuration)
-  const { leased, reserved, refused, free } = census.usage(options.etcdPrefix, range, primarySubnet(inputs))
+  const { leased, reserved, refused, free } = leaseStats.usage(options.etcdPrefix, range, primarySubnet(inputs))
   const used = leased + reserved + refused
   return { cidr: range.network, total: used + free, used }
 }

@@ -9,7 +9,7 @@ import { OperatorError } from '../../src/errors.ts'
 import type { StoreEntry, Snapshot } from '../../src/etcd/store.ts'
 import { Events } from '../../src/health/events.ts'
 import { viewOf } from '../../src/view/leases.ts'
-import { LeaseStats } from '../../src/lease/census.ts'
+import { LeaseStats } from '../../src/lease/stats.ts'
 import { decide, findLeases } from '../../src/lease/claim.ts'
 import { mattersTo } from '../../src/lease/listing.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
@@ -101,10 +101,10 @@ test('leases: the claim, a reservation, doctor and the numbers read whatever is 
       const snapshot: Snapshot = { revision: '9', entries }
       const step = table.snapshot(entries)
       t.false([...table.refused.values()].includes('bug'))
-      const census = new LeaseStats()
-      census.take(PREFIX, { type: 'snapshot', snapshot }, table, step)
-      census.usage(PREFIX, range, prefix('10.2.1.0/24'))
-      for (const { text } of census.unbelieved.values()) t.true(text.length < 300)
+      const leaseStats = new LeaseStats()
+      leaseStats.take(PREFIX, { type: 'snapshot', snapshot }, table, step)
+      leaseStats.usage(PREFIX, range, prefix('10.2.1.0/24'))
+      for (const { text } of leaseStats.unbelieved.values()) t.true(text.length < 300)
     }),
     inputs(60_000),
   )

@@ -3,7 +3,7 @@ import test from 'ava'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import type { StoreEntry } from '../../src/etcd/store.ts'
 import { viewOf } from '../../src/view/leases.ts'
-import { LeaseStats } from '../../src/lease/census.ts'
+import { LeaseStats } from '../../src/lease/stats.ts'
 import { findLeases } from '../../src/lease/claim.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { prefix } from '../fake/values.ts'
@@ -38,10 +38,10 @@ for (const [what, rules, entry] of [
     const first = table.snapshot([lease(2), entry, lease(4)])
     t.deepEqual([...table.peers.keys()], [prefix('10.2.2.0/24'), prefix('10.2.4.0/24')])
     t.like(first.refused, [{ key: entry.key, reason: 'bug', detail: 'please report it: our own mistake' }])
-    const census = new LeaseStats()
+    const leaseStats = new LeaseStats()
     const snapshot = { revision: '9', entries: [lease(2), entry, lease(4)] }
-    census.take('/n', { type: 'snapshot', snapshot }, table, first)
-    t.is(census.rejected.counts.get('bug'), 1)
+    leaseStats.take('/n', { type: 'snapshot', snapshot }, table, first)
+    t.is(leaseStats.rejected.counts.get('bug'), 1)
     // Said once, however often it is read; and a lease that is repaired is a peer.
     t.deepEqual(table.snapshot([lease(2), entry, lease(4), lease(5)]).refused, [])
     t.is(table.peers.size, 3)

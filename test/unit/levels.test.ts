@@ -10,7 +10,7 @@ import type { Facts } from '../../src/doctor/facts.ts'
 import type { Fault } from '../../src/doctor/finding.ts'
 import { makeReport, renderReport } from '../../src/doctor/report.ts'
 import { findingsOf } from '../../src/doctor/findings.ts'
-import { LeaseStats, REASONS } from '../../src/lease/census.ts'
+import { LeaseStats, REASONS } from '../../src/lease/stats.ts'
 import { refusalLevel } from '../../src/lease/refusal-level.ts'
 import { isTrouble } from '../../src/view/peers.ts'
 import { RefusedLeases } from '../../src/daemon/refused-leases.ts'
@@ -106,9 +106,9 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   t.deepEqual([report.verdict, report.code], ['healthy', 0], renderReport(report, false))
 
   const conditions = new Conditions()
-  const census = new LeaseStats()
+  const leaseStats = new LeaseStats()
   const refused = new Map(['1', '2', '3', '4'].map((n) => [`/n/subnets/10.2.7${n}.0-24`, 'json']))
-  const standing = new RefusedLeases(census, conditions)
+  const standing = new RefusedLeases(leaseStats, conditions)
   const look = (): void => {
     const told = { changes: [], refused: [] }
     standing.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { METRICS_DOC, metricsDoc } from '../../scripts/metrics-doc.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import { LeaseStats } from '../../src/lease/census.ts'
+import { LeaseStats } from '../../src/lease/stats.ts'
 import { exposed } from '../../src/metrics/text-format.ts'
 import { PROCESS_METRICS } from '../../src/metrics/process.ts'
 import { PEER_SERIES, peerSeries, peerStates } from '../../src/metrics/peer-series.ts'
@@ -166,7 +166,7 @@ test('the number of peers with a series is bounded, those in trouble first; all 
 })
 
 test('before anything is known every peer is unknown, and no lease is refused', (t) => {
-  const states = peerStates({ phase: 'starting', census: new LeaseStats() } as Starting)
+  const states = peerStates({ phase: 'starting', leaseStats: new LeaseStats() } as Starting)
   t.deepEqual(
     states.map(({ labels, value }) => `${labels?.['state']} ${value}`),
     ['unreachable 0', 'degraded 0', 'up 0', 'unknown 0', 'refused 0'],

@@ -21,7 +21,7 @@ export interface Claimant {
 }
 
 /** The claims on everything exclusive. */
-export class Contest {
+export class ExclusiveClaims {
   /** Claimants by backend type and claim; nearly always one, which then stands there by itself. */
   readonly #claims = new Map<string, Map<string, Prefix | Set<Prefix>>>()
   readonly #unsettled = new Map<string, Resource>()
