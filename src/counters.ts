@@ -1,4 +1,4 @@
-// Counting at the price of an addition: plain values that any part may feed, read when somebody asks for metrics.
+// Counting at the price of an addition: plain values that any part may feed, read when metrics are requested.
 // Invariant: a count never goes down; labels come from a set that is small and known beforehand.
 
 /** Counts by one label. */

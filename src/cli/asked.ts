@@ -1,4 +1,4 @@
-// What a verb's command line asks: the daemon's flags, which tell where its socket, files and etcd are, the verb's own, and
+// What a verb's command line asks: the daemon's flags, which say where its socket, files and etcd are, the verb's own, and
 // its words, in any order. Pure.
 import { type Environment, DAEMON_FLAGS, parseOptions } from '../options/parse.ts'
 import { UsageError, parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
@@ -8,7 +8,7 @@ import type { Options } from '../options/type.ts'
 export interface VerbShape {
   /** Its own flags, without dash. */
   readonly flags?: Readonly<Record<string, 'boolean' | 'value'>>
-  /** At least and at most so many words; none when absent. */
+  /** The least and the most words it takes; none when absent. */
   readonly words?: readonly [least: number, most: number]
 }
 

@@ -40,7 +40,7 @@ export function differences(found: unknown, wanted: NetworkRequest): readonly st
     ['subnet', field(first, 'Subnet'), Subnet],
     // Engines may leave out a gateway they chose, which is the first address.
     ['gateway', field(first, 'Gateway') ?? Gateway, Gateway],
-    // Absent is the engine's default: 1500 unless dockerd was told otherwise; to masquerade.
+    // Absent is the engine's default: 1500 unless dockerd is configured otherwise; to masquerade.
     ['mtu', field(options, MTU) ?? 'not set', wanted.Options[MTU] ?? ''],
     ['masquerade', field(options, MASQUERADE) ?? 'true', wanted.Options[MASQUERADE] ?? ''],
     ['internal', String(field(found, 'Internal') === true), 'false'],

@@ -1,5 +1,5 @@
 // What the verbs for Docker read: the lease, as the daemon left it in subnet.env.
-// Invariant: all of it or an error; Docker told half of it comes up on a bridge that no other host reaches.
+// Invariant: all of it or an error; Docker given half of it comes up on a bridge that no other host reaches.
 import { OperatorError } from '../errors.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
@@ -15,7 +15,7 @@ export interface LeasedSubnet {
   readonly ipMasq: boolean
 }
 
-/** Reads a whole lease. Throws OperatorError that says what is missing. */
+/** Reads a complete lease. Throws OperatorError that says what is missing. */
 export async function readLeasedSubnet(path: string): Promise<LeasedSubnet> {
   const env = await readSubnetEnv(path)
   if (env === undefined) throw new OperatorError(`subnet file: ${path}: not there: is flanneld running and ready?`)

@@ -1,5 +1,5 @@
-// What a daemon of before did not say: after an upgrade the verbs are new, while the daemon may run on as it was until somebody
-// starts it anew. Pure. Invariant: an answer without what came later reads as one with nothing of it.
+// Answers of an older daemon: after an upgrade the verbs are new, while the old daemon may run until the operator restarts
+// it. Pure. Invariant: a field that the older daemon lacks reads as empty.
 import type { Unready } from '../health/readiness.ts'
 import type { LeaseView } from '../view/leases.ts'
 import type { PeerCounts } from '../view/status-shape.ts'

@@ -1,4 +1,4 @@
-// The path to a peer where no daemon runs to tell it: from the entries that one left in the kernel, and subnet.env.
+// The path to a peer where no daemon runs to report it: from the entries that one left in the kernel, and subnet.env.
 import { OperatorError } from '../errors.ts'
 import { type Address, parseAddress, familyOf } from '../ip/address.ts'
 import { addressOf, contains, parseInterfacePrefix, parsePrefix, type Prefix } from '../ip/prefix.ts'

@@ -23,7 +23,7 @@ const NO_VXLAN = 'this kernel has no vxlan: load the module with modprobe vxlan,
 /** What a device is called that is about to take the place of another. */
 const BESIDE = 'flannel.new'
 
-/** Least MTU of IPv6 (RFC 8200); below it the kernel forgets a device's IPv6 settings, and begins anew above it. */
+/** Least MTU of IPv6 (RFC 8200); below it the kernel forgets a device's IPv6 settings, and starts again above it. */
 const IPV6_MTU = 1280
 
 /** Applies a change of a device. Throws KernelError. */

@@ -8,7 +8,7 @@ import type { Encode } from '../netlink/message.ts'
 import { KernelError } from '../errors.ts'
 import type { NameOf } from './objects.ts'
 
-/** From so many on, one list costs less than as many questions. */
+/** From this count on, one list costs less than single requests. */
 const MANY = 64
 
 /** The devices of one network namespace. */
@@ -16,7 +16,7 @@ export class Devices {
   readonly #connection: NetlinkConnection
   readonly #byName = new Map<string, LinkRecord>()
   readonly #byIndex = new Map<number, LinkRecord>()
-  /** Those that somebody asked for by name: read anew with each refresh. */
+  /** Those requested by name: read again with each refresh. */
   readonly #followed = new Set<string>()
 
   constructor(connection: NetlinkConnection) {

@@ -13,7 +13,7 @@ export interface ObjectConflict {
 
 /**
  * Compares one kind, object by object, so that plans of any size can be worked off in portions. `actual` is used up.
- * `held(object)`: whether we had this object before; then whoever changed it damaged ours, and ours is put back.
+ * `held(object)`: whether we had this object before; then the foreign change damaged ours, and ours is restored.
  */
 export class KindComparison {
   readonly conflicts: ObjectConflict[] = []

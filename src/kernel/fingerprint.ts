@@ -1,7 +1,7 @@
 // A digest of what one kind of object looks like in the kernel, made from the bytes of a dump: for audits, which nearly
 // always find nothing. What we wrote ourselves is taken off again, so that audits are as cheap amid our own changes.
 // Invariants: what `observe` would read differently has another digest (up to chance, 1 in 2^32 for each changed object),
-// unless the kernel did what we told it to and nothing else; the order of a dump does not matter, nor do ages and counters.
+// unless the kernel did what we wrote and nothing else; the order of a dump does not matter, nor do ages and counters.
 import type { Message } from '../netlink/attribute.ts'
 import type { NetlinkConnection } from '../netlink/connection.ts'
 import { NUD_NOARP, NUD_PERMANENT, RTNH_F_ONLINK, RT_TABLE_MAIN } from '../netlink/constants.ts'
@@ -82,7 +82,7 @@ export class OwnWeight {
     this.#sums.set(kind, (this.sum(kind) + weight) % MODULUS)
   }
 
-  /** It cannot be told what a change made of a kind: no digest of before equals one of after. */
+  /** The effect of a change on a kind is unknown: no digest of before equals one of after. */
   lose(kind: Kind): void {
     this.add(kind, Math.floor(Math.random() * MODULUS))
   }

@@ -4,7 +4,7 @@ import type { Family } from '../ip/address.ts'
 import { SERVED } from '../ip/by-family.ts'
 import type { KernelObject, VxlanLink } from './state.ts'
 
-/** How names of VXLAN devices begin, as in Go. */
+/** Prefix of the names of VXLAN devices, as in Go. */
 const STEM: Readonly<Record<Family, string>> = { 4: 'flannel.', 6: 'flannel-v6.' }
 
 /** What a device adds to a packet, by the outer family: Ethernet 14, IP 20 or 40, UDP 8, VXLAN 8 (RFC 7348, section 5). */

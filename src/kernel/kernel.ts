@@ -1,4 +1,4 @@
-// The kernel as the reconciler sees it: read a kind, apply changes, be told of changes made by others.
+// The kernel as the reconciler sees it: read a kind, apply changes, receive notifications of foreign changes.
 // kernel/observe.ts, apply.ts and monitor.ts implement it over netlink; tests of the reconciler use test/fake/kernel.ts.
 import type { KernelError } from '../errors.ts'
 import type { KernelObject, KernelState, Kind } from './state.ts'
@@ -30,7 +30,7 @@ export interface Kernel {
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState>
   /**
    * A digest of what `observe` would read, at a fraction of the cost, less what we changed ourselves: while it stays the
-   * same, nobody else changed anything, and the kernel has what we told it to. Devices are those of the last observation
+   * same, nobody else changed anything, and the kernel has what we wrote. Devices are those of the last observation
    * of links. Undefined where there is none: observe then.
    */
   fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined>

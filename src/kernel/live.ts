@@ -17,7 +17,7 @@ import type { KernelState, Kind } from './state.ts'
 
 /** Access to a live kernel. */
 export class LiveKernel implements Kernel {
-  /** For the monitor, which has to tell our writes from others'. */
+  /** For the monitor, which has to distinguish our writes from others'. */
   readonly connection: NetlinkConnection
   readonly ownWrites = new OwnWrites()
   readonly #devices: Devices
@@ -94,7 +94,7 @@ export class LiveKernel implements Kernel {
     return askKernel(this.connection, targets)
   }
 
-  /** Something was told of routes that are not ours: they are read anew. */
+  /** Routes that are not ours were reported changed: they are read again. */
   forgetRoutes(): void {
     this.#routes = undefined
   }

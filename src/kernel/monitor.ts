@@ -1,4 +1,4 @@
-// Being told by the kernel that something is no longer as we left it (rtnetlink(7) multicast), on a socket of its own.
+// Receives the kernel's notifications of foreign changes (rtnetlink(7) multicast), on a socket of its own.
 // Invariant: what we write ourselves is no drift; everything else that concerns us is, at once. A socket that had to drop
 // notifications, or failed and gave way to another, is reported as overrun, and it goes on.
 import type { KernelError } from '../errors.ts'
@@ -19,7 +19,7 @@ import { type Listener, Notifications } from './notifications.ts'
 import { UNSPECIFIED, interfaceAddressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
 
-/** What concerns us, asked anew for each notification; and whom to tell. */
+/** What concerns us, asked again for each notification; and whom to notify. */
 export interface MonitorOptions {
   /** Whether a device is one of ours, such as flannel.1. */
   isOurDevice(name: string): boolean
@@ -134,7 +134,7 @@ class Monitor implements Listener {
 
   #link(message: Message): void {
     const record = readLink(message)
-    // A bridge tells of its ports in messages that look the same (family AF_BRIDGE) and say nothing of the device.
+    // A bridge reports its ports in messages that look the same (family AF_BRIDGE) and say nothing of the device.
     if (message.u8(0) !== nl.AF_UNSPEC) return
     const before = this.#nameOf(record.index)
     if (message.type === nl.RTM_DELLINK) this.#devices.delete(record.index)

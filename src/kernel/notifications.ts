@@ -1,5 +1,5 @@
-// The socket on which the kernel tells of changes (rtnetlink(7) multicast), and another one when it fails.
-// Invariant: an error of the socket ends nothing: it is told once, another socket is opened after a pause that grows, and what
+// The socket on which the kernel reports changes (rtnetlink(7) multicast), and another one when it fails.
+// Invariant: an error of the socket ends nothing: it is reported once, another socket is opened after a pause that grows, and what
 // changed between the two is never passed over in silence (`missed`).
 import { hasAborted } from '../async/wait.ts'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import type { Message } from '../netlink/attribute.ts'
 import * as nl from '../netlink/constants.ts'
 import { RouteSocket } from '../netlink/socket.ts'
 
-/** Who is told. */
+/** Who is notified. */
 export interface Listener {
   /** One notification; valid until it returns. */
   take(message: Message): void
@@ -30,7 +30,7 @@ const GROUPS = [
   nl.RTNLGRP_NEXTHOP,
 ]
 
-/** Others may flush 60,000 routes at once: so many notifications, then a turn of the event loop. */
+/** Others may flush 60,000 routes at once: at most this many notifications, then a turn of the event loop. */
 const AT_ONCE = 2000
 
 /** Before another socket is opened: at first, and at most. */
@@ -50,7 +50,7 @@ export class Notifications {
   #pauseMs = PAUSE_MS
   #failedAt = -Infinity
 
-  /** Opens a socket whose receive buffer holds `bufferBytes`; what it is told waits until `listen`. Throws KernelError. */
+  /** Opens a socket whose receive buffer holds `bufferBytes`; what it receives waits until `listen`. Throws KernelError. */
   constructor(netns: string | undefined, bufferBytes: number, listener: Listener, signal: AbortSignal) {
     this.#netns = netns
     this.#bufferBytes = bufferBytes
@@ -59,7 +59,7 @@ export class Notifications {
     this.#socket = this.#open()
   }
 
-  /** Begins to tell, with what waits. */
+  /** Starts to notify, first of what waits. */
   listen(): void {
     this.#signal.addEventListener('abort', () => {
       this.close()
@@ -122,7 +122,7 @@ export class Notifications {
     await pause(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined)
     if (this.#signal.aborted) return
     try {
-      // Joined before anything is read: what changes while it is being read is told afterwards.
+      // Joined before anything is read: what changes while it is being read is reported afterwards.
       this.#socket = this.#open()
       await this.#listener.prepare()
       if (hasAborted(this.#signal)) return

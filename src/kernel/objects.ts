@@ -34,7 +34,7 @@ export function linkOf(record: LinkRecord, nameOf: NameOf): VxlanLink {
   }
 }
 
-/** An address, if somebody set it; those from router advertisements and DHCP have a lifetime. */
+/** An address, if it was set by hand or by a program; those from router advertisements and DHCP have a lifetime. */
 export function interfaceAddressOf(record: AddressRecord, nameOf: NameOf): InterfaceAddress | undefined {
   if (!record.permanent) return undefined
   return { kind: 'address', device: nameOf(record.index), address: record.address, length: record.length }

@@ -22,7 +22,7 @@ export function isNothingThere(error: unknown): boolean {
 }
 
 /**
- * All objects of a kind that could concern us, as Kernel.observe says. The devices in question are read anew with every kind,
+ * All objects of a kind that could concern us, as Kernel.observe says. The devices in question are read again with every kind,
  * since a name can pass from one device to another. Throws KernelError.
  */
 export async function observe(

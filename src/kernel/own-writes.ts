@@ -1,4 +1,4 @@
-// What we are writing at this moment and the kernel will tell of without saying that it was us. Most notifications carry
+// What we are writing at this moment and the kernel will report without saying that it was us. Most notifications carry
 // the port of the socket that asked; forwarding entries, links, IPv6 addresses and the end of a neighbour carry port 0.
 // Invariant: an entry lives from before its message is sent until the batch is done and all notifications are read, so
 // that a later change by others is never taken for ours.

@@ -1,5 +1,5 @@
 // A host's links, addresses and unicast routes, as the choice of the external interface wants them, and the kernel's own answer
-// to where packets go: with policy rules, several tables and multipath no reading of the main table tells that.
+// to where packets go: with policy rules, several tables and multipath no reading of the main table shows that.
 import { KernelError } from '../errors.ts'
 import type { AskedRoutes, HostAddress, HostLink, HostNetwork, HostRoute, RouteAnswer } from './host-network.ts'
 import type { Address, Family } from '../ip/address.ts'

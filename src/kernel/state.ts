@@ -150,7 +150,7 @@ function sameRoute(a: Route, b: Route): boolean {
   return sameKey && a.protocol === b.protocol && sameTarget(a.target, b.target)
 }
 
-/** Whether two routes lead to the same place, whoever made them. */
+/** Whether two routes lead to the same place, regardless of who made them. */
 export function sameTarget(a: RouteTarget, b: RouteTarget): boolean {
   return a.type === b.type && sameFields(a, b)
 }

@@ -31,7 +31,7 @@ export interface Addon {
   sendUnix(path: string, data: Uint8Array): number
   /** A listening stream socket, with "@name" an abstract one of this network namespace: a file descriptor. */
   listenUnix(path: string): number
-  /** A stream socket connected to such a one; SO_PEERCRED tells who listens: a file descriptor. */
+  /** A stream socket connected to such a one; SO_PEERCRED shows who listens: a file descriptor. */
   connectUnix(path: string): number
   /** The next connection to a listening one, EAGAIN when there is none: a file descriptor. */
   acceptUnix(fd: number): number

@@ -16,7 +16,7 @@ export interface AddressRecord {
   readonly scope: number
   /** Not one that a router advertisement or a DHCP client gave with a lifetime. */
   readonly permanent: boolean
-  /** The network the kernel makes a route to with it; undefined where it was told to make none (noprefixroute), or is alone. */
+  /** The network the kernel makes a route to with it; undefined where it was asked to make none (noprefixroute), or is alone. */
   readonly network: Prefix | undefined
 }
 

@@ -17,9 +17,9 @@ const RECEIVE_BUFFER = 8 * 1024 * 1024
 const TURN_MS = 8
 const PORTION_MIN = 8
 const PORTION_MAX = 512
-/** A dump of which something was dropped is made again, so many times. */
+/** A dump of which something was dropped is made again, at most this many times. */
 const DUMP_ATTEMPTS = 10
-/** One that others' changes interrupted, so many times: on a busy host every one is. */
+/** One that others' changes interrupted, at most this many times: on a busy host every one is. */
 const CALM_ATTEMPTS = 3
 
 /** What tests make small. */
@@ -86,7 +86,7 @@ export class NetlinkConnection {
   /**
    * Reads all objects a request names, message by message. A dump during which things changed is made again: `begin` is
    * called for each attempt, has to forget what came before, and gives the visitor. When the last attempt was interrupted
-   * too (NLM_F_DUMP_INTR), it counts: what came, went or changed meanwhile is told by notification. Kernels before 6.10
+   * too (NLM_F_DUMP_INTR), it counts: what came, went or changed meanwhile is reported by notification. Kernels before 6.10
    * may then have passed over an object that was there all along. Throws KernelError, headed `what`.
    */
   async dump(what: string, encode: Encode, begin: () => (message: Message) => void): Promise<void> {
@@ -105,7 +105,7 @@ export class NetlinkConnection {
   }
 
   /**
-   * Sends many messages; the kernel goes on past one it refuses. Resolves with the refused ones by their index.
+   * Sends many messages; the kernel continues past one it refuses. Resolves with the refused ones by their index.
    * `portionDone` is called after each portion. Throws KernelError only when the socket itself fails.
    */
   async batch(messages: readonly Encode[], portionDone: () => void = ignore): Promise<ReadonlyMap<number, Refusal>> {

@@ -142,7 +142,7 @@ export function createVxlan(name: string, identity: VxlanIdentity, settings: Lin
 }
 
 /**
- * Asks whether the kernel has VXLAN, without making a device: told to make one of which everything is missing, a kernel that
+ * Asks whether the kernel has VXLAN, without making a device: asked to make one of which everything is missing, a kernel that
  * has it says EINVAL, one that has not EOPNOTSUPP.
  */
 export function askVxlan(): Encode {
@@ -167,7 +167,7 @@ export function changeLink(index: number, settings: Pick<LinkSettings, 'mtu' | '
   }
 }
 
-/** Changes a living VXLAN device. In a message of its own: beside an MTU the kernel refuses it ("Cannot change mtu"). */
+/** Changes a living VXLAN device. In a message of its own: together with an MTU the kernel refuses it ("Cannot change mtu"). */
 export function changeVxlan(index: number, settings: Pick<LinkSettings, 'local' | 'underlay' | 'learning'>): Encode {
   return (message) => {
     message.header(nl.RTM_NEWLINK, 0, IFINFOMSG)

@@ -1,4 +1,4 @@
-// Where native addons are found: inside a single executable, else beside the bundle, else in the tree's build folder.
+// Where native addons are found: inside a single executable, else next to the bundle, else in the tree's build folder.
 // Invariant: nothing is left behind on disk; when one cannot be loaded, one line says where it was looked for and why not.
 import { closeSync, constants, openSync, realpathSync, writeSync } from 'node:fs'
 import { constants as os } from 'node:os'
@@ -49,7 +49,7 @@ function loadUnnamed(folder: string, image: Uint8Array): unknown {
   }
 }
 
-/** Beside the bundle that runs, and in the tree's build folder when run from source. */
+/** Next to the bundle that runs, and in the tree's build folder when run from source. */
 function besideProgram(file: string): string[] {
   const program = process.argv[1]
   const beside = program === undefined ? [] : [join(dirname(real(program)), file)]

@@ -77,7 +77,7 @@ export function writeNeighbor(write: WriteMode, index: number, address: Address,
   }
 }
 
-/** Writes a permanent forwarding entry. Deleting takes the entry away whole, whatever its destinations. */
+/** Writes a permanent forwarding entry. Deleting removes the complete entry, whatever its destinations. */
 export function writeFdb(write: WriteMode, index: number, mac: Mac, destination: Address): Encode {
   const [type, flags] = verb(write, nl.RTM_NEWNEIGH)
   return (message) => {

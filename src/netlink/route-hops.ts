@@ -1,5 +1,5 @@
 // The hops of a route: one, or several of a multipath route, each a rtnexthop { len u16, flags u8, hops u8, ifindex s32 } with
-// attributes of its own (rtnetlink(7)). A route by a nexthop object tells the hops of that object as well, unless
+// attributes of its own (rtnetlink(7)). A route by a nexthop object reports the hops of that object as well, unless
 // net.ipv4.nexthop_compat_mode is 0.
 import type { Address } from '../ip/address.ts'
 import { Attributes, type Message } from './attribute.ts'
@@ -10,7 +10,7 @@ const RTNEXTHOP = 8
 
 /** Where packets may go. */
 export interface Hop {
-  /** Device index; 0 when it is not told. */
+  /** Device index; 0 when it is not reported. */
   readonly index: number
   readonly gateway: Address | undefined
   /** Whether its device is up and has a carrier. */

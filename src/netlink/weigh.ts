@@ -1,6 +1,6 @@
 // A number for a netlink message of which only parts matter: the same for what we ask the kernel to write and for what it
 // then shows in a dump. Invariant: messages that differ in a part that matters have different numbers, up to chance (1 in
-// 2^32); the order of attributes does not matter. Padding is zero in both directions, so whole words will do.
+// 2^32); the order of attributes does not matter. Padding is zero in both directions, so complete words will do.
 import { NLA_TYPE_MASK } from './constants.ts'
 
 /** What matters of a message: bits of the 32-bit words of its own header, and (bit n) attributes of type n < 32. */
@@ -11,7 +11,7 @@ export interface Parts {
   readonly unless?: { readonly type: number; readonly header: readonly number[]; readonly attributes: number }
 }
 
-/** The weight of the message whose own header begins at `start` and whose attributes end at `end`. */
+/** The weight of the message whose own header starts at `start` and whose attributes end at `end`. */
 export function weigh(view: DataView, start: number, end: number, parts: Parts): number {
   const { header, attributes, unless } = parts
   let all = 0

@@ -60,7 +60,7 @@ export async function cleanupVerb(args: readonly string[], { env, out, err }: Te
   return 0
 }
 
-/** Removes what is ours, of which it tells first, or with `dryRun` does no more than that. Throws OperatorError. */
+/** Lists what is ours, then removes it, unless `dryRun`. Throws OperatorError. */
 async function cleanup(
   options: Options,
   dryRun: boolean,

@@ -1,5 +1,5 @@
 // `flanneld config get|set|check`: the network config as stored, and replacing it by one that was looked at before.
-// Exit status: 0; 2 for a config that is not valid; 1 when it is refused or somebody else was faster.
+// Exit status: 0; 2 for a config that is not valid; 1 when it is refused or another process wrote first.
 import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import { OperatorError, messageOf } from '../../errors.ts'
@@ -130,7 +130,7 @@ function renderChange({ changes, leases, moving, notes, same, revision }: Compar
   ].join('')
 }
 
-/** Names all of them: whoever writes the config has to tell their owners. */
+/** Names all of them: the operator who writes the config has to notify their owners. */
 function renderMoving(moving: ComparedConfig['moving']): string {
   if (moving.length === 0) return ''
   const rows = moving.map(({ subnet, publicAddress }) => [`  ${subnet}`, publicAddress])

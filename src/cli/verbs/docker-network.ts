@@ -88,7 +88,7 @@ function askedOf(args: readonly string[], env: Environment): Asked | 'help' {
 /** What became of a network. */
 interface Ensured {
   readonly result: 'created' | 'right' | 'differs'
-  /** As differences() tells them. */
+  /** As differences() returns them. */
   readonly wrong: readonly string[]
   /** How many are on one that differs. */
   readonly containers: number

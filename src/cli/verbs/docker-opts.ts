@@ -1,5 +1,5 @@
 // `flanneld docker-opts`: the options dockerd has to be started with, as Go flannel's mk-docker-opts.sh writes them.
-// Invariant: the file is written whole or left as it was; nothing that a file says is ever executed.
+// Invariant: the file is written completely or left unchanged; nothing that a file says is ever executed.
 import { stat } from 'node:fs/promises'
 import { OperatorError } from '../../errors.ts'
 import { firstUsable } from '../../host/subnet-env.ts'

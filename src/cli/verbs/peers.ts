@@ -22,11 +22,11 @@ is given, else what is left in the kernel.
 Exit status: 0 none in trouble, 1 some (a refused lease only if that is a fault), 3 no daemon answers.
 `
 
-/** The peers and who told of them. */
+/** The peers and their source. */
 interface Seen {
   readonly source: 'daemon' | 'etcd' | 'kernel'
   readonly peers: readonly PeerView[]
-  /** Why it was not etcd that told, though it should. */
+  /** Why etcd was not the source, where it should be. */
   readonly trouble?: string
 }
 

@@ -1,5 +1,5 @@
-// `flanneld ping`: probes one peer now, through the tunnel and beside it, and says what that shows. The running daemon
-// tells the path; where none runs, what is left in the kernel does.
+// `flanneld ping`: probes one peer now, through the tunnel and outside it, and says what that shows. The running daemon
+// reports the path; where none runs, what is left in the kernel shows it.
 import { newStop } from '../../process/stop.ts'
 import { askControl, controlPath } from '../../http/control-socket.ts'
 import { OperatorError } from '../../errors.ts'
@@ -63,7 +63,7 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   const evidence = new EvidenceBook()
   const stop = newStop()
   const pinger = new Pinger({
-    // The peer's daemon, if it probes us meanwhile, tells which way is blocked.
+    // The peer's daemon, if it probes us meanwhile, shows which direction is blocked.
     heard: ({ source, mark }) => {
       if (mark.subnet !== peer) return
       evidence.came(peer, source === peer ? 'tunnel' : 'underlay', mark.heard, performance.now())

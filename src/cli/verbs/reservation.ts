@@ -1,4 +1,4 @@
-// `flanneld reserve` and `flanneld release`: a subnet for one host for good, and back.
+// `flanneld reserve` and `flanneld release`: keeps a subnet for one host without expiry, and ends that.
 import type { Released, Reserved } from '../../lease/reserve.ts'
 import { askedOf } from '../asked.ts'
 import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'

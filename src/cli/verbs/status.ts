@@ -1,5 +1,5 @@
 // `flanneld status`: how this host is doing, verdict first. Asks the running daemon; when none answers, subnet.env, the
-// kernel and etcd tell what is left. Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
+// kernel and etcd show what is left. Exit status: 0 healthy, 1 degraded, 2 broken, 3 not running.
 import type { Status } from '../../view/status-shape.ts'
 import { newStop } from '../../process/stop.ts'
 import { Unanswered, askControl, controlPath } from '../../http/control-socket.ts'
