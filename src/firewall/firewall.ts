@@ -19,8 +19,8 @@ export interface FirewallOptions {
   /** -iptables-resync: how often the tables are compared when no notification came, in seconds. */
   readonly resyncSeconds: number
   /**
-   * Networks we had before (the previous subnet.env): their rules are ours to drop. A cleanup that knows of no network
-   * takes every flanneld's.
+   * Networks we had before (the previous subnet.env): their rules are ours to remove. A cleanup that knows no network
+   * removes every flanneld's.
    */
   readonly previous?: readonly Prefix[]
   /** Path of another network namespace to work in (tests); `prefix` are the words that start a program there. */
@@ -28,7 +28,7 @@ export interface FirewallOptions {
   readonly prefix?: readonly string[]
 }
 
-/** How the firewall is doing. */
+/** The state of the firewall. */
 export interface FirewallStatus {
   /** `idle`: nothing wanted yet, or stopped. */
   readonly state: 'idle' | 'right' | 'failing'
@@ -36,9 +36,9 @@ export interface FirewallStatus {
   readonly error: string | undefined
   /** By family: which iptables, and whether Docker's chains are there. */
   readonly passes: ReadonlyMap<Family, Pass>
-  /** Programs started since the beginning. */
+  /** Programs started since the daemon's start. */
   readonly processes: number
-  /** iptables transactions written since the beginning. */
+  /** iptables transactions written since the daemon's start. */
   readonly written: number
 }
 
@@ -50,9 +50,9 @@ export interface Firewall {
   settled(): Promise<void>
   status(): FirewallStatus
   readonly syncs: Syncs
-  /** Ends the loop; rules stay as they are. */
+  /** Ends the loops; rules stay as they are. */
   stop(): void
-  /** Ends the loop and removes what is ours. Throws OperatorError. */
+  /** Ends the loops and removes our rules and tables. Throws OperatorError. */
   cleanup(): Promise<void>
 }
 

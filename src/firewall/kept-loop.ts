@@ -1,12 +1,12 @@
-// The loop that keeps something of the kernel's as it is wanted: when a pass runs, and when the next one does.
-// Invariants: level-triggered, one pass at a time, and one more after whatever happens during it; a pass runs only when it
-// is asked for or the last one failed, so the steady state costs nothing. What a pass does is its user's.
+// The loop that keeps something in the kernel as it is wanted: when a pass runs, and when the next one does.
+// Invariants: level-triggered; one pass at a time, and another one after a change during it. A pass runs only when it is
+// asked for or the last one failed, so the steady state costs nothing. What a pass does is up to the user.
 
-/** Where time comes from; tests have their own. */
+/** The source of time; tests have their own. */
 export interface Clock {
   /** Milliseconds that only grow. */
   now(): number
-  /** Calls back once after so many milliseconds; the function returned cancels it. */
+  /** Calls back once after `milliseconds`; the function returned cancels it. */
   after(milliseconds: number, call: () => void): () => void
 }
 
@@ -21,9 +21,9 @@ export const PROCESS_CLOCK: Clock = {
   },
 }
 
-/** What a loop runs, and reports to. */
+/** What a loop runs, and where it reports outcomes. */
 export interface KeptWork {
-  /** Reads what there is and writes what differs; how many transactions it wrote. Rejects when that failed. */
+  /** Reads the present state and writes what differs. Resolves with the number of transactions written; rejects on failure. */
   pass(): Promise<number>
   /** A pass ended well; `recovered`: the one before had failed. */
   succeeded(recovered: boolean): void
@@ -35,11 +35,11 @@ export interface KeptWork {
 
 /** Changes by others come in bursts. */
 const DEBOUNCE_MS = 100
-/** A repair that soon after the last one means that somebody undoes what we write: the next one waits longer, up to this. */
+/** A repair this soon after the last one means that another process undoes what we write: the next one waits longer. */
 const CONTENTION = { withinMs: 5000, debounceMs: 1000, growth: 1.5 }
 const FIRST_RETRY_MS = 1000
 
-/** Passes of one thing that is kept. Nothing runs until the first kick. */
+/** Runs the passes of one thing that is kept. Nothing runs until the first kick. */
 export class KeptLoop {
   readonly #work: KeptWork
   readonly #clock: Clock
@@ -92,7 +92,7 @@ export class KeptLoop {
     return this.#running ?? Promise.resolve()
   }
 
-  /** No further pass begins; resolves when the one under way has ended. */
+  /** Starts no further pass; resolves when the one under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelTimer()

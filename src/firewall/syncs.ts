@@ -1,7 +1,7 @@
-// How often what the firewall holds was brought in line with what is wanted: transactions written, attempts that failed.
+// How often the firewall was changed to what is wanted: transactions written, attempts that failed.
 import { Counter } from '../counters.ts'
 
-/** A pass that found all right counts as neither. */
+/** A pass that found no difference counts as neither. */
 export type Syncs = Counter<'written' | 'failed'>
 
 export function countSyncs(): Syncs {

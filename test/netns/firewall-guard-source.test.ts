@@ -53,7 +53,7 @@ test('the guard admits the source a lease names, reports which it dropped, and a
   )
   t.regex((await runVerb(asking, 'status')).stdout, /packets? of unknown senders \(192\.168\.19\.233\)/)
   const doctor = await runVerb(asking, 'doctor')
-  t.regex(doctor.stdout, /192\.168\.19\.233 sends to the VXLAN port and is no peer's address/)
+  t.regex(doctor.stdout, /192\.168\.19\.233 sends to the VXLAN port and is not a peer's address/)
   t.regex(doctor.stdout, /-vxlan-guard-allow=192\.168\.19\.233/)
 
   await daemons[0]?.stop()

@@ -1,6 +1,6 @@
 // Keeps the iptables rules of one address family as they are wanted.
-// Invariant: a pass runs only when something else is wanted, somebody changed the tables, or the last one failed: the steady
-// state starts no process.
+// Invariant: a pass runs only when the wish or the tables changed, or the last pass failed: the steady state starts no
+// process.
 import type { Family } from '../../ip/address.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import { messageOf } from '../../errors.ts'
@@ -19,11 +19,11 @@ export interface SharedByFamilies {
   readonly netns: string | undefined
   readonly runner: Runner
   readonly syncs: Syncs
-  /** Networks we have and had: their rules are ours to keep or drop. */
+  /** Networks we have and had: their rules are ours to keep or remove. */
   readonly mine: () => readonly Prefix[]
   /** Number of the ruleset; undefined when it is not known. */
   readonly generation: () => Promise<number | undefined>
-  /** Runs passes of the families one after another: they write to the same tables' lock. */
+  /** Runs the passes of the families one after another: they wait for the same lock. */
   inTurn<T>(pass: () => Promise<T>): Promise<T>
 }
 
@@ -47,7 +47,7 @@ export class FamilyRules {
     this.#shared = shared
     this.#keys = TABLES.map((table) => tableKey(family === 4 ? 'ip' : 'ip6', table))
     this.#loop = new KeptLoop({
-      pass: () => shared.inTurn(() => this.#bringInLine()),
+      pass: () => shared.inTurn(() => this.#sync()),
       succeeded: () => {
         this.#succeeded()
       },
@@ -68,7 +68,7 @@ export class FamilyRules {
     return this.#error
   }
 
-  /** Transactions written since the beginning. */
+  /** Transactions written since the daemon's start. */
   get written(): number {
     return this.#written
   }
@@ -83,9 +83,9 @@ export class FamilyRules {
     return this.#loop.settled()
   }
 
-  /** Somebody, maybe we, changed nftables' ruleset, in which iptables-nft's tables are. */
+  /** A process, possibly ours, changed nftables' ruleset, which iptables-nft's tables are in. */
   changed(change: RulesetChange): void {
-    // Whether a change during a pass is the pass's own is known when it has ended.
+    // Whether a change during a pass is its own is known only when the pass has ended.
     if (this.#loop.busy)
       void this.#loop.settled().then(() => {
         this.changed(change)
@@ -93,7 +93,7 @@ export class FamilyRules {
     else if (this.#concerns(change)) this.#loop.changed()
   }
 
-  /** Reads the tables again if the legacy ones, which notify nobody, differ from what the last pass left. */
+  /** Reads the tables again if the legacy ones, which have no notifications, differ from what the last pass left. */
   compareLegacy(closely: boolean): void {
     if (this.#loop.busy || this.#loop.failing || this.#applier === undefined) return
     if (!this.#applier.unchanged(closely)) this.#loop.kick()
@@ -105,14 +105,14 @@ export class FamilyRules {
     this.#applier?.close()
   }
 
-  /** Removes what is ours. Throws OperatorError. */
+  /** Removes our rules. Throws OperatorError. */
   async sweep(): Promise<void> {
     const applier = this.#applier
     const { runner, netns, mine } = this.#shared
     try {
       await (applier ?? new Applier(runner, this.#family, netns)).remove(mine())
     } catch (thrown) {
-      // A family without rules of ours may well be one this host cannot do.
+      // This host may not support a family that we have no rules in.
       const mayBeMissing = applier === undefined && (this.#family === 6 || thrown instanceof NotInstalled)
       if (!mayBeMissing) throw thrown
     }
@@ -121,7 +121,7 @@ export class FamilyRules {
     this.#pass = undefined
   }
 
-  async #bringInLine(): Promise<number> {
+  async #sync(): Promise<number> {
     const inputs = this.#inputs
     let written = 0
     if (inputs.length > 0) written = await this.#apply(inputs)
@@ -140,7 +140,7 @@ export class FamilyRules {
       this.#report(done)
       return done.written
     } catch (thrown) {
-      // With nftables rules, iptables is only for Docker, which would have brought it along.
+      // With nftables rules, iptables serves Docker only, which comes with it.
       if (thrown instanceof NotInstalled && inputs.every(({ nftables }) => nftables === true)) return 0
       throw thrown
     }

@@ -18,7 +18,7 @@ export interface IptablesOptions {
   readonly log: Log
   /** How often the tables are compared when no notification came, in seconds. */
   readonly resyncSeconds: number
-  /** Networks we had before: their rules are ours to drop. */
+  /** Networks we had before: their rules are ours to remove. */
   readonly previous: readonly Prefix[]
   /** Path of another network namespace to work in (tests), where `runner` must start its programs too. */
   readonly netns: string | undefined
@@ -30,23 +30,23 @@ export interface IptablesOptions {
 export interface KeptIptables {
   /** Wants the rules of these networks; a family or network not named has none of ours left. */
   want(inputs: readonly FirewallInput[]): void
-  /** Resolves when what was wanted last has been made so, or failed once. Never rejects. */
+  /** Resolves when the rules are as wanted, or a pass failed. Never rejects. */
   settled(): Promise<void>
-  /** What was found and done last, by family. */
+  /** What the last pass found and did, by family. */
   passes(): ReadonlyMap<Family, Pass>
   /** Why rules are not as wanted, by family. */
   errors(): ReadonlyMap<Family, string>
-  /** Transactions written since the beginning. */
+  /** Transactions written since the daemon's start. */
   written(): number
-  /** Ends the loop; rules stay as they are. */
+  /** Ends the loops; rules stay as they are. */
   stop(): Promise<void>
-  /** Ends the loop and removes what is ours. Throws OperatorError. */
+  /** Ends the loops and removes our rules. Throws OperatorError. */
   cleanup(): Promise<void>
 }
 
-/** Legacy tables notify nobody of changes: their size is read this often. */
+/** The kernel sends no notifications for legacy tables: their size is read this often. */
 const LEGACY_POLL_MS = 1000
-/** Without a network known to be ours, cleanup takes every flanneld's rules. */
+/** Without a network known to be ours, cleanup removes every flanneld's rules. */
 const EVERYONES = ['0.0.0.0/0', '::/0']
 
 /** Leaves the tables alone until want is called. */

@@ -1,6 +1,6 @@
-// Notices that somebody changed iptables-legacy's tables, without starting a process: the kernel has no notification
-// for them, so their size or their entries are asked for (getsockopt(2), linux/netfilter_ipv4/ip_tables.h).
-// Invariant: packet counters, which always move, are no part of a fingerprint.
+// Fingerprints of iptables-legacy's tables, taken without starting a process: the kernel sends no notifications for these
+// tables, so their size or entries are read (getsockopt(2), linux/netfilter_ipv4/ip_tables.h).
+// Invariant: packet counters, which always change, are not part of a fingerprint.
 import { createHash, type Hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Family } from '../../ip/address.ts'
@@ -8,16 +8,16 @@ import { addon } from '../../netlink/addon.ts'
 import { AF_INET, AF_INET6, SOCK_RAW } from '../../netlink/constants.ts'
 import { orThrow } from '../../netlink/errno.ts'
 
-/** Looks at the legacy tables of one family and namespace. */
+/** Reads the legacy tables of one family and namespace. */
 export interface LegacyTables {
-  /** Number of entries and bytes of each table: cheap, blind to what keeps both. Undefined when one cannot be read. */
+  /** Number of entries and bytes of each table: cheap, but misses changes that keep both. Undefined when one cannot be read. */
   size(tables: readonly string[]): string | undefined
   /** A hash of all entries. Undefined when one cannot be read. */
   entries(tables: readonly string[]): string | undefined
   close(): void
 }
 
-/** Sends only: nothing piles up in it. */
+/** A socket of this protocol only sends: it receives and queues nothing. */
 const IPPROTO_RAW = 255
 /** IPT_SO_GET_INFO, IPT_SO_GET_ENTRIES; ip6tables has the same numbers at level SOL_IPV6. */
 const GET_INFO = 64
@@ -31,7 +31,7 @@ const ENTRIES = { bytes: 40, size: 32 }
 const ENTRY = { 4: { next: 90, skip: 92, end: 112 }, 6: { next: 142, skip: 144, end: 168 } } as const
 
 /**
- * The legacy tables there are; asking for any other makes the kernel load it. `netns` is "/proc/PID/ns/net", the
+ * The legacy tables that are loaded; reading any other makes the kernel load it. `netns` is "/proc/PID/ns/net", the
  * process's own by default.
  */
 export function legacyTableNames(family: Family, netns?: string): readonly string[] {
@@ -45,7 +45,7 @@ export function legacyTableNames(family: Family, netns?: string): readonly strin
   }
 }
 
-/** Opens a socket to ask by, in `netns` (a path; the process's own by default). Throws KernelError. */
+/** Opens the socket to read through, in `netns` (a path; the process's own by default). Throws KernelError. */
 export function openLegacyTables(family: Family, netns?: string): LegacyTables {
   const sys = addon()
   const domain = family === 4 ? AF_INET : AF_INET6

@@ -52,7 +52,7 @@ export function legacyIptables(family: Family): Iptables {
   return { family, variant: 'legacy', final: false, save: `${name}-save`, restore: `${name}-restore` }
 }
 
-/** How many rules there are that are not ours, as ours alone shall not decide; and whether Docker's chains are. */
+/** How many rules exist that are not ours, which must not decide; and whether Docker's chains exist. */
 async function look(runner: Runner, iptables: Iptables): Promise<{ rules: number; docker: boolean }> {
   const { status, stdout } = await runProgram(runner, iptables.save, [])
   const lines = status === 0 ? stdout.split('\n') : []
@@ -68,9 +68,9 @@ export async function readRuleset(runner: Runner, iptables: Iptables): Promise<R
 }
 
 /**
- * Applies a transaction. Refused, as it is when somebody wrote since the reading it was made from, it returns after a pause
- * that lets two who got in each other's way begin again at different times: read again. The last of ATTEMPTS throws
- * OperatorError with the program's words.
+ * Applies a transaction. When it is refused, as after another process wrote since the reading it was made from, this returns
+ * after a random pause, so that two processes in conflict retry at different times; the caller reads again. The last of
+ * ATTEMPTS throws OperatorError with the program's words.
  */
 export async function applyTransaction(
   runner: Runner,
@@ -87,8 +87,8 @@ export async function applyTransaction(
 }
 
 /**
- * Takes our chains and jumps out of one variant's tables. `mine` as in transaction. Tables that held nothing but
- * ours, and are not in `before`, go too: iptables leaves empty ones behind when rules were written (nft only).
+ * Removes our chains and jumps from one variant's tables. `mine` as in transaction. Tables that held only ours and are
+ * not in `before` are removed too: iptables leaves empty ones behind when rules were written (nft only).
  */
 export async function removeOurs(
   runner: Runner,

@@ -1,12 +1,12 @@
 // Which firewall chains we want: a pure function of the network, our subnet, the flags, and whether Docker is here.
-// Invariant: rules are written in the very words iptables-save prints, so that what was written reads back equal; only
-// what a chain holds depends on the network, where it is jumped to from (JUMPS) never does, so two daemons can share it.
+// Invariant: rules are written exactly as iptables-save prints them, so that what was written reads back equal. Only what a
+// chain holds depends on the network; where it is jumped to from (JUMPS) does not, so networks and daemons can share it.
 //
 // FLANNEL-FWD and FLANNEL-POSTRTG hold what Go's flanneld puts there (pkg/trafficmngr/iptables), but that neither serves
 // neighbours who send through this host to others. The two accepts of FLANNEL-FWD are wide, so they come last, behind
 // Docker's own rules: two of this host's Docker networks, an --internal one, containers under --icc=false stay apart.
 // - FLANNEL-OVERLAY comes ahead of all others in FORWARD, so it lets pass only what enters or leaves by a device of the
-//   overlay, between our subnet and the network. Beside Docker it is also in raw, ahead of the drops Docker 28 adds per
+//   overlay, between our subnet and the network. With Docker it is also in raw, ahead of the drops Docker 28 adds per
 //   container, and at the end of the operator's own DOCKER-USER, so that nothing is lost while dockerd puts its rules first.
 // - FLANNEL-USER: what FLANNEL-OVERLAY would accept is first shown to the operator's rules in DOCKER-USER.
 // - FLANNEL-NOMASQ: Docker masquerades what leaves its bridge; what stays in the network keeps its own address.
@@ -26,11 +26,11 @@ export interface FirewallInput {
   readonly randomFully: boolean
   /** -iptables-forward-rules */
   readonly forward: boolean
-  /** EnableNFTables: forwarding and masquerading are nftables.ts's; only what Docker makes necessary is left here. */
+  /** EnableNFTables: forward-tables.ts does forwarding and masquerading; iptables keeps only what Docker makes necessary. */
   readonly nftables?: boolean
   /** The interface between the hosts. */
   readonly external: string
-  /** Devices peers' containers are heard on: flannel.1; the external interface with host-gw and DirectRouting. */
+  /** Devices on which packets of peers' containers arrive: flannel.1; the external interface with host-gw and DirectRouting. */
   readonly overlay: readonly OverlayDevice[]
 }
 
@@ -127,7 +127,7 @@ function chainsOf(input: FirewallInput, docker: DockerChains): DesiredChains {
 }
 
 /**
- * Go's two accepts. With -ip-masq others would reach the whole network by way of this host, so what comes in by the external
+ * Go's two accepts. With -ip-masq others would reach every container of the network through this host, so what comes in by the external
  * interface passes to our own subnet only, unless a rule of this host's sent it further (DNAT) or it answers.
  */
 function forwardRules({ network, subnet, external, masquerade, overlay }: FirewallInput): readonly string[] {

@@ -9,7 +9,7 @@ export interface SavedTable {
   readonly policies: ReadonlyMap<string, string>
 }
 
-/** All tables iptables-save knows of. */
+/** All tables that iptables-save prints. */
 export type Ruleset = ReadonlyMap<string, SavedTable>
 
 /** Reads iptables-save's output; lines it does not know are skipped. */
@@ -41,7 +41,7 @@ export function words(rule: string): readonly string[] {
   return found.map((word) => (word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word))
 }
 
-/** Whether two rules say the same. */
+/** Whether two rules are the same. */
 export function sameRule(a: string, b: string): boolean {
   return a === b || words(a).join('\0') === words(b).join('\0')
 }
@@ -53,7 +53,7 @@ export function ruleTarget(rule: string): string | undefined {
   return at < 0 ? undefined : all[at + 1]
 }
 
-/** The devices a rule names, whether as its own or by "!" as none of its. */
+/** The devices a rule names, those after "!" included. */
 export function devicesOf(rule: string): readonly string[] {
   const all = words(rule)
   return all.filter((_, i) => all[i - 1] === '-i' || all[i - 1] === '-o')

@@ -1,6 +1,6 @@
-// From the rules there are and the rules wanted to the one text for iptables-restore that makes up the difference.
-// Pure. Invariants: no difference, no text; whatever is not ours is in no line of it; a chain is filled anew and
-// its jump moved inside the one transaction of its table, so at no moment is a rule absent.
+// The text for iptables-restore that leads from the present rules to the wanted ones. Pure.
+// Invariants: no difference, no text; no line names a rule that is not ours. A chain is refilled and its jump moved inside the
+// one transaction of its table, so no rule is absent at any moment.
 import type { Prefix } from '../../ip/prefix.ts'
 import { type DesiredChains, type DockerChains, JUMPS, type Jump, TABLES, type Table } from './rules.ts'
 import {
@@ -26,7 +26,7 @@ export function dockerChains(ruleset: Ruleset): DockerChains {
 
 /**
  * Text for `iptables-restore --noflush`, or undefined when nothing differs. `mine` are the networks whose rules are
- * ours to keep right or drop: the present one and those we had; rules of another flanneld's network stay.
+ * ours to keep or remove: the present ones and those we had. Rules of another flanneld's network stay.
  */
 export function transaction(ruleset: Ruleset, desired: DesiredChains, mine: readonly Prefix[]): string | undefined {
   const parts = TABLES.flatMap((table) => {
@@ -55,7 +55,7 @@ function tableLines(
     }
     kept.add(chain)
     const rules = wanted ?? []
-    // What others of this host need as well stays with them.
+    // Rules that other flannelds of this host need as well stay.
     const ours = present?.filter((rule) => !others.includes(rule) && (wanted !== undefined || !isSharedRule(rule)))
     if (ours === undefined || !sameRules(ours, rules)) fill.push(...chainFill(chain, present, ours ?? [], rules))
   }
@@ -82,13 +82,13 @@ function chainFill(
   return [present === undefined ? `-N ${chain}` : `:${chain} - [0:0]`, ...rules.map((rule) => `-A ${chain} ${rule}`)]
 }
 
-/** Lines that put the jumps of a table in their places, and drop those of chains not kept. */
+/** Lines that put the jumps of a table in their places, and remove those to chains that are not kept. */
 function jumpLines(table: Table, saved: SavedTable, kept: ReadonlySet<string>): readonly string[] {
   const chains = ourChains(table)
   const froms = new Set(JUMPS.filter((jump) => jump.table === table).map((jump) => jump.from))
   return [...froms].flatMap((from) => {
     const present = saved.chains.get(from)
-    // Built-in chains come into being when first used; Docker's does not.
+    // Built-in chains are created by their first use; Docker's is not.
     if (present === undefined && from === 'DOCKER-USER') return []
     return chainLines(from, present ?? [])
   })
@@ -128,7 +128,7 @@ function inPlace(present: readonly string[], isOurs: (rule: string) => boolean, 
   )
 }
 
-/** Where among the rules of others a jump may stand: behind so many of them, at least and at most. */
+/** Where a jump may stand: behind how many of the others' rules, at least and at most. */
 function placesOf({ place }: Jump, foreign: readonly string[]): { readonly first: number; readonly last: number } {
   if (place === 'first') return { first: 0, last: 0 }
   if (place === 'last') return { first: 0, last: returnAt(foreign) }
@@ -137,7 +137,7 @@ function placesOf({ place }: Jump, foreign: readonly string[]): { readonly first
   return { first, last: end < 0 ? foreign.length : end }
 }
 
-/** Tells Docker's own rules in FORWARD: a jump to a chain of its, or (engines before 28) one on a bridge of its. */
+/** Recognizes Docker's own rules in FORWARD: a jump to one of its chains, or (engines before 28) a rule on one of its bridges. */
 function dockers(forward: readonly string[]): (rule: string) => boolean {
   const isDockers = (rule: string): boolean => ruleTarget(rule)?.startsWith('DOCKER') === true
   const bridges = new Set(forward.filter(isDockers).flatMap(devicesOf))

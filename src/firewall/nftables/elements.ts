@@ -1,5 +1,5 @@
-// Changing the elements of an nftables set by netlink itself (linux/netfilter/nfnetlink.h, nf_tables.h): one message each
-// way instead of a process that first reads the set. Invariant: one transaction; all of it or, throwing, nothing.
+// Changing the elements of an nftables set by netlink itself (linux/netfilter/nfnetlink.h, nf_tables.h): one message in
+// each direction instead of a process that first reads the set. Invariant: one transaction, which either applies or throws.
 import type { Address } from '../../ip/address.ts'
 import { addon } from '../../netlink/addon.ts'
 import { Message } from '../../netlink/attribute.ts'
@@ -8,16 +8,16 @@ import { kernelError, orThrow } from '../../netlink/errno.ts'
 import { type Encode, MessageWriter } from '../../netlink/message.ts'
 import { NETLINK_NETFILTER, NFGENMSG, NFNL_SUBSYS_NFTABLES, NFPROTO, type TableFamily } from './nfnetlink.ts'
 
-/** Addresses that come into a set or go from it. They must be absent, or present. */
+/** Addresses to add to a set, which must be absent from it, or to delete, which must be present. */
 export interface ElementChange {
   readonly verb: 'add' | 'delete'
   readonly set: string
   readonly addresses: readonly Address[]
 }
 
-/** So many elements in one transaction fit into a socket's buffer (net.core.wmem_default, 208 KiB), IPv6 or not. */
+/** At most this many elements of one transaction fit into a socket's buffer (net.core.wmem_default, 208 KiB), IPv6 included. */
 export const MOST_ELEMENTS = 5000
-/** And so many into one message, whose list of them has a length of 16 bits. */
+/** At most this many fit into one message, whose list of elements has a length of 16 bits. */
 const PER_MESSAGE = 1000
 
 const NFNL_MSG_BATCH_BEGIN = 16

@@ -1,6 +1,5 @@
-// The nftables table that lets only peers send to our VXLAN port, and nobody but this host to theirs, as text for
-// `nft -f -`. Pure.
-// Invariant: each text is one transaction; while the table is being replaced no packet meets half of it.
+// The nftables table that lets only peers send to our VXLAN port, and only this host to theirs, as text for `nft -f -`. Pure.
+// Invariant: each text is one transaction; while the table is being replaced, no packet meets a part of it.
 import { type Address, type Family, familyOf } from '../../ip/address.ts'
 import { FAMILIES } from '../../ip/by-family.ts'
 import { type Prefix, addressOf } from '../../ip/prefix.ts'
@@ -12,7 +11,7 @@ interface GuardedFamily {
   readonly device: string
   /** The network of the containers: they are no senders of VXLAN. */
   readonly network: Prefix
-  /** Addresses that peers know this host by: nobody else's datagrams leave by them. */
+  /** Addresses that peers know this host by: only its own datagrams leave with them. */
   readonly own: readonly Address[]
 }
 
@@ -32,7 +31,7 @@ export interface GuardedPort {
 /** Elements of one nft line: long lines cost memory in nft's parser, many lines cost time. */
 const ELEMENTS_PER_LINE = 2000
 
-/** How the names of guards begin. */
+/** The prefix of guards' names. */
 export const GUARD_PREFIX = 'flannel-guard-'
 
 /** A VXLAN port and its VNI. */
@@ -43,7 +42,7 @@ const NFT_FAMILIES = [
   { set: 6, ip: 'ip6', type: 'ipv6_addr' },
 ] as const
 
-/** Senders of dropped packets: so many at a time, forged ones among them, for an hour after the last packet. */
+/** Senders of dropped packets, forged ones included: at most 64 at a time, for an hour after the last packet. */
 const STRANGERS = (type: string): string => `{ type ${type}; size 64; flags dynamic,timeout; timeout 1h; }`
 
 /** The set that keeps them. */
@@ -57,11 +56,11 @@ export function guardTable(vni: number): string {
 }
 
 /**
- * Makes the table hold exactly these rules and peers, whatever was in it; its counters go on counting.
+ * Makes the table hold exactly these rules and peers, whatever was in it; its counters keep their values.
  *
  * What comes in is looked at in the chain at input: there fragments have been put together. Ahead of every accept a host
- * firewall may have (priority raw); to drop is final in nftables. Datagrams for another VNI are left to whoever serves that:
- * bytes 4..6 of the VXLAN header (RFC 7348), 96 bits after the beginning of UDP's. Too short to have a VNI, a datagram does
+ * firewall may have (priority raw); to drop is final in nftables. Datagrams for another VNI are left to the process that serves it:
+ * bytes 4..6 of the VXLAN header (RFC 7348), 96 bits after the start of UDP's. Too short to have a VNI, a datagram does
  * not match, and the kernel's VXLAN drops it.
  *
  * Peers let in whatever has our address, so what is only forwarded must not leave as ours:
@@ -84,7 +83,7 @@ export function replaceGuard(guarded: GuardedPort, peers: Iterable<Address>): st
     add(name, `${match} counter name ${counter} drop`, to)
   const incoming = (to: Port): readonly string[] => [
     ...allowed.map((prefix) => add('input', `${ipOf(addressOf(prefix))} saddr ${prefix} accept`, to)),
-    // By a rule of its own: a full set ends the rule it is in.
+    // A rule of its own, since a full set ends the rule it is in.
     ...NFT_FAMILIES.map(({ set, ip: of }) =>
       add('input', `${of} saddr != @peers${set} update @${strangersSet(set)} { ${of} saddr counter }`, to),
     ),

@@ -1,10 +1,10 @@
-// The addresses that may send to us, each as often as a peer has it, with what changed since it was last asked: so that a
-// peer that comes or goes costs the same however many there are.
+// The addresses that may send to us, each counted per peer that has it, and the changes since they were last taken: a peer
+// that joins or leaves costs the same at any number of peers.
 import type { Address } from '../../ip/address.ts'
 
 export class Senders implements Iterable<Address> {
   readonly #times = new Map<Address, number>()
-  /** Whether an address was there when changes were last taken; only of those touched since. */
+  /** For each address touched since changes were last taken: whether it was present then. */
   #before = new Map<Address, boolean>()
 
   /** A peer has this address from now on. */
@@ -14,7 +14,7 @@ export class Senders implements Iterable<Address> {
     this.#times.set(address, times + 1)
   }
 
-  /** A peer has it no longer. */
+  /** A peer no longer has this address. */
   remove(address: Address): void {
     const times = this.#times.get(address) ?? 0
     if (times > 1) this.#times.set(address, times - 1)
@@ -40,17 +40,17 @@ export class Senders implements Iterable<Address> {
     return this.#times.keys()
   }
 
-  /** How many addresses came, went or did both since take or forget was last called. */
+  /** How many addresses were added, removed or both since take or forget was last called. */
   get touched(): number {
     return this.#before.size
   }
 
-  /** As take, where what changed does not matter. */
+  /** Drops the changes that take would return. */
   forget(): void {
     this.#before = new Map()
   }
 
-  /** What came and went since this was last called. */
+  /** The addresses added and removed since take or forget was last called. */
   take(): { readonly added: readonly Address[]; readonly removed: readonly Address[] } {
     const added: Address[] = []
     const removed: Address[] = []

@@ -1,7 +1,7 @@
-// nftables' tables by the program nft: which there are, what is in one, writing and removing them.
+// nftables' tables by the program nft: lists, reads, writes and removes them.
 import { type Runner, output, runProgram } from '../run.ts'
 
-/** The tables there are, as "inet name"; without nft there are none. Throws OperatorError. */
+/** All tables, as "inet name"; none without nft. Throws OperatorError. */
 export async function listTables(runner: Runner): Promise<readonly string[]> {
   const { status, stdout } = await runProgram(runner, 'nft', ['list', 'tables'])
   return status === 0 ? Array.from(stdout.matchAll(/^table (.+)$/gm), (match) => match[1] ?? '') : []
@@ -23,7 +23,7 @@ export function removal(table: string): string {
   return `add table ${table}\ndelete table ${table}\n`
 }
 
-/** Runs a text as one transaction; what `lesser` makes of it when nft refuses it. Throws OperatorError. */
+/** Runs a text as one transaction; when nft refuses it, the text that `lesser` returns. Throws OperatorError. */
 export async function writeTables(runner: Runner, text: string, lesser?: (text: string) => string): Promise<void> {
   try {
     await output(runner, 'nft', ['-f', '-'], text)
