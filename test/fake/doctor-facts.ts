@@ -1,4 +1,4 @@
-// A host in perfect health as doctor sees it, to be made ill in one respect: facts by hand, the plan by the real planner.
+// A healthy host as doctor sees it, to be changed in one respect: facts by hand, the plan by the real planner.
 import { BACKENDS } from '../../backends/index.ts'
 import type { ExternalInterface, Peer } from '../../src/backend.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'

@@ -1,4 +1,4 @@
-// By what rules leases become peers on a vxlan host at 192.168.0.1 in 10.2.0.0/16: the real backend judges their data.
+// The rules by which leases become peers on a vxlan host at 192.168.0.1 in 10.2.0.0/16: the real backend judges their data.
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
 import { VXLAN_DEFAULTS, address, prefix } from './values.ts'

@@ -1,4 +1,4 @@
-// A host's saved rules as they should be for a network, and what iptables-restore makes of them, for the tests of
+// A host's correct saved rules for a network, and what iptables-restore makes of them, for the tests of
 // transactions.
 import { type Prefix } from '../../src/ip/prefix.ts'
 import { type FirewallInput, desiredChains } from '../../src/firewall/iptables/rules.ts'

@@ -1,4 +1,4 @@
-// The status of a host with whom all is well, for tests of what is made of it.
+// The status of a healthy host, for tests of what is made of it.
 import type { PeerView, Status } from '../../src/view/status-shape.ts'
 
 /** The moment of it: 2026-11-20 12:00 UTC. */

@@ -1,4 +1,4 @@
-// How a running daemon keeps its way in: tokens that expire or are forgotten, certificates replaced on disk.
+// How a running daemon keeps its access to etcd: tokens that expire or are forgotten, certificates replaced on disk.
 import test from 'ava'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -95,7 +95,7 @@ test.serial(
     await putPeer(etcd, 31)
     await waitForPeer(host, 31, true)
     const ms = performance.now() - up
-    await waitFor('the return told', () => countMatches(watched.lines(), /etcd is back/) === 1)
+    await waitFor('the return reported', () => countMatches(watched.lines(), /etcd is back/) === 1)
     t.is(countMatches(watched.lines(), /peer 10\.2\.31\.0\/24 joined/), 1)
     t.is(countMatches(watched.lines(), /peer /), 1)
     t.deepEqual(errors(daemon), [])

@@ -1,4 +1,4 @@
-// Etcd loses what it knew. The hosts live on, so nothing may be withdrawn before they had time to register again.
+// etcd loses its data. The hosts are alive, so nothing may be withdrawn before they have had time to register again.
 import test, { type ExecutionContext } from 'ava'
 import { join } from 'node:path'
 import { type Node, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
@@ -99,7 +99,7 @@ test.serial('etcd restored from an older snapshot: kept, registered again, no pa
     await etcd.start('/run/restored')
   })
   for (const { host } of nodes) for (const n of [50, 51, 52]) await waitForPeer(host, n, true)
-  // Nobody is advised to end what keeps them.
+  // No advice removes what keeps the peers.
   const doctor = await runVerb(nodes[0].host, 'doctor')
   t.notRegex(doctor.output, /does not follow etcd|left of a host that has gone/)
   t.regex((await runVerb(nodes[0].host, 'status')).output, /peers without a lease are kept for 5 min/)

@@ -69,7 +69,7 @@ test.serial('connections black-holed without a reset: changes made meanwhile are
   await etcd.blackHole()
   await putPeer(etcd, 34)
   const ms = await waitForPeer(host, 34, true, 60_000)
-  await waitFor('the return told', () => countMatches(watched.lines(), /etcd is back/) > 0)
+  await waitFor('the return reported', () => countMatches(watched.lines(), /etcd is back/) > 0)
   t.is(countMatches(watched.lines(), /peer 10\.2\.34\.0\/24 joined/), 1)
   t.true(watched.cpu() < 5, `${watched.cpu().toFixed(1)}% of a core`)
   await record({

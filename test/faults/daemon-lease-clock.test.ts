@@ -1,4 +1,4 @@
-// The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses go by the time that passes.
+// The wall clock jumps by a day, there and back: a daemon's leases, deadlines and pauses follow elapsed time.
 import test from 'ava'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { createLab } from '../lab/world/lab.ts'
@@ -35,7 +35,7 @@ test('the clock jumps a day ahead, and two back while etcd is down: renewed, fol
   const [etcd, host] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121)])
   const clock = (offset: string): Promise<string> => host.run('cat >/run/clock', `${offset}\n`)
   await clock('+0')
-  // A second endpoint, where nobody listens: endpoints that fail are left alone for some time.
+  // A second endpoint, where nothing listens: failed endpoints are not tried for some time.
   const args = argsFor(etcd).replace(' ', ',http://192.168.19.120:2399 ')
   const daemon = await startFlanneld(host, args, `${onClockOf('/run/clock')} ${BUNDLE}`)
   t.teardown(() => {

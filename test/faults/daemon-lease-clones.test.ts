@@ -1,4 +1,4 @@
-// A host cloned whole, MAC address included, that lives on another local network: only its address tells it apart.
+// A clone of a host, MAC address included, on another local network: only its address differs.
 import test from 'ava'
 import { errors } from '../lab/instruments/log-lines.ts'
 import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'

@@ -61,7 +61,7 @@ async function same(t: ExecutionContext, fault: string, lose: () => Promise<void
   const lost = performance.now()
   await waitFor('the key', () => entry(keyOf(own.subnet)))
   const ms = performance.now() - lost
-  await waitFor('the lease told', () => countMatches(watched.lines(), /written again/) === 1)
+  await waitFor('the lease reported', () => countMatches(watched.lines(), /written again/) === 1)
   await waitFor('ready', ready)
   t.is(
     countMatches(watched.lines(), /no longer ready: lease: (key deleted|etcd lease expired)/),
@@ -121,7 +121,7 @@ test.serial('a key deleted by mistake, again and again: its peer changes nothing
     test: t.title,
   })
   t.is(lost, 0, `${lost} of ${sent}`)
-  t.deepEqual(watched.lines(), [], 'its peer has nothing to tell')
+  t.deepEqual(watched.lines(), [], 'its peer logs nothing')
   watched.assertQuiet(t, 0)
   t.is((await kernelText(peer.host)).ours, watched.before)
   t.notRegex(rules.stdout(), /flannel-guard/)
@@ -152,7 +152,7 @@ test.serial("a host that leaves is gone soon after; one that claims its peers' M
   await waitFor('pings after it', () => pings.received() > received + 60)
   t.is((await pings.stop()).lost, 0)
   t.is((await kernelText(peer.host)).ours, watched.before)
-  t.is(lines(), 1, 'told once')
+  t.is(lines(), 1, 'logged once')
   await etcd.etcdctl(`del ${keyOf('10.2.98')}`)
 })
 

@@ -1,4 +1,4 @@
-// Damage that no notification tells of: the reconciler on a real kernel without a monitor, repaired by an audit alone.
+// Damage that no notification reports: the reconciler on a real kernel without a monitor, repaired by an audit alone.
 import { only } from '../../src/ip/by-family.ts'
 import test, { type ExecutionContext } from 'ava'
 import { hostGw } from '../../backends/host-gw/index.ts'
@@ -21,7 +21,7 @@ const TARGET: Target = {
   address: '192.168.19.122',
 }
 
-/** A reconciler on a host's kernel that no monitor tells anything, and the lines it logs. */
+/** A reconciler on a host's kernel without a monitor, and the lines it logs. */
 function untold(t: ExecutionContext, host: Host): { readonly reconciler: Reconciler; readonly lines: string[] } {
   const kernel = new LiveKernel(`/proc/${host.pid}/ns/net`)
   const lines: string[] = []
@@ -64,7 +64,7 @@ async function auditEach(
     await host.run(script(TARGET))
     const damaged = await kernelText(host)
     // Down and up in one breath leaves VXLAN's routes over another device alone.
-    if (fault !== 'uplink down and up') t.not(damaged.ours, before.ours, `${fault}: done, and nobody told us`)
+    if (fault !== 'uplink down and up') t.not(damaged.ours, before.ours, `${fault}: done, and not notified`)
     const start = performance.now()
     await reconciler.settled(reconciler.audit())
     longest = Math.max(longest, performance.now() - start)

@@ -1,5 +1,5 @@
-// The route to the hosts' own LAN is gone for a while, as when a DHCP client or an operator makes it anew: peers on that
-// LAN stay peers, and what could not be put back without it is there once it is.
+// The route to the hosts' own LAN is gone for a while, as when a DHCP client or an operator replaces it: peers on that
+// LAN stay peers, and what could not be restored without it is restored with it.
 import test from 'ava'
 import { type Node, createCluster, reaches } from '../lab/scenarios/cluster.ts'
 import { kernelText } from '../lab/instruments/kernel-text.ts'
@@ -45,7 +45,7 @@ for (const type of ['host-gw', 'vxlan'])
       await a.host.run(`ip route add ${LAN}`)
       const start = Date.now()
       const whole = async (): Promise<boolean> => pings.received() > 0 && (await kernelText(a.host)).ours === before
-      await waitFor('whole, and packets flow', whole)
+      await waitFor('a complete host, and packets flow', whole)
       const ms = Date.now() - start
       t.notRegex(a.daemon.output(), / left:|lease refused/)
       await pings.stop()

@@ -1,4 +1,4 @@
-// Damage that no notification tells a real daemon of: its netlink sockets join no multicast group. The audits find it.
+// Damage that no notification reports to a real daemon: its netlink sockets join no multicast group. The audits find it.
 import test from 'ava'
 import { createCluster } from '../lab/scenarios/cluster.ts'
 import { READ_RULES } from '../lab/instruments/kernel-text.ts'

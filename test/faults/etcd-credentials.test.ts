@@ -1,4 +1,4 @@
-// What etcd is reached with: TLS files, user names, tokens.
+// How etcd is reached: TLS files, user names, tokens.
 import { writeFileSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -187,7 +187,7 @@ test('tokens that expire are renewed by calls, renewals and the watch', async (t
     }
   })()
   await waitFor('the watch', () => snapshots.length === 1)
-  // A restart forgets every token, as expiry does, and cuts the watch besides.
+  // A restart forgets every token, as expiry does, and cuts the watch too.
   for (let i = 1; i <= 3; i++) {
     await etcd.start()
     await waitFor('a renewal', () => store.keepAlive(lease).then((ttl) => ttl === 60))

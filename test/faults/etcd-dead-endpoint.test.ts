@@ -1,4 +1,4 @@
-// Renewals with an endpoint that is dead for good, which must cost neither a renewal nor a line in the log.
+// Renewals with an endpoint that stays dead, which must cost neither a renewal nor a line in the log.
 import test from 'ava'
 import { openStore } from '../../src/etcd/client.ts'
 import { freePort } from '../lab/world/free-port.ts'

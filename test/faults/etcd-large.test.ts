@@ -60,14 +60,14 @@ test('long keys, and a value larger than any answer may be, are listed, read and
   await put(store, `/s/${'k'.repeat(MB)}2`, 10)
   await put(store, '/s/medium', MOST_VALUE_BYTES + 1)
   await put(store, '/s/largest', MOST_VALUE_BYTES)
-  await waitFor('the watch to tell of both', () => seen.has('/s/medium') && seen.has('/s/largest'))
+  await waitFor('the watch to report both', () => seen.has('/s/medium') && seen.has('/s/largest'))
   t.is(droppedBytes(seen.get('/s/medium') ?? Buffer.alloc(0)), MOST_VALUE_BYTES + 1)
   t.is(seen.get('/s/largest')?.length, MOST_VALUE_BYTES)
   t.true(kept(entries) < MB, `${kept(entries)} bytes`)
-  // More than one answer takes: the watch cannot tell it, and goes on after it.
+  // More than one answer can hold: the watch cannot report it, and continues after it.
   await put(store, '/s/vast', 17 * MB)
   await put(store, '/s/z', 10)
-  await waitFor('the watch to go on', () => seen.has('/s/z') && seen.has('/s/vast'))
+  await waitFor('the watch to continue', () => seen.has('/s/z') && seen.has('/s/vast'))
   t.true((droppedBytes(seen.get('/s/vast') ?? Buffer.alloc(0)) ?? 0) > MOST_VALUE_BYTES)
   const listed = (await store.range('/s/')).entries
   const names = listed.map(({ key }) => key.replaceAll(/k+/g, 'k'))

@@ -109,7 +109,7 @@ test('a watch ends at its signal without an answer of etcd: connected, refused, 
   await connected.stop()
   await proxy.refuse()
   const refused = record(t, store)
-  await waitFor('the failure to be told', () => refused.count.disconnects === 1)
+  await waitFor('the failure to be reported', () => refused.count.disconnects === 1)
   await refused.stop()
   await proxy.pass()
   proxy.blackHole(true)

@@ -1,5 +1,5 @@
-// Leases no daemon of ours or Go's would write, in front of a running daemon and in the way of one that starts: none
-// reaches the kernel, none delays the others, each is told once.
+// Leases no daemon of ours or Go's would write, seen by a running daemon and by one that starts: none
+// reaches the kernel, none delays the others, each is reported once.
 import test, { type ExecutionContext } from 'ava'
 import { warnings } from '../lab/instruments/log-lines.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -210,7 +210,7 @@ test('bad leases that come later, are renewed and go again: none reaches the ker
     .filter((line) => line !== '' && !/ probe\/[\w-]+\.ts:/.test(line))
   t.is(news.length, 1, news.join('\n'))
   t.regex(news[0] ?? '', /peer 10\.2\.204\.0\/24 left/)
-  // One host writes its lease again and again; another's fault is told all the same.
+  // One host writes its lease again and again; another's fault is still reported.
   const name = '10.2.206.0-24'
   const other = bad('after the flood', 'json', { value: 'nonsense' })
   await putLeases(etcd, [...Array.from({ length: 60 }, (_, n) => ({ name, value: n % 2 ? '1' : '{}' })), other])

@@ -44,7 +44,7 @@ test('own key deleted: the watch reports it and the same subnet is leased again,
   })()
   await l.store.commit([], [{ type: 'delete', key: own.key }])
   await waitFor('the key', async () => (await leaseAt(l.store, primarySubnet(own))) !== undefined)
-  await waitFor('the change to be told', () => changes.length === 1)
+  await waitFor('the change to be reported', () => changes.length === 1)
   t.like(changes[0], { why: 'key deleted' })
   t.is(primarySubnet(keeper.own()), primarySubnet(own))
   t.is(keeper.own().etcdLease, own.etcdLease)
@@ -98,7 +98,7 @@ test('expired while cut off and taken by another: the new owner is never overwri
     ),
     l.lines.join('\n'),
   )
-  t.is(l.lines.filter((line) => line.includes('not renewed')).length, 1, 'one line for the whole outage')
+  t.is(l.lines.filter((line) => line.includes('not renewed')).length, 1, 'one line for the outage')
   t.is(await etcdLeases(l.etcd), 2)
 })
 

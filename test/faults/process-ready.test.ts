@@ -1,5 +1,5 @@
 // /readyz while the daemon runs: not ready, with the reason, as long as something is not right; ready again by itself.
-// What forwards is left as it is meanwhile.
+// Forwarding is unchanged meanwhile.
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../src/log.ts'
 import { HANG_MS, healthRoutes, serveHealth } from '../../src/http/health-port.ts'
@@ -69,7 +69,7 @@ test('the lease lost to another host, and no other subnet: not ready, forwarding
 test('a change the kernel refuses: not ready, with what is refused; ready once it is possible', async (t) => {
   const { host, daemon } = await world(t)
   const way = await forwards(host)
-  // Somebody makes a device of our name, faster than we can: not ours to touch.
+  // Another process makes a device of our name first: it is not ours to touch.
   daemon.kill('SIGSTOP')
   await host.run('ip link del flannel.1 && ip link add flannel.1 type bridge')
   daemon.kill('SIGCONT')

@@ -1,10 +1,10 @@
-// recv(2) of a real daemon's netlink sockets fails with what nobody expects: it lives, says so once, and misses nothing.
+// recv(2) of a real daemon's netlink sockets fails with unexpected errors: the daemon keeps running, logs it once, and misses nothing.
 import test from 'ava'
 import { createCluster } from '../lab/scenarios/cluster.ts'
 import { preloaded } from '../lab/preload/preload.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
-// No audit that would find by itself what notifications did not tell.
+// Audits so far apart that only notifications can find anything.
 const ARGS = '-audit-interval=3600'
 
 test('the socket of notifications fails four times: another is opened, and damage meanwhile is repaired', async (t) => {
@@ -18,10 +18,10 @@ test('the socket of notifications fails four times: another is opened, and damag
     await waitFor(what, async () => (await host.run(`ip route show ${route}`)) !== '')
   }
   await host.run('truncate -s 4 /run/fail-heard')
-  await repaired('the route deleted while nothing was heard')
+  await repaired('the route deleted while nothing was received')
   await waitFor('all four failures', async () => (await host.run('stat -c %s /run/fail-heard')).trim() === '0')
   await repaired('a route deleted later')
-  await waitFor('it to be heard again', () => /found by notification/.test(daemon.output()))
+  await waitFor('notifications to be received again', () => /found by notification/.test(daemon.output()))
   const said = daemon.output().match(/^.*notifications: .*$/gm) ?? []
   t.is(said.length, 1, daemon.output())
   t.regex(said[0] ?? '', /^W.*netlink: recv: EINVAL: opening another socket/)

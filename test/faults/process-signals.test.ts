@@ -1,4 +1,4 @@
-// Signals that mean something to other daemons, a log that nobody reads, faults that nobody caught: as it was built, by
+// Signals that mean something to other daemons, a log without a reader, uncaught faults: the built program, under
 // every Node that may run it.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, BUNDLE_ON_20, ROOT, SINGLE_FILE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -14,7 +14,7 @@ const BUILDS = [
   ['Node 20', BUNDLE_ON_20],
 ] as const
 
-/** What Node prints by itself begins so. */
+/** How Node's own messages start. */
 const RAW = /^(\(node:|Use `|Debugger|For help|\s+at )/m
 
 async function world(t: ExecutionContext): Promise<{ readonly etcd: EtcdHost; readonly host: Host }> {

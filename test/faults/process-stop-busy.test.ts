@@ -1,4 +1,4 @@
-// SIGTERM at the hardest moments: in the middle of programming thousands of peers, and at any instant of the start.
+// SIGTERM at the worst moments: in the middle of programming thousands of peers, and at any instant of the start.
 import test from 'ava'
 import { strays } from '../lab/instruments/log-lines.ts'
 import { ROOT, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'

@@ -1,4 +1,4 @@
-// The way back of docs/migrating.md: our daemon leaves nothing that Go's flanneld does not know, and nothing is lost.
+// The return to Go's flanneld of docs/migrating.md: our daemon leaves nothing that Go's flanneld does not know, and nothing is lost.
 import test from 'ava'
 import { type Node, createCluster, macOf, nodeOn, waitUntilReached } from '../lab/scenarios/cluster.ts'
 import { waitForSubnetEnv, startFlanneld, subnetEnv } from '../lab/actors/flanneld.ts'

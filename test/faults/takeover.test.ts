@@ -32,7 +32,7 @@ async function goLease({ etcd }: Cluster, subnet: string, rest: object): Promise
   await etcd.run(`etcdctl put --lease=${id} ${PREFIX}/subnets/${subnet}.0-24`, JSON.stringify(value))
 }
 
-/** Host .121 as Go's flanneld left it a moment ago, beside a host of ours; a container on each, reaching one another. */
+/** Host .121 as Go's flanneld left it a moment ago, next to a host of ours; a container on each, reaching one another. */
 async function afterGo(cluster: Cluster, peer: Node, type: 'vxlan' | 'host-gw'): Promise<Omit<Node, 'daemon'>> {
   const host = await cluster.lan.host(121)
   const vxlan = type === 'vxlan'

@@ -1,5 +1,5 @@
 // A daemon on a host whose devices come and go so fast that every list the kernel makes is interrupted: it starts, adds
-// peers, puts right what is damaged, and its verbs answer, as on a quiet host.
+// peers, repairs damage, and its verbs answer, as on a quiet host.
 import test from 'ava'
 import { errors } from '../lab/instruments/log-lines.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'

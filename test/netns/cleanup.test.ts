@@ -1,4 +1,4 @@
-// `flanneld cleanup` puts a host back as it was before the first start, byte for byte; a stop alone changes nothing.
+// `flanneld cleanup` restores a host to its state before the first start, byte for byte; a stop alone changes nothing.
 import test from 'ava'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'

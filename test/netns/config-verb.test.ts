@@ -1,4 +1,4 @@
-// `flanneld config get|check|set`: judged before it is written, told what follows, written only over what it was compared
+// `flanneld config get|check|set`: judged before it is written, with its consequences reported, written only over what it was compared
 // with; and hosts that run follow.
 import test, { type ExecutionContext } from 'ava'
 import type { ConfigVerdict } from '../../src/network-config/stored-config.ts'
@@ -9,7 +9,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS, PREFIX } from '../lab/world/network.ts'
 import { type EtcdHost, startEtcd } from '../lab/world/etcd.ts'
 
-/** A host beside etcd, which has no config yet. */
+/** A host next to etcd, which has no config yet. */
 async function world(t: ExecutionContext): Promise<{ readonly host: Host; readonly etcd: EtcdHost }> {
   const lan = await (await createLab(t)).lan()
   return { etcd: await startEtcd(lan), host: await lan.host(121) }

@@ -23,7 +23,7 @@ test('only root and the group of the socket may connect; others learn why not, a
   }
   t.regex(await host.run('setpriv --reuid 65534 --clear-groups cat /run/flannel/subnet.env'), /FLANNEL_SUBNET=/)
 
-  // Somebody in the group the socket was given to asks as the daemon.
+  // A user in the socket's group is served.
   await host.run('chgrp 65534 /run/flannel/flanneld.sock')
   t.is((await runVerb(host, 'leases', nobody)).code, 0)
 })

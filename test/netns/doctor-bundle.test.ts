@@ -10,9 +10,9 @@ import { createOneHost } from '../lab/scenarios/one-host.ts'
 const SECRETS = {
   /** Only the daemon knows it. */
   daemon: 'known-to-the-daemon-4711',
-  /** doctor is told it. */
+  /** Given to doctor as an option. */
   doctor: 'known-to-doctor-4712',
-  /** Somebody wrote it into a URL, in the network config. */
+  /** In a URL in the network config. */
   url: 'written-into-a-url-4713',
   /** In a key file that is named. */
   key: 'in-a-key-file-4714',

@@ -1,4 +1,4 @@
-// doctor on etcd: with a daemon whose etcd goes deaf or away, and from a host without one, at endpoints that are dead, slow,
+// doctor on etcd: with a daemon whose etcd stops answering or is gone, and from a host without one, at endpoints that are dead, slow,
 // strange, or whose certificates are not what they should be.
 import test from 'ava'
 import { type DoctorReport, type PrintedFinding, runDoctor } from '../lab/scenarios/doctor.ts'

@@ -1,4 +1,4 @@
-// doctor on hosts that are well, in every way they can be set up: nothing is wrong, and what was not checked could not be.
+// doctor on healthy hosts in every setup: nothing is wrong, and what was not checked could not be.
 import test from 'ava'
 import { createCluster } from '../lab/scenarios/cluster.ts'
 import { runDoctor } from '../lab/scenarios/doctor.ts'

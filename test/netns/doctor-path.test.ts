@@ -1,4 +1,4 @@
-// doctor on what happens between hosts: two networks with a router, which is told to block, to narrow, and to copy bytes.
+// doctor on what happens between hosts: two networks with a router that blocks, narrows or copies packets on demand.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

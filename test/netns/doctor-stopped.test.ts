@@ -1,4 +1,4 @@
-// doctor where the daemon was killed and nobody repairs: what carries packets is damaged by hand, one thing at a time; cause and
+// doctor where the daemon was killed and nothing is repaired: what carries packets is damaged by hand, one thing at a time; cause and
 // fix are read in the output, and the command it gives for doing it by hand is run.
 import test from 'ava'
 import { macOf } from '../lab/scenarios/cluster.ts'

@@ -1,4 +1,4 @@
-// doctor where packets come in by another way than they go out: a host that receives by plain routes, and a peer that
+// doctor where packets arrive by another path than they leave: a host that receives by plain routes, and a peer that
 // receives by VXLAN.
 import test from 'ava'
 import { createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'

@@ -30,7 +30,7 @@ interface World {
   enable(): Promise<void>
 }
 
-/** An etcd that speaks TLS, and asks for certificates if told so. */
+/** An etcd that speaks TLS, and asks for certificates on demand. */
 async function world(owner: Owner, certificates: boolean): Promise<World> {
   const tls = makeTls(tempFolder(owner), '192.168.19.120')
   const lan = await (await createLab(owner)).lan()

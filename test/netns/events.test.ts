@@ -1,4 +1,4 @@
-// `flanneld events`: what happens on a host is told as it happens, in words and as JSON, from now, from an id, or so far.
+// `flanneld events`: what happens on a host is reported as it happens, in words and as JSON, from now, from an id, or so far.
 import test, { type ExecutionContext } from 'ava'
 import type { HappenedEvent } from '../../src/health/events.ts'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'

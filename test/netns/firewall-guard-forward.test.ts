@@ -1,4 +1,4 @@
-// Peers let in what has a host's address: nobody but the host itself sends VXLAN by it. Containers try, by all ways out.
+// Peers admit packets from a host's address, so only the host itself may send VXLAN from it. Containers try by every path.
 import test, { type ExecutionContext } from 'ava'
 import { createGuard } from '../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../src/log.ts'
@@ -56,7 +56,7 @@ end`)
   }
 }
 
-/** What the frames of these tests begin with, so that no other datagram is counted. */
+/** How the frames of these tests start, so that no other datagram is counted. */
 const MARK = 0xabadcafe
 
 /** Sends one datagram that the VXLAN device of `to` would take in. */

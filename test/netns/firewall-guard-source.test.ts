@@ -1,5 +1,5 @@
 // Hosts whose packets come from another address than the PublicIP of their leases: another address of the host's own, which
-// its lease tells, and one that a NAT makes, which it cannot.
+// its lease names, and one that a NAT makes, which it cannot.
 import test from 'ava'
 import { createContainer } from '../lab/world/container.ts'
 import { waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'

@@ -1,4 +1,4 @@
-// Whom the guard of the VXLAN port drops, and whom it lets in besides peers.
+// Which senders the guard of the VXLAN port drops, and which it admits in addition to peers.
 import test from 'ava'
 import { INNER, PORT, createGuardHosts, pings } from '../lab/scenarios/port-guard.ts'
 import { waitFor } from '../lab/instruments/wait.ts'

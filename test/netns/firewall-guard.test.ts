@@ -20,7 +20,7 @@ test.serial('a peer is let in, a stranger is dropped and counted', async (t) => 
   await stranger.run('ip link set flannel.1 up')
   t.false(await pings(stranger, INNER.guarded, 3))
   t.true(((await guard.dropped()) ?? 0n) >= 3n)
-  // Elements alone change when a peer joins or leaves; the counter goes on.
+  // Elements alone change when a peer joins or leaves; the counter is kept.
   const before = await guard.dropped()
   guard.want([{ ...PORT, peers: [address(stranger.address)] }])
   await guard.settled()

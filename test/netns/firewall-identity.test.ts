@@ -1,4 +1,4 @@
-// With -ip-masq a host masquerades what starts on it: nobody on the LAN speaks to other hosts' containers in its name.
+// With -ip-masq a host masquerades only its own traffic: no neighbour on the LAN reaches other hosts' containers in its name.
 import test, { type ExecutionContext } from 'ava'
 import { createContainer } from '../lab/world/container.ts'
 import { ENGINE_RULES, OTHER_NETWORKS } from '../lab/scenarios/docker-rules.ts'

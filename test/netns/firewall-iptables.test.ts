@@ -59,7 +59,7 @@ for (const variant of ['nft', 'legacy'] as const) {
     on.firewall.want([INPUT])
     await on.firewall.settled()
     const { processes } = on.firewall.status()
-    // Ten comparisons, and a change of somebody else's table, later:
+    // Ten comparisons, and a change of a foreign table, later:
     if (variant === 'nft') await on.run('nft add table inet other')
     const until = performance.now() + 2000
     await waitFor('two seconds', () => performance.now() > until)

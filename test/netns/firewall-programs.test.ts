@@ -1,4 +1,4 @@
-// iptables and nft that hang, fork, crash, or cannot be started for want of descriptors: the daemon goes on, tells what it
+// iptables and nft that hang, fork, crash, or cannot be started for lack of descriptors: the daemon keeps running, reports what it
 // knows, and stops in time.
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
@@ -50,7 +50,7 @@ test('the daemon lives with programs that hang, fork, crash or cannot be started
       const one = await scrape(host)
       return one.value(DROPPED) === undefined && one
     })
-    t.is(scraped.value('flannel_peers{state="up"}'), 0, 'the rest is told')
+    t.is(scraped.value('flannel_peers{state="up"}'), 0, 'the rest is reported')
     t.is((await statusOf(host)).firewall.guard.unknownSenders, null, what)
     await as('well')
     await waitFor('the counter', async () => (await scrape(host)).value(DROPPED) === 0)
@@ -69,7 +69,7 @@ test('the daemon lives with programs that hang, fork, crash or cannot be started
   limit(1024)
   await waitFor('the counter', async () => (await scrape(host)).value(DROPPED) === 0)
 
-  // Rules that somebody takes away while the programs hang come back when they do not any more.
+  // Rules deleted while the programs hang are restored once they work again.
   const rules = (): Promise<string> => host.run('/usr/sbin/iptables-save')
   t.regex(await rules(), /FLANNEL-FWD/)
   await as('hangs')

@@ -6,7 +6,7 @@ import { waitFor } from '../lab/instruments/wait.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { createOneHost } from '../lab/scenarios/one-host.ts'
 
-/** The whole answer to one request, as it comes over the wire; what bash says when nobody listens. */
+/** The complete answer to one request, as received; bash's error when nothing listens. */
 function ask(host: Host, address: string, request: string): Promise<string> {
   const script = `exec 3<>/dev/tcp/${address}/9000 && printf '${request}\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && cat <&3`
   return host.run('timeout 20 bash -s 2>&1 || true', script)

@@ -25,7 +25,7 @@ test.serial('every kind is read as ever while all lists are interrupted', async 
     t.deepEqual(await kernel.readHost(), host)
     t.true(await kernel.hasNexthops())
     t.true(faults.struck())
-    // What stands in the way of an add is told apart by another reading.
+    // A second read shows what an add collides with.
     await space.run(`ip neigh add 10.64.9.0 dev ${device} lladdr 0a:00:00:00:99:99 nud stale`)
     const wanted = { kind: 'neighbor', device, address: ip('10.64.9.0'), mac: mac('0a:00:00:00:00:09') } as const
     t.deepEqual(await apply(kernel, 'add', [wanted]), [])

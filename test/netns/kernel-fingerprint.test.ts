@@ -1,4 +1,4 @@
-// The digest by which audits see that nothing changed: on a real kernel. Our own writes leave it, what others do does not.
+// The digest that shows audits whether anything changed, on a real kernel: foreign writes change it, our own do not.
 import type { LiveKernel } from '../../src/kernel/live.ts'
 import { type KernelObject, type Kind, keyOf } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
@@ -121,7 +121,7 @@ test('the host is read in full again when an audit saw changed foreign routes, a
   t.deepEqual(await routes(), ['10.98.0.0/24'])
   await digests(kernel)
   t.deepEqual(await apply(kernel, 'add', objects()), [])
-  // Nobody audited, and nobody said that routes changed: those of before.
+  // No audit ran and no route change was reported: the former routes.
   await space.run('ip route add 10.97.0.0/24 nhid 9000')
   t.deepEqual(await routes(), ['10.98.0.0/24'])
   await digests(kernel)

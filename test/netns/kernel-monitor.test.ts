@@ -1,4 +1,4 @@
-// Being told of what others change, and not of what we change ourselves: on a real kernel, its notifications real.
+// The monitor reports what others change, and not what we change ourselves: on a real kernel with real notifications.
 // That nothing was reported is shown by a later change of others being the first report: notifications keep their order.
 import type { ExecutionContext } from 'ava'
 import type { Address } from '../../src/ip/address.ts'
@@ -186,7 +186,7 @@ for (const [command, what, nothing] of outside) {
     const { external, lost } = await watch(t)
     await space.run(command)
     await waitFor(what, () => external.includes(what))
-    // Of this very report: a device that was just made has more to tell.
+    // For this report only: a new device causes more of them.
     t.is(lost.get(what), nothing === undefined ? 'eth0' : undefined)
   })
 }

@@ -1,4 +1,4 @@
-// A device of which something changes that no living device can change: the new one is made beside the old one, which goes
+// A device of which something changes that no living device can change: the new one is made next to the old one, which goes
 // only when the kernel has taken the new one.
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, link, peer } from '../golden/objects.ts'

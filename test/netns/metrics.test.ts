@@ -24,7 +24,7 @@ test.before(async () => {
   const lan = await (await createLab(owner)).lan()
   const peer = await lan.host(122)
   ;[etcd, host, stranger] = await Promise.all([startEtcd(lan, { config: CONFIG }), lan.host(121), lan.host(199)])
-  // Subnets of before, so that those made up below are nobody's.
+  // Existing subnets, so that the ones made up below are free.
   for (const [one, subnet] of [
     [host, '10.2.130.1'],
     [peer, '10.2.140.1'],

@@ -1,4 +1,4 @@
-// Real daemons in which a part that only looks on fails: traffic, repairs and peers go on, and an operator sees it.
+// Real daemons in which an observing part fails: traffic, repairs and peers are unaffected, and an operator sees it.
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -53,7 +53,7 @@ test('hosts with their address on loopback, a fault in the prober, and no descri
   await on.line(/E.* probe: RangeError: made by the test/, HOLD)
   const faults = async (): Promise<number> => (await scrape(a)).value('flannel_part_faults_total{part="probe"}') ?? 0
   await waitFor('more faults', async () => (await faults()) > 3, HOLD)
-  t.is(on.output().match(/made by the test/g)?.length, 1, 'it is told once')
+  t.is(on.output().match(/made by the test/g)?.length, 1, 'it is reported once')
   const status = await runVerb(a, 'status')
   t.regex(status.output, /^● degraded +probe failed/)
   t.is(status.code, 1)

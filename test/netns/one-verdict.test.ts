@@ -1,5 +1,5 @@
 // One verdict on every surface: status, the control socket, the page, metrics, events, /readyz and systemd say the same word, when
-// the host breaks and when it is well again.
+// the host breaks and when it is healthy again.
 import test, { type ExecutionContext } from 'ava'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type NotifySocket, listenForNotifications } from '../lab/actors/service-manager.ts'

@@ -139,7 +139,7 @@ test('a thousand peers: one event at the start, one writing of each route, a tab
       .stdout()
       .split('\n')
       .filter((line) => line.startsWith('10.7'))
-  await waitFor('the routes to be told', () => written().length >= 1000)
+  await waitFor('the routes to be reported', () => written().length >= 1000)
   t.deepEqual(
     written().filter((line) => !line.includes(' nhid ')),
     [],

@@ -36,7 +36,7 @@ test('a path MTU hole behind a router is found, with the largest packet that pas
   const found = await waitForHealth(a, b, { state: 'degraded', cause: 'path-mtu', pathMtu: 1350, note })
   t.log(`path MTU 1350 after ${found.ms} ms`)
   await a.daemon.line(/^W.* peer .* degraded: below the tunnel's 1450/)
-  // Containers are told the truth: what fits gets through, what does not is lost.
+  // Containers get the true MTU: what fits gets through, what does not is lost.
   const ping = (size: number): Promise<string> =>
     a.container.run(`ping -c 1 -W 1 -M do -s ${size - 28} ${b.container.address} || true`)
   t.regex(await ping(1350), / 0% packet loss/)
@@ -61,7 +61,7 @@ test('a smaller link on the path: all arrives in fragments, and the path MTU is 
     await a.container.run(`ping -c 3 -i 0.1 -W 1 -M do -s ${1450 - 28} ${b.container.address}`),
     / 0% packet loss/,
   )
-  // The router tells now, and the host believes it for ten minutes: the probes are not held up by that.
+  // The router now reports its MTU, and the host keeps it for ten minutes: probes do not wait for that.
   await router.run('nft flush table ip mute')
   await a.host.run(`ping -c 2 -i 0.2 -W 1 -M do -s ${1500 - 28} ${b.host.address} || true`)
   t.regex(await a.host.run(`ip route get ${b.host.address}`), /mtu 1400/)

@@ -1,4 +1,4 @@
-// What the daemons find by probing each other, on real hosts: nothing when all is well, and each fault by its name.
+// What the daemons find by probing each other, on real hosts: nothing on a healthy network, and each fault by its name.
 import test from 'ava'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { type Node, createCluster, waitUntilReached } from '../lab/scenarios/cluster.ts'

@@ -1,4 +1,4 @@
-// `flanneld status` from the first moment of the daemon on: what it waits for, with the command to go on with; who answers
+// `flanneld status` from the first moment of the daemon on: what it waits for, with the next command to run; who answers
 // when two daemons run, and when one was killed; and when etcd goes away later.
 import test from 'ava'
 import { BUNDLE, startFlanneld } from '../lab/actors/flanneld.ts'

@@ -108,7 +108,7 @@ test.serial('stopped: what is left in the kernel, and what etcd says where it is
     stdout,
     /^● not running[^]*forwarding is as the last daemon left it\n {2}kernel {3}flannel\.1 · 1 route to peers$/m,
   )
-  t.notRegex(stdout, /etcd/, 'nobody said where it is')
+  t.notRegex(stdout, /etcd/, 'no option names it')
   const withEtcd = await runVerb(host, `status ${ARGS}`)
   t.regex(withEtcd.stdout, /^ {2}etcd {5}2 leases, ours ends in 23h .* · 2 of 255 subnets used/m)
   t.is(await host.run('ls /run/flannel'), 'subnet.env\n', 'the socket went with the daemon')

@@ -1,5 +1,5 @@
-// Two that want one device: another flannel beside ours, a second daemon of ours, a program that keeps undoing what we do.
-// Nobody's network is taken, nobody fights in silence; what an earlier run left is gone on with.
+// Two owners of one device: another flannel next to ours, a second daemon of ours, a program that keeps undoing our changes.
+// No foreign network is taken over, every fight is reported; what an earlier run left is reused.
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/instruments/log-lines.ts'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -54,7 +54,7 @@ test.serial(
       line,
       /flannel\.1: it carries 10\.42\.0\.0 and 1 more, not of 10\.2\.0\.0\/16: left alone: set another Backend\.VNI/,
     )
-    t.deepEqual(await etcd.leases(), [], 'nobody is told to send to it')
+    t.deepEqual(await etcd.leases(), [], 'no peer learns to send to it')
     await etcd.configure({ ...CONFIG, Backend: { Type: 'vxlan', VNI: 2 } })
     await daemon.line(/ ready: /)
     t.regex(await host.run('ip -o addr show flannel.2'), /inet 10\.2\.\d+\.0\/32/)

@@ -1,5 +1,5 @@
 // A config this host cannot run, though its numbers are right: named before anything is touched, at a start and while running;
-// what runs goes on, and what was in the way gone, the config is taken.
+// what runs is kept, and once the obstacle is gone the config is applied.
 import test, { type ExecutionContext } from 'ava'
 import { errors } from '../lab/instruments/log-lines.ts'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
@@ -82,7 +82,7 @@ test.serial(
     await etcd.configure(configOf({ Port: 8473 }))
     await waitFor('the other port', async () => / dstport 8473 /.test(await host.run('ip -d link show flannel.1')))
     t.regex(await host.run('ip -o addr show flannel.1'), /inet 10\.2\.\d+\.0\/32/)
-    // One that this host alone was not ready for is taken when it is, though nobody writes it again.
+    // One that this host alone was not ready for is applied when it is ready, although it is not written again.
     const said = errors(daemon).length
     await etcd.configure(configOf({ Port: 9999 }))
     await waitFor('the refusal', () => errors(daemon).length > said)

@@ -1,4 +1,4 @@
-// What stands behind a verb: the daemon's flags, its own, and its words, in any order; and what makes no sense.
+// The arguments of a verb: the daemon's flags, its own, and its words, in any order; and what makes no sense.
 import test from 'ava'
 import { askedOf } from '../../src/cli/asked.ts'
 import { OperatorError } from '../../src/errors.ts'

@@ -1,4 +1,4 @@
-// Work that is asked for at any moment: one run at a time, and one more after the last asking.
+// Work requested at any moment: one run at a time, and one more after the last request.
 import test from 'ava'
 import fc from 'fast-check'
 import { coalesce } from '../../src/async/coalesce.ts'

@@ -1,4 +1,4 @@
-// The parts of a bundle that are pure: the archive, against tar(1) itself, and what is blotted out.
+// The parts of a bundle that are pure: the archive, against tar(1) itself, and what is redacted.
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -64,7 +64,7 @@ test('a change of the config: open while peers hear of it, then for those whose 
   const later = { ...changed, change: { ...changed.change, lately: false } }
   t.deepEqual(doors(later, peers), { ...TUNNEL, enp0s3: ['10.2.4.0/24'] })
   t.deepEqual(doors(later, peers.slice(0, 1)), TUNNEL)
-  // Of an option leases tell nothing.
+  // Leases do not show an option.
   const off = late.after(inputs(DIRECT), inputs(VXLAN), peers)
   t.deepEqual(off.change, { lately: true, formerly: [] })
   t.deepEqual(late.after(inputs(VXLAN), inputs(DIRECT), peers).change, NO_CHANGE)

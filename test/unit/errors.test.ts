@@ -1,4 +1,4 @@
-// How whatever others wrote stands in a message.
+// How foreign text is shown in a message.
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'

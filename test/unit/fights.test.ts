@@ -9,7 +9,7 @@ import { createLog } from '../../src/log.ts'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 
-/** Puts an object right every so many milliseconds from `from` to `to`. */
+/** Repairs an object periodically from `from` to `to` (milliseconds). */
 function fight(fights: Fights, object: string, every: number, from: number, to: number): void {
   for (let at = from; at < to; at += every) fights.noted(object, at)
 }

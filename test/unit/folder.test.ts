@@ -1,4 +1,4 @@
-// Folders are made, or it is said at once why not.
+// Folders are made, or the reason is reported at once.
 import test from 'ava'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

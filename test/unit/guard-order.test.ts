@@ -19,7 +19,7 @@ const wish = (vni: number, port = 8472): GuardWish => ({
   peers: [],
 })
 
-/** An order whose guard notes what it is told: "1:8472" for what is guarded, those on their way out after a plus. */
+/** An order whose guard records what it receives: "1:8472" for what is guarded, those on their way out after a plus. */
 function noted(standing: readonly Receiving[]): { readonly order: GuardOrder; readonly said: string[] } {
   const said: string[] = []
   const text = ({ vni, port }: Receiving): string => `${vni}:${port}`

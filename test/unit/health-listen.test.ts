@@ -1,4 +1,4 @@
-// The health port where both families are not to be had: it is there on the one that is.
+// The health port where only one address family is available: it listens on that one.
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import test from 'ava'

@@ -1,4 +1,4 @@
-// The one report of this host's health: what is examined, readiness and conditions, merged; and who is told when it changes.
+// The one report of this host's health: what is examined, readiness and conditions, merged; and who is notified when it changes.
 import test from 'ava'
 import { Conditions } from '../../src/health/conditions.ts'
 import { Readiness } from '../../src/health/readiness.ts'

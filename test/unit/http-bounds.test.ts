@@ -36,7 +36,7 @@ test('of many incomplete requests some are kept, and complete ones are answered 
   let crowded = 0
   const server = boundedServer((_, response) => response.end('yes'), { connections: 20, crowded: () => crowded++ })
   const port = await listening(t, server)
-  // Somebody else's connection is not what makes room.
+  // No other client's connection is closed to make room.
   const other = open(t, port, 'GET /slow HTTP/1.1\r\n', '127.0.0.2')
   let otherClosed = false
   other.on('close', () => (otherClosed = true))

@@ -1,4 +1,4 @@
-// By what names the daemon is asked: its own, and no other's.
+// The host names the daemon answers to: its own, and no other.
 import test from 'ava'
 import fc from 'fast-check'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

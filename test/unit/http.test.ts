@@ -1,4 +1,4 @@
-// Answers over HTTP: to somebody who reads, to many who do not, and to those who ask more than they may.
+// Answers over HTTP: to a client that reads, to many that do not, and to those over their limit.
 import test, { type ExecutionContext } from 'ava'
 import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

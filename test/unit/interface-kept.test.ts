@@ -1,4 +1,4 @@
-// What holds of the interface whatever comes and goes, and which devices are looked at for it.
+// What holds for the interface whatever changes, and which devices are looked at for it.
 import test from 'ava'
 import fc from 'fast-check'
 import { OperatorError } from '../../src/errors.ts'

@@ -50,6 +50,6 @@ test('a seed gives one locally administered station address, always the same', (
     }),
   )
   t.not(macFromSeed('a 1'), macFromSeed('a 2'))
-  // Written down: an upgrade that changed it would change the MAC of every device it makes anew.
+  // Written down: an upgrade that changed it would change the MAC of every device it recreates.
   t.is(macFromSeed('host 1'), '5e:04:cd:e4:a1:2c' as never)
 })

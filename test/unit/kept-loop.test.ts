@@ -1,4 +1,4 @@
-// When the passes of a kept thing run: in order, coalesced, slower against somebody who undoes them, retried, stopped.
+// When the passes of a kept thing run: in order, coalesced, slower while another process undoes them, retried, stopped.
 import test, { type ExecutionContext } from 'ava'
 import { type Clock, KeptLoop } from '../../src/firewall/kept-loop.ts'
 
@@ -76,7 +76,7 @@ class Bench {
     return this.said.splice(0)
   }
 
-  /** Somebody else writes; milliseconds until it is undone. */
+  /** Another process writes; milliseconds until it is undone. */
   async undo(t: ExecutionContext): Promise<number> {
     this.there = -1
     this.loop.changed()

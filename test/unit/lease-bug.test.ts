@@ -1,4 +1,4 @@
-// One lease that makes our own code throw: it is refused and counted, and everything else goes on.
+// One lease that makes our own code throw: it is refused and counted, and everything else works.
 import test from 'ava'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'
 import type { StoreEntry } from '../../src/etcd/store.ts'

@@ -1,4 +1,4 @@
-// Who keeps what only one host may have, when others claim it: nobody gets it by writing it.
+// Who keeps what only one host may have, when others claim it: no host gets it by writing it.
 import test from 'ava'
 import fc from 'fast-check'
 import { EtcdError } from '../../src/errors.ts'
@@ -40,7 +40,7 @@ test('a host that was there first does not get the MAC of a later one by writing
     ['/n/subnets/10.2.2.0-24'],
   )
   t.deepEqual(believed(table), ['10.2.3.0/24 192.168.0.3'])
-  // Nor by a detour over a lease that is refused, nor once the other has written its own anew.
+  // Nor by a detour over a lease that is refused, nor once the other has written its own again.
   table.change([put({ ...lease(2, 6, 10), value: Buffer.from('nonsense') })])
   table.change([put(lease(2, 6, 10))])
   table.change([put(lease(3, 6, 20))])

@@ -73,7 +73,7 @@ test('the lease of a host that has another one by then is deleted at once, in it
   t.deepEqual(take(byOne), byOne, 'in one transaction')
   t.deepEqual(take([gone(key(3))]), [gone(key(3))], 'the other one is known')
   t.deepEqual(take([gone(key(2)), lease(8, '10.0.0.8'), gone(key(99))]), [lease(8, '10.0.0.8')])
-  // Both leases of a host at once: then it left, or somebody deleted them by mistake.
+  // Both leases of a host at once: then it left, or an operator deleted them by mistake.
   t.deepEqual(take([gone(key(3)), gone(key(4))]), [])
   await waitFor('the others', () => left.length > 3)
   t.deepEqual(left, [key(2), key(99), key(3), key(4)])

@@ -1,4 +1,4 @@
-// Telling an etcd that lost its data from deleted leases and from hosts that left.
+// Distinguishes an etcd that lost its data from deleted leases and from hosts that left.
 import test from 'ava'
 import type { StoreChange, StoreEntry, WatchStep } from '../../src/etcd/store.ts'
 import { lossIn, withoutDeletions } from '../../src/lease/loss.ts'

@@ -130,7 +130,7 @@ for (const [what, nameOf] of [
   })
 }
 
-/** What happens to a key: put with one of few addresses and MACs, or deleted; a key made anew has a new age. */
+/** What happens to a key: put with one of few addresses and MACs, or deleted; a key made again has a new age. */
 const happening = fc.record({
   name: fc.constantFrom(
     '10.2.2.0-24',

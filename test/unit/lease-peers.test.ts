@@ -1,4 +1,4 @@
-// The peers as leases come and go: what is refused and why, and that only real differences are told.
+// The peers as leases come and go: what is refused and why, and that only real differences are reported.
 import test from 'ava'
 import fc from 'fast-check'
 import type { Checked, Peer } from '../../src/backend.ts'
@@ -139,7 +139,7 @@ for (const [what, lease, reason] of [
       step.refused.map((item) => [item.key, item.reason]),
       [[lease.key, reason]],
     )
-    t.deepEqual(first.snapshot([lease, good]).refused, [], 'told once')
+    t.deepEqual(first.snapshot([lease, good]).refused, [], 'reported once')
 
     const later = table()
     later.snapshot([])

@@ -1,4 +1,4 @@
-// Shutting a host out: which keys say so, what becomes of its leases here, and what stands in the status.
+// Shutting a host out: which keys say so, what becomes of its leases here, and what the status shows.
 import test from 'ava'
 import fc from 'fast-check'
 import { renderShutOut } from '../../src/cli/verbs/shut-out.ts'

@@ -1,4 +1,4 @@
-// Notes and warnings are told and leave the verdict as it is; only a fault changes it.
+// Notes and warnings are reported and leave the verdict unchanged; only a fault changes it.
 import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
@@ -50,7 +50,7 @@ for (const [config, level, text] of REMARKED) {
     t.deepEqual([report.verdict, report.code], ['healthy', 0], renderReport(report, false))
     t.regex(renderReport(report, false), new RegExp(`^${level.toUpperCase()} {2}config: .*${text.source}`, 'm'))
 
-    // The daemon tells it by itself, once; doctor does not tell it again.
+    // The daemon reports it itself, once; doctor does not repeat it.
     const conditions = new Conditions()
     const lines: string[] = []
     const read = readConfiguration(config, BACKENDS)
@@ -147,7 +147,7 @@ test("doctor's faults worsen the verdict by whether traffic stops; other finding
   t.is(word({ level: 'warning' }, { level: 'fault' }), 'degraded')
   t.is(word({ level: 'fault' }, { level: 'fault', stops: true }), 'broken')
   t.is(withFindings(healthy, found('clock', { level: 'note' })).remarks[0]?.code, 'clock')
-  t.is(withFindings(healthy, found('peers', { level: 'fault' })).word, 'healthy', 'the daemon tells of peers by itself')
+  t.is(withFindings(healthy, found('peers', { level: 'fault' })).word, 'healthy', 'the daemon reports peers itself')
 })
 
 test('what the daemon has already reported is recognised by its code, whatever the words', (t) => {

@@ -1,4 +1,4 @@
-// Lines that others can make happen as often as they like: bounded for each subject and in all, and summed up.
+// Lines that others can cause without limit: bounded for each subject and in all, and summed up.
 import test from 'ava'
 import fc from 'fast-check'
 import { Events } from '../../src/health/events.ts'
@@ -137,7 +137,7 @@ test('a lease that is written again and again, for one reason and another, costs
   t.true(lines.length <= 12, `${lines.length}`)
   t.true(events.recent.length <= 12)
   for (const line of lines) t.true(line.length < 600)
-  // Another host's fault is told all the same.
+  // Another host's fault is still reported.
   news.say(table.change([{ type: 'put', entry: lease(4, '') }]), 'later')
   t.regex(lines.at(-1) ?? '', /10\.2\.4\.0-24: json/)
   t.regex(events.recent.at(-1)?.text ?? '', /10\.2\.4\.0-24: json/)

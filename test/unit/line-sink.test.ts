@@ -1,4 +1,4 @@
-// The log's stream when nobody reads it, when it is full, and when its reader comes back.
+// The log's stream without a reader, when it is full, and when its reader comes back.
 import test from 'ava'
 import { Writable } from 'node:stream'
 import { LineSink } from '../../src/process/line-sink.ts'

@@ -1,4 +1,4 @@
-// Locks of a network namespace: one has it, others learn who, however often they ask.
+// Locks of a network namespace: one process holds a lock, others learn which, however often they ask.
 import { spawn } from 'node:child_process'
 import test from 'ava'
 import { Locks } from '../../src/host/lock.ts'
@@ -12,7 +12,7 @@ test('one process holds a lock; another learns which, and gets it when it is rel
   const [one, other] = [new Locks(), new Locks()]
   t.is(one.take(name('a')), undefined)
   t.is(one.take(name('a')), undefined, 'again')
-  t.is(one.holder(name('a')), undefined, 'ours is nobody else’s')
+  t.is(one.holder(name('a')), undefined, 'ours is held by no other')
   t.is(other.take(name('a'))?.pid, process.pid)
   t.is(other.holder(name('a'))?.pid, process.pid)
   t.is(other.take(name('b')), undefined)
@@ -43,12 +43,12 @@ test('a lock whose queue is full is held, and the kernel shows by which process'
   const [one, other] = [new Locks(), new Locks((lock) => ignored.push(lock))]
   one.take(name('flooded'))
   const fds: number[] = []
-  // Nobody accepts within this turn.
+  // Nothing is accepted within this turn.
   for (let fd = 0; fd >= 0 && fds.length < 1000; fds.push(fd)) fd = addon().connectUnix(`@flanneld ${name('flooded')}`)
   t.is(fds.pop(), -ERRNO.EAGAIN)
   t.deepEqual(other.take(name('flooded')), { pid: undefined, uid: process.geteuid?.() })
   t.truthy(other.holder(name('flooded')))
-  // A name that forges a line of /proc/net/unix tells nothing.
+  // A name that forges a line of /proc/net/unix shows nothing.
   const forged = addon().listenUnix(`@x\n0: 2 0 00010000 0001 01 1 @flanneld ${name('flooded')}`)
   t.true(forged >= 0)
   t.is(other.take(name('flooded'))?.uid, process.geteuid?.())
@@ -74,7 +74,7 @@ test('a process that was refused a lock is notified when it is free, and asking 
   one.keep([name('kept')])
   await freed
   t.is(third.take(name('refused')), undefined)
-  // Heard once: what it was refused first may not be what it wants now.
+  // Notified once: what it was refused first may not be what it wants now.
   const again = other.freed(stop.signal).then(() => 'ended')
   t.is(await Promise.race([again, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))]), 'waits')
   stop.abort()

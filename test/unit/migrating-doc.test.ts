@@ -9,7 +9,7 @@ import { VERB_NAMES } from '../../src/options/usage.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const text = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8')
 
-/** The flags named in the paragraph that begins so. */
+/** The flags named in the paragraph that starts with this text. */
 function flagsIn(beginning: string): readonly string[] {
   const paragraph = text.split('\n\n').find((one) => one.startsWith(beginning)) ?? ''
   return Array.from(paragraph.matchAll(/`-([a-z_-]+)`/g), (match) => match[1] ?? '').toSorted()

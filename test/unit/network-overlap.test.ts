@@ -1,4 +1,4 @@
-// Which networks of a host that lie in the cluster's Network keep it from starting, and which are told.
+// Which networks of a host that lie in the cluster's Network keep it from starting, and which are only reported.
 import { only } from '../../src/ip/by-family.ts'
 import type { SubnetRange } from '../../src/lease/allocate.ts'
 import test from 'ava'

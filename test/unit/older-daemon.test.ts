@@ -1,4 +1,4 @@
-// Verbs of this version beside a daemon that runs on from before an upgrade: what it does not say is not there.
+// Verbs of this version with a daemon from before an upgrade: fields it does not report are absent.
 import test from 'ava'
 import { renderVerdict } from '../../src/cli/verbs/config.ts'
 import { renderLeases } from '../../src/cli/verbs/leases.ts'

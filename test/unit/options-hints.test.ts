@@ -1,4 +1,4 @@
-// What nearly is an option: flags of others, names close to ours, texts with characters that nobody sees.
+// What is almost an option: flags of other programs, names close to ours, texts with invisible characters.
 import test from 'ava'
 import { parseOptions } from '../../src/options/parse.ts'
 import { usage } from '../../src/options/usage.ts'

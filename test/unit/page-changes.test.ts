@@ -1,4 +1,4 @@
-// What readers of the page are told: that what they are told adds up, and when they are told.
+// What readers of the page receive: changes add up to the full state; and when they receive it.
 import test from 'ava'
 import fc from 'fast-check'
 import { Conditions } from '../../src/health/conditions.ts'

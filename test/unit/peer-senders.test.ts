@@ -1,4 +1,4 @@
-// Whom the guard of the VXLAN port lets in: what leases name, as far as it may be believed.
+// Which senders the guard of the VXLAN port admits: those that leases name, as far as they can be trusted.
 import test from 'ava'
 import { Senders } from '../../src/firewall/nftables/senders.ts'
 import { countSenders, sendersOf } from '../../src/overlay/peer-senders.ts'

@@ -17,7 +17,7 @@ const SIXTH: ExternalInterface = {
   onlink: [prefix('fd01::/64')],
 }
 
-/** The tutorial's host with fd00:2::/48 beside 10.2.0.0/16, and an interface in both families. */
+/** The tutorial's host with fd00:2::/48 next to 10.2.0.0/16, and an interface in both families. */
 function both(config: object): PlanInputs {
   const inputs = inputsWith(config)
   const network = prefix('fd00:2::/48')

@@ -1,4 +1,4 @@
-// What is told of the probes: changes, each once; and what is remembered of others': no more than so much.
+// What is reported of the probes: each change once; what is remembered of others' probes is bounded.
 import test from 'ava'
 import { Events } from '../../src/health/events.ts'
 import { fromNumber } from '../../src/ip/address.ts'

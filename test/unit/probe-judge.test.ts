@@ -6,7 +6,7 @@ const WELL: PathState = {}
 /** The tunnel is silent, its host answers. */
 const SILENT: PathState = { tunnel: { open: false } }
 const DOWN: PathState = { tunnel: { open: false }, underlay: { open: false } }
-/** Turn n begins at n * 5000 ms and ends 2000 ms later. */
+/** Turn n starts at n * 5000 ms and ends 2000 ms later. */
 const says = (heardUsAt: number | undefined, at = 11_000): PathState => ({
   ...SILENT,
   evidence: { saidAt: at, underlayAt: at, heardUsAt },
@@ -62,11 +62,11 @@ test('a tunnel that falls silent while its host answers is blocked, at the first
 test('the blocked direction follows from what the peer sends and reports', (t) => {
   const comesIn: PathState = { ...SILENT, evidence: { tunnelAt: 11_000 } }
   t.like(last([WELL, SILENT, comesIn]), { cause: 'tunnel-blocked-out' }, 'its requests come in')
-  t.like(last([WELL, SILENT, says(10_900)]), { cause: 'tunnel-blocked-in' }, 'it hears ours')
-  t.like(last([WELL, SILENT, says(4900)]), { cause: 'tunnel-blocked' }, 'it heard ours only before')
-  t.like(last([WELL, SILENT, says(undefined)]), { cause: 'tunnel-blocked' }, 'it never heard ours')
+  t.like(last([WELL, SILENT, says(10_900)]), { cause: 'tunnel-blocked-in' }, 'it receives ours')
+  t.like(last([WELL, SILENT, says(4900)]), { cause: 'tunnel-blocked' }, 'it received ours only before')
+  t.like(last([WELL, SILENT, says(undefined)]), { cause: 'tunnel-blocked' }, 'it never received ours')
   const stale: PathState = { ...SILENT, evidence: { tunnelAt: 4900 } }
-  t.like(last([WELL, SILENT, stale]), { cause: 'tunnel-blocked' }, 'what came in before it fell silent tells nothing')
+  t.like(last([WELL, SILENT, stale]), { cause: 'tunnel-blocked' }, 'what came in before it fell silent proves nothing')
   t.like(last([WELL, SILENT, comesIn, SILENT]), { cause: 'tunnel-blocked-out' }, 'what was known stays')
 })
 

@@ -1,4 +1,4 @@
-// What a turn asks: enough to be sure, the right size found, and no more than that.
+// What a turn sends: enough to be sure and to find the right size, and no more.
 import test from 'ava'
 import fc from 'fast-check'
 import { CONFIRMED, BURSTS } from '../../src/probe/plan.ts'

@@ -1,4 +1,4 @@
-// The reconciler when things go wrong beside it: what counts as a repair, and a kernel that cannot be read.
+// The reconciler with faults around it: what counts as a repair, and a kernel that cannot be read.
 import test from 'ava'
 import { createLog } from '../../src/log.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'

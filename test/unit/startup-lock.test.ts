@@ -1,4 +1,4 @@
-// A start beside a daemon that is being stopped goes on when that one has ended, not at its next look at the config. In a file
+// A start next to a daemon that stops continues when that daemon ends, not at its next read of the config. In a file
 // of its own: time stands still in it.
 import { mock } from 'node:test'
 import test from 'ava'
@@ -20,7 +20,7 @@ test('a start that another daemon holds up continues when that daemon ends', asy
   const entry = { key: '/coreos.com/network/config', value: Buffer.from('{"Network":"10.2.0.0/16"}'), modRevision: '7' }
   const store = {
     get: () => Promise.resolve({ entry }),
-    // Nobody writes the config.
+    // The config is not written.
     watch: (_: string, signal: AbortSignal) =>
       (async function* () {
         await new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// What `flanneld status`, `peers` and `events` print: the layout, and that nothing is told by colour or left to guess.
+// What `flanneld status`, `peers` and `events` print: the layout, and that nothing is shown by colour alone or left to guess.
 import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import type { Level } from '../../src/health/conditions.ts'

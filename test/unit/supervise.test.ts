@@ -1,4 +1,4 @@
-// A fault in a part that only looks on: told once, counted, shown, and nobody else's affair.
+// A fault in an observing part: reported once, counted, shown, and without effect on other parts.
 import test from 'ava'
 import fc from 'fast-check'
 import { Conditions } from '../../src/health/conditions.ts'

@@ -1,4 +1,4 @@
-// The verdict over a host: each thing that can be wrong has its word, its reason and the command to go on with.
+// The verdict over a host: each thing that can be wrong has its word, its reason and the next command to run.
 import type { Status } from '../../src/view/status-shape.ts'
 import test from 'ava'
 import { type Verdict, absentVerdict, verdictOf } from '../../src/view/verdict.ts'

@@ -1,4 +1,4 @@
-// Times as timers take them: whatever a computation gives, Node has nothing to warn of.
+// Times as timers take them: whatever a computation gives, Node does not warn.
 import test from 'ava'
 import fc from 'fast-check'
 import { pause, timerTime } from '../../src/async/wait.ts'
@@ -24,7 +24,7 @@ test('a pause that is over already, a signal of many listeners: no warning', asy
   const stop = newStop()
   for (const milliseconds of [-5, NaN, -Infinity]) await pause(milliseconds, stop.signal)
   const many = Array.from({ length: 50 }, () => pause(Infinity, stop.signal))
-  // Warnings are told in the next tick.
+  // Warnings are emitted in the next tick.
   await new Promise((resolve) => setImmediate(resolve))
   stop.abort()
   await Promise.all(many)

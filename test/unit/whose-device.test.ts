@@ -40,7 +40,7 @@ for (const [what, found, known] of [
     { previousSubnet: '10.42.0.0/24' as Prefix },
   ],
 ] as const) {
-  test(`a device ${what} is ours to go on with`, (t) => {
+  test(`a device ${what} is ours to reuse`, (t) => {
     t.is(strangersOn({ ...device, ...found }, { ...evidence, ...known }), undefined)
   })
 }

@@ -12,7 +12,7 @@ export function errors(daemon: Running): readonly string[] {
   return allErrors(daemon).filter((line) => !SLOW.test(line))
 }
 
-/** The same with those. Before the log is open lines begin with "flanneld: ". */
+/** The same with those. Before the log is open lines start with "flanneld: ". */
 export function allErrors(daemon: Running): readonly string[] {
   return texts(daemon, 'E')
 }

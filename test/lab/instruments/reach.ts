@@ -2,7 +2,7 @@
 // busybox alone does both ends, so that containers, hosts and neighbours are asked in the same way.
 import type { Place } from '../world/space.ts'
 
-/** Ports served: nobody knows them by name, nobody publishes the second. */
+/** Ports served: neither has a service name, and the second is never published. */
 export const PORTS = [5000, 61000] as const
 
 /** Serves both ports; HTTP, answered by a CGI script. */
@@ -15,7 +15,7 @@ export async function serveHttp(at: Place): Promise<void> {
     ${listen}`)
 }
 
-/** What every target ("address port") says to `from`; undefined where nobody answers in a second. */
+/** What every target ("address port") says to `from`; undefined without an answer in a second. */
 export async function askHttp(from: Place, targets: readonly string[]): Promise<readonly (string | undefined)[]> {
   const get = `printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 1 $to 2>/dev/null | tail -n 1`
   const words = targets.map((target) => `"${target}"`).join(' ')

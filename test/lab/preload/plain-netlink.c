@@ -1,5 +1,5 @@
 /* Preloaded into an emulated program: its netlink sockets carry bytes as they are. The emulator looks into messages of
- * descriptors it saw made by socket(2) or dup(2), and refuses those it has not heard of (neighbours, nexthop objects);
+ * descriptors it saw made by socket(2) or dup(2), and refuses those it does not know (neighbours, nexthop objects);
  * a copy made by fcntl(2) it does not follow. Both processors are little-endian with 64 bits: there is nothing to translate. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

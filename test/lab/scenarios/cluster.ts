@@ -1,4 +1,4 @@
-// Hosts that each run the daemon as built and hold a container: what tests of faults begin with.
+// Hosts that each run the daemon as built and hold a container: what tests of faults start from.
 // Invariant: when createCluster resolves, every container reaches every other.
 import { type Container, createContainer } from '../world/container.ts'
 import { type SubnetEnv, waitForSubnetEnv, startFlanneld } from '../actors/flanneld.ts'

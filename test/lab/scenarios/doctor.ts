@@ -100,7 +100,7 @@ async function findAndRepair(t: ExecutionContext, hosts: TwoHosts, fault: Doctor
   assertReported(t, fault, report, found)
 }
 
-/** Runs a script on the first host, or waits for what has begun. */
+/** Runs a script on the first host, or waits for what has started. */
 async function carryOut({ own }: TwoHosts, action: string | Promise<unknown>): Promise<void> {
   await (typeof action === 'string' ? own.host.run(action) : action)
 }

@@ -1,5 +1,5 @@
 // Two hosts on one kind of engine, joined by flanneld: one has its containers on docker0, the other on a user-defined
-// bridge; beside them a neighbour on the LAN that is no peer.
+// bridge; next to them a neighbour on the LAN that is no peer.
 import type { ExecutionContext } from 'ava'
 import { serveHttp } from '../instruments/reach.ts'
 import type { Container } from '../world/container.ts'

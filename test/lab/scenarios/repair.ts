@@ -1,4 +1,4 @@
-// Does a damage while containers ping, and waits for the host to be whole: the runner for all damages done by hand.
+// Does a damage while containers ping, and waits for the host to be repaired: the runner for all damages done by hand.
 import type { ExecutionContext } from 'ava'
 import type { Node } from './cluster.ts'
 import { READ_KERNEL, kernelText, partKernelText } from '../instruments/kernel-text.ts'

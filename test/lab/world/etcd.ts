@@ -91,7 +91,7 @@ function hostSeat(host: Host): Seat {
 async function loopbackSeat(owner: Owner): Promise<Seat> {
   const [port, peerPort] = [await freePort(), await freePort()]
   const folder = tempFolder(owner, 'flanneld-etcd')
-  // Before the folder goes, since what is torn down last was begun first.
+  // Before the folder goes, since what starts first is torn down last.
   const place = thisMachine(owner)
   return { place, name: `m${port}`, address: '127.0.0.1', port, peerPort, folder }
 }

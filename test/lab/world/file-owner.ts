@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Owner } from './space.ts'
 
-/** Owns what is made for a whole file: closed after its last test, failed or not, the last made first. Called at the file's top. */
+/** Owns what is made for a test file: closed after its last test, failed or not, the last made first. Called at the file's top. */
 export function fileOwner(): Owner {
   const closings: (() => Promise<void>)[] = []
   test.after.always(async () => {

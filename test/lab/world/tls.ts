@@ -1,4 +1,4 @@
-// Certificates for an etcd of a test, and the arguments by which etcd and etcdctl use them.
+// Certificates for an etcd of a test, and the arguments that make etcd and etcdctl use them.
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
