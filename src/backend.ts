@@ -84,7 +84,7 @@ export interface ConfigSection {
   boolean(key: string, fallback: boolean): boolean
 }
 
-/** A key of a backend's config: its parser holds values to this, docs/reference.md and `flanneld config` tell of it. */
+/** A key of a backend's config: its parser holds values to this, docs/reference.md and `flanneld config` show it. */
 export interface ConfigKey {
   readonly default: number | boolean
   /** The smallest and the largest value of an integer. */
@@ -124,7 +124,7 @@ export interface Backend<Config, Data> {
   forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
 }
 
-/** A backend whose config and peer data are its own business. */
+/** A backend whose config and peer data are opaque to the caller. */
 export type AnyBackend = Backend<unknown, unknown>
 
 /** One backend with the config it runs under. */

@@ -1,4 +1,4 @@
-// alloc: leases a subnet and leaves forwarding to somebody else (a cloud's route table, a fabric).
+// alloc: leases a subnet and leaves forwarding to another system (a cloud's route table, a fabric).
 import type { Backend } from '../../src/backend.ts'
 
 export const alloc: Backend<null, null> = {

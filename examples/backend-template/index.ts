@@ -1,7 +1,7 @@
 // A backend to start from: copy this folder to backends/NAME, rename, add the line to backends/index.ts.
 // "weighted" routes a peer's subnet to the peer's public address, at the metric the peer asks for. It makes little sense as
 // a network and much as a template: it has an option, publishes data and refuses bad peers.
-// In here: no I/O, no clock, no randomness, no async. What cannot be said with src/kernel/state.ts needs a new kind there.
+// In here: no I/O, no clock, no randomness, no async. An object that src/kernel/state.ts cannot express needs a new kind there.
 import type { Backend, Checked } from '../../src/backend.ts'
 import { contains } from '../../src/ip/prefix.ts'
 import { FLANNEL_PROTOCOL } from '../../src/kernel/state.ts'
@@ -21,7 +21,7 @@ const WEIGHT = { default: 1, range: [1, WEIGHT_MAX], doc: 'how much of the traff
 
 export const weighted: Backend<Config, Data> = {
   type: 'weighted',
-  // What docs and `flanneld config` tell of each option, and what parseConfig holds it to.
+  // What docs and `flanneld config` show of each option, and the bounds that parseConfig enforces.
   configKeys: { Weight: WEIGHT },
 
   // Read every option through the section: a bad value becomes an error that names path, value and rule.
@@ -53,7 +53,7 @@ export const weighted: Backend<Config, Data> = {
   // Name what no two peers may share, lest they claim one kernel object.
   exclusive: () => undefined,
 
-  // What our host needs whoever the peers are: a device, its address.
+  // What our host needs for any set of peers: a device, its address.
   base: () => [],
 
   // What one peer needs. The daemon adds, repairs and removes it.

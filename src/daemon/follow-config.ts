@@ -20,7 +20,7 @@ export class ConfigFollower {
   readonly #again: () => void
   readonly #log: Log
   readonly #key: string
-  /** The config that was refused last, null for its absence; said once. */
+  /** The config that was refused last, null for its absence; logged once. */
   #refused: string | null | undefined
   /** Ends the waiting for this host to be able to run that one. */
   #waiting = new AbortController()

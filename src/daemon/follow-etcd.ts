@@ -46,7 +46,7 @@ class Follower {
   #connected = true
   /** Whether the first listing was taken over. */
   #complete = false
-  /** What the last listing was read by. */
+  /** The rules that read the last listing. */
   #readBy: ReadBy | undefined
 
   constructor(parts: FollowParts) {
@@ -91,7 +91,7 @@ class Follower {
   }
 
   /**
-   * Takes one step; false when it was the last, or the leases have to be listed again. The step lives in here alone: a
+   * Takes one step; false when it was the last, or the leases have to be listed again. Only this function holds the step: a
    * `for await` would keep the first one, with every lease in it, until the next arrives.
    */
   async #take(next: Promise<IteratorResult<WatchStep>>): Promise<boolean> {
@@ -126,7 +126,7 @@ class Follower {
     for await (const portion of inPortions(result.changes)) session.countPeers(portion)
     session.peersChanged(this.#table.peers, [])
     this.#complete = true
-    // Not before: what it finds changes the peers, and those that were counted are the first ones.
+    // Not earlier: it may change the peers, and the first ones are counted before.
     this.#liveness.watch(this.#table.rivals)
     void reconciler.settled(reconciler.peersComplete(session)).then(() => {
       readiness.good('peers')
@@ -141,7 +141,7 @@ class Follower {
     return lossIn(step, { ownKey: lease.own().key, folder: this.#folder, revision: this.#revision, ranOut })
   }
 
-  /** Passes on what a step made of the table; the session gets the first listing in portions. */
+  /** Passes on the result of a step; the session gets the first listing in portions. */
   #report(result: PeerStep, step: Exclude<WatchStep, { type: 'disconnected' }>): void {
     const { session, leaseStats, options } = this.#parts
     this.#peerEvents.say(result, this.#complete ? 'later' : 'first')

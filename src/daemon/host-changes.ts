@@ -1,5 +1,5 @@
-// What the daemon looks at again while it runs: this host's own network when the kernel reports a change, and everything
-// from time to time.
+// What the daemon checks while it runs: this host's network when the kernel reports a change, and everything at an
+// interval.
 import type { DockerBridge } from '../host/docker-bridge.ts'
 import { coalesce, inMeasure } from '../async/coalesce.ts'
 import type { Conditions } from '../health/conditions.ts'
@@ -40,7 +40,7 @@ export interface FollowHostParts {
   readonly conditions: Conditions
   readonly log: Log
   readonly signal: AbortSignal
-  /** Where our lease says we were, when that was not to be had at the start. */
+  /** The public addresses in our lease, when they were not available at the start. */
   readonly homes: ByFamily<Place>
 }
 
@@ -52,7 +52,7 @@ export class HostFollower {
   #again: NodeJS.Timeout | undefined
   /** The last warning about the interface of each family. */
   readonly #logged = new Map<Family, string>()
-  /** Looks at this host; calls while it looks make it look once more. */
+  /** Checks this host; a call during a check causes one more. */
   readonly look: () => Promise<void>
 
   constructor(parts: FollowHostParts) {
@@ -101,7 +101,7 @@ export class HostFollower {
     await session.update({ externals })
   }
 
-  /** Logs what was decided of an interface; the one we have from now on. */
+  /** Logs the decision about an interface. Returns the one in use from now on. */
   #decided(before: ExternalInterface, decision: KeepDecision): ExternalInterface {
     const { log } = this.#parts
     if (decision.type === 'nothing-better') {
@@ -123,7 +123,7 @@ export class HostFollower {
     return external
   }
 
-  /** A bridge of containers within Network: no reason not to run, and nothing to keep quiet about. */
+  /** A container bridge inside Network is worth a warning, but does not stop the daemon. */
   #logOverlaps(host: HostNetwork): void {
     const { session, conditions, log } = this.#parts
     const { configuration, externals } = session.inputs
@@ -149,7 +149,7 @@ export class HostFollower {
 export interface AuditParts {
   readonly reconciler: Reconciler
   readonly sessions: Sessions
-  /** Looks at this host. */
+  /** Checks this host. */
   readonly look: () => Promise<void>
   readonly seconds: number
   readonly signal: AbortSignal

@@ -35,7 +35,7 @@ export interface LeasedHost {
   readonly listing: Snapshot[]
 }
 
-/** Waits for all of it, as long as that takes. Undefined when the signal aborts before there is a config. */
+/** Waits for everything without a limit. Undefined when the signal aborts before there is a config. */
 export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | undefined> {
   const { cell, kernel, options, readiness, events, log, signal } = context
   const found = await waitOut(() => findHost(kernel, options, log.part('host')), context)

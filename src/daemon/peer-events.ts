@@ -1,6 +1,6 @@
 // What a step of following the leases reports: log lines, and events for the operator.
-// Invariants: however many peers a step changes, it costs some lines; the peers found at the start are one event; however
-// often one host writes its lease, it costs some lines, and the others' are still reported.
+// Invariants: however many peers a step changes, the lines are bounded; the peers found at the start are one event; however
+// often one host writes its lease, its lines are bounded and the other hosts are still reported.
 import type { EventSink } from '../health/events.ts'
 import { FAULTLESS } from '../lease/peer-check.ts'
 import type { PeerChange, PeerStep, RefusedLease } from '../lease/peer-step.ts'
@@ -12,7 +12,7 @@ import { printable } from '../text/plain-text.ts'
 const LINES = 10
 /** The most refused leases that do: each is a fault to be found. */
 const REFUSALS = 100
-/** In the long run. A cluster as large as they come may start with a hundred refused leases and some changes. */
+/** In the long run. A very large cluster may start with a hundred refused leases and some changes. */
 const LIMITS: BudgetLimits = {
   each: { burst: 10, everyMs: 60_000 },
   all: { burst: 300, everyMs: 5_000 },
@@ -33,7 +33,7 @@ export class PeerEvents {
     })
   }
 
-  /** Tells a step, the `first` one or a later one. */
+  /** Reports a step, the `first` one or a later one. */
   say(step: PeerStep, which: 'first' | 'later'): void {
     this.#refusals(step.refused)
     const { changes } = step

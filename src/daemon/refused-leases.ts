@@ -6,7 +6,7 @@ import { printable } from '../text/plain-text.ts'
 
 /** The condition's code. */
 const CODE = 'leases-refused'
-/** So many are named. */
+/** The most leases that are named. */
 const NAMED = 3
 
 export class RefusedLeases {

@@ -1,4 +1,4 @@
-// Tells a fight over what is ours as a standing fault: once when it begins, once when it is over.
+// Reports a fight over one of our objects as a standing fault: once when it starts, once when it ends.
 import type { Conditions } from '../health/conditions.ts'
 import type { EventSink } from '../health/events.ts'
 import type { Log } from '../log.ts'
@@ -6,7 +6,7 @@ import type { Fights } from '../reconcile/fights.ts'
 
 const CODE = 'repair-fight'
 
-/** Looks after each pass. */
+/** Called after each pass. */
 export function reportFights(fights: Fights, conditions: Conditions, events: EventSink, log: Log): void {
   const object = fights.current()
   if (object === undefined) {

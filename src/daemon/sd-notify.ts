@@ -10,7 +10,7 @@ import type { Readiness } from '../health/readiness.ts'
 /** Sends one state, such as `READY=1`; false when there was no receiver. */
 type Notify = (state: string) => boolean
 
-/** The notifier for this environment, and how often the watchdog wants to hear of us (milliseconds, undefined: never). */
+/** The notifier for this environment, and how often the watchdog expects a keepalive (milliseconds, undefined: never). */
 function systemdNotifier(env: Readonly<Record<string, string | undefined>>): {
   readonly notify: Notify
   readonly watchdogMs: number | undefined

@@ -8,13 +8,13 @@ import type { Log } from '../log.ts'
 /** What a step changed. */
 export interface ShutOutStep {
   readonly added: readonly Address[]
-  /** Whose leases are to be read again. */
+  /** Addresses whose leases have to be read again. */
   readonly removed: readonly Address[]
 }
 
 /** An operator shuts out a host or two; more than this many keys are a mistake. */
 const MOST = 1_000
-/** So many are named in the status. */
+/** The most addresses that the status names. */
 const NAMED = 8
 
 export class ShutOuts {

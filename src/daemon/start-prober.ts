@@ -1,4 +1,4 @@
-// Begins to probe the peers.
+// Starts probing the peers.
 import type { Sessions } from '../overlay/sessions.ts'
 import { Prober } from '../probe/prober.ts'
 import type { DaemonContext } from './context.ts'

@@ -1,7 +1,7 @@
-// What a step of the watch on the prefix says of its parts: the network config and the leases. Pure.
+// Splits a step of the watch on the prefix into its parts: the network config and the leases. Pure.
 import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
 
-/** The config text in a step: null when it was deleted, undefined when the step says nothing of it. */
+/** The config text in a step: null when it was deleted, undefined when the step does not change it. */
 export function configIn(step: Exclude<WatchStep, { type: 'disconnected' }>, key: string): string | null | undefined {
   if (step.type === 'snapshot')
     return step.snapshot.entries.find((entry) => entry.key === key)?.value.toString() ?? null

@@ -20,7 +20,7 @@ export interface StaleBridge {
   readonly fix: string
   /** Whether packets are lost; if not, they are merely smaller than they could be. */
   readonly stops: boolean
-  /** All of it in one sentence. */
+  /** The finding as one sentence. */
   readonly text: string
 }
 

@@ -1,4 +1,4 @@
-// Which interface carries traffic between hosts, and by which addresses: a pure choice over what netlink shows.
+// Which interface carries traffic between hosts, and with which addresses: a pure choice over what netlink shows.
 // Order, as in Go: every -iface, every -iface-regex, -iface-can-reach; with none of them the interface that has the
 // -public-ip, else the default route's. What cannot be used is passed over; an error says what was tried and what there is.
 import type { ExternalInterface } from '../backend.ts'

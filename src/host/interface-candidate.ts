@@ -13,7 +13,7 @@ import {
   usableAddresses,
 } from '../kernel/host-network.ts'
 
-/** What the operator said about the interface; the names are those of Options. */
+/** The operator's options for the interface; names as in Options. */
 export interface InterfaceWish {
   /** Names or addresses. */
   readonly iface: readonly string[]
@@ -40,7 +40,7 @@ export function complete(
   { link, address: wanted }: InterfaceCandidate,
 ): ExternalInterface | string {
   const name = `interface "${link.name}"`
-  // The address by which an interface was found may be of the other family: it names the interface only.
+  // The address that matched an interface may be of the other family: it names the interface only.
   const fixed = wanted !== undefined && familyOf(wanted) === family ? wanted : undefined
   if (fixed !== undefined && !isUnicast(fixed)) return `${name}: ${fixed} cannot be reached from other hosts`
   const address = fixed ?? usableAddresses(host, link, family)[0]

@@ -1,5 +1,5 @@
 // IP addresses as canonical text ("10.2.3.4", "fc00::1"), so that === is equality and a Map key needs no coding.
-// parseAddress is the one door; arithmetic goes through numberOf / bigintOf.
+// Only parseAddress makes them from text; arithmetic goes through numberOf / bigintOf.
 import { isIPv6 } from 'node:net'
 import ip6addr from 'ip6addr'
 
@@ -17,7 +17,7 @@ const QUAD = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{
 export function parseAddress(text: string): Address | undefined {
   const quad = QUAD.exec(text)
   if (quad) return quad.slice(1).every((byte) => Number(byte) <= 255) ? (text as Address) : undefined
-  // isIPv6 is the judge: ip6addr lets "::00001" and a "::" that stands for nothing pass. Its first call takes 2 ms.
+  // isIPv6 decides: ip6addr lets "::00001" and a "::" that stands for nothing pass. Its first call takes 2 ms.
   if (!text.includes(':') || text.includes('.') || text.includes('%') || !isIPv6(text)) return undefined
   const parsed = ip6addr.parse(text)
   return parsed.kind() === 'ipv6' ? fromBytes(bytesOf6(parsed)) : undefined

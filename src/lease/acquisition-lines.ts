@@ -1,4 +1,4 @@
-// What is said of another host's lease that stands in our way.
+// Log lines about another host's lease that blocks ours.
 import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { printable } from '../text/plain-text.ts'
 import { type SubnetRange, fits } from './allocate.ts'
@@ -56,7 +56,7 @@ export function refusedBug(key: string, why: string): string {
 /** Lines that are remembered, so as to say each once. */
 const MOST_SAID = 500
 
-/** What was said already. Others' words are in some lines: of more than are remembered, one may be said again. */
+/** Lines already logged. Some quote other hosts' text, so the set is bounded: beyond the bound a line may be logged again. */
 export class SaidOnce {
   readonly #logged = new Set<string>()
 

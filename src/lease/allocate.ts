@@ -88,7 +88,7 @@ function takenBlocks(range: SubnetRange, taken: Iterable<Prefix>): readonly Bloc
   return merged
 }
 
-/** Whether an IPv4 prefix lies outside the range: by plain numbers, as in a large network many do. */
+/** Whether an IPv4 prefix lies outside the range: with plain numbers, because many do in a large network. */
 function outside({ subnetMin, subnetMax, subnetLen }: SubnetRange, prefix: Prefix): boolean {
   const first = numberOf(prefix)
   const outsideAbove = first >= numberOf(subnetMax) + 2 ** (32 - subnetLen)

@@ -1,8 +1,8 @@
 // Deletions of leases that wait a moment before they are acted on: a host whose key was deleted by mistake writes it again within
 // a tenth of a second, and its peers need not withdraw and program it meanwhile.
-// One whose host has another lease by then has moved: to wait would be to have it twice.
-// Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is told of
-// it meanwhile.
+// One whose host has another lease by then has moved: waiting would keep two leases for it.
+// Invariants: nothing but a deletion waits; a key that is written again is never deleted; each waits once, whatever is
+// reported about it meanwhile.
 import type { StoreChange } from '../etcd/store.ts'
 import type { Address } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -29,7 +29,7 @@ export class Departures {
     this.#ms = ms
   }
 
-  /** Takes changes in their order; gives those that are to be acted on at once: all but deletions, and those of `moved` keys. */
+  /** Takes changes in their order; returns those to act on at once: all but deletions, and deletions of `moved` keys. */
   take(changes: readonly StoreChange[], moved: ReadonlySet<string> = new Set()): readonly StoreChange[] {
     const atOnce = changes.filter((change) => {
       const waits = change.type === 'delete' && !moved.has(change.key)
@@ -48,7 +48,7 @@ export class Departures {
     this.#plan()
   }
 
-  /** All that wait stay: etcd lost them, their hosts did not leave. */
+  /** Drops the waiting deletions: etcd lost the keys, their hosts did not leave. */
   forget(): void {
     this.#waiting.clear()
     this.#plan()

@@ -1,5 +1,5 @@
-// Who gets what only one host may have, such as a VTEP MAC: of several claimants the oldest whose host lives. Whoever may
-// write a lease can claim anything in it, but not be there before another. A host that moved leaves its old lease behind: it
+// Who gets what only one host may have, such as a VTEP MAC: of several claimants the oldest whose host lives. Anyone
+// who may write a lease can claim anything in it, but cannot predate another claim. A host that moved leaves its old lease behind: it
 // gets its MAC when that one is no longer renewed. Pure; subnets stand for the leases that hold them.
 // Invariant: the outcome depends on who claims, not on the order in which they came.
 import type { Address } from '../ip/address.ts'
@@ -25,7 +25,7 @@ export class ExclusiveClaims {
   /** Claimants by backend type and claim; nearly always one, which then stands there by itself. */
   readonly #claims = new Map<string, Map<string, Prefix | Set<Prefix>>>()
   readonly #unsettled = new Map<string, Resource>()
-  /** What more than one claims. */
+  /** Resources with more than one claimant. */
   readonly #contested = new Map<string, Resource>()
 
   /** The subnets that claim something. */
@@ -44,7 +44,7 @@ export class ExclusiveClaims {
     return [...this.#contested.values()].flatMap((resource) => this.claimants(resource))
   }
 
-  /** Who wins what several claim has to be found out again. */
+  /** Marks every contested resource as unsettled. */
   unsettleAll(): void {
     for (const resource of this.#contested.values()) this.unsettle(resource)
   }
@@ -62,7 +62,7 @@ export class ExclusiveClaims {
     this.unsettle(resource)
   }
 
-  /** Takes a claim back. */
+  /** Removes a claim. */
   leave(resource: Resource, subnet: Prefix): void {
     const ofType = this.#claims.get(resource.type)
     const known = ofType?.get(resource.what)
@@ -77,12 +77,12 @@ export class ExclusiveClaims {
     this.unsettle(resource)
   }
 
-  /** Who wins this has to be found out again. */
+  /** Marks a resource as unsettled: its winner is chosen again. */
   unsettle(resource: Resource): void {
     this.#unsettled.set(nameOf(resource), resource)
   }
 
-  /** What has to be settled since the last call. */
+  /** The resources unsettled since the last call. */
   takeUnsettled(): readonly Resource[] {
     const resources = [...this.#unsettled.values()]
     this.#unsettled.clear()

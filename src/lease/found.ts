@@ -5,13 +5,13 @@ import type { Prefix } from '../ip/prefix.ts'
 import type { SubnetRange } from './allocate.ts'
 import type { LeaseValue, Subnets } from './lease.ts'
 
-/** What we want: who we are, where a subnet may lie, what its lease shall say. */
+/** What we want: who we are, where a subnet may lie, what its lease says. */
 export interface Claim {
   readonly hostId: string
   readonly addresses: SomeFamily<Address>
   /** Where a subnet is wanted, and in which families. */
   readonly ranges: SomeFamily<SubnetRange>
-  /** Subnets we had before (those of subnet.env): claimed again when free. */
+  /** Our previous subnets (from subnet.env): claimed again when free. */
   readonly previous: ByFamily<Prefix>
   /** While another host has a previous subnet, wait for it rather than claim another. */
   readonly waitsForPrevious?: boolean
@@ -31,7 +31,7 @@ export interface OwnLease {
   readonly value: LeaseValue
 }
 
-/** A lease as found; `value` is undefined when it cannot be read, its subnet is taken all the same. */
+/** A lease as listed. `value` is undefined when it cannot be read; its subnet still counts as taken. */
 export interface ListedLease {
   readonly subnets: Subnets
   readonly key: string
@@ -39,6 +39,6 @@ export interface ListedLease {
   readonly value: LeaseValue | undefined
   readonly modRevision: string
   readonly etcdLease: string
-  /** What went wrong in our own code when it was read. */
+  /** The error in our own code that reading it caused. */
   readonly bug?: string
 }

@@ -24,19 +24,19 @@ export class Hold {
     this.#longest = longest ?? HOLD_MS
   }
 
-  /** Milliseconds until it is over; 0 when there is none. */
+  /** Milliseconds left; 0 when there is no hold. */
   get left(): number {
     return Math.max(0, this.#until - performance.now())
   }
 
-  /** Ends the condition when the time is over; milliseconds that are left. */
+  /** Clears the condition when the hold is over. Returns the milliseconds left. */
   look(): number {
     const { left } = this
     if (left === 0) this.#conditions.clear(PEERS_KEPT)
     return left
   }
 
-  /** Begins a hold for this many peers. Returns false when one is under way that lasts long enough. */
+  /** Starts a hold for this many peers. Returns false when the current one lasts long enough. */
   begin({ of, why }: EtcdLoss, peers: number): boolean {
     // Lost data takes longer to recover than deleted leases. A repeated loss of the same kind extends nothing.
     if (this.left > 0 && (of === 'leases' || this.#of === 'data')) return false

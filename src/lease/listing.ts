@@ -15,7 +15,7 @@ export function mattersTo(claim: Claim, held: OwnLease | undefined): (entry: Sto
 }
 
 /**
- * A listing with our claim in it. Its revision stays: what others wrote between the two is told by a watch from there, and
+ * A listing with our claim in it. Its revision stays: a watch from there reports what others wrote between the two, and
  * our own write once more.
  */
 export function afterClaim(listing: Snapshot, own: OwnLease, given: readonly { readonly key: string }[]): Snapshot {

@@ -36,7 +36,7 @@ export class Liveness {
   /** Keys whose leases are not renewed. */
   #silent: ReadonlySet<string> = new Set()
   #rivals: readonly string[] = []
-  /** Where among them the next turn begins. */
+  /** The index at which the next turn starts. */
   #turn = 0
   #asking = false
 

@@ -77,7 +77,7 @@ class Acquisition {
   readonly #alive = new Map<string, boolean>()
   /** An etcd lease granted for a claim that did not succeed yet. */
   #granted: string | undefined
-  /** Lines said already. */
+  /** Lines already logged. */
   readonly #logged = new SaidOnce()
   /** Keys of the last reading. */
   #seen = 0

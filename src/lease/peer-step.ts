@@ -1,4 +1,4 @@
-// What one step of the peer table comes to: the peers that differ from before it and the leases newly refused.
+// The result of one step of the peer table: the peers that differ from before it and the leases newly refused.
 // Invariant: what was undone within a step is not reported.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'

@@ -1,5 +1,5 @@
 // Shutting one host out: a key under `<prefix>/shut-out/` names its public address, and no daemon of ours believes a lease
-// of that address while the key is there. Go's flanneld knows nothing of it, so the leases are deleted as well.
+// of that address while the key is there. Go's flanneld ignores it, so the leases are deleted as well.
 // Invariant: the key comes first, whatever becomes of the leases; a lease is deleted at the revision it was read at alone.
 import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'

@@ -1,5 +1,5 @@
 // The leases of a network in numbers, kept while they come and go: how many are refused and why, and how the range of
-// subnets is used. Invariant: costs memory for reservations alone, which are few; no etcd is asked.
+// subnets is used. Invariant: costs memory for reservations alone, which are few; etcd is not read.
 import { equal } from '../equal.ts'
 import type { Level } from '../health/conditions.ts'
 import type { StoreEntry, StoreChange, WatchStep } from '../etcd/store.ts'
@@ -30,7 +30,7 @@ export interface Unbelieved {
   readonly text: string
 }
 
-/** The reason of a reservation whose host has not come yet: no fault of anybody's. */
+/** The reason of a reservation whose host has not come yet: not a fault. */
 const AWAITED = 'reserved'
 
 /** Why a lease may be refused, by itself or because of another. A backend may add words of its own. */
@@ -54,7 +54,7 @@ export const REASONS = [
   'shut-out',
 ] as const
 
-/** So many refused leases are remembered with what is wrong with them. */
+/** The most refused leases whose details are kept. */
 const DETAILS = 1000
 
 export class LeaseStats {
@@ -68,7 +68,7 @@ export class LeaseStats {
   /** The usage last asked for, and of what. */
   #counted: { readonly asked: AskedUsage; readonly usage: Usage } | undefined
 
-  /** Takes a step of the watch on `prefix`. The table took it before; `result` is what it made of it. */
+  /** Takes a step of the watch on `prefix`. The table has applied it; `result` is the outcome. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, result: PeerStep): void {
     this.#table = table
     this.#steps++
@@ -89,7 +89,7 @@ export class LeaseStats {
     return this.#table.refused
   }
 
-  /** Those of these leases that an operator may want to look at, by key. */
+  /** Refused leases that an operator may want to check, by key. */
   get unbelieved(): ReadonlyMap<string, Unbelieved> {
     const unbelieved = new Map<string, Unbelieved>()
     for (const [key, reason] of this.#table.refused) {
@@ -105,7 +105,7 @@ export class LeaseStats {
     return this.#steps
   }
 
-  /** How a range is used, by us with `own` and by everybody else. Counted again only when something changed. */
+  /** How a range is used, by us (`own`) and by others. Cached until something changes. */
   usage(prefix: string, range: SubnetRange, own: Prefix): Usage {
     const asked = { steps: this.#steps, prefix, range, own }
     const known = this.#counted

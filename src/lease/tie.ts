@@ -59,7 +59,7 @@ export function rivalFor(
   return there.find(foreign)
 }
 
-/** A network holds four subnets or more: what is wider than a quarter of it is no host's, and must not block all others. */
+/** A network holds at least four subnets: a prefix wider than a quarter of it is not a host's and must not block the others. */
 export function isHosts({ subnets }: ListedLease, { ranges }: Claim): boolean {
   return anyFamily(subnets, ranges, (subnet, { network }) => lengthOf(subnet) >= lengthOf(network) + 2)
 }

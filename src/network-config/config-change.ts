@@ -29,17 +29,17 @@ export interface ConfigChange {
   readonly changes: readonly KeyChange[]
   /** How many leases there are. */
   readonly leases: number
-  /** Subnets whose hosts go on with the config they have, because this one has no place for them. */
+  /** Subnets whose hosts keep the config they have, because they do not fit in this one. */
   readonly stranded: readonly string[]
   /** Leases outside the subnets of the new config: their hosts keep them while they run, and lease others at their next start. */
   readonly moving: readonly MovingLease[]
   /** Why it should not be written without -force; null when no host loses its network. */
   readonly refusal: string | null
-  /** What else to know, one line each. */
+  /** Further notes, one line each. */
   readonly notes: readonly string[]
 }
 
-/** What follows where nothing else is said. */
+/** The effect of a key that declares none. */
 export const LIVE = 'hosts follow without losing a packet'
 
 /** Compares. No `before`: the key is absent, or what it says is not valid. */

@@ -31,7 +31,7 @@ function servedRanges({ ranges }: Pick<NetworkConfig, 'ranges'>): SomeFamily<Sub
   return some(byFamily((family) => (SERVED.includes(family) ? inFamily(ranges, family) : undefined)))
 }
 
-/** The range that stands for a network config; undefined when none of it is served. */
+/** The range that stands for a network config; undefined when no family is served. */
 export function servedRange(network: NetworkConfig): SubnetRange | undefined {
   const ranges = servedRanges(network)
   return ranges && first(ranges)
@@ -81,7 +81,7 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
   }
 }
 
-/** Why a daemon that holds `subnet` cannot go over to `next` while it runs; undefined when it can. */
+/** Why a daemon that holds `subnet` cannot switch to `next` while it runs; undefined when it can. */
 export function refusesChange(running: Configuration, next: Configuration, subnet: Prefix): string | undefined {
   const family = prefixFamily(subnet)
   const range = inFamily(next.ranges, family)

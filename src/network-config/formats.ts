@@ -1,5 +1,5 @@
 // The formats of values in the network config, as convict and the parser have them: each throws the rule that a value breaks.
-// JSON has types of its own, so nothing is decoded.
+// JSON is typed, so nothing is decoded.
 import { invisibleIn } from '../text/odd-characters.ts'
 
 /** A kind of value. */

@@ -1,5 +1,5 @@
 // The network config, as stored in etcd under <prefix>/config: JSON text to a checked value, or a ConfigError with path,
-// value and rule. Defaults and rules are those of Go's flanneld; what differs is said where it does.
+// value and rule. Defaults and rules are those of Go's flanneld; differences are noted where they occur.
 import { type ConfigRemark } from './remark.ts'
 import type { JsonObject } from '../backend.ts'
 import { type Section, createSection, keyWarnings } from './section.ts'
@@ -111,7 +111,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The end of a message about a text that begins with an invisible character or with a quote that JSON does not have. */
+/** The end of a message about a text that starts with an invisible character or with a quote that JSON does not have. */
 function oddFirst(text: string): string {
   const first = text.slice(0, 1)
   const odd = invisibleIn(first)?.replace(' at position 1', '') ?? typesetIn(first)

@@ -17,7 +17,7 @@ export interface Overlap {
   readonly effect: string
   /** What to do. */
   readonly advice: string
-  /** All of it in one sentence. */
+  /** The finding as one sentence. */
   readonly text: string
   /** The command for it; null where the text says what to do. */
   readonly run: string | null

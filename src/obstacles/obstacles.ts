@@ -73,7 +73,7 @@ export function vxlanLock(vni: number): string {
   return `vxlan ${vni}`
 }
 
-/** The devices a config wants, whichever our subnet will be. */
+/** The devices a config wants, for any subnet. */
 export function linksOf(
   { own, ranges }: Configuration,
   externals: SomeFamily<ExternalInterface>,
@@ -144,7 +144,7 @@ export function clashWith(
     const where = `Backend.Port: ${link.port}`
     if (other.vni === link.vni)
       return `${where}: ${other.name} has VNI ${link.vni} on it: set another Backend.VNI or Port`
-    // Devices share the socket of a port, where they want the same of it.
+    // Devices share the socket of a port, where they want the same settings.
     if (other.up && (other.vni === -1 || other.gbp !== link.gbp))
       return `${where}: ${other.name} uses it in another way${other.vni === -1 ? '' : ' (GBP)'}: set another Backend.Port`
   }

@@ -1,5 +1,5 @@
 // Regular expressions in Go's syntax (RE2), as existing -iface-regex flags are written.
-// JavaScript reads most of it in the same way. What it would silently read differently is translated here.
+// JavaScript reads most of the syntax alike. Constructs that it would silently read differently are translated here.
 
 const POSIX: Readonly<Record<string, string>> = {
   alnum: '0-9A-Za-z',

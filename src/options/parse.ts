@@ -143,7 +143,7 @@ function withoutFolds(list: string): string {
   return list.replaceAll(/(^|,)[ \t\r\n]+|[ \t\r\n]+(?=,|$)/g, '$1')
 }
 
-/** A text with an @ may be a URL with a password, which may begin anywhere: none of the text is shown. */
+/** A text with an @ may be a URL with a password, which may start anywhere: none of the text is shown. */
 function shown(row: NamedRow, value: unknown): string {
   const secret = row.sensitive === true || (typeof value === 'string' && value.includes('@'))
   return secret ? '(hidden)' : show(value)
