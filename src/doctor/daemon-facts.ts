@@ -18,7 +18,7 @@ import {
 } from '../view/running-daemon.ts'
 import type { PeerHealth } from '../probe/health.ts'
 import type { StoreFacts, StoredLease } from './stored.ts'
-import type { ToldOptions } from './known.ts'
+import type { PublicOptions } from './known.ts'
 import { type OwnStored, ownLease } from './plan.ts'
 import { readStore } from './store-facts.ts'
 import { primarySubnet } from '../lease/lease.ts'
@@ -29,7 +29,7 @@ export interface DaemonFacts {
   readonly pid: number
   /** When it started; milliseconds since 1970. */
   readonly since: number
-  readonly options: ToldOptions
+  readonly options: PublicOptions
   /** What is missing when it is not ready. */
   readonly reasons: readonly string[]
   /** The same for programs; absent from a daemon of an earlier version. */

@@ -8,18 +8,18 @@ import { messageOf } from '../errors.ts'
 import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
 import { tlsOptions } from '../etcd/tls.ts'
 import { wayTo } from '../etcd/tunnel.ts'
-import type { ToldOptions } from './known.ts'
+import type { PublicOptions } from './known.ts'
 import type { CredentialFacts, EndpointFacts } from './facts.ts'
 
 /** How long an endpoint may take: the others are asked meanwhile, and a slow one must not look silent. Milliseconds. */
 const LIMIT_MS = 8_000
 
 /** Asks every endpoint for its version: the answer carries the time (RFC 9110, Date). Never rejects. */
-export function readEndpointFacts(options: ToldOptions): Promise<readonly EndpointFacts[]> {
+export function readEndpointFacts(options: PublicOptions): Promise<readonly EndpointFacts[]> {
   return Promise.all(options.etcdEndpoints.map((url) => askEndpoint(url, options)))
 }
 
-async function askEndpoint(url: string, options: ToldOptions): Promise<EndpointFacts> {
+async function askEndpoint(url: string, options: PublicOptions): Promise<EndpointFacts> {
   try {
     const began = Date.now()
     const answer = await ask(`${url}/version`, options)
@@ -34,7 +34,7 @@ async function askEndpoint(url: string, options: ToldOptions): Promise<EndpointF
   }
 }
 
-function ask(url: string, options: ToldOptions): Promise<IncomingMessage> {
+function ask(url: string, options: PublicOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // Whether it can be trusted is found out where it matters; here its certificate is only looked at.
     const tls = { ...filesOf(options), rejectUnauthorized: false }
@@ -45,7 +45,7 @@ function ask(url: string, options: ToldOptions): Promise<IncomingMessage> {
   })
 }
 
-function filesOf(options: ToldOptions): SecureContextOptions {
+function filesOf(options: PublicOptions): SecureContextOptions {
   try {
     return tlsOptions(readCredentials(storeOptions(options)))
   } catch {
@@ -59,13 +59,13 @@ function endOf(answer: IncomingMessage): number | undefined {
   return Number.isNaN(ends) ? undefined : ends
 }
 
-function storeOptions(options: ToldOptions): StoreOptions {
+function storeOptions(options: PublicOptions): StoreOptions {
   const { etcdEndpoints, etcdCertfile, etcdKeyfile, etcdCafile } = options
   return { endpoints: etcdEndpoints, certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
 }
 
 /** Our own files; undefined when none are named. Keys are checked, not kept. */
-export function readCredentialFacts(options: ToldOptions): CredentialFacts | undefined {
+export function readCredentialFacts(options: PublicOptions): CredentialFacts | undefined {
   const named = [
     { flag: 'etcd-cafile', file: options.etcdCafile },
     { flag: 'etcd-certfile', file: options.etcdCertfile },

@@ -1,6 +1,6 @@
 // Everything doctor's checks judge by, as plain values: gathered at the rim (gather.ts), written into a bundle as they are.
 // Invariant: no secret is in here; a password is not even gathered.
-import { type Known, type ToldOptions } from './known.ts'
+import { type Known, type PublicOptions } from './known.ts'
 import { type StoreFacts } from './stored.ts'
 import type { ExternalInterface } from '../backend.ts'
 import type { HostNetwork } from '../kernel/host-network.ts'
@@ -16,7 +16,7 @@ export interface Facts {
   /** This host's clock, milliseconds since 1970. */
   readonly now: number
   /** The daemon's own when it answers, else those given. */
-  readonly options: ToldOptions
+  readonly options: PublicOptions
   /** The peer it is about; undefined for all. */
   readonly target: NamedPeer | undefined
   readonly daemon: DaemonState

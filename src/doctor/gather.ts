@@ -16,7 +16,7 @@ import { probeChecksums } from './checksum-probe.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
 import type { StoreFacts } from './stored.ts'
-import type { Known, ToldOptions } from './known.ts'
+import type { Known, PublicOptions } from './known.ts'
 import type { DaemonState, Facts, FirewallFacts, HostFacts, NamedPeer } from './facts.ts'
 import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
@@ -30,7 +30,7 @@ import { subnetIn } from '../host/subnet-env.ts'
 /** Gathers the facts; `peer` is the peer as the operator named it. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
   const daemon = await askDaemon(given.subnetFile)
-  const options: ToldOptions =
+  const options: PublicOptions =
     daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : withoutPassword(given)
   const kernel = new LiveKernel()
   try {
@@ -65,7 +65,7 @@ export async function gather(given: Options, peer: string | undefined): Promise<
   }
 }
 
-function withoutPassword(options: Options): ToldOptions {
+function withoutPassword(options: Options): PublicOptions {
   const { etcdPassword: _, ...rest } = options
   return rest
 }
@@ -115,7 +115,7 @@ function subnetBefore({ subnetEnv }: HostFacts): Prefix | undefined {
 }
 
 function planFor(
-  options: ToldOptions,
+  options: PublicOptions,
   host: HostFacts,
   tunnels: ReadonlyMap<string, Mac>,
   store: StoreFacts,
@@ -164,7 +164,7 @@ function hasNexthops(nexthops: KernelState | undefined): boolean {
 }
 
 /** A subnet or any address in it, or a host's own. Throws OperatorError for what is neither, and for this very host. */
-function targetOf(text: string, options: ToldOptions, store: StoreFacts, plan: Known<ExpectedPlan>): NamedPeer {
+function targetOf(text: string, options: PublicOptions, store: StoreFacts, plan: Known<ExpectedPlan>): NamedPeer {
   const address = parseAddress(text) ?? addressIn(text)
   if (address === undefined) throw new OperatorError(`doctor: ${JSON.stringify(text)}: not a subnet or an address`)
   const leases = store.content === undefined ? [] : decodedLeases(options.etcdPrefix, store.content)

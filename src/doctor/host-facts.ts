@@ -8,7 +8,7 @@ import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
 import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
-import type { Known, ToldOptions } from './known.ts'
+import type { Known, PublicOptions } from './known.ts'
 import type { HostFacts, UdpSocket } from './facts.ts'
 import { SERVED } from '../ip/by-family.ts'
 
@@ -23,7 +23,7 @@ const DEVICE_SYSCTLS = ['rp_filter', 'forwarding']
  */
 export async function readHostFacts(
   kernel: LiveKernel,
-  options: ToldOptions,
+  options: PublicOptions,
   tunnels: readonly string[],
   places: readonly Place[],
 ): Promise<HostFacts> {

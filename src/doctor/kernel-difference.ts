@@ -49,7 +49,7 @@ export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: 
 }
 
 /** The command that makes an object as wanted, in iproute2's words; undefined where the daemon has to make it. */
-export function mendCommand({ object, found }: MissingObject): string | undefined {
+export function repairCommand({ object, found }: MissingObject): string | undefined {
   switch (object.kind) {
     case 'link': {
       const { mtu, mac, up } = object

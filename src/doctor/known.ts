@@ -5,4 +5,4 @@ import type { Options } from '../options/type.ts'
 export type Known<T> = { readonly value: T } | { readonly unknown: string }
 
 /** Options without what is secret. */
-export type ToldOptions = Omit<Options, 'etcdPassword'>
+export type PublicOptions = Omit<Options, 'etcdPassword'>

@@ -16,12 +16,12 @@ import type { PeerRules } from '../lease/peer-check.ts'
 import { PeerTable } from '../lease/peers.ts'
 import { type Intent, hostObjects, peerObjects, selfFor } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
-import type { Known, ToldOptions } from './known.ts'
+import type { Known, PublicOptions } from './known.ts'
 import { only, onlySubnet, valuesOf } from '../ip/by-family.ts'
 
 /** What a plan depends on, except etcd. */
 export interface PlanParts {
-  readonly options: ToldOptions
+  readonly options: PublicOptions
   readonly backends: readonly AnyBackend[]
   readonly hostId: string
   readonly external: ExternalInterface

@@ -3,7 +3,7 @@ import { showObject } from '../../kernel/show.ts'
 import type { KernelObject, Kind } from '../../kernel/state.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
-import { type MissingObject, differenceOf, mendCommand } from '../kernel-difference.ts'
+import { type MissingObject, differenceOf, repairCommand } from '../kernel-difference.ts'
 
 /** What it means that an object of a kind is missing or different. */
 const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
@@ -54,7 +54,7 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): CheckOutco
         level: 'fault',
         stops: true,
         cause: HARM[kind](lack),
-        fix: [first, mendCommand(lack)].filter((part) => part !== undefined).join('; by hand: '),
+        fix: [first, repairCommand(lack)].filter((part) => part !== undefined).join('; by hand: '),
         proof: `wanted ${showObject(lack.object)}, there is ${lack.found === undefined ? 'none' : showObject(lack.found)}`,
       })),
       ...difference.conflicts.map(({ wanted: ours, found, peer }): Fault => ({
