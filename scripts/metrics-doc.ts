@@ -27,7 +27,7 @@ export function metricsDoc(): string {
     'same text.',
     '',
     `At most ${PEER_SERIES.toLocaleString('en')} peers have series of their own, those in trouble first; \`flannel_peers\` counts all of them.`,
-    'Counters begin at 0 when the daemon starts, unless the note says otherwise.',
+    'Counters start at 0 when the daemon starts, unless the note says otherwise.',
     '',
     '[examples/monitoring](../examples/monitoring) has a scrape config, alert rules and a dashboard for these metrics.',
     '',

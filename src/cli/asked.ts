@@ -53,7 +53,7 @@ export function askedOf(
   if (set('help') || set('h')) return 'help'
   const [least, most] = shape.words ?? [0, 0]
   if (words.length > most) throw new UsageError(`${verb}: ${JSON.stringify(words[most])}: one word too many`)
-  if (words.length < least) throw new UsageError(`${verb}: something is missing: flanneld ${verb} -help tells what`)
+  if (words.length < least) throw new UsageError(`${verb}: something is missing`)
   const daemons = [...values].filter(([flag]) => !own.has(flag))
   const asked = parseOptions(
     daemons.flatMap(([flag, given]) => given.map((value) => `-${flag}=${value}`)),

@@ -28,7 +28,7 @@ else has changed what it was compared with.
   -force
     \tset: write it though hosts that run could not follow
 
-Exit status: 0; 2 for a config that is not valid; 1 when it is refused or somebody else was faster.
+Exit status: 0; 2 for a config that is not valid; 1 when it is refused or another process wrote first.
 `
 
 /** Runs it; the exit status. Throws OperatorError. */

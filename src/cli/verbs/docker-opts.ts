@@ -10,7 +10,7 @@ import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from '../leased-subn
 const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]
 
 Writes the options dockerd has to be started with on this host, from the lease in subnet.env. Fails, and leaves the
-file as it was, when there is no whole lease.
+file as it was, when there is no complete lease.
 
   -f FILE  subnet.env (default ${SUBNET_FILE})
   -d FILE  file to write (default /run/docker_opts.env)

@@ -15,12 +15,12 @@ Looks for what is wrong with this host's network: daemon, etcd, leases, kernel, 
 is wrong comes with its cause, what mends it, and what was seen. It changes nothing.
 
   PEER          a subnet, any address in it, or a host's own address: what there is to say about that peer
-  -verbose      tell what is well too
+  -verbose      report what is well too
   -bundle FILE  write all that was found, and what ip, nft and iptables print, to a tar.gz, without secrets
   -json         print JSON (docs/json.md)
 
 Asks the running daemon; where none runs, etcd, by the daemon's -etcd-... options or their variables.
-Exit status: 0 no fault (warnings and notes may be told), 1 faults, 2 traffic stops by one or will, 3 no daemon runs.
+Exit status: 0 no fault (warnings and notes may be reported), 1 faults, 2 traffic stops by one or will, 3 no daemon runs.
 `
 
 /** Runs it; the exit status. Throws OperatorError. */

@@ -11,7 +11,7 @@ const HELP = `Usage: flanneld events [-follow] [-json] [OPTION]...
 What happened here since the daemon started, oldest first: repairs of the kernel, conflicts, peers, probes, the lease, the
 network config, etcd, the firewall, readiness. A "!" marks what somebody should look at. The last 500 are kept.
 
-  -follow  goes on with each as it happens, until interrupted
+  -follow  prints each event as it happens, until interrupted
   -json    one JSON object a line (docs/json.md)
 
 Exit status: 0, or 3 when no daemon answers (any more).
@@ -50,7 +50,7 @@ export async function events(args: readonly string[], { env, out, err }: Termina
 }
 
 function down(err: (text: string) => void): number {
-  err('no daemon answers: events are told by the running one; its log has the earlier ones\n')
+  err('no daemon answers: events come from a running daemon; its log has the earlier ones\n')
   return 3
 }
 

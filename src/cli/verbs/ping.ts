@@ -19,11 +19,11 @@ import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld ping SUBNET|IP [-json] [-count N] [OPTION]...
 
-Probes one peer now, by ICMP: through the tunnel and to its host beside it, small packets and packets of the full MTU. Says
+Probes one peer now, by ICMP: through the tunnel and to its host outside it, small packets and packets of the full MTU. Says
 how many came back, how fast, how large they may be, and what that means. The peer is named by its subnet, an address in
 it, or its host's address.
 
-  -count N  so many rounds, 1 to 1000 (default 1): each is four small packets and two of the full size each way, and some
+  -count N  number of rounds, 1 to 1000 (default 1): each is four small packets and two of the full size each way, and some
             more when they are lost
 
 Asks the running daemon for the path; where none runs, the kernel. Needs CAP_NET_RAW.
