@@ -36,7 +36,7 @@ const LIMITS: BudgetLimits = {
   sumMs: 60_000,
 }
 
-/** A log that writes klog lines through `write` (whole lines, with the newline). */
+/** A log that writes klog lines through `write` (complete lines, with the newline). */
 export function createLog(
   part: string,
   verbosity: number,

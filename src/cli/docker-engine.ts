@@ -80,7 +80,7 @@ function call(socketPath: string, method: 'GET' | 'POST', path: string, body?: o
 /** What to do about each errno(3) of a connection. */
 const ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'not there: is dockerd running? (-docker-socket or DOCKER_HOST name another)',
-  ECONNREFUSED: 'nobody listens: is dockerd running?',
+  ECONNREFUSED: 'connection refused: is dockerd running?',
   EACCES: 'permission denied: run as root',
 }
 

@@ -19,7 +19,7 @@ export interface KernelLeft {
   readonly routes: number
 }
 
-/** The leases in etcd, or why they could not be read; undefined when nobody said where etcd is. */
+/** The leases in etcd, or why they could not be read; undefined when no flag says where etcd is. */
 export type EtcdSeen = { readonly view: LeaseView } | { readonly error: string } | undefined
 
 /** Counts what a daemon before left in the kernel. */

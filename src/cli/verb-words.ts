@@ -2,7 +2,7 @@
 import type { Verb } from '../options/usage.ts'
 import { CONFIG_WORDS } from './verbs/config.ts'
 
-/** What a word or a flag's value may be: a file, one of these, or something nobody can guess. */
+/** What a word or a flag's value may be: a file, one of these, or free text. */
 export type Guess = 'file' | 'any' | readonly string[]
 
 /** What stands behind a verb. */

@@ -41,7 +41,7 @@ export async function runVerb(verb: Verb, args: readonly string[], terminal: Ter
     return await RUN[verb](args, terminal)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    // The daemon's whole usage would hide the line.
+    // The daemon's full usage would hide the line.
     terminal.err(`flanneld: ${error.message}\nSee flanneld ${verb} -help.\n`)
     return 2
   }

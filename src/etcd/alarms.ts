@@ -1,4 +1,4 @@
-// etcd's alarms: states of the whole cluster that stand until somebody clears them, in which it refuses writes or everything.
+// etcd's alarms: states of the cluster that stand until an operator clears them, in which it refuses writes or all requests.
 // Pure. https://etcd.io/docs/v3.4/op-guide/maintenance/#space-quota
 
 /** An alarm as etcd names it. */

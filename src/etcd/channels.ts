@@ -34,7 +34,7 @@ const GRPC_OPTIONS = {
   'grpc.enable_http_proxy': 0,
 }
 
-/** A failing endpoint is left alone so long, in milliseconds. */
+/** How long a failing endpoint is not tried again, in milliseconds. */
 const LEFT_ALONE_MS = 2_000
 
 /** Clients made so far by this process: two stores of one cluster must not share a connection either. */

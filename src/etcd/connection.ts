@@ -109,7 +109,7 @@ export class EtcdConnection {
     }
   }
 
-  /** What a stream needs besides interceptors of its own. */
+  /** What a stream needs in addition to its own interceptors. */
   interceptors(): Interceptor[] {
     return this.#tokens.interceptors()
   }

@@ -30,7 +30,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/authentication is not enabled/, 'leave out -etcd-username, or enable authentication in etcd'],
   [
     /permission denied/,
-    'its role has to read -etcd-prefix and to write the subnets/ in it; for more, give -etcd-username of somebody who may',
+    'its role has to read -etcd-prefix and to write the subnets/ in it; for more, give -etcd-username of a user who may',
   ],
 ]
 

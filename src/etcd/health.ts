@@ -28,7 +28,7 @@ const LIMIT_MS = 1500
 const MOST_MS = 8000
 const BODY_BYTES = 4096
 
-/** Asks all endpoints at once; `usual` is how long an answer takes of late, in milliseconds. Throws OperatorError for endpoints and TLS files that make no sense. */
+/** Asks all endpoints at once; `usual`: how long an answer usually takes, in milliseconds. Throws OperatorError for invalid endpoints and TLS files. */
 export function askHealth(options: StoreOptions, usual = 0): Promise<readonly EndpointHealth[]> {
   const { urls, secure: tls } = parseEndpoints(options.endpoints, hasFiles(options))
   const limit = Math.min(MOST_MS, Math.max(LIMIT_MS, Math.round(usual * 3)))

@@ -14,7 +14,7 @@ export const PING_AFTER = 6_000
 /** How often is looked whether bytes came in. Milliseconds. */
 const LOOK = 1_000
 
-/** All connections to one port of whatever host, in the whole process. */
+/** All connections of this process to one port, on any host. */
 class Port {
   /** How long who uses them waits for answers. */
   readonly users = new Set<Patience>()
@@ -83,7 +83,7 @@ export class Sockets {
   readonly #ports: readonly Port[]
   readonly #patience: Patience
 
-  /** From now on silent connections to these TCP ports are given up, in the whole process. */
+  /** From now on this process closes silent connections to these TCP ports. */
   constructor(numbers: readonly number[], patience: Patience) {
     this.#patience = patience
     this.#ports = [...new Set(numbers)].map(portOf)

@@ -41,7 +41,7 @@ export type StoreWrite =
 export type WatchStep =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'changes'; readonly revision: string; readonly changes: readonly StoreChange[] }
-  /** The connection is gone; forwarded so that status can tell. The iterator goes on by itself. */
+  /** The connection is lost; forwarded for the status. The iterator continues by itself. */
   | { readonly type: 'disconnected'; readonly error: Error }
 
 /** One key's change. */

@@ -37,7 +37,7 @@ export class EtcdTally {
     return this.#since
   }
 
-  /** How long an answer takes of late, the slow ones first; milliseconds, 0 before the first. */
+  /** How long an answer took recently, weighted to the slow ones; milliseconds, 0 before the first. */
   get usualMs(): number {
     return this.#usualMs
   }

@@ -4,7 +4,7 @@ import { type Socket, isIP } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { type Proxy, proxyFor } from './proxy.ts'
 
-/** What a request to `url` needs besides its own options: nothing without a proxy. `tls` is for https. */
+/** What a request to `url` needs in addition to its own options: nothing without a proxy. `tls` is for https. */
 export function wayTo(url: string, tls: ConnectionOptions, limit: number): object {
   const { host, hostname, protocol } = new URL(url)
   const address = /:\d+$/.test(host) ? host : `${host}:${protocol === 'https:' ? 443 : 80}`

@@ -231,7 +231,7 @@ function takeSnapshot(box: Box, history: Pick<Snapshot, 'history'> = {}): WatchS
   return { type: 'snapshot', snapshot: { ...listed.snapshot, ...history } }
 }
 
-/** Ends a stream we are done with. Not by cancel() alone: etcd3 takes that for a failure of the whole endpoint. */
+/** Ends a stream we are done with. Not by cancel() alone: etcd3 counts that as a failure of the endpoint. */
 export function endStream(stream: IRequestStream<unknown>): void {
   stream.end()
   stream.cancel()

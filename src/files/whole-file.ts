@@ -1,5 +1,5 @@
 // Files that others read while we write them.
-// Invariant: a reader finds the old file or the new one, whole, never a part; an unchanged file is not touched; what others
+// Invariant: a reader finds the complete old file or the complete new one; an unchanged file is not touched; what others
 // wrote in the meantime is not lost; and no file but this one is ever written into, whatever others lay beside it.
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
@@ -28,7 +28,7 @@ export function writeWhole(file: WholeFile, text: string): Promise<boolean> {
   return updateWhole(file, (before) => (before?.equals(after) === true ? undefined : after))
 }
 
-/** How often a file is read anew because somebody else wrote it meanwhile. */
+/** How often a file is read again because another program wrote it meanwhile. */
 const ATTEMPTS = 10
 
 /**
@@ -53,7 +53,7 @@ export async function updateWhole(
   }
 }
 
-/** A file's bytes, and what tells it from what it is after a write; undefined when there is none. */
+/** A file's bytes, and what changes with each write of it; undefined when there is none. */
 async function readAsIs(file: WholeFile): Promise<{ readonly bytes: Buffer; readonly stamp: string } | undefined> {
   try {
     const handle = await open(file.path)

@@ -25,7 +25,7 @@ const ANSWER_MS = 10_000
 const OTHERS_MS = 2000
 
 /**
- * A socket that somebody forwards to a port (ssh -L) can be reached by a browser, and a web page by a name of its own. Whoever
+ * A socket that is forwarded to a port (ssh -L) can be reached by a browser, and a web page by a name of its own. Whoever
  * asks a socket names anything as host, `localhost` mostly: what is no name on the Internet passes.
  */
 const isPlainName: HostRule = (name) => !name.includes('.') || isIP(name) !== 0
@@ -37,7 +37,7 @@ export function controlPath(subnetFile: string): string {
 }
 
 /**
- * Answers until the signal aborts, or the process ends. Without a socket the daemon goes on, and says so; while another
+ * Answers until the signal aborts, or the process ends. Without a socket the daemon continues and logs that; while another
  * daemon answers on it, it is that one's.
  */
 export async function serveControl(path: string, routes: Routes, log: Log, signal: AbortSignal): Promise<void> {
@@ -80,7 +80,7 @@ async function freed(path: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && (await isAnswered(path))) await pause(OTHERS_MS, signal)
 }
 
-/** Whether somebody listens on a socket. */
+/** Whether a process listens on a socket. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)

@@ -47,13 +47,13 @@ export function hostRule(own: () => Promise<ReadonlySet<string>>, allowed: reado
     (await own()).has(name)
 }
 
-/** Whether a web page asks for a change: browsers say where a request comes from, nobody else does. */
+/** Whether a web page asks for a change: only browsers say where a request comes from. */
 export function isPagesRequest(method: string, headers: IncomingHttpHeaders): boolean {
   if (method === 'GET' || method === 'HEAD') return false
   return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined
 }
 
-/** The names of this host: its hostname, that name under each search domain, and what /etc/hosts calls it besides. */
+/** The names of this host: its hostname, that name under each search domain, and its names in /etc/hosts. */
 export async function ownNames(etc = '/etc', name = hostname()): Promise<ReadonlySet<string>> {
   const [hosts, resolver] = await Promise.all([linesOf(`${etc}/hosts`), linesOf(`${etc}/resolv.conf`)])
   const own = name.toLowerCase()

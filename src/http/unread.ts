@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 /** The most bytes that may wait for all readers together. */
 const UNREAD_BYTES = 32 << 20
 
-/** How long somebody may take nothing of an answer that is complete. Milliseconds. */
+/** How long a client may read nothing of a complete answer. Milliseconds. */
 const UNTAKEN_MS = 30_000
 
 /** The texts that wait, and who waits for them. When there are too many bytes, who is furthest behind is cut off first. */
@@ -77,12 +77,12 @@ export class Unread {
     this.#readers.delete(response)
   }
 
-  /** A single text is let through whatever its size: somebody has to get it. */
+  /** A single text is sent whatever its size: at least one client has to get it. */
   #relieve(): void {
     while (this.#bytes > this.#most && this.#waited.size > 1 && this.cutFurthest());
   }
 
-  /** Cuts off who has most to read; false when nobody has anything. `among`: of those only. */
+  /** Disconnects the client with the most unread bytes; false when none has any. `among`: only of those. */
   cutFurthest(among: (response: ServerResponse) => boolean = () => true): boolean {
     let [furthest, most] = [undefined as ServerResponse | undefined, 0]
     for (const [response, queue] of this.#readers) {

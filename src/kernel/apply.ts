@@ -1,5 +1,5 @@
 // Writing to the kernel: changes in the order given, many in one send, each with a result of its own.
-// Invariant: 'add' overwrites nothing that somebody set; 'delete' names all that is known of an object; deleting what is
+// Invariant: 'add' overwrites nothing that another program set; 'delete' names all that is known of an object; deleting what is
 // absent is success.
 import { KernelError } from '../errors.ts'
 import type { NetlinkConnection } from '../netlink/connection.ts'
@@ -73,7 +73,7 @@ export class KernelWriter {
     return failures
   }
 
-  /** A second try is for changes that met a device number grown old, or an entry nobody set. */
+  /** A second try is for changes that met an outdated device number, or an entry that no program set. */
   async #applyEntries(changes: readonly EntryChange[]): Promise<readonly Failure[]> {
     if (changes.length === 0) return []
     const first = await this.#send(changes)
@@ -94,7 +94,7 @@ export class KernelWriter {
       const { verb, object } = change
       if (errno === ERRNO.ENODEV) again.push(change)
       if (errno !== ERRNO.EEXIST || verb !== 'add' || (object.kind !== 'neighbor' && object.kind !== 'fdb')) continue
-      // What was learned or is being resolved gives way; what somebody set does not.
+      // What was learned or is being resolved gives way; what a program set does not.
       const table = `${object.kind} ${object.device}`
       let keys = permanent.get(table)
       if (keys === undefined) {

@@ -73,7 +73,7 @@ export interface Place {
   readonly used: boolean
 }
 
-/** Addresses of nobody (RFC 5737, RFC 3849): the kernel's way to them is its way to everywhere. */
+/** Documentation addresses (RFC 5737, RFC 3849): the kernel's route to them is its default route. */
 export const ELSEWHERE: Readonly<Record<Family, Address>> = { 4: '192.0.2.1' as Address, 6: '2001:db8::1' as Address }
 
 /** The questions to put to the kernel for a choice of the interface. */

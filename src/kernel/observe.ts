@@ -111,7 +111,7 @@ const ROUTES: Named<RouteRecord> = {
   objectOf: routeOf,
 }
 
-/** Names of devices nobody has asked for yet are found out after the dump; few objects are on such. */
+/** Names of devices not asked for before are looked up after the dump; few objects are on such. */
 async function observeNamed<R>(
   connection: NetlinkConnection,
   devices: Devices,

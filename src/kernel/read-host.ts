@@ -116,8 +116,8 @@ async function readRoutes(
       const { destination, metric, hop } = record
       for (const { index, gateway, live } of readHops(message)) {
         const object = hop.type === 'nexthop' && index === 0 ? nexthops.get(hop.id) : undefined
-        const told = object === undefined ? { index, gateway } : { index: object.index, gateway: object.gateway }
-        if (told.index !== 0) routes.push({ destination, metric, live, ...told })
+        const place = object === undefined ? { index, gateway } : { index: object.index, gateway: object.gateway }
+        if (place.index !== 0) routes.push({ destination, metric, live, ...place })
       }
     }
   })

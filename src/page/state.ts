@@ -12,9 +12,9 @@ import type { PagePeer, PageState } from './shape.ts'
 const PEERS = 5000
 /** The most events. */
 const EVENTS = 100
-/** An examination is fresh for so long, while nothing happens: for who asks, and for who follows. Milliseconds. */
+/** How long an examination is fresh while nothing happens: for a single request, and for a live stream. Milliseconds. */
 const FRESH_MS = { asked: 2000, followed: 5000 }
-/** A request waits so long for an examination at most. Milliseconds. */
+/** How long a request waits for an examination at most. Milliseconds. */
 const FIRST_MS = 1500
 
 /** What the status says. */

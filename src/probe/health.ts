@@ -24,7 +24,7 @@ export interface PeerHealth {
   readonly rttMs: number | undefined
   /** Lost probes, 0 to 1, over the last minutes. */
   readonly loss: number
-  /** Bytes of the largest IP packet of a container that gets there whole; undefined when not known. */
+  /** Bytes of the largest IP packet of a container that gets there unfragmented; undefined when not known. */
   readonly pathMtu: number | undefined
   /** Since when state and cause are what they are; milliseconds since 1970. */
   readonly since: number

@@ -21,7 +21,7 @@ export interface EchoRequest {
   /** 16 bits each. */
   readonly id: number
   readonly sequence: number
-  /** Of the whole IP packet in bytes, SMALLEST at least. */
+  /** Length of the IP packet in bytes, at least SMALLEST. */
   readonly length: number
   /** Whether routers must not fragment it. */
   readonly df: boolean
@@ -136,14 +136,14 @@ function reasonOf(code: number): 'unreachable' | 'too-big' | 'prohibited' | unde
 }
 
 /** What an IPv4 packet of ICMP carries; a quoted one is cut short. */
-function payloadOf(packet: Buffer, whole = true): Buffer | undefined {
+function payloadOf(packet: Buffer, complete = true): Buffer | undefined {
   if (packet.length < IP_HEADER) return undefined
   const first = packet.readUInt8(0)
   const header = (first & 15) * 4
   if (first >> 4 !== 4 || header < IP_HEADER || packet.readUInt8(9) !== PROTOCOL_ICMP) return undefined
   const length = packet.readUInt16BE(2)
-  if (length < header || (whole && length > packet.length)) return undefined
-  return packet.subarray(header, whole ? length : packet.length)
+  if (length < header || (complete && length > packet.length)) return undefined
+  return packet.subarray(header, complete ? length : packet.length)
 }
 
 function writeMark(into: Buffer, { token, subnet, silent, heard }: Mark): void {

@@ -58,7 +58,7 @@ const WINDOW = 80
  */
 const LOSSY = 0.4
 const NO_LONGER_LOSSY = 0.25
-/** What peers let us know is good so long: under suspicion they probe each round. Milliseconds. */
+/** How long what a peer reports counts: a suspected peer is probed each round. Milliseconds. */
 const EVIDENCE_MS = 15_000
 
 /** What a state is made of. */
@@ -151,7 +151,7 @@ function silence(before: ProbeHistory, turn: Turn, known: Known): Verdict {
   // A peer that never answered may not have heard of us yet: it has one turn more.
   if (!known.answered && known.silentTurns < 2) return { state: 'unknown', cause: 'none', pathMtu: undefined }
   if (turn.path.via !== 'tunnel') {
-    // A host that answers nothing and of which nobody says that it is not there may just have a firewall.
+    // A host that answers nothing, while no router reports it unreachable, may just have a firewall.
     const absent = known.answered || turn.tallies.underlay.refused === 'unreachable'
     return { state: absent ? 'unreachable' : 'unknown', cause: absent ? 'host-down' : 'none', pathMtu: undefined }
   }

@@ -18,7 +18,7 @@ export function noteOf(
   const why = error === undefined ? '' : `: ${error.toLowerCase()}`
   switch (cause) {
     case 'none':
-      if (heardBothWays === true) return 'answers no ICMP, but its probes come in and it hears ours'
+      if (heardBothWays === true) return 'answers no ICMP, but its probes arrive and ours arrive there'
       return state === 'unknown' ? `no answer yet${why}` : ''
     case 'host-down':
       return error === undefined ? hostDown(path, everAnswered) : `cannot send${why}`

@@ -38,7 +38,7 @@ export interface ProberParts {
   readonly signal: AbortSignal
 }
 
-/** The probing as a whole. */
+/** The probing of all peers. */
 export interface ProbeSummary {
   /** Why nothing is probed; undefined when it is. */
   readonly off: string | undefined

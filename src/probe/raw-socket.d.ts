@@ -5,7 +5,7 @@ declare module 'raw-socket' {
   export interface Socket extends EventEmitter {
     /** `value` is an unsigned 32-bit number. Throws with the text of the system's error. */
     setOption(level: number, option: number, value: number): void
-    /** Queued; `sent` hears an error with the text of the system's, or null. */
+    /** Queued; `sent` gets an error with the system's text, or null. */
     send(
       buffer: Buffer,
       offset: number,

@@ -8,7 +8,7 @@ import { echoFilter } from './filter.ts'
 
 /** An open raw socket. */
 export interface IcmpSocket {
-  /** Sends an IPv4 packet; `failed` hears why our kernel would not. */
+  /** Sends an IPv4 packet; `failed` gets the reason when our kernel refuses. */
   send(packet: Buffer, to: Address, failed: (why: string) => void): void
   close(): void
 }

@@ -24,7 +24,7 @@ export interface Tally {
   readonly hint: number
 }
 
-/** The packets that tell whether anything passes. */
+/** The packets that show whether anything passes. */
 export const SMALL = SMALLEST
 
 /** How many packets of a length have to be lost, and none answered, for it to count as too large when it is one of many tried. */

@@ -24,7 +24,7 @@ export interface TurnParts {
   readonly signal: AbortSignal
 }
 
-/** Takes the turn; undefined when it was broken off. Never rejects. */
+/** Takes the turn; undefined when it was aborted. Never rejects. */
 export async function takeTurn(parts: TurnParts): Promise<Tallies | undefined> {
   const { path, hint, expected, pinger, mark, signal } = parts
   let tallies: Tallies = {

@@ -42,7 +42,7 @@ export class Turns<K> {
     return [...chosen]
   }
 
-  /** An iterator of a Map goes on through what is added and deleted meanwhile. */
+  /** An iterator of a Map continues through entries added and deleted meanwhile. */
   #begin(peers: ReadonlyMap<K, unknown>, skipped: number): void {
     this.#peers = peers
     this.#rest = peers.keys()

@@ -27,7 +27,7 @@ export class Killed extends Error {
   override readonly name = 'Killed'
 }
 
-/** After a program has ended, somebody else may hold its pipes: so long are they read. Milliseconds. */
+/** After a program has ended, another process may hold its pipes: how long they are still read. Milliseconds. */
 const LINGER_MS = 1000
 /** Of what a program says on standard error, the beginning is kept. */
 const ERROR_BYTES = 64 * 1024
@@ -36,7 +36,7 @@ const ERROR_BYTES = 64 * 1024
 const alive = new Set<number>()
 let atExit = false
 
-/** Kills whatever was started here and has not ended: for an exit, since nobody else knows of these groups. */
+/** Kills whatever was started here and has not ended: for an exit, since no other process knows of these groups. */
 function killChildren(): void {
   for (const group of alive) kill(group)
   alive.clear()

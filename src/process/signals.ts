@@ -1,5 +1,5 @@
 // What the daemon does at each signal.
-// Invariant: a signal that another process sends to tell or ask something stops it in order or is ignored. What ends it at
+// Invariant: a signal that another process sends as a notice or a request stops the daemon in order or is ignored. What ends it at
 // once: SIGKILL; those of a fault in it, which no handler may outlive (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP);
 // SIGABRT, by which systemd's watchdog asks for a core; SIGPROF, which is the clock of V8's profiler; and real-time signals,
 // which Node cannot handle.

@@ -19,7 +19,7 @@ const TABLE = '@SOURCE_LINES@'
 
 let places: ReadonlyMap<number, string> | undefined
 
-/** The place of the caller that is so many calls away: 1 is who calls this. */
+/** The place of a caller, by its distance in calls: 1 is the caller of this function. */
 export function sourcePlace(calls: number): SourcePlace {
   const stack = (new Error().stack ?? '').split('\n')
   // The first line is the error's message, the second this function.

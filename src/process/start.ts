@@ -2,7 +2,7 @@
 // Invariants: no signal opens Node's debugger; the process has the program's name; no warning of Node's is printed raw.
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 
-/** The most warnings of Node and its libraries that are kept until somebody listens: more would be one fault many times. */
+/** The most warnings of Node and its libraries that are kept until there is a listener: more would be one fault many times. */
 const MOST_WAITING = 20
 /** When a signal that came before the first line has done what it does. Milliseconds. */
 const LATE_MS = 1000
@@ -16,11 +16,11 @@ export function hearWarnings(listener: (warning: Error) => void): void {
   for (const warning of waiting.splice(0)) listener(warning)
 }
 
-/** Node's answer to SIGUSR1 is a debugger on port 9229 for everybody on this host, unless somebody listens. */
+/** Without a listener, Node answers SIGUSR1 by a debugger on port 9229, open to every user of this host. */
 process.on('SIGUSR1', () => undefined)
 closeDebugger()
 
-// What Node and its libraries deprecate is nothing an operator can mend.
+// An operator cannot fix what Node and its libraries deprecate.
 process.noDeprecation = true
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
@@ -35,7 +35,7 @@ function nameProcess(): void {
   try {
     writeFileSync('/proc/self/comm', 'flanneld')
   } catch {
-    // Without /proc nobody can ask for it.
+    // Without /proc it cannot be read.
   }
 }
 

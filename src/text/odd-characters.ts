@@ -1,4 +1,4 @@
-// Characters that nobody sees, or that only look like the ones meant: they come with copied text and edited files. For messages.
+// Invisible characters, and those that only look like the intended ones: they come with copied text and edited files. For messages.
 
 const NAMES: Readonly<Record<string, string>> = {
   '\u00a0': 'a no-break space',

@@ -1,5 +1,5 @@
 // The picture of few peers: a card for each and a line to it from this host's card.
-// Invariant: a line tells how packets go by its shape (one stroke: direct; a tube: tunnel) and how that goes by mark and words.
+// Invariant: a line shows how packets go by its shape (one stroke: direct; a tube: tunnel) and how that goes by mark and words.
 import { equal } from '../../equal.ts'
 import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'

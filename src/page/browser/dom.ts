@@ -1,4 +1,4 @@
-// Building the document. Invariant: text becomes text nodes and nothing else, whoever wrote it.
+// Building the document. Invariant: text becomes text nodes and nothing else, whatever its source.
 import { equal } from '../../equal.ts'
 
 /** Attributes by name; false and undefined leave one out, true sets it empty. */

@@ -62,7 +62,7 @@ function follow(): void {
   stream.onerror = () => {
     lost.textContent = 'The daemon does not answer. What is below is what it said last; trying again.'
     lost.hidden = false
-    // A browser gives up for good after some answers, a 404 for one.
+    // After some answers, such as a 404, a browser never connects again.
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000)
   }
 }

@@ -8,7 +8,7 @@ import { drawTable } from './table.ts'
 import { walk } from './walk.ts'
 import { STATES, markBox, way } from './words.ts'
 
-/** Peers alike are told apart by number, "10.2.9.0" before "10.2.40.0". */
+/** Peers in the same state are sorted by number, "10.2.9.0" before "10.2.40.0". */
 const BY_NUMBER = new Intl.Collator('en', { numeric: true })
 
 export class Peers {

@@ -4,7 +4,7 @@ import type { PagePeer } from '../shape.ts'
 import { type Drawn, el, keyed, set } from './dom.ts'
 import { markBox, milliseconds, percent, since, way } from './words.ts'
 
-/** Rows shown, and so many more at each request. */
+/** Rows shown at first, and how many more at each request. */
 const ROWS = 50
 
 const COLUMNS = [

@@ -5,7 +5,7 @@ import { el, svg } from './dom.ts'
 /** States from worst to best: the order of everything. */
 export const STATES = ['unreachable', 'degraded', 'refused', 'unknown', 'up'] as const
 
-/** Whether somebody should look at a peer. */
+/** Whether an operator should look at a peer. */
 export function troubled({ state }: PagePeer): boolean {
   return state === 'unreachable' || state === 'degraded' || state === 'refused'
 }
@@ -61,7 +61,7 @@ export function markBox(state: string): SVGElement {
   return svg('svg', { class: 'mark-box', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, mark(state))
 }
 
-/** A time ago that goes on counting: `tick` rewrites all of these. `at` in milliseconds of the daemon's clock. */
+/** A time ago that keeps counting: `tick` rewrites all of these. `at` in milliseconds of the daemon's clock. */
 export function since(at: number, suffix = ''): HTMLElement {
   return el('time', { 'data-at': at, 'data-suffix': suffix, datetime: new Date(at).toISOString() })
 }
