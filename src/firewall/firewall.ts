@@ -29,7 +29,7 @@ export interface FirewallOptions {
 }
 
 /** The state of the firewall. */
-export interface FirewallStatus {
+interface FirewallStatus {
   /** `idle`: nothing wanted yet, or stopped. */
   readonly state: 'idle' | 'right' | 'failing'
   /** Why it is failing. */

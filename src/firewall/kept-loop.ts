@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 /** The clock of this process. */
-export const PROCESS_CLOCK: Clock = {
+const PROCESS_CLOCK: Clock = {
   now: () => performance.now(),
   after(milliseconds, call) {
     const timer = setTimeout(call, milliseconds)
