@@ -1,7 +1,7 @@
 // vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). docs/packet-path.md follows one packet.
 import type { Backend } from '../../src/backend.ts'
 import { KEYS, LEAST_MTU, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
-import { base, forPeer, mtu, vtepMac } from './plan.ts'
+import { base, forPeer, mtu, vtepMac } from './kernel-objects.ts'
 
 export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   type: 'vxlan',

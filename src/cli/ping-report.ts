@@ -1,7 +1,7 @@
 // What a ping found, as values and as text. Pure.
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import type { Lane } from '../probe/path.ts'
-import type { Tallies } from '../probe/plan.ts'
+import type { Tallies } from '../probe/turn-plan.ts'
 import type { PathView } from '../control/path-route.ts'
 import { SMALL, type Tally, countOf, passes } from '../probe/tally.ts'
 import { printable } from '../text/plain-text.ts'

@@ -5,7 +5,7 @@ import type { Handler } from '../http/serve-routes.ts'
 import { parseAddress } from '../ip/address.ts'
 import { type Prefix, parseInterfacePrefix } from '../ip/prefix.ts'
 import { type CurrentDaemon, type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 
 /** The answer of GET /v1/path. */

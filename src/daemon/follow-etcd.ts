@@ -17,7 +17,8 @@ import { PeerTable } from '../lease/peers.ts'
 import type { Log } from '../log.ts'
 import { reporter } from '../health/reporter.ts'
 import { PeerEvents } from './peer-events.ts'
-import { peerRulesOf } from './peer-rules.ts'
+import { primarySubnet } from '../lease/lease.ts'
+import { peerRules } from '../overlay/peer-rules.ts'
 import { inPortions } from '../async/chunks.ts'
 import { ShutOuts } from './shut-outs.ts'
 import { leasesIn, leaseChanges } from './step-entries.ts'
@@ -198,11 +199,19 @@ class Follower {
 
   #rules(): PeerRules {
     const { session } = this.#parts
-    return peerRulesOf({
-      session,
+    const own = session.lease.own()
+    const rules = peerRules({
+      inputs: session.inputs,
+      own: { key: own.key, subnet: primarySubnet(own) },
+      selves: () => session.plan.intent.selves,
+      configured: (type) => session.configured(type),
+    })
+    return {
+      ...rules,
+      remembersClaims: true,
       shutOut: (address) => this.#shutOuts.has(address),
       alive: (key) => this.#liveness.lives(key),
-    })
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { type IcmpSocket, openIcmpSocket } from '../probe/socket.ts'
 import type { Known } from './known.ts'
 import type { ChecksumProbe, Facts, NamedPeer } from './facts.ts'
-import type { ExpectedPlan } from './plan.ts'
+import type { ExpectedPlan } from './expected-state.ts'
 
 /** The most peers that are asked: the cause is in this host or its network rather than in a peer. */
 const PEERS = 8

@@ -16,10 +16,10 @@ import {
   primarySession,
   whenRunning,
 } from '../view/running-daemon.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import type { StoreFacts, StoredLease } from './stored.ts'
 import type { PublicOptions } from './known.ts'
-import { type OwnStored, ownLease } from './plan.ts'
+import { type OwnStored, ownLease } from './expected-state.ts'
 import { readStore } from './store-facts.ts'
 import { primarySubnet } from '../lease/lease.ts'
 

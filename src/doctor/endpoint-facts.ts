@@ -5,7 +5,8 @@ import { type IncomingMessage, get as getPlain } from 'node:http'
 import { get as getSecure } from 'node:https'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { messageOf } from '../errors.ts'
-import { type StoreOptions, readCredentials } from '../etcd/endpoints.ts'
+import { readCredentials } from '../etcd/endpoints.ts'
+import { storeOptionsOf } from '../options/open-store.ts'
 import { tlsOptions } from '../etcd/tls.ts'
 import { wayTo } from '../etcd/tunnel.ts'
 import type { PublicOptions } from './known.ts'
@@ -47,7 +48,7 @@ function ask(url: string, options: PublicOptions): Promise<IncomingMessage> {
 
 function filesOf(options: PublicOptions): SecureContextOptions {
   try {
-    return tlsOptions(readCredentials(storeOptions(options)))
+    return tlsOptions(readCredentials(storeOptionsOf(options)))
   } catch {
     return {}
   }
@@ -59,11 +60,6 @@ function endOf(answer: IncomingMessage): number | undefined {
   return Number.isNaN(ends) ? undefined : ends
 }
 
-function storeOptions(options: PublicOptions): StoreOptions {
-  const { etcdEndpoints, etcdCertfile, etcdKeyfile, etcdCafile } = options
-  return { endpoints: etcdEndpoints, certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
-}
-
 /** Our own files; undefined when none are named. Keys are checked, not kept. */
 export function readCredentialFacts(options: PublicOptions): CredentialFacts | undefined {
   const named = [
@@ -73,7 +69,7 @@ export function readCredentialFacts(options: PublicOptions): CredentialFacts | u
   if (named.length === 0) return undefined
   let error: string | undefined
   try {
-    readCredentials(storeOptions(options))
+    readCredentials(storeOptionsOf(options))
   } catch (thrown) {
     error = messageOf(thrown)
   }

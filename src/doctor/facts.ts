@@ -6,10 +6,10 @@ import type { ExternalInterface } from '../backend.ts'
 import type { HostNetwork } from '../kernel/host-network.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelState, Kind } from '../kernel/state.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
-import type { ExpectedPlan } from './plan.ts'
+import type { ExpectedPlan } from './expected-state.ts'
 
 /** All of it. */
 export interface Facts {

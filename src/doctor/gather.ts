@@ -21,7 +21,7 @@ import type { DaemonState, Facts, FirewallFacts, HostFacts, NamedPeer } from './
 import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
 import { probePeers } from './peer-probe.ts'
-import { type ExpectedPlan, type PlanParts, ownLease, planByDaemon, planFrom } from './plan.ts'
+import { type ExpectedPlan, type PlanParts, ownLease, planByDaemon, planFrom } from './expected-state.ts'
 import { readStore } from './store-facts.ts'
 import { hasAddress } from '../lease/lease.ts'
 import { NEITHER, valuesOf } from '../ip/by-family.ts'

@@ -5,7 +5,7 @@ import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } fro
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
-import type { ExpectedPlan, Wanted } from './plan.ts'
+import type { ExpectedPlan, Wanted } from './expected-state.ts'
 
 /** An object that is missing or different. */
 export interface MissingObject extends Wanted {

@@ -6,13 +6,13 @@ import { selfFor } from '../reconcile/intent.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import { UNTRIED, judgeTurn } from '../probe/judge.ts'
 import { type PeerPath, pathTo } from '../probe/path.ts'
 import { Pinger } from '../probe/pinger.ts'
 import { takeTurn } from '../probe/turn.ts'
 import type { Facts, HostFacts } from './facts.ts'
-import type { ExpectedPlan } from './plan.ts'
+import type { ExpectedPlan } from './expected-state.ts'
 
 /** The most that are probed; another one is probed when it is named. */
 const PEERS = 8

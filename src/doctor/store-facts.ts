@@ -9,6 +9,7 @@ import type { StoreEntry, Store } from '../etcd/store.ts'
 import { unlessAborted } from '../async/wait.ts'
 import { subnetsFolder } from '../lease/codec.ts'
 import { addressShutOut, shutOutFolder } from '../lease/shut-out.ts'
+import { storeOptionsOf } from '../options/open-store.ts'
 import type { Options } from '../options/type.ts'
 import type { StoreContent, StoreFacts, StoredLease } from './stored.ts'
 
@@ -36,7 +37,7 @@ export async function readStore(
   if (answering.length === 0) return { endpoints, content: undefined, error: first ?? 'no endpoint is given' }
   try {
     let alarms: readonly Alarm[] | undefined
-    const reading = withStore(storeOptions(options, answering), async (store) => {
+    const reading = withStore(quickStore(options, answering), async (store) => {
       // First of all: under an alarm the rest may be refused.
       alarms = await store.alarms().catch(() => undefined)
       return readContent(store, options, isOwn).catch((thrown: unknown) => messageOf(thrown))
@@ -51,21 +52,13 @@ export async function readStore(
   }
 }
 
-function storeOptions(options: Options, endpoints: readonly string[]): StoreOptions {
-  return {
-    endpoints,
-    certificateFile: options.etcdCertfile,
-    keyFile: options.etcdKeyfile,
-    caFile: options.etcdCafile,
-    username: options.etcdUsername,
-    password: options.etcdPassword,
-    deadline: DEADLINE_MS,
-  }
+function quickStore(options: Options, endpoints: readonly string[]): StoreOptions {
+  return { ...storeOptionsOf(options), endpoints, deadline: DEADLINE_MS }
 }
 
 async function askEndpoint(url: string, options: Options, key: string): Promise<StoreFacts['endpoints'][number]> {
   try {
-    return await withStore(storeOptions(options, [url]), async (store) => {
+    return await withStore(quickStore(options, [url]), async (store) => {
       const times: number[] = []
       for (let read = 0; read < READS; read++) {
         const start = performance.now()

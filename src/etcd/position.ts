@@ -50,7 +50,7 @@ export function advance(position: Position, batch: Batch): Position {
     last === undefined
       ? position.witness
       : {
-          key: last.type === 'put' ? last.entry.key : last.key,
+          key: changedKey(last),
           revision: revisionOf(last),
           present: last.type === 'put',
         }
@@ -75,6 +75,11 @@ export async function recognise(
   const before = await source.at(witness.key, (BigInt(witness.revision) - 1n).toString())
   if (before === undefined) return 'unknown'
   return before.modRevision === undefined ? 'another' : 'same'
+}
+
+/** The key of a change. */
+export function changedKey(change: StoreChange): string {
+  return change.type === 'put' ? change.entry.key : change.key
 }
 
 /** The revision of a change. */

@@ -1,6 +1,7 @@
 // Keeping our lease: renews its etcd lease, looks after its key, and brings both back when they are gone.
 // Invariant: this loop writes nothing itself. Whatever looks wrong leads to acquireLease, which checks before it writes,
 // so a process that slept past its TTL finds out first who owns the subnet now.
+import { changedKey, revisionOf } from '../etcd/position.ts'
 import type { Store, WatchStep } from '../etcd/store.ts'
 import { Backoff, pause, unlessAborted } from '../async/wait.ts'
 import { EtcdError, messageOf } from '../errors.ts'
@@ -245,8 +246,8 @@ function doubtIn(step: WatchStep, { key, modRevision }: OwnLease): string | unde
     return entry === undefined ? 'key deleted' : entry.modRevision === modRevision ? undefined : 'key changed'
   }
   if (step.type !== 'changes') return undefined
-  const last = step.changes.findLast((change) => (change.type === 'put' ? change.entry.key : change.key) === key)
-  const seen = last?.type === 'put' ? last.entry.modRevision : last?.modRevision
+  const last = step.changes.findLast((change) => changedKey(change) === key)
+  const seen = last && revisionOf(last)
   // Our own writes, and what preceded them, say nothing.
   if (last === undefined || BigInt(seen ?? '0') <= BigInt(modRevision)) return undefined
   return last.type === 'delete' ? 'key deleted' : 'key changed'

@@ -2,14 +2,12 @@
 // Invariant: a scrape of 60,000 peers is no larger than one of PEER_SERIES, and reads only the probed ones.
 import type { Prefix } from '../ip/prefix.ts'
 import { type RunningDaemon, whenRunning } from '../view/running-daemon.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
+import { PEER_STATES } from '../text/peer-states.ts'
 import type { Sample } from './sample.ts'
 
 /** The number of peers with series of their own. */
 export const PEER_SERIES = 1_000
-
-/** States of a peer, the worst first; `refused` are leases that make none. */
-export const PEER_STATES = ['unreachable', 'degraded', 'up', 'unknown', 'refused'] as const
 
 /** The source of peers' health. */
 export interface Judge {

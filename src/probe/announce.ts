@@ -2,7 +2,7 @@
 // Invariant: a peer that stays as it is says nothing; lines a minute are bounded, however many peers fail.
 import type { Events } from '../health/events.ts'
 import type { Log } from '../log.ts'
-import type { PeerHealth } from './health.ts'
+import type { PeerHealth } from './peer-health.ts'
 
 /** Lines in a minute. */
 const LINES = 10

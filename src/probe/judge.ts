@@ -1,9 +1,9 @@
 // From what was known of a peer and what its turn showed to how it is doing. Pure.
 import type { ProbeEvidence } from './evidence.ts'
-import type { Cause, PeerHealth } from './health.ts'
+import type { Cause, PeerHealth } from './peer-health.ts'
 import { noteOf } from './note.ts'
 import type { PeerPath } from './path.ts'
-import { type Expected, type Tallies, losesFullSize } from './plan.ts'
+import { type Expected, type Tallies, losesFullSize } from './turn-plan.ts'
 import { SMALL, type Tally, answers, countOf, passes } from './tally.ts'
 
 /** What is kept of a peer between its turns. Flat: there may be thousands. */

@@ -1,7 +1,7 @@
 // What is wrong with a peer, in words. Pure.
-import type { PeerHealth } from './health.ts'
+import type { PeerHealth } from './peer-health.ts'
 import type { PeerPath } from './path.ts'
-import type { Tallies } from './plan.ts'
+import type { Tallies } from './turn-plan.ts'
 
 /** A verdict, as far as its words depend on it. */
 type Said = Pick<PeerHealth, 'state' | 'cause'> & { readonly heardBothWays?: boolean }

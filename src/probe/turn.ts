@@ -3,7 +3,7 @@
 import type { Mark } from './icmp.ts'
 import type { Lane, PeerPath } from './path.ts'
 import type { Pinger } from './pinger.ts'
-import { type Ask, type Expected, STEP_MS, type Tallies, nextAsks } from './plan.ts'
+import { type Ask, type Expected, STEP_MS, type Tallies, nextAsks } from './turn-plan.ts'
 import { asked, emptyTally, learned } from './tally.ts'
 
 /** How long the answers to a burst are awaited at most, and at least. Milliseconds. */

@@ -11,11 +11,9 @@ import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../text/plain-text.ts'
 import type { Running, RunningDaemon } from './running-daemon.ts'
 import type { Session } from '../overlay/session.ts'
-import type { PeerHealth } from '../probe/health.ts'
+import { PEER_STATES } from '../text/peer-states.ts'
+import type { PeerHealth } from '../probe/peer-health.ts'
 import { primarySubnet } from '../lease/lease.ts'
-
-/** The states, the worst first. */
-const WORST: readonly PeerView['state'][] = ['unreachable', 'degraded', 'refused', 'unknown', 'up']
 
 /** Whether an operator should look at it. A refused lease that does no harm does not count. */
 export function isTrouble({ state, level }: Pick<PeerView, 'state' | 'level'>): boolean {
@@ -26,7 +24,7 @@ export function isTrouble({ state, level }: Pick<PeerView, 'state' | 'level'>): 
 export function worstFirst(peers: readonly PeerView[]): readonly PeerView[] {
   const places = new Map(peers.map((peer) => [peer, placeOf(peer.subnet)]))
   const place = (peer: PeerView): number => places.get(peer) ?? 0
-  const worst = (peer: PeerView): number => WORST.indexOf(peer.state)
+  const worst = (peer: PeerView): number => PEER_STATES.indexOf(peer.state)
   return peers.toSorted((a, b) => worst(a) - worst(b) || place(a) - place(b))
 }
 

@@ -1,4 +1,5 @@
 // What is wrong with a host as its daemon sees it: one reason each, with the command to run next. Pure.
+import { removalCommand } from '../kernel/removal.ts'
 import type { PeerView, Status } from './status-shape.ts'
 import { type Unready, reasonText } from '../health/readiness.ts'
 import type { Condition } from '../health/conditions.ts'
@@ -90,22 +91,12 @@ function checkEtcd(urls: readonly string[]): string {
   return `etcdctl --endpoints=${urls.join(',')} endpoint health`
 }
 
-/** The command that takes an object away, by its kind, of its words as `show` has them. */
-const REMOVE: Readonly<Record<Status['kernel']['conflicts'][number]['kind'], (text: string) => string>> = {
-  link: (text) => `ip link del ${text.split(' ')[0]}`,
-  address: (text) => `ip addr del ${text}`,
-  fdb: (text) => `bridge fdb del ${text.replace(/ permanent$/, '')}`,
-  neighbor: (text) => `ip neigh del ${text.replace(/ lladdr .*/, '')}`,
-  nexthop: (text) => `ip nexthop del ${text.split(' ').slice(0, 2).join(' ')}`,
-  route: (text) => `ip route del ${text}`,
-}
-
 function conflicts({ kernel }: Status): readonly Reason[] {
   return kernel.conflicts.map(({ kind, text }) => ({
     code: 'conflict',
     gist: counted(kernel.conflicts.length, 'conflict'),
     text: `a foreign object is in the place of ours: ${text}: remove it`,
-    run: REMOVE[kind](text),
+    run: removalCommand(kind, text),
   }))
 }
 

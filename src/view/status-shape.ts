@@ -1,10 +1,10 @@
 // What the status of a host is made of: values for JSON. Times are milliseconds since 1970; null is what is not known or not there.
 import type { Stranger } from '../firewall/nftables/guard.ts'
-import type { EndpointHealth } from '../etcd/health.ts'
+import type { EndpointHealth } from '../etcd/endpoint-health.ts'
 import type { Condition, Level } from '../health/conditions.ts'
 import type { Unready } from '../health/readiness.ts'
 import type { Kind } from '../kernel/state.ts'
-import type { Cause } from '../probe/health.ts'
+import type { Cause } from '../probe/peer-health.ts'
 
 /** What the control socket answers at /v1/status. Times are milliseconds since 1970; null is what is not known or not there. */
 export interface Status {

@@ -3,8 +3,9 @@ import type { StoreView } from './status-shape.ts'
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../errors.ts'
-import { type EndpointHealth, askHealth } from '../etcd/health.ts'
+import { type EndpointHealth, askHealth } from '../etcd/endpoint-health.ts'
 import type { RunningDaemon } from './running-daemon.ts'
+import { storeOptionsOf } from '../options/open-store.ts'
 import type { Options } from '../options/type.ts'
 import { TABLE } from '../options/table.ts'
 
@@ -24,9 +25,8 @@ export async function storeOf({ options, etcd }: Pick<RunningDaemon, 'options' |
 }
 
 async function endpointsOf(options: Options, usualMs: number): Promise<readonly EndpointHealth[]> {
-  const asked = { endpoints: options.etcdEndpoints, ...files(options) }
   try {
-    const all = await askHealth(asked, usualMs)
+    const all = await askHealth(storeOptionsOf(options), usualMs)
     // Of the two default endpoints one is there, as old or new etcds have it: the other is no fault.
     const byDefault = options.etcdEndpoints.join() === TABLE.etcdEndpoints.default.join()
     const there = all.filter(({ health }) => health !== 'silent')
@@ -35,15 +35,6 @@ async function endpointsOf(options: Options, usualMs: number): Promise<readonly 
     // TLS files that were replaced by something else while we run.
     return options.etcdEndpoints.map((url) => ({ url, health: 'unknown', detail: messageOf(error) }))
   }
-}
-
-/** The TLS files, as a store takes them. */
-function files({ etcdCertfile, etcdKeyfile, etcdCafile }: Options): {
-  readonly certificateFile: string | undefined
-  readonly keyFile: string | undefined
-  readonly caFile: string | undefined
-} {
-  return { certificateFile: etcdCertfile, keyFile: etcdKeyfile, caFile: etcdCafile }
 }
 
 async function endOf(file: string): Promise<number | null> {

@@ -2,7 +2,7 @@
 import type { ProbeEvidence } from '../../src/probe/evidence.ts'
 import { type ProbeHistory, type Turn, expectedOf, judgeTurn } from '../../src/probe/judge.ts'
 import type { PeerPath } from '../../src/probe/path.ts'
-import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/plan.ts'
+import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/turn-plan.ts'
 import { type Tally, asked, emptyTally, learned } from '../../src/probe/tally.ts'
 import type { Address } from '../../src/ip/address.ts'
 

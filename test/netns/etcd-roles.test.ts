@@ -112,7 +112,7 @@ test.serial('make-roles.sh may run again with authentication on: nothing changes
 
 test.serial('the role host is enough to lease a subnet and to follow peers', async (t) => {
   await waitFor('the peer', async () => (await host.run(`ip route show ${peer}/24`)) !== '')
-  await daemon.line(/peers\.ts|etcd\.ts/)
+  await daemon.line(/daemon\/(peer-events|follow-etcd)\.ts:/)
   notRefused(t, daemon)
   notRefused(t, peerDaemon)
 })

@@ -7,7 +7,7 @@ import { makeReport, mayBeOnItsWay, renderReport } from '../../src/doctor/report
 import type { Address } from '../../src/ip/address.ts'
 import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
-import type { PeerHealth } from '../../src/probe/health.ts'
+import type { PeerHealth } from '../../src/probe/peer-health.ts'
 import { OWN, PEER, answering, faults, lease, outcome, factsWith } from '../fake/doctor-facts.ts'
 
 const DAY = 86_400_000

@@ -1,7 +1,7 @@
 // What doctor makes of rules as nft and iptables print them: drops of the VXLAN port, and other tables at forward.
 import test from 'ava'
 import type { Fault } from '../../src/doctor/finding.ts'
-import type { PeerHealth } from '../../src/probe/health.ts'
+import type { PeerHealth } from '../../src/probe/peer-health.ts'
 import { PEER, answering, faults, factsWith } from '../fake/doctor-facts.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {

@@ -13,7 +13,7 @@ import { type Sample, bucketsOf, countsOf } from '../../src/metrics/sample.ts'
 import { METRICS } from '../../src/metrics/table.ts'
 import { Counter, Histogram } from '../../src/counters.ts'
 import { VERB_NAMES } from '../../src/options/usage.ts'
-import type { PeerHealth } from '../../src/probe/health.ts'
+import type { PeerHealth } from '../../src/probe/peer-health.ts'
 import type { RunningDaemon } from '../../src/view/running-daemon.ts'
 
 const MONITORING = join(import.meta.dirname, '../../examples/monitoring')
@@ -169,6 +169,6 @@ test('before anything is known every peer is unknown, and no lease is refused', 
   const states = peerStates({ phase: 'starting', leaseStats: new LeaseStats() } as Starting)
   t.deepEqual(
     states.map(({ labels, value }) => `${labels?.['state']} ${value}`),
-    ['unreachable 0', 'degraded 0', 'up 0', 'unknown 0', 'refused 0'],
+    ['unreachable 0', 'degraded 0', 'refused 0', 'unknown 0', 'up 0'],
   )
 })

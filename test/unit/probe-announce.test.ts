@@ -4,7 +4,7 @@ import { Events } from '../../src/health/events.ts'
 import { fromNumber } from '../../src/ip/address.ts'
 import { Announcer } from '../../src/probe/announce.ts'
 import { EvidenceBook } from '../../src/probe/evidence.ts'
-import type { Cause, PeerHealth } from '../../src/probe/health.ts'
+import type { Cause, PeerHealth } from '../../src/probe/peer-health.ts'
 import { logInto } from '../lab/scenarios/firewall-host.ts'
 
 const health = (state: PeerHealth['state'], cause: Cause, note = ''): PeerHealth => ({

@@ -1,7 +1,7 @@
 // What a turn sends: enough to be sure and to find the right size, and no more.
 import test from 'ava'
 import fc from 'fast-check'
-import { CONFIRMED, BURSTS } from '../../src/probe/plan.ts'
+import { CONFIRMED, BURSTS } from '../../src/probe/turn-plan.ts'
 import { SMALL, countOf, passes } from '../../src/probe/tally.ts'
 import { DIRECT, TUNNEL, seeded, runTurn } from '../fake/probed-path.ts'
 

@@ -2,7 +2,7 @@
 import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
-import type { PeerHealth } from '../../probe/health.ts'
+import type { PeerHealth } from '../../probe/peer-health.ts'
 import type { Facts } from '../facts.ts'
 import type { Fault } from '../finding.ts'
 import { parseNft } from '../nft-ruleset.ts'

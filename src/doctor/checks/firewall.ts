@@ -11,7 +11,7 @@ import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import { changesBehind } from '../kept-doors.ts'
-import type { ExpectedPlan } from '../plan.ts'
+import type { ExpectedPlan } from '../expected-state.ts'
 import { type NftSet, type NftRuleset, drops, parseNft } from '../nft-ruleset.ts'
 import { foreignFaults } from './foreign-rules.ts'
 

@@ -5,7 +5,7 @@ import type { Address } from '../../ip/address.ts'
 import { contains } from '../../ip/prefix.ts'
 import { parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
 import { type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
-import type { ExpectedPlan } from '../plan.ts'
+import type { ExpectedPlan } from '../expected-state.ts'
 
 export const modulesCheck: OwnCheck = {
   name: 'modules',

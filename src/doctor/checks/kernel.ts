@@ -1,4 +1,5 @@
 // The entries that carry packets: device, address, routes, neighbours and forwarding entries, against etcd's leases.
+import { removalCommandOf } from '../../kernel/removal.ts'
 import { showObject } from '../../kernel/show.ts'
 import type { KernelObject, Kind } from '../../kernel/state.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
@@ -61,13 +62,13 @@ function compare(facts: Facts, kinds: readonly Kind[], name: string): CheckOutco
         level: 'fault',
         stops: true,
         cause: `a foreign object is in the place of ${kindName(kind)} for ${peer ?? 'this host'}: packets take the wrong path`,
-        fix: `remove it, if nothing needs it: ${removal(found)}`,
+        fix: `remove it, if nothing needs it: ${removalCommandOf(found)}`,
         proof: `${showObject(found)} in place of ${showObject(ours)}`,
       })),
       ...difference.left.map((left): Fault => ({
         level: 'warning',
         cause: `${kindName(kind)} is left from a host that is gone, or was added by hand`,
-        fix: `${first}; by hand: ${removal(left)}`,
+        fix: `${first}; by hand: ${removalCommandOf(left)}`,
         proof: showObject(left),
       })),
     )
@@ -102,23 +103,4 @@ function fieldsThatDiffer(wanted: KernelObject, found: KernelObject): string {
     .filter(([name, value]) => there[name] !== value)
     .map(([name, value]) => (name === 'up' ? 'down' : `${name} ${String(there[name])}, should be ${String(value)}`))
     .join('; ')
-}
-
-/** The command that removes an object. */
-function removal(object: KernelObject): string {
-  const words = showObject(object)
-  switch (object.kind) {
-    case 'link':
-      return `ip link del ${object.name}`
-    case 'address':
-      return `ip addr del ${words}`
-    case 'fdb':
-      return `bridge fdb del ${object.mac} dev ${object.device} dst ${object.destination}`
-    case 'neighbor':
-      return `ip neigh del ${object.address} dev ${object.device}`
-    case 'nexthop':
-      return `ip nexthop del id ${object.id}`
-    case 'route':
-      return `ip route del ${words}`
-  }
 }

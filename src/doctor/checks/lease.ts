@@ -1,4 +1,5 @@
 // Leases: our own, those that are refused, and hosts that claim one address.
+import { span } from '../../text/duration.ts'
 import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../overlay/plan.ts'
@@ -6,7 +7,7 @@ import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'
-import type { OwnStored } from '../plan.ts'
+import type { OwnStored } from '../expected-state.ts'
 import { valuesOf } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import { subnetIn } from '../../host/subnet-env.ts'
@@ -43,7 +44,7 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): CheckOutco
     ...renewalFaults(own, ownTtl, daemon.state === 'answers'),
     ...otherValue(own, encodeValue(leaseValueOf(inputs))),
   ]
-  const left = ownTtl === undefined ? 'a reservation' : `${duration(ownTtl.remaining)} left`
+  const left = ownTtl === undefined ? 'a reservation' : `${span(ownTtl.remaining)} left`
   return outcomeOf(faults, `${own.subnet}, ${left}`)
 }
 
@@ -77,7 +78,7 @@ function renewalFaults(
   const fix = 'systemctl restart flanneld; if that does not help, see the findings on etcd'
   const since = ttl.granted - ttl.remaining
   if (since < UNRENEWED_S) return []
-  const cause = `our lease is not renewed: it ends in ${duration(ttl.remaining)}, and peers drop this host then`
+  const cause = `our lease is not renewed: it ends in ${span(ttl.remaining)}, and peers drop this host then`
   return [
     {
       level: 'fault',
@@ -85,7 +86,7 @@ function renewalFaults(
       code: 'lease-not-renewed',
       cause,
       fix,
-      proof: `last renewed ${duration(since)} ago; expected every 10 s`,
+      proof: `last renewed ${span(since)} ago; expected every 10 s`,
     },
   ]
 }
@@ -179,10 +180,4 @@ export function sharedByPeers(peers: Iterable<{ subnet: string; publicAddress: s
 
 function twice(leases: number, address: string): string {
   return `${leases} subnets are leased to ${address}: two hosts with the same address, or a lease left behind by its host`
-}
-
-/** "3h", "12m", "40s". */
-function duration(seconds: number): string {
-  if (seconds >= 7200) return `${Math.floor(seconds / 3600)}h`
-  return seconds >= 120 ? `${Math.floor(seconds / 60)}m` : `${seconds}s`
 }

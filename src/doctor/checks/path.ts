@@ -2,7 +2,7 @@
 // are wrong on arrival.
 import { only } from '../../ip/by-family.ts'
 import type { Prefix } from '../../ip/prefix.ts'
-import type { PeerHealth } from '../../probe/health.ts'
+import type { PeerHealth } from '../../probe/peer-health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
@@ -10,7 +10,7 @@ import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import { closedFaults } from './closed-port.ts'
-import type { ExpectedPlan } from '../plan.ts'
+import type { ExpectedPlan } from '../expected-state.ts'
 import { blocked, strangerAt } from './blocked.ts'
 import { familyOf } from '../../ip/address.ts'
 

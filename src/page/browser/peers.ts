@@ -6,7 +6,8 @@ import { byId, el, shows } from './dom.ts'
 import { drawPicture } from './picture.ts'
 import { drawTable } from './table.ts'
 import { walk } from './walk.ts'
-import { STATES, markBox, way } from './words.ts'
+import { PEER_STATES } from '../../text/peer-states.ts'
+import { markBox, way } from './words.ts'
 
 /** Peers in the same state are sorted by number, "10.2.9.0" before "10.2.40.0". */
 const BY_NUMBER = new Intl.Collator('en', { numeric: true })
@@ -44,7 +45,7 @@ export class Peers {
   /** Draws them all. */
   draw(all: readonly PagePeer[], host: PageHost, unshown: number): void {
     this.#all = all.toSorted(
-      (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || BY_NUMBER.compare(a.subnet, b.subnet),
+      (a, b) => PEER_STATES.indexOf(a.state) - PEER_STATES.indexOf(b.state) || BY_NUMBER.compare(a.subnet, b.subnet),
     )
     this.#host = host
     this.#unshown = unshown
@@ -82,7 +83,7 @@ export class Peers {
   /** "988 up", "2 degraded": each a button that shows those alone, and again all. */
   #drawCounts(): void {
     const into = byId('counts')
-    const counts = STATES.map((state) => [state, this.#all.filter((peer) => peer.state === state).length] as const)
+    const counts = PEER_STATES.map((state) => [state, this.#all.filter((peer) => peer.state === state).length] as const)
     const wanted = this.#filter.value.trim().toLowerCase()
     if (shows(into, { counts, wanted })) return
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['state'] : undefined

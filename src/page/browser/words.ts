@@ -1,22 +1,11 @@
 // How values are put into words, the same everywhere on the page.
+import { span } from '../../text/duration.ts'
 import type { PagePeer } from '../shape.ts'
 import { el, svg } from './dom.ts'
-
-/** States from worst to best: the order of everything. */
-export const STATES = ['unreachable', 'degraded', 'refused', 'unknown', 'up'] as const
 
 /** Whether an operator should look at a peer. */
 export function troubled({ state }: PagePeer): boolean {
   return state === 'unreachable' || state === 'degraded' || state === 'refused'
-}
-
-/** "3d 4h", "12m", "4s". */
-function ago(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000))
-  const [d, h, m] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60]
-  if (d > 0) return h > 0 ? `${d}d ${h}h` : `${d}d`
-  if (h > 0) return m > 0 ? `${h}h ${m}m` : `${h}h`
-  return m > 0 ? `${m}m` : `${seconds}s`
 }
 
 /** "0.3 ms", "41 ms". */
@@ -76,7 +65,12 @@ export function tick(now: number): void {
   for (const time of document.querySelectorAll<HTMLElement>('time')) {
     const { at, suffix = '', until } = time.dataset
     const left = Number(until) - now
-    const text = until === undefined ? `${ago(now - Number(at))}${suffix}` : left > 0 ? `${ago(left)} left` : 'ended'
+    const text =
+      until === undefined
+        ? `${span(Math.round((now - Number(at)) / 1000))}${suffix}`
+        : left > 0
+          ? `${span(Math.round(left / 1000))} left`
+          : 'ended'
     if (time.textContent !== text) time.textContent = text
   }
 }

@@ -1,20 +1,22 @@
 // What this host should have by what etcd says and the interfaces it has: computed again, apart from the daemon, by the daemon's
 // own rules. Pure.
-import type { AnyBackend, Configured, ExternalInterface, Peer } from '../backend.ts'
+import type { AnyBackend, ExternalInterface, Peer } from '../backend.ts'
 import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
+import { BackendConfigs } from '../overlay/backend-configs.ts'
 import type { PlanInputs } from '../overlay/inputs.ts'
+import { peerRules } from '../overlay/peer-rules.ts'
 import { intentOf, selvesOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
-import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
 import { type LeaseValue, primarySubnet, hasAddress } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import { PeerTable } from '../lease/peers.ts'
-import { type Intent, hostObjects, peerObjects, selfFor } from '../reconcile/intent.ts'
+import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, PublicOptions } from './known.ts'
 import { only, onlySubnet, valuesOf } from '../ip/by-family.ts'
@@ -121,7 +123,8 @@ function complete(
   if (own === undefined) return { configuration, own, peers, refused, inputs: undefined, wanted: [], intent: undefined }
   const types = new Set(Array.from(peers.values(), ({ type }) => type))
   types.delete(configuration.own.backend.type)
-  const others = [...types].flatMap((type) => configured(parts, configuration, type) ?? [])
+  const configs = new BackendConfigs(parts.backends)
+  const others = [...types].flatMap((type) => configs.find(type, configuration) ?? [])
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
   const inputs = { ...bareInputs(parts, configuration), subnets: onlySubnet(own.subnet), others, nexthops }
@@ -150,44 +153,19 @@ function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanIn
   }
 }
 
-/** A backend under the config we have, as the daemon takes those of other hosts. */
-function configured({ backends }: PlanParts, { own, network }: Configuration, type: string): Configured | undefined {
-  if (own.backend.type === type) return own
-  const backend = backends.find((other) => other.type === type)
-  try {
-    return backend && { backend, config: backend.parseConfig(network.backend.section) }
-  } catch {
-    // The section is written for another backend.
-    return undefined
-  }
-}
-
-/** By what leases are believed. Without a lease of our own no subnet is ours. */
+/** The rules for leases. Without a lease of our own no subnet is ours. */
 function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): PeerRules {
-  const { external } = parts
-  const subnet =
-    own?.subnet ?? (`${primaryRange(configuration).subnetMin}/${primaryRange(configuration).subnetLen}` as Prefix)
-  const configuredFor = (type: string): Configured | undefined => configured(parts, configuration, type)
-  const selves = selvesOf({ ...bareInputs(parts, configuration), subnets: onlySubnet(subnet) })
-  return {
-    family: prefixFamily(primaryRange(configuration).network),
-    network: primaryRange(configuration).network,
-    subnetLen: primaryRange(configuration).subnetLen,
+  const { subnetMin, subnetLen } = primaryRange(configuration)
+  const subnet = own?.subnet ?? (`${subnetMin}/${subnetLen}` as Prefix)
+  const inputs = bareInputs(parts, configuration)
+  const selves = selvesOf({ ...inputs, subnets: onlySubnet(subnet) })
+  const configs = new BackendConfigs(parts.backends)
+  return peerRules({
+    inputs,
     own,
-    hostId: parts.hostId,
-    publicAddress: external.publicAddress,
-    onlink: external.onlink,
-    parseData(type, data) {
-      const known = configuredFor(type)
-      return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }
-    },
-    needs(peer) {
-      const [known, self] = [configuredFor(peer.type), selfFor({ selves }, peer)]
-      const needs = self && known?.backend.forPeer({ ...self, config: known.config }, peer)
-      return needs ?? { ok: false, reason: 'backend-type', detail: peer.type }
-    },
-    exclusive: (type, data) => configuredFor(type)?.backend.exclusive(data),
-  }
+    selves: () => selves,
+    configured: (type) => configs.find(type, configuration),
+  })
 }
 
 /**
