@@ -78,7 +78,7 @@ async function daemon(options: Options, warnings: readonly string[]): Promise<nu
       endSoon(signal, stop, log)
     },
     (signal) => {
-      log.info(`${signal}: ignored: configs are followed as they change, and a log is rotated by who reads it`)
+      log.info(`${signal}: ignored: config changes are applied without a signal, and the reader of the log rotates it`)
     },
   )
   try {

@@ -22,7 +22,7 @@ export function coalesce(work: () => Promise<void>, failed: (error: unknown) => 
 
 /** Of the time, work that is called for all the time gets so much. */
 const SHARE = 0.2
-/** Milliseconds; nobody waits longer for the next turn. */
+/** The longest wait for the next turn. Milliseconds. */
 const MOST_MS = 2000
 
 /** `work`, after which as much time passes as leaves the process to others: for what a busy host calls for without end. */

@@ -4,7 +4,7 @@ import { type Environment, DAEMON_FLAGS, parseOptions } from '../options/parse.t
 import { UsageError, parseGoBoolean, parseGoFlags } from '../options/go-flags.ts'
 import type { Options } from '../options/type.ts'
 
-/** What a verb takes besides the daemon's flags and -json. */
+/** What a verb takes in addition to the daemon's flags and -json. */
 export interface VerbShape {
   /** Its own flags, without dash. */
   readonly flags?: Readonly<Record<string, 'boolean' | 'value'>>
@@ -25,7 +25,7 @@ export interface AskedVerb {
 }
 
 /**
- * Reads what stands behind a verb; `help` for -help. Throws UsageError for a command line that is no such thing, and
+ * Reads what follows a verb; `help` for -help. Throws UsageError for a command line that is no such thing, and
  * OperatorError for a bad value of a daemon's flag or variable.
  */
 export function askedOf(

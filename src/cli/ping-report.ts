@@ -41,7 +41,7 @@ export function pingReport(view: PathView, tallies: Tallies, found: PeerHealth):
   const { subnet, publicAddress, via, mtu, health } = view
   const main = tallies.tunnel ?? tallies.underlay
   const { sent, answered } = countOf(main, SMALL)
-  // The daemon has watched for longer: it may know which way is blocked.
+  // The daemon has watched for longer: it may know which direction is blocked.
   const known = found.cause === 'tunnel-blocked' && health?.cause.startsWith('tunnel-blocked') === true ? health : found
   return {
     subnet,

@@ -5,7 +5,7 @@ import { CONFIG_WORDS } from './verbs/config.ts'
 /** What a word or a flag's value may be: a file, one of these, or free text. */
 export type Guess = 'file' | 'any' | readonly string[]
 
-/** What stands behind a verb. */
+/** What follows a verb. */
 export interface VerbWords {
   /** Its own flags, without dash, with what follows each; undefined for a boolean, which is followed by nothing. */
   readonly flags: Readonly<Record<string, Guess | undefined>>

@@ -1,5 +1,5 @@
 // The network config as it changes while the daemon runs: applied where this host can run it, otherwise refused and reported, and
-// taken later where what is in the way is this host's and goes.
+// applied later, when what prevents it on this host is gone.
 import { valuesOf } from '../ip/by-family.ts'
 import { reportRefused, reportRemarks, clearRefused } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'

@@ -23,7 +23,7 @@ import { type OwnStored, ownLease } from './expected-state.ts'
 import { readStore } from './store-facts.ts'
 import { primarySubnet } from '../lease/lease.ts'
 
-/** All of it. */
+/** All facts of the daemon. */
 export interface DaemonFacts {
   readonly version: string
   readonly pid: number

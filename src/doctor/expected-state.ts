@@ -169,7 +169,7 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
 }
 
 /**
- * What is decided elsewhere: by the operator, whom to shut out; and by the daemon, which of several claims on one MAC stands.
+ * What is decided elsewhere: by the operator, whom to shut out; and by the daemon, which of several claims on one MAC is accepted.
  * It saw who claimed it first, and whose lease is renewed; what is stored does not show that.
  */
 function decisionsOf({ options, believed }: PlanParts, content: StoreContent): Partial<PeerRules> {

@@ -11,7 +11,7 @@ import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import type { ExpectedPlan } from './expected-state.ts'
 
-/** All of it. */
+/** All facts. */
 export interface Facts {
   /** This host's clock, milliseconds since 1970. */
   readonly now: number
@@ -42,7 +42,7 @@ export type DaemonState =
   | { readonly state: 'silent'; readonly socket: string; readonly why: string }
   | { readonly state: 'absent'; readonly socket: string }
 
-/** What an endpoint's web server answers anybody, without a password. */
+/** What an endpoint's web server answers without a password. */
 export interface EndpointFacts {
   readonly url: string
   /** Its clock minus ours, milliseconds, to within a second. */

@@ -23,7 +23,7 @@ export interface KindDifference {
   readonly left: readonly KernelObject[]
 }
 
-/** Compares one kind, for the peer in question alone when there is one. */
+/** Compares one kind, only for the peer in question when there is one. */
 export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: Kind): KindDifference {
   const actual: KernelState = host.kernel.get(kind) ?? new Map()
   const { intent } = plan

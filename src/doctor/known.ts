@@ -1,4 +1,4 @@
-// What doctor knows before it looks.
+// Types shared by all of doctor: a value that may be unknown, and the options without the password.
 import type { Options } from '../options/type.ts'
 
 /** A value, or why it is not known. */

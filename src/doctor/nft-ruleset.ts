@@ -26,7 +26,7 @@ export interface NftSet {
   readonly packets: ReadonlyMap<string, number>
 }
 
-/** All of it. */
+/** The ruleset. */
 export interface NftRuleset {
   readonly tables: readonly string[]
   readonly chains: readonly NftChain[]

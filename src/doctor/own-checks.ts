@@ -41,7 +41,7 @@ export interface CheckGroup {
   readonly everyMs: { readonly asked: number; rest(last: GroupOutcome): number }
   /** Whether its time is spent on work, here or in a program started for it, so that it has to be spread. */
   readonly works: boolean
-  /** Looks. Rejects with what the kernel or a program says. */
+  /** Runs the checks. Rejects with the error of the kernel or a program. */
   look(kernel: LiveKernel, daemon: RunningDaemon): Promise<GroupOutcome>
 }
 

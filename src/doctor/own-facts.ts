@@ -23,7 +23,7 @@ import { SERVED } from '../ip/by-family.ts'
 
 const NOT_READ = { unknown: 'not read' } as const
 
-/** The facts that cost next to nothing; the rest is "not read", to be filled in by who reads it. */
+/** The facts that cost next to nothing; the rest is "not read", for the caller to fill in. */
 export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): Promise<OwnFacts> {
   const { etcdPassword: _, ...options } = daemon.options
   const plan: Known<ExpectedPlan> =

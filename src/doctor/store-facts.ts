@@ -25,7 +25,7 @@ const CONTENT_MOST_MS = 30_000
 /** Reads that make a median; the first connects and does not count. */
 const READS = 5
 
-/** Asks. `isOwn` picks this host's lease. Never rejects. */
+/** Reads etcd. `isOwn` picks this host's lease. Never rejects. */
 export async function readStore(
   options: Options,
   isOwn: (leases: readonly StoredLease[]) => StoredLease | undefined,

@@ -44,7 +44,7 @@ const ALARMS: readonly (readonly [RegExp, Alarm])[] = [
 export interface Circumstances {
   /** Why new TLS files are not in use, say. */
   readonly note?: string | undefined
-  /** The proxy on the way, in words. */
+  /** The proxy in between, in words. */
   readonly through?: string | undefined
 }
 
@@ -55,7 +55,7 @@ export function toEtcdError(thrown: unknown, endpoint: string, { note, through }
   // Errors of streams are gRPC's own, those of calls are etcd3's.
   const why = causeOf(thrown instanceof Error ? castGrpcError(thrown) : thrown, text, endpoint)
   const detail = why === 'deadline' ? 'no answer in time' : text
-  // What etcd itself answered has nothing to do with the way to it.
+  // What etcd itself answered has nothing to do with the path to it.
   const way = ['unreachable', 'tls', 'deadline'].includes(why) ? through : undefined
   const also = [note, way].filter((words) => words !== undefined)
   return new EtcdError(why, endpoint, also.length === 0 ? detail : `${detail} (${also.join('; ')})`)

@@ -26,7 +26,7 @@ export function takeIn(kvs: readonly IKeyValue[]): StoreEntry[] {
   }))
 }
 
-/** What stands in place of a value of `bytes` bytes. */
+/** What replaces a value of `bytes` bytes. */
 export function oversizedNote(bytes: number): Buffer {
   return Buffer.from(`(${bytes} bytes, too large: not read)`)
 }

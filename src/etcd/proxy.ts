@@ -16,7 +16,7 @@ export interface Proxy {
 /** The environment, as process.env. */
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The proxy on the way to `address`, `host:port`; undefined for none. */
+/** The proxy for `address`, `host:port`; undefined for none. */
 export function proxyFor(address: string, env: Environment): Proxy | undefined {
   const variable = ['HTTPS_PROXY', 'https_proxy'].find((name) => (env[name] ?? '') !== '')
   const proxy = variable === undefined ? undefined : parseProxy(env[variable] ?? '', variable)

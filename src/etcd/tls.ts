@@ -1,4 +1,4 @@
-// TLS towards etcd as Go has it: whatever stands in the authority's file is trusted, a root, an authority that a root signed, or
+// TLS towards etcd as Go has it: every certificate in the authority's file is trusted, a root, an authority that a root signed, or
 // etcd's own certificate; names are checked in any case.
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import { isIP } from 'node:net'

@@ -1,4 +1,4 @@
-// The token that stands for username and password (etcd's simple tokens live 5 minutes after their last use).
+// The token used instead of user name and password (etcd's simple tokens live 5 minutes after their last use).
 // Not etcd3's own: that one makes a connection per authentication, never closes it, and asks once per call that failed.
 // Invariant: one authentication at a time, however many calls wait for it; the password leaves this file only in that request.
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'

@@ -1,4 +1,4 @@
-// Plain HTTP and HTTPS requests to an endpoint by the way that gRPC takes: directly, or through the proxy that Go would ask.
+// Plain HTTP and HTTPS requests to an endpoint by the path that gRPC takes: directly, or through the proxy that Go would ask.
 import { request } from 'node:http'
 import { type Socket, isIP } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'

@@ -97,7 +97,7 @@ interface Start {
   readonly history?: Pick<Snapshot, 'history'>
 }
 
-/** Goes on at `position` while etcd's history up to it is the one we saw; lists again otherwise. Undefined: aborted. */
+/** Continues at `position` while etcd's history up to it is the one we saw; lists again otherwise. Undefined: aborted. */
 async function startOf(
   source: WatchSource,
   prefix: string,
@@ -211,7 +211,7 @@ function changeOf(type: IWatchResponse['events'][number]['type'] | undefined, en
     : { type: 'put', entry }
 }
 
-/** A listing on its way to the consumer. A generator at rest keeps its variables, and a listing can be very large. */
+/** A listing for the consumer. A suspended generator keeps its variables, and a listing can be very large. */
 type Box = (Awaited<ReturnType<WatchSource['list']>> | undefined)[]
 
 /** Takes a listing that was made before. */

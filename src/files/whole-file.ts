@@ -1,6 +1,6 @@
 // Files that others read while we write them.
 // Invariant: a reader finds the complete old file or the complete new one; an unchanged file is not touched; what others
-// wrote in the meantime is not lost; and no file but this one is ever written into, whatever others lay beside it.
+// wrote in the meantime is not lost; and no other file is ever written into, whatever others put next to it.
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, stat, unlink } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { OperatorError, messageOf } from '../errors.ts'
 import { makeFolder } from './make-folder.ts'
 
-/** A file and how to speak of it. */
+/** A file and how messages name it. */
 export interface WholeFile {
   readonly path: string
   /** What it is, for messages: "subnet file". */
@@ -22,7 +22,7 @@ export async function readWhole(file: WholeFile): Promise<string | undefined> {
   return (await readAsIs(file))?.bytes.toString('utf8')
 }
 
-/** Makes it have this text, mode 0644, with its folder; whether it had another. Throws OperatorError. */
+/** Writes this text, mode 0644, and makes the folder. Returns whether the text differed. Throws OperatorError. */
 export function writeWhole(file: WholeFile, text: string): Promise<boolean> {
   const after = Buffer.from(text)
   return updateWhole(file, (before) => (before?.equals(after) === true ? undefined : after))
@@ -32,8 +32,9 @@ export function writeWhole(file: WholeFile, text: string): Promise<boolean> {
 const ATTEMPTS = 10
 
 /**
- * Makes it have what `change` makes of what is in it (undefined when there is no file), mode 0644, with its folder; undefined
- * leaves it as it is. Whether it wrote. What others write meanwhile is read again, not lost. Throws OperatorError.
+ * Writes what `change` returns for the current text (undefined when there is no file), mode 0644, and makes the folder. A result
+ * of undefined leaves the file unchanged. Returns whether it wrote. A write of others meanwhile is read again, not lost. Throws
+ * OperatorError.
  */
 export async function updateWhole(
   file: WholeFile,
@@ -83,7 +84,7 @@ function stampIn({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
-/** Puts a whole new file in place of the old by rename(2), if `still` holds when it is whole; whether it did. */
+/** Replaces the old file by a complete new one by rename(2), if `still` holds once it is written. Returns whether it did. */
 async function replace(
   path: string,
   bytes: Buffer,
@@ -93,7 +94,7 @@ async function replace(
   const { file, name } = await temporaryBeside(path, mode)
   try {
     try {
-      // The umask has had its say on the mode given to open.
+      // The umask changed the mode given to open.
       await file.chmod(mode)
       await file.writeFile(bytes)
       await file.sync()
@@ -113,7 +114,7 @@ let writes = 0
 
 /**
  * A new file in the same folder, or rename would cross file systems. One left by a daemon that was killed here is removed: in a
- * container every daemon has the same process id. The folder may be one that others write to as well: what they laid under
+ * container every daemon has the same process id. The folder may be one that others write to as well: what they put under
  * that name is never written into, and where it cannot be removed another name is taken.
  */
 async function temporaryBeside(

@@ -1,4 +1,4 @@
-// Conditions of this host that stand until they are over: what an operator should see for as long as it holds.
+// Conditions of this host: what an operator should see for as long as it holds.
 // Invariants: one condition a code; only a `fault` changes the verdict; a condition costs no I/O and never throws.
 import { printable } from '../text/plain-text.ts'
 

@@ -24,7 +24,7 @@ export type ReasonCode =
   | 'subnet-changed'
   | 'kernel-refused'
   | 'file-not-written'
-  /** Of a daemon of an earlier version, which sends the text alone. */
+  /** Of a daemon of an earlier version, which sends only the text. */
   | 'unknown'
 
 /** A part that is not ready. */

@@ -30,12 +30,12 @@ export type FoundSubnetEnv = Pick<SubnetEnv, 'networks' | 'subnets'> & {
   readonly [K in 'mtu' | 'ipMasq']: SubnetEnv[K] | undefined
 }
 
-/** The subnet that stands for a file where there is room for one: that of the first family that is served. */
+/** The subnet shown for a file where there is room for one: that of the first family that is served. */
 export function subnetIn(env: Pick<SubnetEnv, 'subnets'> | undefined): Prefix | undefined {
   return env && inFamily(env.subnets, SERVED[0])
 }
 
-/** The network that stands for a file where there is room for one. */
+/** The network shown for a file where there is room for one. */
 export function networkIn(env: Pick<SubnetEnv, 'networks'> | undefined): Prefix | undefined {
   return env && inFamily(env.networks, SERVED[0])
 }

@@ -54,7 +54,7 @@ export async function serveHealth(
 }
 
 /**
- * As Go listens: the address of no interface stands for all of both families, whichever family's it is. IPv4 alone where both
+ * As Go listens: the unspecified address means all addresses of both families, whichever family's it is. IPv4 alone where both
  * are not to be had: a kernel without IPv6, or another program that has the port of IPv6 only.
  */
 async function listen(server: Server, { ip, port }: { readonly ip: string; readonly port: number }): Promise<void> {

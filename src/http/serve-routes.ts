@@ -168,7 +168,7 @@ async function answerOf(served: Served, request: IncomingMessage): Promise<Answe
   }
 }
 
-/** The first name in a request that we do not go by, as it stands there. */
+/** The first name in a request that is not ours, as given. */
 async function strangeName({ hosts }: RequestTarget, rule: HostRule | undefined): Promise<string | undefined> {
   if (rule === undefined) return undefined
   for (const host of hosts) {

@@ -57,7 +57,7 @@ export function some<T>(values: ByFamily<T>): SomeFamily<T> | undefined {
   return ipv6 === undefined ? undefined : { ipv4, ipv6 }
 }
 
-/** The value that stands for all where there is room for one: that of IPv4 where there is one. */
+/** The value shown for all where there is room for one: that of IPv4 where there is one. */
 export function first<T>(values: SomeFamily<T>): T {
   return values.ipv4 ?? (values.ipv6 as T)
 }

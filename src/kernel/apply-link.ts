@@ -129,7 +129,7 @@ async function change(
   }
   if (Object.keys(inside).length > 0) await connection.request('rtnetlink', changeVxlan(found.index, inside))
   if (Object.keys(outside).length > 0) await connection.request('rtnetlink', changeLink(found.index, outside))
-  // Last and alone: more than the underlay carries is refused, which must not keep the rest from being mended.
+  // Last and alone: more than the underlay carries is refused, which must not keep the rest from being repaired.
   if (wanted.mtu !== found.mtu) await connection.request('rtnetlink', changeLink(found.index, { mtu: wanted.mtu }))
   if (found.mtu < IPV6_MTU) await withoutAutomaticIPv6(connection, found)
 }

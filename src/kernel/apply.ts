@@ -94,7 +94,7 @@ export class KernelWriter {
       const { verb, object } = change
       if (errno === ERRNO.ENODEV) again.push(change)
       if (errno !== ERRNO.EEXIST || verb !== 'add' || (object.kind !== 'neighbor' && object.kind !== 'fdb')) continue
-      // What was learned or is being resolved gives way; what a program set does not.
+      // What was learned or is being resolved is replaced; what a program set is not.
       const table = `${object.kind} ${object.device}`
       let keys = permanent.get(table)
       if (keys === undefined) {

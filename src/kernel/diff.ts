@@ -12,7 +12,7 @@ export interface ObjectConflict {
 }
 
 /**
- * Compares one kind, object by object, so that plans of any size can be worked off in portions. `actual` is used up.
+ * Compares one kind, object by object, so that plans of any size can be processed in portions. `actual` is used up.
  * `held(object)`: whether we had this object before; then the foreign change damaged ours, and ours is restored.
  */
 export class KindComparison {
@@ -39,7 +39,7 @@ export class KindComparison {
     return undefined
   }
 
-  /** Deletions of what is ours and nobody wanted. */
+  /** Deletions of what is ours and not wanted. */
   rest(): readonly KernelChange[] {
     const ours = [...this.#actual.values()].filter((found) => owns(this.#domain, found))
     return ours.map((object) => ({ verb: 'delete', object }))

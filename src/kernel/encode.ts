@@ -1,4 +1,4 @@
-// One object to write, as a netlink message: pure. Devices (kind link) have a way of their own, see apply-link.ts.
+// One object to write, as a netlink message: pure. Devices (kind link) are written by apply-link.ts.
 import { addAddress, deleteAddress } from '../netlink/address.ts'
 import { ERRNO, type Refusal } from '../netlink/errno.ts'
 import type { Encode } from '../netlink/message.ts'

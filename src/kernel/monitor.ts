@@ -1,6 +1,6 @@
 // Receives the kernel's notifications of foreign changes (rtnetlink(7) multicast), on a socket of its own.
 // Invariant: what we write ourselves is no drift; everything else that concerns us is, at once. A socket that had to drop
-// notifications, or failed and gave way to another, is reported as overrun, and it goes on.
+// notifications, or failed and was replaced, is reported as overrun, and monitoring continues.
 import type { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Address, fromNumber, isUnicast } from '../ip/address.ts'

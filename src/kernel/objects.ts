@@ -1,6 +1,6 @@
 // From what netlink shows to our objects: pure, normalised so that what was written reads back equal.
 // Invariant: an object that our types cannot say is shown with something no plan contains (the unspecified address, VNI
-// -1), so that it differs from what we want and is mended instead of overlooked.
+// -1), so that it differs from what we want and is repaired instead of overlooked.
 import type { Address } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { AddressRecord } from '../netlink/address.ts'

@@ -1,12 +1,12 @@
 // Which objects of the kernel are ours: a pure predicate, apart from what we want of them.
-// Invariant: what is not ours is never changed or deleted; in our way it is a conflict, reported.
+// Invariant: what is not ours is never changed or deleted; in the place of ours it is a conflict and reported.
 import { fromNumber } from '../ip/address.ts'
 import { type Prefix, contains } from '../ip/prefix.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Nexthop, type Route } from './state.ts'
 
 /** What this daemon may call its own. */
 export interface Domain {
-  /** Names of our VXLAN devices, those on their way out included. */
+  /** Names of our VXLAN devices, including those being removed. */
   readonly devices: ReadonlySet<string>
   /** The cluster's networks. Two daemons on one host have different ones, though the same protocol number. */
   readonly networks: readonly Prefix[]

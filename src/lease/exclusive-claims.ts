@@ -22,7 +22,7 @@ export interface Claimant {
 
 /** The claims on everything exclusive. */
 export class ExclusiveClaims {
-  /** Claimants by backend type and claim; nearly always one, which then stands there by itself. */
+  /** Claimants by backend type and claim; nearly always one, stored by itself. */
   readonly #claims = new Map<string, Map<string, Prefix | Set<Prefix>>>()
   readonly #unsettled = new Map<string, Resource>()
   /** Resources with more than one claimant. */

@@ -19,7 +19,7 @@ export interface Claim {
   readonly value: (subnets: Subnets) => LeaseValue
 }
 
-/** Our lease as it stands in etcd. */
+/** Our lease as stored in etcd. */
 export interface OwnLease {
   readonly subnets: Subnets
   /** The full etcd key. */

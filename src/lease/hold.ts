@@ -8,7 +8,7 @@ const HOLD_MS = 300_000
 /** The same where every host got the deletion by its watch, and does not have to reconnect to etcd first. */
 const SHORT_HOLD_MS = 10_000
 
-/** The condition that stands meanwhile: doctor goes by it, since what is stored is not what should be. */
+/** The condition during a hold: doctor reads it, since the stored leases are incomplete then. */
 export const PEERS_KEPT = 'peers-kept'
 
 export class Hold {

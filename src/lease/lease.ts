@@ -1,4 +1,4 @@
-// The lease of a subnet as it stands in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
+// The lease of a subnet as stored in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
 // Unknown JSON keys are ignored by Go, so HostID and SourceIP may be added to the known ones.
 import { type Address, familyOf } from '../ip/address.ts'
@@ -11,7 +11,7 @@ export const LEASE_SECONDS = 86_400
 /** The subnets of one host, as its lease's key names them. */
 export type Subnets = SomeFamily<Prefix>
 
-/** The subnet that stands for a lease where there is room for one: in log lines, tables and JSON. */
+/** The subnet shown for a lease where there is room for one: in log lines, tables and JSON. */
 export function primarySubnet({ subnets }: { readonly subnets: Subnets }): Prefix {
   return first(subnets)
 }
@@ -28,7 +28,7 @@ export interface LeaseValue {
   readonly sourceAddresses: ByFamily<Address>
 }
 
-/** The public address that stands for a host where there is room for one. */
+/** The public address shown for a host where there is room for one. */
 export function primaryAddress({ addresses }: Pick<LeaseValue, 'addresses'>): Address {
   return first(addresses)
 }

@@ -110,7 +110,7 @@ export class PeerTable {
         this.#delete(candidate.key)
         this.#refuse(candidate.key, 'shut-out', peer.publicAddress)
       } else if (isOut(sourceAddress)) {
-        // The rest of it stands: such an address may be that of another host on another LAN.
+        // The rest of the lease is valid: such an address may be that of another host on another LAN.
         if (held.includes(candidate)) this.#hold({ ...candidate, peer })
         else this.#waiting.add({ ...candidate, peer })
       }

@@ -1,4 +1,4 @@
-// How the leases in etcd relate to us: which are ours, which are another host's, and which stands on the subnet we hold. Pure.
+// How the leases in etcd relate to us: which are ours, which are another host's, and which is in the place of the subnet we hold. Pure.
 import { anyFamily } from '../ip/by-family.ts'
 import { lengthOf, overlaps } from '../ip/prefix.ts'
 import type { Claim, ListedLease, OwnLease } from './found.ts'

@@ -66,7 +66,7 @@ function writeAddress(type: number, flags: number, index: number, address: Addre
     message.header(type, flags, IFADDRMSG)
     message.setU8(0, family === 4 ? nl.AF_INET : nl.AF_INET6)
     message.setU8(1, length)
-    // Nobody on a VXLAN device answers duplicate address detection; without it the address serves at once.
+    // No host on a VXLAN device answers duplicate address detection; without it the address works at once.
     if (family === 6) message.setU8(2, nl.IFA_F_NODAD)
     message.setU32(4, index)
     message.address(nl.IFA_LOCAL, address)

@@ -1,4 +1,4 @@
-// Reading netlink messages: where each attribute stands, found once per message, and its value in our own types.
+// Reading netlink messages: where each attribute is, found once per message, and its value in our own types.
 // Invariant: a Message and its tables are reused for the next message: copy out what is to be kept. Lengths that come
 // from the kernel are checked against the buffer all the same; a broken message reads as one without attributes.
 import { type Address, fromBytes } from '../ip/address.ts'
@@ -117,7 +117,7 @@ export class Message {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
-  /** Reads the nlmsghdr at `at`; where the next message stands, or 0 when there is none. */
+  /** Reads the nlmsghdr at `at`; where the next message is, or 0 when there is none. */
   read(at: number, end: number): number {
     if (at + HEADER > end) return 0
     const length = this.#view.getUint32(at, true)

@@ -144,7 +144,7 @@ export class NetlinkConnection {
     const first = this.#begin(count)
     for (let i = 0; i < count; i++) {
       const encode = messages[from + i]
-      // Refusals are answered in any case, so an ack of the last one says that all have been worked off.
+      // Refusals are answered in any case, so an ack of the last one says that all have been processed.
       if (encode !== undefined) this.#writer.message(encode, (first + i) >>> 0, i === count - 1 ? nl.NLM_F_ACK : 0)
     }
     this.#socket.send(this.#writer.buffer, this.#writer.length)

@@ -1,4 +1,4 @@
-// What the kernel answers when it refuses, and its way into a KernelError.
+// What the kernel answers when it refuses, and the KernelError made of it.
 import { constants } from 'node:os'
 import { KernelError } from '../errors.ts'
 

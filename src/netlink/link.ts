@@ -167,7 +167,7 @@ export function changeLink(index: number, settings: Pick<LinkSettings, 'mtu' | '
   }
 }
 
-/** Changes a living VXLAN device. In a message of its own: together with an MTU the kernel refuses it ("Cannot change mtu"). */
+/** Changes an existing VXLAN device. In a message of its own: together with an MTU the kernel refuses it ("Cannot change mtu"). */
 export function changeVxlan(index: number, settings: Pick<LinkSettings, 'local' | 'underlay' | 'learning'>): Encode {
   return (message) => {
     message.header(nl.RTM_NEWLINK, 0, IFINFOMSG)

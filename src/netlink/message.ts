@@ -1,5 +1,5 @@
 // Writing netlink messages (netlink(7)): nlmsghdr, a fixed header of the message's own, attributes.
-// Invariant: everything stands at multiples of four bytes; numbers are in the host's order, which is little-endian on
+// Invariant: everything is at multiples of four bytes; numbers are in the host's order, which is little-endian on
 // every machine Node runs on. One growing buffer serves all messages of a connection: no allocation per message.
 import { type Address, familyOf, toBytes } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'

@@ -112,7 +112,7 @@ function writeHop(message: MessageWriter, hop: RouteHop): void {
   if (hop.type === 'nexthop') message.u32(nl.RTA_NH_ID, hop.id)
 }
 
-/** IPv4 wants "link" for what has no gateway. Deleting, "nowhere" stands for any; IPv6 has no scopes. */
+/** IPv4 wants "link" for what has no gateway. In a deletion, "nowhere" means any; IPv6 has no scopes. */
 function scopeOf(write: WriteMode, family: Family, hop: RouteHop): number {
   if (family === 6) return nl.RT_SCOPE_UNIVERSE
   if (write === 'delete') return nl.RT_SCOPE_NOWHERE

@@ -21,7 +21,7 @@ export interface Configuration {
   readonly remarks: readonly ConfigRemark[]
 }
 
-/** The range that stands for a config where there is room for one. */
+/** The range shown for a config where there is room for one. */
 export function primaryRange({ ranges }: Pick<Configuration, 'ranges'>): SubnetRange {
   return first(ranges)
 }
@@ -31,7 +31,7 @@ function servedRanges({ ranges }: Pick<NetworkConfig, 'ranges'>): SomeFamily<Sub
   return some(byFamily((family) => (SERVED.includes(family) ? inFamily(ranges, family) : undefined)))
 }
 
-/** The range that stands for a network config; undefined when no family is served. */
+/** The range shown for a network config; undefined when no family is served. */
 export function servedRange(network: NetworkConfig): SubnetRange | undefined {
   const ranges = servedRanges(network)
   return ranges && first(ranges)

@@ -21,7 +21,7 @@ const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyCo
 export function findJsonFault(text: string): JsonFault | undefined {
   let fault: JsonFault | undefined
   // Closing brackets that are missing so far, innermost last, and what the grammar allows next. jsonc-parser's own codes do not
-  // say the latter: a wrong character is an "invalid symbol" wherever it stands.
+  // say the latter: a wrong character is an "invalid symbol" in any place.
   const open: ('}' | ']')[] = []
   let expected = 'a value'
   const valueEnds = (): void => {

@@ -60,7 +60,7 @@ function nextWord(name: string, word: string | undefined, flags: ReadonlyMap<str
   return word
 }
 
-/** The message for a word that stands where only flags may. */
+/** The message for a word in a place where only flags are allowed. */
 export function unexpectedWord(word: string, before: string | undefined, verbs: readonly string[]): UsageError {
   // In Go `-ip-masq false` sets it to true and stops at "false", silently dropping all that follows.
   const bare = before !== undefined && /^--?[^=]+$/.test(before) && parseGoBoolean(word) !== undefined

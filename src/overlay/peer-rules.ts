@@ -18,7 +18,7 @@ export interface PeerRulesSource {
   readonly configured: (type: string) => Configured | undefined
 }
 
-/** The rules. What the operator or the daemon decides besides is left to the caller: whom to shut out, which hosts are alive. */
+/** The rules. The caller adds what the operator or the daemon decides: which hosts are shut out, which are alive. */
 export function peerRules({ inputs, own, selves, configured }: PeerRulesSource): PeerRules {
   const { network, subnetLen } = primaryRange(inputs.configuration)
   const { publicAddress, onlink } = primaryExternal(inputs)

@@ -1,4 +1,4 @@
-// How a peer can be probed: by which addresses, and how large a packet has to get there unfragmented. Pure.
+// How a peer can be probed: which addresses, and how large a packet has to get there unfragmented. Pure.
 import type { Peer, Self } from '../backend.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'

@@ -76,7 +76,7 @@ export class Pinger {
     return sequence
   }
 
-  /** Nobody waits for these answers any more. */
+  /** These answers are no longer waited for. */
   forget(sequences: Iterable<number>): void {
     for (const sequence of sequences) this.#waiting.delete(sequence)
   }

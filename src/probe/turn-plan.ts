@@ -29,7 +29,7 @@ export type Expected = 'answers' | 'either' | 'nothing'
 /** Packets of one kind in the first burst, and how many in all before their loss means something. */
 const SMALL_PROBES = 4
 const FULL_PROBES = 2
-/** Small packets each way of asking to one that is gone. */
+/** Small packets by each lane to a peer that is silent. */
 const SILENT_PROBES = 2
 export const CONFIRMED = 8
 /** Sizes tried at once in the search for the one that passes: 1,400 possible ones are down to one in three bursts. */

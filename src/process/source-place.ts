@@ -1,4 +1,4 @@
-// Where in the source a call stands, for the log. The bundle is one file with lines of its own: scripts/bundle.ts puts a table
+// The source line of a call, for the log. The bundle is one file with lines of its own: scripts/bundle.ts puts a table
 // into it that leads back to the source.
 
 /** A line of the source. */

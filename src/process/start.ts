@@ -52,7 +52,7 @@ function closeDebugger(): void {
     // Node answers such a signal twice, by an interrupt and in the first turn of the event loop.
     setImmediate(close)
   }
-  // For a signal that was on its way.
+  // For a signal in flight.
   setTimeout(close, LATE_MS).unref()
 }
 
@@ -69,7 +69,7 @@ function target(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`)
   } catch {
-    // The one by which the folder was read.
+    // The descriptor by which the folder was read.
     return ''
   }
 }

@@ -19,7 +19,7 @@ export class Conflicts {
     return this.#byKey.has(key)
   }
 
-  /** Takes what a comparison of a whole kind found. */
+  /** Takes what a full comparison of a kind found. */
   found(kind: Kind, conflicts: readonly ObjectConflict[]): void {
     const now = new Set(conflicts.map((conflict) => conflict.key))
     for (const [key, conflict] of this.#byKey) {

@@ -1,5 +1,5 @@
 // The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
-// Invariant: made on request from what is known; nothing is asked of anybody.
+// Invariant: made on request from what is known; no request is sent.
 import { inFamily, mapFamilies } from '../ip/by-family.ts'
 import type { PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'

@@ -32,7 +32,7 @@ const DAEMON: ReadonlyMap<string, string> = new Map(
   ROWS.filter((row) => row.unsupported === undefined).map(({ flag, doc }) => [flag, doc]),
 )
 
-/** What may follow each flag that takes a value, whichever verb it stands behind: a name means one thing everywhere. */
+/** What may follow each flag that takes a value, whichever verb it follows: a name means one thing everywhere. */
 const VALUES: ReadonlyMap<string, Value> = new Map([
   ...ROWS.flatMap((row): [string, Value][] => {
     const value = valueOf(row)

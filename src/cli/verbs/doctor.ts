@@ -1,4 +1,4 @@
-// `flanneld doctor`: looks for what is wrong, and says cause, mend and proof. Exit status: 0 no fault, 1 faults, 2 one of them
+// `flanneld doctor`: looks for faults, and prints cause, fix and evidence. Exit status: 0 no fault, 1 faults, 2 one of them
 // stops traffic, 3 no daemon runs.
 import { requireNetAdmin } from '../../host/capabilities.ts'
 import { blot, bundle } from '../../doctor/bundle.ts'

@@ -165,10 +165,10 @@ export const clockCheck: OwnCheck = {
       .filter(({ clockAheadMs = 0 }) => Math.abs(clockAheadMs) > SKEW_MS)
       .map(({ url, clockAheadMs = 0 }): Fault => {
         const seconds = Math.round(Math.abs(clockAheadMs) / 1000)
-        const way = clockAheadMs > 0 ? 'behind' : 'ahead of'
+        const direction = clockAheadMs > 0 ? 'behind' : 'ahead of'
         return {
           level: 'warning',
-          cause: `this host's clock is ${seconds} s ${way} etcd's: certificates and tokens may be refused, log times do not match (leases use elapsed time and are safe)`,
+          cause: `this host's clock is ${seconds} s ${direction} etcd's: certificates and tokens may be refused, log times do not match (leases use elapsed time and are safe)`,
           fix: 'timedatectl set-ntp true, here or there',
           proof: `${url}: its time minus ours is ${clockAheadMs > 0 ? '' : '-'}${seconds} s`,
         }

@@ -98,7 +98,7 @@ function ownFaults(
   return faults
 }
 
-/** With what comes in by devices that the daemon keeps for a while after a change: they stand ahead of the shared ones. */
+/** With what comes in by devices that the daemon keeps for a while after a change: they come before the shared ones. */
 function withTunnels(input: FirewallInput, kept: readonly string[]): FirewallInput {
   const [own, shared] = [false, true].map((is) => input.overlay.filter((each) => each.shared === is))
   const more = kept.filter((name) => own?.every((each) => each.name !== name))

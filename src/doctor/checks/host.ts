@@ -93,8 +93,8 @@ function reversePathOutcome(
       faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
       continue
     }
-    const way = host.network.asked.get(peer.publicAddress)
-    const index = typeof way === 'object' ? way.index : undefined
+    const route = host.network.asked.get(peer.publicAddress)
+    const index = typeof route === 'object' ? route.index : undefined
     const back = host.network.links.find((link) => link.index === index)?.name
     // What is routed may still be asymmetric on purpose: who answers is not dropped.
     if (back !== undefined && back !== external.name && strict(external.name) && !answers.has(subnet)) {
@@ -105,14 +105,14 @@ function reversePathOutcome(
   return outcomeOf(firstOf(faults), 'every way in is a way out, or the filter is not strict')
 }
 
-function fault(device: string, way: string): Fault {
+function fault(device: string, proof: string): Fault {
   const name = `net.ipv4.conf.${device.replace('.', '/')}.rp_filter`
   return {
     level: 'fault',
     stops: true,
     cause: `the reverse path filter of ${device} drops packets of peers`,
     fix: `sysctl -w ${name}=2 net.ipv4.conf.all.rp_filter=2, and the same in /etc/sysctl.d/`,
-    proof: `${name} is 1 (or that of all is): ${way}`,
+    proof: `${name} is 1 (or that of all is): ${proof}`,
   }
 }
 

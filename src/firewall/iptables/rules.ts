@@ -134,7 +134,7 @@ function forwardRules({ network, subnet, external, masquerade, overlay }: Firewa
   const fromNetwork = `-s ${network} ${FORWARD_COMMENT} -j ACCEPT`
   const toNetwork = `-d ${network} ${FORWARD_COMMENT} -j ACCEPT`
   if (!masquerade) return [fromNetwork, toNetwork]
-  // Nobody outside has an address of our own subnet.
+  // No outside host has an address of our own subnet.
   const forged = `-s ${subnet} -i ${external} ${FORWARD_COMMENT} -j DROP`
   const transit = `-d ${network} -i ${external} -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT ${FORWARD_COMMENT} -j DROP`
   return [
@@ -154,7 +154,7 @@ export function isSharedDevice(overlay: readonly OverlayDevice[], device: string
 /** What comes from peers to our subnet by a device of the overlay. */
 function entering({ subnet, overlay }: FirewallInput): readonly string[] {
   return overlay.flatMap(({ name, shared, from }) => [
-    // Nobody outside has an address of our own subnet.
+    // No outside host has an address of our own subnet.
     ...(shared ? [`-s ${subnet} -i ${name} ${FORWARD_COMMENT} -j RETURN`] : []),
     ...from.map((prefix) => `-s ${prefix} -d ${subnet} -i ${name} ${FORWARD_COMMENT} -j ACCEPT`),
   ])

@@ -1,5 +1,5 @@
 // What iptables-save prints, as a value.
-// Invariant: a rule is kept in the words of iptables-save; `words` takes it apart and is the only way to compare two.
+// Invariant: a rule is kept in the words of iptables-save; `words` takes it apart and is the only means to compare two.
 import { type Prefix, overlaps, parsePrefix } from '../../ip/prefix.ts'
 
 /** The chains of one table: rules without their "-A CHAIN". */

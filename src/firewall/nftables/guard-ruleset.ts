@@ -20,7 +20,7 @@ export interface GuardedPort {
   /** UDP port of the VXLAN device. */
   readonly port: number
   readonly vni: number
-  /** Where devices on their way out still receive: guarded in the same way. */
+  /** Where devices being removed still receive: guarded too. */
   readonly leaving?: readonly { readonly port: number; readonly vni: number }[]
   /** What it guards in each address family. */
   readonly families: readonly GuardedFamily[]

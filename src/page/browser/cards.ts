@@ -102,7 +102,7 @@ function beside(peers: readonly PagePeer[], width: number): Layout {
       y,
       width: CARD.width,
       line: `M${from[0]} ${from[1]}C${bend} ${from[1]} ${bend} ${to[1]} ${to[0]} ${to[1]}`,
-      // Beyond half way: lines are together where they begin.
+      // Past the middle: lines are close together where they begin.
       middle: along(from, to, 0.62),
     }
   })

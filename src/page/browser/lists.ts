@@ -6,7 +6,7 @@ import { markBox, since, until } from './words.ts'
 /** Marks of a verdict are those of a peer's state. */
 const MARKS: Readonly<Record<string, string>> = { healthy: 'up', degraded: 'degraded', broken: 'unreachable' }
 
-/** So many leases are listed before one asks for more. */
+/** How many leases are listed before the reader asks for more. */
 const LEASES = 50
 
 /** Draws the verdict; when it is the same, nothing, so that a screen reader does not repeat it. */

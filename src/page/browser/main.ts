@@ -6,7 +6,7 @@ import { drawEvents, drawFacts, drawLeases, drawVerdict } from './lists.ts'
 import { Peers } from './peers.ts'
 import { tick } from './words.ts'
 
-/** So many events are kept. */
+/** The most events that are kept. */
 const EVENTS = 100
 
 const peers = new Peers()

@@ -4,7 +4,7 @@ import type { PageHost, PagePeer } from '../shape.ts'
 import { type Drawn, el, keyed, set } from './dom.ts'
 import { markBox, milliseconds, spoken, troubled, way } from './words.ts'
 
-/** So many in trouble are named in each group; all are in the table. */
+/** The most peers in trouble that are named in a group; all are in the table. */
 const NAMED = 60
 
 interface Group {

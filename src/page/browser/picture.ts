@@ -6,7 +6,7 @@ import { el, set } from './dom.ts'
 import { drawMarks } from './marks.ts'
 import { keepTab } from './walk.ts'
 
-/** So many peers get a card, if there is room. */
+/** The most peers that get a card, if there is room. */
 const CARDS = 14
 /** Below this width cards stand below each other. Pixels. */
 const NARROW = 660

@@ -19,7 +19,7 @@ export function percent(part: number): string {
   return rounded === 0 && part > 0 ? '<1%' : `${rounded}%`
 }
 
-/** What stands on the line to a peer: its round trip, or why there is none. */
+/** The label of the line to a peer: its round-trip time, or why there is none. */
 export function onLine(peer: PagePeer): string {
   if (peer.state === 'refused') return 'lease refused'
   if (peer.state === 'unreachable') return 'no answer'
@@ -40,7 +40,7 @@ export function spoken(peer: PagePeer): string {
   return parts.filter((part) => part !== '').join(', ')
 }
 
-/** The mark of a state: a shape of its own, not a colour alone. In SVG at (x, y); its word stands beside it. */
+/** The mark of a state: a shape of its own, not a colour alone. In SVG at (x, y); its word is next to it. */
 export function mark(state: string, x = 0, y = 0, size = 16): SVGElement {
   return svg('use', { href: `#mark-${state}`, class: `mark ${state}`, x, y, width: size, height: size })
 }
