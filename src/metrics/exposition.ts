@@ -1,6 +1,7 @@
 // The answer to a scrape: every metric of the table in Prometheus' text format. Nothing runs between two scrapes.
 import type { Answer, Handler } from '../http/serve-routes.ts'
 import type { CurrentDaemon, RunningDaemon } from '../view/running-daemon.ts'
+import type { HealthReport } from '../view/health.ts'
 import { isAnswer } from '../health/supervise.ts'
 import { PROCESS_METRICS } from './process.ts'
 import type { Metric, Sample } from './sample.ts'
@@ -10,14 +11,20 @@ import { CONTENT_TYPE, exposed } from './text-format.ts'
 /** Milliseconds for which an answer is repeated: the port is open, and a scrape starts a process. */
 const FRESH_MS = 500
 
-/** Answers GET /metrics. Requests that follow within half a second get the same text. */
+/**
+ * Answers GET /metrics. Requests that follow within half a second get the same text, unless there is a new health report: metrics
+ * must not differ from what the status says at that moment.
+ */
 export function metricsRoute(current: CurrentDaemon): Handler {
   let last: Promise<Answer> | undefined
   let until = 0
+  let of: HealthReport | undefined
   return () => {
-    if (last !== undefined && performance.now() < until) return last
+    const daemon = current()
+    if (last !== undefined && daemon.health.latest === of && performance.now() < until) return last
+    of = daemon.health.latest
     until = Infinity
-    return (last = scrape(current()).finally(() => (until = performance.now() + FRESH_MS)))
+    return (last = scrape(daemon).finally(() => (until = performance.now() + FRESH_MS)))
   }
 }
 
