@@ -123,7 +123,12 @@ class Examiner {
     clearTimeout(this.#waking)
     this.#waking = setTimeout(() => {
       this.#wakesAt = Infinity
-      this.#wake.abort()
+      // The examination under way may have read what changed before it did: another one follows.
+      if (this.#running === undefined) this.#wake.abort()
+      else
+        void this.#running.then(() => {
+          this.soon()
+        })
     }, at - now).unref()
   }
 
