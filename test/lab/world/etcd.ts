@@ -26,6 +26,8 @@ export interface EtcdSetup {
 export interface Etcd {
   /** Where clients reach it. */
   readonly url: string
+  /** The same on a host, over IPv6; "" on loopback. */
+  readonly url6: string
   readonly port: number
   /** A folder for its data and for files of the test. */
   readonly folder: string
@@ -110,16 +112,23 @@ function peerUrl({ address, peerPort }: Seat): string {
 
 /** The command line of a member. */
 function commandOf(seat: Seat, url: string, peers: string, { tls, args = '' }: EtcdSetup): string {
-  const port = new URL(url).port
+  const { port } = new URL(url)
   // On a host etcdctl finds it without flags.
   const local = tls === undefined && seat.host !== undefined ? `,http://127.0.0.1:${port}` : ''
+  const url6 = seat.host === undefined ? '' : `,${urlOver6(seat.host, url)}`
   return [
     `etcd --name=${seat.name} --unsafe-no-fsync --logger=zap --log-level=warn`,
-    `--listen-client-urls=${url}${local} --advertise-client-urls=${url}`,
+    `--listen-client-urls=${url}${url6}${local} --advertise-client-urls=${url}`,
     `--listen-peer-urls=${peerUrl(seat)} --initial-advertise-peer-urls=${peerUrl(seat)} --initial-cluster=${peers}`,
     ...(tls === undefined ? [] : serverArgs(tls)),
     args,
   ].join(' ')
+}
+
+/** The URL of the same port at the host's IPv6 address. */
+function urlOver6({ address6 }: Host, url: string): string {
+  const { protocol, port } = new URL(url)
+  return `${protocol}//[${address6}]:${port}`
 }
 
 function memberAt(seat: Seat, peers: string, setup: EtcdSetup): Etcd | EtcdHost {
@@ -132,6 +141,7 @@ function memberAt(seat: Seat, peers: string, setup: EtcdSetup): Etcd | EtcdHost 
   let data = `${folder}/etcd`
   const member: Etcd = {
     url,
+    url6: host === undefined ? '' : urlOver6(host, url),
     port,
     folder,
     etcdctl: (words, stdin) => place.run(`${client} ${words}`, stdin),

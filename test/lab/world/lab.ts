@@ -1,18 +1,23 @@
 // A lab: a world of its own with local networks, hosts on them and routers between them (LAN 192.168.19.0/24 and hosts
-// .120, .121, ... as in the tutorial). Addresses may be the same in every lab, since no packet leaves it.
+// .120, .121, ... as in the tutorial, with fd00:19::78, fd00:19::79, ... beside). Addresses may be the same in every lab,
+// since no packet leaves it.
 import { type Owner, type Space, createSpace } from './space.ts'
 import { start } from './process.ts'
 
 /** A host on one local network. */
 export interface Host extends Space {
-  /** Its address there, on `enp0s3`. */
+  /** Its IPv4 address there, on `enp0s3`. */
   readonly address: string
+  /** Its IPv6 address there, with the same last byte. */
+  readonly address6: string
 }
 
 /** A local network: a bridge. */
 export interface Lan {
   /** Its first three bytes, "192.168.19"; a /24. */
   readonly prefix: string
+  /** Its IPv6 network without the last colon, "fd00:19:"; a /64. */
+  readonly prefix6: string
   /** A new host whose address ends in `last`. */
   host(last: number): Promise<Host>
 }
@@ -64,7 +69,11 @@ export async function createLab(owner: Owner): Promise<Lab> {
       `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
        ip link set ${port} master ${bridgeOf(lan)} up`,
     )
-    await to.run(`ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip link set ${device} up`)
+    // Without nodad the first packets of every test would wait a second for nobody to object.
+    await to.run(
+      `ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip link set ${device} up &&
+       ip addr add ${address6(lan, last)}/64 dev ${device} nodad`,
+    )
   }
 
   return {
@@ -74,11 +83,13 @@ export async function createLab(owner: Owner): Promise<Lab> {
     async lan({ prefix = '192.168.19', mtu = 1500 } = {}) {
       const lan: Lan = {
         prefix,
+        prefix6: `fd00:${prefix.split('.').at(-1) ?? ''}:`,
         async host(last) {
           const made = await space(`host${last}`)
           await attach(lan, made, 'enp0s3', last, mtu)
-          if (routed.has(lan)) await made.run(`ip route add default via ${prefix}.1`)
-          return { ...made, address: `${prefix}.${last}` }
+          if (routed.has(lan))
+            await made.run(`ip route add default via ${prefix}.1 && ip -6 route add default via ${address6(lan, 1)}`)
+          return { ...made, address: `${prefix}.${last}`, address6: address6(lan, last) }
         },
       }
       await wire(`ip link add ${bridgeOf(lan)} mtu ${mtu} type bridge; ip link set ${bridgeOf(lan)} up`)
@@ -93,6 +104,11 @@ export async function createLab(owner: Owner): Promise<Lab> {
       return router
     },
   }
+}
+
+/** The IPv6 address of a host: fd00:19::79 beside 192.168.19.121. */
+function address6({ prefix6 }: Lan, last: number): string {
+  return `${prefix6}:${last.toString(16)}`
 }
 
 /** The bridge of a local network, within a device name's 15 bytes. */

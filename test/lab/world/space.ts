@@ -42,7 +42,7 @@ mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/new,workdir=/run/etc/work ov
 tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
 hostname "$1"
 ip link set lo up
-sysctl -q -w net.ipv4.ip_forward=1
+sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 echo ready
 read -r _
 `
