@@ -88,13 +88,19 @@ function backend(type: string, keys: Readonly<Record<string, ConfigKey>>): reado
     ...heading,
     '| Key | Type | Default | Rule | Meaning | When it changes |',
     '| --- | --- | --- | --- | --- | --- |',
-    ...rows.map(([key, { default: value, range, doc, change = LIVE }]) => {
-      const [kind, rule] =
-        range === undefined ? ['boolean', 'true or false'] : ['integer', `${range[0]} to ${range[1]}`]
+    ...rows.map(([key, known]) => {
+      const { default: value, doc, change = LIVE } = known
+      const [kind, rule] = ruleOf(known)
       return `| \`Backend.${key}\` | ${kind} | \`${value}\` | ${rule} | ${cell(doc)} | ${cell(change)} |`
     }),
     '',
   ]
+}
+
+function ruleOf({ default: value, range, choices }: ConfigKey): readonly [kind: string, rule: string] {
+  if (range !== undefined) return ['integer', `${range[0]} to ${range[1]}`]
+  if (choices !== undefined) return ['text', choices.map((choice) => `"${choice}"`).join(', ')]
+  return typeof value === 'string' ? ['text', ''] : ['boolean', 'true or false']
 }
 
 /** Text for a table cell. */

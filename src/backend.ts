@@ -9,7 +9,8 @@
 import type { Address, Family } from './ip/address.ts'
 import type { Mac } from './ip/mac.ts'
 import type { Prefix } from './ip/prefix.ts'
-import type { KernelObject } from './kernel/state.ts'
+import type { KernelObject, LinkType } from './kernel/state.ts'
+import type { Secret } from './text/secret.ts'
 
 /** A JSON object as parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -44,7 +45,12 @@ export interface Self<Config> {
   readonly network: Prefix
   /** Our leased subnet, e.g. 10.2.21.0/24. */
   readonly subnet: Prefix
+  /** The interface whose family is that of `subnet`. */
   readonly external: ExternalInterface
+  /** The interface of the other family, where this host uses one: a tunnel over it may carry packets of this family too. */
+  readonly otherExternal: ExternalInterface | undefined
+  /** What `prepares` asked for, by name. */
+  readonly prepared: ReadonlyMap<string, string>
   /** Identity of this host, stable over restarts: the seed of made-up MACs. */
   readonly hostId: string
   /** MACs that devices of ours already have, by device name: kept, so that peers need not learn a new one. */
@@ -60,6 +66,10 @@ export interface Self<Config> {
 export interface Peer<Data = unknown> {
   readonly subnet: Prefix
   readonly publicAddress: Address
+  /** The subnet of the same lease in the other family, where that one is believed too. */
+  readonly also?: Prefix | undefined
+  /** Its public address in the other family. */
+  readonly otherAddress?: Address | undefined
   /** Another source of its outer packets, where the host has several addresses. */
   readonly sourceAddress?: Address | undefined
   /** `BackendType` of its lease: how it wants to receive. */
@@ -82,13 +92,21 @@ export interface ConfigSection {
   /** The checked value of a key, or `fallback` when absent. Throws ConfigError with path, value and rule. */
   integer(key: string, fallback: number, min: number, max: number): number
   boolean(key: string, fallback: boolean): boolean
+  /** The text of a key; `check` returns the rule that a value breaks. */
+  words(key: string, fallback: string, check?: (value: string) => string | undefined): string
+  /** Like words, for a value that is never printed; undefined when absent. */
+  secret(key: string, check?: (value: string) => string | undefined): Secret | undefined
 }
 
 /** A key of a backend's config: its parser holds values to this, docs/reference.md and `flanneld config` show it. */
 export interface ConfigKey {
-  readonly default: number | boolean
+  readonly default: number | boolean | string
   /** The smallest and the largest value of an integer. */
   readonly range?: readonly [min: number, max: number]
+  /** The texts it may have. */
+  readonly choices?: readonly string[]
+  /** Whether its value is never printed. */
+  readonly secret?: true
   /** What it is, in a few words. */
   readonly doc: string
   /** What follows on running hosts when it changes; absent: they follow without losing a packet. */
@@ -98,16 +116,57 @@ export interface ConfigKey {
 /** Keys by name. */
 export type ConfigKeys = Readonly<Record<string, ConfigKey>>
 
+/** Something this host must have to run a backend. `key` is the key of the network config that asks for it. */
+export type Requirement =
+  /** A kernel that can make such a device. */
+  | { readonly type: 'link'; readonly key: string; readonly link: LinkType }
+  /** A UDP port that no other program has. */
+  | { readonly type: 'udp-port'; readonly key: string; readonly port: number }
+  /** A file or device node that can be opened for reading and writing. `fix` says what to do when it is missing. */
+  | { readonly type: 'file'; readonly key: string; readonly path: string; readonly fix: string }
+  /** A program: the first of these paths or names that exists. `fix` says what to install. */
+  | { readonly type: 'program'; readonly key: string; readonly names: readonly string[]; readonly fix: string }
+
+/** Something made before the lease is written, because the lease or the plan contains it; the result is a text. */
+export type Preparation =
+  /** The WireGuard key pair in `file`, made when it is not there; gives the public key in base64. */
+  | { readonly type: 'wireguard-key'; readonly name: string; readonly file: string }
+  /** The output of a command; gives its standard output, cut and without the end of line. */
+  | {
+      readonly type: 'command'
+      readonly name: string
+      readonly key: string
+      readonly command: string
+      readonly environment: Readonly<Record<string, string>>
+    }
+
+/** How packets of peers reach this host: what the guard has to keep strangers out of. */
+export type Reception =
+  | { readonly type: 'vxlan'; readonly device: string; readonly port: number; readonly vni: number }
+  | { readonly type: 'udp'; readonly device: string; readonly port: number }
+  /** An IP protocol of its own: 4 is IP in IP (RFC 2003). */
+  | { readonly type: 'protocol'; readonly device: string; readonly protocol: number }
+
 /** How packets get to peers. One family at a time; nothing in it depends on which. */
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
   readonly type: string
+  /** The families of subnets it carries; absent: all. */
+  readonly families?: readonly Family[]
+  /** Whether packets between hosts are encrypted. */
+  encrypts?(config: Config): boolean
   /** Keys the config section may have, by name; others are warned about. */
   readonly configKeys: ConfigKeys
   /** Reads the backend's part of the network config. Throws ConfigError. */
   parseConfig(section: ConfigSection): Config
   /** Why this backend cannot run on this host (say, host-gw behind a NAT), or undefined. */
   refuses(external: ExternalInterface): string | undefined
+  /** What this host must have; checked before anything is touched. Absent: nothing. */
+  requires?(self: Self<Config>): readonly Requirement[]
+  /** What has to be made before our lease is written. Absent: nothing. */
+  prepares?(config: Config, network: Prefix, external: ExternalInterface): readonly Preparation[]
+  /** How packets of peers arrive that are not authenticated by themselves. Absent: as a VXLAN device among `base` says. */
+  receives?(self: Self<Config>): readonly Reception[]
   /** The MTU containers get, in bytes. */
   mtu(self: Self<Config>): number
   /** Whether packets from peers may arrive unwrapped on the external interface. */

@@ -32,6 +32,7 @@ export function base(self: Self<VxlanConfig>): readonly KernelObject[] {
   return [
     {
       kind: 'link',
+      type: 'vxlan',
       name,
       vni: config.vni,
       port: config.port,

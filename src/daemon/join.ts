@@ -14,6 +14,7 @@ import { openStoreOf } from '../options/open-store.ts'
 import { type Inputs, derivedAtStart } from '../overlay/inputs.ts'
 import { claimOf } from '../overlay/plan.ts'
 import type { DaemonContext } from './context.ts'
+import { prepare } from './prepare.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
 import { primarySubnet } from '../lease/lease.ts'
@@ -61,7 +62,13 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   const networks = valuesOf(configuration.ranges).map(({ network }) => network)
   const devices = await waitOut(() => findDevices(kernel, networks, locks), context)
   const { externals, hostId } = host
-  const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId }
+  const inputs: Omit<Inputs, 'subnets'> = {
+    options,
+    configuration,
+    externals,
+    hostId,
+    prepared: await prepare(configuration, externals),
+  }
   const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)

@@ -146,6 +146,7 @@ function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanIn
     externals: only(external.family, external),
     hostId,
     others: [],
+    prepared: new Map(),
     keptMacs: deviceMacs,
     leftovers: [],
     change: NO_CHANGE,

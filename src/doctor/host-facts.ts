@@ -72,7 +72,7 @@ export async function readSysctls(devices: readonly string[]): Promise<ReadonlyM
 
 /** Whether the kernel has VXLAN. */
 export async function hasVxlan(kernel: LiveKernel): Promise<Known<boolean>> {
-  const value = await kernel.hasVxlan()
+  const value = await kernel.hasLinkType('vxlan')
   return value === undefined ? { unknown: 'CAP_NET_ADMIN is needed to ask' } : { value }
 }
 

@@ -52,10 +52,11 @@ export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: 
 export function repairCommand({ object, found }: MissingObject): string | undefined {
   switch (object.kind) {
     case 'link': {
-      const { mtu, mac, up } = object
+      const { mtu, up } = object
+      const mac = 'mac' in object ? { mac: object.mac } : {}
       // Its other attributes cannot be changed, or not in one command.
-      const same = found?.kind === 'link' && sameObject(object, { ...found, mtu, mac, up })
-      return same ? `ip link set ${object.name} mtu ${mtu} address ${mac} up` : undefined
+      if (found?.kind !== 'link' || !sameObject(object, { ...found, mtu, up, ...mac })) return undefined
+      return `ip link set ${object.name} mtu ${mtu}${'mac' in object ? ` address ${object.mac}` : ''} up`
     }
     case 'address':
       return `ip addr add ${showObject(object)}`

@@ -1,24 +1,15 @@
-// Making, changing and deleting a VXLAN device: a few requests one after another.
-// Invariant: only VXLAN devices are changed or deleted, whatever has the wanted name.
+// Making, changing and deleting a device of ours: a few requests one after another.
+// Invariant: only devices of the wanted type are changed or deleted, whatever else has the wanted name.
 import { KernelError } from '../errors.ts'
 import { constants } from 'node:fs'
 import { addon } from '../netlink/addon.ts'
 import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO, kernelError } from '../netlink/errno.ts'
-import {
-  type LinkRecord,
-  changeLink,
-  changeVxlan,
-  createVxlan,
-  deleteLink,
-  renameLink,
-  withoutLinkLocal,
-} from '../netlink/link.ts'
+import { type LinkRecord, changeLink, deleteLink, renameLink, withoutLinkLocal } from '../netlink/link.ts'
 import type { Devices } from './devices.ts'
 import type { KernelChange } from './kernel.ts'
-import type { VxlanLink } from './state.ts'
-
-const NO_VXLAN = 'this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw'
+import { driverFor, driverOf } from './links/drivers.ts'
+import type { Link } from './state.ts'
 
 /** What a device is called that is about to take the place of another. */
 const BESIDE = 'flannel.new'
@@ -31,10 +22,10 @@ export async function applyLink(
   connection: NetlinkConnection,
   devices: Devices,
   verb: KernelChange['verb'],
-  wanted: VxlanLink,
+  wanted: Link,
 ): Promise<void> {
   const found = await devices.read(wanted.name)
-  if (found !== undefined && verb !== 'add' && found.vxlan === undefined)
+  if (found !== undefined && verb !== 'add' && driverFor(found)?.type !== wanted.type)
     throw kernelError('rtnetlink', { errno: ERRNO.EEXIST, detail: `a device of kind ${found.type || 'hardware'}` })
   if (found !== undefined && verb === 'delete') await remove(connection, devices, found)
   if (verb === 'delete') return
@@ -60,18 +51,18 @@ async function remove(connection: NetlinkConnection, devices: Devices, found: Li
 async function recreate(
   connection: NetlinkConnection,
   devices: Devices,
-  wanted: VxlanLink,
+  wanted: Link,
   found: LinkRecord,
 ): Promise<void> {
   const left = await devices.read(BESIDE)
-  if (left?.vxlan !== undefined) await remove(connection, devices, left)
-  // With other group policies on the same port both can be there, but not up: the port is the old one's.
-  const up = wanted.up && found.vxlan?.port !== wanted.port
+  if (left !== undefined && driverFor(left)?.type === wanted.type) await remove(connection, devices, left)
+  // Of VXLAN devices with other group policies on one port both can be there, but not up: the port is the old one's.
+  const up = wanted.up && !('port' in wanted && found.vxlan?.port === wanted.port)
   try {
     await create(connection, devices, { ...wanted, name: BESIDE, up })
   } catch (error) {
     const half = await devices.read(BESIDE)
-    if (half?.vxlan !== undefined) await remove(connection, devices, half)
+    if (half !== undefined && driverFor(half)?.type === wanted.type) await remove(connection, devices, half)
     throw error
   }
   const made = await devices.read(BESIDE)
@@ -84,20 +75,21 @@ async function recreate(
   await devices.read(wanted.name)
 }
 
-async function create(connection: NetlinkConnection, devices: Devices, wanted: VxlanLink): Promise<void> {
-  const { name, mtu, mac, local, learning, vni, port, gbp } = wanted
-  const settings = { mtu, mac, local, learning, underlay: await underlayOf(devices, wanted) }
+async function create(connection: NetlinkConnection, devices: Devices, wanted: Link): Promise<void> {
+  const { name, type, up } = wanted
+  const driver = driverOf(type)
+  const encode = await driver.create(wanted, devices)
   try {
-    await connection.request('rtnetlink', createVxlan(name, { vni, port, gbp }, settings))
+    await connection.request('rtnetlink', encode)
   } catch (error) {
     // "Unknown device type": the kernel tried to load the module itself, and there is none.
     if (!(error instanceof KernelError) || error.errno !== ERRNO.EOPNOTSUPP) throw error
-    throw kernelError('rtnetlink', { errno: error.errno, detail: NO_VXLAN })
+    throw kernelError('rtnetlink', { errno: error.errno, detail: driver.missing })
   }
   const made = await devices.read(name)
   if (made === undefined) throw kernelError('rtnetlink', { errno: ERRNO.ENODEV, detail: `${name} is gone again` })
   await withoutAutomaticIPv6(connection, made)
-  if (wanted.up) await connection.request('rtnetlink', changeLink(made.index, { up: true }))
+  if (up) await connection.request('rtnetlink', changeLink(made.index, { up: true }))
 }
 
 /** Keeps IPv6 from configuring the device by itself. Where there is no IPv6 both fail, and are not needed. */
@@ -110,33 +102,13 @@ async function withoutAutomaticIPv6(connection: NetlinkConnection, { index, name
   addon().close(fd)
 }
 
-async function change(
-  connection: NetlinkConnection,
-  devices: Devices,
-  wanted: VxlanLink,
-  found: LinkRecord,
-): Promise<void> {
-  const { vxlan } = found
-  const underlay = await underlayOf(devices, wanted)
-  const inside = {
-    ...(wanted.local === vxlan?.local ? {} : { local: wanted.local }),
-    ...(underlay === vxlan?.underlay ? {} : { underlay }),
-    ...(wanted.learning === vxlan?.learning ? {} : { learning: wanted.learning }),
-  }
-  const outside = {
-    ...(wanted.mac === found.mac ? {} : { mac: wanted.mac }),
-    ...(wanted.up === found.up ? {} : { up: wanted.up }),
-  }
-  if (Object.keys(inside).length > 0) await connection.request('rtnetlink', changeVxlan(found.index, inside))
+async function change(connection: NetlinkConnection, devices: Devices, wanted: Link, found: LinkRecord): Promise<void> {
+  const inside = await driverOf(wanted.type).change(wanted, found, devices)
+  const mac = 'mac' in wanted && wanted.mac !== found.mac ? { mac: wanted.mac } : {}
+  const outside = { ...mac, ...(wanted.up === found.up ? {} : { up: wanted.up }) }
+  if (inside !== undefined) await connection.request('rtnetlink', inside)
   if (Object.keys(outside).length > 0) await connection.request('rtnetlink', changeLink(found.index, outside))
   // Last and alone: more than the underlay carries is refused, which must not keep the rest from being repaired.
   if (wanted.mtu !== found.mtu) await connection.request('rtnetlink', changeLink(found.index, { mtu: wanted.mtu }))
   if (found.mtu < IPV6_MTU) await withoutAutomaticIPv6(connection, found)
-}
-
-async function underlayOf(devices: Devices, wanted: VxlanLink): Promise<number> {
-  const underlay = await devices.read(wanted.underlay)
-  if (underlay === undefined)
-    throw kernelError('rtnetlink', { errno: ERRNO.ENODEV, detail: `no device ${wanted.underlay}` })
-  return underlay.index
 }

@@ -1,8 +1,9 @@
 // The difference between what is wanted and what is there, as changes to apply: pure.
 // Invariant: applying the result to `actual` gives what is wanted plus what is not ours; applying it twice changes nothing.
 import type { KernelChange } from './kernel.ts'
+import { isChangeable } from './links/drivers.ts'
 import { type Domain, owns } from './ownership.ts'
-import { BOOT_PROTOCOL, type KernelObject, type VxlanLink, sameObject, keyOf, sameTarget } from './state.ts'
+import { BOOT_PROTOCOL, type KernelObject, sameObject, keyOf, sameTarget } from './state.ts'
 
 /** An object that is not ours in the place of one we want. */
 export interface ObjectConflict {
@@ -57,11 +58,6 @@ function adoptable(wanted: KernelObject, found: KernelObject): boolean {
 }
 
 function rewrite(wanted: KernelObject, found: KernelObject): KernelChange {
-  const immutable = wanted.kind === 'link' && found.kind === 'link' && !changeable(wanted, found)
+  const immutable = wanted.kind === 'link' && found.kind === 'link' && !isChangeable(wanted, found)
   return { verb: immutable ? 'recreate' : 'replace', object: wanted, before: found }
-}
-
-/** VNI, port and GBP are fixed when a VXLAN device is made (drivers/net/vxlan: "Cannot change ..."). */
-function changeable(wanted: VxlanLink, found: VxlanLink): boolean {
-  return wanted.vni === found.vni && wanted.port === found.port && wanted.gbp === found.gbp
 }

@@ -5,10 +5,10 @@ import type { Encode } from '../netlink/message.ts'
 import { type WriteMode, writeFdb, writeNeighbor } from '../netlink/neighbor.ts'
 import { deleteNexthop, writeNexthop } from '../netlink/nexthop.ts'
 import { type RouteHop, writeRoute } from '../netlink/route.ts'
-import type { KernelObject, RouteTarget, VxlanLink } from './state.ts'
+import type { KernelObject, Link, RouteTarget } from './state.ts'
 
 /** What is written by a single message. */
-export type SingleMessageObject = Exclude<KernelObject, VxlanLink>
+export type SingleMessageObject = Exclude<KernelObject, Link>
 
 /** Finds a device's index, undefined when there is no such device. */
 export type IndexOf = (device: string) => number | undefined

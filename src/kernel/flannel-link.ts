@@ -2,7 +2,7 @@
 // may have it as well.
 import type { Family } from '../ip/address.ts'
 import { SERVED } from '../ip/by-family.ts'
-import type { KernelObject, VxlanLink } from './state.ts'
+import { type KernelObject, type VxlanLink, isVxlan } from './state.ts'
 
 /** Prefix of the names of VXLAN devices, as in Go. */
 const STEM: Readonly<Record<Family, string>> = { 4: 'flannel.', 6: 'flannel-v6.' }
@@ -24,5 +24,5 @@ export function vniOf(name: string): number | undefined {
 
 /** Whether an object is a VXLAN device with such a name. */
 export function isFlannelLink(object: KernelObject): object is VxlanLink {
-  return object.kind === 'link' && vniOf(object.name) !== undefined
+  return isVxlan(object) && vniOf(object.name) !== undefined
 }

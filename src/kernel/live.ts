@@ -5,7 +5,7 @@ import { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
 import { NetlinkConnection, type ConnectionLimits } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
-import { askVxlan } from '../netlink/link.ts'
+import { askLinkType } from '../netlink/link.ts'
 import { KernelWriter } from './apply.ts'
 import { Devices } from './devices.ts'
 import { OwnWeight, fingerprint } from './fingerprint.ts'
@@ -13,7 +13,7 @@ import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
 import { askKernel, readHost } from './read-host.ts'
-import type { KernelState, Kind } from './state.ts'
+import type { KernelState, Kind, LinkType } from './state.ts'
 
 /** Access to a live kernel. */
 export class LiveKernel implements Kernel {
@@ -54,10 +54,10 @@ export class LiveKernel implements Kernel {
     return hasNexthops(this.connection)
   }
 
-  /** Whether this kernel has VXLAN, in it or as a module; undefined when we may not ask. Throws KernelError. */
-  async hasVxlan(): Promise<boolean | undefined> {
+  /** Whether this kernel can make devices of a type, by itself or by a module; undefined when we may not ask. Throws KernelError. */
+  async hasLinkType(type: LinkType): Promise<boolean | undefined> {
     try {
-      await this.connection.request('ask for vxlan', askVxlan())
+      await this.connection.request(`ask for ${type}`, askLinkType(type))
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
       if (error.errno === ERRNO.EOPNOTSUPP) return false

@@ -16,7 +16,8 @@ import { Devices } from './devices.ts'
 import type { Drift } from './kernel.ts'
 import type { LiveKernel } from './live.ts'
 import { type Listener, Notifications } from './notifications.ts'
-import { UNSPECIFIED, interfaceAddressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { linkOf } from './links/drivers.ts'
+import { UNSPECIFIED, interfaceAddressOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
 
 /** What concerns us, asked again for each notification; and whom to notify. */

@@ -2,37 +2,17 @@
 // Invariant: an object that our types cannot say is shown with something no plan contains (the unspecified address, VNI
 // -1), so that it differs from what we want and is repaired instead of overlooked.
 import type { Address } from '../ip/address.ts'
-import type { Mac } from '../ip/mac.ts'
 import type { AddressRecord } from '../netlink/address.ts'
-import type { LinkRecord } from '../netlink/link.ts'
 import type { NeighborRecord } from '../netlink/neighbor.ts'
 import type { NexthopRecord } from '../netlink/nexthop.ts'
 import type { RouteRecord } from '../netlink/route.ts'
-import type { FdbEntry, InterfaceAddress, Neighbor, Nexthop, Route, RouteTarget, VxlanLink } from './state.ts'
+import type { FdbEntry, InterfaceAddress, Neighbor, Nexthop, Route, RouteTarget } from './state.ts'
 
 /** Finds a device's name; empty when it has none. */
 export type NameOf = (index: number) => string
 
 /** Stands for a place that cannot be said; no plan has it. */
 export const UNSPECIFIED = '0.0.0.0' as Address
-
-/** A device. One that is no VXLAN device (or one for all VNIs) gets VNI -1. */
-export function linkOf(record: LinkRecord, nameOf: NameOf): VxlanLink {
-  const { vxlan } = record
-  return {
-    kind: 'link',
-    name: record.name,
-    vni: vxlan === undefined || vxlan.external ? -1 : vxlan.vni,
-    port: vxlan?.port ?? 0,
-    local: vxlan?.local ?? UNSPECIFIED,
-    underlay: nameOf(vxlan?.underlay ?? 0),
-    mtu: record.mtu,
-    mac: record.mac ?? ('00:00:00:00:00:00' as Mac),
-    learning: vxlan?.learning ?? false,
-    gbp: vxlan?.gbp ?? false,
-    up: record.up,
-  }
-}
 
 /** An address, if it was set by hand or by a program; those from router advertisements and DHCP have a lifetime. */
 export function interfaceAddressOf(record: AddressRecord, nameOf: NameOf): InterfaceAddress | undefined {

@@ -11,7 +11,8 @@ import { askFdb, askNeighbors, readNeighbor } from '../netlink/neighbor.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
 import type { Devices } from './devices.ts'
-import { type NameOf, interfaceAddressOf, linkOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { linkOf } from './links/drivers.ts'
+import { type NameOf, interfaceAddressOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from './state.ts'
 
 const NOTHING_THERE = new Set([ERRNO.ENODEV, ERRNO.ENOENT, ERRNO.EAFNOSUPPORT, ERRNO.EOPNOTSUPP])

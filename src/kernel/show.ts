@@ -1,6 +1,6 @@
 // An object in iproute2's words, for log lines: what `ip` or `bridge` would print of it, or take to make it.
 import { printable } from '../text/plain-text.ts'
-import type { KernelObject, RouteTarget } from './state.ts'
+import type { KernelObject, Link, RouteTarget } from './state.ts'
 
 /** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */
 export function showObject(object: KernelObject): string {
@@ -11,9 +11,8 @@ export function showObject(object: KernelObject): string {
 function worded(object: KernelObject): string {
   switch (object.kind) {
     case 'link': {
-      const { name, vni, local, underlay, port, mtu, mac, learning, gbp, up } = object
-      const words = `${name} mtu ${mtu} state ${up ? 'UP' : 'DOWN'} link/ether ${mac} vxlan id ${vni} local ${local}`
-      return `${words} dev ${underlay} dstport ${port}${learning ? '' : ' nolearning'}${gbp ? ' gbp' : ''}`
+      const { name, mtu, up } = object
+      return `${name} mtu ${mtu} state ${up ? 'UP' : 'DOWN'} ${linkWords(object)}`
     }
     case 'address':
       return `${object.address}/${object.length} dev ${object.device}`
@@ -29,6 +28,18 @@ function worded(object: KernelObject): string {
       const destination = object.destination.replace(/^(0\.0\.0\.0|::)\/0$/, 'default')
       return `${before}${destination}${after} proto ${protocol(object.protocol)}${metric}${onlink(object.target)}`
     }
+  }
+}
+
+function linkWords(link: Link): string {
+  switch (link.type) {
+    case 'vxlan': {
+      const { mac, vni, local, underlay, port, learning, gbp } = link
+      const words = `link/ether ${mac} vxlan id ${vni} local ${local} dev ${underlay} dstport ${port}`
+      return `${words}${learning ? '' : ' nolearning'}${gbp ? ' gbp' : ''}`
+    }
+    case 'ipip':
+      return `ipip remote any local ${link.local}`
   }
 }
 

@@ -8,6 +8,7 @@ import type { Prefix } from '../ip/prefix.ts'
 /** A VXLAN device (ip-link(8), RFC 7348). VNI, port and GBP cannot be changed on a living device. */
 export interface VxlanLink {
   readonly kind: 'link'
+  readonly type: 'vxlan'
   readonly name: string
   readonly vni: number
   /** UDP destination port. */
@@ -79,8 +80,26 @@ export interface Route {
   readonly protocol: number
 }
 
+/** An IP-in-IP device (ip-link(8), RFC 2003): the route to a peer says which host its packets go to. */
+export interface IpipLink {
+  readonly kind: 'link'
+  readonly type: 'ipip'
+  readonly name: string
+  /** Outer source address. */
+  readonly local: Address
+  /** Bytes of an inner IP packet. */
+  readonly mtu: number
+  readonly up: boolean
+}
+
+/** A device of ours, of a type named as ip-link(8) does. Each type has a file in src/kernel/links. */
+export type Link = VxlanLink | IpipLink
+
+/** The types of devices we make. */
+export type LinkType = Link['type']
+
 /** Anything we manage in the kernel. */
-export type KernelObject = VxlanLink | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Route
+export type KernelObject = Link | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Route
 
 /** The kinds, in the order they are added; they are deleted in the opposite order. */
 export const KINDS = ['link', 'address', 'fdb', 'neighbor', 'nexthop', 'route'] as const
@@ -113,6 +132,11 @@ export function keyOf(object: KernelObject): string {
     case 'route':
       return `route ${object.destination} ${object.metric}`
   }
+}
+
+/** Whether an object is a VXLAN device. */
+export function isVxlan(object: KernelObject): object is VxlanLink {
+  return object.kind === 'link' && object.type === 'vxlan'
 }
 
 /** Whether two objects of one key are the same in every managed field. Flat on purpose: it runs once per object and audit. */

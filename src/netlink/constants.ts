@@ -111,6 +111,10 @@ export const IFLA_VXLAN_LOCAL6 = 17
 export const IFLA_VXLAN_GBP = 23
 export const IFLA_VXLAN_COLLECT_METADATA = 25
 
+/** if_tunnel.h */
+export const IFLA_IPTUN_LOCAL = 2
+export const IFLA_IPTUN_REMOTE = 3
+
 /** if_addr.h */
 export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2

@@ -21,6 +21,13 @@ interface VxlanInfo {
   readonly external: boolean
 }
 
+/** What an IP-in-IP device was made with. */
+interface IpipInfo {
+  readonly local: Address | undefined
+  /** Undefined on a device for all peers. */
+  readonly remote: Address | undefined
+}
+
 /** A device of any kind. */
 export interface LinkRecord {
   readonly index: number
@@ -37,6 +44,7 @@ export interface LinkRecord {
   /** Kind as ip-link(8) names it: "vxlan", "bridge", "veth"; empty for hardware. */
   readonly type: string
   readonly vxlan: VxlanInfo | undefined
+  readonly ipip: IpipInfo | undefined
 }
 
 /** Settings of a device that can be written. Underlay is a device index. */
@@ -57,7 +65,7 @@ export interface VxlanIdentity {
 }
 
 const info = new Attributes()
-const vxlan = new Attributes()
+const data = new Attributes()
 
 /** Reads RTM_NEWLINK or RTM_DELLINK. */
 export function readLink(message: Message): LinkRecord {
@@ -75,7 +83,8 @@ export function readLink(message: Message): LinkRecord {
     loopback: (flags & nl.IFF_LOOPBACK) !== 0,
     master: attributes.number(nl.IFLA_MASTER),
     type,
-    vxlan: type === 'vxlan' ? readVxlan(info.nested(nl.IFLA_INFO_DATA, vxlan)) : undefined,
+    vxlan: type === 'vxlan' ? readVxlan(info.nested(nl.IFLA_INFO_DATA, data)) : undefined,
+    ipip: type === 'ipip' ? readIpip(info.nested(nl.IFLA_INFO_DATA, data)) : undefined,
   }
 }
 
@@ -89,6 +98,16 @@ function readVxlan(data: Attributes): VxlanInfo {
     gbp: data.has(nl.IFLA_VXLAN_GBP),
     external: data.number(nl.IFLA_VXLAN_COLLECT_METADATA) !== 0,
   }
+}
+
+function readIpip(data: Attributes): IpipInfo {
+  return { local: addressIn(data, nl.IFLA_IPTUN_LOCAL), remote: addressIn(data, nl.IFLA_IPTUN_REMOTE) }
+}
+
+/** Tunnels show the unspecified address where they have none. */
+function addressIn(data: Attributes, type: number): Address | undefined {
+  const address = data.address(type)
+  return address === '0.0.0.0' ? undefined : address
 }
 
 /** Asks for every device: for a dump. */
@@ -141,15 +160,38 @@ export function createVxlan(name: string, identity: VxlanIdentity, settings: Lin
   }
 }
 
-/**
- * Asks whether the kernel has VXLAN, without making a device: asked to make one of which everything is missing, a kernel that
- * has it says EINVAL, one that has not EOPNOTSUPP.
- */
-export function askVxlan(): Encode {
+/** Makes an IP-in-IP device for all peers, down; fails when the name is taken, or another device has this local address. */
+export function createIpip(name: string, { mtu, local }: Required<Pick<LinkSettings, 'mtu' | 'local'>>): Encode {
   return (message) => {
     message.header(nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, IFINFOMSG)
+    message.text(nl.IFLA_IFNAME, name)
+    writeSettings(message, { mtu })
+    writeIpip(message, local)
+  }
+}
+
+/** Changes the local address of an IP-in-IP device. */
+export function changeIpip(index: number, local: Address): Encode {
+  return (message) => {
+    message.header(nl.RTM_NEWLINK, 0, IFINFOMSG)
+    message.setU32(4, index)
+    writeIpip(message, local)
+  }
+}
+
+/** No device can have this name (dev_valid_name in net/core/dev.c). */
+const NO_NAME = '/'
+
+/**
+ * Asks whether the kernel has a type of devices, without making one: asked for a device of an impossible name, a kernel that has
+ * the type says EINVAL, one that has not EOPNOTSUPP.
+ */
+export function askLinkType(type: string): Encode {
+  return (message) => {
+    message.header(nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, IFINFOMSG)
+    message.text(nl.IFLA_IFNAME, NO_NAME)
     message.nest(nl.IFLA_LINKINFO, () => {
-      message.text(nl.IFLA_INFO_KIND, 'vxlan')
+      message.text(nl.IFLA_INFO_KIND, type)
     })
   }
 }
@@ -220,4 +262,13 @@ function writeVxlan(message: MessageWriter, { local, underlay, learning }: LinkS
   if (local !== undefined) message.address(familyOf(local) === 4 ? nl.IFLA_VXLAN_LOCAL : nl.IFLA_VXLAN_LOCAL6, local)
   if (underlay !== undefined) message.u32(nl.IFLA_VXLAN_LINK, underlay)
   if (learning !== undefined) message.u8(nl.IFLA_VXLAN_LEARNING, learning ? 1 : 0)
+}
+
+function writeIpip(message: MessageWriter, local: Address): void {
+  message.nest(nl.IFLA_LINKINFO, () => {
+    message.text(nl.IFLA_INFO_KIND, 'ipip')
+    message.nest(nl.IFLA_INFO_DATA, () => {
+      message.address(nl.IFLA_IPTUN_LOCAL, local)
+    })
+  })
 }

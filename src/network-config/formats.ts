@@ -43,3 +43,26 @@ export function configInteger(min: number, max: number, why?: string): ValueForm
 function broken(rule: string): never {
   throw new Error(rule)
 }
+
+/** A text, such as a command. `check` returns the rule that a value breaks. */
+export function configText(check?: (value: string) => string | undefined): ValueFormat<string> {
+  return {
+    name: 'config-checked-text',
+    validate(value): asserts value is string {
+      if (typeof value !== 'string') return broken('must be a text in double quotes')
+      const rule = check?.(value)
+      if (rule !== undefined) broken(rule)
+    },
+  }
+}
+
+/** One of a few texts. */
+export function configChoice(choices: readonly string[]): ValueFormat<string> {
+  return {
+    name: `config-choice-${choices.join('-')}`,
+    validate(value): asserts value is string {
+      if (typeof value !== 'string' || !choices.includes(value))
+        broken(`must be one of ${choices.map((one) => `"${one}"`).join(', ')}`)
+    },
+  }
+}

@@ -3,7 +3,7 @@
 // that span keys (range.ts). convict splits a nested object at the dots in its keys, so each level has its own schema. It throws
 // one text for all errors, so the message comes from the format of the first broken key.
 import convict from 'convict'
-import type { ConfigKeys } from '../backend.ts'
+import type { ConfigKey, ConfigKeys } from '../backend.ts'
 import { messageOf } from '../errors.ts'
 import * as format from './formats.ts'
 import { TOP_KEYS } from './keys.ts'
@@ -13,6 +13,8 @@ import type { Section } from './section.ts'
 export interface LevelSchema {
   readonly formats: ReadonlyMap<string, format.ValueFormat<unknown>>
   readonly schema: convict.Schema<Record<string, unknown>>
+  /** Keys whose values are never printed. */
+  readonly hidden: readonly string[]
 }
 
 /** The top level. `Backend` is a level of its own; the bounds of the lengths depend on the network. */
@@ -26,17 +28,21 @@ export const TOP_SCHEMA = schemaOf(
 /** The keys of one backend. */
 export const backendSchema: (keys: ConfigKeys) => LevelSchema = oncePerTable((keys) =>
   schemaOf(
-    Object.entries(keys).map(([key, { range }]) => [
-      key,
-      range === undefined ? format.configBoolean : format.configInteger(range[0], range[1]),
-    ]),
+    Object.entries(keys).map(([key, known]) => [key, formatOf(known)]),
+    Object.keys(keys).filter((key) => keys[key]?.secret),
   ),
 )
+
+function formatOf({ default: value, range, choices }: ConfigKey): format.ValueFormat<unknown> {
+  if (range !== undefined) return format.configInteger(range[0], range[1])
+  if (choices !== undefined) return format.configChoice(choices)
+  return typeof value === 'string' ? format.configText() : format.configBoolean
+}
 
 /** Throws a ConfigError for the first key whose value breaks its rule. Keys for which `skips` is true are not read. */
 export function validateLevel(
   section: Section,
-  { formats, schema }: LevelSchema,
+  { formats, schema, hidden }: LevelSchema,
   skips: (key: string) => boolean = () => false,
 ): void {
   const config = convict(schema, { args: [], env: {} })
@@ -51,19 +57,22 @@ export function validateLevel(
   } catch (error) {
     for (const [key, known] of read) {
       const rule = ruleBroken(known, section.value(key))
-      if (rule !== undefined) throw section.error(key, rule)
+      if (rule !== undefined) throw section.error(key, rule, hidden.includes(key))
     }
     throw error
   }
 }
 
-function schemaOf(formats: Iterable<readonly [string, format.ValueFormat<unknown>]>): LevelSchema {
+function schemaOf(
+  formats: Iterable<readonly [string, format.ValueFormat<unknown>]>,
+  hidden: readonly string[] = [],
+): LevelSchema {
   const byKey = new Map(formats)
   for (const known of byKey.values()) convict.addFormat(known)
   const schema = Object.fromEntries(
     Array.from(byKey, ([key, { name }]) => [key, { default: null, nullable: true, format: name }]),
   )
-  return { formats: byKey, schema }
+  return { formats: byKey, schema, hidden }
 }
 
 function ruleBroken(known: format.ValueFormat<unknown>, value: unknown): string | undefined {

@@ -1,7 +1,8 @@
 // One JSON object of the network config, read the way Go reads it: keys in any case, null like absent, types strict.
 import type { ConfigSection, JsonObject } from '../backend.ts'
 import { ConfigError, messageOf } from '../errors.ts'
-import { type ValueFormat, configBoolean, configInteger, text } from './formats.ts'
+import { type ValueFormat, configBoolean, configInteger, configText, text } from './formats.ts'
+import { HIDDEN, Secret } from '../text/secret.ts'
 import { printable } from '../text/plain-text.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import type { ConfigRemark } from './remark.ts'
@@ -15,8 +16,8 @@ export interface Section extends ConfigSection {
   text(key: string): string | undefined
   /** The value of a key in a format, undefined when absent. Throws ConfigError. */
   read<T>(key: string, format: ValueFormat<T>): T | undefined
-  /** A ConfigError about this section's key, with the value it has. */
-  error(key: string, rule: string): ConfigError
+  /** A ConfigError about this section's key, with the value it has unless that is hidden. */
+  error(key: string, rule: string, hidden?: boolean): ConfigError
 }
 
 /**
@@ -32,7 +33,8 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
     if (known?.has(key.toLowerCase()) === false) throw new TypeError(`config key ${key} is not declared`)
     return values.get(key.toLowerCase()) ?? undefined
   }
-  const error = (key: string, rule: string): ConfigError => new ConfigError(pathOf(path, key), find(key), rule)
+  const error = (key: string, rule: string, hidden = false): ConfigError =>
+    new ConfigError(pathOf(path, key), hidden ? HIDDEN : find(key), rule)
   const read = <T>(key: string, format: ValueFormat<T>): T | undefined => {
     const value = find(key)
     if (value === undefined) return undefined
@@ -50,6 +52,18 @@ export function createSection(raw: JsonObject, path: string, configKeys?: readon
     integer: (key, fallback, min, max) => read(key, configInteger(min, max)) ?? fallback,
     boolean: (key, fallback) => read(key, configBoolean) ?? fallback,
     text: (key) => read(key, text),
+    words: (key, fallback, check) => read(key, configText(check)) ?? fallback,
+    secret: (key, check) => {
+      const value = find(key)
+      if (value === undefined) return undefined
+      const format: ValueFormat<string> = configText(check)
+      try {
+        format.validate(value)
+        return new Secret(value)
+      } catch (broken) {
+        throw error(key, messageOf(broken), true)
+      }
+    },
   }
 }
 

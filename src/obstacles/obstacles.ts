@@ -7,7 +7,8 @@ import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
 import type { LiveKernel } from '../kernel/live.ts'
-import type { VxlanLink } from '../kernel/state.ts'
+import { driverOf } from '../kernel/links/drivers.ts'
+import { type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
@@ -87,7 +88,7 @@ export function linksOf(
   })
   return valuesOf(objects)
     .flat()
-    .flatMap((object) => (object.kind === 'link' ? [object] : []))
+    .flatMap((object) => (isVxlan(object) ? [object] : []))
 }
 
 function selfOf(
@@ -96,7 +97,17 @@ function selfOf(
   external: ExternalInterface,
   hostId: string,
 ): Omit<Self<unknown>, 'config'> {
-  return { family: prefixFamily(network), network, subnet, external, hostId, keptMacs: new Map(), nexthops: false }
+  return {
+    family: prefixFamily(network),
+    network,
+    subnet,
+    external,
+    otherExternal: undefined,
+    prepared: new Map(),
+    hostId,
+    keptMacs: new Map(),
+    nexthops: false,
+  }
 }
 
 function takenBy(configuration: Configuration, { locks, externals }: ObstacleParts): string | undefined {
@@ -121,15 +132,14 @@ async function obstacleAt(
   parts: ObstacleParts,
 ): Promise<string | undefined> {
   const { kernel } = parts
-  if ((await kernel.hasVxlan()) === false)
-    return `${link.name}: this kernel has no vxlan: load the module with modprobe vxlan, or set Backend.Type to host-gw`
+  if ((await kernel.hasLinkType(link.type)) === false) return `${link.name}: ${driverOf(link.type).missing}`
   if (!parts.isOurs(link.name)) {
     const found = await foundDevice(kernel, link.name)
     const carries = found && strangersOn(found, await evidence(found, familyOf(link.local), configuration, parts))
     if (carries !== undefined)
       return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if it is not needed: ip link del ${link.name}`
   }
-  const others = [...(await kernel.observe('link', [link.name])).values()].filter((it) => it.kind === 'link')
+  const others = [...(await kernel.observe('link', [link.name])).values()].filter(isVxlan)
   return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others))
 }
 

@@ -14,6 +14,8 @@ export interface Inputs {
   /** The interface of each family that outer packets use. */
   readonly externals: SomeFamily<ExternalInterface>
   readonly hostId: string
+  /** What backends asked to be made before the plan, by name (Backend.prepares). */
+  readonly prepared: ReadonlyMap<string, string>
   /** Our leased subnets. */
   readonly subnets: SomeFamily<Prefix>
 }

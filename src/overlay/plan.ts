@@ -11,7 +11,7 @@ import type { Claim } from '../lease/found.ts'
 import type { LeaseValue } from '../lease/lease.ts'
 import { familyOf } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { KernelObject, VxlanLink } from '../kernel/state.ts'
+import { type KernelObject, type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { sendersOf } from './peer-senders.ts'
 import { type HostSelf, type Intent, hostObjects } from '../reconcile/intent.ts'
@@ -39,12 +39,14 @@ export function useNexthops(option: Options['nexthopObjects'], known: boolean, p
 
 /** Our host in each family in which there are a network, a subnet of ours and an interface. */
 export function selvesOf(inputs: PlanInputs): SomeFamily<HostSelf> {
-  const { configuration, subnets, externals, hostId, keptMacs, nexthops } = inputs
+  const { configuration, subnets, externals, hostId, keptMacs, nexthops, prepared } = inputs
   const selves = byFamily((family): HostSelf | undefined => {
     const [range, subnet] = [inFamily(configuration.ranges, family), inFamily(subnets, family)]
     const external = inFamily(externals, family)
     if (range === undefined || subnet === undefined || external === undefined) return undefined
-    return { family, network: range.network, subnet, external, hostId, keptMacs, nexthops }
+    const otherExternal = inFamily(externals, otherFamily(family))
+    const host = { hostId, keptMacs, nexthops, prepared }
+    return { family, network: range.network, subnet, external, otherExternal, ...host }
   })
   const found = some(selves)
   if (found === undefined) throw new Error(`network config: no network has the family of ${valuesOf(subnets).join()}`)
@@ -172,7 +174,7 @@ function guardedPort(inputs: PlanInputs, tunnels: readonly VxlanLink[]): Guarded
 }
 
 function tunnelsIn(objects: readonly KernelObject[]): readonly VxlanLink[] {
-  return objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
+  return objects.flatMap((object) => (isVxlan(object) ? [object] : []))
 }
 
 /** Everything computed from the inputs, once for each change of them. */

@@ -3,7 +3,7 @@ import type { Peer, Self } from '../backend.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
 import { LARGEST } from './icmp.ts'
-import { type KernelObject, keyOf } from '../kernel/state.ts'
+import { type KernelObject, isVxlan, keyOf } from '../kernel/state.ts'
 import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
 import { SERVED } from '../ip/by-family.ts'
 
@@ -65,11 +65,10 @@ export function pathTo(
   const needs = objects.value.map(keyOf)
   const hosts = { source: external.address, destination: peer.publicAddress }
   if (objects.value.some((object) => object.kind === 'fdb')) {
-    const link = backend.base(own).find((object) => object.kind === 'link')
     return {
       via: 'tunnel',
       mtu,
-      port: link?.kind === 'link' ? link.port : 0,
+      port: backend.base(own).find(isVxlan)?.port ?? 0,
       overhead,
       needs,
       tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },

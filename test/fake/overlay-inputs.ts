@@ -16,6 +16,7 @@ export function inputsWith(config: object, args: readonly string[] = [], over: P
     hostId: 'ab'.repeat(16),
     subnets: onlySubnet(prefix('10.2.21.0/24')),
     others: [],
+    prepared: new Map(),
     keptMacs: new Map(),
     leftovers: [],
     change: NO_CHANGE,

@@ -54,6 +54,8 @@ export function selfWith<Config>(config: Config, over: Partial<Self<Config>> = {
     network: prefix('10.2.0.0/16'),
     subnet: prefix('10.2.21.0/24'),
     external: ENP0S3,
+    otherExternal: undefined,
+    prepared: new Map(),
     hostId: '0123456789abcdef0123456789abcdef',
     keptMacs: new Map(),
     nexthops: false,

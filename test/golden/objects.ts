@@ -29,6 +29,7 @@ function must<T>(value: T | undefined): T {
 
 export const link: VxlanLink = {
   kind: 'link',
+  type: 'vxlan',
   name: device,
   vni: 1,
   port: 8472,

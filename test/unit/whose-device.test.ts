@@ -1,4 +1,6 @@
 // Whose a device with a name of ours is, by what hangs on it.
+import { isVxlan } from '../../src/kernel/state.ts'
+import { createSection } from '../../src/network-config/section.ts'
 import test from 'ava'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Address } from '../../src/ip/address.ts'
@@ -70,8 +72,8 @@ for (const [what, found, known, says] of [
 }
 
 const [link] = vxlan
-  .base({ ...selfWith(undefined), config: vxlan.parseConfig({ integer: (_k, v) => v, boolean: (_k, v) => v }) })
-  .flatMap((object) => (object.kind === 'link' ? [object] : []))
+  .base({ ...selfWith(undefined), config: vxlan.parseConfig(createSection({}, 'Backend')) })
+  .flatMap((object) => (isVxlan(object) ? [object] : []))
 
 for (const [what, other, says] of [
   ['the same VNI on the same port', { name: 'vx0' }, /vx0 has VNI 1/],

@@ -5,7 +5,7 @@ import type { Prefix } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/peer-health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
-import type { VxlanLink } from '../../kernel/state.ts'
+import { type VxlanLink, isVxlan } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
@@ -83,8 +83,7 @@ function beforeLease(facts: Facts, { configuration }: ExpectedPlan): CheckOutcom
 }
 
 function tunnelOf({ wanted }: ExpectedPlan): VxlanLink | undefined {
-  const object = wanted.find((one) => one.object.kind === 'link')?.object
-  return object?.kind === 'link' ? object : undefined
+  return wanted.map(({ object }) => object).find(isVxlan)
 }
 
 /** Another program has the port: the device cannot be set up. */

@@ -1,0 +1,25 @@
+// What has to be made before the lease is written, because the lease or the plan contains it (Backend.prepares).
+import type { Preparation } from '../backend.ts'
+import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import type { Configuration } from '../network-config/configuration.ts'
+import type { Host } from '../host/host-id.ts'
+
+/** The results by name. Rejects with OperatorError when one cannot be made. */
+export async function prepare(
+  { own, ranges }: Configuration,
+  externals: Host['externals'],
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = mapFamilies(ranges, ({ network }, family) => {
+    const external = inFamily(externals, family)
+    return external === undefined ? [] : (own.backend.prepares?.(own.config, network, external) ?? [])
+  })
+  const results = new Map<string, string>()
+  for (const preparation of valuesOf(wanted).flat()) {
+    if (!results.has(preparation.name)) results.set(preparation.name, await make(preparation))
+  }
+  return results
+}
+
+function make(preparation: Preparation): Promise<string> {
+  return Promise.reject(new Error(`bug: no way to make ${preparation.name}`))
+}
