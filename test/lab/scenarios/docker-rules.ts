@@ -1,5 +1,7 @@
 // What Docker's engines write into iptables, for the tests that need its rules and not Docker: 20.10's as the engine left
-// them, 28.5's written after moby's bridge driver. One container with a published port on docker0, 10.2.21.2.
+// them, 28.5's written after moby's bridge driver. One container with a published port on docker0, 10.2.21.2. In ip6tables
+// engines since 27 write the same, earlier ones with --experimental --ip6tables.
+import { NUMBERINGS, type Numbering } from './numbering.ts'
 
 const NAT = `*nat
 :DOCKER - [0:0]
@@ -9,7 +11,7 @@ const NAT = `*nat
 COMMIT
 `
 /** By engine, as text for `iptables-restore --noflush`. */
-export const ENGINE_RULES = {
+const ENGINE_RULES = {
   '20.10': `${NAT}*filter
 :FORWARD DROP [0:0]
 :DOCKER - [0:0]
@@ -59,7 +61,7 @@ COMMIT
 }
 
 /** What a further bridge adds: \`br-other\`, an ordinary network, and \`br-inside\`, an --internal one. */
-export const OTHER_NETWORKS = {
+const OTHER_NETWORKS = {
   '20.10': `*nat
 -A POSTROUTING -s 172.18.0.0/16 ! -o br-other -j MASQUERADE
 COMMIT
@@ -94,4 +96,30 @@ COMMIT
 -A DOCKER-FORWARD -i br-inside -o br-inside -j ACCEPT
 COMMIT
 `,
+}
+
+export type RulesOf = keyof typeof ENGINE_RULES
+export const RULES_OF = Object.keys(ENGINE_RULES) as RulesOf[]
+
+/** An engine's rules, for iptables-restore or ip6tables-restore, whichever is that of the family. */
+export function engineRules(engine: RulesOf, numbering = NUMBERINGS[4]): string {
+  return numbered(ENGINE_RULES[engine], numbering)
+}
+
+/** What its networks `br-other` and `br-inside` add. */
+export function otherNetworks(engine: RulesOf, numbering = NUMBERINGS[4]): string {
+  return numbered(OTHER_NETWORKS[engine], numbering)
+}
+
+/** The same rules with the addresses of another numbering. */
+function numbered(rules: string, { bits, subnet, within, endpoint, docker }: Numbering): string {
+  const [other, inside] = [docker(18), docker(19)]
+  return rules
+    .replaceAll('10.2.21.0/24', subnet(21))
+    .replaceAll('10.2.21.2/32', `${within(21, 2)}/${bits}`)
+    .replaceAll('10.2.21.2:80', endpoint(within(21, 2), 80))
+    .replaceAll('172.18.0.0/16', other.network)
+    .replaceAll('172.18.0.2/32', `${other.container}/${bits}`)
+    .replaceAll('172.19.0.0/16', inside.network)
+    .replaceAll('172.19.0.2/32', `${inside.container}/${bits}`)
 }

@@ -15,18 +15,21 @@ export async function createContainer(host: Host, env: SubnetEnv, last = 2, brid
   const mtu = env['FLANNEL_MTU'] ?? ''
   const [address = '', length = ''] = gateway.split('/')
   const own = address.replace(/\d+$/, String(last))
+  const broadcast = address.includes(':') ? '' : 'brd +'
   const name = bridge === 'docker0' ? `c${last}` : `${bridge}-${last}`
-  // Names of namespaces live in /run/netns, and /run is the host's own.
+  // Names of namespaces live in /run/netns, and /run is the host's own. No address waits a second for others to object.
   await host.run(`set -e
     if ! ip link show ${bridge} >/dev/null 2>&1; then
       ip link add ${bridge} type bridge
-      ip addr add ${gateway} brd + dev ${bridge}
+      sysctl -q -w net.ipv6.conf.${bridge}.accept_dad=0
+      ip addr add ${gateway} ${broadcast} dev ${bridge}
       ip link set ${bridge} mtu ${mtu} up
     fi
     ip netns add ${name}
     ip link add v${name} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}
     ip link set v${name} master ${bridge} up
     ip -n ${name} link set lo up
+    ip netns exec ${name} sysctl -q -w net.ipv6.conf.eth0.accept_dad=0
     ip -n ${name} addr add ${own}/${length} dev eth0
     ip -n ${name} link set eth0 up
     ip -n ${name} route add default via ${address}`)

@@ -69,10 +69,10 @@ export async function createLab(owner: Owner): Promise<Lab> {
       `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
        ip link set ${port} master ${bridgeOf(lan)} up`,
     )
-    // Without nodad the first packets of every test would wait a second for nobody to object.
+    // Without a link-local address, for which others have a second to object, a host that forwards asks for no neighbour.
     await to.run(
-      `ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip link set ${device} up &&
-       ip addr add ${address6(lan, last)}/64 dev ${device} nodad`,
+      `sysctl -q -w net.ipv6.conf.${device}.accept_dad=0 && ip link set ${device} up &&
+       ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip addr add ${address6(lan, last)}/64 dev ${device}`,
     )
   }
 
