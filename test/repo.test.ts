@@ -124,7 +124,7 @@ const NAMES_FAMILIES: readonly (readonly [reason: string, files: RegExp])[] = [
   ['families are made here', /^src\/ip\//],
   [
     'formats of others: netlink, keys and values in etcd, packets',
-    /^src\/(netlink\/|lease\/codec\.ts|probe\/(icmp|socket)\.ts)/,
+    /^src\/(netlink\/|lease\/codec\.ts|probe\/(icmp[46]?|mark|socket)\.ts)/,
   ],
   ['text for nft and iptables', /^src\/firewall\//],
   ['what one kernel announces of one family', /^src\/kernel\/own-writes\.ts$/],

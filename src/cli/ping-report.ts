@@ -3,7 +3,7 @@ import type { PeerHealth } from '../probe/peer-health.ts'
 import type { Lane } from '../probe/path.ts'
 import type { Tallies } from '../probe/turn-plan.ts'
 import type { PathView } from '../control/path-route.ts'
-import { SMALL, type Tally, countOf, passes } from '../probe/tally.ts'
+import { type Tally, passes, smallOnes } from '../probe/tally.ts'
 import { printable } from '../text/plain-text.ts'
 import { columns } from '../text/columns.ts'
 
@@ -40,7 +40,7 @@ export interface PingReport extends Pick<PeerHealth, 'state' | 'cause' | 'note'>
 export function pingReport(view: PathView, tallies: Tallies, found: PeerHealth): PingReport {
   const { subnet, publicAddress, via, mtu, health } = view
   const main = tallies.tunnel ?? tallies.underlay
-  const { sent, answered } = countOf(main, SMALL)
+  const { sent, answered } = smallOnes(main)
   // The daemon has watched for longer: it may know which direction is blocked.
   const known = found.cause === 'tunnel-blocked' && health?.cause.startsWith('tunnel-blocked') === true ? health : found
   return {
@@ -60,7 +60,7 @@ export function pingReport(view: PathView, tallies: Tallies, found: PeerHealth):
 }
 
 function laneReport({ source, destination, full }: Lane, tally: Tally): LaneReport {
-  const { sent, answered } = countOf(tally, SMALL)
+  const { sent, answered } = smallOnes(tally)
   const largest = passes(tally)
   return { source, destination, sent, answered, rttMs: tally.rttMs ?? null, full, largest: largest || null }
 }

@@ -32,7 +32,7 @@ export async function probeChecksums(
   )
   let raw: IcmpSocket | undefined
   try {
-    raw = await openIcmpSocket(0, { message: () => undefined, broken: () => undefined })
+    raw = await openIcmpSocket(4, 0, { message: () => undefined, broken: () => undefined })
     const socket = raw
     const source = addressOf(own.subnet)
     const found = await Promise.all(

@@ -8,7 +8,7 @@ import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
 import type { PeerHealth } from '../probe/peer-health.ts'
 import { UNTRIED, judgeTurn } from '../probe/judge.ts'
-import { type PeerPath, pathTo } from '../probe/path.ts'
+import { type PeerPath, familiesOn, pathTo } from '../probe/path.ts'
 import { Pinger } from '../probe/pinger.ts'
 import { takeTurn } from '../probe/turn.ts'
 import type { Facts, HostFacts } from './facts.ts'
@@ -39,7 +39,7 @@ export async function probePeers(
     },
   })
   try {
-    await pinger.open()
+    for (const family of new Set(paths.flatMap(([, path]) => [...familiesOn(path)]))) await pinger.open(family)
     const found = new Map<Prefix, PeerHealth>()
     const turn = async ([subnet, path]: readonly [Prefix, PeerPath]): Promise<void> => {
       const from = performance.now()

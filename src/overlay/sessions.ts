@@ -1,6 +1,7 @@
 // All networks of this host, for the parts that a host has once, such as the prober and the page.
 import type { Peer } from '../backend.ts'
-import type { Address } from '../ip/address.ts'
+import type { Address, Family } from '../ip/address.ts'
+import { valuesOf } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Session } from './session.ts'
 
@@ -13,6 +14,12 @@ export function peersIn(sessions: Sessions): ReadonlyMap<Prefix, Peer> {
   // No copy of thousands of peers for the one network that most hosts have.
   if (others.length === 0) return first.peers
   return new Map(sessions.flatMap(({ peers }) => [...peers]))
+}
+
+/** The families of this host's subnets and of the packets that carry them. */
+export function familiesIn(sessions: Sessions): ReadonlySet<Family> {
+  const selves = sessions.flatMap(({ plan }) => valuesOf(plan.intent.selves))
+  return new Set(selves.flatMap(({ family, external }) => [family, external.family]))
 }
 
 /** The network a peer is in. */

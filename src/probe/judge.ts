@@ -4,7 +4,7 @@ import type { Cause, PeerHealth } from './peer-health.ts'
 import { noteOf } from './note.ts'
 import type { PeerPath } from './path.ts'
 import { type Expected, type Tallies, losesFullSize } from './turn-plan.ts'
-import { SMALL, type Tally, answers, countOf, passes } from './tally.ts'
+import { type Tally, answers, countOf, passes, smallOnes } from './tally.ts'
 
 /** What is kept of a peer between its turns. Flat: there may be thousands. */
 export interface ProbeHistory extends PeerHealth {
@@ -113,7 +113,7 @@ function window(
   main: Tally | undefined,
 ): { readonly sent: number; readonly lost: number } {
   if (main === undefined) return before
-  const { sent, answered } = countOf(main, SMALL)
+  const { sent, answered } = smallOnes(main)
   const sum = { sent: before.sent + sent, lost: before.lost + sent - answered }
   return sum.sent > WINDOW ? { sent: sum.sent / 2, lost: sum.lost / 2 } : sum
 }

@@ -1,11 +1,10 @@
 // How a peer can be probed: which addresses, and how large a packet has to get there unfragmented. Pure.
 import type { Peer, Self } from '../backend.ts'
-import { type Address, familyOf } from '../ip/address.ts'
+import { type Address, type Family, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
-import { LARGEST } from './icmp.ts'
+import { LARGEST } from './echo.ts'
 import { type KernelObject, isVxlan, keyOf } from '../kernel/state.ts'
 import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
-import { SERVED } from '../ip/by-family.ts'
 
 /** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known; at most LARGEST). */
 export interface Lane {
@@ -32,6 +31,11 @@ export interface PeerPath {
   readonly needs: readonly string[]
 }
 
+/** The families of its packets: of the containers' and of the hosts'. */
+export function familiesOn({ tunnel, underlay }: Pick<PeerPath, 'tunnel' | 'underlay'>): ReadonlySet<Family> {
+  return new Set([tunnel ?? underlay, underlay].map(({ destination }) => familyOf(destination)))
+}
+
 /** The part of a backend that matters here, with the config it runs under. */
 export interface ProbedBackend {
   readonly backend: {
@@ -45,12 +49,7 @@ export interface ProbedBackend {
   readonly config: unknown
 }
 
-/** Whether probes are made in the family of an address. */
-function isProbed(address: Address): boolean {
-  return SERVED.includes(familyOf(address))
-}
-
-/** The path to a peer; undefined when there is none, or in a family without probes. */
+/** The path to a peer; undefined when there is none. */
 export function pathTo(
   peer: Peer,
   self: Omit<Self<unknown>, 'config'>,
@@ -59,7 +58,7 @@ export function pathTo(
   const { external, subnet } = self
   const own = { ...self, config }
   const objects = backend.forPeer(own, peer)
-  if (!objects.ok || !isProbed(peer.publicAddress) || !isProbed(external.address)) return undefined
+  if (!objects.ok || familyOf(peer.publicAddress) !== familyOf(external.address)) return undefined
   const mtu = backend.mtu(own)
   const overhead = VXLAN_OVERHEAD[external.family]
   const needs = objects.value.map(keyOf)

@@ -1,9 +1,10 @@
-// Echo requests and their answers over one raw socket: what was sent is known again when something comes back.
+// Echo requests and their answers over a raw socket for each family: what was sent is known again when something comes back.
 // Invariant: an answer counts when it comes from where the request went, with our id, sequence number and token.
 import { randomInt } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Address } from '../ip/address.ts'
-import { type EchoRequest, type IcmpMessage, type Mark, readMessage, writeRequest } from './icmp.ts'
+import { type Address, type Family, familyOf } from '../ip/address.ts'
+import type { EchoRequest, IcmpMessage, Mark } from './echo.ts'
+import { readMessage, writeRequest } from './icmp.ts'
 import type { SupervisedPart } from '../health/supervise.ts'
 import { type IcmpSocket, openIcmpSocket } from './socket.ts'
 import type { PacketOutcome } from './tally.ts'
@@ -38,7 +39,7 @@ export class Pinger {
   readonly #events: PingerEvents
   readonly #guard: SupervisedPart['guard']
   readonly #waiting = new Map<number, Waiting>()
-  #socket: IcmpSocket | undefined
+  readonly #sockets = new Map<Family, IcmpSocket>()
   #sequence = randomInt(1 << 16)
   #received = 0
 
@@ -47,16 +48,25 @@ export class Pinger {
     this.#guard = events.guard ?? ((callback) => callback)
   }
 
-  /** Opens the socket. Rejects when the addon cannot be loaded or CAP_NET_RAW is missing. */
-  async open(): Promise<void> {
-    this.#socket = await openIcmpSocket(this.#id, {
-      message: this.#guard((packet: Buffer) => {
-        this.#message(packet)
+  /**
+   * Opens the socket of a family, where it is not open. Rejects when the addon cannot be loaded, CAP_NET_RAW is missing, or the
+   * kernel lacks the family.
+   */
+  async open(family: Family): Promise<void> {
+    if (this.#sockets.has(family)) return
+    const socket = await openIcmpSocket(family, this.#id, {
+      message: this.#guard((packet: Buffer, source: Address) => {
+        this.#message(packet, source)
       }),
       broken: this.#guard((why: string) => {
         this.#events.broken(why)
       }),
     })
+    this.#sockets.set(family, socket)
+  }
+
+  isOpen(family: Family): boolean {
+    return this.#sockets.has(family)
   }
 
   /** Sends a request; `outcome` may be called more than once, an answer last. Returns what `forget` takes. */
@@ -66,7 +76,7 @@ export class Pinger {
     const mark = { ...question.mark, token: this.#token }
     this.#waiting.set(sequence, { to: question.destination, sentAt: performance.now(), outcome })
     const packet = writeRequest({ ...question, mark, id: this.#id, sequence })
-    this.#socket?.send(
+    this.#sockets.get(familyOf(question.destination))?.send(
       packet,
       question.destination,
       this.#guard((why: string) => {
@@ -91,13 +101,13 @@ export class Pinger {
   }
 
   close(): void {
-    this.#socket?.close()
-    this.#socket = undefined
+    for (const socket of this.#sockets.values()) socket.close()
+    this.#sockets.clear()
   }
 
-  #message(packet: Buffer): void {
+  #message(packet: Buffer, source: Address): void {
     this.#received++
-    const message = readMessage(packet)
+    const message = readMessage(packet, source)
     if (message === undefined) return
     if (message.kind !== 'request') {
       this.#answer(message)

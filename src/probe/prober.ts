@@ -10,17 +10,18 @@ import type { Events } from '../health/events.ts'
 import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
 import { keyOf } from '../kernel/state.ts'
 import type { Log } from '../log.ts'
-import { type Sessions, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
+import { type Sessions, familiesIn, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
 import type { Readiness } from '../health/readiness.ts'
-import { type SupervisedPart, isAnswer } from '../health/supervise.ts'
+import type { SupervisedPart } from '../health/supervise.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { Announcer } from './announce.ts'
 import { EvidenceBook } from './evidence.ts'
 import type { PeerHealth } from './peer-health.ts'
-import type { Mark } from './icmp.ts'
+import type { Mark } from './echo.ts'
 import { type ProbeHistory, expectedOf, judgeTurn } from './judge.ts'
-import { type PeerPath, pathTo } from './path.ts'
-import { type HeardRequest, Pinger } from './pinger.ts'
+import { type PeerPath, familiesOn, pathTo } from './path.ts'
+import { KeptPinger } from './kept-pinger.ts'
+import type { HeardRequest } from './pinger.ts'
 import { takeTurn } from './turn.ts'
 import { PEERS, Turns } from './turns.ts'
 
@@ -74,13 +75,18 @@ export class Prober {
   readonly #running = new Set<Prefix>()
   /** In the order of their last turn. */
   readonly #probed = new Map<Prefix, Probed>()
-  #pinger: Pinger | undefined
-  #off: string | undefined
+  readonly #pinger: KeptPinger
+  /** A fault of ours that ended the probing. */
+  #fault: string | undefined
 
   constructor(parts: ProberParts) {
     this.#parts = parts
     this.#announcer = new Announcer(parts.log, parts.events)
-    if (parts.interval === 0) this.#off = 'switched off by -probe-interval=0'
+    const { log, part, signal } = parts
+    const heard = (request: HeardRequest): void => {
+      this.#heard(request)
+    }
+    this.#pinger = new KeptPinger({ heard, log, part, signal })
   }
 
   /** How a peer is doing; undefined when it was not probed recently. */
@@ -107,14 +113,16 @@ export class Prober {
       peers.unknown--
       if (health.cause === 'none' && health.pathMtu !== undefined) proven++
     }
-    return { off: this.#off, interval: this.#parts.interval, peers, proven }
+    const { interval } = this.#parts
+    const off = interval === 0 ? 'switched off by -probe-interval=0' : (this.#fault ?? this.#pinger.off)
+    return { off, interval, peers, proven }
   }
 
   /** Probes until the signal aborts. Rejects for a fault of ours, and may be called again then. */
   async run(): Promise<void> {
-    const { readiness, interval, log, part, signal } = this.#parts
-    this.#pinger?.close()
-    this.#pinger = undefined
+    const { readiness, interval, part, signal } = this.#parts
+    this.#pinger.close()
+    this.#fault = undefined
     if (interval === 0) return
     // The start comes first: its time, and peers that learn of us only now.
     await new Promise<void>((resolve) => {
@@ -124,47 +132,22 @@ export class Prober {
       })
     })
     await pause(FIRST_MS * (0.5 + Math.random()), signal)
-    const close = part.guard(() => this.#pinger?.close())
+    const close = part.guard(() => {
+      this.#pinger.close()
+    })
     signal.addEventListener('abort', close, { once: true })
     for (let next = performance.now(); !signal.aborted;) {
       try {
-        if (this.#pinger === undefined && this.#peers.size > 0) this.#pinger = await this.#opened()
-        if (this.#pinger !== undefined) await this.#round()
+        if (this.#peers.size > 0) await this.#pinger.open(familiesIn(this.#parts.sessions))
+        if (this.#pinger.off === undefined) await this.#round()
       } catch (error) {
-        if (!isAnswer(error)) {
-          this.#off = messageOf(error)
-          signal.removeEventListener('abort', close)
-          throw error
-        }
-        // Said once: what is missing will hardly come back by itself, but costs little to look for.
-        if (this.#off === undefined) log.warn(`no probes: ${messageOf(error)}; peers' states are not known`)
-        this.#off = messageOf(error)
+        this.#fault = messageOf(error)
+        signal.removeEventListener('abort', close)
+        throw error
       }
       next = Math.max(next + interval * 1000, performance.now())
       await pause(next - performance.now(), signal)
     }
-  }
-
-  async #opened(): Promise<Pinger | undefined> {
-    const { guard } = this.#parts.part
-    const pinger = new Pinger({
-      guard,
-      heard: (request) => {
-        this.#heard(request)
-      },
-      broken: (why) => {
-        this.#parts.log.warn(`raw socket: ${why}; opening another`)
-        this.#pinger = undefined
-      },
-    })
-    await pinger.open()
-    if (this.#parts.signal.aborted) {
-      pinger.close()
-      return undefined
-    }
-    if (this.#off !== undefined) this.#parts.log.info('probing again')
-    this.#off = undefined
-    return pinger
   }
 
   async #round(): Promise<void> {
@@ -186,9 +169,10 @@ export class Prober {
 
   async #turn(subnet: Prefix, failing: ReadonlySet<string>): Promise<void> {
     const { signal } = this.#parts
-    const [peer, pinger] = [this.#peer(subnet), this.#pinger]
+    const [peer, pinger] = [this.#peer(subnet), this.#pinger.current]
     const path = peer && this.#pathTo(peer)
     if (path === undefined || pinger === undefined || path.needs.some((key) => failing.has(key))) return
+    if (!this.#pinger.reaches(familiesOn(path))) return
     const before = this.healthOf(subnet) === undefined ? undefined : this.#probed.get(subnet)?.history
     this.#running.add(subnet)
     const from = performance.now()
@@ -197,7 +181,7 @@ export class Prober {
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
     const turn = { path, hint, expected: expectedOf(before), pinger, mark, signal }
     const tallies = await takeTurn(turn).finally(() => this.#running.delete(subnet))
-    if (tallies === undefined || peer === undefined || pinger !== this.#pinger) return
+    if (tallies === undefined || peer === undefined || pinger !== this.#pinger.current) return
     const evidence = this.#evidence.of(addressOf(subnet))
     const now = performance.now()
     const history = judgeTurn(before, { path, tallies, evidence, from, to: now, at: Date.now() })

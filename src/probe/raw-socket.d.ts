@@ -17,5 +17,10 @@ declare module 'raw-socket' {
   }
 
   /** Throws with the text of the system's error. */
-  export function createSocket(options: { readonly protocol: number; readonly bufferSize?: number }): Socket
+  export function createSocket(options: {
+    readonly protocol: number
+    /** 1 for IPv4, 2 for IPv6. */
+    readonly addressFamily: number
+    readonly bufferSize?: number
+  }): Socket
 }

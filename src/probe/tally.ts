@@ -1,8 +1,6 @@
 // What a turn has asked on one lane so far and what came back, and what that says about sizes. Pure.
 // Invariant: what one size passes every smaller one passes; what is lost proves little alone, so a size counts as too
 // large only when a refusal says so or several packets of it were lost.
-import { SMALLEST } from './icmp.ts'
-
 /** Packets of one length. */
 export interface Count {
   readonly sent: number
@@ -11,8 +9,9 @@ export interface Count {
 
 /** One lane in a turn. */
 export interface Tally {
-  /** As Lane.full. */
+  /** As Lane.full, and bytes of the packets that show whether anything passes. */
   readonly full: number
+  readonly small: number
   readonly counts: ReadonlyMap<number, Count>
   /** The least milliseconds there and back. */
   readonly rttMs: number | undefined
@@ -24,20 +23,22 @@ export interface Tally {
   readonly hint: number
 }
 
-/** The packets that show whether anything passes. */
-export const SMALL = SMALLEST
-
 /** How many packets of a length have to be lost, and none answered, for it to count as too large when it is one of many tried. */
 const LOST_TRIES = 2
 
-/** A lane of which nothing is known. */
-export function emptyTally(full: number, hint = 0): Tally {
-  return { full, hint, counts: new Map(), rttMs: undefined, refused: undefined, error: undefined }
+/** A lane of which nothing is known; its packets have from `small` to `full` bytes. */
+export function emptyTally(small: number, full: number, hint = 0): Tally {
+  return { small, full, hint, counts: new Map(), rttMs: undefined, refused: undefined, error: undefined }
 }
 
 /** How many of a length were sent and answered. */
 export function countOf(tally: Tally, length: number): Count {
   return tally.counts.get(length) ?? { sent: 0, answered: 0 }
+}
+
+/** How many small packets were sent and answered. */
+export function smallOnes(tally: Tally): Count {
+  return countOf(tally, tally.small)
 }
 
 /** What came of one packet. */
@@ -86,13 +87,13 @@ export function fails(tally: Tally): number {
 
 /** Whether anything small came back. */
 export function answers(tally: Tally): boolean {
-  return countOf(tally, SMALL).answered > 0
+  return smallOnes(tally).answered > 0
 }
 
 /** Whether small packets pass and none of the full length did, however few were sent. */
 export function shortens(tally: Tally): boolean {
   const full = countOf(tally, tally.full)
-  return tally.full > SMALL && answers(tally) && full.sent > 0 && full.answered === 0
+  return tally.full > tally.small && answers(tally) && full.sent > 0 && full.answered === 0
 }
 
 /** What two turns found, as one. */

@@ -5,7 +5,7 @@
 // 2e-5 false alarms. The second half of them is sent in the same turn, which then takes 2.6 s: a peer that falls silent is
 // found within 8 s in a cluster of up to 16 peers, with a turn each 5 s, and within 15 s in one of 39.
 // Of whom no answer is expected is asked less, until one comes: a cluster has hosts that are switched off.
-import { SMALL, type Tally, answers, countOf, fails, passes, shortens } from './tally.ts'
+import { type Tally, answers, countOf, fails, passes, shortens } from './tally.ts'
 
 /** One packet to send. */
 export interface Ask {
@@ -48,11 +48,15 @@ export function nextAsks({ tunnel, underlay }: Tallies, burst: number, expected:
     ...(tunnel === undefined ? [] : asks('tunnel', tunnel)),
     ...asks('underlay', underlay),
   ]
-  if (burst === 0 && expected === 'answers') return both((lane, tally) => [...smalls(lane), ...fulls(lane, tally)])
-  if (burst === 0) return both((lane) => smalls(lane, expected === 'nothing' ? SILENT_PROBES : SMALL_PROBES))
+  if (burst === 0 && expected === 'answers')
+    return both((lane, tally) => [...smalls(lane, tally), ...fulls(lane, tally)])
+  if (burst === 0)
+    return both((lane, tally) => smalls(lane, tally, expected === 'nothing' ? SILENT_PROBES : SMALL_PROBES))
   if (burst >= BURSTS) return []
   if (!answers(tunnel ?? underlay)) {
-    return burst === 1 && (expected === 'answers' || answers(underlay)) ? both((lane) => smalls(lane)) : []
+    return burst === 1 && (expected === 'answers' || answers(underlay))
+      ? both((lane, tally) => smalls(lane, tally))
+      : []
   }
   if (burst === 1 && expected !== 'answers') return both(fulls)
   // One search at a time: what shortens the path underneath shortens the tunnel as well, unless it lets fragments pass.
@@ -65,12 +69,12 @@ export function losesFullSize(tally: Tally): boolean {
   return shortens(tally) && countOf(tally, tally.full).sent >= CONFIRMED
 }
 
-function smalls(lane: Ask['lane'], count = SMALL_PROBES): readonly Ask[] {
-  return Array.from({ length: count }, (_, step) => ({ lane, length: SMALL, step }))
+function smalls(lane: Ask['lane'], { small }: Tally, count = SMALL_PROBES): readonly Ask[] {
+  return Array.from({ length: count }, (_, step) => ({ lane, length: small, step }))
 }
 
-function fulls(lane: Ask['lane'], { full }: Tally): readonly Ask[] {
-  return full > SMALL ? Array.from({ length: FULL_PROBES }, (_, i) => ({ lane, length: full, step: i * 2 })) : []
+function fulls(lane: Ask['lane'], { small, full }: Tally): readonly Ask[] {
+  return full > small ? Array.from({ length: FULL_PROBES }, (_, i) => ({ lane, length: full, step: i * 2 })) : []
 }
 
 function search(lane: Ask['lane'], tally: Tally): readonly Ask[] {

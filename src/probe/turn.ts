@@ -1,10 +1,12 @@
 // One peer's turn: sends burst after burst and collects what comes back.
 // Invariant: it ends, at the latest BURSTS times BURST_MS after its last packet; nothing of it waits afterwards.
-import type { Mark } from './icmp.ts'
+import { familyOf } from '../ip/address.ts'
+import type { Mark } from './echo.ts'
+import { SMALLEST } from './icmp.ts'
 import type { Lane, PeerPath } from './path.ts'
 import type { Pinger } from './pinger.ts'
 import { type Ask, type Expected, STEP_MS, type Tallies, nextAsks } from './turn-plan.ts'
-import { asked, emptyTally, learned } from './tally.ts'
+import { type Tally, asked, emptyTally, learned } from './tally.ts'
 
 /** How long the answers to a burst are awaited at most, and at least. Milliseconds. */
 const BURST_MS = 1000
@@ -28,8 +30,8 @@ export interface TurnParts {
 export async function takeTurn(parts: TurnParts): Promise<Tallies | undefined> {
   const { path, hint, expected, pinger, mark, signal } = parts
   let tallies: Tallies = {
-    tunnel: path.tunnel && emptyTally(path.tunnel.full, hint),
-    underlay: emptyTally(path.underlay.full, hint === 0 ? 0 : hint + path.overhead),
+    tunnel: path.tunnel && tallyOf(path.tunnel, hint),
+    underlay: tallyOf(path.underlay, hint === 0 ? 0 : hint + path.overhead),
   }
   const change = (lane: Ask['lane'], by: (tally: Tallies['underlay']) => Tallies['underlay']): void => {
     const tally = tallies[lane]
@@ -83,6 +85,10 @@ export async function takeTurn(parts: TurnParts): Promise<Tallies | undefined> {
     signal.removeEventListener('abort', aborted)
     pinger.forget(requests)
   }
+}
+
+function tallyOf({ source, full }: Lane, hint: number): Tally {
+  return emptyTally(SMALLEST[familyOf(source)], full, hint)
 }
 
 /** A pause that can be ended. Turns have several a second: an AbortSignal for each cost more than the packets. */

@@ -1,6 +1,7 @@
 // A path between two hosts as probes meet it, without hosts: what it loses, what it blocks, how large a packet it takes.
 import type { ProbeEvidence } from '../../src/probe/evidence.ts'
 import { type ProbeHistory, type Turn, expectedOf, judgeTurn } from '../../src/probe/judge.ts'
+import { SMALLEST } from '../../src/probe/icmp.ts'
 import type { PeerPath } from '../../src/probe/path.ts'
 import { type Ask, type Expected, type Tallies, nextAsks } from '../../src/probe/turn-plan.ts'
 import { type Tally, asked, emptyTally, learned } from '../../src/probe/tally.ts'
@@ -58,8 +59,8 @@ export function runTurn(
   expected: Expected = 'answers',
 ): { readonly tallies: Tallies; readonly bursts: readonly (readonly Ask[])[] } {
   let tallies: Tallies = {
-    tunnel: path.tunnel && emptyTally(path.tunnel.full, hint),
-    underlay: emptyTally(path.underlay.full, hint === 0 ? 0 : hint + path.overhead),
+    tunnel: path.tunnel && emptyTally(SMALLEST[4], path.tunnel.full, hint),
+    underlay: emptyTally(SMALLEST[4], path.underlay.full, hint === 0 ? 0 : hint + path.overhead),
   }
   const bursts: (readonly Ask[])[] = []
   for (let burst = 0; ; burst++) {

@@ -1,31 +1,16 @@
 // Echo packets: written and read back, and whatever else may come in; the kernel's filter agrees with the reader.
 import test from 'ava'
 import fc from 'fast-check'
-import { type Address, fromNumber } from '../../src/ip/address.ts'
+import type { Address } from '../../src/ip/address.ts'
 import { echoFilter } from '../../src/probe/filter.ts'
-import { type EchoRequest, SMALLEST, readMessage, writeRequest } from '../../src/probe/icmp.ts'
+import { readMessage as readFrom, writeRequest } from '../../src/probe/icmp.ts'
+import { echoRequests, runFilter } from '../fake/echo-packets.ts'
 
-const address = fc.integer({ min: 1, max: 0xffff_ffff }).map(fromNumber)
-const word = fc.nat(0xffff)
-const request: fc.Arbitrary<EchoRequest> = fc.record({
-  source: address,
-  destination: address,
-  id: word,
-  sequence: word,
-  length: fc.integer({ min: SMALLEST, max: 9000 }),
-  df: fc.boolean(),
-  mark: fc.record({
-    token: fc.nat(0xffff_ffff),
-    subnet: fc.option(address, { nil: undefined }),
-    silent: fc.boolean(),
-    heard: fc.oneof(
-      fc.constantFrom(undefined, Infinity),
-      fc.nat(60_000).map((tenths) => tenths / 10),
-    ),
-  }),
-})
+const request = echoRequests(4)
+/** The sender is in the packet. */
+const readMessage = (packet: Buffer): ReturnType<typeof readFrom> => readFrom(packet, '0.0.0.0' as Address)
 
-const SAMPLE: EchoRequest = {
+const SAMPLE = {
   source: '10.2.1.0' as Address,
   destination: '10.2.2.0' as Address,
   id: 0x1234,
@@ -112,34 +97,9 @@ test('any bytes at all are read without throwing', (t) => {
   )
 })
 
-/** What the kernel does with a classic BPF program: the number it returns. */
-function run(program: Uint8Array, packet: Buffer): number {
-  const code = new DataView(program.buffer)
-  let [a, x] = [0, 0]
-  for (let at = 0; ; at++) {
-    const k = code.getUint32(at * 8 + 4, true)
-    const size = { 0x50: 1, 0x48: 2, 0x40: 4 }[code.getUint16(at * 8, true)]
-    switch (code.getUint16(at * 8, true)) {
-      case 0x06:
-        return k
-      case 0xb1:
-        if (k >= packet.length) return 0
-        x = (packet.readUInt8(k) & 15) * 4
-        break
-      case 0x15:
-        at += code.getUint8(at * 8 + (a === k ? 2 : 3))
-        break
-      default:
-        if (size === undefined) throw new Error('an instruction that is not there')
-        if (x + k + size > packet.length) return 0
-        a = packet.readUIntBE(x + k, size)
-    }
-  }
-}
-
 test('the filter lets in what is ours: marked requests, answers to our id and refusals of it; and nothing else', (t) => {
-  const filter = echoFilter(0x1234)
-  const lets = (packet: Buffer): boolean => run(filter, packet) !== 0
+  const filter = echoFilter(4, 0x1234)
+  const lets = (packet: Buffer): boolean => runFilter(filter, packet) !== 0
   const [ours, foreign] = [writeRequest(SAMPLE), writeRequest({ ...SAMPLE, id: 99 })]
   t.deepEqual([ours, foreign].map(lets), [true, true], 'requests of anyone')
   t.deepEqual([replyTo(ours), replyTo(foreign)].map(lets), [true, false])

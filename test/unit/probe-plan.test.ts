@@ -2,8 +2,11 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { CONFIRMED, BURSTS } from '../../src/probe/turn-plan.ts'
-import { SMALL, countOf, passes } from '../../src/probe/tally.ts'
+import { SMALLEST } from '../../src/probe/icmp.ts'
+import { countOf, passes } from '../../src/probe/tally.ts'
 import { DIRECT, TUNNEL, seeded, runTurn } from '../fake/probed-path.ts'
+
+const SMALL = SMALLEST[4]
 
 const EXPECTED = fc.constantFrom('answers', 'either', 'nothing')
 

@@ -6,6 +6,7 @@ import { OperatorError } from '../../errors.ts'
 import { addressOf, parsePrefix } from '../../ip/prefix.ts'
 import { EvidenceBook } from '../../probe/evidence.ts'
 import { UNTRIED, judgeTurn } from '../../probe/judge.ts'
+import { familiesOn } from '../../probe/path.ts'
 import { Pinger } from '../../probe/pinger.ts'
 import type { Tallies } from '../../probe/turn-plan.ts'
 import type { PathView } from '../../control/path-route.ts'
@@ -72,7 +73,7 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
       stop.abort()
     },
   })
-  await pinger.open()
+  for (const family of familiesOn(path)) await pinger.open(family)
   const from = performance.now()
   const mark = { subnet: view.tunnel?.source, silent: false, heard: undefined }
   let tallies: Tallies | undefined
