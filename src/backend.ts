@@ -147,6 +147,17 @@ export type Reception =
   /** An IP protocol of its own: 4 is IP in IP (RFC 2003). */
   | { readonly type: 'protocol'; readonly device: string; readonly protocol: number }
 
+/** What packets to one peer are wrapped in, as a firewall or a router on the way sees them. */
+export interface Wrapping {
+  /** Addresses of the outer packets. */
+  readonly from: Address
+  readonly to: Address
+  /** Bytes that it adds to a container's packet, at most. */
+  readonly overhead: number
+  /** What a firewall has to let through, in its words: "udp 8472", "ip protocol 4". */
+  readonly outer: string
+}
+
 /** How packets get to peers. One family at a time; nothing in it depends on which. */
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
@@ -181,6 +192,11 @@ export interface Backend<Config, Data> {
   base(self: Self<Config>): readonly KernelObject[]
   /** Objects that carry packets to one peer. */
   forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
+  /**
+   * What packets to a peer are wrapped in, so that probes go the same way: the peer's end of the tunnel has the first address
+   * of its subnet. Undefined for one that is reached without, and absent where all are.
+   */
+  wraps?(self: Self<Config>, peer: Peer<Data>): Wrapping | undefined
 }
 
 /** A backend whose config and peer data are opaque to the caller. */

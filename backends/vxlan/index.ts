@@ -1,7 +1,7 @@
 // vxlan: packets to a peer travel in UDP between the hosts (RFC 7348). docs/packet-path.md follows one packet.
 import type { Backend } from '../../src/backend.ts'
 import { KEYS, LEAST_MTU, type VxlanConfig, type VxlanPeer, parseConfig, parsePeer } from './config.ts'
-import { base, forPeer, mtu, vtepMac } from './kernel-objects.ts'
+import { base, forPeer, mtu, vtepMac, wraps } from './kernel-objects.ts'
 
 export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   type: 'vxlan',
@@ -16,4 +16,5 @@ export const vxlan: Backend<VxlanConfig, VxlanPeer> = {
   exclusive: (data) => data.mac,
   base,
   forPeer: (self, peer) => ({ ok: true, value: forPeer(self, peer) }),
+  wraps,
 }

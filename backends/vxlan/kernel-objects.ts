@@ -1,6 +1,6 @@
 // What vxlan wants of the kernel: one device for all, and per peer the three entries that replace flooding:
 // a route to the peer's subnet by its VTEP address, the VTEP's MAC (neighbour), and the host behind that MAC (FDB).
-import type { Peer, Self } from '../../src/backend.ts'
+import type { Peer, Self, Wrapping } from '../../src/backend.ts'
 import { type Mac, macFromSeed } from '../../src/ip/mac.ts'
 import { addressOf, bitsOf, contains } from '../../src/ip/prefix.ts'
 import { VXLAN_OVERHEAD, linkName } from '../../src/kernel/flannel-link.ts'
@@ -48,9 +48,21 @@ export function base(self: Self<VxlanConfig>): readonly KernelObject[] {
   ]
 }
 
+/** Whether a peer on our own LAN gets a plain route. */
+function isDirect({ config, external }: Self<VxlanConfig>, { publicAddress }: Peer<VxlanPeer>): boolean {
+  return config.directRouting && external.onlink.some((prefix) => contains(prefix, publicAddress))
+}
+
+export function wraps(self: Self<VxlanConfig>, peer: Peer<VxlanPeer>): Wrapping | undefined {
+  const { config, external } = self
+  if (isDirect(self, peer)) return undefined
+  const { family, address } = external
+  return { from: address, to: peer.publicAddress, overhead: VXLAN_OVERHEAD[family], outer: `udp ${config.port}` }
+}
+
 export function forPeer(self: Self<VxlanConfig>, peer: Peer<VxlanPeer>): readonly KernelObject[] {
   const { family, config, external, nexthops } = self
-  const direct = config.directRouting && external.onlink.some((prefix) => contains(prefix, peer.publicAddress))
+  const direct = isDirect(self, peer)
   const gateway = direct ? peer.publicAddress : addressOf(peer.subnet)
   const device = direct ? external.name : linkName(family, config.vni)
   const route = peerRoute({ subnet: peer.subnet, gateway, device, onlink: !direct, nexthops })

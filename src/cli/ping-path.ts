@@ -23,7 +23,7 @@ export async function pathLeft(to: string, subnetFile: string): Promise<PathView
   if (via === 'direct' || link === undefined) {
     const mtu = env?.mtu ?? 1500
     const underlay = { source: ANY, destination: host, full: mtu }
-    return { ...whole, via: 'direct', mtu, port: 0, overhead: 0, tunnel: null, underlay }
+    return { ...whole, via: 'direct', mtu, outer: '', overhead: 0, tunnel: null, underlay }
   }
   const { mtu, port, local } = link
   const overhead = VXLAN_OVERHEAD[familyOf(host)]
@@ -31,7 +31,7 @@ export async function pathLeft(to: string, subnetFile: string): Promise<PathView
     ...whole,
     via: 'tunnel',
     mtu,
-    port,
+    outer: `udp ${port}`,
     overhead,
     tunnel: {
       source: own === undefined ? ANY : addressOf(own),

@@ -9,7 +9,7 @@ import type { PeerHealth } from '../probe/peer-health.ts'
 import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 
 /** The answer of GET /v1/path. */
-export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'port' | 'overhead'> {
+export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'outer' | 'overhead'> {
   readonly subnet: string
   readonly publicAddress: string
   readonly tunnel: Lane | null
@@ -35,13 +35,13 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   const self = selfFor(session.plan.intent, peer)
   const path = configured && self && pathTo(peer, self, configured)
   if (path === undefined) throw new OperatorError(`${to}: packets do not go there: its backend is ${peer.type}`)
-  const { via, mtu, port, overhead, tunnel, underlay } = path
+  const { via, mtu, outer, overhead, tunnel, underlay } = path
   return {
     subnet: peer.subnet,
     publicAddress: peer.publicAddress,
     via,
     mtu,
-    port,
+    outer,
     overhead,
     tunnel: tunnel ?? null,
     underlay,

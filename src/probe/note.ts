@@ -12,7 +12,7 @@ export function noteOf(
   { path, tallies }: { readonly path: PeerPath; readonly tallies: Tallies },
   everAnswered: boolean,
 ): string {
-  const port = `udp ${path.port}`
+  const { outer } = path
   const whose = path.via === 'tunnel' ? "the tunnel's" : "the network's"
   const { error } = tallies.tunnel ?? tallies.underlay
   const why = error === undefined ? '' : `: ${error.toLowerCase()}`
@@ -23,11 +23,11 @@ export function noteOf(
     case 'host-down':
       return error === undefined ? hostDown(path, everAnswered) : `cannot send${why}`
     case 'tunnel-blocked-out':
-      return `${port} blocked? what we send is lost`
+      return `${outer} blocked? what we send is lost`
     case 'tunnel-blocked-in':
-      return `${port} blocked? what it sends is lost`
+      return `${outer} blocked? what it sends is lost`
     case 'tunnel-blocked':
-      return `${port} blocked?`
+      return `${outer} blocked?`
     case 'path-mtu':
       return `below ${whose} ${path.mtu}: larger packets are ${state === 'up' ? 'fragmented' : 'lost'}`
     case 'loss':
@@ -35,8 +35,8 @@ export function noteOf(
   }
 }
 
-function hostDown({ via, port }: PeerPath, everAnswered: boolean): string {
+function hostDown({ via, outer }: PeerPath, everAnswered: boolean): string {
   if (via !== 'tunnel') return 'does not answer: down?'
-  const orBlocked = `: down, or udp ${port} blocked`
+  const orBlocked = `: down, or ${outer} blocked`
   return `its host does not answer either${everAnswered ? ': down?' : orBlocked}`
 }

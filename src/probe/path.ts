@@ -1,10 +1,9 @@
 // How a peer can be probed: which addresses, and how large a packet has to get there unfragmented. Pure.
-import type { Peer, Self } from '../backend.ts'
+import type { Peer, Self, Wrapping } from '../backend.ts'
 import { type Address, type Family, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
 import { LARGEST } from './echo.ts'
-import { type KernelObject, isVxlan, keyOf } from '../kernel/state.ts'
-import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
+import { type KernelObject, keyOf } from '../kernel/state.ts'
 
 /** One way to ask: the addresses of the packets, and the bytes of the largest that should pass (0: not known; at most LARGEST). */
 export interface Lane {
@@ -23,8 +22,8 @@ export interface PeerPath {
   readonly underlay: Lane
   /** The MTU of containers on this path. */
   readonly mtu: number
-  /** UDP port of the tunnel; 0 without one. */
-  readonly port: number
+  /** What a firewall sees of the tunnel: "udp 8472"; empty without one. */
+  readonly outer: string
   /** What an outer packet is larger than the container's in it. */
   readonly overhead: number
   /** The kernel objects without which packets would go astray; keys of kernel/state.ts. */
@@ -40,11 +39,11 @@ export function familiesOn({ tunnel, underlay }: Pick<PeerPath, 'tunnel' | 'unde
 export interface ProbedBackend {
   readonly backend: {
     mtu(self: Self<unknown>): number
-    base(self: Self<unknown>): readonly KernelObject[]
     forPeer(
       self: Self<unknown>,
       peer: Peer,
     ): { readonly ok: true; readonly value: readonly KernelObject[] } | { readonly ok: false }
+    wraps?(self: Self<unknown>, peer: Peer): Wrapping | undefined
   }
   readonly config: unknown
 }
@@ -60,28 +59,32 @@ export function pathTo(
   const objects = backend.forPeer(own, peer)
   if (!objects.ok || familyOf(peer.publicAddress) !== familyOf(external.address)) return undefined
   const mtu = backend.mtu(own)
-  const overhead = VXLAN_OVERHEAD[external.family]
   const needs = objects.value.map(keyOf)
-  const hosts = { source: external.address, destination: peer.publicAddress }
-  if (objects.value.some((object) => object.kind === 'fdb')) {
+  const wrapping = backend.wraps?.(own, peer)
+  if (wrapping !== undefined) {
+    const { from, to, overhead, outer } = wrapping
     return {
       via: 'tunnel',
       mtu,
-      port: backend.base(own).find(isVxlan)?.port ?? 0,
+      outer,
       overhead,
       needs,
       tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },
-      underlay: { ...hosts, full: Math.min(mtu + overhead, LARGEST) },
+      underlay: { source: from, destination: to, full: Math.min(mtu + overhead, LARGEST) },
     }
   }
   const direct = objects.value.length > 0
   return {
     via: direct ? 'direct' : 'elsewhere',
     mtu,
-    port: 0,
+    outer: '',
     overhead: 0,
     needs,
     tunnel: undefined,
-    underlay: { ...hosts, full: direct ? Math.min(mtu, external.mtu, LARGEST) : 0 },
+    underlay: {
+      source: external.address,
+      destination: peer.publicAddress,
+      full: direct ? Math.min(mtu, external.mtu, LARGEST) : 0,
+    },
   }
 }

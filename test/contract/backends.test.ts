@@ -80,6 +80,18 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
     t.is(backend.refuses(ENP0S3), undefined)
   })
 
+  test(`${type}: what wraps packets to a peer leaves room for them, between this host and that one`, (t) => {
+    const self = selfWith(configOf(backend))
+    const peer = peerOf(backend, 3, 122)
+    const wrapping = backend.wraps?.(self, peer)
+    t.deepEqual(backend.wraps?.(self, peer), wrapping)
+    if (wrapping === undefined) return
+    const { from, to, overhead, outer } = wrapping
+    t.deepEqual([from, to], [ENP0S3.address, peer.publicAddress])
+    t.true(overhead > 0 && backend.mtu(self) + overhead <= ENP0S3.mtu)
+    t.regex(outer, /^(udp|ip protocol) \d+$/)
+  })
+
   for (const raw of [{}, { DirectRouting: true }] as const) {
     for (const nexthops of [false, true]) {
       const variant = `${type}${'DirectRouting' in raw ? ' with DirectRouting' : ''}${nexthops ? ' through nexthops' : ''}`

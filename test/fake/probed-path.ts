@@ -36,13 +36,13 @@ export const TUNNEL: PeerPath = {
   tunnel: { source, destination: '10.2.2.0' as Address, full: 1450 },
   underlay: { source, destination: '192.168.19.122' as Address, full: 1500 },
   mtu: 1450,
-  port: 8472,
+  outer: 'udp 8472',
   overhead: 50,
   needs: [],
 }
 
 /** A plain route. */
-export const DIRECT: PeerPath = { ...TUNNEL, via: 'direct', tunnel: undefined, mtu: 1500, port: 0, overhead: 0 }
+export const DIRECT: PeerPath = { ...TUNNEL, via: 'direct', tunnel: undefined, mtu: 1500, outer: '', overhead: 0 }
 
 export const NOTHING: ProbeEvidence = {
   tunnelAt: undefined,

@@ -28,7 +28,12 @@ test('peers that are well: up, with a round-trip time, and the MTU proven; nothi
   const before = await a.host.run(state)
   const { rttMs = 0 } = await waitForHealth(a, b, { state: 'up', cause: 'none', pathMtu: 1450, note: '' })
   t.true(rttMs > 0)
-  t.like(await pathOf(a.host, b.host.address), { via: 'tunnel', port: 8472, mtu: 1450, publicAddress: b.host.address })
+  t.like(await pathOf(a.host, b.host.address), {
+    via: 'tunnel',
+    outer: 'udp 8472',
+    mtu: 1450,
+    publicAddress: b.host.address,
+  })
   t.is(await a.host.run(state), before)
   const raw = (await a.host.run('cat /proc/net/raw')).trim().split('\n').slice(1)
   t.is(raw.length, 1, 'one socket for all peers')
@@ -111,7 +116,7 @@ test('a host that is down is called so, and a host that only drops ICMP is not',
 test('host-gw: the public address and the full MTU are probed, and a host that is down is found', async (t) => {
   const [a, b] = await pair(t, { Type: 'host-gw' })
   await waitForHealth(a, b, { state: 'up', pathMtu: 1500 })
-  t.like(await pathOf(a.host, `${b.subnet}.0`), { via: 'direct', port: 0, mtu: 1500, tunnel: null })
+  t.like(await pathOf(a.host, `${b.subnet}.0`), { via: 'direct', outer: '', mtu: 1500, tunnel: null })
   await b.host.run('ip link set enp0s3 down')
   const down = await waitForHealth(a, b, { state: 'unreachable', cause: 'host-down', note: 'does not answer: down?' })
   t.log(`host-down after ${down.ms} ms`)

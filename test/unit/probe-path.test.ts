@@ -18,7 +18,7 @@ test("vxlan: probes in the tunnel have its MTU, those outside add the tunnel's o
     tunnel: { source: '10.2.21.0', destination: '10.2.7.0', full: 1450 },
     underlay: { ...HOSTS, full: 1500 },
     mtu: 1450,
-    port: 8472,
+    outer: 'udp 8472',
     overhead: 50,
     needs: [
       `fdb flannel.1 ${(PEER.data as { mac: string }).mac}`,
@@ -28,7 +28,7 @@ test("vxlan: probes in the tunnel have its MTU, those outside add the tunnel's o
   })
   const config = { ...VXLAN_DEFAULTS, mtu: 1400, port: 4789 }
   t.like(pathTo(PEER, SELF, { backend: vxlan, config }), {
-    port: 4789,
+    outer: 'udp 4789',
     tunnel: { full: 1350 },
     underlay: { full: 1400 },
   })
@@ -36,8 +36,8 @@ test("vxlan: probes in the tunnel have its MTU, those outside add the tunnel's o
 
 test('vxlan with DirectRouting: a peer on our LAN is asked directly, another through the tunnel', (t) => {
   const way = { backend: vxlan, config: { ...VXLAN_DEFAULTS, directRouting: true } }
-  t.like(pathTo(PEER, SELF, way), { via: 'direct', tunnel: undefined, underlay: { ...HOSTS, full: 1450 }, port: 0 })
-  t.like(pathTo({ ...PEER, publicAddress: address('10.8.0.7') }, SELF, way), { via: 'tunnel', port: 8472 })
+  t.like(pathTo(PEER, SELF, way), { via: 'direct', tunnel: undefined, underlay: { ...HOSTS, full: 1450 }, outer: '' })
+  t.like(pathTo({ ...PEER, publicAddress: address('10.8.0.7') }, SELF, way), { via: 'tunnel', outer: 'udp 8472' })
 })
 
 test('host-gw: directly, by the full MTU; alloc: the host, and no size', (t) => {
