@@ -2,6 +2,7 @@
 import type { AnyBackend } from '../src/backend.ts'
 import { alloc } from './alloc/index.ts'
 import { hostGw } from './host-gw/index.ts'
+import { ipip } from './ipip/index.ts'
 import { vxlan } from './vxlan/index.ts'
 
-export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, alloc]
+export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, ipip, alloc]

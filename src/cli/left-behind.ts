@@ -3,7 +3,7 @@
 import { EtcdError, OperatorError } from '../errors.ts'
 import { openStoreOf } from '../options/open-store.ts'
 import type { Store } from '../etcd/store.ts'
-import { isFlannelLink } from '../kernel/flannel-link.ts'
+import { DEVICE_NAMES, isFlannelDevice } from '../kernel/flannel-link.ts'
 import { withKernel } from '../kernel/once.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Kind } from '../kernel/state.ts'
 import { type LeaseView, readLeases } from '../view/leases.ts'
@@ -35,8 +35,8 @@ export function objectsLeft(kinds: readonly Kind[]): Promise<{
   readonly others: readonly KernelObject[]
 }> {
   return withKernel(async (kernel) => {
-    const links = [...(await kernel.observe('link', [])).values()]
-    const devices = links.flatMap((it) => (isFlannelLink(it) ? [it.name] : []))
+    const links = [...(await kernel.observe('link', DEVICE_NAMES)).values()]
+    const devices = links.flatMap((it) => (isFlannelDevice(it) ? [it.name] : []))
     const found = [...(await kernel.observe('route', devices)).values()]
     const routes = found.flatMap((it) => (it.kind === 'route' && isToPeer(it, devices) ? [it] : []))
     const others: KernelObject[] = []

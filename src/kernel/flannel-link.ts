@@ -1,11 +1,22 @@
-// Which devices are flannel's: VXLAN devices named by their VNI, ours and Go's. The name alone says nothing: a bridge or a VLAN
-// may have it as well.
+// Which devices are flannel's, ours and Go's: VXLAN devices named by their VNI, devices of other types by one name. The name alone
+// says nothing: a bridge or a VLAN may have it as well.
 import type { Family } from '../ip/address.ts'
 import { SERVED } from '../ip/by-family.ts'
-import { type KernelObject, type VxlanLink, isVxlan } from './state.ts'
+import { type KernelObject, type Link, type LinkType, type VxlanLink, isVxlan } from './state.ts'
 
 /** Prefix of the names of VXLAN devices, as in Go. */
 const STEM: Readonly<Record<Family, string>> = { 4: 'flannel.', 6: 'flannel-v6.' }
+
+/** The IP-in-IP device, as in Go. */
+export const IPIP_DEVICE = 'flannel.ipip'
+
+/** The devices of each type that has no number, by name. */
+const FIXED_NAMES: { readonly [T in Exclude<LinkType, 'vxlan'>]: readonly string[] } = {
+  ipip: [IPIP_DEVICE],
+}
+
+/** The names of all devices that have no number. */
+export const DEVICE_NAMES: readonly string[] = Object.values(FIXED_NAMES).flat()
 
 /** What a device adds to a packet, by the outer family: Ethernet 14, IP 20 or 40, UDP 8, VXLAN 8 (RFC 7348, section 5). */
 export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 }
@@ -25,4 +36,10 @@ export function vniOf(name: string): number | undefined {
 /** Whether an object is a VXLAN device with such a name. */
 export function isFlannelLink(object: KernelObject): object is VxlanLink {
   return isVxlan(object) && vniOf(object.name) !== undefined
+}
+
+/** Whether an object is a device of flannel's, of any type. */
+export function isFlannelDevice(object: KernelObject): object is Link {
+  if (object.kind !== 'link') return false
+  return object.type === 'vxlan' ? isFlannelLink(object) : FIXED_NAMES[object.type].includes(object.name)
 }

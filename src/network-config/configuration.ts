@@ -1,6 +1,7 @@
 // The network config together with the backend it names: what the daemon runs under. Pure.
 import type { AnyBackend, Configured } from '../backend.ts'
 import { ConfigError } from '../errors.ts'
+import type { Family } from '../ip/address.ts'
 import { contains, lengthOf, type Prefix, prefixFamily } from '../ip/prefix.ts'
 import { suggestion } from '../text/did-you-mean.ts'
 import { placeOf } from './json-text.ts'
@@ -66,6 +67,7 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
     const types = backends.map((known) => known.type)
     throw new ConfigError('Backend.Type', type, `must be one of ${types.join(', ')}${suggestion(type, types)}`)
   }
+  refuseFamilies(backend, familiesOf(network.ranges))
   validateLevel(section, backendSchema(backend.configKeys))
   const unserved = familiesOf(network.ranges).filter((family) => !SERVED.includes(family))
   const notServed = unserved.map((family): ConfigRemark => {
@@ -79,6 +81,15 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
     own: { backend, config: backend.parseConfig(section) },
     remarks: [...remarks, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)), ...notServed],
   }
+}
+
+/** A network has a family that its backend does not carry: its packets would go nowhere. Throws ConfigError. */
+function refuseFamilies({ type, families }: AnyBackend, wanted: readonly Family[]): void {
+  const missing = wanted.find((family) => families?.includes(family) === false)
+  if (missing === undefined) return
+  const carried = families?.map((family) => `IPv${family}`).join() ?? ''
+  const rule = `carries ${carried} only: set EnableIPv${missing} to false, or another Backend.Type`
+  throw new ConfigError('Backend.Type', type, rule)
 }
 
 /** Why a daemon that holds `subnet` cannot switch to `next` while it runs; undefined when it can. */

@@ -8,13 +8,14 @@ import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { driverOf } from '../kernel/links/drivers.ts'
-import { type VxlanLink, isVxlan } from '../kernel/state.ts'
+import { vniOf } from '../kernel/flannel-link.ts'
+import { type Link, type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
 import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
-import { type Family, familyOf } from '../ip/address.ts'
+import { familyOf } from '../ip/address.ts'
 
 /** What is looked at. */
 export interface ObstacleParts {
@@ -49,8 +50,7 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
   }
   const taken = takenBy(configuration, parts)
   if (taken !== undefined) return taken
-  const links = linksOf(configuration, externals, parts.hostId)
-  for (const link of links) {
+  for (const link of devicesOf(configuration, externals, parts.hostId)) {
     const obstacle = await obstacleAt(link, configuration, parts)
     if (obstacle !== undefined) return obstacle
   }
@@ -61,9 +61,8 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
 
 /** The names of the locks a config needs: a daemon alone has a device and a network. */
 export function locksOf(configuration: Configuration, externals: SomeFamily<ExternalInterface>): readonly string[] {
-  const links = linksOf(configuration, externals, '')
   const networks = valuesOf(configuration.ranges).map(({ network }) => networkLock(network))
-  return [...networks, ...links.map(({ vni }) => vxlanLock(vni))]
+  return [...networks, ...devicesOf(configuration, externals, '').map(({ name }) => deviceLock(name))]
 }
 
 export function networkLock(network: Prefix): string {
@@ -74,12 +73,23 @@ export function vxlanLock(vni: number): string {
   return `vxlan ${vni}`
 }
 
+/** The lock of a device of ours: that of its VNI where it has one, since both families share it. */
+export function deviceLock(name: string): string {
+  const vni = vniOf(name)
+  return vni === undefined ? `device ${name}` : vxlanLock(vni)
+}
+
+/** The VXLAN devices a config wants, for any subnet. */
+export function linksOf(...wanted: Parameters<typeof devicesOf>): readonly VxlanLink[] {
+  return devicesOf(...wanted).filter(isVxlan)
+}
+
 /** The devices a config wants, for any subnet. */
-export function linksOf(
+function devicesOf(
   { own, ranges }: Configuration,
   externals: SomeFamily<ExternalInterface>,
   hostId: string,
-): readonly VxlanLink[] {
+): readonly Link[] {
   const objects = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
     const external = inFamily(externals, family)
     if (external === undefined) return []
@@ -88,7 +98,7 @@ export function linksOf(
   })
   return valuesOf(objects)
     .flat()
-    .flatMap((object) => (isVxlan(object) ? [object] : []))
+    .flatMap((object) => (object.kind === 'link' ? [object] : []))
 }
 
 function selfOf(
@@ -114,8 +124,9 @@ function takenBy(configuration: Configuration, { locks, externals }: ObstaclePar
   for (const name of locksOf(configuration, externals)) {
     const holder = locks.take(name)
     if (holder === undefined) continue
-    const what = name.replace(/^vxlan /, 'flannel.')
-    return `${what}: another flanneld (${processOf(holder)}) of this network namespace has it: stop that one, or give this one another VNI and Network`
+    const what = name.replace(/^vxlan /, 'flannel.').replace(/^device /, '')
+    const other = name.startsWith('device ') ? 'Backend.Type' : 'VNI'
+    return `${what}: another flanneld (${processOf(holder)}) of this network namespace has it: stop that one, or give this one another ${other} and Network`
   }
   return undefined
 }
@@ -126,19 +137,17 @@ export function processOf({ pid }: Holder): string {
   return pid === 0 ? 'in another container' : `process ${pid}`
 }
 
-async function obstacleAt(
-  link: VxlanLink,
-  configuration: Configuration,
-  parts: ObstacleParts,
-): Promise<string | undefined> {
+async function obstacleAt(link: Link, configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
   const { kernel } = parts
   if ((await kernel.hasLinkType(link.type)) === false) return `${link.name}: ${driverOf(link.type).missing}`
   if (!parts.isOurs(link.name)) {
     const found = await foundDevice(kernel, link.name)
-    const carries = found && strangersOn(found, await evidence(found, familyOf(link.local), configuration, parts))
+    const carries = found && strangersOn(found, await evidence(found, link, configuration, parts))
+    const other = isVxlan(link) ? 'Backend.VNI' : 'Backend.Type'
     if (carries !== undefined)
-      return `${link.name}: ${carries}: left alone: set another Backend.VNI, or remove it if it is not needed: ip link del ${link.name}`
+      return `${link.name}: ${carries}: left alone: set another ${other}, or remove it if it is not needed: ip link del ${link.name}`
   }
+  if (!isVxlan(link)) return undefined
   const others = [...(await kernel.observe('link', [link.name])).values()].filter(isVxlan)
   return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others))
 }
@@ -205,16 +214,17 @@ const KERNEL_PROTOCOL = 2
 /** What etcd knows is asked only where a device looks like another's. */
 async function evidence(
   found: FoundDevice,
-  family: Family,
+  link: Link,
   configuration: Configuration,
   { store, options, externals, hostId, previousSubnets }: ObstacleParts,
 ): Promise<Parameters<typeof strangersOn>[1]> {
+  const family = familyOf(link.local)
   const [external, range] = [inFamily(externals, family), inFamily(configuration.ranges, family)]
   const previousSubnet = inFamily(previousSubnets, family)
   if (range === undefined || external === undefined)
     throw new Error(`a ${found.type} device of family ${family}: no network has that family`)
   const { network } = range
-  const plain = { network, previousSubnet, isOurMac: () => false }
+  const plain = { type: link.type, network, previousSubnet, isOurMac: () => false }
   if (strangersOn(found, plain) === undefined || found.mac === undefined) return plain
   const published = await publishedMacs(store, `${options.etcdPrefix}/subnets/`, found.mac)
   const madeUp =

@@ -3,7 +3,7 @@
 import type { Address } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, addressOf, contains } from '../ip/prefix.ts'
-import { FLANNEL_PROTOCOL } from '../kernel/state.ts'
+import { FLANNEL_PROTOCOL, type LinkType } from '../kernel/state.ts'
 
 /** A device as found, with what hangs on it. */
 export interface FoundDevice {
@@ -21,6 +21,8 @@ export interface FoundDevice {
 
 /** What identifies a device of ours. */
 export interface DeviceEvidence {
+  /** The type of the device we want. */
+  readonly type: LinkType
   /** The network we shall be in. */
   readonly network: Prefix
   /** The subnet of the run before (subnet.env), which may have been in another network. */
@@ -31,7 +33,8 @@ export interface DeviceEvidence {
 
 /** What a device carries that makes it another's, as a phrase for people; undefined when it is free, or ours to go on with. */
 export function strangersOn(device: FoundDevice, evidence: DeviceEvidence): string | undefined {
-  if (device.type !== 'vxlan') return `it is ${device.type === '' ? 'hardware' : `a device of kind ${device.type}`}`
+  if (device.type !== evidence.type)
+    return `it is ${device.type === '' ? 'hardware' : `a device of kind ${device.type}`}`
   if (device.master !== '') return `it is a port of ${device.master}`
   const carried = [...device.addresses.map(String), ...device.routes.map(({ destination }) => destination)]
   const [first] = carried

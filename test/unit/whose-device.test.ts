@@ -19,6 +19,7 @@ const device: FoundDevice = {
   routes: [],
 }
 const evidence: DeviceEvidence = {
+  type: 'vxlan',
   network: '10.2.0.0/16' as Prefix,
   previousSubnet: undefined,
   isOurMac: () => false,

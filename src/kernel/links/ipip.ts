@@ -17,7 +17,8 @@ export const ipipDriver: LinkDriver<IpipLink> = {
     mtu,
     up,
   }),
-  changeable: () => true,
+  // A device for one peer stays one (ip_tunnel_changelink in net/ipv4/ip_tunnel.c: EINVAL).
+  changeable: (_, found) => found.local !== UNSPECIFIED,
   create: ({ name, mtu, local }) => Promise.resolve(createIpip(name, { mtu, local })),
   change: ({ local }, { index, ipip }) =>
     Promise.resolve(ipip?.local === local && ipip.remote === undefined ? undefined : changeIpip(index, local)),
