@@ -1,9 +1,8 @@
 // The peers as a daemon before left them in the kernel: a route each, and in the tunnel the entries that lead there. Pure.
+// Nothing in the kernel says which routes are of one host: one with two families is two of them.
 import type { PeerView } from '../view/status-shape.ts'
-import { prefixFamily } from '../ip/prefix.ts'
 import type { KernelObject, Nexthop, Route } from '../kernel/state.ts'
 import { UNPROBED } from '../view/peers.ts'
-import { SERVED } from '../ip/by-family.ts'
 
 /** What was found in the kernel; `others` are neighbours, FDB entries and nexthops. */
 export interface FoundObjects {
@@ -23,7 +22,6 @@ export function peersInKernel({ devices, routes, others }: FoundObjects): readon
     if (object.kind === 'fdb') hosts.set(`${object.device} ${object.mac}`, object.destination)
   }
   return routes.flatMap(({ destination, target }) => {
-    if (!SERVED.includes(prefixFamily(destination))) return []
     const hop = target.type === 'nexthop' ? hops.get(target.id) : target.type === 'gateway' ? target : undefined
     if (hop === undefined) return []
     const { device, gateway } = hop

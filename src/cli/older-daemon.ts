@@ -1,8 +1,8 @@
 // Answers of an older daemon: after an upgrade the verbs are new, while the old daemon may run until the operator restarts
 // it. Pure. Invariant: a field that the older daemon lacks reads as empty.
 import type { Unready } from '../health/readiness.ts'
-import type { LeaseView } from '../view/leases.ts'
-import type { PeerCounts } from '../view/status-shape.ts'
+import type { LeaseLine, LeaseView } from '../view/leases.ts'
+import type { PeerCounts, PeerView } from '../view/status-shape.ts'
 import type { StatusAnswer } from '../view/health.ts'
 import type { ConfigVerdict } from '../network-config/stored-config.ts'
 
@@ -35,7 +35,22 @@ function unreadyIn(reason: string): Unready {
 
 /** The answer to GET /v1/leases. */
 export function leasesTold(answer: unknown): LeaseView {
-  return { shutOut: [], ...(answer as Since<LeaseView, 'shutOut'>) }
+  const { leases, ...told } = answer as Since<Omit<LeaseView, 'leases'>, 'shutOut' | 'ranges'> & {
+    readonly leases: readonly Since<LeaseLine, 'publicAddress6'>[]
+  }
+  const { network, subnets } = told
+  return {
+    shutOut: [],
+    ranges: network === null || subnets === null ? [] : [{ network, ...subnets }],
+    ...told,
+    leases: leases.map((line) => ({ publicAddress6: null, ...line })),
+  }
+}
+
+/** The answer to GET /v1/peers. */
+export function peersTold(answer: unknown): readonly PeerView[] {
+  const told = answer as readonly Since<PeerView, 'type' | 'encrypted' | 'families'>[]
+  return told.map((peer) => ({ type: null, encrypted: null, families: [], ...peer }))
 }
 
 /** The answer to POST /v1/config/check. */

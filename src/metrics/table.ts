@@ -6,7 +6,7 @@ import { REASONS } from '../lease/stats.ts'
 import { countObjects, OBJECT_STATES } from '../view/kernel-objects.ts'
 import { ETCD_OPERATIONS } from '../etcd/tally.ts'
 import { PEER_STATES } from '../text/peer-states.ts'
-import { PEER_SERIES, peerSeries, peerStates } from './peer-series.ts'
+import { PEER_SERIES, peerSeriesOf, peerStates } from './peer-series.ts'
 import type { Session } from '../overlay/session.ts'
 import { type RunningDaemon, primarySession, whenRunning } from '../view/running-daemon.ts'
 import { VERDICT } from './verdict-rows.ts'
@@ -15,13 +15,13 @@ import { type Metric, type Sample, asNumber, bucketsOf, countsOf, one } from './
 import { primaryRange } from '../network-config/configuration.ts'
 
 const BOUNDED = `At most ${PEER_SERIES} peers that are probed, those in trouble first.`
-const PEER = { peer: 'its subnet' }
+const PEER = { peer: 'its subnet', family: 'IPv6 in the series of its other family, where it has two' }
 
 const PEERS: readonly Metric[] = [
   {
     name: 'flannel_peers',
     type: 'gauge',
-    help: 'Peers by how they are reached.',
+    help: 'Peers by how they are reached, a host with two families once.',
     labels: { state: PEER_STATES.join(', ') },
     note: '`unknown`: not probed yet. `refused`: its lease is not believed, and nothing is sent there.',
     read: peerStates,
@@ -32,7 +32,7 @@ const PEERS: readonly Metric[] = [
     help: 'Time there and back to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ rttMs }) => rttMs && rttMs / 1000),
+    read: (daemon) => peerSeriesOf(daemon, ({ rttMs }) => rttMs && rttMs / 1000),
   },
   {
     name: 'flannel_peer_loss_ratio',
@@ -40,7 +40,7 @@ const PEERS: readonly Metric[] = [
     help: 'Part of the probes of a peer that were lost, 0 to 1.',
     labels: PEER,
     note: BOUNDED,
-    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ loss }) => loss),
+    read: (daemon) => peerSeriesOf(daemon, ({ loss }) => loss),
   },
   {
     name: 'flannel_peer_path_mtu_bytes',
@@ -48,7 +48,7 @@ const PEERS: readonly Metric[] = [
     help: 'Largest packet that gets to a peer.',
     labels: PEER,
     note: BOUNDED,
-    read: (daemon) => peerSeries(whenRunning(daemon)?.prober, ({ pathMtu }) => pathMtu),
+    read: (daemon) => peerSeriesOf(daemon, ({ pathMtu }) => pathMtu),
   },
 ]
 

@@ -1,7 +1,18 @@
 // What the daemon sends to the page: the complete state once, then changes. Types only, for both sides, so it imports nothing.
 
-/** A peer, as PeerView of src/view/peers.ts. Null is what is not known. */
-export interface PagePeer {
+/** A peer, as PeerView of src/view/peers.ts: of a host with two families what is the worse of both. Null is what is not known. */
+export interface PagePeer extends Omit<PageFamily, 'family'> {
+  /** The backend that its lease names. */
+  readonly type: string | null
+  /** Whether packets to it are encrypted on their way. */
+  readonly encrypted: boolean | null
+  /** Of a host with two families each by itself; else empty. */
+  readonly families: readonly PageFamily[]
+}
+
+/** A peer in one family. */
+export interface PageFamily {
+  readonly family: number
   readonly subnet: string
   readonly publicAddress: string | null
   /** `direct`, or the backend that carries the traffic; empty: none. */

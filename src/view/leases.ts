@@ -3,9 +3,10 @@
 import type { Checked } from '../backend.ts'
 import type { StoreEntry, Snapshot, Store } from '../etcd/store.ts'
 import { messageOf } from '../errors.ts'
-import { bigintOf } from '../ip/address.ts'
-import { type Prefix, addressOf, contains, lengthOf, overlaps } from '../ip/prefix.ts'
-import { type SubnetRange, chooseSubnet, countFree, fits, sizeOf } from '../lease/allocate.ts'
+import type { Family } from '../ip/address.ts'
+import { type ByFamily, FAMILIES, NEITHER, inFamily } from '../ip/by-family.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { SubnetRange } from '../lease/allocate.ts'
 import { decodeClaim, decodeKey, subnetsFolder } from '../lease/codec.ts'
 import { isRenewed } from '../lease/liveness.ts'
 import { isAwaited } from '../lease/peer-check.ts'
@@ -13,8 +14,9 @@ import { addressShutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { printable } from '../text/plain-text.ts'
 import { span } from '../text/duration.ts'
-import { primarySubnet, primaryAddress } from '../lease/lease.ts'
-import { servedRange } from '../network-config/configuration.ts'
+import { type LeaseValue, type Subnets, primaryAddress, primarySubnet } from '../lease/lease.ts'
+import type { FamilyView } from './status-shape.ts'
+import { type SubnetCounts, inSubnetOrder, subnetCountsOf, odditiesOf } from './range-use.ts'
 
 /** One lease or reservation. Null is what is not known. */
 export interface LeaseLine {
@@ -22,6 +24,7 @@ export interface LeaseLine {
   readonly subnet: string
   readonly subnet6: string | null
   readonly publicAddress: string | null
+  readonly publicAddress6: string | null
   /** Its backend; null in a reservation that no host has taken yet. */
   readonly type: string | null
   readonly kind: 'lease' | 'reservation'
@@ -37,15 +40,9 @@ export interface LeaseLine {
   readonly note: string
 }
 
-/** How the range is used. */
-interface SubnetCounts {
-  readonly total: number
-  /** Not free, reservations among them. */
-  readonly used: number
-  readonly reserved: number
-  readonly free: number
-  /** The first free one; null when there is none. Hosts take any, not this one first. */
-  readonly next: string | null
+/** The subnets of one family, and how they are used. */
+export interface RangeCounts extends SubnetCounts {
+  readonly network: string
 }
 
 /** Everything under a prefix at one revision. */
@@ -55,6 +52,8 @@ export interface LeaseView {
   readonly network: string | null
   /** Null without a network config that can be read; `trouble` then says why. */
   readonly subnets: SubnetCounts | null
+  /** The network of each family with its subnets; the first one is that of `network` and `subnets`. */
+  readonly ranges: readonly RangeCounts[]
   readonly trouble: string
   /** Public addresses that the operator has shut out, with or without a lease. */
   readonly shutOut: readonly string[]
@@ -96,7 +95,7 @@ async function timesOf(store: Store, ids: readonly string[]): Promise<Times> {
 
 /** The view of what was read. Pure. */
 export function viewOf(prefix: string, { revision, entries }: Snapshot, times: Times, own?: Prefix): LeaseView {
-  const { range, trouble } = rangeIn(entries.find((entry) => entry.key === `${prefix}/config`))
+  const { ranges, trouble } = rangesIn(entries.find((entry) => entry.key === `${prefix}/config`))
   const folder = subnetsFolder(prefix)
   const shutOut = entries.flatMap(({ key }) => addressShutOut(prefix, key) ?? [])
   const read = entries
@@ -108,39 +107,69 @@ export function viewOf(prefix: string, { revision, entries }: Snapshot, times: T
   const named = read.flatMap(({ entry, key }) =>
     key === undefined ? [] : [{ entry, subnets: key, subnet: primarySubnet({ subnets: key }) }],
   )
-  named.sort((a, b) => compare(bigintOf(addressOf(a.subnet)), bigintOf(addressOf(b.subnet))))
+  named.sort((a, b) => inSubnetOrder(a.subnet, b.subnet))
   const unnamed = read.flatMap(({ entry, key }) => (key === undefined ? [entry] : []))
-  const lines = named.map(({ entry, subnet, subnets }, i) => {
-    const before = named[i - 1]?.subnet
-    const odd = range === undefined ? '' : oddity(range, subnet, before)
+  const uses = FAMILIES.flatMap((family) => {
+    const range = inFamily(ranges, family)
+    return range === undefined ? [] : [useOf(range, family, named)]
+  })
+  const lines = named.map(({ entry, subnet, subnets }) => {
+    const odd = uses.flatMap(({ odd }) => odd.get(entry) ?? []).join('; ')
     return lineOf(entry, { subnet, subnet6: subnets.ipv6 ?? null, own: subnet === own, odd }, times)
   })
-  const malformed = unnamed.map((entry) =>
-    lineOf(
-      entry,
-      {
-        subnet: printable(entry.key.slice(folder.length), MOST_WORD),
-        subnet6: null,
-        own: false,
-        odd: 'its key names no subnet',
-      },
-      times,
-    ),
-  )
+  const malformed = unnamed.map((entry) => {
+    const subnet = printable(entry.key.slice(folder.length), MOST_WORD)
+    return lineOf(entry, { subnet, subnet6: null, own: false, odd: 'its key names no subnet' }, times)
+  })
+  const counted = uses.map(({ counts }) => counts)
+  const [first] = counted
   return {
     prefix,
     revision,
-    network: range?.network ?? null,
-    subnets: range === undefined ? null : countsOf(range, named),
+    network: first?.network ?? null,
+    subnets: first === undefined ? null : subnetCounts(first),
+    ranges: counted,
     trouble,
     shutOut,
     leases: [...lines, ...malformed].map((line) => ({ ...line, note: withShutOut(line, shutOut) })),
   }
 }
 
+function subnetCounts({ network: _, ...counts }: RangeCounts): SubnetCounts {
+  return counts
+}
+
+/** The families of a host with two, as its lease has them; none of a host with one. */
+export function familiesOfLease({
+  subnet,
+  subnet6,
+  publicAddress,
+  publicAddress6,
+}: LeaseLine): readonly Pick<FamilyView, 'family' | 'subnet' | 'publicAddress'>[] {
+  if (subnet6 === null || subnet6 === subnet) return []
+  return [
+    { family: 4, subnet, publicAddress },
+    { family: 6, subnet: subnet6, publicAddress: publicAddress6 },
+  ]
+}
+
+/** How the leases use the range of one family. */
+function useOf(
+  range: SubnetRange,
+  family: Family,
+  named: readonly { readonly entry: StoreEntry; readonly subnets: Subnets }[],
+): { readonly counts: RangeCounts; readonly odd: ReadonlyMap<StoreEntry, string> } {
+  const its = named.flatMap(({ entry, subnets }) => {
+    const subnet = inFamily(subnets, family)
+    return subnet === undefined ? [] : [{ entry, subnet }]
+  })
+  const odd = Array.from(odditiesOf(range, its), ([{ entry }, text]) => [entry, text] as const)
+  return { counts: { network: range.network, ...subnetCountsOf(range, its) }, odd: new Map(odd) }
+}
+
 /** The note of a line, which says first when its host is shut out. */
-function withShutOut({ publicAddress, note }: LeaseLine, shutOut: readonly string[]): string {
-  if (publicAddress === null || !shutOut.includes(publicAddress)) return note
+function withShutOut({ publicAddress, publicAddress6, note }: LeaseLine, shutOut: readonly string[]): string {
+  if (![publicAddress, publicAddress6].some((address) => address !== null && shutOut.includes(address))) return note
   return note === '' ? 'refused: shut-out' : `refused: shut-out; ${note}`
 }
 
@@ -162,7 +191,7 @@ function lineOf(entry: StoreEntry, { odd, ...place }: Place, times: Times): Leas
   const silence = time !== undefined && expiring ? time.granted - time.remaining : undefined
   return {
     ...place,
-    publicAddress: read.ok ? primaryAddress(read.value) : null,
+    ...addressesIn(read),
     type: type === '' ? null : type,
     kind,
     expiresIn: time?.remaining ?? null,
@@ -170,6 +199,11 @@ function lineOf(entry: StoreEntry, { odd, ...place }: Place, times: Times): Leas
     expiring,
     note: noteOf(entry, odd, read, silence),
   }
+}
+
+function addressesIn(read: Checked<LeaseValue>): Pick<LeaseLine, 'publicAddress' | 'publicAddress6'> {
+  if (!read.ok) return { publicAddress: null, publicAddress6: null }
+  return { publicAddress: primaryAddress(read.value), publicAddress6: read.value.addresses.ipv6 ?? null }
 }
 
 /** What an operator should know of a lease; `silence` is how long it was not renewed, in seconds, when that is too long. */
@@ -183,49 +217,15 @@ function noteOf(entry: StoreEntry, odd: string, read: Checked<unknown>, silence:
   return notes.filter((note) => note !== '').join('; ')
 }
 
-/** What is wrong with where a subnet lies; `before` is the one before it in order. */
-function oddity(range: SubnetRange, subnet: Prefix, before: Prefix | undefined): string {
-  if (!contains(range.network, subnet)) return `outside ${range.network}`
-  if (lengthOf(subnet) !== range.subnetLen) return `not a /${range.subnetLen}`
-  if (before !== undefined && contains(range.network, before) && overlaps(before, subnet)) return `overlaps ${before}`
-  return fits(range, subnet) ? '' : 'outside SubnetMin to SubnetMax'
-}
-
-function countsOf(
-  range: SubnetRange,
-  named: readonly { readonly entry: StoreEntry; readonly subnet: Prefix }[],
-): SubnetCounts {
-  // As when a host chooses: what is wider than a quarter of the network takes nothing.
-  const widest = lengthOf(range.network) + 2
-  const taken = named.map(({ subnet }) => subnet).filter((subnet) => lengthOf(subnet) >= widest)
-  const total = sizeOf(range)
-  const free = countFree(range, taken)
-  const reserved = new Set(
-    named.flatMap(({ entry, subnet }) => (entry.lease === '0' && fits(range, subnet) ? [subnet] : [])),
-  )
-  return {
-    total: Number(total),
-    used: Number(total - free),
-    reserved: reserved.size,
-    free: Number(free),
-    next: chooseSubnet(range, taken, () => 0) ?? null,
-  }
-}
-
 /** The subnets that may be leased by a stored config, or why they are unknown. */
-function rangeIn(config: StoreEntry | undefined): {
-  readonly range: SubnetRange | undefined
+function rangesIn(config: StoreEntry | undefined): {
+  readonly ranges: ByFamily<SubnetRange>
   readonly trouble: string
 } {
-  if (config === undefined) return { range: undefined, trouble: 'no network config' }
+  if (config === undefined) return { ranges: NEITHER, trouble: 'no network config' }
   try {
-    const range = servedRange(parseNetworkConfig(config.value.toString()).config)
-    return { range, trouble: range === undefined ? 'network config: EnableIPv4: false: no IPv4 range' : '' }
+    return { ranges: parseNetworkConfig(config.value.toString()).config.ranges, trouble: '' }
   } catch (error) {
-    return { range: undefined, trouble: messageOf(error) }
+    return { ranges: NEITHER, trouble: messageOf(error) }
   }
-}
-
-function compare(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -4,6 +4,7 @@ import type { PeerCounts, PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
 import { inPortions } from '../async/chunks.ts'
 import { UNPROBED, isTrouble, refusedOf, viewsOf, worstFirst } from './peers.ts'
+import { healthOfHost, partnerOf, standsForHost } from './hosts.ts'
 import type { Session } from '../overlay/session.ts'
 import type { Running } from './running-daemon.ts'
 
@@ -26,7 +27,7 @@ const NONE = { up: 0, degraded: 0, unreachable: 0, unknown: 0, refused: 0 }
 /** Before there is a lease. */
 export const NO_PEERS: PeerSummary = { counts: { total: 0, inTrouble: 0, ...NONE }, troubled: [], proven: 0 }
 
-/** Counts them. */
+/** Counts the hosts. */
 export async function summaryOf(running: Running): Promise<PeerSummary> {
   const { sessions, prober } = running
   const counts = { ...NONE }
@@ -37,10 +38,12 @@ export async function summaryOf(running: Running): Promise<PeerSummary> {
     const { mtu } = session.plan.subnetEnv
     for await (const portion of inPortions([...session.peers.values()])) {
       for (const peer of portion) {
-        const health = prober.healthOf(peer.subnet)
-        const state = health?.state ?? 'unknown'
+        const partner = partnerOf(peer, session.peers)
+        if (!standsForHost(peer, partner)) continue
+        const health = healthOfHost(prober, peer, partner)
+        const { state } = health
         counts[state]++
-        if ((health?.pathMtu ?? 0) >= mtu) proven++
+        if (health.pathMtu >= mtu) proven++
         if (!isTrouble({ state, level: null })) continue
         inTrouble++
         if (found.length < SORTED) found.push({ session, peer, state })

@@ -1,7 +1,9 @@
 // The peers as an operator sees them: one value each, of what the leases say, how packets go there and how that goes.
 // Invariant: made on request from what is known; no request is sent.
 import { inFamily, mapFamilies } from '../ip/by-family.ts'
-import type { PeerView } from './status-shape.ts'
+import { worstOf } from './host-health.ts'
+import { partnerOf, standsForHost } from './hosts.ts'
+import type { FamilyView, PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
 import { bigintOf } from '../ip/address.ts'
 import { addressOf, parsePrefix, prefixFamily } from '../ip/prefix.ts'
@@ -35,14 +37,20 @@ export function peersOf(daemon: RunningDaemon): readonly PeerView[] {
   return [...views, ...refusedOf(daemon)]
 }
 
-/** These peers of one network. */
+/** The hosts of these peers of one network, one view each. */
 export function viewsOf({ prober }: Running, session: Session, peers: Iterable<Peer>): readonly PeerView[] {
-  const vias = new Map<string, Via>()
-  return Array.from(peers, (peer) => {
-    const via = vias.get(peer.type) ?? viaBy(peer.type, session)
-    vias.set(peer.type, via)
-    return viewOf(peer, via, prober.healthOf(peer.subnet))
-  })
+  const ways = new Map<string, Way>()
+  const views: PeerView[] = []
+  for (const peer of peers) {
+    const partner = partnerOf(peer, session.peers)
+    if (!standsForHost(peer, partner)) continue
+    const way = ways.get(peer.type) ?? wayOf(peer.type, session)
+    ways.set(peer.type, way)
+    const first = familyView(peer, way, prober.healthOf(peer.subnet))
+    const second = partner && familyView(partner, way, prober.healthOf(partner.subnet))
+    views.push(hostView(peer.type, way, first, second))
+  }
+  return views
 }
 
 /** The leases that are refused. */
@@ -50,25 +58,32 @@ export function refusedOf({ leaseStats, options }: Running): readonly PeerView[]
   return Array.from(leaseStats.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))
 }
 
-function viewOf(peer: Peer, via: Via, health: PeerHealth | undefined): PeerView {
-  const { subnet, publicAddress } = peer
-  const place = { subnet, publicAddress, via: via(peer) }
-  if (health === undefined) return { ...UNPROBED, ...place, state: 'unknown' }
-  const { state, rttMs, loss, pathMtu, since, note } = health
-  const cause = health.cause === 'none' ? null : health.cause
-  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, level: null, note }
+function hostView(type: string, { encrypts }: Way, first: FamilyView, second: FamilyView | undefined): PeerView {
+  const { subnet, publicAddress } = first
+  const families = second === undefined ? [] : [first, second]
+  const shown = second === undefined ? healthIn(first) : worstOf(first, [second])
+  const tunnelled = first.via === type && (second === undefined || second.via === type)
+  return { subnet, publicAddress, type, encrypted: encrypts && tunnelled, ...shown, level: null, families }
 }
 
+function healthIn({ via, state, rttMs, loss, pathMtu, since, cause, note }: FamilyView): ReturnType<typeof worstOf> {
+  return { via, state, rttMs, loss, pathMtu, since, cause, note }
+}
+
+function familyView(peer: Peer, way: Way, health: PeerHealth | undefined): FamilyView {
+  const { subnet, publicAddress } = peer
+  const place = { family: prefixFamily(subnet), subnet, publicAddress, via: way.via(peer) }
+  if (health === undefined) return { ...place, state: 'unknown', ...UNTESTED }
+  const { state, rttMs, loss, pathMtu, since, note } = health
+  const cause = health.cause === 'none' ? null : health.cause
+  return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, note }
+}
+
+/** Nothing is known of how packets fare. */
+export const UNTESTED = { rttMs: null, loss: null, pathMtu: null, since: null, cause: null, note: '' } as const
+
 /** Nothing is known of how it does. */
-export const UNPROBED = {
-  rttMs: null,
-  loss: null,
-  pathMtu: null,
-  since: null,
-  cause: null,
-  level: null,
-  note: '',
-} as const
+export const UNPROBED = { ...UNTESTED, type: null, encrypted: null, level: null, families: [] } as const
 
 /** A lease that is not believed: its key is all that is sure. */
 function refusedView(prefix: string, key: string, { level, text: note }: Unbelieved): PeerView {
@@ -85,24 +100,29 @@ function placeOf(subnet: string): number {
   return prefix === undefined ? Infinity : Number(bigintOf(addressOf(prefix)))
 }
 
-/** How packets to a peer are sent. */
-type Via = (peer: Peer) => string
+/** How packets to the peers of one backend are sent. */
+interface Way {
+  /** The backend's name, or `direct` when it has a tunnel and this peer is not reached through it. */
+  readonly via: (peer: Peer) => string
+  /** Whether the backend encrypts what it carries itself. */
+  readonly encrypts: boolean
+}
 
-/** For the peers of one backend: its name, or `direct` when it has a tunnel and this peer is not reached through it. */
-function viaBy(type: string, session: Session): Via {
+function wayOf(type: string, session: Session): Way {
   const configured = session.configured(type)
-  if (configured === undefined) return () => type
+  if (configured === undefined) return { via: () => type, encrypts: false }
   const { backend, config } = configured
   const views = mapFamilies(session.plan.intent.selves, (its) => {
     const self = { ...its, config }
     return { self, tunnel: backend.base(self).find((object) => object.kind === 'link')?.name }
   })
-  return (peer) => {
+  const via = (peer: Peer): string => {
     const { self, tunnel } = inFamily(views, prefixFamily(peer.subnet)) ?? {}
     if (self === undefined || tunnel === undefined) return type
     const needs = backend.forPeer(self, peer)
     return !needs.ok || needs.value.some((object) => isOn(tunnel, object)) ? type : 'direct'
   }
+  return { via, encrypts: backend.encrypts?.(config) === true }
 }
 
 function isOn(device: string, object: KernelObject): boolean {

@@ -2,6 +2,7 @@
 import type { Stranger } from '../firewall/nftables/guard.ts'
 import type { EndpointHealth } from '../etcd/endpoint-health.ts'
 import type { Condition, Level } from '../health/conditions.ts'
+import type { Family } from '../ip/address.ts'
 import type { Unready } from '../health/readiness.ts'
 import type { Kind } from '../kernel/state.ts'
 import type { Cause } from '../probe/peer-health.ts'
@@ -129,8 +130,21 @@ export interface PeerCounts extends Readonly<Record<PeerView['state'], number>> 
   readonly inTrouble: number
 }
 
-/** A peer, or a lease that is refused. Null is what is not known. */
-export interface PeerView {
+/** A peer, or a lease that is refused; of a host with two families what is the worse of both. Null is what is not known. */
+export interface PeerView extends Omit<FamilyView, 'family'> {
+  /** The backend that its lease names; null in a refused lease. */
+  readonly type: string | null
+  /** Whether packets to it are encrypted on their way, in all its families; null: not known, or nothing is sent. */
+  readonly encrypted: boolean | null
+  /** How much it matters that its lease is refused; null where it is not. */
+  readonly level: Level | null
+  /** Of a host with two families each by itself; else empty. */
+  readonly families: readonly FamilyView[]
+}
+
+/** A peer in one family. Null is what is not known. */
+export interface FamilyView {
+  readonly family: Family
   readonly subnet: string
   readonly publicAddress: string | null
   /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route; empty: not at all. */
@@ -147,8 +161,6 @@ export interface PeerView {
   readonly since: number | null
   /** What is wrong, in a word; null: not known, or no fault. */
   readonly cause: Exclude<Cause, 'none'> | null
-  /** How much it matters that its lease is refused; null where it is not. */
-  readonly level: Level | null
   /** What is wrong, for people; empty when nothing is. */
   readonly note: string
 }

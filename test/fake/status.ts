@@ -70,7 +70,9 @@ export function peerWith(n: number, over: Partial<PeerView> = {}): PeerView {
   return {
     subnet: `10.2.${n}.0/24`,
     publicAddress: `192.168.19.${n}`,
+    type: 'vxlan',
     via: 'vxlan',
+    encrypted: false,
     state: 'up',
     rttMs: 0.3,
     loss: 0,
@@ -79,6 +81,7 @@ export function peerWith(n: number, over: Partial<PeerView> = {}): PeerView {
     cause: null,
     level: null,
     note: '',
+    families: [],
     ...over,
   }
 }

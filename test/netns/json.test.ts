@@ -61,5 +61,12 @@ test('docs/json.md has every field of status, peers and events, with and without
     'status.conditions[]',
     'verdict.remarks[]',
   ])
-  assertDocumented(t, 'peers', peers)
+  const inFamily = ['family', 'subnet', 'publicAddress', 'via', 'state', 'rttMs', 'loss', 'pathMtu', 'since', 'cause']
+  const families = ['[]', ...[...inFamily, 'note'].map((field) => `[].${field}`)]
+  assertDocumented(
+    t,
+    'peers',
+    peers,
+    families.map((path) => `peers[].families${path}`),
+  )
 })

@@ -105,3 +105,33 @@ test('what others wrote does not steer the terminal', (t) => {
   const text = renderLeases(view([CONFIG, entry('subnets/\u001b[2J', leaseOf(1, { BackendType: '\u001b]0;x\u0007' }))]))
   t.notRegex(text, /[^\P{Cc}\n]/u)
 })
+
+test('in two families each lease has both subnets and addresses, and each family its numbers', (t) => {
+  const config = { Network: '10.2.0.0/16', EnableIPv6: true, IPv6Network: 'fd00:2::/48', Backend: { Type: 'vxlan' } }
+  const seen = view([
+    entry('config', config, '0'),
+    entry('subnets/10.2.3.0-24&fd00:2:0:3::-64', leaseOf(3, { PublicIPv6: 'fd01::3' })),
+    entry('subnets/10.2.4.0-24&fd00:3::-64', leaseOf(4, { PublicIPv6: 'fd01::4' })),
+    entry('subnets/10.2.5.0-24&fd00:2:0:3::-64', leaseOf(5, { PublicIPv6: 'fd01::5' })),
+    entry('subnets/10.2.6.0-24', leaseOf(6)),
+  ])
+  t.deepEqual(
+    seen.leases.map(({ subnet, subnet6, publicAddress6, note }) => [subnet, subnet6, publicAddress6, note]),
+    [
+      ['10.2.3.0/24', 'fd00:2:0:3::/64', 'fd01::3', ''],
+      ['10.2.4.0/24', 'fd00:3::/64', 'fd01::4', 'outside fd00:2::/48'],
+      ['10.2.5.0/24', 'fd00:2:0:3::/64', 'fd01::5', 'overlaps fd00:2:0:3::/64'],
+      ['10.2.6.0/24', null, null, ''],
+    ],
+  )
+  t.deepEqual(
+    seen.ranges.map(({ network, used }) => [network, used]),
+    [
+      ['10.2.0.0/16', 4],
+      ['fd00:2::/48', 1],
+    ],
+  )
+  const text = renderLeases(seen)
+  t.regex(text, /10\.2\.3\.0\/24 fd00:2:0:3::\/64 +192\.168\.19\.3 fd01::3 +vxlan/)
+  t.regex(text, /10\.2\.0\.0\/16: 4 of 255 subnets used, .*\nfd00:2::\/48: 1 of 65535 subnets used, /)
+})

@@ -14,13 +14,16 @@ function peer(n: number, rttMs: number | null = null, publicAddress = `192.168.1
   return {
     subnet: `10.2.${n}.0/24`,
     publicAddress,
+    type: 'vxlan',
     via: 'vxlan',
+    encrypted: false,
     state,
     rttMs,
     loss: 0,
     pathMtu: null,
     since: 1,
     note: '',
+    families: [],
   }
 }
 

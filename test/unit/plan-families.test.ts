@@ -1,38 +1,16 @@
 // The plan of a host in two address families: what one family has the other has too, each of its own.
 import test from 'ava'
-import type { ExternalInterface, Peer } from '../../src/backend.ts'
+import type { Peer } from '../../src/backend.ts'
 import { renderSubnetEnv } from '../../src/host/subnet-env.ts'
 import { only } from '../../src/ip/by-family.ts'
-import type { PlanInputs } from '../../src/overlay/inputs.ts'
 import { firewallOf, guardOf, intentOf, leaseValueOf, planOf, subnetEnvOf } from '../../src/overlay/plan.ts'
 import { domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
 import { inputsWith } from '../fake/overlay-inputs.ts'
+import { twoFamilies } from '../fake/two-families.ts'
 import { ENP0S3, address, prefix } from '../fake/values.ts'
 
-const SIXTH: ExternalInterface = {
-  ...ENP0S3,
-  family: 6,
-  address: address('fd01::121'),
-  publicAddress: address('fd01::121'),
-  onlink: [prefix('fd01::/64')],
-}
-
-/** The tutorial's host with fd00:2::/48 next to 10.2.0.0/16, and an interface in both families. */
-function both(config: object): PlanInputs {
-  const inputs = inputsWith(config)
-  const network = prefix('fd00:2::/48')
-  const range = { network, subnetLen: 64, subnetMin: address('fd00:2:0:1::'), subnetMax: address('fd00:2:0:ffff::') }
-  const { configuration, externals, subnets } = inputs
-  return {
-    ...inputs,
-    configuration: { ...configuration, ranges: { ...configuration.ranges, ipv6: range } },
-    externals: { ...externals, ipv6: SIXTH },
-    subnets: { ...subnets, ipv6: prefix('fd00:2:0:21::/64') },
-  }
-}
-
-const VXLAN = both({ Backend: { Type: 'vxlan' } })
-const HOST_GW = both({ Backend: { Type: 'host-gw' } })
+const VXLAN = twoFamilies({ Backend: { Type: 'vxlan' } })
+const HOST_GW = twoFamilies({ Backend: { Type: 'host-gw' } })
 const PEERS: readonly Peer[] = [
   { subnet: prefix('10.2.3.0/24'), publicAddress: address('192.168.19.122'), type: 'host-gw', data: undefined },
   { subnet: prefix('fd00:2:0:3::/64'), publicAddress: address('fd01::122'), type: 'host-gw', data: undefined },

@@ -27,21 +27,29 @@ export async function leases(args: readonly string[], { env, out }: Terminal): P
 }
 
 /** The text a person reads. Pure. */
-export function renderLeases({ leases: lines, subnets, trouble, shutOut }: LeaseView): string {
+export function renderLeases({ leases: lines, ranges, trouble, shutOut }: LeaseView): string {
   const heading = ['SUBNET', 'PUBLIC IP', 'TYPE', 'KIND', 'EXPIRES IN', 'HOST', 'NOTE']
   const table = lines.length === 0 ? '' : columns([heading, ...lines.map(rowOf)])
   const out =
     shutOut.length === 0 ? '' : `shut out: ${shutOut.join(', ')}; flanneld readmit PUBLIC-IP lets one in again\n`
-  if (subnets === null) return `${table}${out}${printable(trouble)}\n`
-  const { total, used, reserved, next } = subnets
-  const rest = next === null ? 'none free' : `next free ${next}`
-  return `${table}${out}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
+  if (ranges.length === 0) return `${table}${out}${printable(trouble)}\n`
+  const several = ranges.length > 1
+  const uses = ranges.map(({ network, total, used, reserved, next }) => {
+    const rest = next === null ? 'none free' : `next free ${next}`
+    return `${several ? `${network}: ` : ''}${used} of ${total} subnets used, ${reserved} reserved, ${rest}\n`
+  })
+  return `${table}${out}${uses.join('')}`
 }
 
 function rowOf(line: LeaseLine): readonly string[] {
-  const { subnet, subnet6, publicAddress, type, kind, expiresIn, hostId, own, note } = line
+  const { subnet, subnet6, publicAddress, publicAddress6, type, kind, expiresIn, hostId, own, note } = line
   const end = kind === 'reservation' ? 'never' : expiresIn === null ? '-' : span(expiresIn)
-  const place = subnet6 === null ? subnet : `${subnet} ${subnet6}`
+  // What names an IPv6 subnet alone has it as its first one.
+  const both = (one: string | null, six: string | null): string =>
+    [...new Set([one, six])].filter((it) => it !== null).join(' ') || '-'
   const notes = [own ? 'this host' : '', note].filter((text) => text !== '')
-  return [place, publicAddress ?? '-', type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')]
+  const place = both(subnet, subnet6)
+  // A host publishes its IPv6 address in a network of IPv4 alone, too.
+  const address = both(publicAddress, subnet6 === null ? null : publicAddress6)
+  return [place, address, type ?? '-', kind, end, hostId?.slice(0, 8) ?? '-', notes.join('; ')]
 }

@@ -2,12 +2,13 @@
 // daemon; where none answers, etcd when that is named, else what is left in the kernel.
 import type { PeerView } from '../../view/status-shape.ts'
 import { askControl, controlPath } from '../../http/control-socket.ts'
-import type { LeaseLine } from '../../view/leases.ts'
+import { type LeaseLine, familiesOfLease } from '../../view/leases.ts'
 import type { Environment } from '../../options/parse.ts'
-import { UNPROBED, isTrouble, worstFirst } from '../../view/peers.ts'
+import { UNPROBED, UNTESTED, isTrouble, worstFirst } from '../../view/peers.ts'
 import { span } from '../../text/duration.ts'
 import { readSubnetEnv } from '../../host/subnet-env.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
+import { peersTold } from '../older-daemon.ts'
 import { columns } from '../../text/columns.ts'
 import { peersInKernel } from '../kernel-peers.ts'
 import { etcdSeen, objectsLeft } from '../left-behind.ts'
@@ -54,8 +55,8 @@ export async function peers(args: readonly string[], { env, out, err }: Terminal
 
 async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
   const { subnetFile } = asked.options
-  const told = (await askControl(controlPath(subnetFile), 'GET /v1/peers')) as readonly PeerView[] | undefined
-  if (told !== undefined) return { source: 'daemon', peers: told }
+  const told = await askControl(controlPath(subnetFile), 'GET /v1/peers')
+  if (told !== undefined) return { source: 'daemon', peers: peersTold(told) }
   const etcd = await etcdSeen(asked, env, await readSubnetEnv(subnetFile))
   if (etcd !== undefined && 'view' in etcd) return { source: 'etcd', peers: etcd.view.leases.flatMap(peerOf) }
   const left = await objectsLeft(['neighbor', 'fdb', 'nexthop'])
@@ -63,8 +64,12 @@ async function look(asked: AskedVerb, env: Environment): Promise<Seen> {
 }
 
 /** A lease as a peer; none for our own, and for a reservation whose host has not come. */
-function peerOf({ subnet, publicAddress, type, own, note }: LeaseLine): readonly PeerView[] {
-  return own || type === null ? [] : [{ ...UNPROBED, subnet, publicAddress, via: type, state: 'unknown', note }]
+function peerOf(line: LeaseLine): readonly PeerView[] {
+  const { subnet, publicAddress, type, own, note } = line
+  if (own || type === null) return []
+  const unseen = { ...UNTESTED, via: type, state: 'unknown', note } as const
+  const families = familiesOfLease(line).map((family) => ({ ...family, ...unseen }))
+  return [{ ...UNPROBED, ...unseen, subnet, publicAddress, type, families }]
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
@@ -75,11 +80,11 @@ export function renderPeers(found: readonly PeerView[], now: number): string {
 }
 
 function rowOf(peer: PeerView, now: number): readonly string[] {
-  const { subnet, publicAddress, via, state, rttMs, loss, pathMtu, since, cause, note } = peer
+  const { via, encrypted, state, rttMs, loss, pathMtu, since, cause, note } = peer
   return [
-    subnet,
-    publicAddress ?? '-',
-    via === '' ? '-' : via,
+    ofFamilies(peer, ({ subnet }) => subnet),
+    ofFamilies(peer, ({ publicAddress }) => publicAddress ?? '-'),
+    via === '' ? '-' : `${via}${encrypted === true ? ' encrypted' : ''}`,
     state,
     rttMs === null ? '-' : `${rttMs < 10 ? rttMs.toFixed(1) : Math.round(rttMs)}ms`,
     loss === null ? '-' : percent(loss),
@@ -87,6 +92,15 @@ function rowOf(peer: PeerView, now: number): readonly string[] {
     since === null ? '-' : span((now - since) / 1000).replaceAll(' ', ''),
     note,
   ]
+}
+
+/** A value of each family of a host; the one where they have the same. */
+function ofFamilies(
+  { families, ...host }: PeerView,
+  text: (view: Pick<PeerView, 'subnet' | 'publicAddress'>) => string,
+): string {
+  const texts = families.length === 0 ? [text(host)] : families.map(text)
+  return [...new Set(texts)].join(' ')
 }
 
 /** "0%", "<1%", "3%": what is lost is never shown as nothing. */

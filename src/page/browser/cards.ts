@@ -169,7 +169,9 @@ function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): voi
       x + 34,
       y + 44,
       'small',
-      [peer.publicAddress, middle === undefined ? state : peer.via].filter((it) => it !== null).join(' · '),
+      [peer.publicAddress, middle === undefined ? state : peer.via, peer.encrypted === true ? 'encrypted' : null]
+        .filter((it) => it !== null)
+        .join(' · '),
     ),
   )
 }

@@ -7,7 +7,7 @@ import { drawPicture } from './picture.ts'
 import { drawTable } from './table.ts'
 import { walk } from './walk.ts'
 import { PEER_STATES } from '../../text/peer-states.ts'
-import { markBox, way } from './words.ts'
+import { addressesOf, markBox, subnetsOf, wayOf } from './words.ts'
 
 /** Peers in the same state are sorted by number, "10.2.9.0" before "10.2.40.0". */
 const BY_NUMBER = new Intl.Collator('en', { numeric: true })
@@ -61,7 +61,7 @@ export class Peers {
       .filter((word) => word !== '')
     if (words.length === 0) return this.#all
     return this.#all.filter((peer) => {
-      const text = [peer.subnet, peer.publicAddress, way(peer), peer.note].join(' ').toLowerCase()
+      const text = [...subnetsOf(peer), ...addressesOf(peer), wayOf(peer), peer.note].join(' ').toLowerCase()
       return words.every((word) => peer.state === word || text.includes(word))
     })
   }

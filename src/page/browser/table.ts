@@ -2,7 +2,7 @@
 import { peerKey } from '../changes.ts'
 import type { PagePeer } from '../shape.ts'
 import { type Drawn, el, keyed, set } from './dom.ts'
-import { markBox, milliseconds, percent, since, way } from './words.ts'
+import { addressesOf, markBox, milliseconds, percent, since, subnetsOf, wayOf } from './words.ts'
 
 /** Rows shown at first, and how many more at each request. */
 const ROWS = 50
@@ -50,12 +50,18 @@ function begin(into: HTMLElement): HTMLElement {
   return body
 }
 
+/** Texts below each other. */
+function lines(texts: readonly string[]): readonly (Node | string)[] {
+  const [first = '–', ...others] = texts
+  return [first, ...others.flatMap((text) => [el('br'), text])]
+}
+
 function drawRow(row: Element, peer: PagePeer): void {
   const { state, rttMs, loss, pathMtu, note } = peer
   const cells: readonly (readonly (Node | string)[])[] = [
-    [peer.subnet],
-    [peer.publicAddress ?? '–'],
-    [way(peer)],
+    lines(subnetsOf(peer)),
+    lines(addressesOf(peer)),
+    [wayOf(peer)],
     [markBox(state), state],
     [rttMs === null ? '–' : milliseconds(rttMs)],
     [loss === null ? '–' : percent(loss)],

@@ -29,14 +29,30 @@ export function onLine(peer: PagePeer): string {
 }
 
 /** How packets go there. */
-export function way(peer: PagePeer): string {
-  if (peer.via === '') return 'no path'
-  return peer.via === 'direct' || peer.via === 'host-gw' ? 'direct' : `${peer.via} tunnel`
+export function way({ via }: Pick<PagePeer, 'via'>): string {
+  if (via === '') return 'no path'
+  return via === 'direct' || via === 'host-gw' ? 'direct' : `${via} tunnel`
+}
+
+/** The same, and whether packets are encrypted. */
+export function wayOf(peer: PagePeer): string {
+  return peer.encrypted === true ? `${way(peer)}, encrypted` : way(peer)
+}
+
+/** The subnets of a host, one for each family. */
+export function subnetsOf({ subnet, families }: PagePeer): readonly string[] {
+  return families.length === 0 ? [subnet] : families.map((family) => family.subnet)
+}
+
+/** Its public addresses, one for each family. */
+export function addressesOf({ publicAddress, families }: PagePeer): readonly string[] {
+  const all = families.length === 0 ? [publicAddress] : families.map((family) => family.publicAddress)
+  return [...new Set(all)].filter((address) => address !== null)
 }
 
 /** A peer in a sentence, for who does not see the picture. */
 export function spoken(peer: PagePeer): string {
-  const parts = [peer.subnet, peer.state, peer.publicAddress ?? '', way(peer), onLine(peer), peer.note]
+  const parts = [subnetsOf(peer).join(' and '), peer.state, ...addressesOf(peer), wayOf(peer), onLine(peer), peer.note]
   return parts.filter((part) => part !== '').join(', ')
 }
 
