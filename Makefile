@@ -185,6 +185,11 @@ build/engines/28.5: ; scripts/engine-root.sh sid $@
 test-engines: dist/flanneld-amd64 $(ENGINES)
 	$(AVA) --timeout=10m 'test/$(@:test-%=%)/**/*.test.ts'
 
+.PHONY: test-matrix
+## test-matrix: every backend in every family: fresh, taken over, changed to, restarted, damaged
+test-matrix: dist/flanneld
+	$(AVA) --timeout=8m --concurrency=4 'test/matrix/**/*.test.ts'
+
 .PHONY: soak
 ## soak: long tests: ten minutes of probing at 5% loss
 soak: dist/flanneld
@@ -214,10 +219,11 @@ bench-quick: dist/flanneld-amd64
 # ---- documents
 
 .PHONY: docs
-## docs: generate docs/reference.md and docs/metrics.md
+## docs: generate docs/reference.md, docs/metrics.md and the matrix in docs/backends.md
 docs: $(MODULES)
 	node scripts/reference.ts
 	node scripts/metrics-doc.ts
+	node scripts/matrix-doc.ts
 
 .PHONY: lint
 ## lint: check types, rules, unused exports, format

@@ -1,0 +1,55 @@
+// What one row of the matrix of backends and families says: a config, the cells that are tested and where, and why the others are not.
+import type { Family } from '../../../src/ip/address.ts'
+import type { MatrixHost, Taken } from './matrix-host.ts'
+
+/** The columns. */
+export const COLUMNS = ['fresh', 'takeover', 'live change', 'restart', 'damage'] as const
+export type Column = (typeof COLUMNS)[number]
+
+/** Where a cell is tested: this machine's kernel, Debian's in qemu, or User Mode Linux. */
+export type Kernel = 'this' | 'qemu' | 'uml'
+
+/** Something that is done to a host by hand, as a shell script. */
+export interface Harm {
+  readonly fault: string
+  readonly script: (own: MatrixHost, peer: MatrixHost) => string
+}
+
+export interface Row {
+  /** `Backend.Type`. */
+  readonly type: string
+  readonly families: readonly Family[]
+  /** The `Backend` section without its Type. */
+  readonly options: object
+  /** Further arguments of each daemon. */
+  readonly args: string
+  /** Prepares a host before its daemon starts. */
+  readonly prepare: string
+  /** Where each cell is tested; a sentence where it is not. */
+  readonly cells: Readonly<Record<Column, Kernel | Explanation>>
+  /** What Go's flanneld leaves on a host that it ran on: what the takeover starts from. */
+  readonly left?: Left
+  readonly harms: readonly Harm[]
+}
+
+/** Why a cell is not tested, for the reader of docs/backends.md. */
+export interface Explanation {
+  readonly why: string
+}
+
+/** A lease as etcd holds it. */
+export type Lease = Readonly<Record<string, unknown>>
+
+/** What Go's flanneld left. */
+export interface Left {
+  readonly mtu: number
+  /** Its lease but for the public addresses, which every backend has. */
+  readonly lease: object
+  /** Makes its devices and entries, in a shell; `lease` is the peer's. */
+  readonly script: (taken: Taken, peer: MatrixHost, lease: Lease) => string
+}
+
+/** A row's name: `vxlan, IPv4 and IPv6`. */
+export function nameOf({ type, families }: Pick<Row, 'type' | 'families'>): string {
+  return `${type}, ${families.map((family) => `IPv${family}`).join(' and ')}${families.join() === '6' ? ' alone' : ''}`
+}

@@ -1,0 +1,137 @@
+// The rows of the matrix of backends and families. docs/backends.md shows them (`make docs`); test/matrix tests them.
+import type { Family } from '../../../src/ip/address.ts'
+import type { MatrixHost } from './matrix-host.ts'
+import type { Harm, Kernel, Left, Row } from './matrix-row.ts'
+
+function everywhere(kernel: Kernel): Row['cells'] {
+  return { fresh: kernel, takeover: kernel, 'live change': kernel, restart: kernel, damage: kernel }
+}
+
+const GO_HAS_NO_IPV6_ALONE = { why: "Go's flanneld does not run with IPv6 alone on etcd" } as const
+
+/** What a host's routes suffer, whatever made them. */
+function routeHarms(families: readonly Family[]): readonly Harm[] {
+  return families.map((family) => ({
+    fault: `IPv${family} route deleted`,
+    script: (_own, peer) => `ip -${family} route del ${subnetOf(peer, family)}`,
+  }))
+}
+
+/** What a device of ours suffers. */
+function deviceHarms(device: string): readonly Harm[] {
+  return [
+    { fault: `${device} deleted`, script: () => `ip link del ${device}` },
+    { fault: `${device} down`, script: () => `ip link set ${device} down` },
+    { fault: `MTU of ${device} changed`, script: () => `ip link set ${device} mtu 1300` },
+    { fault: `addresses of ${device} flushed`, script: () => `ip addr flush dev ${device}` },
+  ]
+}
+
+function subnetOf({ subnets }: Pick<MatrixHost, 'subnets'>, family: Family): string {
+  const subnet = subnets[family]
+  if (subnet === undefined) throw new Error(`no IPv${family} subnet`)
+  return subnet
+}
+
+/** "10.2.21.0" of "10.2.21.0/24". */
+function baseOf(host: Pick<MatrixHost, 'subnets'>, family: Family): string {
+  return subnetOf(host, family).replace(/\/.*/, '')
+}
+
+const PLAIN = { options: {}, args: '', prepare: '' }
+
+const VXLAN_DEVICE: Readonly<Record<Family, string>> = { 4: 'flannel.1', 6: 'flannel-v6.1' }
+const GO_MACS: Readonly<Record<Family, string>> = { 4: 'c6:d2:32:6f:8f:44', 6: 'c6:d2:32:6f:8f:46' }
+
+/** Entries of a VXLAN host for one peer, as they are found on the peer's device. */
+function vxlanHarms(family: Family): readonly Harm[] {
+  const device = VXLAN_DEVICE[family]
+  return [
+    ...deviceHarms(device),
+    {
+      fault: `neighbour of ${device} deleted`,
+      script: (_own, peer) => `ip -${family} neigh del ${baseOf(peer, family)} dev ${device}`,
+    },
+    {
+      fault: `FDB entries of ${device} deleted`,
+      script: () =>
+        `bridge fdb show dev ${device} | while read -r mac rest; do bridge fdb del $mac dev ${device}; done`,
+    },
+  ]
+}
+
+function vxlanLeft(families: readonly Family[]): Left {
+  const data = { VNI: 1, VtepMAC: GO_MACS[4] }
+  return {
+    mtu: families.includes(6) ? 1430 : 1450,
+    lease: {
+      BackendType: 'vxlan',
+      ...(families.includes(4) ? { BackendData: data } : {}),
+      ...(families.includes(6) ? { BackendV6Data: { VNI: 1, VtepMAC: GO_MACS[6] } } : {}),
+    },
+    script: (taken, peer, lease) =>
+      families
+        .map((family) => {
+          const device = VXLAN_DEVICE[family]
+          const [bits, local, remote] =
+            family === 4 ? [32, taken.host.address, peer.host.address] : [128, taken.host.address6, peer.host.address6]
+          const far = baseOf(peer, family)
+          const { VtepMAC: mac } = lease[family === 4 ? 'BackendData' : 'BackendV6Data'] as { readonly VtepMAC: string }
+          return `ip link add ${device} address ${GO_MACS[family]} mtu ${family === 4 ? 1450 : 1430} type vxlan id 1 dev enp0s3 local ${local} dstport 8472 nolearning
+            ip addr add ${baseOf(taken, family)}/${bits} dev ${device} ${family === 6 ? 'nodad' : ''}
+            ip link set ${device} up
+            ip neigh add ${far} lladdr ${mac} nud permanent dev ${device}
+            bridge fdb add ${mac} dev ${device} dst ${remote} self permanent
+            ip -${family} route add ${subnetOf(peer, family)} via ${far} dev ${device} onlink`
+        })
+        .join('\n'),
+  }
+}
+
+function vxlanRow(families: readonly Family[]): Row {
+  const alone = families.includes(4) ? {} : { takeover: GO_HAS_NO_IPV6_ALONE }
+  return {
+    ...PLAIN,
+    type: 'vxlan',
+    families,
+    cells: { ...everywhere('this'), 'live change': { why: 'it is the backend that the others change from' }, ...alone },
+    left: vxlanLeft(families),
+    harms: [...routeHarms(families), ...families.flatMap(vxlanHarms)],
+  }
+}
+
+function hostGwRow(families: readonly Family[]): Row {
+  const alone = families.includes(4) ? {} : { takeover: GO_HAS_NO_IPV6_ALONE }
+  return {
+    ...PLAIN,
+    type: 'host-gw',
+    families,
+    cells: { ...everywhere('this'), ...alone },
+    left: {
+      mtu: 1500,
+      lease: { BackendType: 'host-gw' },
+      script: (_taken, peer) =>
+        families
+          .map((family) => {
+            const gateway = family === 4 ? peer.host.address : peer.host.address6
+            return `ip -${family} route add ${subnetOf(peer, family)} via ${gateway} dev enp0s3`
+          })
+          .join('\n'),
+    },
+    harms: [
+      ...routeHarms(families),
+      { fault: 'uplink down and up', script: () => 'ip link set enp0s3 down; ip link set enp0s3 up' },
+    ],
+  }
+}
+
+/** The families of the rows of a backend that carries both. */
+const FAMILY_SETS: readonly (readonly Family[])[] = [[4], [4, 6], [6]]
+
+/** All of them, in the order of docs/backends.md. */
+export const ROWS: readonly Row[] = [...FAMILY_SETS.map(vxlanRow), ...FAMILY_SETS.map(hostGwRow)]
+
+/** The rows of one backend. */
+export function rowsOf(type: string): readonly Row[] {
+  return ROWS.filter((row) => row.type === type)
+}
