@@ -25,7 +25,9 @@ function matrix(): string {
     if (!notes.includes(value.why)) notes.push(value.why)
     return `no: ${notes.indexOf(value.why) + 1}`
   }
-  const lines = ROWS.map((row) => `| ${[nameOf(row), ...COLUMNS.map((column) => cell(row.cells[column]))].join(' | ')} |`)
+  const lines = ROWS.map(
+    (row) => `| ${[nameOf(row), ...COLUMNS.map((column) => cell(row.cells[column]))].join(' | ')} |`,
+  )
   return [
     `| ${['Backend and families', ...COLUMNS].join(' | ')} |`,
     `|${' --- |'.repeat(COLUMNS.length + 1)}`,
