@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../test/lab/actors/flanneld.ts'
+import { BETWEEN_HOSTS, backends } from './backends.ts'
 import { block } from './block.ts'
 import { churn } from './churn.ts'
 import { converge } from './converge.ts'
@@ -17,7 +18,7 @@ import { renewals } from './renewals.ts'
 import { rest } from './rest.ts'
 import { start } from './start.ts'
 import { streams } from './streams.ts'
-import { textTable, withFigures } from './table.ts'
+import { textTable, withCosts, withFigures } from './table.ts'
 
 const ALL: readonly Measurement[] = [
   start,
@@ -31,6 +32,7 @@ const ALL: readonly Measurement[] = [
   renewals,
   crowd,
   streams,
+  backends,
 ]
 
 const words = process.argv.slice(2)
@@ -61,6 +63,7 @@ const machine = machineLine(load)
 process.stdout.write(`\n${textTable(figures)}\n\n${machine}\n`)
 if (failed.length > 0) process.stdout.write(`failed: ${failed.join(', ')}\n`)
 else if (names.length === 0 && !quick) keep()
+else if (names.join() === backends.name && !quick) keepCosts(figures)
 // Not left to the event loop: what a failed measurement left waiting would hold it up.
 process.exit(failed.length > 0 ? 1 : 0)
 
@@ -76,5 +79,13 @@ function keep(): void {
     `${JSON.stringify({ machine, figures: rows }, undefined, 2)}\n`,
   )
   const page = join(ROOT, 'docs/performance.md')
-  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), figures, machine))
+  const costs = figures.filter(({ limitIs }) => limitIs === BETWEEN_HOSTS)
+  const others = figures.filter((figure) => !costs.includes(figure))
+  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), others, machine))
+  keepCosts(costs)
+}
+
+function keepCosts(costs: readonly Figure[]): void {
+  const page = join(ROOT, 'docs/backends.md')
+  writeFileSync(page, withCosts(readFileSync(page, 'utf8'), costs, machine))
 }
