@@ -158,6 +158,31 @@ export interface Wrapping {
   readonly outer: string
 }
 
+/**
+ * Something outside the kernel that has to run while a backend is in use. src/helpers starts it, keeps it running and stops it, by a
+ * driver for each type. There is one of each type and name.
+ */
+export type Helper = ForwarderHelper
+
+/** Carries packets between the TUN device `name` and a UDP socket at `local`. */
+export interface ForwarderHelper {
+  readonly type: 'forwarder'
+  readonly name: string
+  readonly local: Address
+  readonly port: number
+}
+
+/** What a helper has to know of one peer: `type` and `name` are those of the helper. */
+export type HelperPeer = ForwarderPeer
+
+/** Packets to the peer's subnet go to this UDP port. */
+export interface ForwarderPeer {
+  readonly type: 'forwarder'
+  readonly name: string
+  readonly address: Address
+  readonly port: number
+}
+
 /** How packets get to peers. One family at a time; nothing in it depends on which. */
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
@@ -190,6 +215,10 @@ export interface Backend<Config, Data> {
   exclusive(data: Data): string | undefined
   /** Objects our host needs while this backend is ours or any peer receives by it. */
   base(self: Self<Config>): readonly KernelObject[]
+  /** What has to run on our host while this backend is ours or any peer receives by it. Absent: nothing. */
+  helpers?(self: Self<Config>): readonly Helper[]
+  /** What a helper has to know of one peer; undefined for nothing. Absent: nothing of any. */
+  helperPeer?(self: Self<Config>, peer: Peer<Data>): HelperPeer | undefined
   /** Objects that carry packets to one peer. */
   forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
   /**

@@ -34,7 +34,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['etcd', 'files', 'health', 'netlink'],
   ['firewall', 'http', 'kernel', 'options'],
   ['backend'],
-  ['backends', 'lease', 'reconcile'],
+  ['backends', 'helpers', 'lease', 'reconcile'],
   ['host', 'network-config'],
   ['overlay'],
   ['obstacles', 'probe'],

@@ -3,6 +3,8 @@ import { valuesOf } from '../ip/by-family.ts'
 import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
+import { helperDriver } from '../helpers/helper-drivers.ts'
+import { Helpers } from '../helpers/supervision.ts'
 import { HostFollower, audit } from './host-changes.ts'
 import { contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
@@ -21,9 +23,10 @@ import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
-  const { cell, kernel, reconciler, readiness, supervisor, options, signal } = context
+  const { cell, kernel, reconciler, readiness, supervisor, conditions, options, log, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
-  const session = await startSession({ reconciler, firewall, guard }, leased, context)
+  const helpers = new Helpers({ drivers: helperDriver, conditions, log: log.part('helpers') })
+  const session = await startSession({ reconciler, firewall, guard, helpers }, leased, context)
   const sessions: Sessions = [session]
   const reconciling = reconciler.run(signal)
   const follower = followHost(session, leased, context)
@@ -33,14 +36,14 @@ export async function runLeased(leased: LeasedHost, context: DaemonContext, hold
   staySmall(readiness, supervisor.part('memory'), signal)
   const { store } = leased
   const prober = startProber(sessions, context)
-  cell.enter({ ...cell.current(), phase: 'running', store, sessions, guard, firewall, prober })
+  cell.enter({ ...cell.current(), phase: 'running', store, sessions, guard, firewall, helpers, prober })
   await session.update({})
   await followEtcd(session, leased, context, holdMs)
 
   for (const one of sessions) one.stop()
   firewall.stop()
   guard.stop()
-  await reconciling
+  await Promise.all([reconciling, helpers.stop()])
 }
 
 /** The firewall and the guard of this host, for all its networks; they write nothing yet. */

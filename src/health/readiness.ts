@@ -23,6 +23,8 @@ export type ReasonCode =
   /** The lease moved to another subnet. */
   | 'subnet-changed'
   | 'kernel-refused'
+  /** Something that has to run beside the daemon does not. */
+  | 'helper-down'
   | 'file-not-written'
   /** Of a daemon of an earlier version, which sends only the text. */
   | 'unknown'

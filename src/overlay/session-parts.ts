@@ -2,6 +2,7 @@
 import type { AnyBackend } from '../backend.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Guard } from '../firewall/nftables/guard.ts'
+import type { Helpers } from '../helpers/supervision.ts'
 import type { Readiness } from '../health/readiness.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { KeptLease } from '../lease/keep.ts'
@@ -26,6 +27,7 @@ export interface SessionHost {
   readonly reconciler: Reconciler
   readonly firewall: Firewall
   readonly guard: Guard
+  readonly helpers: Helpers
 }
 
 /** The kernel as found at the start: its features and the devices of earlier runs. */

@@ -10,6 +10,7 @@ import { equal } from '../equal.ts'
 import { messageOf } from '../errors.ts'
 import { stillLate } from './doors.ts'
 import { GuardOrder } from './guard-order.ts'
+import { HelperOrder } from './helper-order.ts'
 import { type Derived, type Inputs, type PlanInputs, derivedAtStart } from './inputs.ts'
 import { type Plan, keepEqual, planOf, useNexthops } from './plan.ts'
 import { type Address, familyOf } from '../ip/address.ts'
@@ -36,6 +37,7 @@ export class Session {
   readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
   readonly #guarding: GuardOrder
   readonly #rules: RulesOrder
+  readonly #helpers: HelperOrder
   readonly #late = new LateDoors(() => {
     this.#replan({ change: { ...this.#plan.inputs.change, lately: false } })
     void this.#refresh()
@@ -58,6 +60,7 @@ export class Session {
     this.#parts = parts
     this.#guarding = new GuardOrder(host.guard, found.standing)
     this.#rules = new RulesOrder(host.firewall, parts.readiness)
+    this.#helpers = new HelperOrder(host.helpers, this)
     this.#configs = new BackendConfigs(parts.backends)
     this.#configs.remember(inputs.configuration.own)
     this.#plan = planOf({ ...inputs, ...derivedAtStart(found) }, undefined)
@@ -73,6 +76,7 @@ export class Session {
     }
     this.#guard = coalesce(() => this.#guarding.refresh(), report)
     this.#doors = coalesce(() => this.#openDoors(), report)
+    host.helpers.onChange(() => !this.#stopped && void this.#refresh())
     this.#keeper = this.#keepLease()
   }
 
@@ -126,6 +130,7 @@ export class Session {
     void this.#guard()
     void this.#doors()
     this.#parts.host.reconciler.peersChanged(peers, changes, this)
+    this.#helpers.peersChanged(this.#plan.intent, peers, changes)
     if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
   }
 
@@ -219,9 +224,11 @@ export class Session {
     const plan = this.#isOutdated() ? this.#replan() : this.#plan
     // Peers may send by another backend as soon as our lease says so.
     if (this.#rules.begun) this.#rules.want(plan.rules)
-    const guarded = this.#guarding.ahead(plan.guard)
+    const waits = [this.#guarding.ahead(plan.guard), this.#helpers.ahead(plan.intent)].filter(
+      (one) => one !== undefined,
+    )
     // No await where none is needed: the reconciler would begin a pass with the previous intent.
-    if (guarded !== undefined) await guarded
+    if (waits.length > 0) await Promise.all(waits)
     const failures = await host.reconciler.attempted(this.#want(plan.intent))
     // Peers must not send to a device that is missing. The reconciler keeps trying.
     const missing = failures.find(({ change }) => change.object.kind === 'link' || change.object.kind === 'address')
@@ -229,6 +236,12 @@ export class Session {
       this.#rules.want(this.#replan().rules)
       readiness.bad('backend', 'kernel-refused', missing.error.message)
       this.#later('')
+      return
+    }
+    const down = await this.#helpers.behind(plan.intent, this.#complete ? this.#peers : undefined)
+    if (down !== undefined) {
+      // A helper is started again by itself, and says so when it runs.
+      readiness.bad('backend', 'helper-down', down)
       return
     }
     this.#guarding.behind(plan.guard)

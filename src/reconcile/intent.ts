@@ -1,6 +1,6 @@
 // The kernel objects we want, as a pure function of our host and the peers. Several backends may be active at once: each peer is
 // reached by the backend that its own lease names.
-import type { Configured, Checked, Peer, Self } from '../backend.ts'
+import type { AnyBackend, Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { type SomeFamily, inFamily, valuesOf } from '../ip/by-family.ts'
 import { prefixFamily } from '../ip/prefix.ts'
@@ -26,11 +26,15 @@ const LAST_METRIC = 0xffff_ffff
 
 /** The objects our host needs, independent of peers. */
 export function hostObjects(intent: Intent): readonly KernelObject[] {
-  const selves = valuesOf(intent.selves)
   const base = intent.active.flatMap(({ backend, config }) =>
-    selves.flatMap((self) => backend.base({ ...self, config })),
+    selvesServed(backend, intent).flatMap((self) => backend.base({ ...self, config })),
   )
-  return intent.blackhole ? [...base, ...selves.map(blackholeOf)] : base
+  return intent.blackhole ? [...base, ...valuesOf(intent.selves).map(blackholeOf)] : base
+}
+
+/** Our host in each family that a backend serves. */
+export function selvesServed({ families }: AnyBackend, { selves }: Pick<Intent, 'selves'>): readonly HostSelf[] {
+  return valuesOf(selves).filter(({ family }) => families?.includes(family) ?? true)
 }
 
 function blackholeOf({ subnet }: HostSelf): Route {

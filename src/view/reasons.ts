@@ -81,6 +81,7 @@ function missingText(unready: Unready, checkEtcd: string): Omit<Reason, 'code'> 
       return { gist: 'no lease', text: named, run: 'flanneld events' }
     case 'subnet-changed':
     case 'kernel-refused':
+    case 'helper-down':
     case 'file-not-written':
     case 'unknown':
       return { gist: `${part} not ready`, text: named, run: 'flanneld doctor' }

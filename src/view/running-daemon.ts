@@ -3,6 +3,7 @@
 import type { Conditions } from '../health/conditions.ts'
 import { Health } from './health.ts'
 import { Supervisor } from '../health/supervise.ts'
+import type { Helpers } from '../helpers/supervision.ts'
 import type { Events } from '../health/events.ts'
 import type { Guard } from '../firewall/nftables/guard.ts'
 import type { Firewall } from '../firewall/firewall.ts'
@@ -59,6 +60,7 @@ export interface Running extends DaemonBase {
   readonly sessions: Sessions
   readonly guard: Guard
   readonly firewall: Firewall
+  readonly helpers: Helpers
   readonly prober: Prober
 }
 

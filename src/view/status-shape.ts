@@ -1,6 +1,7 @@
 // What the status of a host is made of: values for JSON. Times are milliseconds since 1970; null is what is not known or not there.
 import type { Stranger } from '../firewall/nftables/guard.ts'
 import type { EndpointHealth } from '../etcd/endpoint-health.ts'
+import type { HelperStatus } from '../helpers/slot.ts'
 import type { Condition, Level } from '../health/conditions.ts'
 import type { Family } from '../ip/address.ts'
 import type { Unready } from '../health/readiness.ts'
@@ -28,6 +29,8 @@ export interface Status {
   readonly tunnel: TunnelStatus | null
   readonly kernel: KernelStatus
   readonly firewall: FirewallState | null
+  /** What runs outside the kernel for the backends in use; empty where they need nothing. */
+  readonly helpers: readonly HelperStatus[]
   readonly peers: PeerCounts
   /** Peers in trouble and leases whose refusal is a fault, the worst first, 20 at most. */
   readonly troubled: readonly PeerView[]

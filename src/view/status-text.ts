@@ -1,5 +1,6 @@
 // A status in lines for people: labelled facts, verdict first, relative times. Pure.
 import type { FirewallState, GuardState, Status } from './status-shape.ts'
+import type { HelperStatus } from '../helpers/slot.ts'
 import { span } from '../text/duration.ts'
 import { counted } from '../text/counted.ts'
 import { type Verdict } from './verdict.ts'
@@ -37,6 +38,7 @@ export function factsOf(status: Status, now: number): readonly Fact[] {
       label: 'firewall',
       text: status.firewall === null ? '' : firewall(status.firewall, status.tunnel?.device ?? null),
     },
+    { label: 'helpers', text: status.helpers.map((one) => helper(one, now)).join(' · ') },
   ]
   return facts.filter(({ text }) => text !== '')
 }
@@ -103,6 +105,12 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
     ...guarded,
     ...by,
   ].join(' · ')
+}
+
+function helper({ type, name, state, since, restarts, facts }: HelperStatus, now: number): string {
+  const again = restarts === 0 ? '' : `, started again ${counted(restarts, 'time')}`
+  const known = Object.entries(facts).map(([what, value]) => `, ${what} ${value}`)
+  return `${type} of ${name} ${state} for ${span((now - since) / 1000)}${again}${known.join('')}`
 }
 
 /** The most that are named in a line. */

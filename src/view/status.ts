@@ -49,6 +49,7 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     tunnel,
     kernel,
     firewall,
+    helpers: running?.helpers.status ?? [],
     peers: peers.counts,
     troubled: peers.troubled,
     conditions: daemon.conditions.all,

@@ -58,6 +58,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
       error: null,
       guard: { port: 8472, peers: 7, unknownSenders: 0, strangers: [], error: null },
     },
+    helpers: [],
     peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0, inTrouble: 0 },
     troubled: [],
     conditions: [],

@@ -1,0 +1,15 @@
+// The drivers of all types of helpers, one line each.
+import type { Helper, HelperPeer } from '../backend.ts'
+import type { HelperDriver } from './driver.ts'
+import { forwarderDriver } from './forwarder.ts'
+
+const DRIVERS: {
+  readonly [T in Helper['type']]: HelperDriver<Extract<Helper, { type: T }>, Extract<HelperPeer, { type: T }>>
+} = {
+  forwarder: forwarderDriver,
+}
+
+/** The driver of a type; it takes helpers and peers of that type only. */
+export function helperDriver(type: Helper['type']): HelperDriver<Helper, HelperPeer> {
+  return DRIVERS[type]
+}

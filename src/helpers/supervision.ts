@@ -1,0 +1,163 @@
+// The one place where what runs outside the kernel is supervised: the union of what all networks of this host want is compared with
+// what runs.
+// Invariants: a helper that no network wants is stopped; at the daemon's end none keeps it for longer than STOP_MS; what a helper
+// does not need to know costs nothing.
+import type { Helper, HelperPeer } from '../backend.ts'
+import { pause } from '../async/wait.ts'
+import { equal } from '../equal.ts'
+import type { Conditions } from '../health/conditions.ts'
+import type { Prefix } from '../ip/prefix.ts'
+import type { Log } from '../log.ts'
+import type { HelperDrivers } from './driver.ts'
+import { type HelperStatus, Slot, describe } from './slot.ts'
+
+/** How long the daemon's end waits for helpers. Milliseconds. */
+const STOP_MS = 1500
+
+/** Names a network: any object of its owner's, such as its session. */
+type NetworkKey = object
+
+/** What changed of a peer; undefined when no helper has to know of it any more. */
+export type HelperPeerChange = readonly [subnet: Prefix, peer: HelperPeer | undefined]
+
+/** What supervising works with. */
+export interface HelpersParts {
+  readonly drivers: HelperDrivers
+  readonly conditions: Conditions
+  readonly log: Log
+}
+
+export class Helpers {
+  readonly #parts: HelpersParts
+  readonly #wanted = new Map<NetworkKey, readonly Helper[]>()
+  /** What helpers know of the peers of each network whose peers are known completely. */
+  readonly #peers = new Map<NetworkKey, Map<Prefix, HelperPeer>>()
+  readonly #slots = new Map<string, Slot>()
+  readonly #listeners: (() => void)[] = []
+  #stopped = false
+
+  constructor(parts: HelpersParts) {
+    this.#parts = parts
+  }
+
+  /** Calls `listener` when a helper went down or runs again. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** How each helper is. */
+  get status(): readonly HelperStatus[] {
+    return [...this.#slots.values()].map(({ status }) => status)
+  }
+
+  /** Why helpers are down, "forwarder of flannel0: ..." each. */
+  get failures(): readonly string[] {
+    return this.status.flatMap((status) => (status.error === null ? [] : [`${describe(status)}: ${status.error}`]))
+  }
+
+  /**
+   * Takes what a network wants, before the kernel's objects are written. Starts those that make devices; undefined when there is nothing
+   * to wait for.
+   */
+  ahead(network: NetworkKey, helpers: readonly Helper[]): Promise<void> | undefined {
+    this.#wanted.set(network, helpers)
+    const union = this.#union()
+    for (const [key, slot] of this.#slots) if (!union.has(key)) slot.rest()
+    const first = [...union].filter(([, helper]) => this.#parts.drivers(helper.type).makesDevices)
+    return first.length === 0 ? undefined : this.#run(first)
+  }
+
+  /** The kernel's objects are written: starts the others, and stops those that no network wants. Undefined as above. */
+  behind(): Promise<void> | undefined {
+    const union = this.#union()
+    if (union.size === 0 && this.#slots.size === 0) return undefined
+    const unwanted = [...this.#slots].filter(([key]) => !union.has(key))
+    for (const [key] of unwanted) this.#slots.delete(key)
+    const stopped = unwanted.map(([, slot]) => slot.stop('unwanted'))
+    this.#report()
+    return Promise.all([this.#run([...union]), ...stopped]).then(() => undefined)
+  }
+
+  /** Takes all peers of a network; the first call says that they are known completely. */
+  allPeers(network: NetworkKey, peers: Iterable<HelperPeerChange>): void {
+    const all = new Map(peers)
+    const gone = [...(this.#peers.get(network)?.keys() ?? [])].filter((subnet) => !all.has(subnet))
+    this.peersChanged(network, [...gone.map((subnet) => [subnet, undefined] as const), ...all])
+  }
+
+  /** Takes peers that changed. */
+  peersChanged(network: NetworkKey, changes: Iterable<HelperPeerChange>): void {
+    const peers = this.#peers.get(network) ?? new Map<Prefix, HelperPeer>()
+    this.#peers.set(network, peers)
+    for (const [subnet, peer] of changes) {
+      const before = peers.get(subnet)
+      if (equal(before, peer)) continue
+      if (peer === undefined) peers.delete(subnet)
+      else peers.set(subnet, peer)
+      if (before !== undefined && (peer === undefined || keyOf(before) !== keyOf(peer)))
+        this.#slots.get(keyOf(before))?.change(subnet, undefined)
+      if (peer !== undefined) this.#slots.get(keyOf(peer))?.change(subnet, peer)
+    }
+    this.#tell()
+  }
+
+  /** Leaves what carries packets running and ends the rest. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const enough = new AbortController()
+    const stopping = Promise.all([...this.#slots.values()].map((slot) => slot.stop('daemon-ends')))
+    await Promise.race([stopping, pause(STOP_MS, enough.signal)])
+    enough.abort()
+  }
+
+  #union(): ReadonlyMap<string, Helper> {
+    return new Map([...this.#wanted.values()].flat().map((helper) => [keyOf(helper), helper]))
+  }
+
+  async #run(helpers: readonly (readonly [key: string, helper: Helper])[]): Promise<void> {
+    if (this.#stopped) return
+    await Promise.all(helpers.map(([key, helper]) => this.#slot(key, helper).want(helper)))
+  }
+
+  #slot(key: string, helper: Helper): Slot {
+    const known = this.#slots.get(key)
+    if (known !== undefined) return known
+    const { drivers, log } = this.#parts
+    const changed = (): void => {
+      this.#report()
+      for (const listener of this.#listeners) listener()
+    }
+    const slot = new Slot(helper, { driver: drivers(helper.type), log, changed })
+    this.#slots.set(key, slot)
+    for (const peers of this.#peers.values())
+      for (const [subnet, peer] of peers) if (keyOf(peer) === key) slot.change(subnet, peer)
+    if (this.#known) slot.tell()
+    return slot
+  }
+
+  /** Whether the peers of all networks are known. */
+  get #known(): boolean {
+    return [...this.#wanted.keys()].every((network) => this.#peers.has(network))
+  }
+
+  #tell(): void {
+    if (this.#known) for (const slot of this.#slots.values()) slot.tell()
+  }
+
+  #report(): void {
+    const { conditions } = this.#parts
+    const { failures } = this
+    if (failures.length === 0) conditions.clear('helper-down')
+    else
+      conditions.set('helper-down', {
+        level: 'fault',
+        gist: `${failures.length === 1 ? 'a helper is' : `${failures.length} helpers are`} down`,
+        text: `${failures.join('; ')}; it is started again until it runs`,
+        run: null,
+      })
+  }
+}
+
+function keyOf({ type, name }: Pick<Helper, 'type' | 'name'>): string {
+  return `${type} ${name}`
+}
