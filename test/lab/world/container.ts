@@ -1,7 +1,5 @@
 // Stand-ins for containers where Docker itself is not what is tested: a namespace on a bridge with the leased subnet.
-import { type Place, placeOf } from './space.ts'
-import { start } from './process.ts'
-import type { Host } from './lab.ts'
+import { type Place, within } from './space.ts'
 import type { SubnetEnv } from '../actors/flanneld.ts'
 
 /** Something with an address in the overlay, in which commands run. */
@@ -10,7 +8,7 @@ export interface Container extends Place {
 }
 
 /** A container on a bridge, which is made like dockerd's: the subnet's first address, the leased MTU. */
-export async function createContainer(host: Host, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
+export async function createContainer(host: Place, env: SubnetEnv, last = 2, bridge = 'docker0'): Promise<Container> {
   const gateway = env['FLANNEL_SUBNET'] ?? ''
   const mtu = env['FLANNEL_MTU'] ?? ''
   const [address = '', length = ''] = gateway.split('/')
@@ -33,24 +31,8 @@ export async function createContainer(host: Host, env: SubnetEnv, last = 2, brid
     ip -n ${name} addr add ${own}/${length} dev eth0
     ip -n ${name} link set eth0 up
     ip -n ${name} route add default via ${address}`)
-  const enter = [
-    'nsenter',
-    '-t',
-    String(host.pid),
-    '-n',
-    '-m',
-    '-p',
-    '-u',
-    '-i',
-    'ip',
-    'netns',
-    'exec',
-    name,
-    'sh',
-    '-c',
-  ]
   return {
-    ...placeOf(`${host.name}/${name}`, (command, stdin) => start([...enter, command], true, stdin)),
+    ...within(host, `${host.name}/${name}`, `ip netns exec ${name}`),
     address: own,
   }
 }

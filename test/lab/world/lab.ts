@@ -20,6 +20,19 @@ export interface Lan {
   readonly prefix6: string
   /** A new host whose address ends in `last`. */
   host(last: number): Promise<Host>
+  /** A new socket for a machine that is an emulator's, not a namespace, and whose address ends in `last`. */
+  socket(last: number): Promise<Socket>
+}
+
+/** A tap device on a local network's bridge. */
+export interface Socket {
+  readonly device: string
+  /** The words before a program that uses the device: it runs on this machine's files, and ends with the lab. */
+  readonly enter: readonly string[]
+  readonly address: string
+  readonly address6: string
+  /** The shell command that gives the machine its addresses and routes, on `enp0s3`. */
+  readonly configure: string
 }
 
 /** Options of a local network. */
@@ -54,61 +67,105 @@ export async function createLab(owner: Owner): Promise<Lab> {
     for (const clean of cleanings.splice(0)) clean()
   }
   owner.teardown(close)
-  const wires = await space('wires')
-  const routed = new Set<Lan>()
-  let ports = 0
-
-  /** Runs in a space's network alone: pids in the command are this machine's. */
-  const wire = async (command: string): Promise<void> => {
-    const running = await start(['nsenter', '-t', String(wires.pid), '-n', 'sh', '-ec', command], false)
-    if ((await running.exit).code !== 0) throw new Error(`${command}: ${running.output()}`)
-  }
-  const attach = async (lan: Lan, to: Space, device: string, last: number, mtu: number): Promise<void> => {
-    const port = `port${++ports}`
-    await wire(
-      `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
-       ip link set ${port} master ${bridgeOf(lan)} up`,
-    )
-    // Without a link-local address, for which others have a second to object, a host that forwards asks for no neighbour.
-    await to.run(
-      `sysctl -q -w net.ipv6.conf.${device}.accept_dad=0 && ip link set ${device} up &&
-       ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip addr add ${address6(lan, last)}/64 dev ${device}`,
-    )
-  }
-
+  const wires = wiring(await space('wires'))
   return {
     space,
     close,
     afterwards: (clean) => cleanings.push(clean),
-    async lan({ prefix = '192.168.19', mtu = 1500 } = {}) {
-      const lan: Lan = {
-        prefix,
-        prefix6: `fd00:${prefix.split('.').at(-1) ?? ''}:`,
-        async host(last) {
-          const made = await space(`host${last}`)
-          await attach(lan, made, 'enp0s3', last, mtu)
-          if (routed.has(lan))
-            await made.run(`ip route add default via ${prefix}.1 && ip -6 route add default via ${address6(lan, 1)}`)
-          return { ...made, address: `${prefix}.${last}`, address6: address6(lan, last) }
-        },
-      }
-      await wire(`ip link add ${bridgeOf(lan)} mtu ${mtu} type bridge; ip link set ${bridgeOf(lan)} up`)
-      return lan
-    },
+    lan: (options) => createLan(wires, space, options),
     async router(...lans) {
       const router = await space('router')
       for (const [index, lan] of lans.entries()) {
-        await attach(lan, router, `eth${index}`, 1, 1500)
-        routed.add(lan)
+        await wires.attach(lan, router, `eth${index}`, 1, 1500)
+        wires.routed.add(lan)
       }
       return router
     },
   }
 }
 
+/** The bridges of a lab's local networks, in a space of their own. */
+interface Wires {
+  /** The words before a program that runs at the bridges, on this machine's files. */
+  readonly enter: readonly string[]
+  /** The local networks that have a router. */
+  readonly routed: Set<Lan>
+  /** A name for a device there. */
+  port(): string
+  /** Runs a shell command there, in which pids are this machine's. */
+  run(command: string): Promise<void>
+  /** Connects a space by a device with this MTU, and gives that its addresses. */
+  attach(lan: Lan, to: Space, device: string, last: number, mtu: number): Promise<void>
+}
+
+function wiring(space: Space): Wires {
+  let ports = 0
+  const wires: Wires = {
+    enter: ['nsenter', '-t', String(space.pid), '-n', '-p'],
+    routed: new Set(),
+    port: () => `port${++ports}`,
+    async run(command) {
+      const running = await start(['nsenter', '-t', String(space.pid), '-n', 'sh', '-ec', command], false)
+      if ((await running.exit).code !== 0) throw new Error(`${command}: ${running.output()}`)
+    },
+    async attach(lan, to, device, last, mtu) {
+      const port = wires.port()
+      await wires.run(
+        `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
+         ip link set ${port} master ${bridgeOf(lan)} up`,
+      )
+      await to.run(addressing(lan, device, last))
+    },
+  }
+  return wires
+}
+
+async function createLan(
+  wires: Wires,
+  space: (name: string) => Promise<Space>,
+  { prefix = '192.168.19', mtu = 1500 }: LanOptions = {},
+): Promise<Lan> {
+  const routes = (): string =>
+    wires.routed.has(lan)
+      ? `ip route add default via ${prefix}.1 && ip -6 route add default via ${address6(lan, 1)}`
+      : 'true'
+  const lan: Lan = {
+    prefix,
+    prefix6: `fd00:${prefix.split('.').at(-1) ?? ''}:`,
+    async host(last) {
+      const made = await space(`host${last}`)
+      await wires.attach(lan, made, 'enp0s3', last, mtu)
+      await made.run(routes())
+      return { ...made, address: `${prefix}.${last}`, address6: address6(lan, last) }
+    },
+    async socket(last) {
+      const device = wires.port()
+      await wires.run(
+        `ip tuntap add ${device} mode tap
+         ip link set ${device} mtu ${mtu} master ${bridgeOf(lan)} up`,
+      )
+      return {
+        device,
+        enter: wires.enter,
+        address: `${prefix}.${last}`,
+        address6: address6(lan, last),
+        configure: `ip link set enp0s3 mtu ${mtu} && ${addressing(lan, 'enp0s3', last)} && ${routes()}`,
+      }
+    },
+  }
+  await wires.run(`ip link add ${bridgeOf(lan)} mtu ${mtu} type bridge; ip link set ${bridgeOf(lan)} up`)
+  return lan
+}
+
 /** The IPv6 address of a host: fd00:19::79 beside 192.168.19.121. */
 function address6({ prefix6 }: Lan, last: number): string {
   return `${prefix6}:${last.toString(16)}`
+}
+
+/** Gives a device its addresses. Without a link-local one, for which others have a second to object, a host that forwards asks for no neighbour. */
+function addressing(lan: Lan, device: string, last: number): string {
+  return `sysctl -q -w net.ipv6.conf.${device}.accept_dad=0 && ip link set ${device} up &&
+    ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip addr add ${address6(lan, last)}/64 dev ${device}`
 }
 
 /** The bridge of a local network, within a device name's 15 bytes. */

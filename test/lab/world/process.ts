@@ -51,7 +51,6 @@ export async function start(command: readonly string[], inner: boolean, stdin?: 
       resolve((ended = { code, signal }))
     })
   })
-  exit.catch(() => undefined)
   const pid = inner ? await innerPid(child, () => ended !== undefined) : (child.pid ?? 0)
 
   const kill = (signal: NodeJS.Signals): void => {
@@ -60,21 +59,36 @@ export async function start(command: readonly string[], inner: boolean, stdin?: 
     if (inner && signal === 'SIGCONT') child.kill(signal)
     if (inner && signal === 'SIGSTOP') wakeWhenDead(child, pid)
   }
+  return runningOf({ program, pid, exit, kill, output: () => printed.both, stdout: () => printed.stdout })
+}
+
+/** A running program from what differs between one of this kernel and one of another. */
+export function runningOf(
+  of: Pick<Running, 'pid' | 'exit' | 'kill' | 'output' | 'stdout'> & { program: string },
+): Running {
+  const { program, exit, kill, output, ...rest } = of
+  let ended: Exit | undefined
+  exit.then(
+    (how) => (ended = how),
+    () => undefined,
+  )
   return {
-    pid,
+    ...rest,
     exit,
     kill,
-    output: () => printed.both,
-    stdout: () => printed.stdout,
+    output,
     async line(pattern, deadline) {
-      const find = (): string | undefined => printed.both.split('\n').find((line) => pattern.test(line))
+      const find = (): string | undefined =>
+        output()
+          .split('\n')
+          .find((line) => pattern.test(line))
       try {
         const seen = await waitFor(`${program} to print ${pattern}`, () => find() ?? (ended && 'ended'), deadline)
         const found = find()
         if (found !== undefined) return found
         throw new Error(`${program} ${seen}: ${JSON.stringify(ended)}`)
       } catch (error) {
-        throw new Error(`${String(error)}\n${printed.both}`, { cause: error })
+        throw new Error(`${String(error)}\n${output()}`, { cause: error })
       }
     },
     async stop(signal = 'SIGTERM', deadline = 60_000) {

@@ -11,14 +11,29 @@ export interface Place {
   readonly name: string
   /** Runs a shell command to its end: what it printed on stdout. Rejects with command, status and stderr otherwise. */
   run(command: string, stdin?: string): Promise<string>
-  /** Starts a shell command and leaves it running. */
+  /** Starts a shell command and leaves it running; it replaces the shell, so that a signal reaches it. */
   spawn(command: string): Promise<Running>
+  /** Starts a shell with a command and something on its stdin. */
+  begin(command: string, stdin?: string): Promise<Running>
 }
 
 /** Something whose end closes what it started: ava's `t`, for example. */
 export interface Owner {
   teardown(close: () => Promise<void>): void
 }
+
+/**
+ * Shell commands that make a machine of its own, whose name is $1, of one whose /run and /etc are already: /var/lib holds the state of
+ * dockerd, and /usr/local/bin what is installed there.
+ */
+export const OWN_MACHINE = `
+mkdir -p /run/lock /run/flannel
+mount -t tmpfs none /var/lib
+mount -t tmpfs none /usr/local/bin
+tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
+hostname "$1"
+ip link set lo up
+sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1`
 
 /** A place with a network namespace of its own. */
 export interface Space extends Place {
@@ -29,20 +44,14 @@ export interface Space extends Place {
   close(): Promise<void>
 }
 
-// /run holds a host's own state (subnet.env, sockets, locks, names of namespaces), /var/lib that of dockerd, and
-// /usr/local/bin what is installed there; what is written to /etc stays in the space, its machine-id first. bash is pid 1 because it reaps whatever is left to it.
+// /run holds a host's own state (subnet.env, sockets, locks, names of namespaces); what is written to /etc stays in the
+// space, its machine-id first. bash is pid 1 because it reaps whatever is left to it.
 const INIT = `
 set -e
 mount -t tmpfs none /run
-mkdir -p /run/lock /run/flannel
-mount -t tmpfs none /var/lib
-mount -t tmpfs none /usr/local/bin
 mkdir -p /run/etc/new /run/etc/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/new,workdir=/run/etc/work overlay /etc
-tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
-hostname "$1"
-ip link set lo up
-sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+${OWN_MACHINE}
 echo ready
 read -r _
 `
@@ -82,6 +91,7 @@ export async function createSpace(name: string): Promise<Space> {
 export function placeOf(name: string, begin: (command: string, stdin?: string) => Promise<Running>): Place {
   return {
     name,
+    begin,
     spawn: (command) => begin(`exec ${command}`),
     async run(command, stdin) {
       const running = await begin(command, stdin)
@@ -90,6 +100,13 @@ export function placeOf(name: string, begin: (command: string, stdin?: string) =
       throw new Error(`${name}: ${command}: ${signal ?? `status ${code}`}: ${running.output().trim()}`)
     },
   }
+}
+
+/** A place inside another, entered by these words: `ip netns exec c1`. */
+export function within(place: Place, name: string, words: string): Place {
+  return placeOf(name, (command, stdin) =>
+    place.begin(`exec ${words} sh -c '${command.replaceAll("'", `'\\''`)}'`, stdin),
+  )
 }
 
 /** This machine itself, where only loopback may be spoken to; what still runs when `owner` ends is killed. */
