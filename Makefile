@@ -125,8 +125,8 @@ test-packages: dist/flanneld-amd64 dist/flanneld-arm64 dist/THIRD-PARTY-NOTICES 
 
 # ---- testing
 
-# The groups of tests, from fast to slow, one folder under test/ each. `engines` and `packages` need a longer set-up and
-# run only by name.
+# The groups of tests, from fast to slow, one folder under test/ each. `engines`, `kernels` and `packages` need a longer set-up
+# and run only by name.
 GROUPS := $(foreach group,unit contract golden fuzz netns page faults docker,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
 
 .PHONY: test test-repo
@@ -189,6 +189,26 @@ test-engines: dist/flanneld-amd64 $(ENGINES)
 ## test-matrix: every backend in every family: fresh, taken over, changed to, restarted, damaged
 test-matrix: dist/flanneld
 	$(AVA) --timeout=8m --concurrency=4 'test/matrix/**/*.test.ts'
+
+# Kernels of Debian's suites, unpacked; a changed script makes them anew.
+KERNELS := $(foreach suite,bullseye bookworm trixie sid,build/kernels/$(suite)/release)
+
+.PHONY: kernels
+## kernels: get the kernels of four Debian releases, to boot in an emulator
+kernels: $(KERNELS)
+
+build/kernels/%/release: scripts/kernel.sh scripts/kernel-init.sh build/kernels-set-up
+	@rm -rf $(@D)
+	@scripts/kernel.sh $* $(@D)
+
+build/kernels-set-up: scripts/setup-kernels.sh $(MODULES)
+	@scripts/setup-kernels.sh
+	@mkdir -p build && touch $@
+
+.PHONY: test-kernels
+## test-kernels: every backend, on hosts with other kernels, in an emulator and in User-Mode Linux
+test-kernels: dist/flanneld $(KERNELS)
+	$(AVA) --timeout=10m 'test/$(@:test-%=%)/**/*.test.ts'
 
 .PHONY: soak
 ## soak: long tests: ten minutes of probing at 5% loss
