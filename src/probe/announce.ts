@@ -1,8 +1,15 @@
 // Reports changes in how peers are doing: an event each, a log line each while they are few.
 // Invariant: a peer that stays as it is says nothing; lines a minute are bounded, however many peers fail.
+import type { Peer } from '../backend.ts'
+import { onlySubnet, orElse } from '../ip/by-family.ts'
+import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import { primarySubnet } from '../lease/lease.ts'
 import type { Events } from '../health/events.ts'
 import type { Log } from '../log.ts'
 import type { PeerHealth } from './peer-health.ts'
+
+/** The peer that was judged. */
+type Announced = Pick<Peer, 'subnet' | 'also'>
 
 /** Lines in a minute. */
 const LINES = 10
@@ -21,13 +28,14 @@ export class Announcer {
   }
 
   /** Compares what was with what is; `now` is performance.now. */
-  judged(subnet: string, before: PeerHealth | undefined, after: PeerHealth, now: number): void {
+  judged(peer: Announced, before: PeerHealth | undefined, after: PeerHealth, now: number): void {
     const [was, is] = [wordOf(before), wordOf(after)]
     // A peer that is well when first looked at is no news, and neither is one of which nothing is known yet.
     if (was === is || (before === undefined && is === 'up') || after.state === 'unknown') return
     const bad = is !== 'up'
-    const text = `peer ${subnet} ${after.state}${after.note === '' ? '' : `: ${after.note}`}`
-    this.#events.happened('probe', text, { bad, peer: subnet })
+    const { host, family } = namesOf(peer)
+    const text = `peer ${host} ${after.state}${family}${after.note === '' ? '' : `: ${after.note}`}`
+    this.#events.happened('probe', text, { bad, peer: host })
     this.#line(now, bad, text)
   }
 
@@ -42,6 +50,13 @@ export class Announcer {
     else if (bad) this.#log.warn(text)
     else this.#log.info(text)
   }
+}
+
+/** A host with two families is called by one subnet, as everywhere; which of its families was probed is said as well. */
+function namesOf({ subnet, also }: Announced): { readonly host: Prefix; readonly family: string } {
+  if (also === undefined) return { host: subnet, family: '' }
+  const subnets = orElse(onlySubnet(subnet), onlySubnet(also))
+  return { host: primarySubnet({ subnets }), family: ` by IPv${prefixFamily(subnet)}` }
 }
 
 /** What makes a difference. A first look that found nothing counts as well, until there is more. */

@@ -188,7 +188,7 @@ export class Prober {
     this.#probed.delete(subnet)
     this.#probed.set(subnet, { peer, history })
     this.#turns.suspect(subnet, history.state !== 'up')
-    this.#announcer.judged(subnet, before, history, now)
+    this.#announcer.judged(peer, before, history, now)
   }
 
   /** The peers of all networks. */

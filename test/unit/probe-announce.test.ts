@@ -5,6 +5,7 @@ import { fromNumber } from '../../src/ip/address.ts'
 import { Announcer } from '../../src/probe/announce.ts'
 import { EvidenceBook } from '../../src/probe/evidence.ts'
 import type { Cause, PeerHealth } from '../../src/probe/peer-health.ts'
+import { prefix } from '../fake/values.ts'
 import { logInto } from '../lab/scenarios/firewall-host.ts'
 
 const health = (state: PeerHealth['state'], cause: Cause, note = ''): PeerHealth => ({
@@ -19,14 +20,19 @@ const health = (state: PeerHealth['state'], cause: Cause, note = ''): PeerHealth
 const UP = health('up', 'none')
 const DOWN = health('unreachable', 'host-down', 'down?')
 
+const PEER = { subnet: prefix('10.2.9.0/24') }
+const PEER6 = { subnet: prefix('fd00:10:2:9::/64'), also: PEER.subnet }
+
 /** What is said of these healths of one peer, one after the other. */
-function said(...healths: readonly PeerHealth[]): { lines: readonly string[]; events: Events } {
+const said = (...healths: readonly PeerHealth[]): ReturnType<typeof saidOf> => saidOf(PEER, healths)
+
+function saidOf(peer: typeof PEER | typeof PEER6, healths: readonly PeerHealth[]): { lines: readonly string[]; events: Events } {
   const lines: string[] = []
   const events = new Events()
   const announcer = new Announcer(logInto(lines), events)
   let before: PeerHealth | undefined
   for (const after of healths) {
-    announcer.judged('10.2.9.0/24', before, after, 0)
+    announcer.judged(peer, before, after, 0)
     before = after
   }
   return { lines, events }
@@ -36,6 +42,14 @@ test('a peer that is well, or of which nothing is known yet, says nothing', (t) 
   t.deepEqual(said(UP, UP, UP).lines, [])
   t.deepEqual(said(health('unknown', 'none'), UP).lines, [])
   t.deepEqual(said(UP, health('unknown', 'none')).lines, [])
+})
+
+test('of a host with two families each is reported by itself, under the name of the host', (t) => {
+  const { lines, events } = saidOf(PEER6, [UP, DOWN, UP])
+  t.deepEqual(lines, ['peer 10.2.9.0/24 unreachable by IPv6: down?', 'peer 10.2.9.0/24 up by IPv6'])
+  t.deepEqual([...new Set(events.recent.map(({ peer }) => peer))], ['10.2.9.0/24'])
+  const four = saidOf({ subnet: PEER.subnet, also: PEER6.subnet }, [UP, DOWN])
+  t.deepEqual(four.lines, ['peer 10.2.9.0/24 unreachable by IPv4: down?'])
 })
 
 test('a change is reported once, and so is recovery', (t) => {
@@ -61,9 +75,9 @@ test('another cause is another line; trouble at the first probe is reported', (t
 test('when a thousand fall at once there are ten lines a minute, and a sum', (t) => {
   const lines: string[] = []
   const announcer = new Announcer(logInto(lines), new Events())
-  for (let i = 0; i < 1000; i++) announcer.judged(`10.2.${i}.0/24`, UP, DOWN, i)
+  for (let i = 0; i < 1000; i++) announcer.judged({ subnet: prefix(`10.2.${i % 250}.0/24`) }, UP, DOWN, i)
   t.is(lines.length, 10)
-  announcer.judged('10.3.1.0/24', UP, DOWN, 70_000)
+  announcer.judged({ subnet: prefix('10.3.1.0/24') }, UP, DOWN, 70_000)
   t.deepEqual(lines.slice(10), [
     'and 990 more changes of peers: flanneld peers lists them',
     'peer 10.3.1.0/24 unreachable: down?',
