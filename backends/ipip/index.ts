@@ -1,6 +1,6 @@
 // ipip: packets to a peer travel in IP packets between the hosts (IP in IP, RFC 2003), with 20 bytes more and no UDP. The device,
 // its addresses and the routes are as Go's flanneld makes them. `tunl0`, which the kernel's module makes by itself, is left alone.
-import type { Backend, ConfigKeys } from '../../src/backend.ts'
+import type { Backend, ConfigKeys, Peer, Self } from '../../src/backend.ts'
 import { addressOf, bitsOf, contains } from '../../src/ip/prefix.ts'
 import { IPIP_DEVICE } from '../../src/kernel/flannel-link.ts'
 import { peerRoute } from '../peer-route.ts'
@@ -24,6 +24,11 @@ const KEYS = {
     doc: 'plain routes without a tunnel to hosts of the same local network; containers keep the MTU of the tunnel',
   },
 } as const satisfies ConfigKeys
+
+/** Whether a peer on our own LAN gets a plain route. */
+function isDirect({ config, external }: Self<IpipConfig>, { publicAddress }: Peer): boolean {
+  return config.directRouting && external.onlink.some((prefix) => contains(prefix, publicAddress))
+}
 
 export const ipip: Backend<IpipConfig, null> = {
   type: 'ipip',
@@ -49,8 +54,14 @@ export const ipip: Backend<IpipConfig, null> = {
     },
     { kind: 'address', device: IPIP_DEVICE, address: addressOf(subnet), length: bitsOf(family) },
   ],
-  forPeer: ({ config, external, nexthops }, { subnet, publicAddress }) => {
-    const direct = config.directRouting && external.onlink.some((prefix) => contains(prefix, publicAddress))
+  wraps: (self, peer) =>
+    isDirect(self, peer)
+      ? undefined
+      : { from: self.external.address, to: peer.publicAddress, overhead: OVERHEAD, outer: `ip protocol ${PROTOCOL}` },
+  forPeer: (self, peer) => {
+    const { external, nexthops } = self
+    const { subnet, publicAddress } = peer
+    const direct = isDirect(self, peer)
     const device = direct ? external.name : IPIP_DEVICE
     return {
       ok: true,

@@ -1,6 +1,7 @@
 // Answers of an older daemon: after an upgrade the verbs are new, while the old daemon may run until the operator restarts
 // it. Pure. Invariant: a field that the older daemon lacks reads as empty.
 import type { Unready } from '../health/readiness.ts'
+import type { PathView } from '../control/path-route.ts'
 import type { LeaseLine, LeaseView } from '../view/leases.ts'
 import type { PeerCounts, PeerView } from '../view/status-shape.ts'
 import type { StatusAnswer } from '../view/health.ts'
@@ -45,6 +46,12 @@ export function leasesTold(answer: unknown): LeaseView {
     ...told,
     leases: leases.map((line) => ({ publicAddress6: null, ...line })),
   }
+}
+
+/** The answer to GET /v1/path. */
+export function pathTold(answer: unknown): PathView {
+  const { port, ...told } = answer as Since<PathView, 'also' | 'outer'> & { readonly port?: number }
+  return { also: null, outer: `udp ${port ?? 0}`, ...told }
 }
 
 /** The answer to GET /v1/peers. */

@@ -1,43 +1,37 @@
 // The path to a peer where no daemon runs to report it: from the entries that one left in the kernel, and subnet.env.
 import { OperatorError } from '../errors.ts'
 import { type Address, parseAddress, familyOf } from '../ip/address.ts'
-import { addressOf, contains, parseInterfacePrefix, parsePrefix, type Prefix } from '../ip/prefix.ts'
+import { addressOf, contains, parseInterfacePrefix, parsePrefix, prefixFamily, type Prefix } from '../ip/prefix.ts'
 import { VXLAN_OVERHEAD, isFlannelLink } from '../kernel/flannel-link.ts'
-import { LiveKernel } from '../kernel/live.ts'
+import { withKernel } from '../kernel/once.ts'
 import type { VxlanLink } from '../kernel/state.ts'
 import type { PathView } from '../control/path-route.ts'
-import { readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
+import { readSubnetEnv } from '../host/subnet-env.ts'
+import { inFamily } from '../ip/by-family.ts'
 import { peersInKernel } from './kernel-peers.ts'
 import { objectsLeft } from './left-behind.ts'
-
-/** The kernel's own choice of a source address (raw(7)). */
-const ANY = '0.0.0.0' as Address
 
 /** The path to the peer that `to` names: its subnet, an address in it, or its host's. Rejects with OperatorError. */
 export async function pathLeft(to: string, subnetFile: string): Promise<PathView> {
   const { subnet, host, via } = await peerLeft(to)
   const env = await readSubnetEnv(subnetFile)
-  const own = subnetIn(env)
-  const link = await tunnelLink()
-  const whole = { subnet, publicAddress: host, health: null }
+  const { link, source } = await wayTo(host)
+  const whole = { subnet, publicAddress: host, also: null, health: null }
   if (via === 'direct' || link === undefined) {
     const mtu = env?.mtu ?? 1500
-    const underlay = { source: ANY, destination: host, full: mtu }
+    const underlay = { source, destination: host, full: mtu }
     return { ...whole, via: 'direct', mtu, outer: '', overhead: 0, tunnel: null, underlay }
   }
   const { mtu, port, local } = link
   const overhead = VXLAN_OVERHEAD[familyOf(host)]
+  const own = env && inFamily(env.subnets, prefixFamily(subnet))
   return {
     ...whole,
     via: 'tunnel',
     mtu,
     outer: `udp ${port}`,
     overhead,
-    tunnel: {
-      source: own === undefined ? ANY : addressOf(own),
-      destination: addressOf(subnet),
-      full: mtu,
-    },
+    tunnel: { source: own === undefined ? source : addressOf(own), destination: addressOf(subnet), full: mtu },
     underlay: { source: local, destination: host, full: mtu + overhead },
   }
 }
@@ -60,13 +54,13 @@ async function peerLeft(
   return { subnet, host, via: peer.via }
 }
 
-/** The first device named as flannel's are. */
-async function tunnelLink(): Promise<VxlanLink | undefined> {
-  const kernel = new LiveKernel()
-  try {
-    const links = [...(await kernel.observe('link', [])).values()]
-    return links.find(isFlannelLink)
-  } finally {
-    kernel.close()
-  }
+/** The first device of flannel's whose outer packets have a host's family, and the address that packets to it come from. */
+function wayTo(host: Address): Promise<{ readonly link: VxlanLink | undefined; readonly source: Address }> {
+  return withKernel(async (kernel) => {
+    const links = [...(await kernel.observe('link', [])).values()].filter(isFlannelLink)
+    const answer = (await kernel.askRoutes([host])).get(host)
+    const source = typeof answer === 'object' ? answer.source : undefined
+    if (source === undefined) throw new OperatorError(`${host}: no route leads there`)
+    return { link: links.find(({ local }) => familyOf(local) === familyOf(host)), source }
+  })
 }

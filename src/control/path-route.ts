@@ -12,6 +12,8 @@ import { type Lane, type PeerPath, pathTo } from '../probe/path.ts'
 export interface PathView extends Pick<PeerPath, 'via' | 'mtu' | 'outer' | 'overhead'> {
   readonly subnet: string
   readonly publicAddress: string
+  /** The same host's subnet in the other family; null for a host of one family. */
+  readonly also: string | null
   readonly tunnel: Lane | null
   readonly underlay: Lane
   /** Null when it was not probed recently. */
@@ -39,6 +41,7 @@ function pathView(daemon: RunningDaemon, to: string): PathView {
   return {
     subnet: peer.subnet,
     publicAddress: peer.publicAddress,
+    also: peer.also ?? null,
     via,
     mtu,
     outer,

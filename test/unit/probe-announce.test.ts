@@ -26,7 +26,10 @@ const PEER6 = { subnet: prefix('fd00:10:2:9::/64'), also: PEER.subnet }
 /** What is said of these healths of one peer, one after the other. */
 const said = (...healths: readonly PeerHealth[]): ReturnType<typeof saidOf> => saidOf(PEER, healths)
 
-function saidOf(peer: typeof PEER | typeof PEER6, healths: readonly PeerHealth[]): { lines: readonly string[]; events: Events } {
+function saidOf(
+  peer: typeof PEER | typeof PEER6,
+  healths: readonly PeerHealth[],
+): { lines: readonly string[]; events: Events } {
   const lines: string[] = []
   const events = new Events()
   const announcer = new Announcer(logInto(lines), events)

@@ -16,13 +16,14 @@ import { UsageError } from '../../options/go-flags.ts'
 import { askedOf } from '../asked.ts'
 import { type PingReport, pingReport, renderPing } from '../ping-report.ts'
 import { pathLeft } from '../ping-path.ts'
+import { pathTold } from '../older-daemon.ts'
 import type { Terminal } from '../terminal.ts'
 
 const HELP = `Usage: flanneld ping SUBNET|IP [-json] [-count N] [OPTION]...
 
 Probes one peer now, by ICMP: through the tunnel and to its host outside it, small packets and packets of the full MTU. Says
 how many came back, how fast, how large they may be, and what that means. The peer is named by its subnet, an address in
-it, or its host's address.
+it, or its host's address. A host with two families is probed in both, the one that it was named by first.
 
   -count N  number of rounds, 1 to 1000 (default 1): each is four small packets and two of the full size each way, and some
             more when they are lost
@@ -39,21 +40,39 @@ export async function ping(args: readonly string[], { env, out, err }: Terminal)
     return 0
   }
   const [to = ''] = asked.words
-  const count = Number(asked.value('count') ?? 1)
-  if (!Number.isInteger(count) || count < 1 || count > 1000) {
-    throw new UsageError(`ping: -count: ${asked.value('count')}: must be a number from 1 to 1000`)
-  }
+  const count = roundsOf(asked.value('count') ?? '1')
   const { subnetFile } = asked.options
-  const route = `GET /v1/path?to=${encodeURIComponent(to)}`
-  const told = (await askControl(controlPath(subnetFile), route)) as PathView | undefined
+  const told = await tell(subnetFile, to)
   if (told === undefined) err('no daemon answers: the path as the last one left it in the kernel\n')
-  const report = await probe(told ?? (await pathLeft(to, subnetFile)), count)
+  const view = told ?? (await pathLeft(to, subnetFile))
+  const other = view.also === null ? undefined : await tell(subnetFile, view.also)
+  const [report, also] = await Promise.all([probe(view, count), other && probe(other, count)])
+  const source = told === undefined ? 'kernel' : 'daemon'
   out(
     asked.json
-      ? `${JSON.stringify({ source: told === undefined ? 'kernel' : 'daemon', ...report })}\n`
-      : renderPing(report),
+      ? `${JSON.stringify({ source, ...report, also: also ?? null })}\n`
+      : `${renderPing(report)}${also === undefined ? '' : renderPing(also)}`,
   )
-  return report.state === 'unreachable' || report.state === 'unknown' ? 2 : report.cause === 'none' ? 0 : 1
+  return statusOf(also === undefined ? [report] : [report, also])
+}
+
+/** The number of rounds. Throws UsageError. */
+function roundsOf(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 1000) return count
+  throw new UsageError(`ping: -count: ${text}: must be a number from 1 to 1000`)
+}
+
+/** The path to a peer, as the running daemon tells it; undefined where none runs. Rejects with OperatorError. */
+async function tell(subnetFile: string, to: string): Promise<PathView | undefined> {
+  const told = await askControl(controlPath(subnetFile), `GET /v1/path?to=${encodeURIComponent(to)}`)
+  return told === undefined ? undefined : pathTold(told)
+}
+
+function statusOf(reports: readonly PingReport[]): number {
+  const silent = reports.filter(({ state }) => state === 'unreachable' || state === 'unknown')
+  if (silent.length === reports.length) return 2
+  return silent.length === 0 && reports.every(({ cause }) => cause === 'none') ? 0 : 1
 }
 
 async function probe(view: PathView, count: number): Promise<PingReport> {
