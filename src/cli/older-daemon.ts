@@ -3,28 +3,46 @@
 import type { Unready } from '../health/readiness.ts'
 import type { PathView } from '../control/path-route.ts'
 import type { LeaseLine, LeaseView } from '../view/leases.ts'
-import type { PeerCounts, PeerView } from '../view/status-shape.ts'
+import type { PeerCounts, PeerView, TunnelStatus } from '../view/status-shape.ts'
 import type { StatusAnswer } from '../view/health.ts'
 import type { ConfigVerdict } from '../network-config/stored-config.ts'
 
 /** Fields that came later. */
 type Since<T, Later extends keyof T> = Omit<T, Later> & Partial<Pick<T, Later>>
 
-type Older = Since<Omit<StatusAnswer, 'peers'>, 'conditions' | 'unready' | 'verdict'> & {
+type Older = Since<Omit<StatusAnswer, 'peers' | 'tunnel'>, 'conditions' | 'unready' | 'verdict' | 'families'> & {
   readonly peers: Since<PeerCounts, 'inTrouble'>
+  readonly tunnel: Since<TunnelStatus, 'devices' | 'encrypted'> | null
 }
 
 /** The answer to GET /v1/status. */
 export function statusTold(answer: unknown): Since<StatusAnswer, 'verdict'> {
-  const { peers, ...told } = answer as Older
+  const { peers, tunnel, troubled, ...told } = answer as Older
   const { unreachable, degraded, refused } = peers
   // Every refused lease was a fault.
   return {
     conditions: [],
+    families: [],
     unready: told.reasons.map(unreadyIn),
     ...told,
+    troubled: peersTold(troubled),
+    tunnel: tunnel === null ? null : { encrypted: false, devices: devicesIn(tunnel), ...tunnel },
     peers: { ...peers, inTrouble: peers.inTrouble ?? unreachable + degraded + refused },
   }
+}
+
+/** It had one device at most, with the MTU of containers. */
+function devicesIn({
+  device,
+  type,
+  mtu,
+  vni,
+  port,
+  rxBytes,
+  txBytes,
+  drops,
+}: Omit<TunnelStatus, 'devices' | 'encrypted'>): TunnelStatus['devices'] {
+  return device === null ? [] : [{ device, type, mtu, vni, port, rxBytes, txBytes, drops }]
 }
 
 /** "lease: key deleted". */

@@ -11,7 +11,7 @@ import type { PeerStep } from './peer-step.ts'
 import type { PeerTable } from './peers.ts'
 import { FAULTLESS } from './peer-check.ts'
 import { refusalLevel } from './refusal-level.ts'
-import { valuesOf } from '../ip/by-family.ts'
+import { FAMILIES, valuesOf } from '../ip/by-family.ts'
 
 /** How a range is used; `free` is what is left of it. */
 export interface Usage {
@@ -65,8 +65,8 @@ export class LeaseStats {
   readonly #details = new Map<string, string>()
   #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
   #steps = 0
-  /** The usage last asked for, and of what. */
-  #counted: { readonly asked: AskedUsage; readonly usage: Usage } | undefined
+  /** The usage last asked for of each network, and of what. */
+  readonly #counted = new Map<Prefix, { readonly asked: AskedUsage; readonly usage: Usage }>()
 
   /** Takes a step of the watch on `prefix`. The table has applied it; `result` is the outcome. */
   take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, result: PeerStep): void {
@@ -108,10 +108,12 @@ export class LeaseStats {
   /** How a range is used, by us (`own`) and by others. Cached until something changes. */
   usage(prefix: string, range: SubnetRange, own: Prefix): Usage {
     const asked = { steps: this.#steps, prefix, range, own }
-    const known = this.#counted
+    const known = this.#counted.get(range.network)
     if (known !== undefined && equal(known.asked, asked)) return known.usage
     const usage = this.#count(prefix, range, own)
-    this.#counted = { asked, usage }
+    // One for each family; a network that was replaced goes with the first count of another.
+    if (known === undefined && this.#counted.size >= FAMILIES.length) this.#counted.clear()
+    this.#counted.set(range.network, { asked, usage })
     return usage
   }
 

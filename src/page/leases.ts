@@ -2,7 +2,7 @@
 // Invariant: one request at a time, each a single range. When etcd does not answer, the last result stays, with a note.
 import { primarySubnet } from '../lease/lease.ts'
 import { messageOf } from '../errors.ts'
-import { type LeaseLine, type LeaseView, readLeases } from '../view/leases.ts'
+import { type LeaseLine, type LeaseView, familiesOfLease, readLeases } from '../view/leases.ts'
 import { type CurrentDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import type { PageLease, PageLeases } from './shape.ts'
 
@@ -50,31 +50,29 @@ export class Leases {
 }
 
 /** `now` in milliseconds since 1970. Pure. */
-function shown({ network, subnets, trouble, leases }: LeaseView, now: number): PageLeases {
+function shown({ ranges, trouble, leases }: LeaseView, now: number): PageLeases {
   const list = leases.map((line) => lineOf(line, now))
   const place = ({ kind, note }: PageLease): number => (kind === 'lease' && note !== '' ? 1 : ORDER.indexOf(kind))
   return {
     facts: [
-      ...(network === null ? [] : [{ label: 'network', text: network }]),
-      ...(subnets === null
-        ? []
-        : [
-            { label: 'used', text: `${subnets.used} of ${subnets.total} subnets, ${subnets.reserved} reserved` },
-            { label: 'free', text: `${subnets.free}${subnets.next === null ? '' : `, ${subnets.next} the first`}` },
-          ]),
+      ...ranges.flatMap(({ network, used, total, reserved, free, next }) => [
+        { label: 'network', text: network },
+        { label: 'used', text: `${used} of ${total} subnets, ${reserved} reserved` },
+        { label: 'free', text: `${free}${next === null ? '' : `, ${next} the first`}` },
+      ]),
       ...(trouble === '' ? [] : [{ label: 'trouble', text: trouble }]),
     ],
     list: list.toSorted((a, b) => place(a) - place(b)),
   }
 }
 
-function lineOf(
-  { subnet, publicAddress, type, kind, own, expiring, expiresIn, note }: LeaseLine,
-  now: number,
-): PageLease {
+function lineOf(line: LeaseLine, now: number): PageLease {
+  const { subnet, publicAddress, type, kind, own, expiring, expiresIn, note } = line
+  const others = familiesOfLease(line).slice(1)
   return {
     subnet,
     publicAddress: publicAddress ?? '',
+    others: others.map((other) => ({ subnet: other.subnet, address: other.publicAddress })),
     backend: type ?? '',
     kind: own ? 'ours' : kind === 'reservation' ? 'reserved' : expiring ? 'expiring' : 'lease',
     expires: expiresIn === null ? null : now + expiresIn * 1000,

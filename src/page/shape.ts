@@ -58,14 +58,23 @@ export interface PageHost {
   readonly name: string
   readonly subnet: string | null
   readonly address: string | null
+  /** Its subnets and addresses in further families. */
+  readonly others: readonly PageOther[]
   /** When its daemon started, milliseconds since 1970. */
   readonly since: number
+}
+
+/** What a host has in a family beside the first. */
+export interface PageOther {
+  readonly subnet: string
+  readonly address: string | null
 }
 
 /** A lease or reservation. */
 export interface PageLease {
   readonly subnet: string
   readonly publicAddress: string
+  readonly others: readonly PageOther[]
   readonly backend: string
   readonly kind: 'ours' | 'lease' | 'reserved' | 'expiring'
   /** When it ends unless renewed, milliseconds since 1970; null when never or not known. */

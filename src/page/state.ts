@@ -86,6 +86,9 @@ function judgedOf({ health: { latest }, since }: RunningDaemon): Judged {
       name: status?.host ?? '',
       subnet: status?.lease?.subnet ?? null,
       address: status?.address ?? null,
+      others: (status?.families ?? [])
+        .slice(1)
+        .flatMap(({ subnet, address }) => (subnet === null ? [] : [{ subnet, address }])),
       since,
     },
     // Columns are for terminals.

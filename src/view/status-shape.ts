@@ -18,6 +18,8 @@ export interface Status {
   readonly interface: string | null
   /** What other hosts reach us by. */
   readonly address: string | null
+  /** This host in each of its families, the one first that `interface`, `lease` and `network` show. */
+  readonly families: readonly HostFamily[]
   readonly ready: boolean
   /** What is missing when not ready, "lease: key deleted" each. */
   readonly reasons: readonly string[]
@@ -38,6 +40,16 @@ export interface Status {
   readonly conditions: readonly Condition[]
 }
 
+/** This host in one family. Null is what there is not yet. */
+export interface HostFamily {
+  readonly family: Family
+  readonly interface: string | null
+  /** What other hosts reach us by. */
+  readonly address: string | null
+  readonly subnet: string | null
+  readonly network: NetworkStatus | null
+}
+
 /** Our lease. */
 export interface LeaseStatus {
   readonly subnet: string
@@ -56,11 +68,27 @@ export interface NetworkStatus {
 }
 
 /** How packets to peers leave; without a device of its own (host-gw, alloc) there are no counters. */
-export interface TunnelStatus {
+export interface TunnelStatus extends Omit<DeviceStatus, 'device'> {
+  /** The backend. */
   readonly type: string
+  /** Whether what it carries is encrypted. */
+  readonly encrypted: boolean
   /** Bytes of a container's packet. */
   readonly mtu: number
   readonly device: string | null
+  /** Every device of ours, `device` first: one for each family, and those of other backends that peers use. */
+  readonly devices: readonly DeviceStatus[]
+  /** Peers to which packets of this MTU are known to get. */
+  readonly proven: number
+}
+
+/** A device of ours. */
+export interface DeviceStatus {
+  readonly device: string
+  /** As ip-link(8) names it. */
+  readonly type: string
+  /** Bytes. */
+  readonly mtu: number
   readonly vni: number | null
   /** UDP port. */
   readonly port: number | null
@@ -68,8 +96,6 @@ export interface TunnelStatus {
   readonly txBytes: number | null
   /** Packets. */
   readonly drops: number | null
-  /** Peers to which packets of this MTU are known to get. */
-  readonly proven: number
 }
 
 /** What we want of the kernel, and how it is. */

@@ -1,6 +1,6 @@
 // A status in lines for people: labelled facts, verdict first, relative times. Pure.
-import type { FirewallState, GuardState, Status } from './status-shape.ts'
 import type { HelperStatus } from '../helpers/slot.ts'
+import type { DeviceStatus, FirewallState, GuardState, HostFamily, NetworkStatus, Status } from './status-shape.ts'
 import { span } from '../text/duration.ts'
 import { counted } from '../text/counted.ts'
 import { type Verdict } from './verdict.ts'
@@ -31,8 +31,9 @@ export function reasonLines({ reasons, remarks }: Verdict): readonly string[] {
 export function factsOf(status: Status, now: number): readonly Fact[] {
   const facts = [
     { label: 'subnet', text: subnet(status, now) },
+    ...status.families.slice(1).map(otherFamilyFact),
     { label: 'store', text: store(status, now) },
-    { label: 'tunnel', text: tunnel(status) },
+    ...tunnelFacts(status),
     { label: 'kernel', text: kernel(status, now) },
     {
       label: 'firewall',
@@ -43,6 +44,16 @@ export function factsOf(status: Status, now: number): readonly Fact[] {
   return facts.filter(({ text }) => text !== '')
 }
 
+/** A family beside the first: of the lease it has the subnet alone. */
+function otherFamilyFact({ family, subnet: leased, address, interface: device, network }: HostFamily): Fact {
+  const text = leased === null ? '' : `${leased}   ${address ?? 'no address'}${device === null ? '' : ` on ${device}`}`
+  return { label: `IPv${family}`, text: text === '' ? '' : halves(text, usage(network)) }
+}
+
+function usage(network: NetworkStatus | null): string {
+  return network === null ? '' : `network ${network.cidr} · ${network.used} of ${counted(network.total, 'subnet')} used`
+}
+
 function subnet({ lease, network }: Status, now: number): string {
   if (lease === null) return ''
   const renewed = lease.renewed === null ? '' : `renewed ${ago(lease.renewed, now)}`
@@ -50,9 +61,7 @@ function subnet({ lease, network }: Status, now: number): string {
   const terms = lease.reserved
     ? 'reserved for this host'
     : `lease ${[renewed, left].filter((it) => it !== '').join(', ')}`
-  const used =
-    network === null ? '' : `network ${network.cidr} · ${network.used} of ${counted(network.total, 'subnet')} used`
-  return halves(`${lease.subnet}   ${terms}`, used)
+  return halves(`${lease.subnet}   ${terms}`, usage(network))
 }
 
 function store({ store: etcd, lease }: Status, now: number): string {
@@ -65,15 +74,33 @@ function store({ store: etcd, lease }: Status, now: number): string {
   return halves(`etcd ${good}/${etcd.endpoints.length}${revision}${watch}`, `${tls}${ends}`)
 }
 
-function tunnel({ tunnel: shown, peers }: Status): string {
-  if (shown === null) return ''
-  const device = shown.device === null ? shown.type : `${shown.device} ${shown.type} vni ${shown.vni} udp ${shown.port}`
+/** One line where there is one device of the backend's own, else a line for each device below that of the backend. */
+function tunnelFacts({ tunnel, peers }: Status): readonly Fact[] {
+  if (tunnel === null) return []
+  const { type, encrypted, mtu, devices, proven } = tunnel
   const probed = peers.up + peers.degraded + peers.unreachable > 0
-  const proven = probed ? ` (proven to ${shown.proven}/${counted(peers.total, 'peer')})` : ''
-  const { rxBytes, txBytes, drops } = shown
-  const counters =
-    rxBytes === null || txBytes === null ? '' : `   rx ${bytes(rxBytes)} tx ${bytes(txBytes)} drops ${drops ?? 0}`
-  return `${device} · mtu ${shown.mtu}${proven}${counters}`
+  const reached = probed ? ` (proven to ${proven}/${counted(peers.total, 'peer')})` : ''
+  const [only, ...others] = devices
+  const one = only !== undefined && others.length === 0 && only.type === type ? only : undefined
+  const name = `${one === undefined ? type : deviceName(one)}${encrypted ? ' encrypted' : ''}`
+  const text = `${name} · mtu ${mtu}${reached}${one === undefined ? '' : counters(one)}`
+  const below = one === undefined ? devices : []
+  return [
+    { label: 'tunnel', text },
+    ...below.map((device) => ({
+      label: 'device',
+      text: `${deviceName(device)} · mtu ${device.mtu}${counters(device)}`,
+    })),
+  ]
+}
+
+function deviceName({ device, type, vni, port }: DeviceStatus): string {
+  return `${device} ${type}${vni === null ? '' : ` vni ${vni}`}${port === null ? '' : ` udp ${port}`}`
+}
+
+function counters({ rxBytes, txBytes, drops }: DeviceStatus): string {
+  if (rxBytes === null || txBytes === null) return ''
+  return `   rx ${bytes(rxBytes)} tx ${bytes(txBytes)} drops ${drops ?? 0}`
 }
 
 function kernel({ kernel: it }: Status, now: number): string {

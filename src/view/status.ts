@@ -1,21 +1,17 @@
 // How this host is doing, as values, gathered by each examination of the host. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
 import { FAMILIES } from '../ip/by-family.ts'
-import { primaryExternal } from '../overlay/inputs.ts'
-import type { FirewallState, KernelStatus, LeaseStatus, NetworkStatus, Status, TunnelStatus } from './status-shape.ts'
+import type { FirewallState, KernelStatus, LeaseStatus, Status } from './status-shape.ts'
 import { hostname } from 'node:os'
-import type { ExternalInterface } from '../backend.ts'
 import type { Store } from '../etcd/store.ts'
-import { type DeviceCounters, countersOf } from '../host/device-counters.ts'
 import { showObject } from '../kernel/show.ts'
-import type { VxlanLink } from '../kernel/state.ts'
 import { countObjects } from './kernel-objects.ts'
 import { type RunningDaemon, type Running, primarySession, whenRunning } from './running-daemon.ts'
-import type { Session } from '../overlay/session.ts'
 import { NO_PEERS, summaryOf } from './peer-summary.ts'
+import { familiesOfHost } from './host-families.ts'
 import { storeOf } from './store.ts'
+import { tunnelOf } from './tunnel.ts'
 import { primarySubnet } from '../lease/lease.ts'
-import { primaryRange } from '../network-config/configuration.ts'
 
 /** The most strangers that are named. */
 const STRANGERS = 20
@@ -24,12 +20,13 @@ const STRANGERS = 20
 export async function statusOf(daemon: RunningDaemon): Promise<Status> {
   const { version, since, readiness } = daemon
   const running = whenRunning(daemon)
-  const external = externalOf(daemon)
+  const families = familiesOfHost(daemon)
+  const [shown] = families
   const peers = running === undefined ? NO_PEERS : await summaryOf(running)
   const [store, lease, tunnel, kernel, firewall] = await Promise.all([
     storeOf(daemon),
     running === undefined ? null : leaseOf(running),
-    running === undefined ? null : tunnelOf(primarySession(running), peers.proven),
+    running === undefined ? null : tunnelOf(primarySession(running).plan, peers.proven),
     kernelOf(daemon),
     running === undefined ? null : firewallOf(running),
   ])
@@ -38,14 +35,15 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     pid: process.pid,
     host: hostname(),
     since,
-    interface: external?.name ?? null,
-    address: external?.publicAddress ?? null,
+    interface: shown?.interface ?? null,
+    address: shown?.address ?? null,
+    families,
     ready: readiness.ready,
     reasons: readiness.reasons,
     unready: readiness.unready,
     store,
     lease,
-    network: running === undefined ? null : networkOf(running),
+    network: shown?.network ?? null,
     tunnel,
     kernel,
     firewall,
@@ -53,17 +51,6 @@ export async function statusOf(daemon: RunningDaemon): Promise<Status> {
     peers: peers.counts,
     troubled: peers.troubled,
     conditions: daemon.conditions.all,
-  }
-}
-
-function externalOf(daemon: RunningDaemon): ExternalInterface | undefined {
-  switch (daemon.phase) {
-    case 'starting':
-      return undefined
-    case 'joining':
-      return primaryExternal(daemon.host)
-    case 'running':
-      return primaryExternal(primarySession(daemon).inputs)
   }
 }
 
@@ -84,37 +71,6 @@ async function askEnd(store: Store, etcdLease: string, usualMs: number): Promise
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, enough, undefined).unref())
   const time = await Promise.race([store.timeToLive(etcdLease).catch(() => undefined), limit])
   return time === undefined ? undefined : Date.now() + time.remaining * 1000
-}
-
-function networkOf(running: Running): NetworkStatus {
-  const { leaseStats, options } = running
-  const { inputs } = primarySession(running)
-  const range = primaryRange(inputs.configuration)
-  const { leased, reserved, refused, free } = leaseStats.usage(options.etcdPrefix, range, primarySubnet(inputs))
-  const used = leased + reserved + refused
-  return { cidr: range.network, total: used + free, used }
-}
-
-async function tunnelOf({ plan }: Session, proven: number): Promise<TunnelStatus> {
-  const { backend } = plan.inputs.configuration.own
-  const { mtu } = plan.subnetEnv
-  const [link] = plan.tunnels
-  const counters = link && (await countersOf(link.name).catch(() => undefined))
-  return {
-    type: backend.type,
-    mtu,
-    ...deviceOf(link),
-    ...trafficOf(counters),
-    proven,
-  }
-}
-
-function deviceOf(link: VxlanLink | undefined): Pick<TunnelStatus, 'device' | 'vni' | 'port'> {
-  return { device: link?.name ?? null, vni: link?.vni ?? null, port: link?.port ?? null }
-}
-
-function trafficOf(counters: DeviceCounters | undefined): Pick<TunnelStatus, 'rxBytes' | 'txBytes' | 'drops'> {
-  return { rxBytes: counters?.rxBytes ?? null, txBytes: counters?.txBytes ?? null, drops: counters?.drops ?? null }
 }
 
 async function kernelOf(daemon: RunningDaemon): Promise<KernelStatus> {

@@ -7,6 +7,17 @@ export const NOW = Date.UTC(2026, 10, 20, 12)
 const SECOND = 1000
 const DAY = 86_400 * SECOND
 
+const FLANNEL_1 = {
+  device: 'flannel.1',
+  type: 'vxlan',
+  mtu: 1450,
+  vni: 1,
+  port: 8472,
+  rxBytes: 41_200_000_000,
+  txBytes: 39_800_000_000,
+  drops: 0,
+}
+
 /** As it is, but for what `over` says. */
 export function statusWith(over: Partial<Status> = {}): Status {
   return {
@@ -16,6 +27,15 @@ export function statusWith(over: Partial<Status> = {}): Status {
     since: NOW - 3 * DAY - 4 * 3600 * SECOND,
     interface: 'enp0s3',
     address: '192.168.19.121',
+    families: [
+      {
+        family: 4,
+        interface: 'enp0s3',
+        address: '192.168.19.121',
+        subnet: '10.2.21.0/24',
+        network: { cidr: '10.2.0.0/16', total: 255, used: 8 },
+      },
+    ],
     ready: true,
     reasons: [],
     unready: [],
@@ -30,17 +50,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
     },
     lease: { subnet: '10.2.21.0/24', reserved: false, renewed: NOW - 4 * SECOND, expires: NOW + DAY - 4 * SECOND },
     network: { cidr: '10.2.0.0/16', total: 255, used: 8 },
-    tunnel: {
-      type: 'vxlan',
-      mtu: 1450,
-      device: 'flannel.1',
-      vni: 1,
-      port: 8472,
-      rxBytes: 41_200_000_000,
-      txBytes: 39_800_000_000,
-      drops: 0,
-      proven: 7,
-    },
+    tunnel: { ...FLANNEL_1, encrypted: false, devices: [FLANNEL_1], proven: 7 },
     kernel: {
       wanted: 28,
       right: 28,

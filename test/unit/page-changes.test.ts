@@ -36,7 +36,7 @@ function state(over: Partial<PageState> = {}): PageState {
     version: '0.1.0',
     at: 1000,
     verdict: { word: 'healthy', summary: '', reasons: [] },
-    host: { name: 'host1', subnet: '10.2.21.0/24', address: '192.168.19.121', since: 0 },
+    host: { name: 'host1', subnet: '10.2.21.0/24', address: '192.168.19.121', others: [], since: 0 },
     facts: [],
     peers: [],
     unshown: 0,

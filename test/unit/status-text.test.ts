@@ -39,6 +39,32 @@ test('status: verdict first, facts, then each reason with the next command', (t)
   )
 })
 
+test('status of a host with two families: the second one in a line of its own, and each device with its MTU', (t) => {
+  const one = statusWith()
+  const [ipv4] = one.families
+  if (ipv4 === undefined || one.tunnel === null) return t.fail()
+  const { devices } = one.tunnel
+  const ipv6 = {
+    family: 6,
+    interface: 'enp0s8',
+    address: 'fd01::121',
+    subnet: 'fd00:2:0:21::/64',
+    network: { cidr: 'fd00:2::/48', total: 65_535, used: 8 },
+  } as const
+  const second = devices.map((device) => ({ ...device, device: 'flannel-v6.1', mtu: 1430, rxBytes: 0 }))
+  const tunnel = { ...one.tunnel, mtu: 1430, devices: [...devices, ...second] }
+  const lines = print(statusWith({ families: [ipv4, ipv6], tunnel })).split('\n')
+  t.deepEqual(
+    lines.filter((line) => /^ {2}(IPv6|tunnel|device)/.test(line)),
+    [
+      '  IPv6     fd00:2:0:21::/64   fd01::121 on enp0s8                network fd00:2::/48 · 8 of 65535 subnets used',
+      '  tunnel   vxlan · mtu 1430 (proven to 7/7 peers)',
+      '  device   flannel.1 vxlan vni 1 udp 8472 · mtu 1450   rx 41.2 GB tx 39.8 GB drops 0',
+      '  device   flannel-v6.1 vxlan vni 1 udp 8472 · mtu 1430   rx 0 B tx 39.8 GB drops 0',
+    ],
+  )
+})
+
 test('status: a standing fault makes the host degraded; a warning and a note are shown and do not', (t) => {
   const standing = (level: Level): Status['conditions'][number] => ({
     code: level,

@@ -10,6 +10,7 @@ import { span } from '../../text/duration.ts'
 import { printable } from '../../text/plain-text.ts'
 import { factsOf, headline, reasonLines } from '../../view/status-text.ts'
 import { type FoundSubnetEnv, readSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
+import { valuesOf } from '../../ip/by-family.ts'
 import { counted } from '../../text/counted.ts'
 import { type Verdict, absentVerdict, silentVerdict, verdictOf } from '../../view/verdict.ts'
 import { type AskedVerb, askedOf } from '../asked.ts'
@@ -113,7 +114,8 @@ function jsonOf({ verdict, status: found, file, left, etcd }: Seen): object {
 function fileOf(file: FoundSubnetEnv): object {
   const { mtu, ipMasq } = file
   const [network, subnet] = [networkIn(file) ?? null, subnetIn(file) ?? null]
-  return { network, subnet, mtu: mtu ?? null, ipMasq: ipMasq ?? null }
+  const [networks, subnets] = [valuesOf(file.networks), valuesOf(file.subnets)]
+  return { network, subnet, networks, subnets, mtu: mtu ?? null, ipMasq: ipMasq ?? null }
 }
 
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
@@ -132,11 +134,11 @@ function downFacts(
   left: KernelLeft | undefined,
   etcd: EtcdSeen,
 ): readonly { readonly label: string; readonly text: string }[] {
-  const subnet = subnetIn(file)
+  const subnets = file === undefined ? [] : valuesOf(file.subnets)
   const lease =
-    subnet === undefined
+    subnets.length === 0
       ? 'no subnet.env: nothing is leased as far as this host knows'
-      : `subnet ${subnet}, mtu ${file?.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
+      : `subnet ${subnets.join(' and ')}, mtu ${file?.mtu ?? 'unknown'}: forwarding is as the last daemon left it`
   const facts = [{ label: 'left', text: lease }]
   if (left !== undefined) {
     const devices = left.devices.length === 0 ? 'no device of flannel' : left.devices.join(', ')
@@ -146,7 +148,7 @@ function downFacts(
   return facts
 }
 
-function leased({ network, subnets, leases, trouble }: LeaseView): string {
+function leased({ ranges, leases, trouble }: LeaseView): string {
   const own = leases.find((lease) => lease.own)
   const end =
     own === undefined
@@ -154,7 +156,7 @@ function leased({ network, subnets, leases, trouble }: LeaseView): string {
       : own.expiresIn === null
         ? 'ours does not end'
         : `ours ends in ${span(own.expiresIn)}`
-  const used =
-    subnets === null ? trouble : `${subnets.used} of ${counted(subnets.total, 'subnet')} used in ${network ?? ''}`
+  const counts = ranges.map(({ network, used, total }) => `${used} of ${counted(total, 'subnet')} used in ${network}`)
+  const used = counts.length === 0 ? trouble : counts.join(', ')
   return `${counted(leases.length, 'lease')}, ${end} · ${used}`
 }

@@ -4,7 +4,7 @@ import { equal } from '../../equal.ts'
 import { peerKey } from '../changes.ts'
 import type { PageHost, PagePeer } from '../shape.ts'
 import { type Drawn, keyed, set, svg } from './dom.ts'
-import { mark, onLine, spoken, way } from './words.ts'
+import { mark, onLine, spoken, subnetsOf, way } from './words.ts'
 
 /** A place for a card: its left upper corner and width, and the line to it, with the middle of that. */
 interface Place {
@@ -17,9 +17,12 @@ interface Place {
 
 interface Placed extends Place {
   readonly peer: PagePeer
+  readonly height: number
 }
 
 const CARD = { width: 224, height: 58, gap: 18 }
+/** Where some host has two families, there is a line more for the second subnet. */
+const TALL = 76
 const MARGIN = 3
 /** Three peers or fewer stay near their host. */
 const FEW = { peers: 3, width: 820 }
@@ -44,14 +47,16 @@ export function drawCards(
     into.replaceChildren(canvas)
   }
   const used = kind === 'beside' && peers.length <= FEW.peers ? Math.min(width, FEW.width) : width
-  const { places, hostAt, height } = kind === 'beside' ? beside(peers, used) : below(peers, used)
+  const two = host.others.length > 0 || peers.some(({ families }) => families.length > 1)
+  const tall = two ? TALL : CARD.height
+  const { places, hostAt, height } = kind === 'beside' ? beside(peers, used, tall) : below(peers, used, tall)
   set(canvas, { viewBox: `0 0 ${used} ${height}`, width: used, height })
   const [middle, around] = canvas.children
   if (middle === undefined || around === undefined) return
-  middle.replaceChildren(...trunk(hostAt.trunk), ...hostCard(host, hostAt.x, hostAt.y, hostAt.width))
+  middle.replaceChildren(...trunk(hostAt.trunk), ...hostCard(host, { ...hostAt, height: tall }))
   const placed = peers.flatMap((peer, i) => {
     const place = places[i]
-    return place === undefined ? [] : [{ ...place, peer }]
+    return place === undefined ? [] : [{ ...place, peer, height: tall }]
   })
   const items = placed.map((it) => {
     const known = drawn.get(peerKey(it.peer))?.item
@@ -75,7 +80,7 @@ interface Layout {
  * Direct peers on the left, tunnelled ones on the right; where there is but one kind, on both sides; where there is no
  * room for two sides, all on the right.
  */
-function beside(peers: readonly PagePeer[], width: number): Layout {
+function beside(peers: readonly PagePeer[], width: number, tall: number): Layout {
   const kinds = new Set(peers.map(way))
   const oneSide = peers.length <= FEW.peers || width < BOTH_SIDES
   const sides = peers.map((peer, i): 'left' | 'right' => {
@@ -85,17 +90,17 @@ function beside(peers: readonly PagePeer[], width: number): Layout {
   })
   const count = (side: string): number => sides.filter((it) => it === side).length
   const rows = Math.max(count('left'), count('right'), 2)
-  const row = CARD.height + CARD.gap
+  const row = tall + CARD.gap
   const height = rows * row - CARD.gap + 2 * MARGIN
   const hostWidth = 200
-  const hostAt = { x: oneSide ? MARGIN : (width - hostWidth) / 2, y: (height - CARD.height) / 2, width: hostWidth }
+  const hostAt = { x: oneSide ? MARGIN : (width - hostWidth) / 2, y: (height - tall) / 2, width: hostWidth }
   const next = { left: 0, right: 0 }
   const places = sides.map((side): Place => {
     const offset = (height - (count(side) * row - CARD.gap)) / 2
     const y = offset + next[side]++ * row
     const x = side === 'left' ? MARGIN : width - CARD.width - MARGIN
     const from = [side === 'left' ? hostAt.x : hostAt.x + hostWidth, height / 2] as const
-    const to = [side === 'left' ? x + CARD.width : x, y + CARD.height / 2] as const
+    const to = [side === 'left' ? x + CARD.width : x, y + tall / 2] as const
     const bend = (from[0] + to[0]) / 2
     return {
       x,
@@ -118,12 +123,12 @@ function along(from: readonly [number, number], to: readonly [number, number], t
 }
 
 /** This host on top, a trunk down from it, a branch to each peer. */
-function below(peers: readonly PagePeer[], width: number): Layout {
+function below(peers: readonly PagePeer[], width: number, tall: number): Layout {
   const [trunkAt, left] = [24, 72]
-  const row = CARD.height + 12
-  const top = CARD.height + 20
-  const middleOf = (i: number): number => top + i * row + CARD.height / 2
-  const trunk = `M${trunkAt} ${CARD.height}V${middleOf(peers.length - 1)}`
+  const row = tall + 12
+  const top = tall + 20
+  const middleOf = (i: number): number => top + i * row + tall / 2
+  const trunk = `M${trunkAt} ${tall}V${middleOf(peers.length - 1)}`
   const places = peers.map((_, i): Place => {
     const line = `M${trunkAt} ${middleOf(i)}H${left}`
     return { x: left, y: top + i * row, width: width - left - 1, line, middle: undefined }
@@ -135,15 +140,24 @@ function trunk(line: string | undefined): readonly SVGElement[] {
   return line === undefined ? [] : [svg('path', { class: 'trunk', d: line })]
 }
 
-function hostCard({ name, subnet, address }: PageHost, x: number, y: number, width: number): readonly SVGElement[] {
+/** A card's left upper corner and its size. */
+interface Box {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+function hostCard({ name, subnet, address, others }: PageHost, { x, y, width, height }: Box): readonly SVGElement[] {
   return [
-    svg('rect', { class: 'box', x, y, width, height: CARD.height, rx: 10 }),
+    svg('rect', { class: 'box', x, y, width, height, rx: 10 }),
     text(x + 14, y + 24, 'name', subnet ?? 'no subnet yet'),
-    text(x + 14, y + 44, 'small', [name, address].filter(Boolean).join(' · ')),
+    ...others.map((other) => text(x + 14, y + 44, 'small', other.subnet)),
+    text(x + 14, y + height - 14, 'small', [name, address].filter(Boolean).join(' · ')),
   ]
 }
 
-function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): void {
+function drawPeer(on: Element, { peer, x, y, width, height, line, middle }: Placed): void {
   const tunnel = way(peer) !== 'direct'
   const { state } = peer
   set(on, { 'data-key': peerKey(peer), 'aria-label': spoken(peer), class: `peer ${state}` })
@@ -161,13 +175,16 @@ function drawPeer(on: Element, { peer, x, y, width, line, middle }: Placed): voi
     ...(tunnel ? [svg('path', { class: 'tube', d: line })] : []),
     svg('path', { class: 'line', d: line }),
     ...pill,
-    svg('rect', { class: 'box', x, y, width, height: CARD.height, rx: 10 }),
+    svg('rect', { class: 'box', x, y, width, height, rx: 10 }),
     mark(state, x + 12, y + 12, 14),
     text(x + 34, y + 24, 'name', peer.subnet),
     text(x + width - 12, y + 24, 'rtt', middle === undefined ? label : state, 'end'),
+    ...subnetsOf(peer)
+      .slice(1)
+      .map((subnet) => text(x + 34, y + 44, 'small', subnet)),
     text(
       x + 34,
-      y + 44,
+      y + height - 14,
       'small',
       [peer.publicAddress, middle === undefined ? state : peer.via, peer.encrypted === true ? 'encrypted' : null]
         .filter((it) => it !== null)

@@ -64,11 +64,12 @@ export function drawLeases({ facts, list }: PageLeases): void {
 
 let latest: PageLeases = { facts: [], list: [] }
 
-function leaseLine({ subnet, publicAddress, backend, kind, expires, note }: PageLease): readonly Node[] {
+function leaseLine({ subnet, publicAddress, others, backend, kind, expires, note }: PageLease): readonly Node[] {
+  const all = [{ subnet, address: publicAddress }, ...others]
   return [
     el('span', { class: `tag ${kind}` }, kind),
-    el('span', { class: 'code' }, subnet),
-    el('span', { class: 'code' }, publicAddress),
+    ...all.map((one) => el('span', { class: 'code' }, one.subnet)),
+    ...all.flatMap(({ address }) => (address === null ? [] : [el('span', { class: 'code' }, address)])),
     el('span', {}, backend),
     ...(expires === null ? [] : [until(expires)]),
     ...(note === '' ? [] : [el('span', {}, note)]),

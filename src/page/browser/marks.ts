@@ -24,7 +24,8 @@ export function drawMarks(into: HTMLElement, host: PageHost, peers: readonly Pag
     into.replaceChildren(el('p', { class: 'host' }), list)
   }
   const card = into.firstElementChild
-  const small = ['this host', host.name, host.address].filter(Boolean).join(' · ')
+  const others = host.others.map(({ subnet }) => subnet)
+  const small = ['this host', host.name, host.address, ...others].filter(Boolean).join(' · ')
   card?.replaceChildren(el('strong', {}, host.subnet ?? 'no subnet yet'), el('span', {}, small))
   const names = [...new Set(peers.map(way))].toSorted()
   const items = names.map((name) => ({ name, peers: peers.filter((peer) => way(peer) === name) }))

@@ -15,7 +15,7 @@ const BY_NUMBER = new Intl.Collator('en', { numeric: true })
 export class Peers {
   #all: readonly PagePeer[] = []
   #shown: readonly PagePeer[] = []
-  #host: PageHost = { name: '', subnet: null, address: null, since: 0 }
+  #host: PageHost = { name: '', subnet: null, address: null, others: [], since: 0 }
   #unshown = 0
   #chosen: string | undefined
   readonly #filter = byId('filter') as HTMLInputElement
