@@ -68,7 +68,7 @@ export interface Peer<Data = unknown> {
   readonly publicAddress: Address
   /** The subnet of the same lease in the other family, where that one is believed too. */
   readonly also?: Prefix | undefined
-  /** Its public address in the other family. */
+  /** Its public address in the other family, where it has `also`. */
   readonly otherAddress?: Address | undefined
   /** Another source of its outer packets, where the host has several addresses. */
   readonly sourceAddress?: Address | undefined

@@ -2,7 +2,7 @@
 // socket; a verb that finds no daemon serves them to itself over its own connection.
 import { primarySubnet } from '../lease/lease.ts'
 import { BACKENDS } from '../../backends/index.ts'
-import { ConfigError, OperatorError, show } from '../errors.ts'
+import { OperatorError, show } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
 import { atMost } from '../http/handlers.ts'
 import type { Answer, Handler, Routes } from '../http/serve-routes.ts'
@@ -15,8 +15,7 @@ import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { type RunningDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
-import { servedRange } from '../network-config/configuration.ts'
-import { SERVED } from '../ip/by-family.ts'
+import { SERVED, first } from '../ip/by-family.ts'
 
 /** What the routes are served over. */
 export interface LeaseContext {
@@ -176,7 +175,5 @@ function configIn(body: unknown): string {
 function rangeIn(config: string | undefined): SubnetRange {
   if (config === undefined)
     throw new OperatorError('reserve: no network config yet: store one with flanneld config set')
-  const range = servedRange(parseNetworkConfig(config).config)
-  if (range === undefined) throw new ConfigError('EnableIPv4', false, 'must be true to reserve an IPv4 subnet')
-  return range
+  return first(parseNetworkConfig(config).config.ranges)
 }

@@ -1,6 +1,5 @@
 // The network config as it changes while the daemon runs: applied where this host can run it, otherwise refused and reported, and
 // applied later, when what prevents it on this host is gone.
-import { valuesOf } from '../ip/by-family.ts'
 import { reportRefused, reportRemarks, clearRefused } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
 import { messageOf } from '../errors.ts'
@@ -16,7 +15,7 @@ import { configIn } from './step-entries.ts'
 const LOOK_MS = 3000
 
 export class ConfigFollower {
-  readonly #parts: Pick<FollowParts, 'session' | 'backends' | 'obstacleTo' | 'conditions' | 'signal'>
+  readonly #parts: Pick<FollowParts, 'session' | 'backends' | 'admits' | 'conditions' | 'signal'>
   readonly #again: () => void
   readonly #log: Log
   readonly #key: string
@@ -25,7 +24,7 @@ export class ConfigFollower {
   /** Ends the waiting for this host to be able to run that one. */
   #waiting = new AbortController()
   /** The look at this host under way: of two at a time one could give up the locks of the other. */
-  #looking: Promise<string | undefined> = Promise.resolve(undefined)
+  #looking: ReturnType<FollowParts['admits']> = Promise.resolve('not looked yet')
 
   /** `again` is to have the config listed once more. */
   constructor(parts: FollowParts, again: () => void) {
@@ -63,26 +62,24 @@ export class ConfigFollower {
     if (text === null) throw new Error(`network config: ${this.#key}: deleted`)
     const next = readConfiguration(text, backends)
     const { configuration: running, subnets } = session.inputs
-    for (const subnet of valuesOf(subnets)) {
-      const why = refusesChange(running, next, subnet)
-      if (why !== undefined) throw new Error(why)
-    }
-    const obstacle = await this.#look(next)
-    if (obstacle !== undefined) {
+    const why = refusesChange(running, next, subnets)
+    if (why !== undefined) throw new Error(why)
+    const externals = await this.#look(next)
+    if (typeof externals === 'string') {
       this.#waiting = new AbortController()
-      void this.#awaitHost(next, obstacle, AbortSignal.any([signal, this.#waiting.signal]))
-      throw new Error(obstacle)
+      void this.#awaitHost(next, externals, AbortSignal.any([signal, this.#waiting.signal]))
+      throw new Error(externals)
     }
     reportRemarks(next, this.#log, conditions)
     this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
-    await session.update({ configuration: next })
+    await session.update({ configuration: next, externals })
   }
 
-  /** Why this host cannot run a config, a failure to find out among it. */
-  #look(next: Configuration): Promise<string | undefined> {
-    const look = async (): Promise<string | undefined> => {
+  /** The interfaces to run a config on, or why this host cannot, a failure to find out among it. */
+  #look(next: Configuration): ReturnType<FollowParts['admits']> {
+    const look = async (): ReturnType<FollowParts['admits']> => {
       try {
-        return await this.#parts.obstacleTo(next)
+        return await this.#parts.admits(next)
       } catch (error) {
         return messageOf(error)
       }
@@ -98,7 +95,7 @@ export class ConfigFollower {
       if (ended()) return
       const found = await this.#look(next)
       if (ended()) return
-      if (found === undefined) break
+      if (typeof found !== 'string') break
       if (found !== reported) reportRefused(found, this.#log, this.#parts.conditions)
       reported = found
     }

@@ -7,17 +7,15 @@ import { type FollowParts } from './follow-parts.ts'
 import { ConfigFollower } from './follow-config.ts'
 import type { StoreChange, StoreEntry, WatchStep } from '../etcd/store.ts'
 import { Hold } from '../lease/hold.ts'
+import { FamilyPeers, type RulesByFamily } from '../lease/family-peers.ts'
 import { Departures, movedBy } from '../lease/departures.ts'
 import { subnetsFolder } from '../lease/codec.ts'
 import { type EtcdLoss, lossIn, withoutDeletions } from '../lease/loss.ts'
 import { Liveness } from '../lease/liveness.ts'
-import type { PeerRules } from '../lease/peer-check.ts'
 import type { PeerStep } from '../lease/peer-step.ts'
-import { PeerTable } from '../lease/peers.ts'
 import type { Log } from '../log.ts'
 import { reporter } from '../health/reporter.ts'
 import { PeerEvents } from './peer-events.ts'
-import { primarySubnet } from '../lease/lease.ts'
 import { peerRules } from '../overlay/peer-rules.ts'
 import { inPortions } from '../async/chunks.ts'
 import { ShutOuts } from './shut-outs.ts'
@@ -36,7 +34,7 @@ class Follower {
   /** Ends the round under way. */
   #again = new AbortController()
   readonly #peerEvents: PeerEvents
-  readonly #table: PeerTable
+  readonly #table: FamilyPeers
   readonly #shutOuts: ShutOuts
   readonly #hold: Hold
   readonly #departures: Departures
@@ -66,7 +64,7 @@ class Follower {
     })
     this.#folder = subnetsFolder(parts.options.etcdPrefix)
     this.#shutOuts = new ShutOuts(parts.options.etcdPrefix, parts.conditions, parts.log.part('peers'))
-    this.#table = new PeerTable(parts.options.etcdPrefix, this.#rules())
+    this.#table = new FamilyPeers(parts.options.etcdPrefix, this.#rules())
   }
 
   /** One listing and what follows, until the rules for reading leases change or a hold is over. */
@@ -197,21 +195,20 @@ class Follower {
     return { config: configuration.text, reached, own: session.lease.own().key }
   }
 
-  #rules(): PeerRules {
+  #rules(): RulesByFamily {
     const { session } = this.#parts
-    const own = session.lease.own()
     const rules = peerRules({
       inputs: session.inputs,
-      own: { key: own.key, subnet: primarySubnet(own) },
+      own: session.lease.own(),
       selves: () => session.plan.intent.selves,
       configured: (type) => session.configured(type),
     })
-    return {
-      ...rules,
+    return mapFamilies(rules, (each) => ({
+      ...each,
       remembersClaims: true,
       shutOut: (address) => this.#shutOuts.has(address),
       alive: (key) => this.#liveness.lives(key),
-    }
+    }))
   }
 }
 

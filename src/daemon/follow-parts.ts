@@ -1,10 +1,11 @@
 // What following etcd works with.
-import type { AnyBackend } from '../backend.ts'
+import type { AnyBackend, ExternalInterface } from '../backend.ts'
 import type { Conditions } from '../health/conditions.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import type { EventSink } from '../health/events.ts'
 import type { Snapshot, Store } from '../etcd/store.ts'
 import type { LeaseStats } from '../lease/stats.ts'
+import type { SomeFamily } from '../ip/by-family.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
 import type { Session } from '../overlay/session.ts'
@@ -25,8 +26,8 @@ export interface FollowParts {
   readonly leaseStats: Pick<LeaseStats, 'take'>
   readonly conditions: Conditions
   readonly events: EventSink
-  /** Why this host cannot run another config. */
-  readonly obstacleTo: (next: Configuration) => Promise<string | undefined>
+  /** The interfaces this host would run another config on, or why it cannot run it. */
+  readonly admits: (next: Configuration) => Promise<SomeFamily<ExternalInterface> | string>
   readonly log: Log
   readonly signal: AbortSignal
   /** How long peers missing after etcd lost its data have to register again. Milliseconds; five minutes when absent. */

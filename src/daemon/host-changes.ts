@@ -26,7 +26,9 @@ import type { Options } from '../options/type.ts'
 import type { Session } from '../overlay/session.ts'
 import type { Sessions } from '../overlay/sessions.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
-import { primaryRange } from '../network-config/configuration.ts'
+import { type Configuration, primaryRange } from '../network-config/configuration.ts'
+import { chooseExternalInterface } from '../host/external-interface.ts'
+import { externalsFor } from '../host/wanted-interfaces.ts'
 
 const OVERLAP = 'network-overlap'
 
@@ -48,7 +50,7 @@ export interface FollowHostParts {
 export class HostFollower {
   readonly #parts: FollowHostParts
   /** What we have in each family. */
-  #held: SomeFamily<Held>
+  #held: ByFamily<Held>
   #again: NodeJS.Timeout | undefined
   /** The last warning about the interface of each family. */
   readonly #logged = new Map<Family, string>()
@@ -71,6 +73,13 @@ export class HostFollower {
     })
   }
 
+  /** The interfaces for another config: what we have in its families, else what would be chosen now; or why there is none. */
+  async externalsFor(next: Pick<Configuration, 'ranges'>): Promise<SomeFamily<ExternalInterface> | string> {
+    const { kernel, options, session } = this.#parts
+    const host = await kernel.readHost(questionsOf(options))
+    return externalsFor(next, session.inputs.externals, (family) => chooseExternalInterface(host, options, family))
+  }
+
   /** Whether a change of a device, or of an address on it, may change what we have. */
   concerns(device: string, address?: Address): boolean {
     return valuesOf(this.#held).some((held) => concernsInterface(held, this.#parts.options, device, address))
@@ -86,7 +95,11 @@ export class HostFollower {
     dockerBridge.look(host, primaryRange(configuration).network, bridge)
     this.#logOverlaps(host)
     const now = performance.now()
-    const decided = mapFamilies(this.#held, (held) => decideInterface(host, options, held, now))
+    // The config may have switched a family on or off.
+    const held = mapFamilies(before, (external, family) => {
+      return inFamily(this.#held, family) ?? { external, home: undefined, goneSince: undefined }
+    })
+    const decided = mapFamilies(held, (had) => decideInterface(host, options, had, now))
     this.#held = mapFamilies(decided, ({ held }) => held)
     clearTimeout(this.#again)
     const waits = valuesOf(decided).flatMap(({ decision }) => (decision.type === 'wait' ? [decision.until] : []))

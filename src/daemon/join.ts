@@ -4,7 +4,7 @@ import type { Store, Snapshot } from '../etcd/store.ts'
 import { reporter } from '../health/reporter.ts'
 import type { Host } from '../host/host-id.ts'
 import { Locks } from '../host/lock.ts'
-import { type FoundSubnetEnv, readSubnetEnv, subnetIn } from '../host/subnet-env.ts'
+import { type FoundSubnetEnv, readSubnetEnv } from '../host/subnet-env.ts'
 import type { OwnLease } from '../lease/found.ts'
 import { type AcquireOptions, acquireLease } from '../lease/own.ts'
 import type { Configuration } from '../network-config/configuration.ts'
@@ -16,9 +16,9 @@ import { claimOf } from '../overlay/plan.ts'
 import type { DaemonContext } from './context.ts'
 import { prepare } from './prepare.ts'
 import { watchAlarms } from './etcd-alarms.ts'
-import { awaitConfiguration, findHost, findLeasedHost, patiently } from './startup.ts'
-import { primarySubnet } from '../lease/lease.ts'
-import { NEITHER, valuesOf } from '../ip/by-family.ts'
+import { awaitConfiguration, findHost, findLeasedHost, hostFor, patiently, reportInterfaces } from './startup.ts'
+import { wantedOf } from '../host/wanted-interfaces.ts'
+import { NEITHER, some, valuesOf } from '../ip/by-family.ts'
 
 /** What is known of this host and its network once there is a lease. */
 export interface LeasedHost {
@@ -52,23 +52,22 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
     hostId: found.hostId,
     previousSubnets: previous?.subnets ?? NEITHER,
   }
-  const configuration = await configurationFor(found, obstacles, context)
-  if (configuration === undefined) return undefined
+  const first = await configurationFor(found, obstacles, context)
+  if (first === undefined) return undefined
+  const { configuration } = first
+  reportInterfaces(configuration, first.host, log.part('host'))
   readiness.good('config')
 
   const reading = { store, kernel, options, log: log.part('host'), signal }
-  const host = await waitOut(() => findLeasedHost(found, reading, subnetIn(previous)), context)
+  const host = await waitOut(() => findLeasedHost(first.host, reading, obstacles.previousSubnets), context)
   cell.enter({ ...cell.current(), phase: 'joining', host, store })
   const networks = valuesOf(configuration.ranges).map(({ network }) => network)
   const devices = await waitOut(() => findDevices(kernel, networks, locks), context)
-  const { externals, hostId } = host
-  const inputs: Omit<Inputs, 'subnets'> = {
-    options,
-    configuration,
-    externals,
-    hostId,
-    prepared: await prepare(configuration, externals),
-  }
+  const { hostId } = host
+  // Configs without an interface for one of their families are waited out.
+  const externals = some(wantedOf(configuration, host.externals)) ?? host.externals
+  const prepared = await prepare(configuration, externals)
+  const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId, prepared }
   const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
   const leaseLog = reporter('lease', log.part('lease'), events)
@@ -82,7 +81,7 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   }
   const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
-  leaseLog.info(`${primarySubnet(lease)} is ours`)
+  leaseLog.info(`${valuesOf(lease.subnets).join(' and ')} ${valuesOf(lease.subnets).length > 1 ? 'are' : 'is'} ours`)
   const known = { host, store, previous, devices, locks, obstacles }
   return { ...known, inputs: { ...inputs, subnets: lease.subnets }, lease, listing }
 }
@@ -110,16 +109,24 @@ function locksFor({ log }: DaemonContext): Locks {
   })
 }
 
-function configurationFor(
-  { externals }: Host,
+/** The first config that this host can run, and the host with an interface for each of its families. */
+async function configurationFor(
+  found: Host,
   obstacles: LeasedHost['obstacles'],
-  { options, backends, conditions, readiness, events, log, signal }: DaemonContext,
-): Promise<Configuration | undefined> {
-  return awaitConfiguration({
+  { kernel, options, backends, conditions, readiness, events, log, signal }: DaemonContext,
+): Promise<{ readonly configuration: Configuration; readonly host: Host } | undefined> {
+  let host = found
+  const configuration = await awaitConfiguration({
     store: obstacles.store,
     options,
     backends,
-    obstacleTo: (first) => obstacleTo(first, { ...obstacles, externals, isOurs: () => false }),
+    obstacleTo: async (first) => {
+      const reached = await hostFor(first, found, kernel, options)
+      if (typeof reached === 'string') return reached
+      host = reached
+      const externals = some(wantedOf(first, host.externals)) ?? host.externals
+      return obstacleTo(first, { ...obstacles, externals, isOurs: () => false })
+    },
     conditions,
     freed: (ended) => obstacles.locks.freed(ended),
     onWaiting: (code, text) => {
@@ -128,4 +135,5 @@ function configurationFor(
     log: reporter('config', log.part('config'), events),
     signal,
   })
+  return configuration && { configuration, host }
 }

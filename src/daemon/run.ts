@@ -6,7 +6,8 @@ import { createGuard } from '../firewall/nftables/guard.ts'
 import { helperDriver } from '../helpers/helper-drivers.ts'
 import { Helpers } from '../helpers/supervision.ts'
 import { HostFollower, audit } from './host-changes.ts'
-import { contains } from '../ip/prefix.ts'
+import { type Prefix, contains } from '../ip/prefix.ts'
+import { vniOf } from '../kernel/flannel-link.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
 import { staySmall } from './release-memory.ts'
@@ -19,7 +20,6 @@ import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
 import { type LeasedHost, waitOut } from './join.ts'
 import { follow } from './follow-etcd.ts'
-import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** Runs until the signal aborts. The kernel stays as it is then. */
 export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
@@ -38,7 +38,7 @@ export async function runLeased(leased: LeasedHost, context: DaemonContext, hold
   const prober = startProber(sessions, context)
   cell.enter({ ...cell.current(), phase: 'running', store, sessions, guard, firewall, helpers, prober })
   await session.update({})
-  await followEtcd(session, leased, context, holdMs)
+  await followEtcd(session, follower, leased, context, holdMs)
 
   for (const one of sessions) one.stop()
   firewall.stop()
@@ -53,7 +53,7 @@ function makeFirewall(
 ): Pick<SessionHost, 'firewall' | 'guard'> {
   const firewallLog = reporter('firewall', log.part('firewall'), events)
   const resyncSeconds = options.iptablesResync
-  const vnis = devices.names.map((name) => Number(name.slice('flannel.'.length)))
+  const vnis = [...new Set(devices.names.flatMap((name) => vniOf(name) ?? []))]
   return {
     firewall: createFirewall({ log: firewallLog, resyncSeconds, previous: networksOf(previous) }),
     guard: createGuard({ log: firewallLog, resyncSeconds, previous: vnis }),
@@ -84,8 +84,9 @@ async function startSession(host: SessionHost, leased: LeasedHost, context: Daem
   return session
 }
 
-function networksOf(previous: LeasedHost['previous']): NonNullable<Parameters<typeof createFirewall>[0]['previous']> {
-  return [networkIn(previous), subnetIn(previous)].filter((prefix) => prefix !== undefined)
+/** The networks and subnets of the run before. */
+function networksOf(previous: LeasedHost['previous']): readonly Prefix[] {
+  return previous === undefined ? [] : [...valuesOf(previous.networks), ...valuesOf(previous.subnets)]
 }
 
 function followHost(session: Session, { host, store, previous }: LeasedHost, context: DaemonContext): HostFollower {
@@ -137,6 +138,7 @@ function monitoring(
 /** Follows the config and the leases until the signal aborts. */
 function followEtcd(
   session: Session,
+  host: HostFollower,
   { store, listing, obstacles }: LeasedHost,
   context: DaemonContext,
   holdMs: number | undefined,
@@ -157,9 +159,11 @@ function followEtcd(
     leaseStats: { take },
     conditions,
     events,
-    obstacleTo: (next) => {
-      const { externals } = session.inputs
-      return obstacleTo(next, { ...obstacles, externals, isOurs: (name) => reconciler.isOurDevice(name) })
+    admits: async (next) => {
+      const externals = await host.externalsFor(next)
+      if (typeof externals === 'string') return externals
+      const isOurs = (name: string): boolean => reconciler.isOurDevice(name)
+      return (await obstacleTo(next, { ...obstacles, externals, isOurs })) ?? externals
     },
     log,
     signal,

@@ -19,15 +19,15 @@ import { ERRNO } from '../netlink/errno.ts'
 import { leasedInterface } from '../host/leased-interface.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options/type.ts'
-import { familyOf } from '../ip/address.ts'
+import { externalsFor, wantedOf } from '../host/wanted-interfaces.ts'
 import {
+  type ByFamily,
   NEITHER,
-  SERVED,
   byFamily,
+  familiesOf,
   first,
   inFamily,
   mapFamilies,
-  only,
   orElse,
   some,
   valuesOf,
@@ -63,28 +63,41 @@ export async function findHost(kernel: LiveKernel, options: Options, log: Log): 
   await requireNetAdmin()
   const network = await kernel.readHost(questionsOf(options))
   const externals = chooseInterfaces(network, options)
-  for (const external of valuesOf(externals)) log.info(lineOf(external))
+  log.info(lineOf(first(externals)))
   // One id for all families: that of the interface of the first.
   const { mac, address } = first(externals)
   return { externals, homes: NEITHER, hostId: hostId(await readMachineId(), mac, address) }
 }
 
-/** The interface of each family that is served and has one. Throws OperatorError when there is none. */
+/** The interface of each family that has one. Throws OperatorError when none has: with what is wrong for the first. */
 function chooseInterfaces(network: HostNetwork, options: Options): Host['externals'] {
-  const chosen = byFamily((family) =>
-    SERVED.includes(family) ? chooseExternalInterface(network, options, family) : undefined,
-  )
+  const chosen = byFamily((family) => chooseExternalInterface(network, options, family))
   const refusal = valuesOf(chosen).find((one) => one instanceof OperatorError)
   const externals = some(mapFamilies(chosen, (one) => (one instanceof OperatorError ? undefined : one)))
-  if (externals !== undefined) return externals
-  throw refusal ?? new OperatorError('interface: no address family is served')
+  if (externals === undefined) throw refusal ?? new OperatorError('interface: none found')
+  return externals
+}
+
+/**
+ * The host with an interface for each family of a config, read again where one is missing; or why there is none, as one line.
+ */
+export async function hostFor(
+  { ranges }: Pick<Configuration, 'ranges'>,
+  host: Host,
+  kernel: LiveKernel,
+  options: Options,
+): Promise<Host | string> {
+  if (familiesOf(ranges).every((family) => inFamily(host.externals, family) !== undefined)) return host
+  const network = await kernel.readHost(questionsOf(options))
+  const found = externalsFor({ ranges }, host.externals, (family) => chooseExternalInterface(network, options, family))
+  return typeof found === 'string' ? found : { ...host, externals: orElse(found, host.externals) }
 }
 
 /** The host with the interface and the identity that its own lease names, where there is one. Waits for etcd. */
 export async function findLeasedHost(
   host: Host,
   parts: Pick<ConfigurationParts, 'store' | 'options' | 'log' | 'signal'> & { readonly kernel: LiveKernel },
-  previous: Prefix | undefined,
+  previous: ByFamily<Prefix>,
 ): Promise<Host> {
   const { store, kernel, options, log, signal } = parts
   const leased = await leasedInterface({
@@ -97,17 +110,18 @@ export async function findLeasedHost(
     signal,
   })
   if (leased === undefined) return host
-  const { external, place } = leased
-  if (external === undefined) {
-    return { externals: host.externals, homes: only(familyOf(place.address), place), hostId: leased.hostId }
-  }
-  if (external.address !== inFamily(host.externals, external.family)?.address)
-    log.info(`${lineOf(external)}: that is where our lease says we are`)
-  return {
-    externals: orElse(only(external.family, external), host.externals),
-    homes: NEITHER,
-    hostId: leased.hostId,
-  }
+  for (const external of valuesOf(leased.externals))
+    if (external.address !== inFamily(host.externals, external.family)?.address)
+      log.info(`${lineOf(external)}: that is where our lease says we are`)
+  const found = some(leased.externals)
+  const externals = found === undefined ? host.externals : orElse(found, host.externals)
+  return { externals, homes: leased.homes, hostId: leased.hostId }
+}
+
+/** Logs the interfaces of a config's families, but for the one that findHost logged. */
+export function reportInterfaces({ ranges }: Pick<Configuration, 'ranges'>, { externals }: Host, log: Log): void {
+  for (const external of valuesOf(wantedOf({ ranges }, externals)))
+    if (external !== first(externals)) log.info(lineOf(external))
 }
 
 function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {

@@ -19,7 +19,7 @@ import { PeerTable } from '../lease/peers.ts'
 import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, PublicOptions } from './known.ts'
-import { only, onlySubnet, valuesOf } from '../ip/by-family.ts'
+import { first, only, onlySubnet, valuesOf } from '../ip/by-family.ts'
 
 /** What a plan depends on, except etcd. */
 export interface PlanParts {
@@ -161,12 +161,13 @@ function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored 
   const inputs = bareInputs(parts, configuration)
   const selves = selvesOf({ ...inputs, subnets: onlySubnet(subnet) })
   const configs = new BackendConfigs(parts.backends)
-  return peerRules({
+  const rules = peerRules({
     inputs,
-    own,
+    own: own && { key: own.key, subnets: onlySubnet(own.subnet) },
     selves: () => selves,
     configured: (type) => configs.find(type, configuration),
   })
+  return first(rules)
 }
 
 /**

@@ -9,7 +9,7 @@ import type { InterfaceWish } from './interface-candidate.ts'
 import { alternatives } from './external-interface.ts'
 import { hostId } from './host-id.ts'
 import type { Address } from '../ip/address.ts'
-import { onlySubnet, first, inFamily, mapFamilies, SERVED } from '../ip/by-family.ts'
+import { type ByFamily, inFamily, mapFamilies, some, valuesOf } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { decodeClaim, encodeKey, subnetsFolder } from '../lease/codec.ts'
 import type { LeaseValue } from '../lease/lease.ts'
@@ -22,8 +22,8 @@ export interface LeasedInterfaceParts {
   readonly wish: InterfaceWish
   /** The text of /etc/machine-id. */
   readonly machineId: string | undefined
-  /** FLANNEL_SUBNET of before. */
-  readonly previous: Prefix | undefined
+  /** The subnets of before, as subnet.env has them. */
+  readonly previous: ByFamily<Prefix>
   readonly signal: AbortSignal
 }
 
@@ -31,9 +31,10 @@ export interface LeasedInterfaceParts {
 export interface LeasedInterface {
   /** Our identity in that lease; one of Go's names none, there it is that of the interface it is on. */
   readonly hostId: string
-  /** Undefined where that address is not on this host, or not within what the operator asked for. */
-  readonly external: ExternalInterface | undefined
-  readonly place: Place
+  /** None in a family where that address is not on this host, or not within what the operator asked for. */
+  readonly externals: ByFamily<ExternalInterface>
+  /** Where our lease says we are, in families without such an interface. */
+  readonly homes: ByFamily<Place>
 }
 
 /**
@@ -45,13 +46,14 @@ export async function leasedInterface(parts: LeasedInterfaceParts): Promise<Leas
   const backoff = new Backoff(250, 4000)
   while (!signal.aborted) {
     try {
-      const key = previous === undefined ? undefined : encodeKey(etcdPrefix, onlySubnet(previous))
+      const subnets = some(previous)
+      const key = subnets && encodeKey(etcdPrefix, subnets)
       const before = key === undefined ? undefined : (await store.get(key)).entry
       const found = before === undefined ? undefined : placeIn(before, parts, true)
       if (found !== undefined) return found
       const { entries } = await store.range(subnetsFolder(etcdPrefix))
       const ours = entries.flatMap((entry) => placeIn(entry, parts, false) ?? [])
-      return ours.find(({ external }) => external !== undefined) ?? ours[0]
+      return ours.find(({ externals }) => some(externals) !== undefined) ?? ours[0]
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error
       await pause(backoff.next(), signal)
@@ -67,19 +69,25 @@ function placeIn({ value }: StoreEntry, parts: LeasedInterfaceParts, wasOurs: bo
   if (!decoded.ok) return undefined
   const lease = decoded.value
   const name = lease.hostId === undefined ? undefined : ids.get(lease.hostId)
-  const external = alternatives(parts.network, parts.wish, SERVED[0]).find(
-    (other) => other.address === addressIn(lease),
+  const places = addressesIn(lease)
+  const externals = mapFamilies(places, (address, family) =>
+    alternatives(parts.network, parts.wish, family).find((other) => other.address === address),
   )
   // Go's leases name no host: one is ours by the subnet we had and an address of ours.
+  const [external] = valuesOf(externals)
   const ownId = lease.hostId ?? (external && hostId(parts.machineId, external.mac, external.address))
   if (ownId === undefined || (name === undefined && lease.hostId !== undefined)) return undefined
-  const address = addressIn(lease)
-  return { hostId: ownId, external, place: { name: external?.name ?? name ?? '', address, used: false } }
+  const homes = mapFamilies(places, (address, family) =>
+    inFamily(externals, family) === undefined
+      ? { name: external?.name ?? name ?? '', address, used: false }
+      : undefined,
+  )
+  return { hostId: ownId, externals, homes }
 }
 
-/** The address on our interface that a lease names: the source where that is not the public one, behind a NAT for example. */
-function addressIn({ addresses, sourceAddresses }: LeaseValue): Address {
-  return first(mapFamilies(addresses, (address, family) => inFamily(sourceAddresses, family) ?? address))
+/** The addresses on our interfaces that a lease names: the source where that is not the public one, behind a NAT for example. */
+function addressesIn({ addresses, sourceAddresses }: LeaseValue): ByFamily<Address> {
+  return mapFamilies(addresses, (address, family) => inFamily(sourceAddresses, family) ?? address)
 }
 
 /** The identities this host may have written, each by the name of the card it is made from. */

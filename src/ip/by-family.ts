@@ -10,7 +10,7 @@ export const FAMILIES: readonly Family[] = [4, 6]
  * The families that this version serves, the one that decides first where only one can. Of a config's ranges those of other
  * families are left out, so that a lease, and all that follows from it, has none of them.
  */
-export const SERVED: readonly [Family, ...Family[]] = [4]
+export const SERVED: readonly [Family, ...Family[]] = [4, 6]
 
 /** 6 for 4, and 4 for 6. */
 export function otherFamily(family: Family): Family {
@@ -75,8 +75,11 @@ export function valuesOf<T>(values: ByFamily<T>): readonly T[] {
 }
 
 /** The same families with other values. */
-export function mapFamilies<T, U>(values: SomeFamily<T>, change: (value: T, family: Family) => U): SomeFamily<U>
-export function mapFamilies<T, U>(values: ByFamily<T>, change: (value: T, family: Family) => U): ByFamily<U>
+export function mapFamilies<T extends NonNullable<unknown>, U>(
+  values: SomeFamily<T>,
+  change: (value: T, family: Family) => U,
+): SomeFamily<U>
+export function mapFamilies<T, U>(values: ByFamily<T>, change: (value: T, family: Family) => U | undefined): ByFamily<U>
 export function mapFamilies<T, U>({ ipv4, ipv6 }: ByFamily<T>, change: (value: T, family: Family) => U): ByFamily<U> {
   return {
     ipv4: ipv4 === undefined ? undefined : change(ipv4, 4),

@@ -78,7 +78,7 @@ export const ELSEWHERE: Readonly<Record<Family, Address>> = { 4: '192.0.2.1' as 
 
 /** The questions to put to the kernel for a choice of the interface. */
 export function questionsOf({ ifaceCanReach }: { readonly ifaceCanReach: Address | undefined }): readonly Address[] {
-  return [ELSEWHERE[4], ...(ifaceCanReach === undefined ? [] : [ifaceCanReach])]
+  return [ELSEWHERE[4], ELSEWHERE[6], ...(ifaceCanReach === undefined ? [] : [ifaceCanReach])]
 }
 
 /** Flannel's own devices, ours and Go's, of any backend. A card or a bridge with such a name is none. */

@@ -102,7 +102,8 @@ export function decide(
   const rival = held && rivalFor(held, leases, ties, claim)
   // At a start any subnet of the config will do. A running host has containers in its subnet, and keeps it while it can.
   const kept = rival === undefined ? held : undefined
-  const eligible = (lease: ListedLease): boolean => (kept === undefined ? suits(lease, claim) : lease.key === kept.key)
+  const eligible = (lease: ListedLease): boolean =>
+    kept === undefined ? suits(lease, claim) : lease.key === kept.key && sameFamilies(lease.subnets, claim.ranges)
   const chosen = best(firm.filter(eligible), claim)
   const open = chosen === undefined ? openQuestion(tied) : undefined
   if (open !== undefined) return open
@@ -121,7 +122,45 @@ export function decide(
   const taken = leases.filter((lease) => !release.includes(lease) && isHosts(lease, claim))
   const holder = claim.waitsForPrevious === true ? holderOfPrevious(claim, taken) : undefined
   if (holder !== undefined) return { type: 'conflict', lease: holder }
-  return claimNew(chooseSubnets(taken, claim, kept, random), claim, release, held)
+  const former =
+    kept ??
+    best(
+      candidates.filter((lease) => hasOtherFamilies(lease, claim)),
+      claim,
+    )
+  const others = taken.filter(({ key }) => key !== former?.key)
+  const subnets = chooseSubnets(others, claim, kept?.subnets ?? fitting(former?.subnets ?? NEITHER, claim), random)
+  return claimNew(subnets, claim, withFormer(release, former, candidates), held)
+}
+
+/**
+ * What goes with a claim of a new key: the lease whose subnets it takes over among it. A reservation is never deleted, but for
+ * that one: when the config switches a family on or off, the operator's word for the host's subnet holds for the new key.
+ */
+function withFormer(
+  release: readonly ListedLease[],
+  former: Pick<OwnLease, 'key'> | undefined,
+  candidates: readonly ListedLease[],
+): readonly ListedLease[] {
+  const lease = candidates.find(({ key }) => key === former?.key)
+  return lease === undefined ? release : [lease, ...release.filter((other) => other !== lease)]
+}
+
+/** Whether a lease has a subnet for a config that has switched a family on or off since. */
+function hasOtherFamilies({ subnets }: ListedLease, claim: Claim): boolean {
+  return !sameFamilies(subnets, claim.ranges) && valuesOf(fitting(subnets, claim)).length > 0
+}
+
+/** Those of the subnets that are in the config's ranges. */
+function fitting(subnets: ByFamily<Prefix>, { ranges }: Claim): ByFamily<Prefix> {
+  return mapFamilies(subnets, (subnet, family) => {
+    const range = inFamily(ranges, family)
+    return range !== undefined && fits(range, subnet) ? subnet : undefined
+  })
+}
+
+function sameFamilies(a: ByFamily<unknown>, b: ByFamily<unknown>): boolean {
+  return FAMILIES.every((family) => (inFamily(a, family) === undefined) === (inFamily(b, family) === undefined))
 }
 
 /** How each lease relates to us; those of other hosts are left out. */
@@ -175,7 +214,9 @@ function claimNew(
     return { type: 'exhausted', range: exhausted, size: sizeOf(exhausted) }
   }
   const ours = release.find(({ value }) => value?.hostId === claim.hostId || value?.hostId === undefined)?.etcdLease
-  const usable = [held?.etcdLease, ours].find((lease) => lease !== undefined && lease !== '0')
+  // What is released of the operator's is a reservation that moves.
+  const reserved = release.some(({ etcdLease }) => etcdLease === '0')
+  const usable = reserved ? '0' : [held?.etcdLease, ours].find((lease) => lease !== undefined && lease !== '0')
   return { type: 'claim', subnets, modRevision: '0', etcdLease: usable, release }
 }
 
@@ -183,11 +224,11 @@ function claimNew(
 function chooseSubnets(
   taken: readonly ListedLease[],
   { ranges, previous }: Claim,
-  kept: OwnLease | undefined,
+  kept: ByFamily<Prefix>,
   random: () => number,
 ): ByFamily<Prefix> {
   return mapFamilies(ranges, (range, family) => {
-    const own = inFamily(kept?.subnets ?? NEITHER, family)
+    const own = inFamily(kept, family)
     if (own !== undefined) return own
     const others = taken.flatMap(({ subnets }) => inFamily(subnets, family) ?? [])
     const before = inFamily(previous, family)

@@ -4,7 +4,7 @@ import type { Checked, Refused } from '../backend.ts'
 import { messageOf, show } from '../errors.ts'
 import { MOST_VALUE_BYTES, droppedBytes } from '../etcd/oversized.ts'
 import { type Address, type Family, familyOf, parseAddress } from '../ip/address.ts'
-import { NEITHER, only, valuesOf } from '../ip/by-family.ts'
+import { familiesOf, inFamily, mapFamilies, onlySubnet, some, valuesOf } from '../ip/by-family.ts'
 import { addressOf, lengthOf, parsePrefix, type Prefix, prefixFamily } from '../ip/prefix.ts'
 import type { LeaseValue, Subnets } from './lease.ts'
 
@@ -13,7 +13,11 @@ export function subnetsFolder(prefix: string): string {
   return `${prefix.replace(/\/+$/, '')}/subnets/`
 }
 
-/** The etcd key of a lease: `<prefix>/subnets/10.5.52.0-24`, dual stack `.../10.5.52.0-24&fc00::-64`. */
+/**
+ * The etcd key of a lease: `<prefix>/subnets/10.5.52.0-24`, dual stack `.../10.5.52.0-24&fc00::-64`, IPv6 alone `.../fc00::-64`.
+ * Go's flanneld passes over the last one, as over every key without an IPv4 subnet. What it writes itself without IPv4,
+ * `0.0.0.0-0&fc00::-64`, is a route for everything to its own kind, and refused here.
+ */
 export function encodeKey(prefix: string, subnets: Subnets): string {
   return subnetsFolder(prefix) + valuesOf(subnets).map(dashed).join('&')
 }
@@ -39,16 +43,16 @@ function readKey(prefix: string, key: string): Checked<Subnets> {
   const folder = subnetsFolder(prefix)
   if (!key.startsWith(folder)) return refuse('key', key)
   const [first = '', second, ...more] = key.slice(folder.length).split('&')
-  const ipv4 = undashed(first)
-  if (ipv4 === undefined || prefixFamily(ipv4) !== 4 || lengthOf(ipv4) === 0 || more.length > 0)
-    return refuse('key', key)
-  if (second === undefined) return { ok: true, value: only(4, ipv4) }
+  const subnet = undashed(first)
+  if (subnet === undefined || lengthOf(subnet) === 0 || more.length > 0) return refuse('key', key)
+  if (second === undefined) return { ok: true, value: onlySubnet(subnet) }
   const ipv6 = undashed(second)
-  if (ipv6 === undefined || prefixFamily(ipv6) !== 6 || lengthOf(ipv6) === 0) return refuse('key', key)
-  return { ok: true, value: { ipv4, ipv6 } }
+  if (prefixFamily(subnet) !== 4 || ipv6 === undefined || prefixFamily(ipv6) !== 6 || lengthOf(ipv6) === 0)
+    return refuse('key', key)
+  return { ok: true, value: { ipv4: subnet, ipv6 } }
 }
 
-/** The JSON text of a lease, keys in Go's order; HostID and SourceIP, which Go ignores, come last. */
+/** The JSON text of a lease, keys in Go's order; HostID, SourceIP and SourceIPv6, which Go ignores, come last. */
 export function encodeValue(value: LeaseValue): string {
   return JSON.stringify({
     PublicIP: value.addresses.ipv4,
@@ -58,6 +62,7 @@ export function encodeValue(value: LeaseValue): string {
     BackendV6Data: value.backendData.ipv6,
     HostID: value.hostId,
     SourceIP: value.sourceAddresses.ipv4,
+    SourceIPv6: value.sourceAddresses.ipv6,
   })
 }
 
@@ -78,23 +83,23 @@ function readClaim(value: Buffer): Checked<LeaseValue> {
   const text = value.toString()
   const fields = parseFields(text)
   if (fields === undefined) return refuse('json', text)
-  const ipv4 = addressIn(fields.get('publicip'), 4)
-  if (ipv4 === undefined) return refuse('public-ip', fields.get('publicip'))
-  const given6 = fields.get('publicipv6')
-  const ipv6 = addressIn(given6, 6)
-  if (given6 !== undefined && ipv6 === undefined) return refuse('public-ip', given6)
+  const given = { ipv4: fields.get('publicip'), ipv6: fields.get('publicipv6') }
+  const read = mapFamilies(given, addressIn)
+  const addresses = some(read)
+  if (addresses === undefined) return refuse('public-ip', given.ipv4 ?? given.ipv6)
+  for (const family of familiesOf(given))
+    if (inFamily(read, family) === undefined) return refuse('public-ip', inFamily(given, family))
   const backendType = fields.get('backendtype') ?? ''
   if (typeof backendType !== 'string') return refuse('backend-type', backendType)
   const hostId = fields.get('hostid')
-  const source = addressIn(fields.get('sourceip'), 4)
   return {
     ok: true,
     value: {
-      addresses: { ipv4, ipv6 },
+      addresses,
       backendType,
       backendData: { ipv4: fields.get('backenddata'), ipv6: fields.get('backendv6data') },
       hostId: typeof hostId === 'string' && hostId !== '' ? hostId : undefined,
-      sourceAddresses: source === undefined ? NEITHER : only(4, source),
+      sourceAddresses: mapFamilies({ ipv4: fields.get('sourceip'), ipv6: fields.get('sourceipv6') }, addressIn),
     },
   }
 }

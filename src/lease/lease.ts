@@ -1,6 +1,6 @@
 // The lease of a subnet as stored in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
-// read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`.
-// Unknown JSON keys are ignored by Go, so HostID and SourceIP may be added to the known ones.
+// read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`; IPv6 alone, of which Go has none that
+// works, `fc00::-64`. Unknown JSON keys are ignored by Go, so HostID, SourceIP and SourceIPv6 may be added to the known ones.
 import { type Address, familyOf } from '../ip/address.ts'
 import { type ByFamily, type SomeFamily, first, inFamily } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'

@@ -14,8 +14,8 @@ export interface PeerRules {
   readonly network: Prefix
   /** Length of every host's subnet, in bits. */
   readonly subnetLen: number
-  /** Our own lease; undefined before we have one. */
-  readonly own: { readonly key: string; readonly subnet: Prefix } | undefined
+  /** Our own lease; undefined before we have one. Its subnet in this family, where it has one. */
+  readonly own: { readonly key: string; readonly subnet: Prefix | undefined } | undefined
   readonly publicAddress: Address
   readonly hostId: string
   /** Prefixes of the external interface: their broadcast addresses are no host's. */
@@ -73,7 +73,7 @@ function checkPeer(prefix: string, entry: StoreEntry, rules: PeerRules): Checked
 /** What is wrong with where a subnet lies. */
 function refuseSubnet(subnet: Prefix, { network, own, subnetLen }: PeerRules): Refused | undefined {
   if (!contains(network, subnet)) return refuse('outside-network', `${subnet} is not in ${network}`)
-  if (own !== undefined && overlaps(own.subnet, subnet)) return refuse('own-subnet', subnet)
+  if (own?.subnet !== undefined && overlaps(own.subnet, subnet)) return refuse('own-subnet', subnet)
   return lengthOf(subnet) === subnetLen ? undefined : refuse('subnet-length', `${subnet} is no /${subnetLen}`)
 }
 
@@ -102,7 +102,8 @@ export function isAwaited({ lease, value }: Pick<StoreEntry, 'lease' | 'value'>)
 /** Whether two peers need the same of us. */
 export function samePeer(a: Peer, b: Peer): boolean {
   const sameHost = a.publicAddress === b.publicAddress && a.sourceAddress === b.sourceAddress
-  return sameHost && a.type === b.type && equal(a.data, b.data)
+  const sameOther = a.also === b.also && a.otherAddress === b.otherAddress
+  return sameHost && sameOther && a.type === b.type && equal(a.data, b.data)
 }
 
 /** An address that peers' packets may come from, held against the same rules as a public one; another is none. */

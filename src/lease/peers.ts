@@ -35,6 +35,11 @@ export class PeerTable {
     this.#rules = rules
   }
 
+  /** The key of the lease that holds a subnet, believed or not. */
+  keyOf(subnet: Prefix): string {
+    return this.#holders.keyOf(subnet)
+  }
+
   /** Accepted peers by subnet. */
   get peers(): ReadonlyMap<Prefix, Peer> {
     return this.#peers

@@ -3,12 +3,11 @@
 import { equal } from '../equal.ts'
 import type { Level } from '../health/conditions.ts'
 import type { StoreEntry, StoreChange, WatchStep } from '../etcd/store.ts'
-import type { Prefix } from '../ip/prefix.ts'
 import { Counter } from '../counters.ts'
 import { type SubnetRange, fits, sizeOf } from './allocate.ts'
 import { decodeKey, subnetsFolder } from './codec.ts'
 import type { PeerStep } from './peer-step.ts'
-import type { PeerTable } from './peers.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import { FAULTLESS } from './peer-check.ts'
 import { refusalLevel } from './refusal-level.ts'
 import { FAMILIES, valuesOf } from '../ip/by-family.ts'
@@ -57,19 +56,31 @@ export const REASONS = [
 /** The most refused leases whose details are kept. */
 const DETAILS = 1000
 
+/** Which leases are believed, read at any time. */
+interface BelievedLeases {
+  readonly peers: ReadonlyMap<Prefix, unknown>
+  /** The reason by key of every refused lease. */
+  readonly refused: ReadonlyMap<string, string>
+}
+
 export class LeaseStats {
   /** Leases that were refused, by reason; one refused again for another reason counts again. */
   readonly rejected = new Counter<string>(REASONS)
   readonly #reserved = new Set<string>()
   /** What is wrong with refused leases, by key; of some only when they are very many. */
   readonly #details = new Map<string, string>()
-  #table: Pick<PeerTable, 'peers' | 'refused'> = { peers: new Map(), refused: new Map() }
+  #table: BelievedLeases = { peers: new Map(), refused: new Map() }
   #steps = 0
   /** The usage last asked for of each network, and of what. */
   readonly #counted = new Map<Prefix, { readonly asked: AskedUsage; readonly usage: Usage }>()
 
   /** Takes a step of the watch on `prefix`. The table has applied it; `result` is the outcome. */
-  take(prefix: string, step: Exclude<WatchStep, { type: 'disconnected' }>, table: PeerTable, result: PeerStep): void {
+  take(
+    prefix: string,
+    step: Exclude<WatchStep, { type: 'disconnected' }>,
+    table: BelievedLeases,
+    result: PeerStep,
+  ): void {
     this.#table = table
     this.#steps++
     for (const { reason } of result.refused) if (!FAULTLESS.has(reason)) this.rejected.add(reason)

@@ -6,7 +6,7 @@ import type { ListedLease } from '../lease/found.ts'
 import { effectOf } from './keys.ts'
 import { RANGE_KEYS } from './range.ts'
 import { primarySubnet, primaryAddress } from '../lease/lease.ts'
-import { SERVED, familiesOf, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { anyFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 
 /** A key that changes. Texts as JSON has them; null: absent, so that a default holds or nothing does. */
 interface KeyChange {
@@ -59,14 +59,13 @@ export function configChange(
   const leases = found.filter(({ value }) => value !== undefined)
   const stranded = before === undefined ? [] : leases.filter((lease) => strands(before, after, lease))
   const [first] = stranded
-  const why =
-    first === undefined || before === undefined ? undefined : refusesChange(before, after, primarySubnet(first))
+  const why = first === undefined || before === undefined ? undefined : refusesChange(before, after, first.subnets)
   return {
     changes: changes.filter(({ before: old, after: next }) => old !== next),
     leases: leases.length,
     stranded: stranded.map(primarySubnet),
     moving: leases
-      .filter((lease) => !fits(primaryRange(after), primarySubnet(lease)))
+      .filter(({ subnets }) => anyFamily(after.ranges, subnets, (range, subnet) => !fits(range, subnet)))
       .map((lease) => ({
         subnet: primarySubnet(lease),
         publicAddress: lease.value === undefined ? '' : primaryAddress(lease.value),
@@ -123,8 +122,8 @@ function settingsOf({ own: { backend, config } }: Configuration): ReadonlyMap<st
 
 /** Whether a host that runs cannot follow; one that could not follow before either is no loss. */
 function strands(before: Configuration, after: Configuration, lease: ListedLease): boolean {
-  const subnet = primarySubnet(lease)
-  return refusesChange(before, after, subnet) !== undefined && refusesChange(before, before, subnet) === undefined
+  const { subnets } = lease
+  return refusesChange(before, after, subnets) !== undefined && refusesChange(before, before, subnets) === undefined
 }
 
 function refusalOf(after: Configuration, stranded: readonly ListedLease[], leases: number): string {
@@ -135,14 +134,12 @@ function refusalOf(after: Configuration, stranded: readonly ListedLease[], lease
   return `${place} has no place for ${some}: ${stranded.length} of ${leases} leases: their hosts would go on with what they have; write it all the same with -force`
 }
 
-function notesOf({ network, own }: Configuration, leases: readonly ListedLease[]): readonly string[] {
+function notesOf({ own }: Configuration, leases: readonly ListedLease[]): readonly string[] {
   const notes: string[] = []
   const go = leases.filter(({ value }) => value?.hostId === undefined && value?.backendType !== '').length
   if (go > 0) notes.push(`${go} of ${leases.length} hosts run Go's flanneld, which reads the config at its start alone`)
   if (own.backend.type === 'host-gw')
     notes.push("host-gw needs all hosts on one LAN, and no -public-ip but the interface's own")
-  for (const family of familiesOf(network.ranges))
-    if (!SERVED.includes(family)) notes.push(`IPv${family} is not served yet`)
   return notes
 }
 

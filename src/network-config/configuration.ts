@@ -8,7 +8,9 @@ import { placeOf } from './json-text.ts'
 import type { ConfigRemark } from './remark.ts'
 import { backendSchema, validateLevel } from './schema.ts'
 import { type NetworkConfig, backendKeyWarnings, parseNetworkConfig } from './parse.ts'
-import { SERVED, type SomeFamily, byFamily, familiesOf, first, inFamily, some } from '../ip/by-family.ts'
+import { type SomeFamily, familiesOf, first, inFamily, valuesOf } from '../ip/by-family.ts'
+import type { Subnets } from '../lease/lease.ts'
+import { RANGE_KEYS } from './range.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
 
 /** A network config that one of our backends can run. */
@@ -16,7 +18,7 @@ export interface Configuration {
   /** As stored. */
   readonly text: string
   readonly network: NetworkConfig
-  /** The subnets to lease from, of the families that are served. */
+  /** The subnets to lease from. */
   readonly ranges: SomeFamily<SubnetRange>
   readonly own: Configured
   readonly remarks: readonly ConfigRemark[]
@@ -25,17 +27,6 @@ export interface Configuration {
 /** The range shown for a config where there is room for one. */
 export function primaryRange({ ranges }: Pick<Configuration, 'ranges'>): SubnetRange {
   return first(ranges)
-}
-
-/** The ranges of a network config that are served; undefined when none is. */
-function servedRanges({ ranges }: Pick<NetworkConfig, 'ranges'>): SomeFamily<SubnetRange> | undefined {
-  return some(byFamily((family) => (SERVED.includes(family) ? inFamily(ranges, family) : undefined)))
-}
-
-/** The range shown for a network config; undefined when no family is served. */
-export function servedRange(network: NetworkConfig): SubnetRange | undefined {
-  const ranges = servedRanges(network)
-  return ranges && first(ranges)
 }
 
 /** Reads the text of the config key. Throws ConfigError. */
@@ -57,10 +48,6 @@ function withPlace(error: ConfigError, text: string): ConfigError {
 
 function checked(text: string, backends: readonly AnyBackend[]): Configuration {
   const { config: network, remarks } = parseNetworkConfig(text)
-  const ranges = servedRanges(network)
-  if (ranges === undefined) {
-    throw new ConfigError('EnableIPv4', false, 'must be true: IPv6 alone is not supported yet')
-  }
   const { type, section } = network.backend
   const backend = backends.find((known) => known.type === type)
   if (backend === undefined) {
@@ -69,17 +56,12 @@ function checked(text: string, backends: readonly AnyBackend[]): Configuration {
   }
   refuseFamilies(backend, familiesOf(network.ranges))
   validateLevel(section, backendSchema(backend.configKeys))
-  const unserved = familiesOf(network.ranges).filter((family) => !SERVED.includes(family))
-  const notServed = unserved.map((family): ConfigRemark => {
-    const text = `network config: EnableIPv${family}: IPv${family} is not served yet, IPv${SERVED.join()} is`
-    return { level: 'warning', text }
-  })
   return {
     text,
     network,
-    ranges,
+    ranges: network.ranges,
     own: { backend, config: backend.parseConfig(section) },
-    remarks: [...remarks, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys)), ...notServed],
+    remarks: [...remarks, ...backendKeyWarnings(network.backend, Object.keys(backend.configKeys))],
   }
 }
 
@@ -92,18 +74,32 @@ function refuseFamilies({ type, families }: AnyBackend, wanted: readonly Family[
   throw new ConfigError('Backend.Type', type, rule)
 }
 
-/** Why a daemon that holds `subnet` cannot switch to `next` while it runs; undefined when it can. */
-export function refusesChange(running: Configuration, next: Configuration, subnet: Prefix): string | undefined {
+/**
+ * Why a daemon that holds these subnets cannot switch to `next` while it runs; undefined when it can. A family may go while
+ * another stays: the containers have addresses of that one.
+ */
+export function refusesChange(running: Configuration, next: Configuration, subnets: Subnets): string | undefined {
+  const kept = valuesOf(subnets).filter((subnet) => inFamily(next.ranges, prefixFamily(subnet)) !== undefined)
+  const subnet = first(subnets)
+  const family = prefixFamily(subnet)
+  if (kept.length === 0)
+    return `network config: EnableIPv${family}: false, but our subnet ${subnet} needs it: keeping it; to change families, enable both for a while`
+  const whys = kept.map((each) => refusesSubnet(running, next, each))
+  return whys.find((why) => why !== undefined)
+}
+
+function refusesSubnet(running: Configuration, next: Configuration, subnet: Prefix): string | undefined {
   const family = prefixFamily(subnet)
   const range = inFamily(next.ranges, family)
-  if (range === undefined) return `network config: EnableIPv${family}: our subnet ${subnet} needs it: keeping it`
+  if (range === undefined) return undefined
   const { network, subnetLen } = range
+  const keys = RANGE_KEYS[family]
   const restart = 'stop flanneld and dockerd on every host, delete the leases under subnets/, and start them again'
   if (!contains(network, subnet)) {
-    return `network config: Network: ${network} does not contain our subnet ${subnet}: keeping ${inFamily(running.ranges, family)?.network ?? 'the one we have'}; to move, ${restart}`
+    return `network config: ${keys.network}: ${network} does not contain our subnet ${subnet}: keeping ${inFamily(running.ranges, family)?.network ?? 'the one we have'}; to move, ${restart}`
   }
   if (lengthOf(subnet) !== subnetLen) {
-    return `network config: SubnetLen: ${subnetLen} differs from our subnet ${subnet}: keeping ${lengthOf(subnet)}; to change it, ${restart}`
+    return `network config: ${keys.subnetLen}: ${subnetLen} differs from our subnet ${subnet}: keeping ${lengthOf(subnet)}; to change it, ${restart}`
   }
   return undefined
 }

@@ -14,7 +14,8 @@ export interface TopKey {
 
 const V4 = RANGE_KEYS[4]
 const V6 = RANGE_KEYS[6]
-const NOT_SERVED = { default: 'as for IPv4', rule: 'as for IPv4', change: 'none: IPv6 is not served yet' } as const
+const FAMILY_CHANGE =
+  'a family that is switched on: hosts get a subnet of it beside the one they have; one that is switched off goes; the last one never'
 
 /** All of them, by name, in the order of the documents. Names are case-insensitive. */
 export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
@@ -51,14 +52,14 @@ export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
   EnableIPv4: {
     type: 'boolean',
     default: 'true',
-    rule: 'true: IPv6-only is not supported yet',
-    change: 'none: false is refused',
+    rule: 'may be false where EnableIPv6 is true',
+    change: FAMILY_CHANGE,
   },
   EnableIPv6: {
     type: 'boolean',
     default: 'false',
-    rule: 'requires IPv6Network; a warning: IPv6 is not served yet, IPv4 is',
-    change: 'none',
+    rule: 'requires IPv6Network, and an IPv6 address on every host',
+    change: FAMILY_CHANGE,
   },
   EnableNFTables: {
     type: 'boolean',
@@ -66,10 +67,30 @@ export const TOP_KEYS: Readonly<Record<string, TopKey>> = {
     rule: 'put our rules into nftables tables instead of iptables',
     change: 'rules move between iptables and nftables, the new ones first',
   },
-  [V6.network]: { type: 'text', ...NOT_SERVED, default: 'none' },
-  [V6.subnetLen]: { type: 'integer', ...NOT_SERVED, default: '64' },
-  [V6.subnetMin]: { type: 'text', ...NOT_SERVED },
-  [V6.subnetMax]: { type: 'text', ...NOT_SERVED },
+  [V6.network]: {
+    type: 'text',
+    default: 'none, required with EnableIPv6',
+    rule: 'an IPv6 network of /124 or larger, of unicast addresses; must not overlap a network of a host',
+    change: 'as for Network',
+  },
+  [V6.subnetLen]: {
+    type: 'integer',
+    default: '64, or two more than the length of IPv6Network if that is longer',
+    rule: 'from two more than the length of IPv6Network to 126',
+    change: 'applies to new leases',
+  },
+  [V6.subnetMin]: {
+    type: 'text',
+    default: 'the second subnet of IPv6Network',
+    rule: 'the first address of a subnet in IPv6Network',
+    change: 'as for SubnetMin',
+  },
+  [V6.subnetMax]: {
+    type: 'text',
+    default: 'the last subnet of IPv6Network',
+    rule: 'the first address of a subnet in IPv6Network, not before IPv6SubnetMin',
+    change: 'as for SubnetMax',
+  },
 }
 
 /** The effect of a key's change. */

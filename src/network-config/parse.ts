@@ -10,7 +10,7 @@ import { findJsonFault } from './json-text.ts'
 import { TOP_KEYS } from './keys.ts'
 import { parseRange, rangeKeys } from './range.ts'
 import { TOP_SCHEMA, validateLevel } from './schema.ts'
-import { type ByFamily, byFamily, inFamily } from '../ip/by-family.ts'
+import { type SomeFamily, byFamily, inFamily, some } from '../ip/by-family.ts'
 import type { Family } from '../ip/address.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
 
@@ -24,10 +24,10 @@ export interface BackendSection {
   readonly raw: JsonObject
 }
 
-/** A checked network config. At least one family has a range. */
+/** A checked network config. */
 export interface NetworkConfig {
   /** Those of families that are switched on. */
-  readonly ranges: ByFamily<SubnetRange>
+  readonly ranges: SomeFamily<SubnetRange>
   readonly enableNFTables: boolean
   readonly backend: BackendSection
 }
@@ -54,14 +54,15 @@ export function parseNetworkConfig(text: string): ParsedNetworkConfig {
   const note = (text: string): void => void remarks.push({ level: 'note', text })
   const enabled4 = section.boolean('EnableIPv4', true)
   const enabled6 = section.boolean('EnableIPv6', false)
-  if (!enabled4 && !enabled6) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
   remarks.push(...unusedNetworks(section, enabled4, enabled6))
   // A family that is off has no effect, whatever its keys hold.
   const off = [enabled4 ? [] : rangeKeys(4), enabled6 ? [] : rangeKeys(6)].flat()
   validateLevel(section, TOP_SCHEMA, (key) => off.includes(key))
   const enabled = (family: Family): boolean => inFamily({ ipv4: enabled4, ipv6: enabled6 }, family) === true
+  const ranges = some(byFamily((family) => (enabled(family) ? parseRange(section, family, note) : undefined)))
+  if (ranges === undefined) throw section.error('EnableIPv4', 'must be true unless EnableIPv6 is')
   const config: NetworkConfig = {
-    ranges: byFamily((family) => (enabled(family) ? parseRange(section, family, note) : undefined)),
+    ranges,
     enableNFTables: section.boolean('EnableNFTables', false),
     backend: parseBackend(section.value('Backend'), note),
   }

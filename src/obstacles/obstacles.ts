@@ -160,6 +160,8 @@ export function clashWith(
 ): string | undefined {
   for (const other of others) {
     if (other.name === link.name || other.port !== link.port || isOurs(other.name)) continue
+    // Each family has a socket of its own.
+    if (familyOf(other.local) !== familyOf(link.local)) continue
     const where = `Backend.Port: ${link.port}`
     if (other.vni === link.vni)
       return `${where}: ${other.name} has VNI ${link.vni} on it: set another Backend.VNI or Port`

@@ -1,43 +1,57 @@
 // The rules that peers' leases are held to on this host: for the daemon, and for doctor where none runs.
 import type { Configured } from '../backend.ts'
-import type { SomeFamily } from '../ip/by-family.ts'
-import { type Prefix, prefixFamily } from '../ip/prefix.ts'
+import type { Family } from '../ip/address.ts'
+import { type SomeFamily, byFamily, familiesOf, inFamily, some } from '../ip/by-family.ts'
+import type { Subnets } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
-import { primaryRange } from '../network-config/configuration.ts'
 import { type HostSelf, selfFor } from '../reconcile/intent.ts'
-import { type Inputs, primaryExternal } from './inputs.ts'
+import type { Inputs } from './inputs.ts'
 
 /** What the rules depend on. */
 export interface PeerRulesSource {
   readonly inputs: Pick<Inputs, 'configuration' | 'hostId' | 'externals'>
   /** Our own lease; undefined before we have one. */
-  readonly own: { readonly key: string; readonly subnet: Prefix } | undefined
+  readonly own: { readonly key: string; readonly subnets: Subnets } | undefined
   /** Our host as backends see it at the moment of the call. */
   readonly selves: () => SomeFamily<HostSelf>
   /** A backend with the config it has at the moment of the call. */
   readonly configured: (type: string) => Configured | undefined
 }
 
-/** The rules. The caller adds what the operator or the daemon decides: which hosts are shut out, which are alive. */
-export function peerRules({ inputs, own, selves, configured }: PeerRulesSource): PeerRules {
-  const { network, subnetLen } = primaryRange(inputs.configuration)
-  const { publicAddress, onlink } = primaryExternal(inputs)
+/**
+ * The rules of each family in which there are a network and an interface. The caller adds what the operator or the daemon decides:
+ * which hosts are shut out, which are alive.
+ */
+export function peerRules(source: PeerRulesSource): SomeFamily<PeerRules> {
+  const { configuration, externals } = source.inputs
+  const rules = some(byFamily((family) => rulesIn(source, family)))
+  if (rules !== undefined) return rules
+  throw new Error(
+    `network config: no interface for IPv${familiesOf(configuration.ranges).join()}: there is one for IPv${familiesOf(externals).join()}`,
+  )
+}
+
+function rulesIn({ inputs, own, selves, configured }: PeerRulesSource, family: Family): PeerRules | undefined {
+  const [range, external] = [inFamily(inputs.configuration.ranges, family), inFamily(inputs.externals, family)]
+  if (range === undefined || external === undefined) return undefined
   return {
-    family: prefixFamily(network),
-    network,
-    subnetLen,
-    own,
-    publicAddress,
+    family,
+    network: range.network,
+    subnetLen: range.subnetLen,
+    own: own && { key: own.key, subnet: inFamily(own.subnets, family) },
+    publicAddress: external.publicAddress,
     hostId: inputs.hostId,
-    onlink,
+    onlink: external.onlink,
     parseData: (type, data) => {
       const known = configured(type)
       return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }
     },
     needs: (peer) => {
       const [known, self] = [configured(peer.type), selfFor({ selves: selves() }, peer)]
-      const needs = self && known?.backend.forPeer({ ...self, config: known.config }, peer)
-      return needs ?? { ok: false, reason: 'backend-type', detail: peer.type }
+      if (known === undefined) return { ok: false, reason: 'backend-type', detail: peer.type }
+      // Until our own lease has a subnet of a family that was just switched on, nothing can be said of peers in it.
+      if (self === undefined) return { ok: false, reason: 'family', detail: `we have no IPv${family} subnet yet` }
+      return known.backend.forPeer({ ...self, config: known.config }, peer)
     },
     exclusive: (type, data) => configured(type)?.backend.exclusive(data),
   }

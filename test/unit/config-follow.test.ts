@@ -1,6 +1,6 @@
 // A stored config that this host cannot run yet: it is tried again, and taken when it can be. In a file of its own: time
 // stands still in it.
-import { onlySubnet } from '../../src/ip/by-family.ts'
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 import { prefix } from '../fake/values.ts'
 import { mock } from 'node:test'
 import test, { type ExecutionContext } from 'ava'
@@ -58,9 +58,9 @@ function followerOn(t: ExecutionContext): {
     backends: BACKENDS,
     conditions,
     signal: stop.signal,
-    obstacleTo: () => {
+    admits: () => {
       count.looks++
-      return Promise.resolve().then(() => host.obstacle?.())
+      return Promise.resolve().then(() => host.obstacle?.() ?? NEITHER)
     },
     events: new Events(),
     log: createLog('config', 0, (line) => lines.push(line)),

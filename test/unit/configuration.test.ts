@@ -1,4 +1,5 @@
 // What config this host can run, at the start and later.
+import { familiesOf, onlySubnet } from '../../src/ip/by-family.ts'
 import test from 'ava'
 import { BACKENDS } from '../../backends/index.ts'
 import { hostGw } from '../../backends/host-gw/index.ts'
@@ -13,17 +14,16 @@ test('an unknown backend type is refused with the known ones and the nearest', (
   t.regex(error.message, /Backend\.Type: "vxlann": must be one of vxlan, .*, did you mean vxlan\?/)
 })
 
-test('IPv6 alone is refused; IPv6 next to IPv4 is reported as not served', (t) => {
-  t.regex(
-    t.throws(() => read({ EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd00::/48' })).message,
-    /EnableIPv4.*not supported yet/,
-  )
+test('IPv4, IPv6, or both; not neither', (t) => {
+  t.regex(t.throws(() => read({ EnableIPv4: false, IPv6Network: 'fd00::/48' })).message, /EnableIPv4: false: must be true/)
+  t.deepEqual(familiesOf(running.ranges), [4])
+  t.deepEqual(familiesOf(read({ EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd00::/48' }).ranges), [6])
   const both = read({ Network: '10.2.0.0/16', EnableIPv6: true, IPv6Network: 'fd00::/48' })
-  t.true(both.remarks.some(({ text }) => text.includes('IPv6 is not served yet')))
+  t.deepEqual(familiesOf(both.ranges), [4, 6])
 })
 
 test('a Network without our subnet, or another SubnetLen, is refused with what to do; the rest is taken', (t) => {
-  const ours = prefix('10.2.21.0/24')
+  const ours = onlySubnet(prefix('10.2.21.0/24'))
   t.regex(
     refusesChange(running, read({ Network: '10.3.0.0/16' }), ours) ?? '',
     /10\.3\.0\.0\/16 does not contain.*stop/,

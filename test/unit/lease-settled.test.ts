@@ -166,7 +166,7 @@ test('no sequence of configs, lost keys and older copies of etcd moves a host th
       for (const happening of list) {
         if (happening.type === 'config') {
           const next = read(happening.text)
-          if (next === undefined || refusesChange(running, next, primarySubnet(own)) !== undefined) continue
+          if (next === undefined || refusesChange(running, next, own.subnets) !== undefined) continue
           running = next
           accepted++
         } else if (happening.type === 'key deleted') there = there.filter(({ key }) => key !== own.key)

@@ -5,6 +5,7 @@ import { renderShutOut } from '../../src/cli/verbs/shut-out.ts'
 import { Conditions } from '../../src/health/conditions.ts'
 import type { StoreChange, StoreEntry } from '../../src/etcd/store.ts'
 import type { Address } from '../../src/ip/address.ts'
+import { address } from '../fake/values.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import type { PeerRules } from '../../src/lease/peer-check.ts'
@@ -99,9 +100,10 @@ test('one that is kept though its lease is gone goes as well, and comes back wit
   t.is(table.peers.size, 1)
 })
 
-test('a key names one IPv4 address in its only spelling, or no host', (t) => {
+test('a key names one address in its only spelling, or no host', (t) => {
   t.is(addressShutOut('/n', '/n/shut-out/192.168.0.9'), STOLEN)
-  for (const key of ['192.168.0.009', '192.168.0', 'fd00::1', '', '192.168.0.9/24', '192.168.0.9 ', '../config'])
+  t.is(addressShutOut('/n', '/n/shut-out/fd00::1'), address('fd00::1'))
+  for (const key of ['192.168.0.009', '192.168.0', 'fd00:0::1', '', '192.168.0.9/24', '192.168.0.9 ', '../config'])
     t.is(addressShutOut('/n', `/n/shut-out/${key}`), undefined, key)
   t.is(addressShutOut('/n', '/n/subnets/192.168.0.9'), undefined)
 })

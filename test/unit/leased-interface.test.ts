@@ -1,4 +1,5 @@
 // Which interface a lease in etcd names as ours at a start.
+import { NEITHER, onlySubnet } from '../../src/ip/by-family.ts'
 import test from 'ava'
 import { hostId } from '../../src/host/host-id.ts'
 import { type LeasedInterface, leasedInterface } from '../../src/host/leased-interface.ts'
@@ -34,29 +35,37 @@ async function look(entries: readonly StoreEntry[], previous?: Prefix, wish = {}
     },
   }
   const network = hostWith([VIRTUAL, OWN, OTHER], 3)
-  const parts = { etcdPrefix: PREFIX, network, wish: { ...NOTHING, ...wish }, machineId: MACHINE, previous }
-  const found = await leasedInterface({ ...parts, store: store, signal: new AbortController().signal })
+  const parts = { etcdPrefix: PREFIX, network, wish: { ...NOTHING, ...wish }, machineId: MACHINE }
+  const found = await leasedInterface({
+    ...parts,
+    previous: previous === undefined ? NEITHER : onlySubnet(previous),
+    store: store,
+    signal: new AbortController().signal,
+  })
   return { found, ranges }
 }
 
 test('our lease is found by any card of ours, and names interface, address and identity', async (t) => {
   const others = [entry('10.2.7', '192.168.19.122', 'cd'.repeat(16)), entry('10.2.8', '192.168.19.123')]
   const { found, ranges } = await look([...others, entry('10.2.21', OWN, FIRST)])
-  t.like(found, { hostId: FIRST, external: { name: 'enp0s3', address: OWN, publicAddress: OWN } })
+  t.like(found, { hostId: FIRST, externals: { ipv4: { name: 'enp0s3', address: OWN, publicAddress: OWN } } })
   t.is(ranges, 1)
-  t.like((await look([...others, entry('10.2.21', OWN, SECOND)])).found, { hostId: SECOND, external: { address: OWN } })
+  t.like((await look([...others, entry('10.2.21', OWN, SECOND)])).found, {
+    hostId: SECOND,
+    externals: { ipv4: { address: OWN } },
+  })
   t.is((await look(others)).found, undefined)
   t.is((await look([])).found, undefined)
 })
 
 test('by the subnet of before it takes one question, and a lease of Go counts where its address is ours', async (t) => {
   const { found, ranges } = await look([entry('10.2.21', OWN)], OURS)
-  t.deepEqual([found?.external?.name, ranges], ['enp0s3', 0])
+  t.deepEqual([found?.externals.ipv4?.name, ranges], ['enp0s3', 0])
   t.is(found?.hostId, FIRST, 'we write it with the identity of that card, whichever card would be chosen now')
   const second = (await look([entry('10.2.21', OTHER)], OURS)).found
   t.deepEqual(
-    [second?.external?.address, second?.hostId],
-    [ip(OTHER), hostId(MACHINE, second?.external?.mac, ip(OTHER))],
+    [second?.externals.ipv4?.address, second?.hostId],
+    [ip(OTHER), hostId(MACHINE, second?.externals.ipv4?.mac, ip(OTHER))],
   )
   t.not(second?.hostId, FIRST)
   t.is((await look([entry('10.2.21', OWN)])).found, undefined, 'without it, no lease of Go is known for ours')
@@ -66,10 +75,10 @@ test('by the subnet of before it takes one question, and a lease of Go counts wh
 
 test('an address that is not on this host is where to go back to; what the operator named leaves no choice', async (t) => {
   const gone = (await look([entry('10.2.21', '192.168.19.77', FIRST)])).found
-  t.is(gone?.external, undefined)
-  t.deepEqual(gone?.place, { name: 'enp0s3', address: ip('192.168.19.77'), used: false })
+  t.is(gone?.externals.ipv4, undefined)
+  t.deepEqual(gone?.homes.ipv4, { name: 'enp0s3', address: ip('192.168.19.77'), used: false })
   const named = (await look([entry('10.2.21', OWN, FIRST)], undefined, { iface: [OTHER] })).found
-  t.deepEqual([named?.external, named?.hostId], [undefined, FIRST])
+  t.deepEqual([named?.externals.ipv4, named?.hostId], [undefined, FIRST])
 })
 
 test('an unreadable value in etcd is no lease of ours', async (t) => {

@@ -34,10 +34,13 @@ export async function startDocker(lab: Lab, host: Host, args: string): Promise<D
     async container(name, options = '') {
       await host.run(`docker run -d --name ${name} ${options} busybox sleep 100000`)
       const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'
-      const address = (await host.run(`docker inspect -f '${format}' ${name}`)).trim()
+      const format6 = format.replace('IPAddress', 'GlobalIPv6Address')
+      const [address = '', address6 = ''] = await Promise.all(
+        [format, format6].map(async (each) => (await host.run(`docker inspect -f '${each}' ${name}`)).trim()),
+      )
       const words = ['docker', 'exec', name, 'sh', '-c'].map((word) => `'${word}'`).join(' ')
       const begin = (command: string): Promise<Running> => start([...host.enter, `exec ${words} "$0"`, command], true)
-      return { ...placeOf(`${host.name}/${name}`, begin), address }
+      return { ...placeOf(`${host.name}/${name}`, begin), address, address6 }
     },
   }
 }
