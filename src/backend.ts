@@ -27,8 +27,6 @@ export interface ExternalInterface {
   readonly address: Address
   /** What other hosts reach us by; differs from `address` behind a NAT. */
   readonly publicAddress: Address
-  /** What other hosts may reach this interface by in the other family: published in our lease, and not used here. */
-  readonly otherPublicAddress: Address | undefined
   /** Prefixes reached on it without a gateway. */
   readonly onlink: readonly Prefix[]
 }

@@ -1,7 +1,7 @@
 // Whether an interface that was found can carry traffic between hosts, and its addresses if so. Pure.
 import type { ExternalInterface } from '../backend.ts'
 import { type Address, type Family, familyOf, isUnicast } from '../ip/address.ts'
-import { inFamily, otherFamily } from '../ip/by-family.ts'
+import { inFamily } from '../ip/by-family.ts'
 import { type Prefix, addressOf, lengthOf } from '../ip/prefix.ts'
 import { VXLAN_OVERHEAD } from '../kernel/flannel-link.ts'
 import {
@@ -58,21 +58,8 @@ export function complete(
     mac: out.mac,
     address,
     publicAddress: publicAddressOf(wish, family) ?? address,
-    otherPublicAddress: otherPublicAddress(host, wish, family, { link, address: wanted }),
     onlink: onlinkPrefixes(host, out),
   }
-}
-
-/** What a candidate is reached by in the other family. */
-function otherPublicAddress(
-  host: HostNetwork,
-  wish: InterfaceWish,
-  family: Family,
-  { link, address: wanted }: InterfaceCandidate,
-): Address | undefined {
-  const other = otherFamily(family)
-  const found = wanted !== undefined && familyOf(wanted) === other ? wanted : usableAddresses(host, link, other)[0]
-  return publicAddressOf(wish, other) ?? found
 }
 
 /**

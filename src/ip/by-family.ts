@@ -75,7 +75,7 @@ export function valuesOf<T>(values: ByFamily<T>): readonly T[] {
 }
 
 /** The same families with other values. */
-export function mapFamilies<T extends NonNullable<unknown>, U>(
+export function mapFamilies<T extends object | string | number, U>(
   values: SomeFamily<T>,
   change: (value: T, family: Family) => U,
 ): SomeFamily<U>

@@ -119,18 +119,38 @@ export function decide(
 
   if (existing !== undefined) return claimExisting(existing, ties, claim, release)
   if (rival !== undefined && claim.waitsForPrevious === true) return { type: 'conflict', lease: rival }
+  return decideNew(leases, claim, { candidates, release, kept, held }, random)
+}
+
+/** What a claim of a new key is decided from, beside all leases. */
+interface NewClaim {
+  /** What we may claim, best first, and what of it goes. */
+  readonly candidates: readonly ListedLease[]
+  readonly release: readonly ListedLease[]
+  /** The lease whose subnets a running host keeps. */
+  readonly kept: OwnLease | undefined
+  readonly held: OwnLease | undefined
+}
+
+function decideNew(
+  leases: readonly ListedLease[],
+  claim: Claim,
+  { candidates, release, kept, held }: NewClaim,
+  random: () => number,
+): Decision {
   const taken = leases.filter((lease) => !release.includes(lease) && isHosts(lease, claim))
   const holder = claim.waitsForPrevious === true ? holderOfPrevious(claim, taken) : undefined
   if (holder !== undefined) return { type: 'conflict', lease: holder }
+  // The config may have switched a family on or off: what our lease has in the others stays.
   const former =
     kept ??
     best(
       candidates.filter((lease) => hasOtherFamilies(lease, claim)),
       claim,
     )
+  const keeps = kept?.subnets ?? (former === undefined ? NEITHER : fitting(former.subnets, claim))
   const others = taken.filter(({ key }) => key !== former?.key)
-  const subnets = chooseSubnets(others, claim, kept?.subnets ?? fitting(former?.subnets ?? NEITHER, claim), random)
-  return claimNew(subnets, claim, withFormer(release, former, candidates), held)
+  return claimNew(chooseSubnets(others, claim, keeps, random), claim, withFormer(release, former, candidates), held)
 }
 
 /**

@@ -1,6 +1,6 @@
 // The plan: everything computed from a session's inputs, in one place and pure. It holds the kernel objects, the lease's value, the
 // contents of subnet.env, the firewall rules and the guard.
-import type { Inputs, PlanInputs } from './inputs.ts'
+import type { PlanInputs } from './inputs.ts'
 import type { AnyBackend, Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
 import { equal } from '../equal.ts'
@@ -22,7 +22,6 @@ import {
   byFamily,
   inFamily,
   mapFamilies,
-  orElse,
   otherFamily,
   some,
   valuesOf,
@@ -72,7 +71,7 @@ export function intentOf(inputs: PlanInputs): Intent {
 export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   const { externals, hostId } = inputs
   return {
-    addresses: publishedBy(externals),
+    addresses: mapFamilies(externals, ({ publicAddress }) => publicAddress),
     backendType: inputs.configuration.own.backend.type,
     backendData: ofOwn(inputs, (backend, self) => backend.leaseData(self)),
     hostId,
@@ -80,15 +79,6 @@ export function leaseValueOf(inputs: PlanInputs): LeaseValue {
       address === publicAddress ? undefined : address,
     ),
   }
-}
-
-/** The addresses other hosts reach us by. In a family without an interface of its own, the one the other family's interface has. */
-function publishedBy(externals: Inputs['externals']): LeaseValue['addresses'] {
-  const others = byFamily((family) => inFamily(externals, otherFamily(family))?.otherPublicAddress)
-  return orElse(
-    mapFamilies(externals, ({ publicAddress }) => publicAddress),
-    others,
-  )
 }
 
 /** Our claim in etcd. `previous` subnets are claimed again when they are free. */

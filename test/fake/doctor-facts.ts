@@ -25,7 +25,6 @@ const EXTERNAL: ExternalInterface = {
   family: 4,
   address: '192.168.19.121' as Address,
   publicAddress: '192.168.19.121' as Address,
-  otherPublicAddress: undefined,
   onlink: ['192.168.19.0/24' as Prefix],
 }
 

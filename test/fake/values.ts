@@ -43,7 +43,6 @@ export const ENP0S3: ExternalInterface = {
   mac: mac('52:54:00:00:00:21'),
   address: address('192.168.19.121'),
   publicAddress: address('192.168.19.121'),
-  otherPublicAddress: undefined,
   onlink: [prefix('192.168.19.0/24')],
 }
 

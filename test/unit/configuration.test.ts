@@ -15,7 +15,10 @@ test('an unknown backend type is refused with the known ones and the nearest', (
 })
 
 test('IPv4, IPv6, or both; not neither', (t) => {
-  t.regex(t.throws(() => read({ EnableIPv4: false, IPv6Network: 'fd00::/48' })).message, /EnableIPv4: false: must be true/)
+  t.regex(
+    t.throws(() => read({ EnableIPv4: false, IPv6Network: 'fd00::/48' })).message,
+    /EnableIPv4: false: must be true/,
+  )
   t.deepEqual(familiesOf(running.ranges), [4])
   t.deepEqual(familiesOf(read({ EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd00::/48' }).ranges), [6])
   const both = read({ Network: '10.2.0.0/16', EnableIPv6: true, IPv6Network: 'fd00::/48' })

@@ -2,12 +2,11 @@
 import test from 'ava'
 import type { Peer } from '../../src/backend.ts'
 import { renderSubnetEnv } from '../../src/host/subnet-env.ts'
-import { only } from '../../src/ip/by-family.ts'
 import { firewallOf, guardOf, intentOf, leaseValueOf, planOf, subnetEnvOf } from '../../src/overlay/plan.ts'
 import { domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
 import { inputsWith } from '../fake/overlay-inputs.ts'
 import { twoFamilies } from '../fake/two-families.ts'
-import { ENP0S3, address, prefix } from '../fake/values.ts'
+import { address, prefix } from '../fake/values.ts'
 
 const VXLAN = twoFamilies({ Backend: { Type: 'vxlan' } })
 const HOST_GW = twoFamilies({ Backend: { Type: 'host-gw' } })
@@ -71,10 +70,4 @@ FLANNEL_MTU=1430
 FLANNEL_IPMASQ=false
 `,
   )
-})
-
-test('a host without an interface in a family says what the other interface is reached by there', (t) => {
-  const external = { ...ENP0S3, otherPublicAddress: address('fd01::7') }
-  const alone = inputsWith({}, [], { externals: only(4, external) })
-  t.deepEqual(leaseValueOf(alone).addresses, { ipv4: address('192.168.19.121'), ipv6: address('fd01::7') })
 })
