@@ -66,6 +66,8 @@ export function repairCommand({ object, found }: MissingObject): string | undefi
       return `bridge fdb replace ${showObject(object)}`
     case 'nexthop':
       return `ip nexthop replace ${showObject(object)}`
+    case 'policy':
+      return `ip xfrm policy update ${showObject(object)}`
     case 'route':
       return `ip route replace ${showObject(object)}`
   }

@@ -13,6 +13,7 @@ import type { OwnWeight } from './fingerprint.ts'
 import type { KernelChange, Failure } from './kernel.ts'
 import { observe } from './observe.ts'
 import type { OwnWrites } from './own-writes.ts'
+import { type XfrmConnection, hasNoXfrm } from './policies.ts'
 import { keyOf } from './state.ts'
 
 /** A change of anything but a device. */
@@ -31,16 +32,29 @@ interface Step {
 
 const NO_DEVICE: Refusal = { errno: ERRNO.ENODEV, detail: 'no such device' }
 
-/** Applies changes over one connection. */
+/** Where messages go: policies have a protocol of their own. */
+interface Connections {
+  readonly route: NetlinkConnection
+  readonly xfrm: Pick<XfrmConnection, 'open'>
+}
+
+const NO_XFRM: Refusal = {
+  errno: ERRNO.EPROTONOSUPPORT,
+  detail: 'this kernel has no IPsec: load the module with modprobe xfrm_user, or set Backend.Type to vxlan',
+}
+
+/** Applies changes. */
 export class KernelWriter {
   readonly #connection: NetlinkConnection
+  readonly #xfrm: Connections['xfrm']
   readonly #devices: Devices
   readonly #ownWrites: OwnWrites
   readonly #ownWeight: OwnWeight
   readonly #indexOf = (name: string): number | undefined => this.#devices.indexOf(name)
 
-  constructor(connection: NetlinkConnection, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
-    this.#connection = connection
+  constructor({ route, xfrm }: Connections, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
+    this.#connection = route
+    this.#xfrm = xfrm
     this.#devices = devices
     this.#ownWrites = ownWrites
     this.#ownWeight = ownWeight
@@ -53,6 +67,11 @@ export class KernelWriter {
     for (const change of changes) {
       const { object } = change
       if (object.kind !== 'link') {
+        const [first] = entries
+        if (first !== undefined && (first.object.kind === 'policy') !== (object.kind === 'policy')) {
+          failures.push(...(await this.#applyEntries(entries)))
+          entries = []
+        }
         entries.push({ ...change, object })
         continue
       }
@@ -73,7 +92,7 @@ export class KernelWriter {
     return failures
   }
 
-  /** A second try is for changes that met an outdated device number, or an entry that no program set. */
+  /** All of them go over one connection. A second try is for changes that met an outdated device number, or an entry that no program set. */
   async #applyEntries(changes: readonly EntryChange[]): Promise<readonly Failure[]> {
     if (changes.length === 0) return []
     const first = await this.#send(changes)
@@ -108,6 +127,8 @@ export class KernelWriter {
 
   async #send(changes: readonly EntryChange[]): Promise<Map<EntryChange, Refusal>> {
     const refused = new Map<EntryChange, Refusal>()
+    const connection = this.#connectionFor(changes)
+    if (connection === undefined) return new Map(changes.map((change) => [change, NO_XFRM]))
     const steps: Step[] = []
     for (const change of changes) {
       for (const write of writesOf(change)) {
@@ -117,7 +138,7 @@ export class KernelWriter {
       }
     }
     for (const { write, change } of steps) this.#ownWrites.expect(write, change.object)
-    const answers = await this.#connection.batch(
+    const answers = await connection.batch(
       steps.map(({ encode }) => encode),
       () => {
         this.#ownWrites.drain()
@@ -132,6 +153,17 @@ export class KernelWriter {
     }
     for (const { change, weight } of steps) this.#ownWeight.add(change.object.kind, weight)
     return refused
+  }
+
+  /** Undefined when this kernel has no policies. Throws KernelError. */
+  #connectionFor(changes: readonly EntryChange[]): NetlinkConnection | undefined {
+    if (changes[0]?.object.kind !== 'policy') return this.#connection
+    try {
+      return this.#xfrm.open()
+    } catch (error) {
+      if (hasNoXfrm(error)) return undefined
+      throw error
+    }
   }
 
   /** A message whose weight is taken from the very bytes that are sent. */

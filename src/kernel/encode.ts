@@ -5,6 +5,7 @@ import type { Encode } from '../netlink/message.ts'
 import { type WriteMode, writeFdb, writeNeighbor } from '../netlink/neighbor.ts'
 import { deleteNexthop, writeNexthop } from '../netlink/nexthop.ts'
 import { type RouteHop, writeRoute } from '../netlink/route.ts'
+import { writePolicy } from '../netlink/xfrm.ts'
 import type { KernelObject, Link, RouteTarget } from './state.ts'
 
 /** What is written by a single message. */
@@ -19,6 +20,7 @@ export function encodeEntry(write: WriteMode, object: SingleMessageObject, index
     const hop = hopOf(object.target, indexOf)
     return hop === undefined ? undefined : writeRoute(write, { ...object, hop })
   }
+  if (object.kind === 'policy') return writePolicy(write, { ...object, template: object })
   const index = indexOf(object.device)
   // A nexthop object goes by its number alone.
   if (object.kind === 'nexthop' && write === 'delete') return deleteNexthop(object.id)

@@ -12,6 +12,7 @@ import { OwnWeight, fingerprint } from './fingerprint.ts'
 import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
+import { XfrmConnection } from './policies.ts'
 import { askKernel, readHost } from './read-host.ts'
 import type { KernelState, Kind, LinkType } from './state.ts'
 
@@ -20,6 +21,8 @@ export class LiveKernel implements Kernel {
   /** For the monitor, which has to distinguish our writes from others'. */
   readonly connection: NetlinkConnection
   readonly ownWrites = new OwnWrites()
+  /** For policies. */
+  readonly xfrm: XfrmConnection
   readonly #devices: Devices
   readonly #applier: KernelWriter
   readonly #ownWeight = new OwnWeight()
@@ -30,12 +33,14 @@ export class LiveKernel implements Kernel {
   /** Opens a connection in `netns` (a path; the process's own by default). Throws KernelError or OperatorError. */
   constructor(netns?: string, limits?: ConnectionLimits) {
     this.connection = new NetlinkConnection(netns, limits)
+    this.xfrm = new XfrmConnection(netns, limits)
     this.#devices = new Devices(this.connection)
-    this.#applier = new KernelWriter(this.connection, this.#devices, this.ownWrites, this.#ownWeight)
+    const connections = { route: this.connection, xfrm: this.xfrm }
+    this.#applier = new KernelWriter(connections, this.#devices, this.ownWrites, this.#ownWeight)
   }
 
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState> {
-    return observe(this.connection, this.#devices, kind, devices)
+    return kind === 'policy' ? this.xfrm.observe() : observe(this.connection, this.#devices, kind, devices)
   }
 
   async fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
@@ -102,5 +107,6 @@ export class LiveKernel implements Kernel {
   /** Closes the connection. */
   close(): void {
     this.connection.close()
+    this.xfrm.close()
   }
 }

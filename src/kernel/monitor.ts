@@ -18,6 +18,7 @@ import type { LiveKernel } from './live.ts'
 import { type Listener, Notifications } from './notifications.ts'
 import { linkOf } from './links/drivers.ts'
 import { UNSPECIFIED, interfaceAddressOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
+import { POLICY_GROUPS, PolicyListener, hasNoXfrm } from './policies.ts'
 import { type KernelObject, type Kind, type Nexthop, type Route, keyOf } from './state.ts'
 
 /** What concerns us, asked again for each notification; and whom to notify. */
@@ -44,6 +45,9 @@ export interface MonitorOptions {
 
 /** 60,000 notifications take about 60 MB of socket buffer (measured: none lost at 128 MB). */
 const RECEIVE_BUFFER = 128 * 1024 * 1024
+
+/** Three policies a peer, at 300 bytes. */
+const POLICY_BUFFER = 8 * 1024 * 1024
 
 /** Protocol number of routes the kernel makes by itself (RTPROT_KERNEL): they follow devices and addresses. */
 const KERNEL_PROTOCOL = 2
@@ -74,6 +78,30 @@ export async function startMonitor(
     kernel.ownWrites.drain = () => undefined
   })
   notifications.listen()
+  watchPolicies(kernel, options, signal)
+}
+
+/** A kernel without IPsec has nothing to report. Throws KernelError. */
+function watchPolicies(kernel: LiveKernel, options: MonitorOptions, signal: AbortSignal): void {
+  const listener = new PolicyListener({
+    ownPort: () => kernel.xfrm.port,
+    failed: (error) => {
+      options.onFailure(error)
+    },
+    missed: () => {
+      options.onDrift({ type: 'overrun' })
+    },
+    changed: (policy, what) => {
+      const ends = policy === undefined ? [] : [policy.source, policy.destination]
+      if (policy === undefined || ends.some((end) => options.isOurNetwork(end)))
+        options.onDrift({ type: 'drift', kind: 'policy', what })
+    },
+  })
+  try {
+    new Notifications(kernel.connection.netns, POLICY_BUFFER, listener, signal, POLICY_GROUPS).listen()
+  } catch (error) {
+    if (!hasNoXfrm(error)) throw error
+  }
 }
 
 class Monitor implements Listener {

@@ -20,7 +20,13 @@ export interface Listener {
   failed(error: KernelError): void
 }
 
-const GROUPS = [
+/** What is listened to: multicast groups of a protocol of netlink(7). */
+export interface NotificationGroups {
+  readonly protocol: number
+  readonly groups: readonly number[]
+}
+
+const ROUTE_GROUPS: readonly number[] = [
   nl.RTNLGRP_LINK,
   nl.RTNLGRP_NEIGH,
   nl.RTNLGRP_IPV4_IFADDR,
@@ -39,23 +45,34 @@ const PAUSE_MAX_MS = 10_000
 /** Failures less than this apart are one. */
 const CALM_MS = 60_000
 
+/** The network itself: links, addresses, neighbours, routes, nexthops. */
+export const NETWORK: NotificationGroups = { protocol: nl.NETLINK_ROUTE, groups: ROUTE_GROUPS }
+
 /** Listens until the signal aborts. */
 export class Notifications {
   readonly #netns: string | undefined
   readonly #bufferBytes: number
   readonly #listener: Listener
   readonly #signal: AbortSignal
+  readonly #to: NotificationGroups
   /** None while one has failed. */
   #socket: RouteSocket | undefined
   #pauseMs = PAUSE_MS
   #failedAt = -Infinity
 
   /** Opens a socket whose receive buffer holds `bufferBytes`; what it receives waits until `listen`. Throws KernelError. */
-  constructor(netns: string | undefined, bufferBytes: number, listener: Listener, signal: AbortSignal) {
+  constructor(
+    netns: string | undefined,
+    bufferBytes: number,
+    listener: Listener,
+    signal: AbortSignal,
+    to: NotificationGroups = NETWORK,
+  ) {
     this.#netns = netns
     this.#bufferBytes = bufferBytes
     this.#listener = listener
     this.#signal = signal
+    this.#to = to
     this.#socket = this.#open()
   }
 
@@ -93,8 +110,8 @@ export class Notifications {
   }
 
   #open(): RouteSocket {
-    const socket = new RouteSocket(this.#netns, this.#bufferBytes)
-    for (const group of GROUPS) socket.join(group) // a kernel without nexthop objects has no group for them
+    const socket = new RouteSocket(this.#netns, this.#bufferBytes, this.#to.protocol)
+    for (const group of this.#to.groups) socket.join(group) // a kernel without nexthop objects has no group for them
     return socket
   }
 

@@ -6,7 +6,8 @@ import type { AddressRecord } from '../netlink/address.ts'
 import type { NeighborRecord } from '../netlink/neighbor.ts'
 import type { NexthopRecord } from '../netlink/nexthop.ts'
 import type { RouteRecord } from '../netlink/route.ts'
-import type { FdbEntry, InterfaceAddress, Neighbor, Nexthop, Route, RouteTarget } from './state.ts'
+import type { PolicyRecord } from '../netlink/xfrm.ts'
+import type { FdbEntry, InterfaceAddress, Neighbor, Nexthop, Policy, Route, RouteTarget } from './state.ts'
 
 /** Finds a device's name; empty when it has none. */
 export type NameOf = (index: number) => string
@@ -34,6 +35,12 @@ export function nexthopOf(record: NexthopRecord, nameOf: NameOf): Nexthop | unde
   if (record.gateway === undefined) return undefined
   const gateway = record.onlink ? record.gateway : UNSPECIFIED
   return { kind: 'nexthop', id: record.id, gateway, device: nameOf(record.index), protocol: record.protocol }
+}
+
+/** A policy. One that does something else with packets is shown as leading nowhere. */
+export function policyOf({ direction, source, destination, template, reqid }: PolicyRecord): Policy {
+  const { from, to } = template ?? { from: UNSPECIFIED, to: UNSPECIFIED }
+  return { kind: 'policy', direction, source, destination, from, to, reqid }
 }
 
 /** A route. */

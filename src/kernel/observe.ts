@@ -29,7 +29,7 @@ export function isNothingThere(error: unknown): boolean {
 export async function observe(
   connection: NetlinkConnection,
   devices: Devices,
-  kind: Kind,
+  kind: Exclude<Kind, 'policy'>,
   names: readonly string[],
 ): Promise<KernelState> {
   await devices.refresh(names)

@@ -46,6 +46,7 @@ function announced(deleted: boolean, object: KernelObject): string | undefined {
     case 'address':
       return familyOf(object.address) === 6 ? `${deleted ? '-' : '+'} ${keyOf(object)}` : undefined
     case 'nexthop':
+    case 'policy':
     case 'route':
       return undefined
   }

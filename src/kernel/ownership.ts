@@ -2,7 +2,7 @@
 // Invariant: what is not ours is never changed or deleted; in the place of ours it is a conflict and reported.
 import { fromNumber } from '../ip/address.ts'
 import { type Prefix, contains } from '../ip/prefix.ts'
-import { FLANNEL_PROTOCOL, type KernelObject, type Nexthop, type Route } from './state.ts'
+import { FLANNEL_PROTOCOL, IPSEC_REQID, type KernelObject, type Nexthop, type Route } from './state.ts'
 
 /** What this daemon may call its own. */
 export interface Domain {
@@ -27,6 +27,8 @@ export function owns(domain: Domain, object: KernelObject): boolean {
       return domain.devices.has(object.device)
     case 'nexthop':
       return ownsNexthop(domain, object)
+    case 'policy':
+      return object.reqid === IPSEC_REQID && inside(domain, object.source) && inside(domain, object.destination)
     case 'route':
       return ownsRoute(domain, object)
   }

@@ -8,6 +8,7 @@ const BY_KIND: Readonly<Record<Kind, (words: string) => string>> = {
   fdb: (words) => `bridge fdb del ${words.replace(/ self permanent$/, '')}`,
   neighbor: (words) => `ip neigh del ${words.replace(/ lladdr .*/, '')}`,
   nexthop: (words) => `ip nexthop del ${words.split(' ').slice(0, 2).join(' ')}`,
+  policy: (words) => `ip xfrm policy delete ${words.replace(/ tmpl .*/, '')}`,
   route: (words) => `ip route del ${words}`,
 }
 

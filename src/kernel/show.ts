@@ -22,6 +22,10 @@ function worded(object: KernelObject): string {
       return `${object.address} dev ${object.device} lladdr ${object.mac} PERMANENT`
     case 'nexthop':
       return `id ${object.id} via ${object.gateway} dev ${object.device} proto ${protocol(object.protocol)} onlink`
+    case 'policy': {
+      const { direction, source, destination, from, to, reqid } = object
+      return `src ${source} dst ${destination} dir ${direction} tmpl src ${from} dst ${to} proto esp reqid ${reqid} mode tunnel`
+    }
     case 'route': {
       const metric = object.metric === 0 ? '' : ` metric ${object.metric}`
       const [before, after] = wordsOf(object.target)
@@ -55,6 +59,8 @@ export function brief(object: KernelObject): string {
       return `fdb ${object.mac}`
     case 'nexthop':
       return `nexthop ${object.gateway}`
+    case 'policy':
+      return `policy ${object.direction} ${object.direction === 'out' ? object.destination : object.source}`
     case 'route':
       return `route ${object.destination}`
   }

@@ -4,6 +4,7 @@
 import type { Address } from '../ip/address.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import type { PolicyDirection } from '../netlink/xfrm.ts'
 
 /** A VXLAN device (ip-link(8), RFC 7348). VNI, port and GBP cannot be changed on a living device. */
 export interface VxlanLink {
@@ -80,6 +81,22 @@ export interface Route {
   readonly protocol: number
 }
 
+/**
+ * An IPsec policy (ip-xfrm(8)): packets between two prefixes travel in ESP, in tunnel mode, between two hosts. It says so of
+ * those that leave ("out"), that arrive for this host ("in") and that arrive to be forwarded ("fwd"): others are dropped.
+ */
+export interface Policy {
+  readonly kind: 'policy'
+  readonly direction: PolicyDirection
+  readonly source: Prefix
+  readonly destination: Prefix
+  /** Outer source and destination. */
+  readonly from: Address
+  readonly to: Address
+  /** What ties it to its associations, and says whose it is: IPSEC_REQID on ours. */
+  readonly reqid: number
+}
+
 /** An IP-in-IP device (ip-link(8), RFC 2003): the route to a peer says which host its packets go to. */
 export interface IpipLink {
   readonly kind: 'link'
@@ -99,10 +116,10 @@ export type Link = VxlanLink | IpipLink
 export type LinkType = Link['type']
 
 /** Anything we manage in the kernel. */
-export type KernelObject = Link | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Route
+export type KernelObject = Link | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Policy | Route
 
 /** The kinds, in the order they are added; they are deleted in the opposite order. */
-export const KINDS = ['link', 'address', 'fdb', 'neighbor', 'nexthop', 'route'] as const
+export const KINDS = ['link', 'address', 'fdb', 'neighbor', 'nexthop', 'policy', 'route'] as const
 
 /** The name of one kind. */
 export type Kind = (typeof KINDS)[number]
@@ -112,6 +129,9 @@ export type KernelState = ReadonlyMap<string, KernelObject>
 
 /** The number our routes and nexthops carry in their protocol field (rtnetlink(7): 5..255 are free for daemons). */
 export const FLANNEL_PROTOCOL = 142
+
+/** The reqid of our IPsec policies, as in Go's flanneld. */
+export const IPSEC_REQID = 11
 
 /** What `ip route add` and Go's flanneld leave in the protocol field (RTPROT_BOOT, linux/rtnetlink.h). */
 export const BOOT_PROTOCOL = 3
@@ -129,6 +149,8 @@ export function keyOf(object: KernelObject): string {
       return `neighbor ${object.device} ${object.address}`
     case 'nexthop':
       return `nexthop ${object.id}`
+    case 'policy':
+      return `policy ${object.direction} ${object.source} ${object.destination}`
     case 'route':
       return `route ${object.destination} ${object.metric}`
   }
@@ -152,6 +174,8 @@ export function sameObject(a: KernelObject, b: KernelObject): boolean {
       return b.kind === 'neighbor' && sameNeighbor(a, b)
     case 'nexthop':
       return b.kind === 'nexthop' && sameNexthop(a, b)
+    case 'policy':
+      return b.kind === 'policy' && sameFields(a, b)
     case 'route':
       return b.kind === 'route' && sameRoute(a, b)
   }

@@ -148,6 +148,11 @@ export class Message {
     return this.u32(offset) | 0
   }
 
+  /** Bytes of the message's own header, in the buffer of the message; fewer where it is shorter. */
+  fixed(offset: number, size: number): Uint8Array {
+    return this.#bytes.subarray(this.#start + offset, this.#start + Math.min(offset + size, this.length))
+  }
+
   /** The weight of this message: see weigh.ts. */
   weigh(parts: Parts): number {
     return weigh(this.#view, this.#start, this.#start + this.length, parts)

@@ -159,6 +159,8 @@ export class NetlinkConnection {
   /** Starts a fresh send buffer and takes `count` sequence numbers; the first of them. */
   #begin(count = 1): number {
     this.#writer.clear()
+    // NETLINK_XFRM alone believes what a message says, and repeats it in notifications (xfrm_notify_policy in the kernel).
+    if (this.#protocol === nl.NETLINK_XFRM) this.#writer.port = this.port
     const first = (this.#sequence + 1) >>> 0
     this.#sequence = (this.#sequence + count) >>> 0
     return first

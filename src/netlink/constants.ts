@@ -16,6 +16,7 @@ export const SO_RCVBUFFORCE = 33
 export const SOL_NETLINK = 270
 export const NETLINK_ROUTE = 0
 export const NETLINK_SOCK_DIAG = 4
+export const NETLINK_XFRM = 6
 export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_CAP_ACK = 10
@@ -157,3 +158,19 @@ export const RTA_NH_ID = 30
 export const NHA_ID = 1
 export const NHA_OIF = 5
 export const NHA_GATEWAY = 6
+
+/** xfrm.h, in.h */
+export const XFRM_MSG_DELSA = 17
+export const XFRM_MSG_GETSA = 18
+export const XFRM_MSG_NEWPOLICY = 19
+export const XFRM_MSG_DELPOLICY = 20
+export const XFRM_MSG_GETPOLICY = 21
+export const XFRM_MSG_UPDPOLICY = 25
+export const XFRM_MSG_FLUSHPOLICY = 29
+export const XFRMNLGRP_POLICY = 4
+export const XFRMA_TMPL = 5
+export const XFRMA_MARK = 21
+export const XFRMA_IF_ID = 31
+export const XFRM_POLICY_ALLOW = 0
+export const XFRM_MODE_TUNNEL = 1
+export const IPPROTO_ESP = 50

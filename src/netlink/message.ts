@@ -14,6 +14,8 @@ export type Encode = (message: MessageWriter) => void
 
 /** A buffer of messages to be sent together. */
 export class MessageWriter {
+  /** The port id that messages say they come from; 0 leaves it to the kernel. */
+  port = 0
   /** Bytes written so far. */
   length = 0
   /** Backing store; replaced when it grows, so never keep it. */
@@ -33,7 +35,7 @@ export class MessageWriter {
     this.#view.setUint32(this.#start, this.length - this.#start, true)
     this.#view.setUint16(this.#start + 6, this.#view.getUint16(this.#start + 6, true) | flags | NLM_F_REQUEST, true)
     this.#view.setUint32(this.#start + 8, sequence, true)
-    this.#view.setUint32(this.#start + 12, 0, true)
+    this.#view.setUint32(this.#start + 12, this.port, true)
   }
 
   /** The nlmsghdr of a message (length and sequence come later), then `fixed` zero bytes of the message's own header. */
@@ -61,6 +63,17 @@ export class MessageWriter {
     this.#view.setUint32(this.#start + HEADER + offset, value, true)
   }
 
+  /** Sets bytes of the message's own header. */
+  setBytes(offset: number, value: Uint8Array): void {
+    this.buffer.set(value, this.#start + HEADER + offset)
+  }
+
+  /** Bytes as they are. */
+  bytes(type: number, value: Uint8Array): void {
+    const at = this.#attribute(type, value.length)
+    this.buffer.set(value, at)
+  }
+
   u8(type: number, value: number): void {
     this.#view.setUint8(this.#attribute(type, 1), value)
   }
@@ -82,12 +95,15 @@ export class MessageWriter {
   /** Text with the closing NUL. */
   text(type: number, value: string): void {
     const bytes = Buffer.from(value, 'utf8')
-    this.buffer.set(bytes, this.#attribute(type, bytes.length + 1))
+    // The attribute first: where it does not fit, the buffer becomes another.
+    const at = this.#attribute(type, bytes.length + 1)
+    this.buffer.set(bytes, at)
   }
 
   address(type: number, value: Address): void {
     if (familyOf(value) === 6) {
-      this.buffer.set(toBytes(value), this.#attribute(type, 16))
+      const at = this.#attribute(type, 16)
+      this.buffer.set(toBytes(value), at)
       return
     }
     let at = this.#attribute(type, 4)

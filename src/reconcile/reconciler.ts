@@ -16,7 +16,14 @@ import { Report, type Staleness } from './report.ts'
 import { type Waiter, releaseWaiters } from './waiters.ts'
 
 /** The kinds, as they are audited one after the other. */
-const TURNS: readonly (readonly Kind[])[] = [['link', 'address'], ['fdb'], ['neighbor'], ['nexthop'], ['route']]
+const TURNS: readonly (readonly Kind[])[] = [
+  ['link', 'address'],
+  ['fdb'],
+  ['neighbor'],
+  ['nexthop'],
+  ['policy'],
+  ['route'],
+]
 
 /** How long drift may accumulate before a pass repairs it: a flush of 1,000 routes is one pass. Milliseconds. */
 const GATHER_MS = 20
@@ -32,6 +39,7 @@ const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
   fdb: ['link', 'fdb'],
   neighbor: ['link', 'neighbor'],
   nexthop: ['link', 'nexthop', 'route'],
+  policy: ['policy'],
   route: ['link', 'nexthop', 'route'],
 }
 

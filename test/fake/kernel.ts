@@ -74,7 +74,7 @@ function weightOf(object: KernelObject): number {
 }
 
 function deviceOf(object: KernelObject): string | undefined {
-  if (object.kind === 'link') return undefined
+  if (object.kind === 'link' || object.kind === 'policy') return undefined
   if (object.kind !== 'route') return object.device
   return 'device' in object.target ? object.target.device : undefined
 }

@@ -160,6 +160,7 @@ test('our words are words ip and bridge accept', async (t) => {
     fdb: 'bridge fdb add',
     neighbor: 'ip neigh add',
     nexthop: 'ip nexthop add',
+    policy: 'ip xfrm policy add',
     route: 'ip route add',
   }
   for (const kind of kinds.slice(1)) {

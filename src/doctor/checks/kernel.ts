@@ -17,6 +17,8 @@ const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
   route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are unreachable`,
   nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are unreachable`,
   neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel cannot resolve its MAC`,
+  policy: ({ object, peer, found }) =>
+    `${word(found)} IPsec policy${'direction' in object ? ` (${object.direction})` : ''} for ${peer}: its packets are not encrypted, or lost`,
   fdb: ({ peer, found }) =>
     `${word(found)} forwarding entry for ${peer}: its packets go ${found === undefined ? 'nowhere' : 'to another host'}`,
 }
@@ -33,6 +35,7 @@ export const KERNEL_CHECKS: readonly Check[] = [
   check('address', 'the tunnel device has its address', ['address'], false),
   check('routes', 'every peer has its route', ['nexthop', 'route'], true),
   check('neighbours', 'every peer has its neighbour entry', ['neighbor'], true),
+  check('policies', 'every peer reached by IPsec has its policies', ['policy'], true),
   check('fdb', 'every peer has its forwarding entry', ['fdb'], true),
 ]
 
@@ -88,6 +91,7 @@ function kindName(kind: Kind): string {
     fdb: 'a forwarding entry',
     neighbor: 'a neighbour entry',
     nexthop: 'a nexthop',
+    policy: 'an IPsec policy',
     route: 'a route',
   }[kind]
 }
