@@ -25,16 +25,16 @@ const FOUND_MS = 60_000
 /** What is looked for. */
 type Wanted = Partial<NonNullable<PathView['health']>>
 
-/** Waits until a node sees another one so; the health then, and the milliseconds since the call. */
+/** Waits until a node sees another one so, or the one with this subnet; the health then, and the milliseconds since the call. */
 export async function waitForHealth(
   from: Pick<Node, 'host' | 'daemon'>,
-  to: Pick<Node, 'subnet'>,
+  to: Pick<Node, 'subnet'> | string,
   wanted: Wanted,
 ): Promise<NonNullable<PathView['health']> & { readonly ms: number }> {
   const began = performance.now()
   let last: PathView['health'] = null
   const matches = async (): Promise<PathView['health'] | false> => {
-    last = (await pathOf(from.host, `${to.subnet}.0`)).health
+    last = (await pathOf(from.host, typeof to === 'string' ? to : `${to.subnet}.0`)).health
     return (
       last !== null && Object.entries(wanted).every(([key, value]) => last?.[key as keyof Wanted] === value) && last
     )
