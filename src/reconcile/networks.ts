@@ -19,6 +19,8 @@ export interface ChangedPeer {
 /** What one network wants. */
 interface Wanted {
   intent: Intent | undefined
+  /** Networks that an earlier intent had, and that may still have objects in the kernel. */
+  former: ReadonlySet<Prefix>
   peers: Peers
   /** Whether the peers are those of a complete listing. */
   complete: boolean
@@ -29,6 +31,7 @@ interface Wanted {
 
 interface TakenNetwork extends PassNetwork {
   readonly key: NetworkKey
+  readonly former: ReadonlySet<Prefix>
 }
 
 /** What a pass works off, with the network each part is of. */
@@ -44,7 +47,11 @@ export class Networks {
   readonly #wanted = new Map<NetworkKey, Wanted>()
 
   want(network: NetworkKey, intent: Intent): void {
-    this.#of(network).intent = intent
+    const wanted = this.#of(network)
+    const former = [...wanted.former, ...(wanted.intent === undefined ? [] : domainOf(wanted.intent).networks)]
+    const now = domainOf(intent).networks
+    wanted.former = new Set(former.filter((each) => !now.includes(each)))
+    wanted.intent = intent
   }
 
   /** Marks the peers of a network complete; false when they were before. */
@@ -72,7 +79,16 @@ export class Networks {
 
   /** What is ours in all networks, on these devices. */
   domain(devices: ReadonlySet<string>): Domain {
-    return { devices, networks: this.intents.flatMap((intent) => domainOf(intent).networks) }
+    const now = this.intents.flatMap((intent) => domainOf(intent).networks)
+    return { devices, networks: [...now, ...[...this.#wanted.values()].flatMap(({ former }) => [...former])] }
+  }
+
+  /** A pass compared everything, and nothing was refused: of former networks it took nothing is left. */
+  cleared({ networks }: Taken): void {
+    for (const { key, former } of networks) {
+      const wanted = this.#of(key)
+      wanted.former = new Set([...wanted.former].filter((each) => !former.has(each)))
+    }
   }
 
   /** What there is to do; changes from now on are for the next pass. */
@@ -102,15 +118,22 @@ export class Networks {
   #of(network: NetworkKey): Wanted {
     const known = this.#wanted.get(network)
     if (known !== undefined) return known
-    const wanted = { intent: undefined, peers: new Map(), complete: false, applied: false, toRecheck: new Map() }
+    const wanted: Wanted = {
+      intent: undefined,
+      former: new Set(),
+      peers: new Map(),
+      complete: false,
+      applied: false,
+      toRecheck: new Map(),
+    }
     this.#wanted.set(network, wanted)
     return wanted
   }
 }
 
 function takeFrom(key: NetworkKey, wanted: Wanted): readonly TakenNetwork[] {
-  const { intent, peers, toRecheck } = wanted
+  const { intent, former, peers, toRecheck } = wanted
   if (intent === undefined) return []
   wanted.toRecheck = new Map()
-  return [{ key, intent, peers, toRecheck }]
+  return [{ key, intent, former, peers, toRecheck }]
 }

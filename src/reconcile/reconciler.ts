@@ -217,6 +217,8 @@ export class Reconciler {
       })
       if (work.taken.complete) this.#networks.applied(work.taken)
       if (work.stale.size === KINDS.length) this.report.audited()
+      if (work.stale.size === KINDS.length && work.taken.complete && result.failures.length === 0)
+        this.#networks.cleared(work.taken)
       this.report.passed(performance.now() - began)
       this.#finish(result)
       if (result.failures.length > 0) return 'in part'

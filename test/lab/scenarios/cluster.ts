@@ -29,6 +29,8 @@ export interface Cluster {
 /** How to make a cluster. */
 export interface ClusterOptions {
   readonly backend?: object
+  /** Further keys of the network's config: IPV6, for example. */
+  readonly keys?: object
   /** Further arguments of each daemon. */
   readonly args?: string
   readonly hosts?: number
@@ -41,20 +43,23 @@ export interface ClusterOptions {
 }
 
 /** The network's config with these options of the backend; the upper half is for leases that tests make up. */
-export function networkWith(backend: object): object {
+export function networkWith(backend: object, keys: object = {}): object {
   const Backend = { Type: 'vxlan', ...backend }
-  return { Network: '10.2.0.0/16', SubnetLen: 24, SubnetMax: '10.2.76.0', Backend }
+  return { Network: '10.2.0.0/16', SubnetLen: 24, SubnetMax: '10.2.76.0', ...keys, Backend }
 }
+
+/** What makes a network one of both families. */
+export const IPV6 = { EnableIPv6: true, IPv6Network: 'fd00:10:2::/48' }
 
 /** Makes etcd on .120 and hosts .121, .122, ... on one LAN. */
 export async function createCluster(
   owner: Parameters<typeof createLab>[0],
-  { backend = {}, args = '', hosts = 2, first = 121, prepare, program }: ClusterOptions = {},
+  { backend = {}, keys = {}, args = '', hosts = 2, first = 121, prepare, program }: ClusterOptions = {},
 ): Promise<Cluster> {
   const lab = await createLab(owner)
   const lan = await lab.lan()
   const etcd = await startEtcd(lan)
-  await etcd.configure(networkWith(backend))
+  await etcd.configure(networkWith(backend, keys))
   const join = async (last: number): Promise<Node> => {
     const host = await lan.host(last)
     await prepare?.(host)
