@@ -120,7 +120,12 @@ function hostGwRow(families: readonly Family[]): Row {
     },
     harms: [
       ...routeHarms(families),
-      { fault: 'uplink down and up', script: () => 'ip link set enp0s3 down; ip link set enp0s3 up' },
+      {
+        fault: 'uplink down and up',
+        // The kernel takes IPv6 addresses from a device that goes down; on a host its network configuration brings them back.
+        script: ({ host }) =>
+          `ip link set enp0s3 down; ip link set enp0s3 up; ip addr replace ${host.address6}/64 dev enp0s3 nodad`,
+      },
     ],
   }
 }

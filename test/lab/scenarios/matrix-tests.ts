@@ -81,9 +81,9 @@ async function liveChange(t: ExecutionContext, row: Row): Promise<string> {
   for (const next of [row, vxlan, row]) {
     await ground.etcd.configure(configOf(next))
     for (const { host, daemon } of pair) {
-      await waitFor(`the lease of ${host.name} to say ${next.type}`, () =>
-        leasesSay(ground, host.address, next.type),
-      ).catch((error: unknown) => t.fail(`${String(error)}\n${daemon.output()}`))
+      await waitFor(`the lease of ${host.name} to say ${next.type}`, () => leaseSays(ground, host, next.type)).catch(
+        (error: unknown) => t.fail(`${String(error)}\n${daemon.output()}`),
+      )
     }
     await more(all, 100)
   }
@@ -92,11 +92,9 @@ async function liveChange(t: ExecutionContext, row: Row): Promise<string> {
   return `none of ${sent} packets lost`
 }
 
-/** Whether each host's lease names this backend. */
-async function leasesSay({ etcd }: Ground, address: string, type: string): Promise<boolean> {
-  const text = await etcd.etcdctl(`get --prefix --print-value-only ${PREFIX}/subnets/`)
-  const own = text.split('\n').find((line) => line.includes(`"${address}"`) || line.includes('"PublicIP":null'))
-  return own?.includes(`"BackendType":"${leaseTypeOf(type)}"`) === true
+/** Whether a host's lease names this backend. */
+async function leaseSays(ground: Ground, host: Host, type: string): Promise<boolean> {
+  return (await leaseOf(ground, host))['BackendType'] === leaseTypeOf(type)
 }
 
 /** What the lease of a backend says: our `auto` is vxlan to others. */
