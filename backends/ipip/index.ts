@@ -2,7 +2,7 @@
 // its addresses and the routes are as Go's flanneld makes them. `tunl0`, which the kernel's module makes by itself, is left alone.
 import type { Backend, ConfigKeys, Peer, Self } from '../../src/backend.ts'
 import { addressOf, bitsOf, contains } from '../../src/ip/prefix.ts'
-import { IPIP_DEVICE } from '../../src/kernel/flannel-link.ts'
+import { IPIP_DEVICE, IPIP_PROTOCOL } from '../../src/kernel/flannel-link.ts'
 import { peerRoute } from '../peer-route.ts'
 
 /** `Backend` of the network config for Type ipip. */
@@ -15,8 +15,6 @@ export interface IpipConfig {
 const OVERHEAD = 20
 /** The least MTU under the device: 68 (RFC 791) and the encapsulation. */
 const LEAST_MTU = 68 + OVERHEAD
-/** IP in IP, in the protocol field of an outer packet (RFC 2003, section 3.1). */
-const PROTOCOL = 4
 
 const KEYS = {
   DirectRouting: {
@@ -37,7 +35,7 @@ export const ipip: Backend<IpipConfig, null> = {
   parseConfig: (section) => ({ directRouting: section.boolean('DirectRouting', KEYS.DirectRouting.default) }),
   refuses: ({ name, mtu }) =>
     mtu >= LEAST_MTU ? undefined : `the MTU of ${name} is ${mtu}: ipip needs ${LEAST_MTU} at least`,
-  receives: () => [{ type: 'protocol', device: IPIP_DEVICE, protocol: PROTOCOL }],
+  receives: () => [{ type: 'protocol', device: IPIP_DEVICE, protocol: IPIP_PROTOCOL }],
   mtu: ({ external }) => external.mtu - OVERHEAD,
   receivesDirectly: ({ directRouting }) => directRouting,
   leaseData: () => undefined,
@@ -57,7 +55,12 @@ export const ipip: Backend<IpipConfig, null> = {
   wraps: (self, peer) =>
     isDirect(self, peer)
       ? undefined
-      : { from: self.external.address, to: peer.publicAddress, overhead: OVERHEAD, outer: `ip protocol ${PROTOCOL}` },
+      : {
+          from: self.external.address,
+          to: peer.publicAddress,
+          overhead: OVERHEAD,
+          outer: `ip protocol ${IPIP_PROTOCOL}`,
+        },
   forPeer: (self, peer) => {
     const { external, nexthops } = self
     const { subnet, publicAddress } = peer

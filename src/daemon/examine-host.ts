@@ -200,8 +200,8 @@ class Examiner {
   #publish(): void {
     const status = this.#status
     if (status === undefined) return
-    const { firewall, tunnel } = status
-    const strangers = strangerFindings(firewall?.guard?.strangers ?? [], tunnel?.vni ?? 0)
+    const guard = status.firewall?.guard
+    const strangers = guard === null || guard === undefined ? [] : strangerFindings(guard.strangers, guard.table)
     const outcomes = this.#held.map(({ outcome }) => outcome)
     const docker = outcomes.find((outcome) => outcome.docker !== undefined)?.docker
     const findings = [...outcomes.flatMap((outcome) => outcome.findings), ...strangers]

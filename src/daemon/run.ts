@@ -5,9 +5,9 @@ import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
 import { helperDriver } from '../helpers/helper-drivers.ts'
 import { Helpers } from '../helpers/supervision.ts'
+import { guardsOf } from '../obstacles/found-devices.ts'
 import { HostFollower, audit } from './host-changes.ts'
 import { type Prefix, contains } from '../ip/prefix.ts'
-import { vniOf } from '../kernel/flannel-link.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
 import { staySmall } from './release-memory.ts'
@@ -53,10 +53,10 @@ function makeFirewall(
 ): Pick<SessionHost, 'firewall' | 'guard'> {
   const firewallLog = reporter('firewall', log.part('firewall'), events)
   const resyncSeconds = options.iptablesResync
-  const vnis = [...new Set(devices.names.flatMap((name) => vniOf(name) ?? []))]
+  const networks = networksOf(previous)
   return {
-    firewall: createFirewall({ log: firewallLog, resyncSeconds, previous: networksOf(previous) }),
-    guard: createGuard({ log: firewallLog, resyncSeconds, previous: vnis }),
+    firewall: createFirewall({ log: firewallLog, resyncSeconds, previous: networks }),
+    guard: createGuard({ log: firewallLog, resyncSeconds, previous: guardsOf(devices.names), networks }),
   }
 }
 

@@ -2,7 +2,6 @@
 // Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others continue.
 import { FAMILIES, SERVED } from '../ip/by-family.ts'
 import { staleBridge } from '../host/docker-bridge.ts'
-import { guardTable } from '../firewall/nftables/guard-ruleset.ts'
 import { findIptables } from '../firewall/iptables/programs.ts'
 import { type Runner, output } from '../firewall/run.ts'
 import type { LiveKernel } from '../kernel/live.ts'
@@ -77,13 +76,13 @@ function ofPeers({ sessions }: Running): readonly Finding[] {
   return findingsOf([{ name: 'duplicate-ip', faults: sharedByPeers(peersIn(sessions).values()) }])
 }
 
-/** Senders that the guard of this VNI drops: a warning each. */
+/** Senders that a guard drops: a warning each. */
 export function strangerFindings(
   strangers: readonly { readonly address: string; readonly packets: number }[],
-  vni: number,
+  table: string,
 ): readonly Finding[] {
   const list = strangers.map(({ address, packets }) => [address, packets] as const)
-  return findingsOf([{ name: 'guard', faults: strangerFaults(list, guardTable(vni)) }])
+  return findingsOf([{ name: 'guard', faults: strangerFaults(list, table) }])
 }
 
 /** Others' rules, and what a strict reverse path filter drops: lists all rules of the host. */

@@ -10,6 +10,9 @@ const STEM: Readonly<Record<Family, string>> = { 4: 'flannel.', 6: 'flannel-v6.'
 /** The IP-in-IP device, as in Go. */
 export const IPIP_DEVICE = 'flannel.ipip'
 
+/** IP in IP, in the protocol field of an outer packet (RFC 2003, section 3.1). */
+export const IPIP_PROTOCOL = 4
+
 /** The devices of each type that has no number, by name. */
 const FIXED_NAMES: { readonly [T in Exclude<LinkType, 'vxlan'>]: readonly string[] } = {
   ipip: [IPIP_DEVICE],

@@ -2,20 +2,22 @@
 import { type Prefix, contains } from '../ip/prefix.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Locks } from '../host/lock.ts'
-import { DEVICE_NAMES, isFlannelDevice } from '../kernel/flannel-link.ts'
+import { DEVICE_NAMES, IPIP_DEVICE, IPIP_PROTOCOL, isFlannelDevice, vniOf } from '../kernel/flannel-link.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { type Link, isVxlan } from '../kernel/state.ts'
-import type { Receiving } from '../overlay/guard-order.ts'
+import type { Link } from '../kernel/state.ts'
+import { type Arrival, guardTable } from '../firewall/nftables/arrival.ts'
 import { deviceLock } from './obstacles.ts'
 
 /** Devices of earlier runs, ours or Go's. */
 export interface FoundDevices {
+  /** The names of all. */
+  readonly all: readonly string[]
   /** MACs of those that have one, by name. */
   readonly macs: ReadonlyMap<string, Mac>
   /** Those that carry an address of one of the networks: left by a run with another VNI or backend. */
   readonly names: readonly string[]
-  /** Where those, and the device we are about to go on with, receive. */
-  readonly standing: readonly Receiving[]
+  /** How packets arrive at those, and at the device we are about to go on with. */
+  readonly standing: readonly Arrival[]
 }
 
 /** Looks for devices named as ours are, and whose lock no other daemon has. */
@@ -34,10 +36,27 @@ export async function findDevices(kernel: Kernel, networks: readonly Prefix[], l
     if (networks.some((network) => contains(network, found.address))) names.add(found.device)
   }
   return {
+    all: links.map(({ name }) => name),
     macs: new Map(links.flatMap((link) => ('mac' in link ? [[link.name, link.mac] as const] : []))),
     names: [...names],
     standing: links
-      .filter(isVxlan)
-      .filter((link) => link.up && (names.has(link.name) || locks.names.includes(deviceLock(link.name)))),
+      .filter((link) => link.up && (names.has(link.name) || locks.names.includes(deviceLock(link.name))))
+      .map(arrivalAt),
   }
+}
+
+/** How packets arrive at a device. */
+function arrivalAt(link: Link): Arrival {
+  return link.type === 'vxlan' ? link : { type: 'protocol', protocol: IPIP_PROTOCOL }
+}
+
+/** The tables that guard devices, by the devices' names. */
+export function guardsOf(devices: Iterable<string>): readonly string[] {
+  return [...new Set(Array.from(devices, guardOf).filter((table) => table !== undefined))]
+}
+
+function guardOf(device: string): string | undefined {
+  if (device === IPIP_DEVICE) return guardTable({ type: 'protocol', protocol: IPIP_PROTOCOL })
+  const vni = vniOf(device)
+  return vni === undefined ? undefined : guardTable({ type: 'vxlan', port: 0, vni })
 }

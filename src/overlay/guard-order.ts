@@ -1,15 +1,10 @@
-// The order in which the guard of the VXLAN port and the device change: the guard is in place before the device receives a packet,
-// and is removed after the device. Invariant: no change of ours ever opens a port to everyone.
+// The order in which the guard and the devices of the overlay change: the guard is in place before a device receives a packet, and
+// is removed after the device. Invariant: no change of ours ever opens a port to everyone.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Guard } from '../firewall/nftables/guard.ts'
-import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
+import { type Arrival, sameArrival } from '../firewall/nftables/arrival.ts'
+import type { Guarded } from '../firewall/nftables/guard-ruleset.ts'
 import { Senders } from '../firewall/nftables/senders.ts'
-
-/** The port and VNI at which a device of ours receives. */
-export interface Receiving {
-  readonly port: number
-  readonly vni: number
-}
 
 /** Between two changes of the guard, so that a burst of peers costs only a few. Milliseconds. */
 const PAUSE_MS = 20
@@ -18,12 +13,12 @@ export class GuardOrder {
   /** The public addresses of all peers. */
   readonly senders = new Senders()
   readonly #guard: Guard
-  /** Where the devices of earlier runs receive. */
-  readonly #standing: readonly Receiving[]
-  #wish: GuardedPort | undefined
+  /** How packets arrive at devices of earlier runs. */
+  readonly #standing: readonly Arrival[]
+  #wish: Guarded | undefined
   #complete = false
 
-  constructor(guard: Guard, standing: readonly Receiving[]) {
+  constructor(guard: Guard, standing: readonly Arrival[]) {
     this.#guard = guard
     this.#standing = standing
   }
@@ -34,22 +29,23 @@ export class GuardOrder {
   }
 
   /**
-   * Call it before devices change: guards the port of the new device, and still that of the old one. Where a device of an earlier
-   * run is kept, its guard stays unchanged until the peers are known: an empty one would shut out every peer.
+   * Call it before devices change: guards the new devices, and still the old ones. Where devices of an earlier run are kept, their
+   * guard stays unchanged until the peers are known: an empty one would shut out every peer.
    * Undefined when there is nothing to wait for: devices may change at once.
    */
-  ahead(next: GuardedPort | undefined): Promise<void> | undefined {
+  ahead(next: Guarded | undefined): Promise<void> | undefined {
     if (next === undefined) return undefined
-    const before = this.#wish === undefined ? this.#standing : [this.#wish, ...(this.#wish.leaving ?? [])]
-    const goesOn = before.some((one) => isSame(one, next))
-    this.#wish = { ...next, leaving: before.filter((one) => !isSame(one, next)) }
-    if (goesOn) return undefined
+    const before =
+      this.#wish === undefined ? this.#standing : [...arrivalsOf(this.#wish), ...(this.#wish.leaving ?? [])]
+    const after = arrivalsOf(next)
+    this.#wish = { ...next, leaving: before.filter((one) => !has(after, one)) }
+    if (after.every((one) => has(before, one))) return undefined
     this.#guard.want([{ ...this.#wish, peers: this.senders }])
     return this.#guard.settled()
   }
 
   /** Call it once devices are as wanted: only this is guarded from now on. */
-  behind(next: GuardedPort | undefined): void {
+  behind(next: Guarded | undefined): void {
     this.#wish = next
   }
 
@@ -62,6 +58,10 @@ export class GuardOrder {
   }
 }
 
-function isSame(one: Receiving, other: Receiving): boolean {
-  return one.port === other.port && one.vni === other.vni
+function arrivalsOf({ devices }: Guarded): readonly Arrival[] {
+  return devices.map(({ arrival }) => arrival)
+}
+
+function has(all: readonly Arrival[], one: Arrival): boolean {
+  return all.some((other) => sameArrival(one, other))
 }

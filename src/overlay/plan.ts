@@ -3,13 +3,13 @@
 import type { PlanInputs } from './inputs.ts'
 import type { AnyBackend, Peer, Self } from '../backend.ts'
 import { doorsOf } from './doors.ts'
+import { type Entrance, entrancesOf, guardedOf, overlayOf } from './entrances.ts'
 import { equal } from '../equal.ts'
 import type { GuardWish } from '../firewall/nftables/guard.ts'
-import type { GuardedPort } from '../firewall/nftables/guard-ruleset.ts'
+import type { Guarded } from '../firewall/nftables/guard-ruleset.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Claim } from '../lease/found.ts'
 import type { LeaseValue } from '../lease/lease.ts'
-import { familyOf } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { type KernelObject, type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
@@ -106,12 +106,12 @@ export function subnetEnvOf(inputs: PlanInputs): SubnetEnv {
 
 /** The wanted rules. `peers` are undefined while they are not known. */
 export function firewallOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): readonly FirewallInput[] {
-  return rulesOf(inputs, tunnelsIn(hostObjects(intentOf(inputs))), peers)
+  return rulesOf(inputs, entrancesOf(intentOf(inputs)), peers)
 }
 
 function rulesOf(
   inputs: PlanInputs,
-  tunnels: readonly VxlanLink[],
+  entrances: readonly Entrance[],
   peers: Iterable<Peer> | undefined,
 ): readonly FirewallInput[] {
   const { options, configuration } = inputs
@@ -126,41 +126,14 @@ function rulesOf(
     forward: options.iptablesForwardRules,
     nftables: configuration.network.enableNFTables,
     external: self.external.name,
-    overlay: overlayOf(self, tunnels, inFamily(doors, self.family) ?? []),
+    overlay: overlayOf(entrances, self, inFamily(doors, self.family) ?? []),
   }))
 }
 
-/** The devices on which packets of one family arrive. */
-function overlayOf(
-  { network, external }: HostSelf,
-  tunnels: readonly VxlanLink[],
-  doors: readonly Prefix[],
-): FirewallInput['overlay'] {
-  const own = tunnels.filter((tunnel) => familyOf(tunnel.local) === external.family)
-  return [
-    ...own.map(({ name }) => ({ name, shared: false, from: [network] })),
-    ...(doors.length > 0 ? [{ name: external.name, shared: true, from: doors }] : []),
-  ]
-}
-
-/** The VXLAN port to guard and who may send to it; undefined without a VXLAN device or with -vxlan-guard=false. */
+/** What is to be guarded and who may send to it; undefined where nothing is. */
 export function guardOf(inputs: PlanInputs, peers: Iterable<Peer> = []): GuardWish | undefined {
-  const guard = guardedPort(inputs, tunnelsIn(hostObjects(intentOf(inputs))))
-  return guard && { ...guard, peers: [...peers].flatMap(sendersOf) }
-}
-
-function guardedPort(inputs: PlanInputs, tunnels: readonly VxlanLink[]): GuardedPort | undefined {
-  const { options } = inputs
-  const [first] = tunnels
-  if (!options.vxlanGuard || first === undefined) return undefined
-  const { port, vni } = first
-  const families = valuesOf(selvesOf(inputs)).flatMap(({ network, external }) => {
-    const { family, address, publicAddress } = external
-    const tunnel = tunnels.find((one) => familyOf(one.local) === family && one.port === port && one.vni === vni)
-    if (tunnel === undefined) return []
-    return [{ device: tunnel.name, network, own: [...new Set([address, publicAddress])] }]
-  })
-  return { port, vni, families, allowed: options.vxlanGuardAllow }
+  const guarded = guardedOf(entrancesOf(intentOf(inputs)), inputs.options)
+  return guarded && { ...guarded, peers: [...peers].flatMap(sendersOf) }
 }
 
 function tunnelsIn(objects: readonly KernelObject[]): readonly VxlanLink[] {
@@ -176,8 +149,8 @@ export interface Plan {
   readonly objects: readonly KernelObject[]
   /** The VXLAN devices among them: our own first, then those kept for a while after a change. */
   readonly tunnels: readonly VxlanLink[]
-  /** The VXLAN port to guard, where there is one and a guard is wanted. */
-  readonly guard: GuardedPort | undefined
+  /** What is to be guarded: undefined where nothing is. */
+  readonly guard: Guarded | undefined
   readonly claim: Claim
   /** The value of the claimed lease. */
   readonly leaseValue: LeaseValue
@@ -192,15 +165,17 @@ export function planOf(given: PlanInputs, peers: Iterable<Peer> | undefined): Pl
   const tunnels = tunnelsIn(objects)
   const keptMacs = new Map([...given.keptMacs, ...tunnels.map(({ name, mac }) => [name, mac] as const)])
   const inputs = { ...given, keptMacs }
+  const intent = intentOf(inputs)
+  const entrances = entrancesOf(intent)
   return {
     inputs,
-    intent: intentOf(inputs),
+    intent,
     objects,
     tunnels,
-    guard: guardedPort(inputs, tunnels),
+    guard: guardedOf(entrances, inputs.options),
     claim: claimOf(inputs, inputs.subnets),
     leaseValue: leaseValueOf(inputs),
-    rules: rulesOf(inputs, tunnels, peers),
+    rules: rulesOf(inputs, entrances, peers),
     subnetEnv: subnetEnvOf(inputs),
   }
 }

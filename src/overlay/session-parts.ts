@@ -1,5 +1,6 @@
 // What a session is created with: the host it changes, the lease it keeps, the devices found at the start.
 import type { AnyBackend } from '../backend.ts'
+import type { Arrival } from '../firewall/nftables/arrival.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Guard } from '../firewall/nftables/guard.ts'
 import type { Helpers } from '../helpers/supervision.ts'
@@ -8,7 +9,6 @@ import type { Mac } from '../ip/mac.ts'
 import type { KeptLease } from '../lease/keep.ts'
 import type { Log } from '../log.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
-import type { Receiving } from './guard-order.ts'
 
 /** What a session is created with. */
 export interface SessionParts {
@@ -37,6 +37,6 @@ interface FoundKernel {
   readonly macs: ReadonlyMap<string, Mac>
   /** Names of those that are ours to remove. */
   readonly names: readonly string[]
-  /** The ports and VNIs they receive at. */
-  readonly standing: readonly Receiving[]
+  /** How packets arrive at them. */
+  readonly standing: readonly Arrival[]
 }

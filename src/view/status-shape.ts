@@ -125,9 +125,14 @@ export interface FirewallState {
   readonly guard: GuardState | null
 }
 
-/** The guard of the VXLAN port. */
+/** The guard of what peers send to. */
 export interface GuardState {
-  readonly port: number
+  /** The UDP port; null where packets arrive by an IP protocol of their own. */
+  readonly port: number | null
+  /** The number of that IP protocol: 4 is IP in IP. */
+  readonly protocol: number | null
+  /** The name of the nftables table, in family inet. */
+  readonly table: string
   readonly peers: number
   /** Packets of hosts that are no peers, dropped; null when nft does not answer. */
   readonly unknownSenders: number | null

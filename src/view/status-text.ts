@@ -122,7 +122,7 @@ function firewall({ backend, forward, docker, masquerade, guard }: FirewallState
       : guard.error !== null
         ? ['guard ✗ missing']
         : [
-            `guard: ${guard.port} from ${counted(guard.peers, 'peer')}, ${guard.unknownSenders === null ? 'dropped packets not known' : `${counted(guard.unknownSenders, 'packet')} of unknown senders${namesOf(guard.strangers)}`}`,
+            `guard: ${guard.port ?? `protocol ${guard.protocol}`} from ${counted(guard.peers, 'peer')}, ${guard.unknownSenders === null ? 'dropped packets not known' : `${counted(guard.unknownSenders, 'packet')} of unknown senders${namesOf(guard.strangers)}`}`,
           ]
   const by = backend === null ? [] : [`by ${backend}`]
   return [

@@ -1,10 +1,12 @@
 // How this host is doing, as values, gathered by each examination of the host. Invariant: it can be asked from the
 // first moment of the daemon on; what is not known yet is null; nothing is asked of the network but etcd's health.
 import { FAMILIES } from '../ip/by-family.ts'
-import type { FirewallState, KernelStatus, LeaseStatus, Status } from './status-shape.ts'
+import type { FirewallState, GuardState, KernelStatus, LeaseStatus, Status } from './status-shape.ts'
 import { hostname } from 'node:os'
 import type { Store } from '../etcd/store.ts'
 import { showObject } from '../kernel/show.ts'
+import type { Guard } from '../firewall/nftables/guard.ts'
+import { type Guarded, tableOf } from '../firewall/nftables/guard-ruleset.ts'
 import { countObjects } from './kernel-objects.ts'
 import { type RunningDaemon, type Running, primarySession, whenRunning } from './running-daemon.ts'
 import { NO_PEERS, summaryOf } from './peer-summary.ts'
@@ -97,22 +99,26 @@ async function firewallOf(running: Running): Promise<FirewallState> {
   const tables = plan.inputs.configuration.network.enableNFTables
   const right = status.state === 'right'
   const wanted = plan.guard
-  const dropped = wanted === undefined ? undefined : await guard.dropped()
   return {
     backend: tables ? 'nftables' : pass === undefined ? null : `iptables-${pass.iptables.variant}`,
     forward: options.iptablesForwardRules ? right : null,
     docker: options.iptablesForwardRules && pass?.docker.user === true ? right : null,
     masquerade: options.ipMasq ? right : null,
     error: status.error ?? null,
-    guard:
-      wanted === undefined
-        ? null
-        : {
-            port: wanted.port,
-            peers: peers.size,
-            unknownSenders: dropped === undefined ? null : Number(dropped),
-            strangers: dropped ? (await guard.strangers()).slice(0, STRANGERS) : [],
-            error: guard.error() ?? null,
-          },
+    guard: wanted === undefined ? null : await guardOf(wanted, guard, peers.size),
+  }
+}
+
+async function guardOf(wanted: Guarded, guard: Guard, peers: number): Promise<GuardState> {
+  const { arrival } = wanted.devices[0]
+  const dropped = await guard.dropped()
+  return {
+    port: arrival.type === 'protocol' ? null : arrival.port,
+    protocol: arrival.type === 'protocol' ? arrival.protocol : null,
+    table: tableOf(wanted),
+    peers,
+    unknownSenders: dropped === undefined ? null : Number(dropped),
+    strangers: dropped ? (await guard.strangers()).slice(0, STRANGERS) : [],
+    error: guard.error() ?? null,
   }
 }

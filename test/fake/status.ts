@@ -1,5 +1,5 @@
 // The status of a healthy host, for tests of what is made of it.
-import type { PeerView, Status } from '../../src/view/status-shape.ts'
+import type { GuardState, PeerView, Status } from '../../src/view/status-shape.ts'
 
 /** The moment of it: 2026-11-20 12:00 UTC. */
 export const NOW = Date.UTC(2026, 10, 20, 12)
@@ -16,6 +16,16 @@ const FLANNEL_1 = {
   rxBytes: 41_200_000_000,
   txBytes: 39_800_000_000,
   drops: 0,
+}
+
+const GUARD: GuardState = {
+  port: 8472,
+  protocol: null,
+  table: 'flannel-guard-1',
+  peers: 7,
+  unknownSenders: 0,
+  strangers: [],
+  error: null,
 }
 
 /** As it is, but for what `over` says. */
@@ -66,7 +76,7 @@ export function statusWith(over: Partial<Status> = {}): Status {
       docker: true,
       masquerade: null,
       error: null,
-      guard: { port: 8472, peers: 7, unknownSenders: 0, strangers: [], error: null },
+      guard: GUARD,
     },
     helpers: [],
     peers: { total: 7, up: 7, degraded: 0, unreachable: 0, unknown: 0, refused: 0, inTrouble: 0 },

@@ -5,6 +5,7 @@ import { createLog } from '../../src/log.ts'
 import { type Container, createContainer } from '../lab/world/container.ts'
 import { NUMBERINGS, type Numbering } from '../lab/scenarios/numbering.ts'
 import { type FirewalledHosts, createFirewalledHosts } from '../lab/scenarios/firewalled-host.ts'
+import { guardedPort } from '../lab/scenarios/port-guard.ts'
 import type { Host } from '../lab/world/lab.ts'
 import type { Place } from '../lab/world/space.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
@@ -46,9 +47,8 @@ end`)
     other,
     async guard() {
       const peers = [address(on.at.peer), address(on.at.neighbour)]
-      const { device, network } = numbering
-      const families = [{ device, network, own: [address(on.at.host)] }]
-      guard.want([{ port: 8472, vni: 1, families, allowed: [], peers }])
+      const [device] = guardedPort({}, numbering).devices
+      guard.want([{ devices: [{ ...device, own: [address(on.at.host)] }], allowed: [], peers }])
       await guard.settled()
       t.is(guard.error(), undefined)
     },

@@ -1,7 +1,13 @@
 // EnableNFTables: the texts for nft, and what stays with iptables.
 import test from 'ava'
 import { parseAddress, type Address } from '../../src/ip/address.ts'
-import { changePeers, replaceGuard } from '../../src/firewall/nftables/guard-ruleset.ts'
+import type { Arrival } from '../../src/firewall/nftables/arrival.ts'
+import {
+  type Guarded,
+  type GuardedDevice,
+  changePeers,
+  replaceGuard,
+} from '../../src/firewall/nftables/guard-ruleset.ts'
 import { Senders } from '../../src/firewall/nftables/senders.ts'
 import { nftablesTable } from '../../src/firewall/nftables/forward-tables.ts'
 import { desiredChains } from '../../src/firewall/iptables/rules.ts'
@@ -22,12 +28,20 @@ const input = {
   overlay: [],
 } as const
 
-const GUARDED = {
-  port: 8472,
-  vni: 1,
-  families: [{ device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [...addresses('192.168.19.121')] }],
-  allowed: [],
+const VXLAN: Arrival = { type: 'vxlan', port: 8472, vni: 1 }
+const DEVICE: GuardedDevice = {
+  arrival: VXLAN,
+  device: 'flannel.1',
+  network: prefix('10.2.0.0/16'),
+  own: [...addresses('192.168.19.121')],
 }
+const DEVICE6: GuardedDevice = {
+  arrival: VXLAN,
+  device: 'flannel-v6.1',
+  network: prefix('fd00:2::/48'),
+  own: [...addresses('fd00:19::79')],
+}
+const GUARDED: Guarded = { devices: [DEVICE], allowed: [] }
 
 test('the table is replaced in one transaction', (t) => {
   t.is(
@@ -104,12 +118,9 @@ flush chain inet flannel-guard-1 postrouting
 flush set inet flannel-guard-1 peers4
 flush set inet flannel-guard-1 peers6
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 update @strangers4 { ip saddr counter }
-add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 update @strangers6 { ip6 saddr counter }
 add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip saddr != @peers4 counter name dropped drop
-add rule inet flannel-guard-1 input udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 counter name dropped drop
 add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip saddr 10.2.0.0/16 ip daddr != 10.2.0.0/16 counter name forwarded drop
 add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip saddr @peers4 fib saddr . iif oif 0 counter name forwarded drop
-add rule inet flannel-guard-1 forward udp dport 8472 @th,96,24 1 ip6 saddr @peers6 fib saddr . iif oif 0 counter name forwarded drop
 add rule inet flannel-guard-1 postrouting udp dport 8472 @th,96,24 1 iif != 0 iifname != "flannel.1" ip saddr 192.168.19.121 counter name forwarded drop
 add element inet flannel-guard-1 peers4 { 192.168.19.122 }
 add element inet flannel-guard-1 peers6 { fd00::1 }
@@ -117,8 +128,64 @@ add element inet flannel-guard-1 peers6 { fd00::1 }
   )
 })
 
+/** The rules of a guard without its peers, of one chain, without counters. */
+function rulesIn(name: string, guarded: Guarded): readonly string[] {
+  const start = new RegExp(`^add rule inet flannel-guard-\\S+ ${name} `)
+  const rules = replaceGuard(guarded, [])
+    .split('\n')
+    .filter((line) => start.test(line))
+  return rules.map((line) => line.replace(start, '').replace(/ counter name \S+/, ''))
+}
+
+test('one guard serves both families: each has its device, its network and its addresses', (t) => {
+  const guarded: Guarded = { devices: [DEVICE, DEVICE6], allowed: [] }
+  const match = 'udp dport 8472 @th,96,24 1'
+  t.deepEqual(rulesIn('input', guarded), [
+    `${match} ip saddr != @peers4 update @strangers4 { ip saddr counter }`,
+    `${match} ip6 saddr != @peers6 update @strangers6 { ip6 saddr counter }`,
+    `${match} ip saddr != @peers4 drop`,
+    `${match} ip6 saddr != @peers6 drop`,
+    // A first fragment may end ahead of the VNI.
+    'ip6 saddr != @peers6 udp dport 8472 @th,96,24 != 1 return',
+    'ip6 saddr != @peers6 udp dport 8472 drop',
+  ])
+  t.deepEqual(rulesIn('forward', guarded), [
+    `${match} ip saddr 10.2.0.0/16 ip daddr != 10.2.0.0/16 drop`,
+    `${match} ip6 saddr fd00:2::/48 ip6 daddr != fd00:2::/48 drop`,
+    `${match} ip saddr @peers4 fib saddr . iif oif 0 drop`,
+    `${match} ip6 saddr @peers6 fib saddr . iif oif 0 drop`,
+  ])
+  t.deepEqual(rulesIn('postrouting', guarded), [
+    `${match} iif != 0 iifname != "flannel.1" ip saddr 192.168.19.121 drop`,
+    `${match} iif != 0 iifname != "flannel-v6.1" ip6 saddr fd00:19::79 drop`,
+  ])
+})
+
+test('a UDP port and an IP protocol are guarded like a VNI, by a table of their own name', (t) => {
+  for (const [arrival, table, match] of [
+    [{ type: 'udp', port: 8285 }, 'flannel-guard-udp-8285', 'udp dport 8285'],
+    [{ type: 'protocol', protocol: 4 }, 'flannel-guard-protocol-4', 'meta l4proto 4'],
+  ] as const) {
+    const guarded: Guarded = { devices: [{ ...DEVICE, arrival, device: 'flannel0' }], allowed: [], leaving: [VXLAN] }
+    t.regex(replaceGuard(guarded, []), new RegExp(`^add table inet ${table}$`, 'm'))
+    t.deepEqual(rulesIn('input', guarded).slice(0, 2), [
+      `${match} ip saddr != @peers4 update @strangers4 { ip saddr counter }`,
+      `${match} ip saddr != @peers4 drop`,
+    ])
+    t.true(rulesIn('input', guarded).includes('udp dport 8472 @th,96,24 1 ip6 saddr != @peers6 drop'), 'what leaves')
+    t.deepEqual(rulesIn('forward', guarded), [
+      `${match} ip saddr 10.2.0.0/16 ip daddr != 10.2.0.0/16 drop`,
+      `${match} ip saddr @peers4 fib saddr . iif oif 0 drop`,
+    ])
+    t.deepEqual(rulesIn('postrouting', guarded), [
+      `${match} iif != 0 iifname != "flannel0" ip saddr 192.168.19.121 drop`,
+    ])
+  }
+})
+
 test('further senders are let in by network, ahead of what drops and of what keeps who was dropped', (t) => {
-  const lines = replaceGuard({ ...GUARDED, allowed: [prefix('203.0.113.0/28'), prefix('fd00::/64')] }, []).split('\n')
+  const guarded: Guarded = { ...GUARDED, devices: [DEVICE, DEVICE6] }
+  const lines = replaceGuard({ ...guarded, allowed: [prefix('203.0.113.0/28'), prefix('fd00::/64')] }, []).split('\n')
   const at = (what: string): number => lines.findIndex((line) => line.includes(what))
   t.true(at('input udp dport 8472 @th,96,24 1 ip saddr 203.0.113.0/28 accept') > 0)
   t.true(at('input udp dport 8472 @th,96,24 1 ip6 saddr fd00::/64 accept') > 0)

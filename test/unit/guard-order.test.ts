@@ -1,7 +1,8 @@
 // In which order the guard and the device change: what is guarded before devices change, and after.
 import test from 'ava'
 import type { Guard, GuardWish } from '../../src/firewall/nftables/guard.ts'
-import { GuardOrder, type Receiving } from '../../src/overlay/guard-order.ts'
+import type { Arrival } from '../../src/firewall/nftables/arrival.ts'
+import { GuardOrder } from '../../src/overlay/guard-order.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 
@@ -11,20 +12,32 @@ test.after.always(() => {
   clearInterval(alive)
 })
 
-const wish = (vni: number, port = 8472): GuardWish => ({
-  vni,
-  port,
-  families: [{ device: `flannel.${vni}`, network: '10.2.0.0/16' as Prefix, own: [] }],
+const vxlan = (vni: number, port = 8472): Arrival => ({ type: 'vxlan', port, vni })
+
+const wishFor = (arrival: Arrival): GuardWish => ({
+  devices: [{ arrival, device: 'flannel', network: '10.2.0.0/16' as Prefix, own: [] }],
   allowed: [],
   peers: [],
 })
 
+const wish = (vni: number, port?: number): GuardWish => wishFor(vxlan(vni, port))
+
 /** An order whose guard records what it receives: "1:8472" for what is guarded, those on their way out after a plus. */
-function noted(standing: readonly Receiving[]): { readonly order: GuardOrder; readonly said: string[] } {
+function noted(standing: readonly Arrival[]): { readonly order: GuardOrder; readonly said: string[] } {
   const said: string[] = []
-  const text = ({ vni, port }: Receiving): string => `${vni}:${port}`
+  const text = (one: Arrival): string =>
+    one.type === 'vxlan'
+      ? `${one.vni}:${one.port}`
+      : one.type === 'udp'
+        ? `udp ${one.port}`
+        : `protocol ${one.protocol}`
   const guard: Pick<Guard, 'want' | 'settled'> = {
-    want: ([next]) => said.push(next === undefined ? 'none' : [next, ...(next.leaving ?? [])].map(text).join(' + ')),
+    want: ([next]) =>
+      said.push(
+        next === undefined
+          ? 'none'
+          : [...next.devices.map(({ arrival }) => arrival), ...(next.leaving ?? [])].map(text).join(' + '),
+      ),
     settled: () => Promise.resolve(said.push('settled')).then(() => undefined),
   }
   return { order: new GuardOrder(guard as Guard, standing), said }
@@ -37,7 +50,7 @@ test('at a first start the guard is there, empty, before the device', async (t) 
 })
 
 test('over a device that is up the guard of the run before stays until the peers are known', async (t) => {
-  const { order, said } = noted([{ vni: 1, port: 8472 }])
+  const { order, said } = noted([vxlan(1)])
   await order.ahead(wish(1))
   order.behind(wish(1))
   await order.refresh()
@@ -49,13 +62,15 @@ test('over a device that is up the guard of the run before stays until the peers
 })
 
 test('over a device of another port or VNI both places are guarded until it is gone', async (t) => {
-  for (const standing of [
-    { vni: 1, port: 8473 },
-    { vni: 2, port: 8472 },
-  ]) {
+  for (const [standing, text] of [
+    [vxlan(1, 8473), '1:8473'],
+    [vxlan(2), '2:8472'],
+    [{ type: 'udp', port: 8285 }, 'udp 8285'],
+    [{ type: 'protocol', protocol: 4 }, 'protocol 4'],
+  ] as const) {
     const { order, said } = noted([standing])
     await order.ahead(wish(1))
-    t.deepEqual(said, [`1:8472 + ${standing.vni}:${standing.port}`, 'settled'])
+    t.deepEqual(said, [`1:8472 + ${text}`, 'settled'])
   }
 })
 

@@ -70,14 +70,19 @@ test('the guard lets in the peers, follows the port, and is off without a tunnel
   const peers = [vxlanPeer(3, 122), vxlanPeer(4, 123)]
   const wish = guardOf(inputsWith({ Backend: { Type: 'vxlan', Port: 4789, VNI: 7 } }), peers)
   t.deepEqual(wish && { ...wish, peers: [...wish.peers] }, {
-    port: 4789,
-    vni: 7,
-    families: [{ device: 'flannel.7', network: '10.2.0.0/16', own: ['192.168.19.121'] }],
+    devices: [
+      {
+        arrival: { type: 'vxlan', port: 4789, vni: 7 },
+        device: 'flannel.7',
+        network: '10.2.0.0/16',
+        own: ['192.168.19.121'],
+      },
+    ],
     allowed: [],
     peers: peers.map((peer) => peer.publicAddress),
   })
   const behind = { ...ENP0S3, publicAddress: address('203.0.113.7') }
-  t.deepEqual(guardOf(inputsWith(VXLAN, [], { externals: only(4, behind) }), peers)?.families[0]?.own, [
+  t.deepEqual(guardOf(inputsWith(VXLAN, [], { externals: only(4, behind) }), peers)?.devices[0].own, [
     '192.168.19.121',
     '203.0.113.7',
   ])

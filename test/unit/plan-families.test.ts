@@ -48,9 +48,10 @@ test('the firewall has rules for each family, with the doors of its own peers', 
 
 test('one guard has the device, the network and the addresses of each family', (t) => {
   const { tunnels, guard } = planOf(VXLAN, undefined)
-  t.deepEqual(guard?.families, [
-    { device: tunnels[0]?.name, network: prefix('10.2.0.0/16'), own: [address('192.168.19.121')] },
-    { device: tunnels[1]?.name, network: prefix('fd00:2::/48'), own: [address('fd01::121')] },
+  const arrival = { type: 'vxlan', port: 8472, vni: 1 } as const
+  t.deepEqual(guard?.devices as unknown, [
+    { arrival, device: tunnels[0]?.name, network: prefix('10.2.0.0/16'), own: [address('192.168.19.121')] },
+    { arrival, device: tunnels[1]?.name, network: prefix('fd00:2::/48'), own: [address('fd01::121')] },
   ])
   t.is(guardOf(HOST_GW), undefined)
 })

@@ -4,8 +4,9 @@ import { requireNetAdmin } from '../../host/capabilities.ts'
 import { controlPath } from '../../http/control-socket.ts'
 import { OperatorError } from '../../errors.ts'
 import { createFirewall } from '../../firewall/firewall.ts'
+import { GUARD_PREFIX } from '../../firewall/nftables/arrival.ts'
 import { removeGuards } from '../../firewall/nftables/guard.ts'
-import { type Prefix, parsePrefix } from '../../ip/prefix.ts'
+import { type Prefix, overlaps, parsePrefix } from '../../ip/prefix.ts'
 import { KindComparison } from '../../kernel/diff.ts'
 import type { KernelChange, Kernel } from '../../kernel/kernel.ts'
 import { LiveKernel } from '../../kernel/live.ts'
@@ -16,7 +17,7 @@ import { Locks } from '../../host/lock.ts'
 import { type Log, createLog } from '../../log.ts'
 import { networkLock, processOf, vxlanLock } from '../../obstacles/obstacles.ts'
 import type { Options } from '../../options/type.ts'
-import { findDevices } from '../../obstacles/found-devices.ts'
+import { findDevices, guardsOf } from '../../obstacles/found-devices.ts'
 import { readSubnetEnv, removeSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
 import { removeSocket } from '../../http/unix-socket.ts'
 import { askedOf } from '../asked.ts'
@@ -106,8 +107,8 @@ function removalOf(what: string, object: string): Removal {
 interface Ours {
   /** Everything in the kernel, as deletions in the right order. */
   readonly deletions: readonly KernelChange[]
-  /** Whether the guard of a VNI is: that of our device, or of one that is gone. */
-  readonly isOurs: (vni: number) => boolean
+  /** Whether a guard's table, with the networks it names, is: that of our device, or of one that is gone. */
+  readonly isOurs: (table: string, networks: readonly Prefix[]) => boolean
 }
 
 /** Looks for what is ours. Without subnet.env, that is whatever looks like flannel's; never what a daemon that runs has. */
@@ -116,14 +117,18 @@ async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks)
   const networks = network === undefined ? (everywhere === undefined ? [] : [everywhere]) : [network]
   const found = await findDevices(kernel, networks, locks)
   const domain: Domain = { devices: new Set(found.names), networks }
-  const present = new Set(found.macs.keys())
+  const [mine, present] = [guardsOf(domain.devices), guardsOf(found.all)]
   const deletions: KernelChange[] = []
   for (const kind of KINDS) {
     const actual = new Map(await kernel.observe(kind, [...domain.devices]))
     deletions.unshift(...new KindComparison(actual, domain, () => false).rest())
   }
-  const isOurs = (vni: number): boolean =>
-    domain.devices.has(`flannel.${vni}`) ||
-    (!present.has(`flannel.${vni}`) && locks.holder(vxlanLock(vni)) === undefined)
+  const isOurs = (table: string, named: readonly Prefix[]): boolean => {
+    if (mine.includes(table) || present.includes(table)) return mine.includes(table)
+    const vni = /^\d+$/.exec(table.slice(GUARD_PREFIX.length))?.[0]
+    if (vni !== undefined) return locks.holder(vxlanLock(Number(vni))) === undefined
+    const free = named.every((one) => locks.holder(networkLock(one)) === undefined)
+    return free && (network === undefined || named.some((one) => overlaps(one, network)))
+  }
   return { deletions, isOurs }
 }

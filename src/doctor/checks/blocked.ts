@@ -1,5 +1,5 @@
 // A tunnel that does not answer: blocked on the path, or by our own guard, which knows whose packets it drops.
-import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
+import { guardTable } from '../../firewall/nftables/arrival.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { PeerHealth } from '../../probe/peer-health.ts'
@@ -44,7 +44,7 @@ export function blocked(
 }
 
 /** Whose packets the guard of a tunnel drops most of, undefined when it drops none. */
-export function strangerAt({ firewall }: Facts, { vni }: VxlanLink): string | undefined {
+export function strangerAt({ firewall }: Facts, tunnel: VxlanLink): string | undefined {
   if ('unknown' in firewall.nft) return undefined
-  return strangersOf(parseNft(firewall.nft.value).sets, guardTable(vni))[0]?.[0]
+  return strangersOf(parseNft(firewall.nft.value).sets, guardTable(tunnel))[0]?.[0]
 }

@@ -1,9 +1,10 @@
 // Rules: ours are there and come first, no other rule drops what we forward, and the guard knows every peer.
-import { guardTable } from '../../firewall/nftables/guard-ruleset.ts'
+import { peersSet, strangersSet, tableOf } from '../../firewall/nftables/guard-ruleset.ts'
 import { tableNames } from '../../firewall/nftables/forward-tables.ts'
 import { type FirewallInput, desiredChains } from '../../firewall/iptables/rules.ts'
 import { type Ruleset, parseSaved } from '../../firewall/iptables/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/iptables/transaction.ts'
+import { type Address, familyOf } from '../../ip/address.ts'
 import type { PlanInputs } from '../../overlay/inputs.ts'
 import { firewallOf, guardOf } from '../../overlay/plan.ts'
 import { sendersOf } from '../../overlay/peer-senders.ts'
@@ -135,7 +136,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
     const cause = 'there is no guard: anybody who knows the VNI can send into the network'
     return { faults: [{ level: 'fault', code: 'guard', cause, fix: 'apt-get install nftables', proof: failing }] }
   }
-  const table = guardTable(wish.vni)
+  const table = tableOf(wish)
   const { sets, chains } = parseNft(firewall.nft.value)
   const fix = daemon.state === 'answers' ? 'systemctl restart flanneld' : 'start flanneld'
   const chain = chains.find((one) => one.table === table && one.hook === 'input')
@@ -145,15 +146,17 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
       faults: [{ level: 'fault', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
     }
   }
-  const known = sets.find((set) => set.table === table && set.name === 'peers4')?.elements ?? new Set()
+  const ofTable = sets.filter((set) => set.table === table)
+  const isKnown = (from: Address): boolean =>
+    ofTable.some(({ name, elements }) => name === peersSet(familyOf(from)) && elements.has(from))
   const asked = [...peers.values()].filter(({ subnet }) => target === undefined || target.subnet === subnet)
-  const shut = asked.flatMap((peer) => sendersOf(peer).flatMap((from) => (known.has(from) ? [] : [{ peer, from }])))
+  const shut = asked.flatMap((peer) => sendersOf(peer).flatMap((from) => (isKnown(from) ? [] : [{ peer, from }])))
   const faults = shut.map(({ peer: { subnet }, from }): Fault => ({
     level: 'fault',
     stops: true,
     cause: `the guard shuts out peer ${subnet}: nothing of it arrives`,
-    fix: `${fix}; by hand: nft add element inet ${table} peers4 '{ ${from} }'`,
-    proof: `${from} is not in set peers4 of nft table inet ${table}`,
+    fix: `${fix}; by hand: nft add element inet ${table} ${peersSet(familyOf(from))} '{ ${from} }'`,
+    proof: `${from} is not in set ${peersSet(familyOf(from))} of nft table inet ${table}`,
   }))
   return outcomeOf(
     [...firstOf(faults), ...strangerFaults(strangersOf(sets, table), table)],
@@ -161,13 +164,13 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   )
 }
 
-/** Senders to the VXLAN port that are not peers: a host behind a NAT, one whose address differs from its lease, or a stranger. */
+/** Senders to what is guarded that are not peers: a host behind a NAT, one whose address differs from its lease, or a stranger. */
 export function strangerFaults(strangers: readonly (readonly [string, number])[], table: string): readonly Fault[] {
   const faults = strangers.map(([address, packets]): Fault => ({
     level: 'warning',
     cause: `${address} sends to the VXLAN port and is not a peer's address: the guard drops it`,
     fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
-    proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} strangers4`,
+    proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} ${strangersSet(address.includes(':') ? 6 : 4)}`,
   }))
   return firstOf(faults)
 }

@@ -44,10 +44,14 @@ export function tableNames(family: Family, network: Prefix): readonly [string, s
 
 /** Whether a table with a name of ours is another daemon's: it names networks, and none of them overlaps one of `mine`. */
 export function isAnothersTable(listing: string, mine: readonly Prefix[]): boolean {
-  const named = Array.from(listing.matchAll(/[\da-f.:]+\/\d+/g), ([text]) => parsePrefix(text)).filter(
-    (prefix) => prefix !== undefined && !MULTICASTS.has(prefix),
-  )
-  return named.length > 0 && !named.some((prefix) => prefix && mine.some((own) => overlaps(prefix, own)))
+  const named = networksIn(listing)
+  return named.length > 0 && !named.some((prefix) => mine.some((own) => overlaps(prefix, own)))
+}
+
+/** The networks that a table names. */
+export function networksIn(listing: string): readonly Prefix[] {
+  const named = Array.from(listing.matchAll(/[\da-f.:]+\/\d+/g), ([text]) => parsePrefix(text))
+  return named.filter((prefix) => prefix !== undefined && !MULTICASTS.has(prefix)) as Prefix[]
 }
 
 /** Text that makes the table hold exactly what is wanted, whatever was in it. */

@@ -21,7 +21,7 @@ export interface TableKind<Wanted> {
   /** The table's name, and further ones to use while those before belong to another daemon. */
   names(wanted: Wanted): readonly [string, ...string[]]
   /** Whether a table, as nft lists it, belongs to another daemon on this host. Absent: the name alone identifies the owner. */
-  isAnothers?(listing: string): boolean
+  isAnothers?(listing: string, name: string): boolean
   /** The change from the known contents (undefined: unknown) to the wanted ones. */
   difference(actual: Wanted | undefined, wanted: Wanted, name: string): Difference
   /** The text to try after nft refused one: it needs fewer features of the kernel. Absent: there is none. */
@@ -39,7 +39,7 @@ export interface TableOptions {
   /** Path of another network namespace to work in (tests), where `runner` must start its programs too. */
   readonly netns: string | undefined
   readonly runner: Runner
-  /** Names of tables that earlier runs may have left: they are removed, unless wanted again. */
+  /** Names of tables that earlier runs may have left, "*" for any end: they are removed, unless wanted again. */
   readonly previous: readonly string[]
   readonly syncs: Syncs
 }
@@ -139,7 +139,9 @@ export class OwnedTable<Wanted> {
   async #findPrevious(): Promise<void> {
     if (this.#previous.length === 0) return
     const present = await listTables(this.#options.runner)
-    for (const name of this.#previous) if (present.includes(`${this.#kind.family} ${name}`)) this.#mayHave.add(name)
+    const start = `${this.#kind.family} `
+    const names = present.flatMap((table) => (table.startsWith(start) ? [table.slice(start.length)] : []))
+    for (const name of names) if (this.#previous.some((one) => isNamed(name, one))) this.#mayHave.add(name)
     this.#previous = []
   }
 
@@ -160,7 +162,7 @@ export class OwnedTable<Wanted> {
   async #isAnothers(name: string): Promise<boolean> {
     if (this.#kind.isAnothers === undefined) return false
     const listing = await listTable(this.#options.runner, `${this.#kind.family} ${name}`)
-    return listing !== undefined && this.#kind.isAnothers(listing)
+    return listing !== undefined && this.#kind.isAnothers(listing, name)
   }
 
   /** Runs one transaction, after which the kernel has `next`, unless another process wrote to it at the same time. */
@@ -221,4 +223,9 @@ export class OwnedTable<Wanted> {
   #concerns({ tables }: RulesetChange): boolean {
     return tables === undefined || [...this.#mayHave].some((name) => tables.has(tableKey(this.#kind.family, name)))
   }
+}
+
+/** Whether a name is that of a pattern, which may end in "*". */
+export function isNamed(name: string, pattern: string): boolean {
+  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
 }

@@ -3,11 +3,23 @@ import type { ExecutionContext } from 'ava'
 import { createGuard, type Guard } from '../../../src/firewall/nftables/guard.ts'
 import { createLog } from '../../../src/log.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
-import { prefix } from '../../fake/values.ts'
+import type { Guarded } from '../../../src/firewall/nftables/guard-ruleset.ts'
+import { NUMBERINGS, type Numbering } from './numbering.ts'
 
-const FAMILY = { device: 'flannel.1', network: prefix('10.2.0.0/16'), own: [] }
-export const PORT = { port: 8472, vni: 1, families: [FAMILY], allowed: [] }
-export const INNER = { guarded: '10.2.1.0', peer: '10.2.2.0', stranger: '10.2.3.0' }
+/** A guard of one VXLAN device. */
+export function guardedPort({ port = 8472, vni = 1 } = {}, { device, network }: Numbering = NUMBERINGS[4]): Guarded {
+  const arrival = { type: 'vxlan', port, vni } as const
+  return { devices: [{ arrival, device: device.replace(/1$/, String(vni)), network, own: [] }], allowed: [] }
+}
+
+export const PORT = guardedPort()
+
+/** The addresses within the tunnel. */
+export function innerOf({ within }: Numbering): Readonly<Record<'guarded' | 'peer' | 'stranger', string>> {
+  return { guarded: within(1, 0), peer: within(2, 0), stranger: within(3, 0) }
+}
+
+export const INNER = innerOf(NUMBERINGS[4])
 
 /** Three hosts with a tunnel, one of them with a guard. */
 export interface GuardHosts {
@@ -19,14 +31,15 @@ export interface GuardHosts {
 }
 
 /** A guarded host, a peer and a stranger; all three have flannel.1 and know where the others are. */
-export async function createGuardHosts(t: ExecutionContext): Promise<GuardHosts> {
+export async function createGuardHosts(t: ExecutionContext, numbering = NUMBERINGS[4]): Promise<GuardHosts> {
+  const inner = innerOf(numbering)
   const lab = await createLab(t)
   const lan = await lab.lan()
   const [host, peer, stranger] = await Promise.all([lan.host(121), lan.host(122), lan.host(123)])
   await Promise.all([
-    createVxlan(host, INNER.guarded, [peer, stranger]),
-    createVxlan(peer, INNER.peer, [host]),
-    createVxlan(stranger, INNER.stranger, [host]),
+    createVxlan(host, inner.guarded, [peer, stranger], 1, numbering),
+    createVxlan(peer, inner.peer, [host], 1, numbering),
+    createVxlan(stranger, inner.stranger, [host], 1, numbering),
   ])
   const netns = `/proc/${host.pid}/ns/net`
   const log = createLog('test', 0, () => undefined)
@@ -37,11 +50,22 @@ export async function createGuardHosts(t: ExecutionContext): Promise<GuardHosts>
   return { lab, host, peer, stranger, guard }
 }
 
-export async function createVxlan(host: Host, inner: string, others: readonly Host[], vni = 1): Promise<void> {
-  const device = `flannel.${vni}`
-  await host.run(`ip link add ${device} type vxlan id ${vni} local ${host.address} dev enp0s3 dstport 8472 nolearning
-    ip addr add ${inner}/8 dev ${device} && ip link set ${device} up`)
-  for (const other of others) await host.run(`bridge fdb append 00:00:00:00:00:00 dev ${device} dst ${other.address}`)
+/** Makes a tunnel's device with an address whose neighbours are all hosts of the network. */
+export async function createVxlan(
+  host: Host,
+  inner: string,
+  others: readonly Host[],
+  vni = 1,
+  { device: first, family, of }: Numbering = NUMBERINGS[4],
+): Promise<void> {
+  const device = first.replace(/1$/, String(vni))
+  const dotted = device.replace('.', '/')
+  const own = family === 4 ? `${inner}/8` : `${inner}/48`
+  await host.run(`set -e
+    ip link add ${device} type vxlan id ${vni} local ${of(host)} dev enp0s3 dstport 8472 nolearning
+    sysctl -q -w net.ipv6.conf.${dotted}.accept_dad=0 net.ipv6.conf.${dotted}.keep_addr_on_down=1
+    ip addr add ${own} dev ${device} && ip link set ${device} up`)
+  for (const other of others) await host.run(`bridge fdb append 00:00:00:00:00:00 dev ${device} dst ${of(other)}`)
 }
 
 export async function pings(from: Host, to: string, count = 1): Promise<boolean> {
