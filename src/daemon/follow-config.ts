@@ -2,7 +2,9 @@
 // applied later, when what prevents it on this host is gone.
 import { reportRefused, reportRemarks, clearRefused } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
+import { inFamily, valuesOf } from '../ip/by-family.ts'
 import { messageOf } from '../errors.ts'
+import { lineOf } from './startup.ts'
 import type { WatchStep } from '../etcd/store.ts'
 import { pause } from '../async/wait.ts'
 import { reporter } from '../health/reporter.ts'
@@ -72,6 +74,8 @@ export class ConfigFollower {
     }
     reportRemarks(next, this.#log, conditions)
     this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
+    for (const external of valuesOf(externals))
+      if (inFamily(session.inputs.externals, external.family) === undefined) this.#log.info(lineOf(external))
     await session.update({ configuration: next, externals })
   }
 

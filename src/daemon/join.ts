@@ -17,6 +17,7 @@ import type { DaemonContext } from './context.ts'
 import { prepare } from './prepare.ts'
 import { watchAlarms } from './etcd-alarms.ts'
 import { awaitConfiguration, findHost, findLeasedHost, hostFor, patiently, reportInterfaces } from './startup.ts'
+import { namesOf } from '../lease/lease.ts'
 import { wantedOf } from '../host/wanted-interfaces.ts'
 import { NEITHER, some, valuesOf } from '../ip/by-family.ts'
 
@@ -81,7 +82,7 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   }
   const lease = await acquireLease(store, options.etcdPrefix, claim, waiting)
   readiness.good('lease')
-  leaseLog.info(`${valuesOf(lease.subnets).join(' and ')} ${valuesOf(lease.subnets).length > 1 ? 'are' : 'is'} ours`)
+  leaseLog.info(`${namesOf(lease)} ${valuesOf(lease.subnets).length > 1 ? 'are' : 'is'} ours`)
   const known = { host, store, previous, devices, locks, obstacles }
   return { ...known, inputs: { ...inputs, subnets: lease.subnets }, lease, listing }
 }

@@ -124,7 +124,8 @@ export function reportInterfaces({ ranges }: Pick<Configuration, 'ranges'>, { ex
     if (external !== first(externals)) log.info(lineOf(external))
 }
 
-function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {
+/** An interface as a line of the log. */
+export function lineOf({ name, address, publicAddress, mtu }: ExternalInterface): string {
   return `interface ${name}: ${address}, mtu ${mtu}${publicAddress === address ? '' : `, reached by ${publicAddress}`}`
 }
 

@@ -8,7 +8,8 @@ import { EtcdError, messageOf } from '../errors.ts'
 import { Counter } from '../counters.ts'
 import { acquireLease, type AcquireOptions } from './own.ts'
 import type { Claim, OwnLease } from './found.ts'
-import { primarySubnet } from './lease.ts'
+import { namesOf, primarySubnet } from './lease.ts'
+import { anyFamily } from '../ip/by-family.ts'
 
 /** What the keeper reports. */
 interface LeaseEvents {
@@ -195,8 +196,10 @@ class Keeper {
     if (own.key === before.key && own.modRevision === before.modRevision && own.etcdLease === before.etcdLease) return
     this.renewals.add('restored')
     this.renewal = { at: Date.now(), expires: undefined }
-    if (own.key !== before.key)
-      this.#options.log.warn(`lease moved from ${primarySubnet(before)} to ${primarySubnet(own)}: ${why}`)
+    // What another config adds to our subnets, or takes away, moves nothing.
+    const moved = anyFamily(own.subnets, before.subnets, (subnet, former) => subnet !== former)
+    if (moved) this.#options.log.warn(`lease moved from ${namesOf(before)} to ${namesOf(own)}: ${why}`)
+    else if (own.key !== before.key) this.#options.log.info(`lease of ${namesOf(before)} is of ${namesOf(own)} now`)
     else this.#options.log.info(`lease of ${primarySubnet(own)} written again: ${why}`)
     this.#events.onChanged(own, why)
   }

@@ -2,7 +2,7 @@
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`; IPv6 alone, of which Go has none that
 // works, `fc00::-64`. Unknown JSON keys are ignored by Go, so HostID, SourceIP and SourceIPv6 may be added to the known ones.
 import { type Address, familyOf } from '../ip/address.ts'
-import { type ByFamily, type SomeFamily, first, inFamily } from '../ip/by-family.ts'
+import { type ByFamily, type SomeFamily, first, inFamily, valuesOf } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
 
 /** How long a lease lives without renewal, in seconds: a day, as Go's flanneld has it. */
@@ -14,6 +14,11 @@ export type Subnets = SomeFamily<Prefix>
 /** The subnet shown for a lease where there is room for one: in log lines, tables and JSON. */
 export function primarySubnet({ subnets }: { readonly subnets: Subnets }): Prefix {
   return first(subnets)
+}
+
+/** All subnets of a lease, for a sentence. */
+export function namesOf({ subnets }: { readonly subnets: Subnets }): string {
+  return valuesOf(subnets).join(' and ')
 }
 
 /** The JSON value of a lease. */

@@ -70,9 +70,9 @@ export class PeerTable {
       present.add(entry.key)
       this.#put(entry)
     }
-    for (const subnet of absent === 'keep' ? [] : this.#holders.subnets) {
+    for (const subnet of this.#holders.subnets) {
       // Deleting one lets a waiting one follow, which may be gone as well.
-      while (this.#holders.has(subnet) && !present.has(this.#holders.keyOf(subnet)))
+      while (this.#isAbsent(subnet, present) && (absent === 'delete' || this.#isReplaced(subnet, present)))
         this.#delete(this.#holders.keyOf(subnet))
     }
     for (const key of [...this.#refused.keys()]) if (!present.has(key)) this.#delete(key)
@@ -161,6 +161,17 @@ export class PeerTable {
     const next = this.#waiting.oldest(subnet)
     if (next === undefined) this.#letGo(subnet)
     else this.#hold(next)
+  }
+
+  #isAbsent(subnet: Prefix, present: ReadonlySet<string>): boolean {
+    return this.#holders.has(subnet) && !present.has(this.#holders.keyOf(subnet))
+  }
+
+  /** Whether the host of a subnet has it by another key, as when the config switches a family on or off. */
+  #isReplaced(subnet: Prefix, present: ReadonlySet<string>): boolean {
+    const next = this.#waiting.oldest(subnet)
+    const sameHost = next?.peer.publicAddress === this.#holderOf(subnet).publicAddress
+    return next !== undefined && sameHost && present.has(next.key)
   }
 
   /** Gives a subnet to a lease. */

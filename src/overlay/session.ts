@@ -18,13 +18,14 @@ import { inFamily, valuesOf } from '../ip/by-family.ts'
 import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
 import { type LeaseKeeper, keepLease } from '../lease/keep.ts'
 import type { OwnLease } from '../lease/found.ts'
+import { namesOf } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
 import { countSenders } from './peer-senders.ts'
 import type { SessionParts } from './session-parts.ts'
 import { RulesOrder } from './rules-order.ts'
 import type { Intent } from '../reconcile/intent.ts'
-import { subnetIn, writeSubnetEnv } from '../host/subnet-env.ts'
+import { writeSubnetEnv } from '../host/subnet-env.ts'
 
 /** Before a retry after a failure whose end no event reports, such as a full disk. Milliseconds. */
 const RETRY_MS = 2000
@@ -169,7 +170,7 @@ export class Session {
       onChanged: (lease: OwnLease): void => {
         const { subnets } = lease
         if (!equal(subnets, this.inputs.subnets)) {
-          const text = `our subnet is ${valuesOf(subnets).join(' and ')} now`
+          const text = `our subnet is ${namesOf(lease)} now`
           readiness.bad('subnet.env', 'subnet-changed', text)
         }
         void this.update({ subnets })
@@ -249,7 +250,7 @@ export class Session {
     readiness.good('backend')
     this.#publish(plan.claim)
     await this.#writeSubnetEnv(plan)
-    readiness.good('subnet.env')
+    if (plan.inputs.subnets === this.#plan.inputs.subnets) readiness.good('subnet.env')
     this.#said = ''
   }
 
@@ -258,7 +259,8 @@ export class Session {
     const wrote = await writeSubnetEnv(subnetFile, subnetEnv).finally(() => {
       this.#rules.want(this.#replan().rules)
     })
-    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnetIn(subnetEnv) ?? ''}, mtu ${subnetEnv.mtu}`)
+    const subnets = valuesOf(subnetEnv.subnets).join(' and ')
+    if (wrote) this.#parts.log.info(`wrote ${subnetFile}: subnet ${subnets}, mtu ${subnetEnv.mtu}`)
   }
 
   /** Gives the reconciler an intent only where it differs: a new one makes it read every kind. */
