@@ -2,4 +2,4 @@
 import { rowsOf } from '../lab/scenarios/matrix-rows.ts'
 import { matrixTests } from '../lab/scenarios/matrix-tests.ts'
 
-for (const row of rowsOf('vxlan')) matrixTests(row)
+for (const row of rowsOf('vxlan')) matrixTests(row, ['this'])

@@ -1,4 +1,5 @@
 // What one row of the matrix of backends and families says: a config, the cells that are tested and where, and why the others are not.
+import type { Kernel as OtherKernel } from '../world/kernel.ts'
 import type { Family } from '../../../src/ip/address.ts'
 import type { MatrixHost, Taken } from './matrix-host.ts'
 
@@ -6,8 +7,8 @@ import type { MatrixHost, Taken } from './matrix-host.ts'
 export const COLUMNS = ['fresh', 'takeover', 'live change', 'restart', 'damage'] as const
 export type Column = (typeof COLUMNS)[number]
 
-/** Where a cell is tested: this machine's kernel, Debian's in qemu, or User Mode Linux. */
-export type Kernel = 'this' | 'qemu' | 'uml'
+/** Where a cell is tested: under this machine's kernel, or another. */
+export type Kernel = 'this' | OtherKernel
 
 /** Something that is done to a host by hand, as a shell script. */
 export interface Harm {

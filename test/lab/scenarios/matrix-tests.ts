@@ -1,17 +1,19 @@
-// One test per cell of a row of the matrix of backends and families, on the real kernel that the cell names.
+// One test per cell of a row of the matrix of backends and families, on the real kernel that the cell names. The cells of a row share two
+// hosts; the takeover adds a third.
 import test, { type ExecutionContext } from 'ava'
-import { errors } from '../instruments/log-lines.ts'
 import { waitFor } from '../instruments/wait.ts'
-import type { Host } from '../world/lab.ts'
+import { fileOwner } from '../world/file-owner.ts'
 import { PREFIX } from '../world/network.ts'
+import type { Owner } from '../world/space.ts'
 import {
   type Ground,
+  type Machine,
   type MatrixHost,
   type Taken,
   configOf,
   createPair,
-  joinHost,
   leaseOf,
+  machineAt,
   more,
   pingEachOther,
   prepareGround,
@@ -20,92 +22,91 @@ import {
   stopPings,
   withContainer,
 } from './matrix-host.ts'
-import { COLUMNS, type Column, type Kernel, type Row, nameOf } from './matrix-row.ts'
 import { ourObjects } from './matrix-objects.ts'
+import { type Column, type Kernel, type Row, nameOf } from './matrix-row.ts'
 
-/** The kernel that this process runs under: what the harness of other kernels sets. */
-const KERNEL = (process.env['FLANNELD_TEST_KERNEL'] ?? 'this') as Kernel
-
-const CELLS: Readonly<Record<Column, (t: ExecutionContext, row: Row) => Promise<string>>> = {
-  fresh,
-  takeover,
-  'live change': liveChange,
-  restart,
-  damage,
+/** Two hosts on their ground. */
+interface Field {
+  readonly ground: Ground
+  readonly pair: readonly [MatrixHost, MatrixHost]
 }
 
-/** Declares the tests of a row's cells for this kernel. */
-export function matrixTests(row: Row): void {
-  for (const column of COLUMNS) {
-    const cell = row.cells[column]
-    if (cell !== KERNEL) continue
-    test.serial(`${nameOf(row)}: ${column}`, async (t) => {
-      t.log(`${nameOf(row)} | ${column} | ${await CELLS[column](t, row)}`)
+const CELLS: Readonly<Record<Column, (t: ExecutionContext, field: Field) => Promise<string>>> = {
+  fresh,
+  damage,
+  restart,
+  'live change': liveChange,
+  takeover,
+}
+
+/** Declares the tests of a row's cells that belong on one of these kernels. */
+export function matrixTests(row: Row, kernels: readonly Kernel[]): void {
+  const owner = fileOwner()
+  const fields = new Map<Kernel, Promise<Field>>()
+  for (const column of Object.keys(CELLS) as readonly Column[]) {
+    const kernel = row.cells[column]
+    if (typeof kernel !== 'string' || !kernels.includes(kernel)) continue
+    test.serial(`${nameOf(row)}: ${column}${kernel === 'this' ? '' : ` (${kernel})`}`, async (t) => {
+      const field = fields.get(kernel) ?? fieldOf(owner, row, kernel)
+      fields.set(kernel, field)
+      t.log(`${nameOf(row)} | ${column} | ${await CELLS[column](t, await field)}`)
     })
   }
 }
 
-async function fresh(t: ExecutionContext, row: Row): Promise<string> {
-  const ground = await prepareGround(t, row)
-  const pair = await createPair(ground)
-  const all = await pingEachOther(...pair)
-  const { lost, sent } = await stopPings(all)
+async function fieldOf(owner: Owner, row: Row, kernel: Kernel): Promise<Field> {
+  const ground = await prepareGround(owner, row, kernel)
+  return { ground, pair: await createPair(ground) }
+}
+
+async function fresh(t: ExecutionContext, { pair }: Field): Promise<string> {
+  const { lost, sent } = await stopPings(await pingEachOther(...pair))
   t.is(lost, 0, `of ${sent} pings`)
-  for (const { daemon } of pair) t.deepEqual(errors(daemon), [])
+  for (const { daemon } of pair) t.notRegex(daemon.output(), /^E\d{4} /m)
   return `${sent} pings answered`
 }
 
 /** Ways to end a daemon, each of which the data path must not notice. */
 const ENDS = ['SIGTERM', 'SIGKILL'] as const
 
-async function restart(t: ExecutionContext, row: Row): Promise<string> {
-  const [a, b] = await createPair(await prepareGround(t, row))
+async function restart(t: ExecutionContext, { ground, pair: [a, b] }: Field): Promise<string> {
   const all = await pingEachOther(a, b)
   for (const signal of ENDS) {
     await a.daemon.stop(signal)
     await more(all, 50)
-    a.daemon = await startDaemon(a.host, row)
-    await a.daemon.line(/ready/)
+    a.daemon = await startDaemon(a.host, ground.row)
+    await a.daemon.line(/ready:/)
     await more(all, 50)
   }
-  const { lost, sent, longestGap } = await stopPings(all)
-  t.is(lost, 0, `of ${sent} pings, longest gap ${longestGap} ms\n${a.daemon.output()}`)
-  return `none of ${sent} packets lost`
+  return noneLost(t, all, a)
 }
 
-async function liveChange(t: ExecutionContext, row: Row): Promise<string> {
+async function liveChange(t: ExecutionContext, { ground, pair }: Field): Promise<string> {
+  const { row, etcd } = ground
   const vxlan = { ...row, type: 'vxlan', options: {} }
-  const ground = await prepareGround(t, vxlan)
-  const pair = await createPair(ground)
   const all = await pingEachOther(...pair)
-  for (const next of [row, vxlan, row]) {
-    await ground.etcd.configure(configOf(next))
+  for (const next of [vxlan, row, vxlan, row]) {
+    await etcd.configure(configOf(next))
     for (const { host, daemon } of pair) {
-      await waitFor(`the lease of ${host.name} to say ${next.type}`, () => leaseSays(ground, host, next.type)).catch(
-        (error: unknown) => t.fail(`${String(error)}\n${daemon.output()}`),
+      const says = async (): Promise<boolean> => (await leaseOf(ground, host))['BackendType'] === leaseTypeOf(next.type)
+      await waitFor(`the lease of ${host.name} to say ${next.type}`, says).catch((error: unknown) =>
+        t.fail(`${String(error)}\n${daemon.output()}`),
       )
     }
     await more(all, 100)
   }
-  const { lost, sent, longestGap } = await stopPings(all)
-  t.is(lost, 0, `of ${sent} pings, longest gap ${longestGap} ms\n${pair[0].daemon.output()}`)
-  return `none of ${sent} packets lost`
+  return noneLost(t, all, pair[0])
 }
 
-/** Whether a host's lease names this backend. */
-async function leaseSays(ground: Ground, host: Host, type: string): Promise<boolean> {
-  return (await leaseOf(ground, host))['BackendType'] === leaseTypeOf(type)
-}
-
-/** What the lease of a backend says: our `auto` is vxlan to others. */
+/** What the lease of a backend says: `auto` is vxlan to others, udp nothing. */
 function leaseTypeOf(type: string): string {
+  if (type === 'udp') return ''
   return type === 'auto' ? 'vxlan' : type
 }
 
-async function damage(t: ExecutionContext, row: Row): Promise<string> {
-  const [own, peer] = await createPair(await prepareGround(t, row))
+async function damage(t: ExecutionContext, { ground, pair: [own, peer] }: Field): Promise<string> {
   const before = await ourObjects(own.host)
-  for (const { fault, script } of row.harms) {
+  for (const { fault, script } of ground.row.harms) {
     await own.host.run(`set -e; ${script(own, peer)}`)
     const repaired = async (): Promise<boolean> => (await ourObjects(own.host)) === before
     await waitFor(`${fault}: repaired`, repaired).catch(async () => {
@@ -115,63 +116,69 @@ async function damage(t: ExecutionContext, row: Row): Promise<string> {
     t.pass(fault)
     t.log(`repaired: ${fault}`)
   }
-  return `${row.harms.length} kinds repaired`
+  return `${ground.row.harms.length} kinds repaired`
 }
 
-async function takeover(t: ExecutionContext, row: Row): Promise<string> {
-  const { left } = row
-  if (left === undefined) throw new Error(`${nameOf(row)}: nothing says what Go's flanneld leaves`)
-  const ground = await prepareGround(t, row)
-  const host = await ground.lan.host(121)
-  // Before the peer chooses a subnet.
+async function takeover(t: ExecutionContext, { ground, pair }: Field): Promise<string> {
+  const [, peer] = pair
+  await ground.etcd.configure(configOf(ground.row, {}))
+  const host = await machineAt(ground, 123)
   await putGoLease(ground, host)
-  const peer = await joinHost(ground, 122)
   const taken = await afterGo(ground, host, peer)
   await reachEachOther(taken, peer)
   const all = await pingEachOther(taken, peer)
-  const own: MatrixHost = { ...taken, daemon: await startDaemon(taken.host, row) }
-  await own.daemon.line(/ready/).catch((error: unknown) => t.fail(`${String(error)}\n${own.daemon.output()}`))
-  await more(all, 100).catch((error: unknown) =>
-    t.fail(`${String(error)}\n${own.daemon.output()}\n${peer.daemon.output()}`),
-  )
+  const own: MatrixHost = { ...taken, daemon: await startDaemon(host, ground.row) }
+  await own.daemon.line(/ready:/).catch((error: unknown) => t.fail(`${String(error)}\n${own.daemon.output()}`))
+  await more(all, 100).catch((error: unknown) => t.fail(`${String(error)}\n${own.daemon.output()}`))
+  const result = await noneLost(t, all, own)
+  t.true((await ground.etcd.leases()).includes(goKey(ground)), 'its lease is the one Go wrote')
+  return result
+}
+
+async function noneLost(
+  t: ExecutionContext,
+  all: Awaited<ReturnType<typeof pingEachOther>>,
+  { daemon }: MatrixHost,
+): Promise<string> {
   const { lost, sent, longestGap } = await stopPings(all)
-  t.is(lost, 0, `of ${sent} pings, longest gap ${longestGap} ms\n${own.daemon.output()}`)
-  const keys = (await ground.etcd.leases()).filter((key) =>
-    Object.values(taken.subnets).some((it) => key.includes(it.replace('/', '-'))),
-  )
-  t.is(keys.length, 1, 'its lease is the one Go wrote')
+  t.is(lost, 0, `of ${sent} pings, longest gap ${longestGap} ms\n${daemon.output()}`)
   return `none of ${sent} packets lost`
 }
 
 /** The subnets that Go's flanneld had leased. */
-const GO_SUBNETS = { 4: '10.2.200.0/24', 6: 'fd00:10:2:c8::/64' } as const
+const GO_SUBNETS = { 4: '10.2.255.0/24', 6: 'fd00:10:2:ff::/64' } as const
 
-/** The lease of host .121 as Go writes it, attached to an etcd lease of a day. */
-async function putGoLease({ etcd, row: { families, left } }: Ground, host: Host): Promise<void> {
-  const key = families.map((family) => GO_SUBNETS[family].replace('/', '-')).join('&')
+function goKey({ row: { families } }: Ground): string {
+  return families.map((family) => GO_SUBNETS[family].replace('/', '-')).join('&')
+}
+
+/** A host's lease as Go writes it, attached to an etcd lease of a day. */
+async function putGoLease(ground: Ground, host: Machine): Promise<void> {
+  const { etcd, row } = ground
+  const { left, families } = row
   const id = /lease (\S+) granted/.exec(await etcd.etcdctl('lease grant 86400'))?.[1] ?? ''
   const addresses = { PublicIP: host.address, PublicIPv6: families.includes(6) ? host.address6 : null }
   await etcd.run(
-    `etcdctl put --lease=${id} '${PREFIX}/subnets/${key}'`,
+    `etcdctl put --lease=${id} '${PREFIX}/subnets/${goKey(ground)}'`,
     JSON.stringify({ ...addresses, ...left?.lease }),
   )
 }
 
 /** A host as Go's flanneld left it a moment ago: subnet.env, devices and entries, and a container. */
-async function afterGo(ground: Ground, host: Host, peer: MatrixHost): Promise<Taken> {
-  const { left, families, prepare } = ground.row
-  await host.run(prepare)
+async function afterGo(ground: Ground, host: Machine, peer: MatrixHost): Promise<Taken> {
+  const { left, families } = ground.row
+  if (left === undefined) throw new Error(`${nameOf(ground.row)}: nothing says what Go's flanneld leaves`)
   const env = {
-    ...(families.includes(4) ? { FLANNEL_NETWORK: '10.2.0.0/16', FLANNEL_SUBNET: '10.2.200.1/24' } : {}),
+    ...(families.includes(4) ? { FLANNEL_NETWORK: '10.2.0.0/16', FLANNEL_SUBNET: '10.2.255.1/24' } : {}),
     ...(families.includes(6)
-      ? { FLANNEL_IPV6_NETWORK: 'fd00:10:2::/48', FLANNEL_IPV6_SUBNET: 'fd00:10:2:c8::1/64' }
+      ? { FLANNEL_IPV6_NETWORK: 'fd00:10:2::/48', FLANNEL_IPV6_SUBNET: 'fd00:10:2:ff::1/64' }
       : {}),
-    FLANNEL_MTU: String(left?.mtu),
+    FLANNEL_MTU: String(left.mtu),
     FLANNEL_IPMASQ: 'false',
   }
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   await host.run('mkdir -p /run/flannel; cat >/run/flannel/subnet.env', `${lines.join('\n')}\n`)
   const taken = await withContainer(host, env)
-  await host.run(`set -e; ${left?.script(taken, peer, await leaseOf(ground, peer.host)) ?? ''}`)
+  await host.run(`set -e; ${left.script(taken, peer, await leaseOf(ground, peer.host))}`)
   return taken
 }
