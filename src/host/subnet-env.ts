@@ -8,7 +8,7 @@ import { type Prefix, lengthOf, nth, parseInterfacePrefix, prefixFamily, prefixO
 import { type WholeFile, readWhole, updateWhole } from '../files/whole-file.ts'
 
 /** The variables of each family. */
-const NAMES: Readonly<Record<Family, { readonly network: string; readonly subnet: string }>> = {
+export const ENV_NAMES: Readonly<Record<Family, { readonly network: string; readonly subnet: string }>> = {
   4: { network: 'FLANNEL_NETWORK', subnet: 'FLANNEL_SUBNET' },
   6: { network: 'FLANNEL_IPV6_NETWORK', subnet: 'FLANNEL_IPV6_SUBNET' },
 }
@@ -46,7 +46,7 @@ export function renderSubnetEnv(env: SubnetEnv): string {
   for (const family of FAMILIES) {
     const [network, subnet] = [inFamily(env.networks, family), inFamily(env.subnets, family)]
     if (network === undefined || subnet === undefined) continue
-    const names = NAMES[family]
+    const names = ENV_NAMES[family]
     lines.push(`${names.network}=${network}`, `${names.subnet}=${firstUsable(subnet)}`)
   }
   lines.push(`FLANNEL_MTU=${env.mtu}`, `FLANNEL_IPMASQ=${env.ipMasq}`)
@@ -62,8 +62,8 @@ export function parseSubnetEnv(text: string): FoundSubnetEnv {
   }
   const mtu = values.get('FLANNEL_MTU') ?? ''
   return {
-    networks: byFamily((family) => readPrefix(values.get(NAMES[family].network), family)),
-    subnets: byFamily((family) => readPrefix(values.get(NAMES[family].subnet), family)),
+    networks: byFamily((family) => readPrefix(values.get(ENV_NAMES[family].network), family)),
+    subnets: byFamily((family) => readPrefix(values.get(ENV_NAMES[family].subnet), family)),
     mtu: /^[1-9]\d{0,5}$/.test(mtu) ? Number(mtu) : undefined,
     ipMasq: readBoolean(values.get('FLANNEL_IPMASQ')),
   }

@@ -4,7 +4,7 @@ import type { Family } from './address.ts'
 import { type Prefix, prefixFamily } from './prefix.ts'
 
 /** All families, in the order in which they are named and tried. */
-export const FAMILIES: readonly Family[] = [4, 6]
+export const FAMILIES: readonly [Family, ...Family[]] = [4, 6]
 
 /**
  * The families that this version serves, the one that decides first where only one can. Of a config's ranges those of other

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dockerOpts, parseDockerOptsFlags, renderDockerOpts } from '../../src/cli/verbs/docker-opts.ts'
 import type { LeasedSubnet } from '../../src/cli/leased-subnet.ts'
+import { onlySubnet } from '../../src/ip/by-family.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 
-const LEASE: LeasedSubnet = { subnet: '10.1.74.0/24' as Prefix, mtu: 1472, ipMasq: false }
+const LEASE: LeasedSubnet = { subnets: onlySubnet('10.1.74.0/24' as Prefix), mtu: 1472, ipMasq: false }
 
 const BIP = 'DOCKER_OPT_BIP="--bip=10.1.74.1/24"\n'
 const MASQ = 'DOCKER_OPT_IPMASQ="--ip-masq=true"\n'
@@ -49,6 +50,29 @@ test('--ip-masq is the inverse of FLANNEL_IPMASQ', (t) => {
   t.regex(parsed === 'help' ? '' : renderDockerOpts({ ...LEASE, ipMasq: true }, parsed, {}), /--ip-masq=false/)
 })
 
+const IPV6 = 'fd00:2:0:4a::/64' as Prefix
+
+test('with both families Go’s variables are as they were, and IPv6 follows them', (t) => {
+  const lease = { ...LEASE, subnets: { ipv4: '10.1.74.0/24' as Prefix, ipv6: IPV6 } }
+  const parsed = parseDockerOptsFlags([])
+  t.is(
+    parsed === 'help' ? '' : renderDockerOpts(lease, parsed, {}),
+    `${BIP}${MASQ}${MTU}DOCKER_OPT_IPV6="--ipv6"
+DOCKER_OPT_FIXED_CIDR_V6="--fixed-cidr-v6=fd00:2:0:4a::/64"
+DOCKER_OPTS=" --bip=10.1.74.1/24 --ip-masq=true --mtu=1472 --ipv6 --fixed-cidr-v6=fd00:2:0:4a::/64"
+`,
+  )
+})
+
+test('with IPv6 alone docker0 has an IPv4 subnet of Docker’s, which Docker masquerades', (t) => {
+  const parsed = parseDockerOptsFlags(['-c'])
+  const lease = { ...LEASE, subnets: onlySubnet(IPV6), ipMasq: true }
+  t.is(
+    parsed === 'help' ? '' : renderDockerOpts(lease, parsed, {}),
+    'DOCKER_OPTS=" --ip-masq=true --mtu=1472 --ipv6 --fixed-cidr-v6=fd00:2:0:4a::/64"\n',
+  )
+})
+
 test('options the variable already has in the environment come first', (t) => {
   const parsed = parseDockerOptsFlags(['-c'])
   t.is(
@@ -80,6 +104,11 @@ for (const [what, text, message] of [
   ['missing', undefined, /not there: is flanneld running/],
   ['empty', '', /FLANNEL_SUBNET is missing/],
   ['cut off in a line', WHOLE.slice(0, WHOLE.indexOf('74')), /FLANNEL_SUBNET is missing or malformed/],
+  [
+    'with an IPv6 network and no subnet of it',
+    `FLANNEL_IPV6_NETWORK=fd00:2::/48\n${WHOLE}`,
+    /FLANNEL_IPV6_SUBNET is missing or malformed/,
+  ],
   ['without MTU', WHOLE.replace(/FLANNEL_MTU.*\n/, ''), /FLANNEL_MTU is missing/],
   ['cut off in its last word', WHOLE.slice(0, -4), /FLANNEL_IPMASQ is missing or malformed/],
 ] as const) {

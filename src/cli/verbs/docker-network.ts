@@ -2,7 +2,6 @@
 // Invariant: a network that exists is never changed nor removed: its containers are on it. Running twice is calm.
 import { OperatorError, show } from '../../errors.ts'
 import { parseGoBoolean, parseGoFlags } from '../../options/go-flags.ts'
-import type { Prefix } from '../../ip/prefix.ts'
 import { type Engine, dockerSocket, field, openEngine } from '../docker-engine.ts'
 import { type NetworkRequest, differences, networkFor, refuseOverlap } from '../docker-network-plan.ts'
 import { SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
@@ -51,13 +50,15 @@ export async function dockerNetwork(
   const { name } = asked
   const lease = await readLeasedSubnet(asked.subnetFile)
   const wanted = networkFor(name, lease)
-  const { result, wrong, containers } = await ensure(await openEngine(asked.socket), wanted, lease.subnet)
-  const { Subnet, Gateway } = wanted.IPAM.Config[0]
+  const { result, wrong, containers } = await ensure(await openEngine(asked.socket), wanted)
+  const pools = wanted.IPAM.Config.map(({ Subnet, Gateway }) => ({ subnet: Subnet, gateway: Gateway }))
   const { mtu } = lease
-  const value = { name, result, subnet: Subnet, gateway: Gateway, mtu, differences: wrong, containers }
+  const value = { name, result, ...pools[0], pools, mtu, differences: wrong, containers }
   if (asked.json) print(`${JSON.stringify(value)}\n`)
-  else if (wrong.length === 0)
-    print(`docker network ${name}: ${result}: subnet ${Subnet}, gateway ${Gateway}, mtu ${mtu}\n`)
+  else if (wrong.length === 0) {
+    const subnets = pools.map(({ subnet, gateway }) => `subnet ${subnet}, gateway ${gateway}`)
+    print(`docker network ${name}: ${result}: ${subnets.join(', ')}, mtu ${mtu}\n`)
+  }
   if (wrong.length === 0) return
   throw new OperatorError(
     `docker network ${name}: differs: ${wrong.join('; ')}: ` +
@@ -94,12 +95,13 @@ interface Ensured {
   readonly containers: number
 }
 
-async function ensure(engine: Engine, wanted: NetworkRequest, subnet: Prefix): Promise<Ensured> {
+async function ensure(engine: Engine, wanted: NetworkRequest): Promise<Ensured> {
   const listed = await engine.get('/networks')
   const networks: readonly unknown[] = Array.isArray(listed) ? listed : []
   const found = networks.find((network) => field(network, 'Name') === wanted.Name)
   if (found === undefined) {
-    refuseOverlap(networks, wanted.Name, subnet)
+    const subnets = wanted.IPAM.Config.map(({ Subnet }) => Subnet)
+    refuseOverlap(networks, wanted.Name, subnets)
     await engine.post('/networks/create', wanted)
     return { result: 'created', wrong: [], containers: 0 }
   }

@@ -4,7 +4,10 @@ import { stat } from 'node:fs/promises'
 import { OperatorError } from '../../errors.ts'
 import { firstUsable } from '../../host/subnet-env.ts'
 import { type WholeFile, updateWhole, writeWhole } from '../../files/whole-file.ts'
-import { type LeasedSubnet, SUBNET_FILE, readLeasedSubnet } from '../leased-subnet.ts'
+import type { Family } from '../../ip/address.ts'
+import { FAMILIES, inFamily } from '../../ip/by-family.ts'
+import { type Prefix, prefixFamily } from '../../ip/prefix.ts'
+import { type LeasedSubnet, SUBNET_FILE, dockerMasquerades, readLeasedSubnet } from '../leased-subnet.ts'
 
 /** What `flanneld docker-opts -h` prints. */
 const DOCKER_OPTS_USAGE = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY] [-json]
@@ -91,6 +94,32 @@ function flagsFrom(given: ReadonlySet<string>, values: ReadonlyMap<string, strin
 
 const HINT = 'unknown; flanneld docker-opts -h lists the flags'
 
+/** An option of dockerd, with the variable that has it alone. */
+interface DockerOption {
+  readonly name: string
+  readonly value: string
+}
+
+/**
+ * What puts docker0 into a subnet, ahead of the options of all families and behind them: Go's script has --bip first and knows no
+ * IPv6. Without --bip docker0 has an IPv4 subnet of Docker's own, as it always has one.
+ */
+const BRIDGE: Readonly<
+  Record<'first' | 'last', Readonly<Record<Family, (subnet: Prefix) => readonly DockerOption[]>>>
+> = {
+  first: {
+    4: (subnet) => [{ name: 'DOCKER_OPT_BIP', value: `--bip=${firstUsable(subnet)}` }],
+    6: () => [],
+  },
+  last: {
+    4: () => [],
+    6: (subnet) => [
+      { name: 'DOCKER_OPT_IPV6', value: '--ipv6' },
+      { name: 'DOCKER_OPT_FIXED_CIDR_V6', value: `--fixed-cidr-v6=${subnet}` },
+    ],
+  },
+}
+
 /** The file's text. */
 export function renderDockerOpts(lease: LeasedSubnet, flags: DockerOptsFlags, env: Environment): string {
   return variablesOf(lease, flags, env)
@@ -104,11 +133,16 @@ function variablesOf(
   flags: DockerOptsFlags,
   env: Environment,
 ): readonly (readonly [name: string, value: string])[] {
+  const { subnets, mtu } = lease
+  const ofFamily = (name: keyof typeof BRIDGE): readonly DockerOption[] =>
+    FAMILIES.flatMap((family) => inFamily(subnets, family) ?? []).flatMap((subnet) =>
+      BRIDGE[name][prefixFamily(subnet)](subnet),
+    )
   const options = [
-    { name: 'DOCKER_OPT_BIP', value: `--bip=${firstUsable(lease.subnet)}` },
-    // Two that masquerade would hide a container's address from its peers.
-    ...(flags.ipMasq ? [{ name: 'DOCKER_OPT_IPMASQ', value: `--ip-masq=${!lease.ipMasq}` }] : []),
-    { name: 'DOCKER_OPT_MTU', value: `--mtu=${lease.mtu}` },
+    ...ofFamily('first'),
+    ...(flags.ipMasq ? [{ name: 'DOCKER_OPT_IPMASQ', value: `--ip-masq=${dockerMasquerades(lease)}` }] : []),
+    { name: 'DOCKER_OPT_MTU', value: `--mtu=${mtu}` },
+    ...ofFamily('last'),
   ]
   const before = env[flags.key] ?? ''
   // The blanks are as in Go's script.
@@ -142,7 +176,7 @@ export async function dockerOpts(
 
 /** Some units have the options written into subnet.env itself: then the lease in it stays. */
 function writeBehind(file: WholeFile, text: string, key: string): Promise<boolean> {
-  const ours = new RegExp(`^\\s*(?:export\\s+)?(?:DOCKER_OPT_(?:BIP|IPMASQ|MTU)|${key})=`)
+  const ours = new RegExp(`^\\s*(?:export\\s+)?(?:DOCKER_OPT_(?:BIP|IPMASQ|MTU|IPV6|FIXED_CIDR_V6)|${key})=`)
   return updateWhole(file, (before) => {
     const others = (before?.toString('latin1') ?? '').split('\n').filter((line) => line !== '' && !ours.test(line))
     const after = Buffer.concat([Buffer.from(others.map((line) => `${line}\n`).join(''), 'latin1'), Buffer.from(text)])
