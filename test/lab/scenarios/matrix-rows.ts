@@ -130,11 +130,45 @@ function hostGwRow(families: readonly Family[]): Row {
   }
 }
 
+function ipipRow(): Row {
+  return {
+    ...PLAIN,
+    type: 'ipip',
+    families: [4],
+    // User-Mode Linux has neither the nft tables of the guard nor those of iptables.
+    args: '-iptables-forward-rules=false -vxlan-guard=false',
+    prepare: 'modprobe ipip',
+    cells: everywhere('uml'),
+    left: {
+      mtu: 1480,
+      lease: { BackendType: 'ipip' },
+      script: (taken, peer) => `ip link add flannel.ipip type ipip local ${taken.host.address}
+        ip addr add ${baseOf(taken, 4)}/32 dev flannel.ipip
+        ip link set flannel.ipip mtu 1480 up
+        ip route add ${subnetOf(peer, 4)} via ${peer.host.address} dev flannel.ipip onlink`,
+    },
+    harms: [...routeHarms([4]), ...deviceHarms('flannel.ipip')],
+  }
+}
+
+/** A row without a tested cell. */
+function explainedRow(type: string, families: readonly Family[], why: string): Row {
+  const cell = { why }
+  const cells = { fresh: cell, takeover: cell, 'live change': cell, restart: cell, damage: cell }
+  return { ...PLAIN, type, families, cells, harms: [] }
+}
+
 /** The families of the rows of a backend that carries both. */
 const FAMILY_SETS: readonly (readonly Family[])[] = [[4], [4, 6], [6]]
 
 /** All of them, in the order of docs/backends.md. */
-export const ROWS: readonly Row[] = [...FAMILY_SETS.map(vxlanRow), ...FAMILY_SETS.map(hostGwRow)]
+export const ROWS: readonly Row[] = [
+  ...FAMILY_SETS.map(vxlanRow),
+  ...FAMILY_SETS.map(hostGwRow),
+  explainedRow('alloc', [4, 6], 'it forwards nothing: there is nothing to lose, to damage or to take over'),
+  ipipRow(),
+  explainedRow('ipip', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
+]
 
 /** The rows of one backend. */
 export function rowsOf(type: string): readonly Row[] {
