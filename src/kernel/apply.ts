@@ -10,6 +10,7 @@ import { applyLink } from './apply-link.ts'
 import type { Devices } from './devices.ts'
 import { type SingleMessageObject, encodeEntry, saysAbsent } from './encode.ts'
 import type { OwnWeight } from './fingerprint.ts'
+import { gatewayReach } from './gateway-reach.ts'
 import type { KernelChange, Failure } from './kernel.ts'
 import { observe } from './observe.ts'
 import type { OwnWrites } from './own-writes.ts'
@@ -99,7 +100,7 @@ export class KernelWriter {
     if (first.size === 0) return []
     const lost = [...first].flatMap(([{ object }, { errno }]) => (errno === ERRNO.ENODEV ? devicesOf(object) : []))
     if (lost.length > 0) await this.#devices.refresh(new Set(lost))
-    const again = await this.#worthAnotherTry(first)
+    const again = [...(await this.#worthAnotherTry(first)), ...[...first].flatMap(byReach)]
     const second = again.length === 0 ? new Map<EntryChange, Refusal>() : await this.#send(again)
     const retried = new Set(again.map(({ object }) => object))
     const failures = [...second, ...[...first].filter(([change]) => !retried.has(change.object))]
@@ -183,6 +184,13 @@ export class KernelWriter {
     } else if (write === 'replace') this.#ownWeight.lose(object.kind)
     return step
   }
+}
+
+/** A refused change once more, while there is a route to its gateway. */
+function byReach([change, refusal]: readonly [EntryChange, Refusal]): readonly EntryChange[] {
+  const reach = gatewayReach(change, refusal)
+  if (reach === undefined) return []
+  return [{ verb: 'add', object: reach }, change, { verb: 'delete', object: reach }]
 }
 
 /** The names of the devices an object is on. */

@@ -1,6 +1,6 @@
 // Changing what is there: on a real kernel, each case by itself.
 import { KindComparison } from '../../src/kernel/diff.ts'
-import { KINDS, type KernelObject } from '../../src/kernel/state.ts'
+import { FLANNEL_PROTOCOL, KINDS, type KernelObject, type Route } from '../../src/kernel/state.ts'
 import { inNamespace } from '../golden/namespace.ts'
 import { apply, device, ip, link, mac, peer, prefix, present, route, via } from '../golden/objects.ts'
 
@@ -114,10 +114,10 @@ test('add never overwrites a foreign object', async (t) => {
     ip neigh add 10.64.1.0 lladdr 0a:00:00:00:00:77 dev ${device} nud permanent
     ip route add 10.64.1.0/24 via 192.168.19.1
     ip nexthop add id 2 via 192.168.19.1 dev eth0`)
-  const before = await space.run('ip route; ip neigh; ip nexthop; bridge fdb')
+  const before = await space.run('ip route; ip neigh; ip nexthop; bridge fdb show dev flannel.1')
   const refused = await apply(kernel, 'add', [fdb, neighbor, peer(1).nexthop, wanted])
   t.is(refused.filter((text) => text.startsWith('rtnetlink: EEXIST')).length, 4)
-  t.is(await space.run('ip route; ip neigh; ip nexthop; bridge fdb'), before)
+  t.is(await space.run('ip route; ip neigh; ip nexthop; bridge fdb show dev flannel.1'), before)
 })
 
 test('an entry that was learned or is being resolved is replaced by ours', async (t) => {
@@ -157,4 +157,30 @@ test('routes Go flanneld left are replaced and deleted like our own', async (t) 
     await space.run('ip route show 10.64.0.0/16; ip route show root 10.64.0.0/16'),
     '10.64.1.0/24 via 10.64.1.0 dev flannel.1 proto 142 onlink \n',
   )
+})
+
+test('an IPv6 route goes over to a gateway within its own subnet, in place, and back', async (t) => {
+  const { kernel, space } = t.context
+  t.deepEqual(await apply(kernel, 'add', [link]), [])
+  await space.run('ip addr add fd00:19::79/64 dev eth0 nodad')
+  const at = (gateway: string, by: string, onlink: boolean): Route => ({
+    kind: 'route',
+    destination: prefix('fd00:2:0:5::/64'),
+    metric: 1024,
+    target: { type: 'gateway', gateway: ip(gateway), device: by, onlink },
+    protocol: FLANNEL_PROTOCOL,
+  })
+  const [direct, tunnel] = [at('fd00:19::7a', 'eth0', false), at('fd00:2:0:5::', device, true)]
+  t.deepEqual(await apply(kernel, 'add', [direct]), [])
+  const monitor = await space.spawn('ip -6 monitor route')
+  await space.run('ip -6 route add fd00:99::/64 dev eth0')
+  await monitor.line(/fd00:99::/)
+  t.deepEqual(await apply(kernel, 'replace', [tunnel]), [])
+  t.deepEqual(await present(kernel, tunnel), tunnel)
+  t.deepEqual(await apply(kernel, 'replace', [direct]), [])
+  t.deepEqual(await present(kernel, direct), direct)
+  await space.run('ip -6 route del fd00:99::/64')
+  await monitor.line(/^Deleted fd00:99::/)
+  t.notRegex(monitor.output(), /^Deleted fd00:2:0:5::\/64/m, 'never without a route')
+  t.notRegex(await space.run('ip -6 route'), /^fd00:2:0:5:: /m)
 })
