@@ -4,9 +4,11 @@ import { dockerCheck, overlapCheck } from './checks/address.ts'
 import { configCheck, daemonCheck, subnetEnvCheck } from './checks/daemon.ts'
 import { clockCheck, etcdCheck, tlsCheck, watchCheck } from './checks/etcd.ts'
 import { firewallCheck, guardCheck } from './checks/firewall.ts'
-import { bridgeNetfilterCheck, forwardCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
+import { forwardCheck } from './checks/forwarding.ts'
+import { bridgeNetfilterCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
 import { KERNEL_CHECKS } from './checks/kernel.ts'
 import { duplicateAddressCheck, leaseCheck, peerLeasesCheck } from './checks/lease.ts'
+import { mtuCheck } from './checks/mtu.ts'
 import { checksumCheck, pathMtuCheck, peersCheck, portCheck } from './checks/path.ts'
 import type { Check } from './finding.ts'
 
@@ -21,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   peerLeasesCheck,
   duplicateAddressCheck,
   subnetEnvCheck,
+  mtuCheck,
   modulesCheck,
   forwardCheck,
   reversePathCheck,

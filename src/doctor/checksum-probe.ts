@@ -2,8 +2,11 @@
 // kernel sends it, one with a sum made here, which no device touches. A peer that gets one says the port is closed.
 import { type Socket, createSocket } from 'node:dgram'
 import { messageOf } from '../errors.ts'
-import { type Address, numberOf } from '../ip/address.ts'
-import { type Prefix, addressOf } from '../ip/prefix.ts'
+import { type Address, type Family, familyOf } from '../ip/address.ts'
+import { mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
+import { datagram } from './datagram.ts'
+import { isAbout } from './target.ts'
 import { type IcmpSocket, openIcmpSocket } from '../probe/socket.ts'
 import type { Known } from './known.ts'
 import type { ChecksumProbe, Facts, NamedPeer } from './facts.ts'
@@ -27,27 +30,35 @@ export async function probeChecksums(
   const { own, peers, wanted } = plan.value
   if (own === undefined) return { unknown: 'this host has no lease' }
   const tunnelled = new Set(wanted.flatMap(({ object, peer }) => (object.kind === 'fdb' ? [peer] : [])))
-  const asked = [...peers.keys()].filter(
-    (subnet) => tunnelled.has(subnet) && (target === undefined || target.subnet === subnet),
-  )
-  let raw: IcmpSocket | undefined
+  const asked = [...peers.keys()].filter((subnet) => tunnelled.has(subnet) && isAbout(target, subnet))
   try {
-    raw = await openIcmpSocket(4, 0, { message: () => undefined, broken: () => undefined })
-    const socket = raw
-    const source = addressOf(own.subnet)
     const found = await Promise.all(
-      asked
-        .slice(0, PEERS)
-        .map(async (subnet): Promise<[Prefix, ChecksumProbe]> => [
-          subnet,
-          await probe(socket, source, addressOf(subnet)),
-        ]),
+      valuesOf(mapFamilies(own.subnets, (subnet, family) => probeFamily(subnet, family, asked))),
     )
-    return { value: new Map(found) }
+    return { value: new Map(found.flat()) }
   } catch (error) {
     return { unknown: `no probe can be sent: ${messageOf(error)}` }
+  }
+}
+
+/** Probes some of the peers of one family. */
+async function probeFamily(
+  own: Prefix,
+  family: Family,
+  subnets: readonly Prefix[],
+): Promise<readonly [Prefix, ChecksumProbe][]> {
+  const asked = subnets.filter((subnet) => prefixFamily(subnet) === family).slice(0, PEERS)
+  if (asked.length === 0) return []
+  const socket = await openIcmpSocket(family, 0, { message: () => undefined, broken: () => undefined })
+  try {
+    return await Promise.all(
+      asked.map(async (subnet): Promise<[Prefix, ChecksumProbe]> => [
+        subnet,
+        await probe(socket, addressOf(own), addressOf(subnet)),
+      ]),
+    )
   } finally {
-    raw?.close()
+    socket.close()
   }
 }
 
@@ -57,7 +68,7 @@ async function probe(raw: IcmpSocket, source: Address, destination: Address): Pr
       socket.send(TEXT)
     }),
     refusedBy(source, destination, (socket) => {
-      raw.send(datagram(source, socket.address().port, destination), destination, () => undefined)
+      raw.send(datagram(source, socket.address().port, destination, PORT, TEXT), destination, () => undefined)
     }),
   ])
   return { offloaded, ready }
@@ -66,7 +77,7 @@ async function probe(raw: IcmpSocket, source: Address, destination: Address): Pr
 /** Whether the port was reported closed: the kernel passes that error to the socket the datagram seems to come from. */
 function refusedBy(source: Address, destination: Address, send: (socket: Socket) => void): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createSocket('udp4')
+    const socket = createSocket(`udp${familyOf(source)}`)
     let left = TRIES
     let timer: NodeJS.Timeout | undefined
     let ended = false
@@ -97,36 +108,4 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
       socket.connect(PORT, destination, connected)
     })
   })
-}
-
-/** A UDP datagram with its IPv4 header, which the kernel completes; the sum is ours (RFC 768). */
-function datagram(source: Address, port: number, destination: Address): Buffer {
-  const udp = Buffer.alloc(8 + TEXT.length)
-  udp.writeUInt16BE(port, 0)
-  udp.writeUInt16BE(PORT, 2)
-  udp.writeUInt16BE(udp.length, 4)
-  TEXT.copy(udp, 8)
-  const pseudo = Buffer.alloc(12)
-  pseudo.writeUInt32BE(numberOf(source), 0)
-  pseudo.writeUInt32BE(numberOf(destination), 4)
-  pseudo.writeUInt8(17, 9)
-  pseudo.writeUInt16BE(udp.length, 10)
-  udp.writeUInt16BE(sumOf(Buffer.concat([pseudo, udp])) || 0xffff, 6)
-  const ip = Buffer.alloc(20)
-  ip.writeUInt8(0x45, 0)
-  ip.writeUInt16BE(ip.length + udp.length, 2)
-  ip.writeUInt8(64, 8)
-  ip.writeUInt8(17, 9)
-  ip.writeUInt32BE(numberOf(source), 12)
-  ip.writeUInt32BE(numberOf(destination), 16)
-  return Buffer.concat([ip, udp])
-}
-
-/** The Internet checksum (RFC 1071). */
-function sumOf(bytes: Buffer): number {
-  let sum = 0
-  for (let at = 0; at < bytes.length; at += 2)
-    sum += at + 1 < bytes.length ? bytes.readUInt16BE(at) : bytes.readUInt8(at) << 8
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
 }

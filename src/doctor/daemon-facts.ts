@@ -1,6 +1,5 @@
 // What the daemon sends doctor: its options without the password, what it runs on, and what etcd answers it.
 // Invariant: JSON all through; the password is replaced before anything is answered.
-import { primaryExternal } from '../overlay/inputs.ts'
 import type { Peer } from '../backend.ts'
 import { shared } from '../http/handlers.ts'
 import type { Handler } from '../http/serve-routes.ts'
@@ -21,7 +20,7 @@ import type { StoreFacts, StoredLease } from './stored.ts'
 import type { PublicOptions } from './known.ts'
 import { type OwnStored, ownLease } from './expected-state.ts'
 import { readStore } from './store-facts.ts'
-import { primarySubnet } from '../lease/lease.ts'
+import { valuesOf } from '../ip/by-family.ts'
 
 /** All facts of the daemon. */
 export interface DaemonFacts {
@@ -54,8 +53,8 @@ type HealthFacts = PeerHealth & { readonly subnet: Prefix }
 interface RunningFacts {
   readonly config: string
   readonly own: OwnStored
-  /** The interface and the address it works with. */
-  readonly interface: { readonly name: string; readonly address: Address }
+  /** The interfaces and the addresses it works with, one of each family. */
+  readonly interfaces: readonly { readonly name: string; readonly address: Address }[]
   /** Its VXLAN devices, those kept for a while after a change among them; undefined from a daemon of before. */
   readonly tunnels?: readonly string[]
   readonly peers: readonly Peer[]
@@ -93,12 +92,11 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
 function runningFacts(running: Running): RunningFacts {
   const { inputs, plan, peers, lease } = primarySession(running)
   const own = lease.own()
-  const { key, etcdLease, value } = own
-  const external = primaryExternal(inputs)
+  const { subnets, key, etcdLease, value } = own
   return {
     config: inputs.configuration.text,
-    interface: { name: external.name, address: external.address },
-    own: { subnet: primarySubnet(own), key, etcdLease, value },
+    interfaces: valuesOf(inputs.externals).map(({ name, address }) => ({ name, address })),
+    own: { subnets, key, etcdLease, value },
     tunnels: plan.tunnels.map(({ name }) => name),
     peers: [...peers.values()],
     keeping: running.conditions.has(PEERS_KEPT),
@@ -110,8 +108,8 @@ function ownIn(daemon: RunningDaemon, leases: readonly StoredLease[]): StoredLea
   if (daemon.phase !== 'running') return undefined
   const { options } = daemon
   const { inputs } = primarySession(daemon)
-  const [external, previous] = [primaryExternal(inputs), primarySubnet(inputs)]
-  const own = ownLease({ options, hostId: inputs.hostId, external, previous }, leases)
+  const { hostId, externals, subnets } = inputs
+  const own = ownLease({ options, hostId, externals, previous: subnets }, leases)
   return leases.find(({ key }) => key === own?.key)
 }
 

@@ -1,8 +1,8 @@
 // What this host should have by what etcd says and the interfaces it has: computed again, apart from the daemon, by the daemon's
 // own rules. Pure.
 import type { AnyBackend, ExternalInterface, Peer } from '../backend.ts'
-import { type Configuration, readConfiguration, primaryRange } from '../network-config/configuration.ts'
-import { messageOf } from '../errors.ts'
+import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
+import { OperatorError, messageOf } from '../errors.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
 import { BackendConfigs } from '../overlay/backend-configs.ts'
@@ -13,26 +13,37 @@ import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelObject } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
-import { type LeaseValue, primarySubnet, hasAddress } from '../lease/lease.ts'
+import { type LeaseValue, type Subnets, hasAddress } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
-import { PeerTable } from '../lease/peers.ts'
+import { FamilyPeers } from '../lease/family-peers.ts'
 import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, PublicOptions } from './known.ts'
-import { first, only, onlySubnet, valuesOf } from '../ip/by-family.ts'
+import {
+  type ByFamily,
+  type SomeFamily,
+  anyFamily,
+  byFamily,
+  familiesOf,
+  inFamily,
+  mapFamilies,
+  some,
+  valuesOf,
+} from '../ip/by-family.ts'
 
 /** What a plan depends on, except etcd. */
 export interface PlanParts {
   readonly options: PublicOptions
   readonly backends: readonly AnyBackend[]
   readonly hostId: string
-  readonly external: ExternalInterface
+  /** The interface of each family, where there is one. */
+  readonly externals: ByFamily<ExternalInterface>
   /** MACs of the VXLAN devices there are, by name. */
   readonly deviceMacs: ReadonlyMap<string, Mac>
   /** Whether nexthop objects of ours are there. */
   readonly nexthops: boolean
-  /** The subnet that subnet.env names. */
-  readonly previous: Prefix | undefined
+  /** The subnets that subnet.env names. */
+  readonly previous: ByFamily<Prefix>
   /** Subnets of the peers that the daemon has; undefined when none answers. */
   readonly believed?: ReadonlySet<Prefix> | undefined
   /** Peers that the daemon keeps if their leases are gone; undefined when it keeps none. */
@@ -41,7 +52,7 @@ export interface PlanParts {
 
 /** This host's own lease as stored. */
 export interface OwnStored {
-  readonly subnet: Prefix
+  readonly subnets: Subnets
   readonly key: string
   readonly etcdLease: string
   readonly value: LeaseValue
@@ -74,8 +85,9 @@ export function planFrom(parts: PlanParts, content: StoreContent): Known<Expecte
   try {
     const configuration = readConfiguration(content.config, parts.backends)
     const own = ownLease(parts, content.leases)
-    const rules = { ...rulesOf(parts, configuration, own), ...decisionsOf(parts, content) }
-    const table = new PeerTable(parts.options.etcdPrefix, rules)
+    const decisions = decisionsOf(parts, content)
+    const rules = mapFamilies(rulesOf(parts, configuration, own), (each) => ({ ...each, ...decisions }))
+    const table = new FamilyPeers(parts.options.etcdPrefix, rules)
     table.snapshot(content.leases.filter((lease) => lease.key !== own?.key).map(entryOf), rules)
     const peers = new Map([...(parts.kept ?? []).map((peer) => [peer.subnet, peer] as const), ...table.peers])
     return { value: complete(parts, configuration, own, peers, table.refused) }
@@ -98,7 +110,7 @@ export function planByDaemon(
 
 /** This host's lease: by its id, or written by Go's flanneld for its address; the one subnet.env names if there are two. */
 export function ownLease(
-  { options, hostId, external, previous }: Pick<PlanParts, 'options' | 'hostId' | 'external' | 'previous'>,
+  { options, hostId, externals, previous }: Pick<PlanParts, 'options' | 'hostId' | 'externals' | 'previous'>,
   leases: readonly StoredLease[],
 ): OwnStored | undefined {
   const ours: OwnStored[] = []
@@ -107,10 +119,12 @@ export function ownLease(
     const value = decodeValue(Buffer.from(text))
     if (!named.ok || !value.ok) continue
     const { hostId: writer } = value.value
-    if (writer === hostId || (writer === undefined && hasAddress(value.value, external.publicAddress)))
-      ours.push({ subnet: primarySubnet({ subnets: named.value }), key, etcdLease, value: value.value })
+    const has = valuesOf(externals).some(({ publicAddress }) => hasAddress(value.value, publicAddress))
+    if (writer === hostId || (writer === undefined && has))
+      ours.push({ subnets: named.value, key, etcdLease, value: value.value })
   }
-  return ours.find(({ subnet }) => subnet === previous) ?? ours.find(({ value }) => value.hostId === hostId) ?? ours[0]
+  const before = ours.find(({ subnets }) => anyFamily(subnets, previous, (subnet, other) => subnet === other))
+  return before ?? ours.find(({ value }) => value.hostId === hostId) ?? ours[0]
 }
 
 function complete(
@@ -127,7 +141,7 @@ function complete(
   const others = [...types].flatMap((type) => configs.find(type, configuration) ?? [])
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
-  const inputs = { ...bareInputs(parts, configuration), subnets: onlySubnet(own.subnet), others, nexthops }
+  const inputs = { ...bareInputs(parts, configuration), subnets: own.subnets, others, nexthops }
   const intent = intentOf(inputs)
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
@@ -138,12 +152,12 @@ function complete(
 }
 
 function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnets'> {
-  const { options, external, hostId, deviceMacs } = parts
+  const { options, hostId, deviceMacs } = parts
   return {
     // Nothing that is planned depends on the password.
     options: { ...options, etcdPassword: undefined },
     configuration,
-    externals: only(external.family, external),
+    externals: externalsOf(parts, configuration),
     hostId,
     others: [],
     prepared: new Map(),
@@ -154,20 +168,27 @@ function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanIn
   }
 }
 
-/** The rules for leases. Without a lease of our own no subnet is ours. */
-function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): PeerRules {
-  const { subnetMin, subnetLen } = primaryRange(configuration)
-  const subnet = own?.subnet ?? (`${subnetMin}/${subnetLen}` as Prefix)
+/** The interfaces of the families of a config. Throws OperatorError when it has none of them. */
+function externalsOf({ externals }: PlanParts, { ranges }: Configuration): SomeFamily<ExternalInterface> {
+  const found = some(byFamily((family) => inFamily(ranges, family) && inFamily(externals, family)))
+  const families = familiesOf(ranges).map((family) => `IPv${family}`)
+  if (found === undefined) throw new OperatorError(`this host has no interface for ${families.join(' or ')}`)
+  return found
+}
+
+/** The rules for leases, by family. Without a lease of our own no subnet is ours. */
+function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): SomeFamily<PeerRules> {
+  const { ranges } = configuration
+  const any = mapFamilies(ranges, ({ subnetMin, subnetLen }) => `${subnetMin}/${subnetLen}` as Prefix)
   const inputs = bareInputs(parts, configuration)
-  const selves = selvesOf({ ...inputs, subnets: onlySubnet(subnet) })
+  const selves = selvesOf({ ...inputs, subnets: own?.subnets ?? any })
   const configs = new BackendConfigs(parts.backends)
-  const rules = peerRules({
+  return peerRules({
     inputs,
-    own: own && { key: own.key, subnets: onlySubnet(own.subnet) },
+    own,
     selves: () => selves,
     configured: (type) => configs.find(type, configuration),
   })
-  return first(rules)
 }
 
 /**

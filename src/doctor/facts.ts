@@ -4,6 +4,7 @@ import { type Known, type PublicOptions } from './known.ts'
 import { type StoreFacts } from './stored.ts'
 import type { ExternalInterface } from '../backend.ts'
 import type { HostNetwork } from '../kernel/host-network.ts'
+import type { Family } from '../ip/address.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { KernelState, Kind } from '../kernel/state.ts'
 import type { PeerHealth } from '../probe/peer-health.ts'
@@ -30,10 +31,11 @@ export interface Facts {
   readonly probes: ProbeFacts
 }
 
-/** The peer named on the command line; `subnet` undefined when no lease has the address. */
+/** The host named on the command line; no subnets when no lease has the address. */
 export interface NamedPeer {
   readonly text: string
-  readonly subnet: Prefix | undefined
+  /** One for each of its families. */
+  readonly subnets: readonly Prefix[]
 }
 
 /** `silent`: its socket takes connections, no answer comes, or none that makes sense. */
@@ -70,7 +72,8 @@ export interface CredentialFacts {
 export interface HostFacts {
   readonly hostId: string
   readonly network: HostNetwork
-  readonly external: Known<ExternalInterface>
+  /** The interface for outer packets of each family. */
+  readonly externals: Readonly<Record<Family, Known<ExternalInterface>>>
   /** What the kernel has, by kind. */
   readonly kernel: ReadonlyMap<Kind, KernelState>
   /** Values under /proc/sys by path ("net/ipv4/ip_forward"); one that is not there is missing. */
@@ -93,8 +96,8 @@ export interface UdpSocket {
 
 /** The rules there are. */
 export interface FirewallFacts {
-  /** What iptables-save prints of the tables in use. */
-  readonly iptables: Known<string>
+  /** What iptables-save and ip6tables-save print of the tables in use. */
+  readonly iptables: Readonly<Record<Family, Known<string>>>
   /** What `nft -j list ruleset` prints. */
   readonly nft: Known<string>
 }

@@ -12,6 +12,7 @@ const GISTS: ReadonlyMap<string, string> = new Map([
   ['peer-leases', 'leases refused'],
   ['duplicate-ip', 'duplicate address'],
   ['subnet-env', 'subnet.env not as leased'],
+  ['mtu', 'MTU too small'],
   ['modules', 'no VXLAN'],
   ['ip-forward', 'not forwarding'],
   ['rp-filter', 'reverse path filter'],

@@ -1,31 +1,30 @@
 // Gathers the facts: from the daemon when it answers, else from etcd and the kernel. Reads only.
 import { BACKENDS } from '../../backends/index.ts'
 import { askControl, controlPath } from '../http/control-socket.ts'
+import type { ExternalInterface } from '../backend.ts'
 import { OperatorError, messageOf } from '../errors.ts'
 import type { Place } from '../kernel/host-network.ts'
 import { findIptables } from '../firewall/iptables/programs.ts'
 import { type Runner, output } from '../firewall/run.ts'
-import { type Address, parseAddress } from '../ip/address.ts'
+import { type Address, type Family, familyOf, parseAddress } from '../ip/address.ts'
 import { type Mac, parseMac } from '../ip/mac.ts'
 import { type Prefix, contains, parsePrefix } from '../ip/prefix.ts'
 import { LiveKernel } from '../kernel/live.ts'
-import { isFlannelLink } from '../kernel/flannel-link.ts'
-import { FLANNEL_PROTOCOL, type KernelState, type VxlanLink } from '../kernel/state.ts'
+import { isFlannelDevice } from '../kernel/flannel-link.ts'
+import { FLANNEL_PROTOCOL, type KernelState, type Link, isVxlan } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { probeChecksums } from './checksum-probe.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
 import type { StoreFacts } from './stored.ts'
-import type { Known, PublicOptions } from './known.ts'
+import { type Known, type PublicOptions, valueIn } from './known.ts'
 import type { DaemonState, Facts, FirewallFacts, HostFacts, NamedPeer } from './facts.ts'
 import { readHostFacts } from './host-facts.ts'
 import { decodedLeases } from './leases.ts'
 import { probePeers } from './peer-probe.ts'
 import { type ExpectedPlan, type PlanParts, ownLease, planByDaemon, planFrom } from './expected-state.ts'
 import { readStore } from './store-facts.ts'
-import { hasAddress } from '../lease/lease.ts'
-import { NEITHER, valuesOf } from '../ip/by-family.ts'
-import { subnetIn } from '../host/subnet-env.ts'
+import { type ByFamily, FAMILIES, NEITHER, byFamily, inFamily, valuesOf } from '../ip/by-family.ts'
 
 /** Gathers the facts; `peer` is the peer as the operator named it. Throws OperatorError. */
 export async function gather(given: Options, peer: string | undefined): Promise<Facts> {
@@ -34,11 +33,11 @@ export async function gather(given: Options, peer: string | undefined): Promise<
     daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : withoutPassword(given)
   const kernel = new LiveKernel()
   try {
-    const devices = await tunnelsOf(kernel)
-    const tunnels = new Map(devices.map(({ name, mac }) => [name, mac]))
-    const looked = await readHostFacts(kernel, options, [...tunnels.keys()], placesOf(daemon, devices))
+    const devices = await devicesOf(kernel)
+    const names = devices.map(({ name }) => name)
+    const looked = await readHostFacts(kernel, options, names, placesOf(daemon, devices))
     const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, looked)
-    const plan = planFor(options, looked, tunnels, store, daemon)
+    const plan = planFor(options, looked, devices, store, daemon)
     const host = 'unknown' in plan ? looked : await withWays(kernel, looked, plan.value)
     const target = peer === undefined ? undefined : targetOf(peer, options, store, plan)
     const [firewall, endpoints, checksums, peers] = await Promise.all([
@@ -81,16 +80,16 @@ async function askDaemon(subnetFile: string): Promise<DaemonState> {
   }
 }
 
-/** VXLAN devices that are flannel's by name. */
-async function tunnelsOf(kernel: LiveKernel): Promise<readonly VxlanLink[]> {
-  return [...(await kernel.observe('link', [])).values()].filter(isFlannelLink)
+/** The devices that are flannel's by name. */
+async function devicesOf(kernel: LiveKernel): Promise<readonly Link[]> {
+  return [...(await kernel.observe('link', [])).values()].filter(isFlannelDevice)
 }
 
 /** The interface that the daemon works with; when none answers, the one that its devices were made on. */
-function placesOf(daemon: DaemonState, devices: readonly VxlanLink[]): readonly Place[] {
+function placesOf(daemon: DaemonState, devices: readonly Link[]): readonly Place[] {
   const running = daemon.state === 'answers' ? daemon.facts.running : undefined
-  if (running !== undefined) return [{ ...running.interface, used: true }]
-  return devices.map(({ underlay, local }) => ({ name: underlay, address: local, used: true }))
+  if (running !== undefined) return running.interfaces.map((place) => ({ ...place, used: true }))
+  return devices.filter(isVxlan).map(({ underlay, local }) => ({ name: underlay, address: local, used: true }))
 }
 
 /** The host with the kernel's own routes to all peers, where a strict filter makes them matter. */
@@ -103,34 +102,39 @@ async function withWays(kernel: LiveKernel, host: HostFacts, { peers }: Expected
 
 function askStore(options: Options, host: HostFacts): Promise<StoreFacts> {
   return readStore(options, (leases) => {
-    if ('unknown' in host.external) return undefined
-    const parts = { options, hostId: host.hostId, external: host.external.value, previous: subnetBefore(host) }
+    const { hostId } = host
+    const parts = { options, hostId, externals: externalsIn(host), previous: subnetsBefore(host) }
     const own = ownLease(parts, leases)
     return leases.find(({ key }) => key === own?.key)
   })
 }
 
-function subnetBefore({ subnetEnv }: HostFacts): Prefix | undefined {
-  return 'value' in subnetEnv ? subnetIn(subnetEnv.value) : undefined
+function subnetsBefore({ subnetEnv }: HostFacts): ByFamily<Prefix> {
+  return valueIn(subnetEnv)?.subnets ?? NEITHER
+}
+
+function externalsIn({ externals }: HostFacts): ByFamily<ExternalInterface> {
+  return byFamily((family) => valueIn(externals[family]))
 }
 
 function planFor(
   options: PublicOptions,
   host: HostFacts,
-  tunnels: ReadonlyMap<string, Mac>,
+  devices: readonly Link[],
   store: StoreFacts,
   daemon: DaemonState,
 ): Known<ExpectedPlan> {
-  if ('unknown' in host.external) return { unknown: host.external.unknown }
+  const externals = externalsIn(host)
+  if (valuesOf(externals).length === 0) return { unknown: whyNoInterface(host) }
   const running = daemon.state === 'answers' ? daemon.facts.running : undefined
   const parts: PlanParts = {
     options,
     backends: BACKENDS,
     hostId: host.hostId,
-    external: host.external.value,
-    deviceMacs: tunnels,
+    externals,
+    deviceMacs: new Map(devices.filter(isVxlan).map(({ name, mac }) => [name, mac])),
     nexthops: hasNexthops(host.kernel.get('nexthop')),
-    previous: running?.own.subnet ?? subnetBefore(host),
+    previous: running?.own.subnets ?? subnetsBefore(host),
     kept: running?.keeping === true ? running.peers : undefined,
     believed: running && new Set(running.peers.map(({ subnet }) => subnet)),
   }
@@ -138,7 +142,7 @@ function planFor(
     if (store.content !== undefined) {
       // A stored config that the daemon does not apply is a fault of its own; the host follows the running one.
       const config = running?.config ?? store.content.config
-      return planFrom({ ...parts, deviceMacs: macsOf(parts, store) }, { ...store.content, config })
+      return planFrom({ ...parts, deviceMacs: macsOf(parts, devices, store) }, { ...store.content, config })
     }
     if (running !== undefined) return planByDaemon(parts, running.config, running.own, running.peers)
   } catch (error) {
@@ -147,17 +151,32 @@ function planFor(
   return { unknown: `etcd: ${store.error ?? 'no answer'}` }
 }
 
+/** Said of the first family. */
+function whyNoInterface({ externals }: HostFacts): string {
+  const whys = FAMILIES.flatMap((family) => {
+    const found = externals[family]
+    return 'unknown' in found ? [found.unknown] : []
+  })
+  return whys[0] ?? ''
+}
+
 /** Peers send to the MAC in our lease, whatever the device has. */
 function macsOf(
-  { options, hostId, external, previous, deviceMacs }: PlanParts,
+  { options, hostId, externals, previous }: PlanParts,
+  devices: readonly Link[],
   { content }: StoreFacts,
 ): ReadonlyMap<string, Mac> {
-  const own = ownLease({ options, hostId, external, previous }, content?.leases ?? [])
-  const [first] = valuesOf(own?.value.backendData ?? NEITHER)
-  const data = first as { readonly VtepMAC?: unknown } | null | undefined
-  const leased = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
-  return leased === undefined ? deviceMacs : new Map([...deviceMacs.keys()].map((name) => [name, leased]))
+  const own = ownLease({ options, hostId, externals, previous }, content?.leases ?? [])
+  return new Map(
+    devices.filter(isVxlan).map(({ name, mac, local }) => {
+      const data = inFamily(own?.value.backendData ?? NEITHER, familyOf(local)) as VtepData
+      const leased = typeof data?.VtepMAC === 'string' ? parseMac(data.VtepMAC) : undefined
+      return [name, leased ?? mac]
+    }),
+  )
 }
+
+type VtepData = { readonly VtepMAC?: unknown } | null | undefined
 
 function hasNexthops(nexthops: KernelState | undefined): boolean {
   return [...(nexthops?.values() ?? [])].some((one) => one.kind === 'nexthop' && one.protocol === FLANNEL_PROTOCOL)
@@ -168,21 +187,25 @@ function targetOf(text: string, options: PublicOptions, store: StoreFacts, plan:
   const address = parseAddress(text) ?? addressIn(text)
   if (address === undefined) throw new OperatorError(`doctor: ${JSON.stringify(text)}: not a subnet or an address`)
   const leases = store.content === undefined ? [] : decodedLeases(options.etcdPrefix, store.content)
-  const own = 'value' in plan ? plan.value.own?.subnet : undefined
+  const own = 'value' in plan && plan.value.own !== undefined ? valuesOf(plan.value.own.subnets) : []
   const byRunning = 'value' in plan ? [...plan.value.peers.values()] : []
-  const subnet =
-    [
-      ...leases.map((lease) => lease.subnet),
-      ...byRunning.map((peer) => peer.subnet),
-      ...(own === undefined ? [] : [own]),
-    ].find((one) => contains(one, address)) ??
-    leases.find(({ value }) => hasAddress(value, address))?.subnet ??
-    byRunning.find((peer) => peer.publicAddress === address)?.subnet
-  if (subnet !== undefined && subnet === own)
+  const hosts = [
+    ...leases.map(({ subnets, value }) => ({ subnets: valuesOf(subnets), addresses: valuesOf(value.addresses) })),
+    ...byRunning.map(({ subnet, also, publicAddress }) => ({
+      subnets: also === undefined ? [subnet] : [subnet, also],
+      addresses: [publicAddress],
+    })),
+    { subnets: own, addresses: [] },
+  ]
+  const found =
+    hosts.find(({ subnets }) => subnets.some((one) => contains(one, address))) ??
+    hosts.find(({ addresses }) => addresses.includes(address))
+  const subnets = found?.subnets ?? []
+  if (subnets.some((subnet) => own.includes(subnet)))
     throw new OperatorError(
       `doctor: ${text}: that is this host itself: flanneld doctor, without it, looks at all of it`,
     )
-  return { text, subnet }
+  return { text, subnets }
 }
 
 function addressIn(text: string): Address | undefined {
@@ -199,8 +222,10 @@ async function readFirewall(): Promise<FirewallFacts> {
       return { unknown: messageOf(error) }
     }
   }
+  const rules = (family: Family): Promise<Known<string>> =>
+    known(async () => output(runner, (await findIptables(runner, family, undefined)).save, []))
   return {
-    iptables: await known(async () => output(runner, (await findIptables(runner, 4, undefined)).save, [])),
+    iptables: { 4: await rules(4), 6: await rules(6) },
     nft: await known(() => output(runner, 'nft', ['-j', 'list', 'ruleset'])),
   }
 }
@@ -216,11 +241,7 @@ async function readHealth(
   const probed = daemon.state === 'answers' ? daemon.facts.health : 'no daemon probes the peers'
   if (typeof probed !== 'string') {
     const health = new Map(probed.map(({ subnet, ...one }) => [subnet, one]))
-    if (target?.subnet === undefined || health.has(target.subnet)) return { value: health }
+    if (target === undefined || target.subnets.every((subnet) => health.has(subnet))) return { value: health }
   }
-  return probePeers(
-    plan.value,
-    host,
-    target === undefined ? plan.value.peers.keys() : [target.subnet].filter((one) => one !== undefined),
-  )
+  return probePeers(plan.value, host, target === undefined ? plan.value.peers.keys() : target.subnets)
 }

@@ -2,20 +2,25 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { OperatorError, KernelError, messageOf } from '../errors.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
-import { type Place, questionsOf } from '../kernel/host-network.ts'
+import { type HostNetwork, type Place, questionsOf } from '../kernel/host-network.ts'
 import { hostId, readMachineId } from '../host/host-id.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
 import { leavesChecksums, openGeneric } from '../netlink/ethtool.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
-import type { Known, PublicOptions } from './known.ts'
+import { type Known, type PublicOptions, valueIn } from './known.ts'
 import type { HostFacts, UdpSocket } from './facts.ts'
-import { SERVED } from '../ip/by-family.ts'
+import { FAMILIES } from '../ip/by-family.ts'
+import type { Family } from '../ip/address.ts'
+import type { ExternalInterface } from '../backend.ts'
 
 /** Host-wide values. */
-const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables']
-/** Values of each device, and of `all`. */
-const DEVICE_SYSCTLS = ['rp_filter', 'forwarding']
+const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables']
+/** Values of each device, and of `all`, by protocol (ip-sysctl.rst). */
+const DEVICE_SYSCTLS: readonly (readonly [protocol: string, ...names: string[]])[] = [
+  ['ipv4', 'rp_filter', 'forwarding'],
+  ['ipv6', 'forwarding', 'disable_ipv6', 'accept_ra'],
+]
 
 /**
  * Looks. `tunnels` names devices whose entries are of interest; the external interface and docker0 are anyway. `places` are
@@ -28,24 +33,42 @@ export async function readHostFacts(
   places: readonly Place[],
 ): Promise<HostFacts> {
   const network = await kernel.readHost(questionsOf(options))
-  const chosen = chooseExternalInterface(network, options, SERVED[0], places)
-  const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
-  const uplink = 'value' in external ? [external.value.name] : []
-  const devices = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
+  const externals = chosenInterfaces(network, options, places)
+  const uplinks = uplinksOf(externals)
+  const devices = [...tunnels, ...uplinks, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
   const states = new Map<Kind, KernelState>()
   for (const kind of KINDS) states.set(kind, await kernel.observe(kind, tunnels))
-  const { mac, address } = 'value' in external ? external.value : { mac: undefined, address: undefined }
+  // One id for all families, as in the daemon: that of the interface of the first.
+  const [first] = FAMILIES.flatMap((family) => valueIn(externals[family]) ?? [])
   return {
-    hostId: address === undefined ? '' : hostId(await readMachineId(), mac, address),
+    hostId: first === undefined ? '' : hostId(await readMachineId(), first.mac, first.address),
     network,
-    external,
+    externals,
     kernel: states,
     sysctls: await readSysctls(devices),
     vxlan: await hasVxlan(kernel),
     udpSockets: await readUdpSockets(),
-    checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplink].includes(name))),
+    checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplinks].includes(name))),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),
   }
+}
+
+/** The interface of each family, or why there is none; one of `places` before any other. */
+export function chosenInterfaces(
+  network: HostNetwork,
+  options: PublicOptions,
+  places: readonly Place[],
+): HostFacts['externals'] {
+  const choose = (family: Family): Known<ExternalInterface> => {
+    const chosen = chooseExternalInterface(network, options, family, places)
+    return chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
+  }
+  return { 4: choose(4), 6: choose(6) }
+}
+
+/** The names of these interfaces. */
+export function uplinksOf(externals: HostFacts['externals']): readonly string[] {
+  return [...new Set(FAMILIES.flatMap((family) => valueIn(externals[family])?.name ?? []))]
 }
 
 /** A value, or why it cannot be read. */
@@ -60,7 +83,7 @@ export async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
 /** Values under /proc/sys that concern forwarding, those of `devices` among them. */
 export async function readSysctls(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ofDevices = ['all', ...devices].flatMap((device) =>
-    DEVICE_SYSCTLS.map((name) => `net/ipv4/conf/${device}/${name}`),
+    DEVICE_SYSCTLS.flatMap(([protocol, ...names]) => names.map((name) => `net/${protocol}/conf/${device}/${name}`)),
   )
   const values = new Map<string, string>()
   for (const path of [...SYSCTLS, ...ofDevices]) {

@@ -5,6 +5,7 @@ import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } fro
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
+import { isAbout } from './target.ts'
 import type { ExpectedPlan, Wanted } from './expected-state.ts'
 
 /** An object that is missing or different. */
@@ -30,7 +31,8 @@ export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: 
   if (intent === undefined) return { wanted: 0, lacks: [], conflicts: [], left: [] }
   const mine = plan.wanted.filter(({ object }) => object.kind === kind)
   const peers = new Map(mine.map(({ object, peer }) => [keyOf(object), peer]))
-  const concerns = ({ peer }: { peer: Prefix | undefined }): boolean => target === undefined || peer === target.subnet
+  const concerns = ({ peer }: { peer: Prefix | undefined }): boolean =>
+    peer === undefined ? target === undefined : isAbout(target, peer)
   // Its owner is unknown: what differs and is not ours is a conflict.
   const comparison = new KindComparison(new Map(actual), domainOf(intent), () => false)
   const lacks: MissingObject[] = []

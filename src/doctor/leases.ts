@@ -1,12 +1,11 @@
 // The leases of a reading as values; what cannot be read is left out. Pure.
-import type { Prefix } from '../ip/prefix.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
-import { type LeaseValue, primarySubnet } from '../lease/lease.ts'
+import type { LeaseValue, Subnets } from '../lease/lease.ts'
 import type { StoreContent } from './stored.ts'
 
 /** A lease that says something. */
 export interface DecodedLease {
-  readonly subnet: Prefix
+  readonly subnets: Subnets
   readonly key: string
   readonly value: LeaseValue
 }
@@ -16,6 +15,6 @@ export function decodedLeases(prefix: string, { leases }: StoreContent): readonl
   return leases.flatMap(({ key, text }) => {
     const named = decodeKey(prefix, key)
     const value = decodeValue(Buffer.from(text))
-    return named.ok && value.ok ? [{ subnet: primarySubnet({ subnets: named.value }), key, value: value.value }] : []
+    return named.ok && value.ok ? [{ subnets: named.value, key, value: value.value }] : []
   })
 }

@@ -1,7 +1,8 @@
 // The checks a running daemon makes of its own host, in groups by what they cost and how soon their outcome can change.
 // Invariant: no group lists what etcd holds or what the kernel has; a group that fails says why, and the others continue.
-import { FAMILIES, SERVED } from '../ip/by-family.ts'
-import { staleBridge } from '../host/docker-bridge.ts'
+import type { Family } from '../ip/address.ts'
+import { familiesOf } from '../ip/by-family.ts'
+import { bridgeFault } from '../host/docker-bridge.ts'
 import { findIptables } from '../firewall/iptables/programs.ts'
 import { type Runner, output } from '../firewall/run.ts'
 import type { LiveKernel } from '../kernel/live.ts'
@@ -13,8 +14,10 @@ import { subnetEnvCheck } from './checks/daemon.ts'
 import { clockCheck, tlsCheck } from './checks/etcd.ts'
 import { strangerFaults } from './checks/firewall.ts'
 import { foreignRulesCheck } from './checks/foreign-rules.ts'
-import { bridgeNetfilterCheck, forwardCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
+import { forwardCheck } from './checks/forwarding.ts'
+import { bridgeNetfilterCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
 import { sharedByPeers } from './checks/lease.ts'
+import { mtuCheck } from './checks/mtu.ts'
 import { checksumCheck } from './checks/path.ts'
 import { probeChecksums } from './checksum-probe.ts'
 import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
@@ -22,9 +25,9 @@ import type { FirewallFacts } from './facts.ts'
 import type { OwnCheck, OwnFacts } from './finding.ts'
 import { findingsOf } from './findings.ts'
 import { known } from './host-facts.ts'
+import { type Known, valueIn } from './known.ts'
 import { fullPlanOf, healthOf, ownPlan, readOwnFacts } from './own-facts.ts'
 import { reportOf } from './report.ts'
-import { networkIn, subnetIn } from '../host/subnet-env.ts'
 
 /** What a group gives. */
 export interface GroupOutcome {
@@ -60,13 +63,10 @@ const settings: CheckGroup = {
     const { ready } = daemon.readiness
     const facts = await readOwnFacts(kernel, daemon)
     const { network, subnetEnv } = facts.host
-    const checks = [modulesCheck, forwardCheck, overlapCheck, ...(ready ? [subnetEnvCheck] : [])]
+    const checks = [modulesCheck, forwardCheck, overlapCheck, mtuCheck, ...(ready ? [subnetEnvCheck] : [])]
     const running = whenRunning(daemon)
     const shared = running === undefined ? [] : ofPeers(running)
-    const file = 'value' in subnetEnv ? subnetEnv.value : undefined
-    const [before, subnet, mtu] = [networkIn(file), subnetIn(file), file?.mtu]
-    const leased = before !== undefined && subnet !== undefined && mtu !== undefined
-    const docker = leased ? staleBridge(network, { subnet, mtu }, [before])?.text : undefined
+    const docker = bridgeFault(network, valueIn(subnetEnv))?.text
     return { findings: [...made(checks, facts), ...shared], docker }
   },
 }
@@ -107,14 +107,20 @@ const rules: CheckGroup = {
 }
 
 /** The listing of nft comes without the elements of sets, of which the guard has one for each peer. */
-async function readRules({ firewall }: Running): Promise<FirewallFacts> {
+async function readRules({ firewall, sessions }: Running): Promise<FirewallFacts> {
   const runner: Runner = { prefix: [] }
   const { passes } = firewall.status()
-  const [save] = FAMILIES.flatMap((family) => passes.get(family)?.iptables.save ?? [])
+  const read = (family: Family): Promise<Known<string>> =>
+    known(async () => {
+      const save = passes.get(family)?.iptables.save ?? (await findIptables(runner, family, undefined)).save
+      return output(runner, save, [])
+    })
+  // A host of one family has no other one's rules to look at.
+  const families = familiesOf(sessions[0].inputs.subnets)
+  const rulesOf = async (family: Family): Promise<Known<string>> =>
+    families.includes(family) ? read(family) : { unknown: 'not read' }
   return {
-    iptables: await known(async () =>
-      output(runner, save ?? (await findIptables(runner, SERVED[0], undefined)).save, []),
-    ),
+    iptables: { 4: await rulesOf(4), 6: await rulesOf(6) },
     nft: await known(() => output(runner, 'nft', ['-t', '-j', 'list', 'ruleset'])),
   }
 }

@@ -1,11 +1,7 @@
 // What a running daemon knows of its own host without reading etcd or all of the kernel: the peers and the plan are the ones
 // it works with. Reads; changes nothing.
-import { primaryExternal } from '../overlay/inputs.ts'
-import { primarySubnet } from '../lease/lease.ts'
 import { inPortions } from '../async/chunks.ts'
-import { chooseExternalInterface } from '../host/external-interface.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
-import { OperatorError } from '../errors.ts'
 import { questionsOf } from '../kernel/host-network.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { peersIn } from '../overlay/sessions.ts'
@@ -16,10 +12,10 @@ import type { Prefix } from '../ip/prefix.ts'
 import { type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
 import type { HostFacts } from './facts.ts'
 import type { OwnFacts } from './finding.ts'
-import { hasVxlan, known, readOffload, readSysctls } from './host-facts.ts'
+import { chosenInterfaces, hasVxlan, known, readOffload, readSysctls, uplinksOf } from './host-facts.ts'
 import type { Known } from './known.ts'
 import type { ExpectedPlan, Wanted } from './expected-state.ts'
-import { SERVED } from '../ip/by-family.ts'
+import { FAMILIES, inFamily } from '../ip/by-family.ts'
 
 const NOT_READ = { unknown: 'not read' } as const
 
@@ -37,7 +33,7 @@ export async function readOwnFacts(kernel: LiveKernel, daemon: RunningDaemon): P
     credentials: undefined,
     host: await readHost(kernel, daemon, plan),
     plan,
-    firewall: { iptables: NOT_READ, nft: NOT_READ },
+    firewall: { iptables: { 4: NOT_READ, 6: NOT_READ }, nft: NOT_READ },
     probes: { peers: NOT_READ, checksums: NOT_READ },
   }
 }
@@ -47,10 +43,9 @@ export function ownPlan(running: Running, peers: readonly Peer[] = []): Expected
   const session = primarySession(running)
   const { inputs, intent, objects } = session.plan
   const { key, etcdLease, value } = session.lease.own()
-  const subnet = primarySubnet(inputs)
   const base = objects.map((object): Wanted => ({ object, peer: undefined }))
   const wanted = [...base, ...peers.flatMap((peer) => wantedFor(intent, peer))]
-  const own = { subnet, key, etcdLease, value }
+  const own = { subnets: inputs.subnets, key, etcdLease, value }
   const { configuration } = inputs
   return { configuration, own, peers: session.peers, refused: new Map(), inputs, wanted, intent }
 }
@@ -85,17 +80,21 @@ async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<E
   const { options } = daemon
   const network = await kernel.readHost(questionsOf(options))
   const inputs = 'value' in plan ? plan.value.inputs : undefined
-  const chosen = (inputs && primaryExternal(inputs)) ?? chooseExternalInterface(network, options, SERVED[0])
-  const external = chosen instanceof OperatorError ? { unknown: chosen.message } : { value: chosen }
+  const chosen = chosenInterfaces(network, options, [])
+  const [external4, external6] = FAMILIES.map((family) => inputs && inFamily(inputs.externals, family))
+  const externals = {
+    4: external4 === undefined ? chosen[4] : { value: external4 },
+    6: external6 === undefined ? chosen[6] : { value: external6 },
+  }
   const wanted = 'value' in plan ? plan.value.wanted : []
   const tunnels = wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : []))
-  const uplink = 'value' in external ? [external.value.name] : []
-  const there = [...tunnels, ...uplink, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
-  const ours = network.links.filter(({ name }) => [...tunnels, ...uplink].includes(name))
+  const uplinks = uplinksOf(externals)
+  const there = [...tunnels, ...uplinks, 'docker0'].filter((name) => network.links.some((link) => link.name === name))
+  const ours = network.links.filter(({ name }) => [...tunnels, ...uplinks].includes(name))
   return {
     hostId: inputs?.hostId ?? '',
     network,
-    external,
+    externals,
     kernel: new Map(),
     sysctls: await readSysctls(there),
     vxlan: await hasVxlan(kernel),

@@ -44,7 +44,7 @@ export function makeReport(checks: readonly Check[], facts: Facts): DoctorReport
     .filter(({ ofPeer }) => facts.target === undefined || ofPeer)
     .map((check) => reportOf(check, check.run(facts)))
   const word = wordOf(facts, made)
-  return { verdict: word, code: EXIT_STATUS[word], peer: facts.target?.subnet ?? null, checks: made }
+  return { verdict: word, code: EXIT_STATUS[word], peer: facts.target?.subnets[0] ?? null, checks: made }
 }
 
 function wordOf({ daemon }: Facts, made: readonly CheckReport[]): Word {

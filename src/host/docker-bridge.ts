@@ -2,7 +2,9 @@
 // the old ones until it is restarted. We report that; Docker's bridge is never changed.
 import { type HostNetwork, addressesOf } from '../kernel/host-network.ts'
 import { familyOf } from '../ip/address.ts'
-import { type Prefix, contains, lengthOf, nth } from '../ip/prefix.ts'
+import { type ByFamily, NEITHER, inFamily, valuesOf } from '../ip/by-family.ts'
+import { type Prefix, contains, lengthOf, nth, prefixFamily } from '../ip/prefix.ts'
+import type { FoundSubnetEnv } from './subnet-env.ts'
 import type { Log } from '../log.ts'
 
 /** What docker0 should have. */
@@ -55,6 +57,37 @@ export function staleBridge(
     fix: `${FIX}, and start its containers again`,
     stops,
   })
+}
+
+/** The first thing that is wrong with it by subnet.env, in any family. */
+export function bridgeFault(
+  host: HostNetwork,
+  file: FoundSubnetEnv | undefined,
+  networks: ByFamily<Prefix> = file?.networks ?? NEITHER,
+): StaleBridge | undefined {
+  const mtu = file?.mtu
+  if (file === undefined || mtu === undefined) return undefined
+  const found = valuesOf(file.subnets).flatMap((subnet) => {
+    const before = [inFamily(networks, prefixFamily(subnet)), inFamily(file.networks, prefixFamily(subnet))]
+    const known = before.filter((network) => network !== undefined)
+    return known.length === 0 ? [] : (staleBridge(host, { subnet, mtu }, known) ?? [])
+  })
+  return found[0]
+}
+
+/** The leased subnets of which docker0 has no address, while it has one of another: dockerd does not know of that family. */
+export function subnetsWithoutBridge(host: HostNetwork, subnets: ByFamily<Prefix>): readonly Prefix[] {
+  const link = host.links.find(({ name }) => name === BRIDGE)
+  if (link === undefined) return []
+  const addresses = addressesOf(host, link)
+  const has = (subnet: Prefix): boolean => addresses.some(({ address }) => contains(subnet, address))
+  const missing = valuesOf(subnets).filter((subnet) => {
+    const others = addresses.filter(
+      ({ address, scope }) => scope === 'global' && familyOf(address) === prefixFamily(subnet),
+    )
+    return others.length === 0
+  })
+  return valuesOf(subnets).some(has) ? missing : []
 }
 
 function stale(found: Omit<StaleBridge, 'text'>): StaleBridge {

@@ -30,6 +30,8 @@ export interface HostAddress {
   readonly scope: 'global' | 'link' | 'host'
   /** The network reached with it, by a route of the kernel's own; undefined where it makes none. */
   readonly network: Prefix | undefined
+  /** Whether it has a lifetime, as one from a router advertisement has. */
+  readonly dynamic?: true
 }
 
 /** A hop of a unicast route of the main table; "0.0.0.0/0" and "::/0" are the defaults. A multipath route is several. */
@@ -40,6 +42,8 @@ export interface HostRoute {
   readonly metric: number
   /** Whether its device is up and has a carrier, as the kernel marks it. */
   readonly live: boolean
+  /** Whether it came with a router advertisement. */
+  readonly announced?: true
 }
 
 /** Where the kernel sends packets to an address: by which device, from which of our addresses. */

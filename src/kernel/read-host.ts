@@ -6,7 +6,7 @@ import type { Address, Family } from '../ip/address.ts'
 import { askAddresses, readAddress } from '../netlink/address.ts'
 import type { Message } from '../netlink/attribute.ts'
 import type { NetlinkConnection } from '../netlink/connection.ts'
-import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
+import { RTPROT_RA, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from '../netlink/constants.ts'
 import type { Encode } from '../netlink/message.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { askRoute, readAnswer } from '../netlink/route-lookup.ts'
@@ -71,10 +71,11 @@ async function readAddresses(connection: NetlinkConnection): Promise<readonly Ho
   const take = (message: Message): void => {
     const record = readAddress(message)
     if (record === undefined) return
-    const { index, address, length, scope, network } = record
+    const { index, address, length, scope, network, permanent } = record
     seen.add(index)
     const own = byDevice.get(index) ?? []
-    if (own.push({ index, address, length, scope: scopeName(scope), network }) === 1) byDevice.set(index, own)
+    const lasts = permanent ? {} : ({ dynamic: true } as const)
+    if (own.push({ index, address, length, scope: scopeName(scope), network, ...lasts }) === 1) byDevice.set(index, own)
   }
   await connection.dump('read addresses', askAddresses(0), () => {
     byDevice.clear()
@@ -114,10 +115,11 @@ async function readRoutes(
       const record = readRoute(message)
       if (record === undefined) return
       const { destination, metric, hop } = record
+      const origin = record.protocol === RTPROT_RA ? ({ announced: true } as const) : {}
       for (const { index, gateway, live } of readHops(message)) {
         const object = hop.type === 'nexthop' && index === 0 ? nexthops.get(hop.id) : undefined
         const place = object === undefined ? { index, gateway } : { index: object.index, gateway: object.gateway }
-        if (place.index !== 0) routes.push({ destination, metric, live, ...place })
+        if (place.index !== 0) routes.push({ destination, metric, live, ...place, ...origin })
       }
     }
   })

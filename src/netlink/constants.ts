@@ -124,6 +124,7 @@ export const IFA_F_NODAD = 0x2
 export const IFA_F_PERMANENT = 0x80
 export const IFA_F_NOPREFIXROUTE = 0x200
 export const RT_SCOPE_UNIVERSE = 0
+export const RTPROT_RA = 9
 export const RT_SCOPE_LINK = 253
 export const RT_SCOPE_NOWHERE = 255
 

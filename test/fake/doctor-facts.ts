@@ -3,7 +3,7 @@ import { BACKENDS } from '../../backends/index.ts'
 import type { ExternalInterface, Peer } from '../../src/backend.ts'
 import { CHECKS } from '../../src/doctor/checks.ts'
 import type { StoreContent } from '../../src/doctor/stored.ts'
-import type { Facts, HostFacts } from '../../src/doctor/facts.ts'
+import type { Facts, FirewallFacts, HostFacts } from '../../src/doctor/facts.ts'
 import type { Fault, CheckOutcome } from '../../src/doctor/finding.ts'
 import { planFrom } from '../../src/doctor/expected-state.ts'
 import type { Address } from '../../src/ip/address.ts'
@@ -11,7 +11,7 @@ import type { Mac } from '../../src/ip/mac.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type KernelObject, type KernelState, KINDS, keyOf } from '../../src/kernel/state.ts'
 import { parseOptions } from '../../src/options/parse.ts'
-import { onlySubnet } from '../../src/ip/by-family.ts'
+import { only, onlySubnet } from '../../src/ip/by-family.ts'
 
 export const OWN = '10.2.21.0/24' as Prefix
 export const PEER = '10.2.22.0/24' as Prefix
@@ -26,6 +26,40 @@ const EXTERNAL: ExternalInterface = {
   address: '192.168.19.121' as Address,
   publicAddress: '192.168.19.121' as Address,
   onlink: ['192.168.19.0/24' as Prefix],
+}
+
+const EXTERNAL_6: ExternalInterface = {
+  ...EXTERNAL,
+  family: 6,
+  address: 'fd01::121' as Address,
+  publicAddress: 'fd01::121' as Address,
+  onlink: ['fd01::/64' as Prefix],
+}
+
+/** Rules that were not read. */
+export const UNREAD: FirewallFacts['iptables'] = {
+  4: { unknown: 'not looked at' },
+  6: { unknown: 'not looked at' },
+}
+
+/** The rules of iptables, and of ip6tables where there are some. */
+export function saved(iptables: string, ip6tables?: string): FirewallFacts['iptables'] {
+  return { 4: { value: iptables }, 6: ip6tables === undefined ? UNREAD[6] : { value: ip6tables } }
+}
+
+/** The lease of the host numbered `n` in two families. */
+export function leaseOfBoth(n: number, hostId: string): StoreContent['leases'][number] {
+  const data = { VNI: 1, VtepMAC: n === 21 ? MAC : `0a:00:00:00:00:${n}` }
+  const value = {
+    PublicIP: `192.168.19.${100 + n}`,
+    PublicIPv6: `fd01::${100 + n}`,
+    BackendType: 'vxlan',
+    BackendData: data,
+    BackendV6Data: data,
+    HostID: hostId,
+  }
+  const key = `/coreos.com/network/subnets/10.2.${n}.0-24&fd00:2:0:${n}::-64`
+  return { key, text: JSON.stringify(value), createRevision: '5', modRevision: '5', etcdLease: '7' }
 }
 
 /** A lease as stored. */
@@ -43,6 +77,8 @@ export function lease(subnet: string, address: string, hostId?: string, mac = MA
 /** What differs from health. */
 export interface Differences {
   readonly backend?: object
+  /** Whether the network has IPv6 too, and both hosts subnets of it. */
+  readonly two?: boolean
   readonly leases?: StoreContent['leases']
   readonly ttl?: StoreContent['ownTtl']
   readonly shutOut?: StoreContent['shutOut']
@@ -53,39 +89,45 @@ export interface Differences {
   readonly facts?: Partial<Facts>
 }
 
-/** The facts of such a host; its daemon does not run. */
-export function factsWith({
-  backend = {},
-  leases,
-  ttl,
-  shutOut,
-  believed,
-  kept,
-  host = {},
-  facts = {},
-}: Differences = {}): Facts {
-  const asked = parseOptions([], {})
-  if (asked.kind !== 'run') throw new Error('no options')
-  const { etcdPassword: _, ...options } = asked.options
-  const content: StoreContent = {
+/** What etcd has. */
+function contentWith({ backend = {}, two = false, leases, ttl, shutOut }: Differences): StoreContent {
+  return {
     revision: '9',
-    config: JSON.stringify({ Network: '10.2.0.0/16', Backend: { Type: 'vxlan', ...backend } }),
-    leases: leases ?? [
-      lease(OWN, '192.168.19.121', 'own'),
-      lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as Mac),
-    ],
+    config: JSON.stringify({
+      Network: '10.2.0.0/16',
+      ...(two ? { EnableIPv6: true, IPv6Network: 'fd00:2::/48' } : {}),
+      Backend: { Type: 'vxlan', ...backend },
+    }),
+    leases: two
+      ? [leaseOfBoth(21, 'own'), leaseOfBoth(22, 'peer')]
+      : (leases ?? [
+          lease(OWN, '192.168.19.121', 'own'),
+          lease(PEER, '192.168.19.122', 'peer', '0a:00:00:00:00:22' as Mac),
+        ]),
     shutOut: shutOut ?? [],
     ownTtl: ttl ?? { granted: 86_400, remaining: 86_395 },
   }
+}
+
+/** The facts of such a host; its daemon does not run. */
+export function factsWith(differences: Differences = {}): Facts {
+  const { two = false, believed, kept, host = {}, facts = {} } = differences
+  const asked = parseOptions([], {})
+  if (asked.kind !== 'run') throw new Error('no options')
+  const { etcdPassword: _, ...options } = asked.options
+  const content = contentWith(differences)
   const plan = planFrom(
     {
       options,
       backends: BACKENDS,
       hostId: 'own',
-      external: EXTERNAL,
+      externals: two ? { ipv4: EXTERNAL, ipv6: EXTERNAL_6 } : only(4, EXTERNAL),
       nexthops: false,
-      previous: OWN,
-      deviceMacs: new Map([['flannel.1', MAC]]),
+      previous: onlySubnet(OWN),
+      deviceMacs: new Map([
+        ['flannel.1', MAC],
+        ['flannel-v6.1', MAC],
+      ]),
       believed,
       kept,
     },
@@ -106,7 +148,7 @@ export function factsWith({
     credentials: undefined,
     host: { ...healthyHost(wanted), ...host },
     plan,
-    firewall: { iptables: { unknown: 'not looked at' }, nft: { unknown: 'not looked at' } },
+    firewall: { iptables: UNREAD, nft: { unknown: 'not looked at' } },
     probes: { peers: { unknown: 'no daemon' }, checksums: { unknown: 'not probed' } },
     ...facts,
   }
@@ -131,7 +173,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
       routes: [{ destination: '192.168.19.0/24' as Prefix, index: 2, gateway: undefined, metric: 0, live: true }],
       asked: new Map(),
     },
-    external: { value: EXTERNAL },
+    externals: { 4: { value: EXTERNAL }, 6: { value: EXTERNAL_6 } },
     kernel: states,
     sysctls: new Map([['net/ipv4/ip_forward', '1']]),
     vxlan: { value: true },
@@ -182,7 +224,7 @@ export function answering(facts: Facts): Facts['daemon'] {
               config: plan.configuration.text,
               own,
               peers: [...plan.peers.values()],
-              interface: { name: EXTERNAL.name, address: EXTERNAL.address },
+              interfaces: [EXTERNAL].map(({ name, address }) => ({ name, address })),
             },
       firewallError: undefined,
       guardError: undefined,

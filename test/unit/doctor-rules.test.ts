@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Fault } from '../../src/doctor/finding.ts'
 import type { PeerHealth } from '../../src/probe/peer-health.ts'
-import { PEER, answering, faults, factsWith } from '../fake/doctor-facts.ts'
+import { PEER, UNREAD, answering, faults, factsWith, saved } from '../fake/doctor-facts.ts'
 
 test('udp-port: rules that drop the port, in the words of nft and of iptables; the guard, which drops strangers, is none', (t) => {
   const rule = {
@@ -20,7 +20,7 @@ test('udp-port: rules that drop the port, in the words of nft and of iptables; t
   const iptables = ['*filter', ':INPUT DROP [0:0]', '-A INPUT -p udp -m udp --dport 8472 -j REJECT', 'COMMIT'].join(
     '\n',
   )
-  const firewall = { nft: { value: nft }, iptables: { value: iptables } }
+  const firewall = { nft: { value: nft }, iptables: saved(iptables) }
   t.deepEqual(
     faults('udp-port', factsWith({ facts: { firewall } })).map(({ fix }) => fix),
     [
@@ -31,7 +31,7 @@ test('udp-port: rules that drop the port, in the words of nft and of iptables; t
   )
   const open = {
     ...firewall,
-    iptables: { value: '*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT' },
+    iptables: saved('*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 8472 -j ACCEPT'),
   }
   t.is(faults('udp-port', factsWith({ facts: { firewall: { ...open, nft: { value: '{}' } } } })).length, 0)
 })
@@ -63,7 +63,7 @@ test("firewall: other tables' drops, by how much they let through and whether th
   const judged = (policy: string, ...rules: (readonly object[])[]): readonly string[] => {
     const items = rules.map((expr, i) => ({ rule: { ...table, chain: 'forward', handle: i + 2, expr } }))
     const nft = JSON.stringify({ nftables: [{ chain: { ...chain, policy } }, ...items] })
-    const firewall = { nft: { value: nft }, iptables: { value: OWN } }
+    const firewall = { nft: { value: nft }, iptables: saved(OWN) }
     return faults('firewall', factsWith({ facts: { firewall } })).map(({ level, proof }) => `${level}: ${proof}`)
   }
   t.deepEqual(judged('accept'), [])
@@ -95,7 +95,7 @@ test('firewall: a device that the daemon keeps for a while after a change is no 
       ...daemon.facts.running,
       ...(tunnels === undefined ? {} : { tunnels }),
     } as typeof daemon.facts.running
-    const firewall = { iptables: { value: iptables }, nft: { unknown: 'not looked at' } }
+    const firewall = { iptables: saved(iptables), nft: { unknown: 'not looked at' } }
     const facts = { ...daemon.facts, running }
     return faults('firewall', factsWith({ facts: { firewall, daemon: { state: 'answers', facts } } })).length
   }
@@ -122,7 +122,7 @@ test('probes: a silent peer is not blamed on other firewalls alone while our gua
       { set: { ...table, name: 'peers4', elem: ['192.168.19.122'] } },
       { set: { ...table, name: 'strangers4', elem } },
     ]
-    const firewall = { nft: { value: JSON.stringify({ nftables: sets }) }, iptables: { unknown: 'not looked at' } }
+    const firewall = { nft: { value: JSON.stringify({ nftables: sets }) }, iptables: UNREAD }
     const probes = { peers: { value: new Map([[PEER, health]]) }, checksums: { unknown: '' } }
     return faults('udp-port', factsWith({ facts: { firewall, probes } }))[0]
   }

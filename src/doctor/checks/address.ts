@@ -1,15 +1,15 @@
 // Networks that overlap, routes that steal packets, and Docker's bridge.
-import { staleBridge } from '../../host/docker-bridge.ts'
-import { type Prefix, addressOf, contains, lengthOf, prefixOf } from '../../ip/prefix.ts'
+import { type StaleBridge, bridgeFault, subnetsWithoutBridge } from '../../host/docker-bridge.ts'
+import { type Prefix, addressOf, contains, lengthOf, prefixFamily, prefixOf } from '../../ip/prefix.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
 import type { HostNetwork } from '../../kernel/host-network.ts'
-import { type Overlap, overlapsIn } from '../../obstacles/network-overlap.ts'
+import { type Overlap, overlapsOf } from '../../obstacles/network-overlap.ts'
 import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import type { Facts } from '../facts.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
-import { primaryRange } from '../../network-config/configuration.ts'
-import { NEITHER, valuesOf } from '../../ip/by-family.ts'
-import { networkIn, subnetIn } from '../../host/subnet-env.ts'
+import { NEITHER, byFamily, mapFamilies, valuesOf } from '../../ip/by-family.ts'
+import type { Subnets } from '../../lease/lease.ts'
+import { valueIn } from '../known.ts'
 
 export const overlapCheck: OwnCheck = {
   name: 'overlap',
@@ -17,12 +17,12 @@ export const overlapCheck: OwnCheck = {
   ofPeer: true,
   run({ plan, host, target }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
-    if ('unknown' in host.external) return { unchecked: host.external.unknown }
-    const { ranges } = plan.value.configuration
-    const { index } = host.external.value
-    const overlaps = valuesOf(ranges).flatMap((range) => overlapsIn(range, host.network, index).map(overlapFault))
+    const { configuration } = plan.value
+    const externals = byFamily((family) => valueIn(host.externals[family]))
+    const overlaps = overlapsOf(configuration, externals, host.network).map(overlapFault)
     const faults = [...overlaps, ...routeFaults(host.network, plan.value, target)]
-    return outcomeOf(firstOf(faults), `nothing else in ${primaryRange(plan.value.configuration).network}`)
+    const networks = valuesOf(configuration.ranges).map(({ network }) => network)
+    return outcomeOf(firstOf(faults), `nothing else in ${networks.join(' or ')}`)
   },
 }
 
@@ -39,12 +39,12 @@ function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target:
   const ranges = valuesOf(configuration.ranges)
   const devices = new Set(wanted.flatMap(({ object }) => (object.kind === 'link' ? [object.name] : [])))
   const concerns = (destination: Prefix): boolean =>
-    target === undefined || (target.subnet !== undefined && contains(target.subnet, destination))
+    target === undefined || target.subnets.some((subnet) => contains(subnet, destination))
   return routes.flatMap(({ destination, index, gateway }): readonly Fault[] => {
     const range = ranges.find(({ network }) => contains(network, destination))
     if (range === undefined || lengthOf(destination) <= range.subnetLen) return []
     const device = links.find((link) => link.index === index)?.name ?? `#${index}`
-    if (devices.has(device) || (own !== undefined && contains(own.subnet, destination))) return []
+    if (devices.has(device) || (own !== undefined && isIn(own.subnets, destination))) return []
     if (!concerns(destination)) return []
     const route = `${destination}${gateway === undefined ? '' : ` via ${gateway}`} dev ${device}`
     return [
@@ -57,6 +57,10 @@ function routeFaults({ routes, links }: HostNetwork, plan: ExpectedPlan, target:
       },
     ]
   })
+}
+
+function isIn(subnets: Subnets, destination: Prefix): boolean {
+  return valuesOf(subnets).some((subnet) => contains(subnet, destination))
 }
 
 /** The peer a route is of; its subnet where there is none. */
@@ -73,20 +77,25 @@ export const dockerCheck: Check = {
     const { inputs, configuration } = 'value' in plan ? plan.value : { inputs: undefined, configuration: undefined }
     const found = 'value' in host.subnetEnv ? host.subnetEnv.value : undefined
     const leased = inputs === undefined ? found : subnetEnvOf(inputs)
-    const [subnet, mtu] = [subnetIn(leased), leased?.mtu]
-    if (subnet === undefined || mtu === undefined) return { unchecked: 'what is leased is not known' }
+    const mtu = leased?.mtu
+    if (leased === undefined || mtu === undefined) return { unchecked: 'what is leased is not known' }
     if (!host.network.links.some(({ name }) => name === 'docker0')) return { seen: 'there is no docker0' }
-    const configured = valuesOf(configuration?.ranges ?? NEITHER).map(({ network }) => network)
-    const networks = [...configured, networkIn(found)].filter((network) => network !== undefined)
-    const stale = staleBridge(host.network, { subnet, mtu }, networks)
-    if (stale === undefined) return { seen: `docker0 fits ${subnet}, mtu ${mtu}` }
-    const { seen, effect, fix, stops } = stale
-    const fault = {
-      level: 'fault',
-      cause: `docker0 is not as leased: ${effect}`,
-      fix,
-      proof: `docker0 ${seen}`,
-    } as const
-    return { faults: [stops ? { ...fault, stops } : fault] }
+    const networks = mapFamilies(configuration?.ranges ?? NEITHER, ({ network }) => network)
+    const stale = bridgeFault(host.network, leased, networks)
+    if (stale !== undefined) return { faults: [staleFault(stale)] }
+    const subnets = valuesOf(leased.subnets)
+    const faults = subnetsWithoutBridge(host.network, leased.subnets).map((subnet): Fault => ({
+      level: 'warning',
+      cause: `docker0 has no IPv${prefixFamily(subnet)}: its containers have no address of ${subnet}`,
+      fix: 'run flanneld docker-opts, give dockerd its options, and restart dockerd',
+      proof: `docker0 has no address of the leased ${subnet}`,
+    }))
+    return outcomeOf(faults, `docker0 fits ${subnets.join(' and ')}, mtu ${mtu}`)
   },
+}
+
+function staleFault({ seen, effect, fix, stops }: StaleBridge): Fault {
+  const cause = `docker0 is not as leased: ${effect}`
+  const fault = { level: 'fault', cause, fix, proof: `docker0 ${seen}` } as const
+  return stops ? { ...fault, stops } : fault
 }

@@ -1,20 +1,29 @@
 // Rules and policies of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule.
 import { type Ruleset, parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
+import { IPTABLES, NFT_PROTOCOL } from '../../firewall/family-words.ts'
+import { SERVED } from '../../ip/by-family.ts'
+import { type Family, familyOf } from '../../ip/address.ts'
+import { prefixFamily } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import type { Fault } from '../finding.ts'
 import { type NftChain, drops, matchesPort, mayAccept, parseNft, showRule } from '../nft-ruleset.ts'
 
 /** What closes the port of a tunnel on this host. A policy is no fault where some peer answers: a rule lets it in after all. */
-export function closedFaults({ firewall, probes }: Facts, { port }: VxlanLink): readonly Fault[] {
-  const ruleset = 'value' in firewall.iptables ? parseSaved(firewall.iptables.value) : undefined
+export function closedFaults({ firewall, probes }: Facts, { port, local }: VxlanLink): readonly Fault[] {
+  const family = familyOf(local)
+  const saved = firewall.iptables[family]
+  const ruleset = 'value' in saved ? parseSaved(saved.value) : undefined
   const { chains } = 'value' in firewall.nft ? parseNft(firewall.nft.value) : { chains: [] }
-  const foreign = chains.filter(({ table }) => !/^(flannel-.*|filter|nat|raw|mangle|security)$/.test(table))
-  const answered = somebodyAnswers(probes)
+  const foreign = chains.filter(
+    ({ family: of, table }) =>
+      (of === 'inet' || of === NFT_PROTOCOL[family]) && !/^(flannel-.*|filter|nat|raw|mangle|security)$/.test(table),
+  )
+  const answered = somebodyAnswers(probes, family)
   return [
-    ...(ruleset === undefined ? [] : iptablesFaults(ruleset, port)),
+    ...(ruleset === undefined ? [] : iptablesFaults(ruleset, port, IPTABLES[family])),
     ...foreign.flatMap((chain) => chainFaults(chain, port, answered)),
-    ...(answered || ruleset === undefined ? [] : inputPolicyFaults(ruleset, port)),
+    ...(answered || ruleset === undefined ? [] : inputPolicyFaults(ruleset, port, IPTABLES[family])),
   ]
 }
 
@@ -22,7 +31,7 @@ function causeOf(port: number): string {
   return `a firewall rule of this host drops UDP ${port}, the tunnel's packets`
 }
 
-function iptablesFaults(ruleset: Ruleset, port: number): readonly Fault[] {
+function iptablesFaults(ruleset: Ruleset, port: number, program: string): readonly Fault[] {
   const dropsIt = (rule: string): boolean => {
     const all = words(rule)
     return ['DROP', 'REJECT'].includes(ruleTarget(rule) ?? '') && all[all.indexOf('--dport') + 1] === `${port}`
@@ -33,8 +42,8 @@ function iptablesFaults(ruleset: Ruleset, port: number): readonly Fault[] {
         level: 'fault',
         stops: true,
         cause: causeOf(port),
-        fix: `iptables -t ${table} -D ${chain} ${rule}`,
-        proof: `iptables -t ${table}: -A ${chain} ${rule}`,
+        fix: `${program} -t ${table} -D ${chain} ${rule}`,
+        proof: `${program} -t ${table}: -A ${chain} ${rule}`,
       })),
     ),
   )
@@ -64,20 +73,21 @@ function chainFaults(chain: NftChain, port: number, answered: boolean): readonly
   ]
 }
 
-function inputPolicyFaults(ruleset: Ruleset, port: number): readonly Fault[] {
+function inputPolicyFaults(ruleset: Ruleset, port: number, program: string): readonly Fault[] {
   const input = ruleset.get('filter')
   const opens = (rule: string): boolean => ruleTarget(rule) === 'ACCEPT' && words(rule).includes(`${port}`)
   if (input?.policies.get('INPUT') !== 'DROP' || (input.chains.get('INPUT') ?? []).some(opens)) return []
   return [
     {
       level: 'warning',
-      cause: `INPUT drops by policy, and no rule lets UDP ${port} in`,
-      fix: `iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
-      proof: 'iptables: -P INPUT DROP',
+      cause: `${program === IPTABLES[SERVED[0]] ? '' : `${program}: `}INPUT drops by policy, and no rule lets UDP ${port} in`,
+      fix: `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`,
+      proof: `${program}: -P INPUT DROP`,
     },
   ]
 }
 
-function somebodyAnswers({ peers }: Facts['probes']): boolean {
-  return 'value' in peers && [...peers.value.values()].some(({ state }) => state === 'up')
+function somebodyAnswers({ peers }: Facts['probes'], family: Family): boolean {
+  const health = 'value' in peers ? [...peers.value] : []
+  return health.some(([subnet, { state }]) => prefixFamily(subnet) === family && state === 'up')
 }

@@ -1,11 +1,12 @@
 // The daemon itself, the config it runs under, and the file it leaves for Docker.
-import { primarySubnet } from '../../lease/lease.ts'
 import { messageOf } from '../../errors.ts'
-import { readConfiguration, primaryRange } from '../../network-config/configuration.ts'
+import { type Configuration, readConfiguration } from '../../network-config/configuration.ts'
 import { BACKENDS } from '../../../backends/index.ts'
 import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
-import { firstUsable, type FoundSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
+import { firstUsable, type FoundSubnetEnv } from '../../host/subnet-env.ts'
+import { FAMILIES, familiesOf, inFamily, valuesOf } from '../../ip/by-family.ts'
+import type { HostFacts } from '../facts.ts'
 import { type Check, type Fault, type CheckOutcome, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 
 const START = 'systemctl start flanneld (journalctl -u flanneld says why it ended)'
@@ -41,7 +42,7 @@ export const configCheck: Check = {
   about: 'the network config in etcd exists, can be run, and is the running one',
   ofPeer: false,
   settles: true,
-  run({ store, daemon, options }) {
+  run({ store, daemon, options, host }) {
     const key = `${options.etcdPrefix}/config`
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
     const text = store.content.config
@@ -57,7 +58,7 @@ export const configCheck: Check = {
     try {
       const configuration = readConfiguration(text, BACKENDS)
       const { remarks } = configuration
-      const range = primaryRange(configuration)
+      const networks = valuesOf(configuration.ranges).map(({ network }) => network)
       const faults: Fault[] = remarks.map((remark) => ({
         level: remark.level,
         code: 'network-config',
@@ -65,6 +66,7 @@ export const configCheck: Check = {
         fix: `correct ${key}; check it with flanneld config check FILE`,
         proof: oneLine(text),
       }))
+      faults.push(...interfaceFaults(configuration, host, key))
       if (running !== undefined && running !== text) {
         faults.push({
           level: 'fault',
@@ -75,7 +77,7 @@ export const configCheck: Check = {
           proof: `stored ${oneLine(text)}, running ${oneLine(running)}`,
         })
       }
-      return outcomeOf(faults, `network ${range.network}`)
+      return outcomeOf(faults, `network ${networks.join(' and ')}`)
     } catch (error) {
       const fix = `etcdctl put ${key} with a valid one; check it first with flanneld config check FILE`
       return {
@@ -83,6 +85,24 @@ export const configCheck: Check = {
       }
     }
   },
+}
+
+/** A family of the config for which this host has no interface: no daemon takes such a config here. */
+function interfaceFaults({ ranges }: Configuration, { externals }: HostFacts, key: string): readonly Fault[] {
+  return familiesOf(ranges).flatMap((family): readonly Fault[] => {
+    const found = externals[family]
+    if (!('unknown' in found)) return []
+    return [
+      {
+        level: 'fault',
+        stops: true,
+        code: 'config-refused',
+        cause: `the network config has IPv${family} on, and this host has no interface for it: no daemon starts with it here`,
+        fix: `give this host an IPv${family} address that the other hosts reach, name its interface with -iface, or set EnableIPv${family} to false in ${key}`,
+        proof: found.unknown,
+      },
+    ]
+  })
 }
 
 export const subnetEnvCheck: OwnCheck = {
@@ -106,25 +126,33 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): CheckOutcome {
   if (inputs === undefined) return { unchecked: 'what is leased is not known' }
   const wanted = subnetEnvOf(inputs)
   const [has, wants] = [namedIn(found), namedIn(wanted)]
-  const faults = (['network', 'subnet', 'mtu', 'ipMasq'] as const)
-    .filter((name) => has[name] !== wants[name])
+  const names = new Set([...has.keys(), ...wants.keys()])
+  const faults = [...names]
+    .filter((name) => has.get(name) !== wants.get(name))
     .map((name): Fault => ({
       level: 'fault',
       stops: true,
       cause: `subnet.env has another ${name} than leased: Docker uses the old one`,
       fix,
-      proof: `${subnetFile}: ${name} ${has[name] ?? 'missing'}, leased ${wants[name] ?? 'none'}`,
+      proof: `${subnetFile}: ${name} ${has.get(name) ?? 'missing'}, leased ${wants.get(name) ?? 'none'}`,
     }))
-  return outcomeOf(faults, `${subnetFile}: ${firstUsable(primarySubnet(inputs))}, mtu ${wanted.mtu}`)
+  const subnets = valuesOf(inputs.subnets).map(firstUsable)
+  return outcomeOf(faults, `${subnetFile}: ${subnets.join(' and ')}, mtu ${wanted.mtu}`)
 }
 
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim()
 }
 
-/** The values of a file, under the names operators use. */
-function namedIn(
-  env: FoundSubnetEnv,
-): Readonly<Record<'network' | 'subnet' | 'mtu' | 'ipMasq', string | number | boolean | undefined>> {
-  return { network: networkIn(env), subnet: subnetIn(env), mtu: env.mtu, ipMasq: env.ipMasq }
+/** The values of a file, under the names operators use; the first family has none of its own. */
+function namedIn(env: FoundSubnetEnv): ReadonlyMap<string, string | number | boolean> {
+  const named = FAMILIES.flatMap((family) => {
+    const of = family === FAMILIES[0] ? '' : `IPv${family} `
+    return [
+      [`${of}network`, inFamily(env.networks, family)],
+      [`${of}subnet`, inFamily(env.subnets, family)],
+    ] as const
+  })
+  const all = [...named, ['mtu', env.mtu], ['ipMasq', env.ipMasq]] as const
+  return new Map(all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
 }

@@ -2,6 +2,7 @@
 import type { CredentialFacts } from '../facts.ts'
 import { textOf } from '../../etcd/alarms.ts'
 import { counted } from '../../text/counted.ts'
+import { isAbout } from '../target.ts'
 import { type Check, type Fault, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 
 /** A read that takes longer holds up everything. Milliseconds. */
@@ -134,7 +135,7 @@ export const watchCheck: Check = {
     const known = new Map(running.peers.map((peer) => [peer.subnet, peer.publicAddress]))
     const stored = new Map(Array.from(plan.value.peers.values(), (peer) => [peer.subnet, peer.publicAddress]))
     const differing = [...new Set([...known.keys(), ...stored.keys()])].filter(
-      (subnet) => known.get(subnet) !== stored.get(subnet) && (target === undefined || target.subnet === subnet),
+      (subnet) => known.get(subnet) !== stored.get(subnet) && isAbout(target, subnet),
     )
     const [first] = differing
     if (first === undefined) return { seen: `the daemon knows all that are stored: ${counted(stored.size, 'peer')}` }

@@ -2,19 +2,23 @@
 import { peersSet, strangersSet, tableOf } from '../../firewall/nftables/guard-ruleset.ts'
 import { tableNames } from '../../firewall/nftables/forward-tables.ts'
 import { type FirewallInput, desiredChains } from '../../firewall/iptables/rules.ts'
-import { type Ruleset, parseSaved } from '../../firewall/iptables/ruleset.ts'
+import type { Ruleset } from '../../firewall/iptables/ruleset.ts'
 import { dockerChains, transaction } from '../../firewall/iptables/transaction.ts'
 import { type Address, familyOf } from '../../ip/address.ts'
 import type { PlanInputs } from '../../overlay/inputs.ts'
 import { firewallOf, guardOf } from '../../overlay/plan.ts'
 import { sendersOf } from '../../overlay/peer-senders.ts'
+import { familiesOf } from '../../ip/by-family.ts'
 import type { Facts } from '../facts.ts'
+import { forFamily } from '../family-name.ts'
+import { isAbout } from '../target.ts'
+import { IPTABLES, NFT_PROTOCOL } from '../../firewall/family-words.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '../finding.ts'
 import { changesBehind } from '../kept-doors.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
 import { type NftSet, type NftRuleset, drops, parseNft } from '../nft-ruleset.ts'
-import { foreignFaults } from './foreign-rules.ts'
+import { type Rulesets, foreignFaults, rulesetsIn, unreadIn } from './foreign-rules.ts'
 
 export const firewallCheck: Check = {
   name: 'firewall',
@@ -27,15 +31,16 @@ export const firewallCheck: Check = {
     const { inputs } = plan.value
     if (inputs === undefined) return { unchecked: 'this host has no lease' }
     const failing = daemon.state === 'answers' ? daemon.facts.firewallError : undefined
-    if ('unknown' in firewall.iptables) {
-      if (failing === undefined) return { unchecked: firewall.iptables.unknown }
+    const unread = unreadIn(firewall, familiesOf(inputs.subnets))
+    if (unread !== undefined) {
+      if (failing === undefined) return { unchecked: unread }
       const fix = 'install iptables, or give the daemon CAP_NET_ADMIN and CAP_NET_RAW'
       const cause = 'the daemon cannot write rules'
       return { faults: [{ level: 'fault', stops: true, code: 'firewall-rules', cause, fix, proof: failing }] }
     }
-    const ruleset = parseSaved(firewall.iptables.value)
+    const rulesets = rulesetsIn(firewall)
     const nft = 'value' in firewall.nft ? parseNft(firewall.nft.value) : undefined
-    const faults = [...ownFaults(facts, plan.value, inputs, ruleset, nft), ...foreignFaults(inputs, ruleset, nft)]
+    const faults = [...ownFaults(facts, plan.value, inputs, rulesets, nft), ...foreignFaults(inputs, rulesets, nft)]
     if (faults.length === 0 && failing !== undefined) {
       const fix = 'details: journalctl -u flanneld'
       faults.push({
@@ -58,11 +63,11 @@ function ownFaults(
   { daemon }: Facts,
   plan: ExpectedPlan,
   inputs: PlanInputs,
-  ruleset: Ruleset,
+  rulesets: Rulesets,
   nft: NftRuleset | undefined,
 ): Fault[] {
   const peers = [...plan.peers.values()]
-  const changes = changesBehind(inputs, peers, ruleset)
+  const changes = changesBehind(inputs, peers, Object.values(rulesets))
   const kept = daemon.state === 'answers' ? (daemon.facts.running?.tunnels ?? []) : []
   const fix =
     daemon.state === 'answers'
@@ -70,31 +75,38 @@ function ownFaults(
       : 'start flanneld, which restores them'
   const faults: Fault[] = []
   for (const input of firewallOf(inputs, peers)) {
-    const lines = missing(ruleset, input)
+    const lines = missing(rulesets[input.family], input)
+    const where = forFamily(inputs.subnets, input.family)
     const written = lines.filter((line) => /^(-A|-I|:)/.test(line))
     const late = (): boolean =>
       changes.some((change) =>
         firewallOf({ ...inputs, change }, peers).every(
-          (other) => missing(ruleset, withTunnels(other, kept)).length === 0,
+          (other) => missing(rulesets[other.family], withTunnels(other, kept)).length === 0,
         ),
       )
     if (written.length > 0 && !late()) {
       const cause = lines.some((line) => line.startsWith(':'))
-        ? 'our rules are missing: packets between containers are dropped or get another address'
-        : 'our rules are not in their places: rules ahead of them decide'
+        ? `our rules${where} are missing: packets between containers are dropped or get another address`
+        : `our rules${where} are not in their places: rules ahead of them decide`
       faults.push({
         level: 'fault',
         stops: true,
         cause,
         fix,
-        proof: `missing in their place: ${written.slice(0, 3).join('; ')}`,
+        proof: `missing in their place${where === '' ? '' : ` in ${IPTABLES[input.family]}`}: ${written.slice(0, 3).join('; ')}`,
       })
     }
     if (input.nftables !== true || nft === undefined) continue
     const names = tableNames(input.family, input.network)
     if (names.some((name) => nft.chains.some((chain) => chain.table === name && chain.rules.length > 0))) continue
-    const cause = 'our nftables table is missing: packets between containers are dropped or get another address'
-    faults.push({ level: 'fault', stops: true, cause, fix, proof: `there is no table ip ${names[0]} with rules` })
+    const cause = `our nftables table${where} is missing: packets between containers are dropped or get another address`
+    faults.push({
+      level: 'fault',
+      stops: true,
+      cause,
+      fix,
+      proof: `there is no table ${NFT_PROTOCOL[input.family]} ${names[0]} with rules`,
+    })
   }
   return faults
 }
@@ -149,7 +161,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   const ofTable = sets.filter((set) => set.table === table)
   const isKnown = (from: Address): boolean =>
     ofTable.some(({ name, elements }) => name === peersSet(familyOf(from)) && elements.has(from))
-  const asked = [...peers.values()].filter(({ subnet }) => target === undefined || target.subnet === subnet)
+  const asked = [...peers.values()].filter(({ subnet }) => isAbout(target, subnet))
   const shut = asked.flatMap((peer) => sendersOf(peer).flatMap((from) => (isKnown(from) ? [] : [{ peer, from }])))
   const faults = shut.map(({ peer: { subnet }, from }): Fault => ({
     level: 'fault',

@@ -1,11 +1,13 @@
-// What the kernel must have and be set to: modules, forwarding, the reverse path filter, netfilter on bridges.
+// What the kernel must have and be set to: modules, the reverse path filter, netfilter on bridges.
 import { linksOf } from '../../obstacles/obstacles.ts'
-import { primaryExternal } from '../../overlay/inputs.ts'
-import type { Address } from '../../ip/address.ts'
-import { contains } from '../../ip/prefix.ts'
-import { parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
+import { type Address, type Family, familyOf, parseAddress } from '../../ip/address.ts'
+import { familiesOf, inFamily, mapFamilies, otherFamily, valuesOf } from '../../ip/by-family.ts'
+import { type Prefix, contains, prefixFamily } from '../../ip/prefix.ts'
+import { type Ruleset, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
 import { type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
+import { isAbout } from '../target.ts'
+import { rulesetsIn, unreadIn } from './foreign-rules.ts'
 
 export const modulesCheck: OwnCheck = {
   name: 'modules',
@@ -24,35 +26,6 @@ export const modulesCheck: OwnCheck = {
   },
 }
 
-export const forwardCheck: OwnCheck = {
-  name: 'ip-forward',
-  about: 'the kernel forwards packets',
-  ofPeer: false,
-  run({ host }) {
-    const faults: Fault[] = []
-    const all = host.sysctls.get('net/ipv4/ip_forward')
-    const fix = (name: string): string => `sysctl -w ${name}=1, and the same line in /etc/sysctl.d/`
-    if (all === '0') {
-      const cause = 'the kernel does not forward packets: containers cannot reach other hosts'
-      faults.push({
-        level: 'fault',
-        stops: true,
-        cause,
-        fix: fix('net.ipv4.ip_forward'),
-        proof: 'net.ipv4.ip_forward = 0',
-      })
-    }
-    for (const [path, value] of host.sysctls) {
-      const device = /conf\/(.+)\/forwarding$/.exec(path)?.[1]
-      if (device === undefined || device === 'all' || value !== '0' || all === '0') continue
-      const cause = `the kernel does not forward what arrives on ${device}`
-      const name = `net.ipv4.conf.${device.replace('.', '/')}.forwarding`
-      faults.push({ level: 'fault', stops: true, cause, fix: fix(name), proof: `${name} = 0` })
-    }
-    return outcomeOf(faults, 'net.ipv4.ip_forward = 1')
-  },
-}
-
 export const reversePathCheck: OwnCheck = {
   name: 'rp-filter',
   about: 'the reverse path filter drops no packets of peers',
@@ -63,6 +36,9 @@ export const reversePathCheck: OwnCheck = {
   },
 }
 
+/** The kernel has a reverse path filter in one family. */
+const FILTERED: Family = 4
+
 /**
  * A strict filter (1) drops what comes in by another device than an answer would leave by (ip-sysctl.rst). The device in
  * follows from our lease, the device out from the peer's: with two backends in use they differ.
@@ -72,10 +48,13 @@ function reversePathOutcome(
   { wanted, configuration, inputs, peers }: ExpectedPlan,
 ): CheckOutcome {
   if (inputs === undefined) return { unchecked: 'this host has no lease' }
-  const external = primaryExternal(inputs)
+  const external = inFamily(inputs.externals, FILTERED)
+  if (external === undefined) return { seen: `the kernel has no such filter for IPv${otherFamily(FILTERED)}` }
   const strict = (device: string): boolean => filterOf(host.sysctls, device) === 1
   const { own } = configuration
-  const [tunnel] = linksOf(configuration, inputs.externals, inputs.hostId)
+  const tunnel = linksOf(configuration, inputs.externals, inputs.hostId).find(
+    ({ local }) => familyOf(local) === FILTERED,
+  )
   const direct = own.backend.receivesDirectly(own.config)
   const wayIn = (address: Address): string => {
     const past = direct && external.onlink.some((prefix) => contains(prefix, address))
@@ -86,16 +65,14 @@ function reversePathOutcome(
   const answers = new Set(health.flatMap(([subnet, { state }]) => (state === 'up' ? [subnet] : [])))
   const faults: Fault[] = []
   for (const [subnet, peer] of peers) {
-    if (target !== undefined && target.subnet !== subnet) continue
+    if (prefixFamily(subnet) !== FILTERED || !isAbout(target, subnet)) continue
     const device = out.get(subnet)
     const comesIn = wayIn(peer.publicAddress)
     if (device !== undefined && device !== comesIn && strict(comesIn)) {
       faults.push(fault(comesIn, `what ${subnet} sends comes in by ${comesIn}, answers leave by ${device}`))
       continue
     }
-    const route = host.network.asked.get(peer.publicAddress)
-    const index = typeof route === 'object' ? route.index : undefined
-    const back = host.network.links.find((link) => link.index === index)?.name
+    const back = wayBack(host.network, peer.publicAddress)
     // What is routed may still be asymmetric on purpose: who answers is not dropped.
     if (back !== undefined && back !== external.name && strict(external.name) && !answers.has(subnet)) {
       const proof = `${peer.publicAddress} sends to ${external.publicAddress} on ${external.name}, answers leave by ${back}`
@@ -103,6 +80,12 @@ function reversePathOutcome(
     }
   }
   return outcomeOf(firstOf(faults), 'every way in is a way out, or the filter is not strict')
+}
+
+/** The device by which the kernel sends to an address, where it was asked. */
+function wayBack({ asked, links }: OwnFacts['host']['network'], address: Address): string | undefined {
+  const route = asked.get(address)
+  return typeof route === 'object' ? links.find(({ index }) => index === route.index)?.name : undefined
 }
 
 function fault(device: string, proof: string): Fault {
@@ -133,43 +116,58 @@ function devicesOut(wanted: ExpectedPlan['wanted']): ReadonlyMap<string, string>
   return devices
 }
 
+/** The value that sends bridged packets of each family through the rules. */
+const CALLS: Readonly<Record<Family, string>> = {
+  4: 'net/bridge/bridge-nf-call-iptables',
+  6: 'net/bridge/bridge-nf-call-ip6tables',
+}
+
 export const bridgeNetfilterCheck: OwnCheck = {
   name: 'br-netfilter',
   about: 'bridge-nf-call-iptables suits the firewall rules',
   ofPeer: false,
   run({ host, firewall, plan }) {
-    const name = 'net.bridge.bridge-nf-call-iptables'
-    const value = host.sysctls.get('net/bridge/bridge-nf-call-iptables')
     const own = 'value' in plan ? plan.value.own : undefined
     if (own === undefined) return { unchecked: 'this host has no lease' }
-    if ('unknown' in firewall.iptables) return { unchecked: firewall.iptables.unknown }
-    if (value === '1') return { seen: `${name} = 1` }
-    // A published port asked by a container of the same bridge: the answer goes straight to the asker, past the rules
-    // that would turn its address back.
-    const nat = parseSaved(firewall.iptables.value).get('nat')
-    const rule = [...(nat?.chains ?? [])]
-      .flatMap(([chain, rules]) => rules.map((text) => `-A ${chain} ${text}`))
-      .find((text) => sendsBack(text, (address) => contains(own.subnet, address)))
-    if (rule === undefined) return { seen: `${name} = ${value ?? 'not there'}; no rule needs it` }
-    return {
-      faults: [
-        {
-          level: 'warning',
-          cause: 'containers cannot reach ports that containers of this host publish: bridged answers bypass the rules',
-          fix: `modprobe br_netfilter; sysctl -w ${name}=1, and both for the next boot (/etc/modules-load.d/, /etc/sysctl.d/)`,
-          proof: `${name} = ${value ?? 'not there'}, and there is: ${rule}`,
-        },
-      ],
-    }
+    const unread = unreadIn(firewall, familiesOf(own.subnets))
+    if (unread !== undefined) return { unchecked: unread }
+    const rulesets = rulesetsIn(firewall)
+    const found = valuesOf(
+      mapFamilies(own.subnets, (subnet, family) => bridged(host.sysctls, rulesets[family], subnet, family)),
+    )
+    const faults = found.flatMap((one) => (typeof one === 'string' ? [] : [one]))
+    return outcomeOf(faults, found.filter((one) => typeof one === 'string').join('; '))
   },
+}
+
+/** What is wrong in one family, or what was seen. */
+function bridged(sysctls: OwnFacts['host']['sysctls'], ruleset: Ruleset, own: Prefix, family: Family): Fault | string {
+  const name = CALLS[family].replaceAll('/', '.')
+  const value = sysctls.get(CALLS[family])
+  if (value === '1') return `${name} = 1`
+  // A published port asked by a container of the same bridge: the answer goes straight to the asker, past the rules
+  // that would turn its address back.
+  const nat = ruleset.get('nat')
+  const rule = [...(nat?.chains ?? [])]
+    .flatMap(([chain, rules]) => rules.map((text) => `-A ${chain} ${text}`))
+    .find((text) => sendsBack(text, (address) => contains(own, address)))
+  if (rule === undefined) return `${name} = ${value ?? 'not there'}; no rule needs it`
+  return {
+    level: 'warning',
+    cause: 'containers cannot reach ports that containers of this host publish: bridged answers bypass the rules',
+    fix: `modprobe br_netfilter; sysctl -w ${name}=1, and both for the next boot (/etc/modules-load.d/, /etc/sysctl.d/)`,
+    proof: `${name} = ${value ?? 'not there'}, and there is: ${rule}`,
+  }
 }
 
 /** Whether a rule sends what comes from the containers' own bridge to one of them. */
 function sendsBack(rule: string, isOurs: (address: Address) => boolean): boolean {
   if (ruleTarget(rule) !== 'DNAT') return false
   const all = words(rule)
-  const to = all[all.indexOf('--to-destination') + 1]?.split(':')[0] ?? ''
+  const given = all[all.indexOf('--to-destination') + 1] ?? ''
+  // "10.2.3.4:80" or "[fd00::4]:80".
+  const to = parseAddress(/^\[(.*)\]/.exec(given)?.[1] ?? given.split(':')[0] ?? '') ?? parseAddress(given)
   const from = all.indexOf('-i')
   // "! -i docker0" is Docker's own, which has a proxy for these; "-i eth0" does not concern the bridge.
-  return from < 0 && isOurs(to as Address)
+  return from < 0 && to !== undefined && isOurs(to)
 }

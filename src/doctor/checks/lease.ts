@@ -1,6 +1,5 @@
 // Leases: our own, those that are refused, and hosts that claim one address.
 import { span } from '../../text/duration.ts'
-import { encodeValue } from '../../lease/codec.ts'
 import { refusalLevel } from '../../lease/refusal-level.ts'
 import { leaseValueOf } from '../../overlay/plan.ts'
 import { counted } from '../../text/counted.ts'
@@ -8,9 +7,14 @@ import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf } from '.
 import type { Facts } from '../facts.ts'
 import { decodedLeases } from '../leases.ts'
 import type { OwnStored } from '../expected-state.ts'
-import { valuesOf } from '../../ip/by-family.ts'
+import { FAMILIES, NEITHER, valuesOf } from '../../ip/by-family.ts'
+import type { Peer } from '../../backend.ts'
+import { decodeKey, encodeValue } from '../../lease/codec.ts'
+import type { Subnets } from '../../lease/lease.ts'
+import { hostCount } from '../../view/hosts.ts'
+import { valueIn } from '../known.ts'
+import { isAbout } from '../target.ts'
 import type { Prefix } from '../../ip/prefix.ts'
-import { subnetIn } from '../../host/subnet-env.ts'
 
 /** A daemon renews every 10 s; one that did not for this long does not reach etcd. Seconds. */
 const UNRENEWED_S = 120
@@ -23,12 +27,12 @@ export const leaseCheck: Check = {
   run: (facts) => leaseOutcome(facts),
 }
 
-function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Prefix | undefined): Fault {
-  const before = 'value' in host.subnetEnv ? subnetIn(host.subnetEnv.value) : undefined
+function noLease({ options, host }: Pick<Facts, 'options' | 'host'>, running: Subnets | undefined): Fault {
+  const before = valueIn(host.subnetEnv)?.subnets
   const fix = 'systemctl restart flanneld, which leases one; then restart dockerd if the subnet changed'
   const proof = `no key under ${options.etcdPrefix}/subnets/ is of host id ${host.hostId}`
-  const had = running ?? before
-  const cause = `this host has no lease${had === undefined ? '' : `, but uses ${had}`}: no peer sends it anything`
+  const had = valuesOf(running ?? before ?? NEITHER).join(' and ')
+  const cause = `this host has no lease${had === '' ? '' : `, but uses ${had}`}: no peer sends it anything`
   return { level: 'fault', stops: true, cause, fix, proof }
 }
 
@@ -36,7 +40,7 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): CheckOutco
   if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
   if ('unknown' in plan) return { unchecked: plan.unknown }
   const { own, inputs } = plan.value
-  const running = daemon.state === 'answers' ? daemon.facts.running?.own.subnet : undefined
+  const running = daemon.state === 'answers' ? daemon.facts.running?.own.subnets : undefined
   if (own === undefined || inputs === undefined) return { faults: [noLease({ options, host }, running)] }
   const { ownTtl } = store.content
   const faults = [
@@ -45,12 +49,14 @@ function leaseOutcome({ store, plan, daemon, options, host }: Facts): CheckOutco
     ...otherValue(own, encodeValue(leaseValueOf(inputs))),
   ]
   const left = ownTtl === undefined ? 'a reservation' : `${span(ownTtl.remaining)} left`
-  return outcomeOf(faults, `${own.subnet}, ${left}`)
+  return outcomeOf(faults, `${valuesOf(own.subnets).join(' and ')}, ${left}`)
 }
 
-function otherSubnet({ subnet, key }: OwnStored, running: string | undefined): readonly Fault[] {
-  if (running === undefined || running === subnet) return []
-  const cause = `the daemon uses ${running}, but this host's lease is ${subnet}`
+function otherSubnet({ subnets, key }: OwnStored, running: Subnets | undefined): readonly Fault[] {
+  if (running === undefined) return []
+  const [uses, leased] = [valuesOf(running).join(' and '), valuesOf(subnets).join(' and ')]
+  if (uses === leased) return []
+  const cause = `the daemon uses ${uses}, but this host's lease is ${leased}`
   return [{ level: 'fault', stops: true, cause, fix: 'systemctl restart flanneld', proof: key }]
 }
 
@@ -95,19 +101,18 @@ export const peerLeasesCheck: Check = {
   name: 'peer-leases',
   about: "the peers' leases are accepted; the named peer has one",
   ofPeer: true,
-  run({ plan, target, store }) {
+  run({ plan, target, store, options }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
     const { refused, peers } = plan.value
-    if (target !== undefined && target.subnet === undefined) {
+    if (target?.subnets.length === 0) {
       const fix = 'start flanneld on the host that should have it; flanneld peers lists those there are'
       const proof = `none of the other ${counted(peers.size + refused.size, 'lease')} has ${target.text}`
       return { faults: [{ level: 'fault', stops: true, cause: `no host has leased ${target.text}`, fix, proof }] }
     }
     const about = [...refused].filter(
       // The lease we leave when we move to another subnet is about to expire.
-      ([key, reason]) =>
-        reason !== 'our-move' && (target?.subnet === undefined || key.endsWith(`/${target.subnet.replace('/', '-')}`)),
+      ([key, reason]) => reason !== 'our-move' && names(options.etcdPrefix, key, target),
     )
     const texts = new Map(store.content.leases.map(({ key, text }) => [key, text]))
     const faults = about.map(([key, reason]): Fault => ({
@@ -117,8 +122,19 @@ export const peerLeasesCheck: Check = {
       fix: `correct flanneld on that host or, if it is gone: etcdctl del '${key}'`,
       proof: `${key} ${texts.get(key)?.slice(0, 200) ?? ''}`,
     }))
-    return outcomeOf(firstOf(faults), target === undefined ? counted(peers.size, 'peer') : `${target.subnet} is leased`)
+    return outcomeOf(firstOf(faults), leased(peers, target))
   },
+}
+
+function leased(peers: ReadonlyMap<Prefix, Peer>, target: Facts['target']): string {
+  return target === undefined ? counted(hostCount(peers), 'peer') : `${target.subnets.join(' and ')} is leased`
+}
+
+/** Whether a lease's key names a subnet of the host in question. */
+function names(prefix: string, key: string, target: Facts['target']): boolean {
+  if (target === undefined) return true
+  const named = decodeKey(prefix, key)
+  return named.ok && valuesOf(named.value).some((subnet) => isAbout(target, subnet))
 }
 
 export const duplicateAddressCheck: Check = {
@@ -128,32 +144,32 @@ export const duplicateAddressCheck: Check = {
   run({ store, plan, target, options, host }) {
     if (store.content === undefined) return { unchecked: `etcd: ${store.error ?? 'no answer'}` }
     const own = 'value' in plan ? plan.value.own : undefined
-    const ownAddress = 'value' in host.external ? host.external.value.publicAddress : undefined
-    const byAddress = new Map<string, { subnet: string; key: string }[]>()
+    const ownAddresses = FAMILIES.flatMap((family) => valueIn(host.externals[family])?.publicAddress ?? [])
+    const isOwn = (address: string): boolean => ownAddresses.some((own) => own === address)
+    const byAddress = new Map<string, { subnets: readonly Prefix[]; key: string }[]>()
     const stranger = new Set<string>()
-    for (const { subnet, key, value } of decodedLeases(options.etcdPrefix, store.content)) {
+    for (const { subnets, key, value } of decodedLeases(options.etcdPrefix, store.content)) {
       for (const address of valuesOf(value.addresses))
-        byAddress.set(address, [...(byAddress.get(address) ?? []), { subnet, key }])
+        byAddress.set(address, [...(byAddress.get(address) ?? []), { subnets: valuesOf(subnets), key }])
       // Without a lease of our own it is the other that keeps us from having one.
       if (value.hostId !== undefined && value.hostId !== host.hostId) stranger.add(key)
     }
     const isShared = (address: string, leases: readonly { key: string }[]): boolean =>
-      leases.length > 1 || (address === ownAddress && leases.some(({ key }) => stranger.has(key)))
+      leases.length > 1 || (isOwn(address) && leases.some(({ key }) => stranger.has(key)))
     const shared = [...byAddress].filter(
       ([address, leases]) =>
-        isShared(address, leases) &&
-        (target?.subnet === undefined || leases.some(({ subnet }) => subnet === target.subnet)),
+        isShared(address, leases) && leases.some(({ subnets }) => subnets.some((subnet) => isAbout(target, subnet))),
     )
     const faults = shared.map(([address, leases]): Fault => {
       const others = leases.filter(({ key }) => key !== own?.key)
       return {
-        ...(address === ownAddress ? { level: 'fault', stops: true } : { level: 'warning' }),
+        ...(isOwn(address) ? { level: 'fault', stops: true } : { level: 'warning' }),
         cause:
           leases.length > 1
             ? twice(leases.length, address)
             : `another host publishes our address ${address}: two hosts with the same -public-ip, and only one can have a lease`,
         fix: `give each host its own -public-ip; if no host has it any more: etcdctl del '${others.at(-1)?.key ?? ''}'`,
-        proof: leases.map(({ subnet }) => subnet).join(', '),
+        proof: leases.map(({ subnets }) => subnets.join(' and ')).join(', '),
       }
     })
     return outcomeOf(firstOf(faults), `${byAddress.size} of them`)

@@ -1,7 +1,8 @@
 // The path to peers: which peers answer, whether the port is free and open, how large packets may be, and whose checksums
 // are wrong on arrival.
-import { only } from '../../ip/by-family.ts'
-import type { Prefix } from '../../ip/prefix.ts'
+import { byFamily, some } from '../../ip/by-family.ts'
+import { valueIn } from '../known.ts'
+import { type Prefix, prefixFamily } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/peer-health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
 import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
@@ -10,6 +11,7 @@ import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
 import { closedFaults } from './closed-port.ts'
+import { isAbout } from '../target.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
 import { blocked, strangerAt } from './blocked.ts'
 import { familyOf } from '../../ip/address.ts'
@@ -46,7 +48,7 @@ function probed(
   const faults: Fault[] = []
   let known = 0
   for (const [subnet, health] of probes.peers.value) {
-    if (target !== undefined && target.subnet !== subnet) continue
+    if (!isAbout(target, subnet)) continue
     if (health.state !== 'unknown') known++
     const fault = judge(health, subnet, plan.value.peers.get(subnet)?.publicAddress ?? '')
     if (fault !== undefined) faults.push(fault)
@@ -62,13 +64,14 @@ export const portCheck: Check = {
   ofPeer: true,
   run(facts) {
     if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
-    const link = tunnelOf(facts.plan.value)
-    if (link === undefined && facts.plan.value.own !== undefined) return { seen: 'no tunnel' }
-    if (link === undefined) return beforeLease(facts, facts.plan.value)
-    const local = [...takenFaults(facts, link), ...closedFaults(facts, link)]
-    const outcome = probed(facts, 'open here; all answer', (health, subnet, address) =>
-      blocked(health, subnet, address, link, strangerAt(facts, link)),
-    )
+    const links = tunnelsOf(facts.plan.value)
+    if (links.length === 0 && facts.plan.value.own !== undefined) return { seen: 'no tunnel' }
+    if (links.length === 0) return beforeLease(facts, facts.plan.value)
+    const local = links.flatMap((link) => [...takenFaults(facts, link), ...closedFaults(facts, link)])
+    const outcome = probed(facts, 'open here; all answer', (health, subnet, address) => {
+      const link = tunnelFor(links, subnet)
+      return link && blocked(health, subnet, address, link, strangerAt(facts, link))
+    })
     if (local.length === 0) return outcome
     return outcomeOf(firstOf([...local, ...('faults' in outcome ? outcome.faults : [])]), '')
   },
@@ -76,14 +79,20 @@ export const portCheck: Check = {
 
 /** A daemon that finds the port taken leases nothing. */
 function beforeLease(facts: Facts, { configuration }: ExpectedPlan): CheckOutcome {
-  const { external } = facts.host
-  const links = 'value' in external ? linksOf(configuration, only(external.value.family, external.value), '') : []
+  const externals = some(byFamily((family) => valueIn(facts.host.externals[family])))
+  const links = externals === undefined ? [] : linksOf(configuration, externals, '')
   const [fault, ...others] = links.flatMap((link) => takenFaults(facts, link))
   return fault === undefined ? { unchecked: 'this host has no lease' } : { faults: [fault, ...others] }
 }
 
-function tunnelOf({ wanted }: ExpectedPlan): VxlanLink | undefined {
-  return wanted.map(({ object }) => object).find(isVxlan)
+/** The VXLAN devices of all families. */
+function tunnelsOf({ wanted }: ExpectedPlan): readonly VxlanLink[] {
+  return wanted.flatMap(({ object }) => (isVxlan(object) ? [object] : []))
+}
+
+/** The one that carries packets to a peer. */
+function tunnelFor(links: readonly VxlanLink[], peer: Prefix): VxlanLink | undefined {
+  return links.find(({ local }) => familyOf(local) === prefixFamily(peer))
 }
 
 /** Another program has the port: the device cannot be set up. */
@@ -111,7 +120,7 @@ export const pathMtuCheck: Check = {
     probed(facts, 'the largest packets pass', (health, subnet, address) => {
       if (health.cause !== 'path-mtu') return undefined
       const fits = health.pathMtu === undefined ? '' : `, ${health.pathMtu} bytes pass`
-      const advice = health.pathMtu === undefined ? '' : smaller(facts.plan, health.pathMtu)
+      const advice = health.pathMtu === undefined ? '' : smaller(facts.plan, subnet, health.pathMtu)
       return {
         level: 'fault',
         stops: true,
@@ -123,8 +132,8 @@ export const pathMtuCheck: Check = {
 }
 
 /** The setting that makes packets of containers fit; Backend.MTU is that of the packets around them. */
-function smaller(plan: Facts['plan'], fits: number): string {
-  const tunnel = 'value' in plan ? tunnelOf(plan.value) : undefined
+function smaller(plan: Facts['plan'], peer: Prefix, fits: number): string {
+  const tunnel = 'value' in plan ? tunnelFor(tunnelsOf(plan.value), peer) : undefined
   if (tunnel === undefined) return ''
   return ` (Backend.MTU ${fits + VXLAN_OVERHEAD[familyOf(tunnel.local)]} in the network config)`
 }
@@ -135,8 +144,8 @@ export const checksumCheck: OwnCheck = {
   ofPeer: true,
   run({ plan, probes, host }) {
     if ('unknown' in plan) return { unchecked: plan.unknown }
-    const link = tunnelOf(plan.value)
-    if (link === undefined) return { unchecked: 'there is no tunnel' }
+    const links = tunnelsOf(plan.value)
+    if (links.length === 0) return { unchecked: 'there is no tunnel' }
     if ('unknown' in probes.checksums) return { unchecked: probes.checksums.unknown }
     const faults: Fault[] = []
     let good = 0
@@ -148,7 +157,7 @@ export const checksumCheck: OwnCheck = {
         level: 'fault',
         stops: true,
         cause: `packets to peer ${subnet} arrive with wrong checksums: TCP and UDP fail, ping works. Checksum offload does not work with a NAT or a network card on the path`,
-        fix: `ethtool -K ${link.name} tx-checksum-ip-generic off`,
+        fix: `ethtool -K ${tunnelFor(links, subnet)?.name ?? ''} tx-checksum-ip-generic off`,
         proof: `the peer answered a datagram with a complete checksum, but not one with an offloaded checksum (tx-checksum-ip-generic: ${features})`,
       })
     }
