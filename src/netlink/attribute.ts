@@ -90,6 +90,25 @@ export class Attributes {
     return into.parse(this.#bytes, this.#view, at, at === 0 ? 0 : at + (this.#size[type] ?? 0))
   }
 
+  /** Visits the elements of an array, which are attributes inside this one: each with the attributes in it. */
+  each(type: number, into: Attributes, visit: (element: Attributes) => void): void {
+    const start = this.#at[type] ?? 0
+    const end = start + (start === 0 ? 0 : (this.#size[type] ?? 0))
+    const [bytes, view] = [this.#bytes, this.#view]
+    for (let at = start; at + 4 <= end;) {
+      const length = view.getUint16(at, true)
+      if (length < 4 || at + length > end) break
+      visit(into.parse(bytes, view, at + 4, at + length))
+      at += (length + 3) & ~3
+    }
+  }
+
+  /** A 64-bit number as far as it is exact; 0 when absent. */
+  u64(type: number): number {
+    const at = this.#at[type] ?? 0
+    return at === 0 || (this.#size[type] ?? 0) < 8 ? 0 : Number(this.#view.getBigUint64(at, true))
+  }
+
   #raw(type: number): Uint8Array {
     const at = this.#at[type] ?? 0
     return at === 0 ? this.#bytes.subarray(0, 0) : this.#bytes.subarray(at, at + (this.#size[type] ?? 0))

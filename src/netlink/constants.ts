@@ -52,6 +52,29 @@ export const CTRL_CMD_GETFAMILY = 3
 export const CTRL_ATTR_FAMILY_ID = 1
 export const CTRL_ATTR_FAMILY_NAME = 2
 
+/** wireguard.h */
+export const WG_CMD_GET_DEVICE = 0
+export const WG_CMD_SET_DEVICE = 1
+export const WGDEVICE_A_IFNAME = 2
+export const WGDEVICE_A_PRIVATE_KEY = 3
+export const WGDEVICE_A_PUBLIC_KEY = 4
+export const WGDEVICE_A_LISTEN_PORT = 6
+export const WGDEVICE_A_PEERS = 8
+export const WGPEER_F_REMOVE_ME = 1
+export const WGPEER_F_REPLACE_ALLOWEDIPS = 2
+export const WGPEER_A_PUBLIC_KEY = 1
+export const WGPEER_A_PRESHARED_KEY = 2
+export const WGPEER_A_FLAGS = 3
+export const WGPEER_A_ENDPOINT = 4
+export const WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL = 5
+export const WGPEER_A_LAST_HANDSHAKE_TIME = 6
+export const WGPEER_A_RX_BYTES = 7
+export const WGPEER_A_TX_BYTES = 8
+export const WGPEER_A_ALLOWEDIPS = 9
+export const WGALLOWEDIP_A_FAMILY = 1
+export const WGALLOWEDIP_A_IPADDR = 2
+export const WGALLOWEDIP_A_CIDR_MASK = 3
+
 /** ethtool_netlink.h */
 export const ETHTOOL_MSG_FEATURES_GET = 11
 export const ETHTOOL_A_FEATURES_HEADER = 1

@@ -28,6 +28,12 @@ interface IpipInfo {
   readonly remote: Address | undefined
 }
 
+/** What a WireGuard device says of itself, by other means than rtnetlink. */
+interface WireguardInfo {
+  readonly port: number
+  readonly publicKey: string
+}
+
 /** A device of any kind. */
 export interface LinkRecord {
   readonly index: number
@@ -45,6 +51,8 @@ export interface LinkRecord {
   readonly type: string
   readonly vxlan: VxlanInfo | undefined
   readonly ipip: IpipInfo | undefined
+  /** Absent until it was asked for. */
+  readonly wireguard?: WireguardInfo | undefined
 }
 
 /** Settings of a device that can be written. Underlay is a device index. */
@@ -192,6 +200,18 @@ export function askLinkType(type: string): Encode {
     message.text(nl.IFLA_IFNAME, NO_NAME)
     message.nest(nl.IFLA_LINKINFO, () => {
       message.text(nl.IFLA_INFO_KIND, type)
+    })
+  }
+}
+
+/** Makes a WireGuard device, down and without a key. */
+export function createWireguard(name: string, { mtu }: Pick<LinkSettings, 'mtu'>): Encode {
+  return (message) => {
+    message.header(nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, IFINFOMSG)
+    message.text(nl.IFLA_IFNAME, name)
+    writeSettings(message, mtu === undefined ? {} : { mtu })
+    message.nest(nl.IFLA_LINKINFO, () => {
+      message.text(nl.IFLA_INFO_KIND, 'wireguard')
     })
   }
 }

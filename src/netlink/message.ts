@@ -82,6 +82,11 @@ export class MessageWriter {
     this.#view.setUint32(this.#attribute(type, 4), value, true)
   }
 
+  /** A 16-bit number in the host's order. */
+  u16(type: number, value: number): void {
+    this.#view.setUint16(this.#attribute(type, 2), value, true)
+  }
+
   /** A 16-bit number in network order (ports). */
   be16(type: number, value: number): void {
     this.#view.setUint16(this.#attribute(type, 2), value, false)
