@@ -62,6 +62,9 @@ export function repairCommand({ object, found }: MissingObject): string | undefi
     }
     case 'address':
       return `ip addr add ${showObject(object)}`
+    case 'wireguard-peer':
+      // Its pre-shared key is not for a command line.
+      return object.presharedKey === undefined ? `wg set ${showObject(object)}` : undefined
     case 'neighbor':
       return `ip neigh replace ${object.address} lladdr ${object.mac} dev ${object.device} nud permanent`
     case 'fdb':

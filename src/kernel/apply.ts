@@ -6,8 +6,7 @@ import type { NetlinkConnection } from '../netlink/connection.ts'
 import { ERRNO, type Refusal, kernelError } from '../netlink/errno.ts'
 import type { Encode } from '../netlink/message.ts'
 import type { WriteMode } from '../netlink/neighbor.ts'
-import { applyLink } from './apply-link.ts'
-import type { Devices } from './devices.ts'
+import { type LinkTools, applyLink } from './apply-link.ts'
 import { type SingleMessageObject, encodeEntry, saysAbsent } from './encode.ts'
 import type { OwnWeight } from './fingerprint.ts'
 import { gatewayReach } from './gateway-reach.ts'
@@ -15,7 +14,8 @@ import type { KernelChange, Failure } from './kernel.ts'
 import { observe } from './observe.ts'
 import type { OwnWrites } from './own-writes.ts'
 import { type XfrmConnection, hasNoXfrm } from './policies.ts'
-import { keyOf } from './state.ts'
+import { type Link, keyOf } from './state.ts'
+import type { WireguardPeerChange } from './wireguard/wireguard.ts'
 
 /** A change of anything but a device. */
 interface EntryChange extends KernelChange {
@@ -34,8 +34,7 @@ interface Step {
 const NO_DEVICE: Refusal = { errno: ERRNO.ENODEV, detail: 'no such device' }
 
 /** Where messages go: policies have a protocol of their own. */
-interface Connections {
-  readonly route: NetlinkConnection
+interface Tools extends LinkTools {
   readonly xfrm: Pick<XfrmConnection, 'open'>
 }
 
@@ -46,17 +45,13 @@ const NO_XFRM: Refusal = {
 
 /** Applies changes. */
 export class KernelWriter {
-  readonly #connection: NetlinkConnection
-  readonly #xfrm: Connections['xfrm']
-  readonly #devices: Devices
+  readonly #tools: Tools
   readonly #ownWrites: OwnWrites
   readonly #ownWeight: OwnWeight
-  readonly #indexOf = (name: string): number | undefined => this.#devices.indexOf(name)
+  readonly #indexOf = (name: string): number | undefined => this.#tools.devices.indexOf(name)
 
-  constructor({ route, xfrm }: Connections, devices: Devices, ownWrites: OwnWrites, ownWeight: OwnWeight) {
-    this.#connection = route
-    this.#xfrm = xfrm
-    this.#devices = devices
+  constructor(tools: Tools, ownWrites: OwnWrites, ownWeight: OwnWeight) {
+    this.#tools = tools
     this.#ownWrites = ownWrites
     this.#ownWeight = ownWeight
   }
@@ -64,33 +59,44 @@ export class KernelWriter {
   /** As Kernel.apply says. Throws KernelError only when the socket itself fails. */
   async apply(changes: readonly KernelChange[]): Promise<readonly Failure[]> {
     const failures: Failure[] = []
-    let entries: EntryChange[] = []
+    // What was written before is there before what comes after it: a device that is made or deleted changes what the entries mean.
+    for (let at = 0; at < changes.length;) {
+      const channel = channelOf(changes[at])
+      const end =
+        channel === 'link' ? at + 1 : changes.findIndex((change, i) => i > at && channelOf(change) !== channel)
+      const part = changes.slice(at, end < 0 ? changes.length : end)
+      failures.push(...(await this.#applyPart(part)))
+      at += part.length
+    }
+    return failures
+  }
+
+  /** All of them go over one channel; a device is alone. */
+  async #applyPart(changes: readonly KernelChange[]): Promise<readonly Failure[]> {
+    const peers: WireguardPeerChange[] = []
+    const entries: EntryChange[] = []
     for (const change of changes) {
       const { object } = change
-      if (object.kind !== 'link') {
-        const [first] = entries
-        if (first !== undefined && (first.object.kind === 'policy') !== (object.kind === 'policy')) {
-          failures.push(...(await this.#applyEntries(entries)))
-          entries = []
-        }
-        entries.push({ ...change, object })
-        continue
-      }
-      // A device that is made or deleted changes what the entries after it mean.
-      failures.push(...(await this.#applyEntries(entries)))
-      entries = []
-      this.#ownWrites.expect(change.verb === 'delete' ? 'delete' : 'replace', object)
-      try {
-        await applyLink(this.#connection, this.#devices, change.verb, object)
-      } catch (error) {
-        if (!(error instanceof KernelError)) throw error
-        failures.push({ change, error })
-      } finally {
-        this.#ownWrites.settle()
-      }
+      if (object.kind === 'link') return this.#applyLink(change, object)
+      if (object.kind === 'wireguard-peer') peers.push({ ...change, object })
+      else entries.push({ ...change, object })
     }
-    failures.push(...(await this.#applyEntries(entries)))
-    return failures
+    if (peers.length === 0) return this.#applyEntries(entries)
+    this.#ownWeight.lose('wireguard-peer')
+    return this.#tools.wireguard.apply(peers)
+  }
+
+  async #applyLink(change: KernelChange, link: Link): Promise<readonly Failure[]> {
+    this.#ownWrites.expect(change.verb === 'delete' ? 'delete' : 'replace', link)
+    try {
+      await applyLink(this.#tools, change.verb, link)
+      return []
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+      return [{ change, error }]
+    } finally {
+      this.#ownWrites.settle()
+    }
   }
 
   /** All of them go over one connection. A second try is for changes that met an outdated device number, or an entry that no program set. */
@@ -99,7 +105,7 @@ export class KernelWriter {
     const first = await this.#send(changes)
     if (first.size === 0) return []
     const lost = [...first].flatMap(([{ object }, { errno }]) => (errno === ERRNO.ENODEV ? devicesOf(object) : []))
-    if (lost.length > 0) await this.#devices.refresh(new Set(lost))
+    if (lost.length > 0) await this.#tools.devices.refresh(new Set(lost))
     const again = [...(await this.#worthAnotherTry(first)), ...[...first].flatMap(byReach)]
     const second = again.length === 0 ? new Map<EntryChange, Refusal>() : await this.#send(again)
     const retried = new Set(again.map(({ object }) => object))
@@ -118,7 +124,7 @@ export class KernelWriter {
       const table = `${object.kind} ${object.device}`
       let keys = permanent.get(table)
       if (keys === undefined) {
-        const state = await observe(this.#connection, this.#devices, object.kind, [object.device])
+        const state = await observe(this.#tools, object.kind, [object.device])
         permanent.set(table, (keys = new Set(state.keys())))
       }
       if (!keys.has(keyOf(object))) again.push({ verb: 'replace', object })
@@ -158,9 +164,9 @@ export class KernelWriter {
 
   /** Undefined when this kernel has no policies. Throws KernelError. */
   #connectionFor(changes: readonly EntryChange[]): NetlinkConnection | undefined {
-    if (changes[0]?.object.kind !== 'policy') return this.#connection
+    if (changes[0]?.object.kind !== 'policy') return this.#tools.connection
     try {
-      return this.#xfrm.open()
+      return this.#tools.xfrm.open()
     } catch (error) {
       if (hasNoXfrm(error)) return undefined
       throw error
@@ -178,7 +184,7 @@ export class KernelWriter {
     }
     const step: Step = { change, write, encode: weighed, weight: 0 }
     const gone = write === 'delete' ? object : before
-    if (gone !== undefined && gone.kind !== 'link') {
+    if (gone !== undefined && gone.kind !== 'link' && gone.kind !== 'wireguard-peer') {
       const there = encodeEntry('add', gone, this.#indexOf)
       if (there !== undefined) step.weight -= this.#ownWeight.of(there, parts)
     } else if (write === 'replace') this.#ownWeight.lose(object.kind)
@@ -191,6 +197,12 @@ function byReach([change, refusal]: readonly [EntryChange, Refusal]): readonly E
   const reach = gatewayReach(change, refusal)
   if (reach === undefined) return []
   return [{ verb: 'add', object: reach }, change, { verb: 'delete', object: reach }]
+}
+
+/** How changes of a kind are written: those of one channel together. */
+function channelOf(change: KernelChange | undefined): 'link' | 'wireguard-peer' | 'policy' | 'entry' {
+  const kind = change?.object.kind
+  return kind === 'link' || kind === 'wireguard-peer' || kind === 'policy' ? kind : 'entry'
 }
 
 /** The names of the devices an object is on. */

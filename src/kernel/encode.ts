@@ -1,4 +1,4 @@
-// One object to write, as a netlink message: pure. Devices (kind link) are written by apply-link.ts.
+// One object to write, as a netlink message: pure. Devices (kind link) are written by apply-link.ts, peers of WireGuard by src/kernel/wireguard.
 import { addAddress, deleteAddress } from '../netlink/address.ts'
 import { ERRNO, type Refusal } from '../netlink/errno.ts'
 import type { Encode } from '../netlink/message.ts'
@@ -6,10 +6,10 @@ import { type WriteMode, writeFdb, writeNeighbor } from '../netlink/neighbor.ts'
 import { deleteNexthop, writeNexthop } from '../netlink/nexthop.ts'
 import { type RouteHop, writeRoute } from '../netlink/route.ts'
 import { writePolicy } from '../netlink/xfrm.ts'
-import type { KernelObject, Link, RouteTarget } from './state.ts'
+import type { KernelObject, Link, RouteTarget, WireguardPeer } from './state.ts'
 
 /** What is written by a single message. */
-export type SingleMessageObject = Exclude<KernelObject, Link>
+export type SingleMessageObject = Exclude<KernelObject, Link | WireguardPeer>
 
 /** Finds a device's index, undefined when there is no such device. */
 export type IndexOf = (device: string) => number | undefined

@@ -2,6 +2,7 @@
 // always find nothing. What we wrote ourselves is taken off again, so that audits are as cheap amid our own changes.
 // Invariants: what `observe` would read differently has another digest (up to chance, 1 in 2^32 for each changed object),
 // unless the kernel did what we wrote and nothing else; the order of a dump does not matter, nor do ages and counters.
+import { createHash } from 'node:crypto'
 import type { Message } from '../netlink/attribute.ts'
 import type { NetlinkConnection } from '../netlink/connection.ts'
 import { NUD_NOARP, NUD_PERMANENT, RTNH_F_ONLINK, RT_TABLE_MAIN } from '../netlink/constants.ts'
@@ -11,7 +12,7 @@ import { askNexthops } from '../netlink/nexthop.ts'
 import { askRoutes } from '../netlink/route.ts'
 import type { Parts } from '../netlink/weigh.ts'
 import { isNothingThere } from './observe.ts'
-import { FLANNEL_PROTOCOL, type Kind } from './state.ts'
+import { FLANNEL_PROTOCOL, type KernelState, type Kind } from './state.ts'
 
 /** How a kind is dumped, which messages count and what of them. */
 interface Shape {
@@ -103,6 +104,23 @@ function foreign({ counts, parts, protocol }: Shape, message: Message): number {
   return counts(message) ? message.weigh(parts) : 0
 }
 
+/** The digest of objects that were read, less our own changes: for kinds whose reading costs little. */
+export function digestOf(state: KernelState, own: number): number {
+  let total = 0
+  for (const [key, object] of state) {
+    const secret = 'presharedKey' in object ? object.presharedKey?.digest : ''
+    const hash = createHash('sha256')
+      .update(`${key} ${JSON.stringify(object)} ${secret ?? ''}`)
+      .digest()
+    total += hash.readUInt32LE()
+  }
+  return lessOwn(total, own)
+}
+
+function lessOwn(total: number, own: number): number {
+  return (((total - own) % MODULUS) + MODULUS) % MODULUS
+}
+
 /** What a dump came to. */
 export interface Fingerprint {
   /** Of all that counts, less our own changes. */
@@ -144,5 +162,5 @@ export async function fingerprint(
     }
   }
   // The reconciler never writes while it reads: no write is counted on one side alone.
-  return { digest: (((total - own.sum(kind)) % MODULUS) + MODULUS) % MODULUS, foreign: others }
+  return { digest: lessOwn(total, own.sum(kind)), foreign: others }
 }

@@ -13,13 +13,22 @@ export const IPIP_DEVICE = 'flannel.ipip'
 /** IP in IP, in the protocol field of an outer packet (RFC 2003, section 3.1). */
 export const IPIP_PROTOCOL = 4
 
+/** The WireGuard devices, as in Go: the one of a family; one for both is that of IPv4. */
+export const WIREGUARD_DEVICES: Readonly<Record<Family, string>> = { 4: 'flannel-wg', 6: 'flannel-wg-v6' }
+
 /** The devices of each type that has no number, by name. */
 const FIXED_NAMES: { readonly [T in Exclude<LinkType, 'vxlan'>]: readonly string[] } = {
   ipip: [IPIP_DEVICE],
+  wireguard: Object.values(WIREGUARD_DEVICES),
 }
 
 /** The names of all devices that have no number. */
 export const DEVICE_NAMES: readonly string[] = Object.values(FIXED_NAMES).flat()
+
+/** Whether a device has the name of a WireGuard device of flannel's. */
+export function isWireguardName(name: string): boolean {
+  return FIXED_NAMES.wireguard.includes(name)
+}
 
 /** What a device adds to a packet, by the outer family: Ethernet 14, IP 20 or 40, UDP 8, VXLAN 8 (RFC 7348, section 5). */
 export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 }

@@ -8,13 +8,21 @@ import { ERRNO } from '../netlink/errno.ts'
 import { askLinkType } from '../netlink/link.ts'
 import { KernelWriter } from './apply.ts'
 import { Devices } from './devices.ts'
-import { OwnWeight, fingerprint } from './fingerprint.ts'
+import { driverFor } from './links/drivers.ts'
+import { OwnWeight, digestOf, fingerprint } from './fingerprint.ts'
 import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
 import { XfrmConnection } from './policies.ts'
 import { askKernel, readHost } from './read-host.ts'
 import type { KernelState, Kind, LinkType } from './state.ts'
+import type { WireguardRecord } from '../netlink/wireguard.ts'
+import { Wireguard, type WireguardOptions } from './wireguard/wireguard.ts'
+
+/** What a kernel is opened with. */
+export interface KernelOptions extends ConnectionLimits {
+  readonly wireguard?: WireguardOptions
+}
 
 /** Access to a live kernel. */
 export class LiveKernel implements Kernel {
@@ -24,6 +32,8 @@ export class LiveKernel implements Kernel {
   /** For policies. */
   readonly xfrm: XfrmConnection
   readonly #devices: Devices
+  readonly #wireguard: Wireguard
+  readonly #tools: ConstructorParameters<typeof KernelWriter>[0]
   readonly #applier: KernelWriter
   readonly #ownWeight = new OwnWeight()
   /** The weight of what other programs made, by the last fingerprint of a kind; and the routes last read, with theirs. */
@@ -31,19 +41,21 @@ export class LiveKernel implements Kernel {
   #routes: { readonly routes: HostNetwork['routes']; readonly weight: number } | undefined
 
   /** Opens a connection in `netns` (a path; the process's own by default). Throws KernelError or OperatorError. */
-  constructor(netns?: string, limits?: ConnectionLimits) {
+  constructor(netns?: string, { wireguard, ...limits }: KernelOptions = {}) {
     this.connection = new NetlinkConnection(netns, limits)
     this.xfrm = new XfrmConnection(netns, limits)
     this.#devices = new Devices(this.connection)
-    const connections = { route: this.connection, xfrm: this.xfrm }
-    this.#applier = new KernelWriter(connections, this.#devices, this.ownWrites, this.#ownWeight)
+    this.#wireguard = new Wireguard(netns, this.#devices, wireguard)
+    this.#tools = { connection: this.connection, devices: this.#devices, wireguard: this.#wireguard, xfrm: this.xfrm }
+    this.#applier = new KernelWriter(this.#tools, this.ownWrites, this.#ownWeight)
   }
 
   observe(kind: Kind, devices: readonly string[]): Promise<KernelState> {
-    return kind === 'policy' ? this.xfrm.observe() : observe(this.connection, this.#devices, kind, devices)
+    return kind === 'policy' ? this.xfrm.observe() : observe(this.#tools, kind, devices)
   }
 
   async fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
+    if (kind === 'wireguard-peer') return digestOf(await this.#wireguard.observe(devices), this.#ownWeight.sum(kind))
     const indexes = devices.map((name) => this.#devices.indexOf(name)).filter((index) => index !== undefined)
     const found = await fingerprint(this.connection, kind, indexes, this.#ownWeight)
     this.#foreign.set(kind, found?.foreign ?? 0)
@@ -61,6 +73,7 @@ export class LiveKernel implements Kernel {
 
   /** Whether this kernel can make devices of a type, by itself or by a module; undefined when we may not ask. Throws KernelError. */
   async hasLinkType(type: LinkType): Promise<boolean | undefined> {
+    if (type === 'wireguard' && this.#wireguard.program !== undefined) return true
     try {
       await this.connection.request(`ask for ${type}`, askLinkType(type))
     } catch (error) {
@@ -71,13 +84,18 @@ export class LiveKernel implements Kernel {
     return true
   }
 
+  /** What a WireGuard device of ours says of its peers; undefined when there is none of that name. Throws KernelError. */
+  wireguard(device: string): Promise<WireguardRecord | undefined> {
+    return this.#wireguard.device(device)
+  }
+
   /** A device of any kind: its kind and MAC, and the name of the bridge or bond it is a port of. Throws KernelError. */
   async device(name: string): Promise<{ type: string; mac: Mac | undefined; master: string } | undefined> {
     const found = await this.#devices.read(name)
     if (found === undefined) return undefined
     const nameOf = await this.#devices.names([found.master])
     const master = found.master === 0 ? '' : nameOf(found.master)
-    return { type: found.type, mac: found.mac, master }
+    return { type: driverFor(found)?.type ?? found.type, mac: found.mac, master }
   }
 
   /**
@@ -106,6 +124,7 @@ export class LiveKernel implements Kernel {
 
   /** Closes the connection. */
   close(): void {
+    this.#wireguard.close()
     this.connection.close()
     this.xfrm.close()
   }

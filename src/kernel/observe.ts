@@ -10,8 +10,9 @@ import type { Encode } from '../netlink/message.ts'
 import { askFdb, askNeighbors, readNeighbor } from '../netlink/neighbor.ts'
 import { type NexthopRecord, askNexthops, readNexthop } from '../netlink/nexthop.ts'
 import { type RouteRecord, askRoutes, readRoute } from '../netlink/route.ts'
+import type { LinkTools } from './apply-link.ts'
 import type { Devices } from './devices.ts'
-import { linkOf } from './links/drivers.ts'
+import { isOfType, linkOf } from './links/drivers.ts'
 import { type NameOf, interfaceAddressOf, neighborOf, nexthopOf, routeOf } from './objects.ts'
 import { type KernelObject, type KernelState, type Kind, keyOf } from './state.ts'
 
@@ -27,8 +28,7 @@ export function isNothingThere(error: unknown): boolean {
  * since a name can pass from one device to another. Throws KernelError.
  */
 export async function observe(
-  connection: NetlinkConnection,
-  devices: Devices,
+  { connection, devices, wireguard }: LinkTools,
   kind: Exclude<Kind, 'policy'>,
   names: readonly string[],
 ): Promise<KernelState> {
@@ -37,7 +37,9 @@ export async function observe(
   const nameOf: NameOf = (index) => devices.nameOf(index)
   switch (kind) {
     case 'link':
-      return observeLinks(connection, devices, names)
+      return observeLinks({ connection, devices, wireguard }, names)
+    case 'wireguard-peer':
+      return wireguard.observe(names)
     case 'address':
       return perDevice(connection, indexes, askAddresses, (message) => {
         const record = readAddress(message)
@@ -73,8 +75,7 @@ export async function hasNexthops(connection: NetlinkConnection): Promise<boolea
 
 /** Ours by their names, which no change of others can hide; of the rest, those of our kind. */
 async function observeLinks(
-  connection: NetlinkConnection,
-  devices: Devices,
+  { connection, devices, wireguard }: LinkTools,
   names: readonly string[],
 ): Promise<KernelState> {
   const found = new Map<number, LinkRecord>()
@@ -87,7 +88,7 @@ async function observeLinks(
   })
   for (const name of names) {
     const link = await devices.read(name)
-    if (link !== undefined) found.set(link.index, link)
+    if (link !== undefined) found.set(link.index, isOfType(link, 'wireguard') ? await wireguard.described(link) : link)
   }
   const nameOf = await devices.names([...found.values()].map((link) => link.vxlan?.underlay ?? 0))
   const state = new Map<string, KernelObject>()

@@ -45,6 +45,7 @@ function announced(deleted: boolean, object: KernelObject): string | undefined {
       return deleted ? `- ${keyOf(object)}` : undefined
     case 'address':
       return familyOf(object.address) === 6 ? `${deleted ? '-' : '+'} ${keyOf(object)}` : undefined
+    case 'wireguard-peer': // announced to nobody
     case 'nexthop':
     case 'policy':
     case 'route':

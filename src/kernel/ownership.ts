@@ -22,6 +22,7 @@ export function owns(domain: Domain, object: KernelObject): boolean {
       return domain.devices.has(object.name)
     case 'address':
       return domain.devices.has(object.device) && !object.address.startsWith('fe80:')
+    case 'wireguard-peer':
     case 'fdb':
     case 'neighbor':
       return domain.devices.has(object.device)

@@ -5,6 +5,7 @@ import type { KernelObject, Kind } from './state.ts'
 const BY_KIND: Readonly<Record<Kind, (words: string) => string>> = {
   link: (words) => `ip link del ${words.split(' ')[0]}`,
   address: (words) => `ip addr del ${words}`,
+  'wireguard-peer': (words) => `wg set ${words.split(' ').slice(0, 3).join(' ')} remove`,
   fdb: (words) => `bridge fdb del ${words.replace(/ self permanent$/, '')}`,
   neighbor: (words) => `ip neigh del ${words.replace(/ lladdr .*/, '')}`,
   nexthop: (words) => `ip nexthop del ${words.split(' ').slice(0, 2).join(' ')}`,

@@ -1,6 +1,7 @@
 // An object in iproute2's words, for log lines: what `ip` or `bridge` would print of it, or take to make it.
 import { printable } from '../text/plain-text.ts'
-import type { KernelObject, Link, RouteTarget } from './state.ts'
+import { showEndpoint } from './wireguard/uapi.ts'
+import type { KernelObject, Link, RouteTarget, WireguardPeer } from './state.ts'
 
 /** An object on one line, such as `10.2.3.0/24 via 10.2.3.0 dev flannel.1 proto 142 onlink`. */
 export function showObject(object: KernelObject): string {
@@ -16,6 +17,8 @@ function worded(object: KernelObject): string {
     }
     case 'address':
       return `${object.address}/${object.length} dev ${object.device}`
+    case 'wireguard-peer':
+      return `${object.device} peer ${object.publicKey}${peerWords(object)}`
     case 'fdb':
       return `${object.mac} dev ${object.device} dst ${object.destination} self permanent`
     case 'neighbor':
@@ -44,7 +47,17 @@ function linkWords(link: Link): string {
     }
     case 'ipip':
       return `ipip remote any local ${link.local}`
+    case 'wireguard':
+      return `wireguard listen-port ${link.port} public-key ${link.publicKey}`
   }
+}
+
+/** What wg(8) takes of a peer, without its secret. */
+function peerWords({ endpoint, allowed, presharedKey, keepalive }: WireguardPeer): string {
+  const where = endpoint === undefined ? '' : ` endpoint ${showEndpoint(endpoint)}`
+  const secret = presharedKey === undefined ? '' : ' preshared-key (hidden)'
+  const pace = keepalive === 0 ? '' : ` persistent-keepalive ${keepalive}`
+  return `${where} allowed-ips ${allowed.join()}${secret}${pace}`
 }
 
 /** What names an object among those of its kind, for lists: "route 10.2.3.0/24", "neighbor 10.2.3.0". */
@@ -55,6 +68,8 @@ export function brief(object: KernelObject): string {
     case 'address':
     case 'neighbor':
       return `${object.kind} ${object.address}`
+    case 'wireguard-peer':
+      return `wireguard-peer ${object.publicKey}`
     case 'fdb':
       return `fdb ${object.mac}`
     case 'nexthop':

@@ -2,9 +2,12 @@
 // Invariant: a field here is one we manage; the key is the kernel's own identity of the object, so that two objects
 // with one key cannot exist side by side. Values are normalised on reading: what was written reads back equal.
 import type { Address } from '../ip/address.ts'
+import { equal } from '../equal.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import type { Endpoint } from '../netlink/wireguard.ts'
 import type { PolicyDirection } from '../netlink/xfrm.ts'
+import type { Secret } from '../text/secret.ts'
 
 /** A VXLAN device (ip-link(8), RFC 7348). VNI, port and GBP cannot be changed on a living device. */
 export interface VxlanLink {
@@ -109,17 +112,49 @@ export interface IpipLink {
   readonly up: boolean
 }
 
+/**
+ * A WireGuard device (wg(8)), of the kernel or of a program. Its private key is in the key file and in no value; it is read when it
+ * has to be written.
+ */
+export interface WireguardLink {
+  readonly kind: 'link'
+  readonly type: 'wireguard'
+  readonly name: string
+  /** UDP port it receives on. */
+  readonly port: number
+  /** In base64, as wg(8) shows it; empty while it has none. */
+  readonly publicKey: string
+  /** Bytes of an inner IP packet. */
+  readonly mtu: number
+  readonly up: boolean
+}
+
+/** A peer of a WireGuard device: packets to its prefixes are encrypted to its key, and packets from them have to come from it. */
+export interface WireguardPeer {
+  readonly kind: 'wireguard-peer'
+  readonly device: string
+  /** In base64. */
+  readonly publicKey: string
+  /** Where its packets are sent. Undefined only in what is read: its own packets set it, and any wanted one is right. */
+  readonly endpoint: Endpoint | undefined
+  /** Sorted. No two peers of a device have one prefix. */
+  readonly allowed: readonly Prefix[]
+  readonly presharedKey: Secret | undefined
+  /** Seconds between packets that keep a NAT open; 0: none. */
+  readonly keepalive: number
+}
+
 /** A device of ours, of a type named as ip-link(8) does. Each type has a file in src/kernel/links. */
-export type Link = VxlanLink | IpipLink
+export type Link = VxlanLink | IpipLink | WireguardLink
 
 /** The types of devices we make. */
 export type LinkType = Link['type']
 
 /** Anything we manage in the kernel. */
-export type KernelObject = Link | InterfaceAddress | FdbEntry | Neighbor | Nexthop | Policy | Route
+export type KernelObject = Link | InterfaceAddress | WireguardPeer | FdbEntry | Neighbor | Nexthop | Policy | Route
 
 /** The kinds, in the order they are added; they are deleted in the opposite order. */
-export const KINDS = ['link', 'address', 'fdb', 'neighbor', 'nexthop', 'policy', 'route'] as const
+export const KINDS = ['link', 'address', 'wireguard-peer', 'fdb', 'neighbor', 'nexthop', 'policy', 'route'] as const
 
 /** The name of one kind. */
 export type Kind = (typeof KINDS)[number]
@@ -143,6 +178,8 @@ export function keyOf(object: KernelObject): string {
       return `link ${object.name}`
     case 'address':
       return `address ${object.device} ${object.address}/${object.length}`
+    case 'wireguard-peer':
+      return `wireguard-peer ${object.device} ${object.publicKey}`
     case 'fdb':
       return `fdb ${object.device} ${object.mac}`
     case 'neighbor':
@@ -164,21 +201,42 @@ export function isVxlan(object: KernelObject): object is VxlanLink {
 /** Whether two objects of one key are the same in every managed field. Flat on purpose: it runs once per object and audit. */
 export function sameObject(a: KernelObject, b: KernelObject): boolean {
   switch (a.kind) {
-    case 'link':
-      return b.kind === 'link' && sameFields(a, b)
-    case 'address':
-      return b.kind === 'address' && keyOf(a) === keyOf(b)
     case 'fdb':
       return b.kind === 'fdb' && sameFdb(a, b)
     case 'neighbor':
       return b.kind === 'neighbor' && sameNeighbor(a, b)
     case 'nexthop':
       return b.kind === 'nexthop' && sameNexthop(a, b)
-    case 'policy':
-      return b.kind === 'policy' && sameFields(a, b)
     case 'route':
       return b.kind === 'route' && sameRoute(a, b)
+    case 'link':
+    case 'address':
+    case 'policy':
+    case 'wireguard-peer':
+      return sameOfOthers(a, b)
   }
+}
+
+/** Of the kinds that are few, or rarely used. */
+function sameOfOthers(a: Exclude<KernelObject, FdbEntry | Neighbor | Nexthop | Route>, b: KernelObject): boolean {
+  switch (a.kind) {
+    case 'link':
+    case 'policy':
+      return b.kind === a.kind && sameFields(a, b)
+    case 'address':
+      return b.kind === 'address' && keyOf(a) === keyOf(b)
+    case 'wireguard-peer':
+      return b.kind === 'wireguard-peer' && sameWireguardPeer(a, b)
+  }
+}
+
+function sameWireguardPeer(a: WireguardPeer, b: WireguardPeer): boolean {
+  return sameEndpoint(a, b) && equal({ ...a, endpoint: undefined }, { ...b, endpoint: undefined })
+}
+
+/** Whether the endpoint of a peer that was read is right. */
+export function sameEndpoint({ endpoint: a }: WireguardPeer, { endpoint: b }: WireguardPeer): boolean {
+  return a === undefined || b === undefined || equal(a, b)
 }
 
 function sameFdb(a: FdbEntry, b: FdbEntry): boolean {

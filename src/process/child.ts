@@ -131,3 +131,12 @@ function keep(stream: Readable | undefined, most: number, over: () => void): () 
   })
   return () => Buffer.concat(chunks).toString()
 }
+
+/** Kills a process that another run of ours started; one that is gone is no error. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone already.
+  }
+}

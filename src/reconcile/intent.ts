@@ -4,7 +4,7 @@ import type { AnyBackend, Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Domain } from '../kernel/ownership.ts'
 import { type SomeFamily, inFamily, valuesOf } from '../ip/by-family.ts'
 import { prefixFamily } from '../ip/prefix.ts'
-import { FLANNEL_PROTOCOL, type KernelObject, type Route } from '../kernel/state.ts'
+import { FLANNEL_PROTOCOL, type KernelObject, type Route, keyOf } from '../kernel/state.ts'
 
 /** Our host in one family, as it is to every backend. */
 export type HostSelf = Omit<Self<unknown>, 'config'>
@@ -29,7 +29,9 @@ export function hostObjects(intent: Intent): readonly KernelObject[] {
   const base = intent.active.flatMap(({ backend, config }) =>
     selvesServed(backend, intent).flatMap((self) => backend.base({ ...self, config })),
   )
-  return intent.blackhole ? [...base, ...valuesOf(intent.selves).map(blackholeOf)] : base
+  const all = intent.blackhole ? [...base, ...valuesOf(intent.selves).map(blackholeOf)] : base
+  // Both families may want one device that carries both.
+  return [...new Map(all.map((object) => [keyOf(object), object])).values()]
 }
 
 /** Our host in each family that a backend serves. */

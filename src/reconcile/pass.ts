@@ -109,7 +109,7 @@ class Pass {
 
   /** Everything else: the host's own objects, then peer by peer. */
   async entries(): Promise<void> {
-    const kinds = ['fdb', 'neighbor', 'nexthop', 'policy', 'route'] as const
+    const kinds = ['wireguard-peer', 'fdb', 'neighbor', 'nexthop', 'policy', 'route'] as const
     for (const kind of kinds) await this.#read(kind)
     const open = kinds.flatMap((kind) => this.#open.get(kind) ?? [])
     if (open.length === 0) return

@@ -18,6 +18,7 @@ import { type Waiter, releaseWaiters } from './waiters.ts'
 /** The kinds, as they are audited one after the other. */
 const TURNS: readonly (readonly Kind[])[] = [
   ['link', 'address'],
+  ['wireguard-peer'],
   ['fdb'],
   ['neighbor'],
   ['nexthop'],
@@ -36,6 +37,7 @@ const GATHER_MS = 20
 const TAKEN_ALONG: Readonly<Record<Kind, readonly Kind[]>> = {
   link: KINDS,
   address: KINDS,
+  'wireguard-peer': ['link', 'wireguard-peer'],
   fdb: ['link', 'fdb'],
   neighbor: ['link', 'neighbor'],
   nexthop: ['link', 'nexthop', 'route'],

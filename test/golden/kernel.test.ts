@@ -157,6 +157,7 @@ test('our words are words ip and bridge accept', async (t) => {
   const commands: Readonly<Record<Kind, string>> = {
     link: '',
     address: 'ip addr add',
+    'wireguard-peer': '',
     fdb: 'bridge fdb add',
     neighbor: 'ip neigh add',
     nexthop: 'ip nexthop add',

@@ -14,6 +14,7 @@ const HARM: Readonly<Record<Kind, (lack: MissingObject) => string>> = {
       : `the tunnel device ${nameOf(object)} differs (${fieldsThatDiffer(object, found)})`,
   address: ({ object }) =>
     `the tunnel device lacks its address ${showObject(object)}: this host cannot reach containers`,
+  'wireguard-peer': ({ peer, found }) => `${word(found)} WireGuard peer for ${peer}: its packets are refused`,
   route: ({ peer, found }) => `${word(found)} route to ${peer ?? 'our own subnet'}: its containers are unreachable`,
   nexthop: ({ peer, found }) => `${word(found)} nexthop of the route to ${peer}: its containers are unreachable`,
   neighbor: ({ peer, found }) => `${word(found)} neighbour entry for ${peer}: the kernel cannot resolve its MAC`,
@@ -36,6 +37,7 @@ export const KERNEL_CHECKS: readonly Check[] = [
   check('routes', 'every peer has its route', ['nexthop', 'route'], true),
   check('neighbours', 'every peer has its neighbour entry', ['neighbor'], true),
   check('policies', 'every peer reached by IPsec has its policies', ['policy'], true),
+  check('wireguard', 'every peer has its WireGuard key, prefixes and endpoint', ['wireguard-peer'], true),
   check('fdb', 'every peer has its forwarding entry', ['fdb'], true),
 ]
 
@@ -88,6 +90,7 @@ function kindName(kind: Kind): string {
   return {
     link: 'a device',
     address: 'an address',
+    'wireguard-peer': 'a WireGuard peer',
     fdb: 'a forwarding entry',
     neighbor: 'a neighbour entry',
     nexthop: 'a nexthop',

@@ -5,10 +5,12 @@ import type { Link, LinkType } from '../state.ts'
 import { ipipDriver } from './ipip.ts'
 import type { LinkDriver } from './link-driver.ts'
 import { vxlanDriver } from './vxlan.ts'
+import { wireguardDriver } from './wireguard.ts'
 
 const DRIVERS: { readonly [T in LinkType]: LinkDriver<Extract<Link, { type: T }>> } = {
   vxlan: vxlanDriver,
   ipip: ipipDriver,
+  wireguard: wireguardDriver,
 }
 
 /** The types of devices we make. */
@@ -22,6 +24,11 @@ export function driverOf(type: LinkType): LinkDriver<Link> {
 /** The driver for a device read from the kernel; undefined for a type we never make. */
 export function driverFor(record: LinkRecord): LinkDriver<Link> | undefined {
   return LINK_TYPES.map(driverOf).find((driver) => driver.isOf(record))
+}
+
+/** Whether a device read from the kernel is of a type of ours. */
+export function isOfType(record: LinkRecord, type: LinkType): boolean {
+  return driverFor(record)?.type === type
 }
 
 /** A device read from the kernel. One of a type we never make is shown as a VXLAN device that no plan has. */
