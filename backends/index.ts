@@ -4,5 +4,6 @@ import { alloc } from './alloc/index.ts'
 import { hostGw } from './host-gw/index.ts'
 import { ipip } from './ipip/index.ts'
 import { vxlan } from './vxlan/index.ts'
+import { wireguard } from './wireguard/index.ts'
 
-export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, ipip, alloc]
+export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, wireguard, ipip, alloc]

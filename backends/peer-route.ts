@@ -32,3 +32,9 @@ export function peerRoute({ subnet, gateway, device, onlink, nexthops }: PeerRou
     { ...route, target: { type: 'nexthop', id } },
   ]
 }
+
+/** A route by a device that needs no gateway. */
+export function deviceRoute(destination: Prefix, device: string): KernelObject {
+  const metric = METRIC[prefixFamily(destination)]
+  return { kind: 'route', destination, metric, target: { type: 'device', device }, protocol: FLANNEL_PROTOCOL }
+}

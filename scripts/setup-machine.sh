@@ -7,7 +7,8 @@ set -eu
 # package and a program it brings, for those that a full machine may have from elsewhere (say, Docker's own packages)
 wanted='etcd-server:etcd etcd-client:etcdctl docker.io:dockerd iproute2:ip iptables:iptables nftables:nft
 traceroute:traceroute iperf3:iperf3 iputils-ping:ping procps:ps ethtool:ethtool gcc:gcc g++:g++ binutils:strip git:git util-linux:nsenter npm:npm
-systemd:systemd-analyze debootstrap:debootstrap zsh:zsh prometheus:promtool curl:curl chromium:chromium pngquant:pngquant'
+systemd:systemd-analyze debootstrap:debootstrap zsh:zsh prometheus:promtool curl:curl chromium:chromium pngquant:pngquant
+wireguard-go:wireguard-go wireguard-tools:wg tcpdump:tcpdump'
 missing=''
 for pair in $wanted; do
   command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"

@@ -127,8 +127,8 @@ export type Requirement =
 
 /** Something made before the lease is written, because the lease or the plan contains it; the result is a text. */
 export type Preparation =
-  /** The WireGuard key pair in `file`, made when it is not there; gives the public key in base64. */
-  | { readonly type: 'wireguard-key'; readonly name: string; readonly file: string }
+  /** The WireGuard key pair of this host, made when it is not there; gives the public key in base64. */
+  | { readonly type: 'wireguard-key'; readonly name: string }
   /** The output of a command; gives its standard output, cut and without the end of line. */
   | {
       readonly type: 'command'

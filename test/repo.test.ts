@@ -145,8 +145,9 @@ test('no file outside of those named says a family, so that a family more is an 
   t.deepEqual(wrong, [])
 })
 
-test('backends import only the contract, kernel state, names of devices, addresses, errors and each other, and nothing from outside', (t) => {
-  const allowed = /^src\/(backend|errors)\.ts$|^src\/kernel\/(state|flannel-link)\.ts$|^src\/ip\/|^backends\//
+test('backends import only the contract, kernel state, names of devices, addresses, the form of keys, errors and each other, and nothing from outside', (t) => {
+  const allowed =
+    /^src\/(backend|errors)\.ts$|^src\/kernel\/(state|flannel-link)\.ts$|^src\/text\/wireguard-key\.ts$|^src\/ip\/|^backends\//
   const backends = SOURCE.filter((path) => path.startsWith('backends/') && path.endsWith('.ts'))
   t.true(backends.length > 0)
   const wrong = backends.flatMap((path) => [

@@ -2,6 +2,7 @@
 import type { AnyBackend } from '../backend.ts'
 import { Conditions } from '../health/conditions.ts'
 import { Events } from '../health/events.ts'
+import { wireguardKeyFile } from '../host/wireguard-key.ts'
 import { serveHealth } from '../http/health-port.ts'
 import { controlPath, serveControl } from '../http/control-socket.ts'
 import { LiveKernel } from '../kernel/live.ts'
@@ -45,7 +46,8 @@ function begin({ options, backends, version, signal, ...setup }: DaemonSetup): D
   log.info(`flanneld ${version}, node ${process.version}`)
   const readiness = new Readiness(['config', 'lease', 'backend', 'subnet.env', 'peers', 'kernel', 'firewall'], log)
   const conditions = new Conditions()
-  const kernel = new LiveKernel()
+  const wireguard = { keyFile: wireguardKeyFile(), program: options.wireguardGo }
+  const kernel = new LiveKernel(undefined, { wireguard })
   const kernelLog = log.part('kernel')
   const reconciler = new Reconciler(
     kernel,

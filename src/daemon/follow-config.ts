@@ -11,6 +11,7 @@ import { reporter } from '../health/reporter.ts'
 import type { FollowParts } from './follow-parts.ts'
 import { type Log } from '../log.ts'
 import { printable } from '../text/plain-text.ts'
+import { prepare } from './prepare.ts'
 import { configIn } from './step-entries.ts'
 
 /** How often this host is looked at again while it cannot run a stored config. Milliseconds. */
@@ -76,7 +77,9 @@ export class ConfigFollower {
     this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
     for (const external of valuesOf(externals))
       if (inFamily(session.inputs.externals, external.family) === undefined) this.#log.info(lineOf(external))
-    await session.update({ configuration: next, externals })
+    // What another backend's lease or devices are still made of stays.
+    const prepared = new Map([...session.inputs.prepared, ...(await prepare(next, externals))])
+    await session.update({ configuration: next, externals, prepared })
   }
 
   /** The interfaces to run a config on, or why this host cannot, a failure to find out among it. */

@@ -2,6 +2,7 @@
 import type { Preparation } from '../backend.ts'
 import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import type { Configuration } from '../network-config/configuration.ts'
+import { publicKeyIn, wireguardKeyFile } from '../host/wireguard-key.ts'
 import type { Host } from '../host/host-id.ts'
 
 /** The results by name. Rejects with OperatorError when one cannot be made. */
@@ -20,6 +21,7 @@ export async function prepare(
   return results
 }
 
-function make(preparation: Preparation): Promise<string> {
-  return Promise.reject(new Error(`bug: no way to make ${preparation.name}`))
+async function make(preparation: Preparation): Promise<string> {
+  if (preparation.type === 'wireguard-key') return publicKeyIn(wireguardKeyFile())
+  throw new Error(`bug: no way to make ${preparation.name}`)
 }

@@ -9,6 +9,7 @@ import { guardsOf } from '../obstacles/found-devices.ts'
 import { HostFollower, audit } from './host-changes.ts'
 import { type Prefix, contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
+import { type WatchedPeers, watchPeers } from '../kernel/watch-peers.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
 import { staySmall } from './release-memory.ts'
 import { startProber } from './start-prober.ts'
@@ -33,6 +34,7 @@ export async function runLeased(leased: LeasedHost, context: DaemonContext, hold
   await waitOut(() => startMonitor(kernel, monitoring(sessions, follower, context), signal), context)
   void follower.look()
   void audit({ reconciler, sessions, look: follower.look, seconds: options.auditInterval, signal })
+  void watchPeers(peersWatched(sessions, context), signal)
   staySmall(readiness, supervisor.part('memory'), signal)
   const { store } = leased
   const prober = startProber(sessions, context)
@@ -132,6 +134,18 @@ function monitoring(
         reconciler.drift({ type: 'drift', kind: 'route', what })
       void follower.look()
     },
+  }
+}
+
+/** The peers whose changes nobody reports. */
+function peersWatched(sessions: Sessions, { kernel, reconciler }: DaemonContext): WatchedPeers {
+  return {
+    kernel,
+    devices: () =>
+      sessions.flatMap(({ plan }) =>
+        plan.objects.flatMap((object) => (object.kind === 'link' && object.type === 'wireguard' ? [object.name] : [])),
+      ),
+    onDrift: (drift) => void reconciler.drift(drift),
   }
 }
 

@@ -14,7 +14,7 @@ import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
-import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { type ByFamily, type SomeFamily, familiesOf, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { familyOf } from '../ip/address.ts'
 
 /** What is looked at. */
@@ -93,7 +93,10 @@ function devicesOf(
   const objects = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
     const external = inFamily(externals, family)
     if (external === undefined) return []
-    const self = selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId)
+    // What will be prepared is not known yet.
+    const prepares = own.backend.prepares?.(own.config, network, external) ?? []
+    const prepared = new Map(prepares.map(({ name }) => [name, '']))
+    const self = { ...selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId), prepared }
     return own.backend.base({ ...self, config: own.config })
   })
   return valuesOf(objects)
@@ -220,7 +223,7 @@ async function evidence(
   configuration: Configuration,
   { store, options, externals, hostId, previousSubnets }: ObstacleParts,
 ): Promise<Parameters<typeof strangersOn>[1]> {
-  const family = familyOf(link.local)
+  const family = 'local' in link ? familyOf(link.local) : (familiesOf(configuration.ranges)[0] ?? 4)
   const [external, range] = [inFamily(externals, family), inFamily(configuration.ranges, family)]
   const previousSubnet = inFamily(previousSubnets, family)
   if (range === undefined || external === undefined)

@@ -179,6 +179,16 @@ export const file: Format<string> = {
   },
 }
 
+/** A file's path, or nothing. */
+export const optionalFile: Format<string | undefined> = {
+  name: 'flag-optional-file',
+  argument: 'file',
+  coerce: (text) => (text === '' ? undefined : text),
+  validate(value): asserts value is string | undefined {
+    if (value !== undefined) file.validate(value)
+  },
+}
+
 /** A key's path in etcd, without the trailing slash (Go cleans it the same way). */
 export const keyPrefix: Format<string> = {
   name: 'flag-key-prefix',

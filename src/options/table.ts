@@ -161,6 +161,13 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     format: format.oneOf(['auto', 'always', 'never']),
     doc: 'use nexthop objects for routes (kernel 5.3+); auto: from 500 peers on',
   },
+  wireguardGo: {
+    flag: 'wireguard-go',
+    own: true,
+    default: undefined,
+    format: format.optionalFile,
+    doc: 'path of wireguard-go, for backend wireguard on a kernel without it (Debian package wireguard-go: /usr/bin/wireguard-go)',
+  },
   auditInterval: {
     flag: 'audit-interval',
     own: true,

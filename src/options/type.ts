@@ -35,6 +35,8 @@ export interface Options {
   readonly vxlanGuard: boolean
   readonly vxlanGuardAllow: readonly Prefix[]
   readonly nexthopObjects: 'auto' | 'always' | 'never'
+  /** The program that makes WireGuard devices in place of the kernel. */
+  readonly wireguardGo: string | undefined
   /** Seconds. */
   readonly auditInterval: number
   /** Seconds; 0: off. */

@@ -1,5 +1,6 @@
 // What src/backend.ts promises of every backend, held against all that backends/index.ts lists, and the one to copy.
 import { only } from '../../src/ip/by-family.ts'
+import { createHash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
@@ -21,6 +22,12 @@ function configOf(backend: AnyBackend, raw: JsonObject = {}): unknown {
   return backend.parseConfig(createSection({ Type: backend.type, ...raw }, 'Backend'))
 }
 
+/** What a host has prepared for a backend. */
+function preparedBy(backend: AnyBackend, host: string): ReadonlyMap<string, string> {
+  const prepares = backend.prepares?.(configOf(backend), prefix('10.2.0.0/16'), ENP0S3) ?? []
+  return new Map(prepares.map(({ name }) => [name, createHash('sha256').update(host).digest('base64')]))
+}
+
 /** A peer as this backend itself would publish it, from the host 192.168.19.<host>. */
 function peerOf(backend: AnyBackend, subnet: number, host: number): Peer {
   const address = fromNumber(0xc0a8_1300 + host)
@@ -29,6 +36,7 @@ function peerOf(backend: AnyBackend, subnet: number, host: number): Peer {
     subnet: prefixOf(fromNumber(NETWORK + subnet * 256), 24),
     external,
     hostId: `host ${host} ${subnet}`,
+    prepared: preparedBy(backend, `host ${host}`),
   })
   const parsed = backend.parsePeerData(JSON.parse(JSON.stringify(backend.leaseData(self) ?? null)), self.config)
   if (!parsed.ok) throw new Error(`${backend.type} does not read what it writes: ${parsed.reason}`)
@@ -38,7 +46,7 @@ function peerOf(backend: AnyBackend, subnet: number, host: number): Peer {
 function intentOf(backend: AnyBackend, raw: JsonObject = {}, nexthops = false): Intent {
   return {
     active: [{ backend, config: configOf(backend, raw) }],
-    selves: only(4, selfWith(undefined, { nexthops })),
+    selves: only(4, selfWith(undefined, { nexthops, prepared: preparedBy(backend, 'own') })),
     blackhole: true,
     leftovers: [],
   }
@@ -135,9 +143,13 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
 
   test(`${type}: a route leads to each reachable peer's subnet and nowhere else`, (t) => {
     const intent = intentOf(backend)
-    const routes = objectsOf({ ...intent, blackhole: false }, [peerOf(backend, 3, 122), peerOf(backend, 4, 123)])
-      .filter((object) => object.kind === 'route')
-      .map((route) => route.destination)
+    const routes: readonly string[] = objectsOf({ ...intent, blackhole: false }, [
+      peerOf(backend, 3, 122),
+      peerOf(backend, 4, 123),
+    ])
+      // One for the whole network keeps packets to subnets without a peer from leaving readable.
+      .filter((object) => object.kind === 'route' && object.destination !== prefix('10.2.0.0/16'))
+      .map((route) => (route.kind === 'route' ? route.destination : ''))
     t.deepEqual(routes, backend.type === 'alloc' ? [] : [prefix('10.2.3.0/24'), prefix('10.2.4.0/24')])
   })
 }

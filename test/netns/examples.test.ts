@@ -18,7 +18,8 @@ for (const name of FILES) {
     const [etcd, host] = await Promise.all([startEtcd(lan), lan.host(121)])
     await etcd.configure(config)
     await host.run(`${BUNDLE} config check ${path} ${ARGS.replace(/-iface=\S+/, '')}`)
-    const daemon = await startFlanneld(host, ARGS)
+    // For a kernel without WireGuard.
+    const daemon = await startFlanneld(host, `${ARGS} -wireguard-go=/usr/bin/wireguard-go`)
     await waitForSubnetEnv(host, daemon)
     await daemon.line(/ ready: /)
     t.true((await etcd.etcdctl('get --prefix / --print-value-only')).includes(`"BackendType":"${config.Backend.Type}"`))

@@ -14,6 +14,7 @@ const BAD: readonly (readonly [flag: string, value: string, rule: RegExp])[] = [
   ['audit-interval', '0', /must be an integer from 1/],
   ['v', 'info', /must be an integer/],
   ['ip-masq', 'yes', /must be true or false/],
+  ['wireguard-go', '/usr/bin/', /must be the path of a file/],
   ['nexthop-objects', 'Auto', /must be one of auto, always, never/],
   ['on-subnet-conflict', 'steal', /must be one of new, wait/],
   ['iface-regex', '(', /must be a regular expression: /],

@@ -3,6 +3,8 @@ import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { BACKENDS } from '../../backends/index.ts'
 import { REFERENCE, reference } from '../../scripts/reference.ts'
+import type { ConfigKey } from '../../src/backend.ts'
+import { equal } from '../../src/equal.ts'
 import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { TOP_KEYS } from '../../src/network-config/keys.ts'
@@ -33,6 +35,19 @@ test('top-level keys of the config: each is read, and a bad value is refused by 
   }
 })
 
+/** Values that a key takes, and values that it refuses. */
+function samplesOf({ default: value, range, choices, secret }: ConfigKey): Samples {
+  if (range !== undefined) return { good: range, bad: [range[0] - 1, range[1] + 1, 'x'] }
+  if (choices !== undefined) return { good: choices, bad: [0, 'x'] }
+  if (secret === true) return { good: [Buffer.alloc(32, 7).toString('base64')], bad: [0, 'x'] }
+  return { good: [value !== true], bad: [0, 'x'] }
+}
+
+interface Samples {
+  readonly good: readonly unknown[]
+  readonly bad: readonly unknown[]
+}
+
 for (const backend of BACKENDS) {
   test(`keys of ${backend.type}: what stands in the table holds`, (t) => {
     const configOf = (keys: object): unknown =>
@@ -42,12 +57,12 @@ for (const backend of BACKENDS) {
       read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, Nonsense: 1 } }).remarks[0]?.text ?? '',
       /Nonsense/,
     )
-    for (const [key, { default: value, range }] of Object.entries(backend.configKeys)) {
-      t.deepEqual(configOf({ [key]: value }), defaults, key)
-      const [good, bad] = range === undefined ? [[!value], [0, 'x']] : [range, [range[0] - 1, range[1] + 1, 'x']]
+    for (const [key, row] of Object.entries(backend.configKeys)) {
+      t.deepEqual(configOf({ [key]: row.default }), defaults, key)
+      const { good, bad } = samplesOf(row)
       for (const other of good) t.notThrows(() => configOf({ [key]: other }), key)
       t.true(
-        good.some((other) => JSON.stringify(configOf({ [key]: other })) !== JSON.stringify(defaults)),
+        good.some((other) => !equal(configOf({ [key]: other }), defaults)),
         key,
       )
       for (const other of bad)
