@@ -16,7 +16,9 @@ for (const backend of [{ Type: 'vxlan' }, { Type: 'vxlan', DirectRouting: true }
     const etcd = await startEtcd(lan, { config: { ...CONFIG, Backend: backend } })
     const join = async (last: number) => {
       const host = await lan.host(last)
-      await host.run('ip -4 addr flush dev enp0s3; sysctl -q -w net.ipv4.ip_forward=0')
+      // An aggregate on the LAN leads to the addresses of the overlay as well, by another device.
+      await host.run(`ip -4 addr flush dev enp0s3; sysctl -q -w net.ipv4.ip_forward=0
+        ip -6 route add fd00:10::/32 via fd00:19::1 dev enp0s3`)
       const daemon = await startFlanneld(host, `-etcd-endpoints=${etcd.url6} -iface=enp0s3 -etcd-prefix=${PREFIX}`)
       const env = await waitForSubnetEnv(host, daemon)
       return { host, daemon, env, container: await createContainer(host, env) }

@@ -12,13 +12,14 @@ export interface KernelText {
 /** In one shell: a reading has to be quick, because its time is part of what is measured. */
 export const READ_KERNEL = `
   ip -o -d link show type vxlan; ip -o link; ip -o -4 addr; ip nexthop; ip -4 route show table all
+  ip -o -6 addr show to fd00:10::/32; ip -6 route show table all root fd00:10::/32
   ip neigh show nud permanent | sed 's/^/neighbor /'
   for device in $(ip -br link show type vxlan | cut -d ' ' -f 1); do
     bridge fdb show dev $device | sed "s/^/fdb $device /"; done`
 
 /** Rules of iptables, and every other table of nft on one line; counters left out, and policies, which cannot be absent. */
 export const READ_RULES = `
-  { iptables -S; iptables -t nat -S; iptables -t raw -S; } | grep -v '^-P .* ACCEPT$'
+  { iptables -S; iptables -t nat -S; iptables -t raw -S; ip6tables -S; ip6tables -t nat -S; } | grep -v '^-P .* ACCEPT$'
   nft list tables | grep -vE ' ip6? (filter|nat|raw|mangle)$' | while read -r table; do
     echo $(nft -s list $table) | sed -E 's/(set strangers[46] [{][^{}]*)elements = [{][^{}]*[}]/\\1/g'; done`
 
@@ -44,7 +45,7 @@ export function partKernelText(printed: string): KernelText {
     .filter((line) => line !== '')
     .toSorted()
   const isOurs = (line: string): boolean =>
-    /flannel|FLANNEL|proto 142|^(blackhole )?10\.2\.\d+\.0\/24 (?!dev docker0)/.test(line)
+    /flannel|FLANNEL|proto 142|^(blackhole )?(10\.2\.\d+\.0\/24|fd00:10:2:\w+::\/64) (?!dev docker0)/.test(line)
   return {
     ours: lines.filter(isOurs).join('\n'),
     foreign: lines.filter((line) => !isOurs(line)).join('\n'),

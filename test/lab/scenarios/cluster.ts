@@ -14,7 +14,7 @@ export interface Node {
   /** The one that runs now: tests put another in its place. */
   daemon: Running
   readonly env: SubnetEnv
-  /** "10.2.21" of 10.2.21.1/24. */
+  /** "10.2.21" of 10.2.21.1/24; where there is no IPv4, "fd00:10:2:21:" of fd00:10:2:21::1/64. */
   readonly subnet: string
   readonly container: Container
 }
@@ -51,6 +51,9 @@ export function networkWith(backend: object, keys: object = {}): object {
 /** What makes a network one of both families. */
 export const IPV6 = { EnableIPv6: true, IPv6Network: 'fd00:10:2::/48' }
 
+/** What makes a network one of IPv6 alone. */
+export const IPV6_ALONE = { ...IPV6, EnableIPv4: false }
+
 /** Makes etcd on .120 and hosts .121, .122, ... on one LAN. */
 export async function createCluster(
   owner: Parameters<typeof createLab>[0],
@@ -73,7 +76,7 @@ export async function createCluster(
 /** A node of a host on which a daemon was started. */
 export async function nodeOn(host: Host, daemon: Running): Promise<Node> {
   const env = await waitForSubnetEnv(host, daemon)
-  const subnet = (env['FLANNEL_SUBNET'] ?? '').replace(/\.1\/24$/, '')
+  const subnet = (env['FLANNEL_SUBNET'] ?? env['FLANNEL_IPV6_SUBNET'] ?? '').replace(/\.1\/24$|:1\/64$/, '')
   return { host, daemon, env, subnet, container: await createContainer(host, env) }
 }
 

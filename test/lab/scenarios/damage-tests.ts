@@ -31,7 +31,7 @@ export function damageTests(
 
   for (const { fault, script } of damages) {
     test.serial(`${fault}: repaired by notification (${mode})`, async (t) => {
-      const device = mode === 'host-gw' ? undefined : 'flannel.1'
+      const device = mode.includes('host-gw') ? undefined : mode.includes('IPv6') ? 'flannel-v6.1' : 'flannel.1'
       const { ms, gap } = await damageAndAwaitRepair(t, own, peer, script(await targetOf(own, peer, device)))
       const result = `longest time without a packet ${gap} ms`
       const promise = 'repaired within 1 s'
@@ -60,7 +60,7 @@ export function damageTests(
       .stdout()
       .slice(seen)
       .split('\n')
-      .filter((line) => /flannel|proto 142| 10\.2\.\d+\.0/.test(line))
+      .filter((line) => /flannel|proto 142| 10\.2\.\d+\.0|fd00:10:2:\w+::\/64/.test(line))
     t.deepEqual(ours, [], 'netlink reports no change')
     t.is(own.daemon.output(), logged, 'no log line')
     t.deepEqual(await kernelText(own.host), before)

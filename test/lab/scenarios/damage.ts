@@ -110,7 +110,7 @@ export async function targetOf(own: Node, peer: Node, device: string | undefined
     own: own.subnet,
     peer: peer.subnet,
     mac: device === undefined ? '' : await macOf(peer, device),
-    address: peer.host.address,
+    address: own.subnet.includes(':') ? peer.host.address6 : peer.host.address,
   }
 }
 
