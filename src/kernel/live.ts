@@ -84,6 +84,11 @@ export class LiveKernel implements Kernel {
     return true
   }
 
+  /** The program that makes WireGuard devices in place of the kernel. */
+  get wireguardProgram(): string | undefined {
+    return this.#wireguard.program
+  }
+
   /** What a WireGuard device of ours says of its peers; undefined when there is none of that name. Throws KernelError. */
   wireguard(device: string): Promise<WireguardRecord | undefined> {
     return this.#wireguard.device(device)

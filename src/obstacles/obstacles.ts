@@ -1,6 +1,5 @@
 // Why this host, as it is now, cannot run a network config: everything the kernel, or another program here, would refuse is
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
-import { createSocket } from 'node:dgram'
 import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import type { Store } from '../etcd/store.ts'
@@ -15,7 +14,8 @@ import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
 import { type ByFamily, type SomeFamily, familiesOf, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
-import { familyOf } from '../ip/address.ts'
+import { type Family, familyOf } from '../ip/address.ts'
+import { type HostAsked, lackOf } from './requirements.ts'
 
 /** What is looked at. */
 export interface ObstacleParts {
@@ -50,6 +50,8 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
   }
   const taken = takenBy(configuration, parts)
   if (taken !== undefined) return taken
+  const lack = await lackIn(configuration, parts)
+  if (lack !== undefined) return lack
   for (const link of devicesOf(configuration, externals, parts.hostId)) {
     const obstacle = await obstacleAt(link, configuration, parts)
     if (obstacle !== undefined) return obstacle
@@ -57,6 +59,22 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
   if (options.forceNetworkOverlap) return undefined
   const host = await kernel.readHost()
   return overlapWith(configuration, externals, host)
+}
+
+/** What a backend needs and this host does not have. */
+async function lackIn(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
+  const { backend } = configuration.own
+  for (const self of anySelves(configuration, parts.externals, parts.hostId)) {
+    for (const requirement of backend.requires?.(self) ?? []) {
+      const lack = await lackOf(requirement, askedFor(self.family, configuration, parts))
+      if (lack !== undefined) return lack
+    }
+  }
+  return undefined
+}
+
+function askedFor(family: Family, { own }: Configuration, { kernel }: ObstacleParts): HostAsked {
+  return { kernel, type: own.backend.type, family, path: process.env['PATH'] ?? '' }
 }
 
 /** The names of the locks a config needs: a daemon alone has a device and a network. */
@@ -86,22 +104,32 @@ export function linksOf(...wanted: Parameters<typeof devicesOf>): readonly Vxlan
 
 /** The devices a config wants, for any subnet. */
 function devicesOf(
-  { own, ranges }: Configuration,
+  configuration: Configuration,
   externals: SomeFamily<ExternalInterface>,
   hostId: string,
 ): readonly Link[] {
-  const objects = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
+  const { own } = configuration
+  const objects = anySelves(configuration, externals, hostId).flatMap((self) => own.backend.base(self))
+  const links = objects.flatMap((object) => (object.kind === 'link' ? [object] : []))
+  // Both families may want one device that carries both.
+  return [...new Map(links.map((link) => [link.name, link])).values()]
+}
+
+/** Our host in each family of a config, with any subnet. What will be prepared is not known yet. */
+function anySelves(
+  { own, ranges }: Configuration,
+  externals: SomeFamily<ExternalInterface>,
+  hostId: string,
+): readonly Self<unknown>[] {
+  const selves = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
     const external = inFamily(externals, family)
     if (external === undefined) return []
-    // What will be prepared is not known yet.
     const prepares = own.backend.prepares?.(own.config, network, external) ?? []
     const prepared = new Map(prepares.map(({ name }) => [name, '']))
-    const self = { ...selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId), prepared }
-    return own.backend.base({ ...self, config: own.config })
+    const self = selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId)
+    return [{ ...self, prepared, config: own.config }]
   })
-  return valuesOf(objects)
-    .flat()
-    .flatMap((object) => (object.kind === 'link' ? [object] : []))
+  return valuesOf(selves).flat()
 }
 
 function selfOf(
@@ -152,7 +180,8 @@ async function obstacleAt(link: Link, configuration: Configuration, parts: Obsta
   }
   if (!isVxlan(link)) return undefined
   const others = [...(await kernel.observe('link', [link.name])).values()].filter(isVxlan)
-  return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others))
+  const asked = askedFor(familyOf(link.local), configuration, parts)
+  return clashWith(link, others, parts.isOurs) ?? (await portObstacle(link, others, asked))
 }
 
 /** Another VXLAN device in the way of ours. `others` may have ours among them. */
@@ -176,27 +205,13 @@ export function clashWith(
 }
 
 /** A program that has the port. While a VXLAN device has it, it is the kernel's, which shares it. */
-async function portObstacle(link: VxlanLink, others: readonly VxlanLink[]): Promise<string | undefined> {
+async function portObstacle(
+  link: VxlanLink,
+  others: readonly VxlanLink[],
+  asked: HostAsked,
+): Promise<string | undefined> {
   if (others.some(({ port, up }) => up && port === link.port)) return undefined
-  const error = await bindError(link.port)
-  if (error !== 'EADDRINUSE') return undefined
-  return `Backend.Port: ${link.port}: in use by another program (ss -ulpn sport = :${link.port} shows which): stop it, or set another Backend.Port`
-}
-
-/** The errno's name with which this host refuses a UDP port on all addresses, as VXLAN binds it; undefined when it is free. */
-function bindError(port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket('udp4')
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      socket.close()
-      resolve(error.code)
-    })
-    socket.bind({ port, exclusive: true }, () =>
-      socket.close(() => {
-        resolve(undefined)
-      }),
-    )
-  })
+  return lackOf({ type: 'udp-port', key: 'Backend.Port', port: link.port }, asked)
 }
 
 async function foundDevice(kernel: LiveKernel, name: string): Promise<FoundDevice | undefined> {
