@@ -19,6 +19,8 @@ export interface Harm {
 export interface Row {
   /** `Backend.Type`. */
   readonly type: string
+  /** What is special about how it runs. */
+  readonly variant?: string
   readonly families: readonly Family[]
   /** The `Backend` section without its Type. */
   readonly options: object
@@ -51,6 +53,6 @@ export interface Left {
 }
 
 /** A row's name: `vxlan, IPv4 and IPv6`. */
-export function nameOf({ type, families }: Pick<Row, 'type' | 'families'>): string {
-  return `${type}, ${families.map((family) => `IPv${family}`).join(' and ')}${families.join() === '6' ? ' alone' : ''}`
+export function nameOf({ type, variant, families }: Pick<Row, 'type' | 'variant' | 'families'>): string {
+  return `${type}${variant === undefined ? '' : ` (${variant})`}, ${families.map((family) => `IPv${family}`).join(' and ')}${families.join() === '6' ? ' alone' : ''}`
 }

@@ -1,7 +1,7 @@
 // The rows of the matrix of backends and families. docs/backends.md shows them (`make docs`); test/matrix tests them.
 import type { Family } from '../../../src/ip/address.ts'
-import type { MatrixHost } from './matrix-host.ts'
-import type { Harm, Kernel, Left, Row } from './matrix-row.ts'
+import type { MatrixHost, Taken } from './matrix-host.ts'
+import type { Harm, Kernel, Lease, Left, Row } from './matrix-row.ts'
 
 function everywhere(kernel: Kernel): Row['cells'] {
   return { fresh: kernel, takeover: kernel, 'live change': kernel, restart: kernel, damage: kernel }
@@ -151,6 +151,75 @@ function ipipRow(): Row {
   }
 }
 
+/** A key pair as `wg genkey` makes it: that of the host that Go's flanneld ran on. */
+const GO_KEY = {
+  secret: '0NP6NhdIVL4qSoWfHMv3wcXX2IG8AiFSqntwSD/Z7V0=',
+  open: 'bfxQhGMmItR6z2qJpz1zN53VjJAR9lyJgC/4Q8iDtB0=',
+}
+const WIREGUARD_DEVICE: Readonly<Record<Family, string>> = { 4: 'flannel-wg', 6: 'flannel-wg-v6' }
+const WIREGUARD_PORT: Readonly<Record<Family, number>> = { 4: 51820, 6: 51821 }
+
+function wireguardHarms(family: Family): readonly Harm[] {
+  const device = WIREGUARD_DEVICE[family]
+  const peer = `peer $(wg show ${device} peers | head -n 1)`
+  return [
+    ...deviceHarms(device),
+    { fault: `peer of ${device} removed`, script: () => `wg set ${device} ${peer} remove` },
+    { fault: `prefixes of a peer of ${device} removed`, script: () => `wg set ${device} ${peer} allowed-ips ''` },
+    { fault: `port of ${device} changed`, script: () => `wg set ${device} listen-port 12345` },
+  ]
+}
+
+/** In the kernel of Debian, which this machine's lacks. */
+function wireguardRow(families: readonly Family[]): Row {
+  const data = (family: Family): object => ({ PublicKey: GO_KEY.open, Port: WIREGUARD_PORT[family] })
+  return {
+    ...PLAIN,
+    type: 'wireguard',
+    families,
+    prepare: 'modprobe wireguard',
+    cells: everywhere('bookworm'),
+    left: {
+      mtu: 1420,
+      lease: {
+        BackendType: 'wireguard',
+        ...(families.includes(4) ? { BackendData: data(4) } : {}),
+        ...(families.includes(6) ? { BackendV6Data: data(6) } : {}),
+      },
+      script: (taken, peer, lease) =>
+        [
+          `(umask 377; printf %s '${GO_KEY.secret}' >/run/flannel/wgkey)`,
+          ...families.map((family) => wireguardLeft(family, taken, peer, lease)),
+        ].join('\n'),
+    },
+    harms: [...routeHarms(families), ...families.flatMap(wireguardHarms)],
+  }
+}
+
+function wireguardLeft(family: Family, taken: Taken, peer: MatrixHost, lease: Lease): string {
+  const device = WIREGUARD_DEVICE[family]
+  const [network, bits, remote] =
+    family === 4 ? ['10.2.0.0/16', 32, peer.host.address] : ['fd00:10:2::/48', 128, `[${peer.host.address6}]`]
+  const { PublicKey: key } = lease[family === 4 ? 'BackendData' : 'BackendV6Data'] as { readonly PublicKey: string }
+  return `ip link add ${device} mtu 1420 type wireguard
+    wg set ${device} private-key /run/flannel/wgkey listen-port ${WIREGUARD_PORT[family]}
+    wg set ${device} peer ${key} endpoint ${remote}:${WIREGUARD_PORT[family]} allowed-ips ${subnetOf(peer, family)}
+    ip addr add ${baseOf(taken, family)}/${bits} dev ${device}
+    ip link set ${device} up
+    ip route add ${network} dev ${device}`
+}
+
+/** By the program, on this machine's kernel. */
+function wireguardGoRow(families: readonly Family[]): Row {
+  return {
+    ...wireguardRow(families),
+    variant: 'wireguard-go',
+    args: '-wireguard-go=/usr/bin/wireguard-go',
+    prepare: '',
+    cells: { ...everywhere('this'), takeover: { why: "Go's flanneld does not use wireguard-go" } },
+  }
+}
+
 /** A row without a tested cell. */
 function explainedRow(type: string, families: readonly Family[], why: string): Row {
   const cell = { why }
@@ -166,6 +235,8 @@ export const ROWS: readonly Row[] = [
   ...FAMILY_SETS.map(vxlanRow),
   ...FAMILY_SETS.map(hostGwRow),
   explainedRow('alloc', [4, 6], 'it forwards nothing: there is nothing to lose, to damage or to take over'),
+  wireguardRow([4, 6]),
+  ...FAMILY_SETS.map(wireguardGoRow),
   ipipRow(),
   explainedRow('ipip', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
 ]
