@@ -1,7 +1,7 @@
 // Compares the kernel with the plan: missing or different objects, conflicts, leftovers. Pure.
 import { KindComparison, type ObjectConflict } from '../kernel/diff.ts'
 import { showObject } from '../kernel/show.ts'
-import { type KernelObject, type KernelState, type Kind, sameObject, keyOf } from '../kernel/state.ts'
+import { type KernelObject, type KernelState, type Kind, type Link, sameObject, keyOf } from '../kernel/state.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { domainOf } from '../reconcile/intent.ts'
 import type { Facts } from './facts.ts'
@@ -53,13 +53,8 @@ export function differenceOf({ host, target }: Facts, plan: ExpectedPlan, kind: 
 /** The command that makes an object as wanted, in iproute2's words; undefined where the daemon has to make it. */
 export function repairCommand({ object, found }: MissingObject): string | undefined {
   switch (object.kind) {
-    case 'link': {
-      const { mtu, up } = object
-      const mac = 'mac' in object ? { mac: object.mac } : {}
-      // Its other attributes cannot be changed, or not in one command.
-      if (found?.kind !== 'link' || !sameObject(object, { ...found, mtu, up, ...mac })) return undefined
-      return `ip link set ${object.name} mtu ${mtu}${'mac' in object ? ` address ${object.mac}` : ''} up`
-    }
+    case 'link':
+      return linkCommand(object, found)
     case 'address':
       return `ip addr add ${showObject(object)}`
     case 'wireguard-peer':
@@ -76,4 +71,14 @@ export function repairCommand({ object, found }: MissingObject): string | undefi
     case 'route':
       return `ip route replace ${showObject(object)}`
   }
+}
+
+function linkCommand(wanted: Link, found: KernelObject | undefined): string | undefined {
+  const { name, mtu, up } = wanted
+  const mac = 'mac' in wanted ? { mac: wanted.mac } : {}
+  // Its other attributes cannot be changed, or not in one command.
+  if (found?.kind !== 'link' || !sameObject(wanted, { ...found, mtu, up, ...mac })) return undefined
+  // The kernel forgets the neighbours of a device that gets a MAC, be it the one it has.
+  const other = 'mac' in wanted && !('mac' in found && found.mac === wanted.mac)
+  return `ip link set ${name} mtu ${mtu}${other ? ` address ${wanted.mac}` : ''} up`
 }
