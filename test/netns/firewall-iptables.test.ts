@@ -22,37 +22,38 @@ for (const variant of ['nft', 'legacy'] as const) {
     t.like(on.firewall.status(), { written, processes: processes + 2 })
   })
 
-  test.serial(`wiped, reordered or altered rules come back (${variant})`, async (t) => {
-    const on = await createFirewallHost(t, variant, 1)
-    await on.run('iptables -A FORWARD -j REJECT')
-    on.firewall.want([INPUT])
-    await on.firewall.settled()
-    const right = await on.saved()
-    for (const damage of [
-      'iptables -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
-      'iptables -F FLANNEL-FWD',
-      'iptables -R FLANNEL-FWD 1 -s 10.2.0.0/16 -m comment --comment "flanneld forward" -j DROP',
-      'iptables -t nat -F',
-      'iptables -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
-    ]) {
-      await on.run(damage)
-      await waitForRules(t, on, right, damage)
-    }
-    await on.run('iptables -I FORWARD 1 -i nowhere -j DROP')
-    await waitForRules(
-      t,
-      on,
-      right.replace(/(-j FLANNEL-OVERLAY\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'),
-      'insert',
-    )
-    await on.run('iptables -F')
-    await waitForRules(
-      t,
-      on,
-      right.replace('-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n', ''),
-      'iptables -F',
-    )
-  })
+  for (const [six, input, network] of [
+    ['', INPUT, '10.2.0.0/16'],
+    ['6', INPUT6, 'fc00::/48'],
+  ] as const)
+    test.serial(`wiped, reordered or altered rules come back (${variant}, ip${six}tables)`, async (t) => {
+      const iptables = `ip${six}tables`
+      const on = await createFirewallHost(t, variant, 1)
+      await on.run(`${iptables} -A FORWARD -j REJECT`)
+      on.firewall.want([input])
+      await on.firewall.settled()
+      const right = await on.saved(six)
+      for (const damage of [
+        `${iptables} -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD`,
+        `${iptables} -F FLANNEL-FWD`,
+        `${iptables} -R FLANNEL-FWD 1 -s ${network} -m comment --comment "flanneld forward" -j DROP`,
+        `${iptables} -t nat -F`,
+        `${iptables} -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD`,
+      ]) {
+        await on.run(damage)
+        await waitForRules(t, on, right, damage, six)
+      }
+      await on.run(`${iptables} -I FORWARD 1 -i nowhere -j DROP`)
+      await waitForRules(
+        t,
+        on,
+        right.replace(/(-j FLANNEL-OVERLAY\n)(-A FORWARD)/, '$1-A FORWARD -i nowhere -j DROP\n$2'),
+        'insert',
+        six,
+      )
+      await on.run(`${iptables} -F`)
+      await waitForRules(t, on, right.replace(/-A FORWARD -j REJECT .*\n/, ''), `${iptables} -F`, six)
+    })
 
   test.serial(`the steady state starts no process (${variant})`, async (t) => {
     const on = await createFirewallHost(t, variant, 0.2)

@@ -77,6 +77,30 @@ test.serial('without iptables one line says so, and the firewall tries again', a
   t.is(lines.length, 1, lines.join('\n'))
 })
 
+test.serial(
+  'without ip6tables the rules of IPv4 are in place and kept, and one line says what is missing',
+  async (t) => {
+    const on = await createFirewallHost(t, 'nft', 1)
+    const folder = (await on.run('command -v ip6tables')).replace(/\/ip6tables\s*$/, '')
+    // Nothing else of this machine's programs may be found: the folder has the links of iptables alone then.
+    await on.run(`rm ${folder}/ip6tables*; for each in nft env; do ln -s $(command -v $each) ${folder}/; done`)
+    const lines: string[] = []
+    const prefix = ['nsenter', `--net=${on.netns}`, 'env', `PATH=${folder}`]
+    const firewall = createFirewall({ log: logInto(lines), resyncSeconds: 1, netns: on.netns, prefix })
+    t.teardown(() => {
+      firewall.stop()
+    })
+    firewall.want([INPUT, INPUT6])
+    await firewall.settled()
+    t.is(firewall.status().error, 'firewall: ip6tables: not installed: IPv6 has no rules of ours: install iptables')
+    const right = await on.saved()
+    t.regex(right, /FLANNEL-FWD/)
+    await on.run('iptables -F FLANNEL-FWD')
+    await waitForRules(t, on, right, 'iptables -F FLANNEL-FWD, without ip6tables')
+    t.is(lines.filter((line) => line.includes('ip6tables')).length, 1, lines.join('\n'))
+  },
+)
+
 test.serial('EnableNFTables: tables of our own, put back when flushed; iptables is left alone', async (t) => {
   const on = await createFirewallHost(t, 'nft')
   on.firewall.want([

@@ -52,7 +52,8 @@ export class FamilyRules {
         this.#succeeded()
       },
       failed: (error) => {
-        this.#failed(messageOf(error))
+        const hint = error instanceof NotInstalled ? `: IPv${family} has no rules of ours: install iptables` : ''
+        this.#failed(`${messageOf(error)}${hint}`)
       },
       longestRetryMs: LONGEST_RETRY_MS,
     })

@@ -53,6 +53,8 @@ COMMIT
 export interface FirewallHost {
   readonly firewall: Firewall
   readonly lines: string[]
+  /** Path of the network namespace. */
+  readonly netns: string
   /** One more firewall on the same host, of a daemon that had these networks before. */
   another(previous?: readonly Prefix[]): Firewall
   run(command: string, stdin?: string): Promise<string>
@@ -79,13 +81,14 @@ export async function createFirewallHost(
       symlinkSync(`/usr/sbin/${name}-${variant}${part}`, join(folder, `${name}${part}`))
   const path = `PATH=${folder}:${process.env['PATH'] ?? ''}:/usr/sbin`
   const lines: string[] = []
+  const netns = `/proc/${space.pid}/ns/net`
   const another = (previous: readonly Prefix[] = []): Firewall => {
     const made = createFirewall({
       log: logInto(lines),
       resyncSeconds,
       previous,
-      netns: `/proc/${space.pid}/ns/net`,
-      prefix: ['nsenter', `--net=/proc/${space.pid}/ns/net`, 'env', path],
+      netns,
+      prefix: ['nsenter', `--net=${netns}`, 'env', path],
     })
     t.teardown(() => {
       made.stop()
@@ -97,6 +100,7 @@ export async function createFirewallHost(
   return {
     firewall,
     lines,
+    netns,
     another,
     run,
     restore: (text) => space.run(`export ${path}; iptables-restore --noflush`, text),
@@ -112,9 +116,15 @@ export function logInto(lines: string[]): Log {
 }
 
 /** Waits until the saved rules are `right` again; the milliseconds it took. */
-export async function waitForRules(t: ExecutionContext, on: FirewallHost, right: string, what: string): Promise<void> {
+export async function waitForRules(
+  t: ExecutionContext,
+  on: FirewallHost,
+  right: string,
+  what: string,
+  six: '6' | '' = '',
+): Promise<void> {
   const start = performance.now()
-  await waitFor(`rules after ${what}`, async () => (await on.saved()) === right)
+  await waitFor(`rules after ${what}`, async () => (await on.saved(six)) === right)
   t.pass(what)
   const ms = Math.round(performance.now() - start)
   await record({
