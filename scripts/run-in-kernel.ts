@@ -29,10 +29,21 @@ const statuses = await Promise.all(guests.map(runIn))
 for (const end of endings) await end()
 process.exitCode = Math.max(...statuses)
 
+/** Prints what the command prints, line by line under the host's name, and gives its status. */
 async function runIn(guest: Guest): Promise<number> {
   const running = await guest.begin(command)
+  let printed = 0
+  const print = (last: boolean): void => {
+    const text = running.output()
+    const end = last ? text.length : text.lastIndexOf('\n') + 1
+    const lines = text.slice(printed, end).split('\n')
+    if (lines.at(-1) === '') lines.pop()
+    for (const line of lines) process.stdout.write(`${guest.name} (${guest.kernel}): ${line}\n`)
+    printed = end
+  }
+  const timer = setInterval(print, 200, false)
   const { code } = await running.exit
-  const name = `${guest.name} (${guest.kernel})`
-  for (const line of running.output().trimEnd().split('\n')) process.stdout.write(`${name}: ${line}\n`)
+  clearInterval(timer)
+  print(true)
   return code ?? 1
 }

@@ -17,16 +17,22 @@ export interface Pings {
   stop(): Promise<PingReport>
 }
 
-/** Starts pinging with `size` bytes of payload; the first pings count as well. */
-export async function startPings(from: Place, address: string, size = 56): Promise<Pings> {
-  // Every 8 ms: ping rounds up to the kernel's tick of 4 ms, which would make 10 ms into 16.
-  const running = await from.spawn(`ping -D -n -s ${size} -i 0.008 ${address}`)
+/** Milliseconds between two pings: ping rounds up to the kernel's tick of 4 ms, which would make 10 ms into 16. */
+const BETWEEN = 8
+
+/** Starts pinging every so many milliseconds; the first pings count as well. */
+export async function startPings(from: Place, address: string, between = BETWEEN): Promise<Pings> {
+  const running = await from.spawn(`ping -D -n -i ${between / 1000} ${address}`)
   // icmp_seq has 16 bits: enough for eight minutes.
-  const answers = (): { at: number; sequence: number }[] =>
-    Array.from(running.stdout().matchAll(/^\[([\d.]+)\] \d+ bytes from .* icmp_seq=(\d+) /gm), (line) => ({
-      at: Number(line[1]) * 1000,
-      sequence: Number(line[2]),
-    }))
+  const answers = (): { at: number; sequence: number; took: number }[] =>
+    Array.from(
+      running.stdout().matchAll(/^\[([\d.]+)\] \d+ bytes from .* icmp_seq=(\d+) .* time=([\d.]+)/gm),
+      (line) => ({
+        at: Number(line[1]) * 1000,
+        sequence: Number(line[2]),
+        took: Number(line[3]),
+      }),
+    )
   return {
     received: () => answers().length,
     async stop() {
@@ -37,8 +43,10 @@ export async function startPings(from: Place, address: string, size = 56): Promi
       if (!Number.isInteger(total)) throw new Error(`ping ${address}: ${running.output()}`)
       const seen = answers()
       const sequences = new Set(seen.map((it) => it.sequence))
-      // The last may have been on its way when ping was stopped: not lost, only not answered yet.
-      const sent = sequences.has(total) || !sequences.has(total - 1) ? total : total - 1
+      // The last may have been on their way when ping was stopped: not lost, only not answered yet.
+      const unanswered = total - Math.max(0, ...sequences)
+      const longest = Math.max(0, ...seen.map((it) => it.took))
+      const sent = unanswered <= Math.max(1, Math.ceil(longest / between)) ? total - unanswered : total
       const times = [...seen.map((it) => it.at), end]
       const gaps = times.slice(1).map((at, i) => at - (times[i] ?? at))
       return {

@@ -6,6 +6,13 @@
  */
 export const DEADLINE = 60_000
 
+let slowness = 1
+
+/** Says that this test runs on a machine so many times slower: every deadline is that much later. */
+export function expectSlowness(times: number): void {
+  slowness = times
+}
+
 /** A condition that takes longer than this, as one that starts a program of Node does, is polled half of the time only. */
 const SLOW = 300
 
@@ -18,7 +25,8 @@ export async function waitFor<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   deadline: number = DEADLINE,
 ): Promise<T> {
-  const end = performance.now() + deadline
+  const most = deadline * slowness
+  const end = performance.now() + most
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
     let last = ''
     const began = performance.now()
@@ -28,7 +36,7 @@ export async function waitFor<T>(
     } catch (error) {
       last = `: ${error instanceof Error ? error.message : String(error)}`
     }
-    if (performance.now() > end) throw new Error(`waited ${deadline} ms in vain for: ${what}${last}`)
+    if (performance.now() > end) throw new Error(`waited ${most} ms in vain for: ${what}${last}`)
     const took = performance.now() - began
     await new Promise((resolve) => setTimeout(resolve, took > SLOW ? took : pause))
   }

@@ -37,6 +37,7 @@ mount -t cgroup2 none /sys/fs/cgroup || true
 modprobe -a tun ipv6 ${kernel === 'uml' ? '' : 'virtio_net'} || true
 [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
 ${OWN_MACHINE}
+sysctl -q -w net.core.netdev_max_backlog=100000 net.core.rmem_default=1000000
 card=$(cd /sys/class/net; ls -d eth* vec* 2>/dev/null | head -n 1)
 ip link set "$card" name enp0s3
 exec 3<>${line}

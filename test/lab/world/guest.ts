@@ -3,7 +3,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { waitFor } from '../instruments/wait.ts'
+import { expectSlowness, waitFor } from '../instruments/wait.ts'
 import { guestCommands } from './guest-commands.ts'
 import { guestInit } from './guest-init.ts'
 import { type Kernel, bootCommand } from './kernel.ts'
@@ -22,11 +22,12 @@ export interface Guest extends Place {
   close(): Promise<void>
 }
 
-/** Milliseconds that a boot may take: 3 to 5 s of processor time in emulation, on a machine that may do ten other things. */
-const BOOT = 240_000
+/** How many times slower a program may be in emulation, on a machine that does other things too. A boot takes 3 to 5 s of processor time. */
+const SLOWNESS = 4
 
 /** Boots a kernel as the host whose address ends in `last`, and waits until it takes commands. */
 export async function bootGuest(owner: Owner, lan: Lan, last: number, kernel: Kernel): Promise<Guest> {
+  expectSlowness(SLOWNESS)
   const name = `host${last}`
   const folder = tempFolder(owner, 'flanneld-kernel')
   writeFileSync(`${folder}/init`, guestInit(kernel, name, folder), { mode: 0o755 })
@@ -50,7 +51,7 @@ export async function bootGuest(owner: Owner, lan: Lan, last: number, kernel: Ke
   })
   const said = (): string => `${readFileSync(`${folder}/console`, 'utf8').slice(-4000)}\n${commands.noise()}`
   const up = (): boolean => commands.isReady() || child.exitCode !== null
-  await waitFor(`${name} to boot ${kernel}`, up, BOOT).catch((error: unknown) => {
+  await waitFor(`${name} to boot ${kernel}`, up).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${said()}`, { cause: error })
   })
   if (!commands.isReady()) throw new Error(`${name}: ${kernel} ended with ${child.exitCode}: ${said()}`)

@@ -46,7 +46,7 @@ function qemuCommand(kernel: Kernel, { folder, device, last }: Boot): readonly s
   const own = folderOf(kernel)
   return [
     'qemu-system-x86_64',
-    ...['-nodefaults', '-no-reboot', '-display', 'none', '-m', '1G'],
+    ...['-nodefaults', '-no-reboot', '-display', 'none', '-m', '2G'],
     ...(hasVirtualization() ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg', '-cpu', 'max']),
     ...['-kernel', join(own, 'vmlinuz'), '-initrd', join(own, 'initramfs')],
     // On a busy machine an emulated timer may miss what the kernel checks it by.
@@ -55,7 +55,7 @@ function qemuCommand(kernel: Kernel, { folder, device, last }: Boot): readonly s
     ...['-virtfs', `${share},path=/,mount_tag=machine,readonly=on,multidevs=remap`],
     ...['-virtfs', `${share},path=${folder},mount_tag=test`],
     ...['-netdev', `tap,id=card,ifname=${device},script=no,downscript=no`],
-    ...['-device', `virtio-net-pci,netdev=card,mac=${mac(last)},romfile=`],
+    ...['-device', `virtio-net-pci,netdev=card,mac=${mac(last)},romfile=,rx_queue_size=1024`],
   ]
 }
 
@@ -72,7 +72,7 @@ function umlCommand({ folder, device, last }: Boot): readonly string[] {
       'rootfstype=hostfs',
       'rootflags=/',
       'ro',
-      'mem=1G',
+      'mem=2G',
       'quiet',
       'panic=1',
       `init=${folder}/init`,

@@ -140,9 +140,10 @@ async function createLan(
     },
     async socket(last) {
       const device = wires.port()
+      // The queue outlasts the seconds in which an emulator is not run.
       await wires.run(
         `ip tuntap add ${device} mode tap
-         ip link set ${device} mtu ${mtu} master ${bridgeOf(lan)} up`,
+         ip link set ${device} mtu ${mtu} txqueuelen 10000 master ${bridgeOf(lan)} up`,
       )
       return {
         device,
