@@ -41,13 +41,20 @@ export async function findDevices(kernel: Kernel, networks: readonly Prefix[], l
     names: [...names],
     standing: links
       .filter((link) => link.up && (names.has(link.name) || locks.names.includes(deviceLock(link.name))))
-      .map(arrivalAt),
+      .flatMap(arrivalsAt),
   }
 }
 
-/** How packets arrive at a device. */
-function arrivalAt(link: Link): Arrival {
-  return link.type === 'vxlan' ? link : { type: 'protocol', protocol: IPIP_PROTOCOL }
+/** How packets arrive at a device that takes them in from anybody: at most one way. */
+function arrivalsAt(link: Link): readonly Arrival[] {
+  switch (link.type) {
+    case 'vxlan':
+      return [link]
+    case 'ipip':
+      return [{ type: 'protocol', protocol: IPIP_PROTOCOL }]
+    case 'wireguard':
+      return []
+  }
 }
 
 /** The tables that guard devices, by the devices' names. */
