@@ -1,9 +1,11 @@
-// Docker as it is: real engines, every firewall, every backend, with and without -ip-masq. Host A has its container on
+// Docker as it is: real engines, every firewall, every backend, both families, with and without -ip-masq. Host A has its container on
 // docker0, host B on a user-defined bridge, so that every line is both. The table is kept in docs/docker.md.
 import test, { type ExecutionContext } from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Family } from '../../src/ip/address.ts'
 import type { Container } from '../lab/world/container.ts'
+import type { Place } from '../lab/world/space.ts'
 import { PORTS, askHttp, reachedBy, serveHttp } from '../lab/instruments/reach.ts'
 import {
   BACKENDS,
@@ -21,87 +23,108 @@ import { waitFor } from '../lab/instruments/wait.ts'
 const VERSIONS = Object.keys(ENGINES) as EngineVersion[]
 const NAMES = Object.keys(BACKENDS) as BackendName[]
 
-/** What is seen from everywhere; by what it should be, so that a difference reads well. */
-async function seen({ a, b, neighbour }: EnginePair): Promise<Readonly<Record<string, string | undefined>>> {
-  const [aa, bb] = [a.container, b.container]
-  const [open, hidden] = PORTS
-  const [outA, ofB, hiddenB, publishedB] = await askHttp(aa, [
-    `${neighbour.address} ${open}`,
-    `${bb.address} ${open}`,
-    `${bb.address} ${hidden}`,
-    `${b.host.address} 8080`,
-  ])
-  const [outB, ofA, hiddenA, publishedA] = await askHttp(bb, [
-    `${neighbour.address} ${open}`,
-    `${aa.address} ${open}`,
-    `${aa.address} ${hidden}`,
-    `${a.host.address} 8080`,
-  ])
-  const [lanA, lanB, lanHiddenA, lanHiddenB] = await askHttp(neighbour, [
-    `${a.host.address} 8080`,
-    `${b.host.address} 8080`,
-    `${aa.address} ${hidden}`,
-    `${bb.address} ${hidden}`,
-  ])
+/** What everybody is called in one family. */
+interface Names {
+  readonly family: Family
+  readonly containerA: string
+  readonly containerB: string
+  /** Their hosts on the LAN. */
+  readonly hostA: string
+  readonly hostB: string
+  readonly neighbour: string
+}
+
+function namesIn({ a, b, neighbour }: EnginePair, family: Family): Names {
+  const of = family === 4 ? 'address' : 'address6'
   return {
-    ofA,
-    hiddenA,
-    ofB,
-    hiddenB,
-    outA,
-    outB,
-    publishedA,
-    publishedB,
-    lanA,
-    lanB,
-    lanHiddenA,
-    lanHiddenB,
-    probesA: await reachedBy(aa, bb.address),
-    probesB: await reachedBy(bb, aa.address),
+    family,
+    containerA: a.container[of],
+    containerB: b.container[of],
+    hostA: a.host[of],
+    hostB: b.host[of],
+    neighbour: neighbour[of],
   }
 }
 
+type Seen = Readonly<Record<string, string | undefined>>
+
+/** What is seen from everywhere; by what it should be, so that a difference reads well. */
+async function seen({ a, b, neighbour }: EnginePair, names: Names): Promise<Seen> {
+  const [open, hidden] = PORTS
+  const from = (place: Place, lan: string, other: string, host: string): Promise<readonly (string | undefined)[]> =>
+    askHttp(place, [`${lan} ${open}`, `${other} ${open}`, `${other} ${hidden}`, `${host} 8080`])
+  const [[outA, ofB, hiddenB, publishedB], [outB, ofA, hiddenA, publishedA], [lanA, lanB, lanHiddenA, lanHiddenB]] =
+    await Promise.all([
+      from(a.container, names.neighbour, names.containerB, names.hostB),
+      from(b.container, names.neighbour, names.containerA, names.hostA),
+      askHttp(neighbour, [
+        `${names.hostA} 8080`,
+        `${names.hostB} 8080`,
+        `${names.containerA} ${hidden}`,
+        `${names.containerB} ${hidden}`,
+      ]),
+    ])
+  const reached = { ofA, hiddenA, ofB, hiddenB, outA, outB, lanHiddenA, lanHiddenB }
+  const probes = {
+    probesA: await reachedBy(a.container, names.containerB),
+    probesB: await reachedBy(b.container, names.containerA),
+  }
+  return { ...reached, ...probes, publishedA, publishedB, lanA, lanB }
+}
+
 /** Everybody is seen by the right address: a container by its own in the network, by its host's outside. */
-function expected(
-  { a, b, neighbour }: EnginePair,
-  version: EngineVersion,
-): Readonly<Record<string, string | undefined>> {
-  const [aa, bb] = [a.container.address, b.container.address]
+function expected(names: Names, version: EngineVersion, masquerades: boolean): Seen {
+  const { family, containerA, containerB, hostA, hostB, neighbour } = names
+  // Docker since 27 has rules for IPv6; before, it leaves it alone, and published ports are its proxy's, which asks over IPv4.
+  const docker = family === 4 || version === '28.5'
+  const outside = docker || masquerades
   // 28 keeps the LAN from what is not published; before, and with Go's FLANNEL-FWD, it is let in.
-  const lan = version === '28.5' ? undefined : neighbour.address
+  const lan = version === '28.5' ? undefined : neighbour
   return {
-    ofA: bb,
-    hiddenA: bb,
-    ofB: aa,
-    hiddenB: aa,
-    outA: a.host.address,
-    outB: b.host.address,
-    publishedA: b.host.address,
-    publishedB: a.host.address,
-    lanA: neighbour.address,
-    lanB: neighbour.address,
+    ofA: containerB,
+    hiddenA: containerB,
+    ofB: containerA,
+    hiddenB: containerA,
+    outA: outside ? hostA : containerA,
+    outB: outside ? hostB : containerB,
     lanHiddenA: lan,
     lanHiddenB: lan,
     probesA: 'icmp udp',
     probesB: 'icmp udp',
+    ...(docker ? { publishedA: hostB, publishedB: hostA, lanA: neighbour, lanB: neighbour } : {}),
   }
 }
 
-/** Waits until all is seen as it should be, and asserts that it is. */
-async function whole(t: ExecutionContext, on: EnginePair, version: EngineVersion, what: string): Promise<void> {
-  const should = expected(on, version)
-  let last: Readonly<Record<string, string | undefined>> = {}
-  await waitFor(what, async () => {
-    last = await seen(on)
-    return JSON.stringify(last) === JSON.stringify(should)
-  }).catch(() => undefined)
-  t.deepEqual(last, should, what)
+/** Waits until all is seen as it should be in both families, and asserts that it is. */
+async function whole(
+  t: ExecutionContext,
+  on: EnginePair,
+  version: EngineVersion,
+  what: string,
+  flags = '',
+): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const names = namesIn(on, family)
+    const should = expected(names, version, flags === '-ip-masq')
+    let last: Seen = {}
+    await waitFor(`IPv${family}: ${what}`, async () => {
+      const all = await seen(on, names)
+      last = Object.fromEntries(Object.keys(should).map((key) => [key, all[key]]))
+      return JSON.stringify(last) === JSON.stringify(should)
+    }).catch(() => undefined)
+    t.deepEqual(last, should, `IPv${family}: ${what}`)
+  }
 }
 
 /** Whether our rules are whole and in place: those of the overlay ahead of all others, the wide ones behind Docker's. */
 async function placed({ a }: EnginePair, kind: FirewallKind): Promise<boolean> {
-  const saved = await a.host.run('iptables-save -t filter')
-  if (kind === 'EnableNFTables') await a.host.run('nft list chain ip flannel-ipv4 forward')
+  if (kind === 'EnableNFTables')
+    await a.host.run('nft list chain ip flannel-ipv4 forward && nft list chain ip6 flannel-ipv6 forward')
+  const [ip, ip6] = [await a.host.run('iptables-save -t filter'), await a.host.run('ip6tables-save -t filter')]
+  return placedIn(ip, kind) && placedIn(ip6, kind)
+}
+
+function placedIn(saved: string, kind: FirewallKind): boolean {
   if (kind === 'EnableNFTables' && !saved.includes('DOCKER-USER')) return true
   const forward = saved.split('\n').filter((line) => line.startsWith('-A FORWARD '))
   const chains = forward.map((line) => line.split(' -j ')[1])
@@ -116,20 +139,26 @@ async function isolated(
   { a, b }: EnginePair,
   [other, inside]: readonly Container[],
   what: string,
-) {
+): Promise<void> {
   if (other === undefined || inside === undefined) return t.fail()
   const port = PORTS[1]
+  // Without an address in a family there is nothing to keep apart.
+  const of = (place: Container): readonly string[] => [place.address, place.address6].filter((one) => one !== '')
+  const targets = (...places: readonly Container[]): readonly string[] =>
+    places.flatMap((place) => of(place).map((address) => `${address} ${port}`))
   const asked = await Promise.all([
-    askHttp(other, [`${a.container.address} ${port}`]),
-    askHttp(inside, [`${a.container.address} ${port}`, `${b.container.address} ${port}`]),
-    askHttp(a.container, [`${other.address} ${port}`, `${inside.address} ${port}`]),
+    askHttp(other, targets(a.container)),
+    askHttp(inside, targets(a.container, b.container)),
+    askHttp(a.container, targets(other, inside)),
   ])
-  t.deepEqual(asked, [[undefined], [undefined, undefined], [undefined, undefined]], `bridges apart: ${what}`)
+  t.deepEqual(new Set(asked.flat()), new Set([undefined]), `bridges apart: ${what}`)
 }
 
-/** Starts a container on each of these networks of host A. */
-async function moreNetworks({ a }: EnginePair): Promise<readonly Container[]> {
-  await a.host.run('docker network create other && docker network create --internal inside')
+/** Starts a container on each of these networks of host A, which have IPv6 where the engine keeps it apart: from 27 on. */
+async function moreNetworks({ a }: EnginePair, version: EngineVersion): Promise<readonly Container[]> {
+  const ipv6 = (subnet: string): string => (version === '28.5' ? `--ipv6 --subnet ${subnet}` : '')
+  await a.host.run(`set -e; docker network create ${ipv6('fd00:172:18::/64')} other
+    docker network create --internal ${ipv6('fd00:172:19::/64')} inside`)
   const made = [await a.docker.container('oo', '--network other'), await a.docker.container('ii', '--network inside')]
   await Promise.all(made.map((place) => serveHttp(place)))
   return made
@@ -175,11 +204,11 @@ async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallK
   t.true(engine.localeCompare(version, 'en', { numeric: true }) >= 0, engine)
   const tables = kind === 'iptables-legacy' ? 'legacy' : 'nft'
   await on.a.flanneld.line(new RegExp(`iptables-save \\(${tables}\\), ahead of Docker's rules`))
-  const networks = await moreNetworks(on)
+  const networks = await moreNetworks(on, version)
   const backends = async (flags: string): Promise<void> => {
     for (const name of NAMES) {
       await on.backend(name)
-      await whole(t, on, version, `${name} ${flags}`)
+      await whole(t, on, version, `${name} ${flags}`, flags)
       await isolated(t, on, networks, `${name} ${flags}`)
       if (name === 'vxlan') await stranger(t, on)
     }
@@ -207,7 +236,7 @@ async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallK
     await answered(t, on, more, flush)
   }
   on.a = await restartDocker(on)
-  await whole(t, on, version, 'after flushes and a restart of dockerd')
+  await whole(t, on, version, 'after flushes and a restart of dockerd', '-ip-masq')
 }
 
 const rows = new Map<string, string>()
@@ -237,9 +266,11 @@ test('control: on 28.5 without our rules, the overlay reaches no container', asy
   const on = await createEnginePair(t, '28.5', 'iptables-nft')
   await whole(t, on, '28.5', 'with rules')
   await on.restart('-iptables-forward-rules=false')
-  const { ofA, hiddenA, ofB, hiddenB, probesA, probesB } = await seen(on)
-  t.deepEqual([ofA, hiddenA, ofB, hiddenB], [undefined, undefined, undefined, undefined])
-  t.deepEqual([probesA, probesB], ['', ''])
+  for (const family of [4, 6] as const) {
+    const { ofA, hiddenA, ofB, hiddenB, probesA, probesB } = await seen(on, namesIn(on, family))
+    t.deepEqual([ofA, hiddenA, ofB, hiddenB], [undefined, undefined, undefined, undefined], `IPv${family}`)
+    t.deepEqual([probesA, probesB], ['', ''], `IPv${family}`)
+  }
 })
 
 test('the table is the one in docs/docker.md', async (t) => {

@@ -19,16 +19,17 @@ export async function serveHttp(at: Place): Promise<void> {
 export async function askHttp(from: Place, targets: readonly string[]): Promise<readonly (string | undefined)[]> {
   const get = `printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 1 $to 2>/dev/null | tail -n 1`
   const words = targets.map((target) => `"${target}"`).join(' ')
-  const said = await from.run(`for to in ${words}; do echo "said $(${get})"; done`)
+  const said = await from.run(`for to in ${words}; do echo "> $(${get})"; done`)
   return said
     .trim()
     .split('\n')
-    .map((line) => /([\d.]+)\]?\s*$/.exec(line)?.[1])
+    .map((line) => /([\da-f:.]+)\]?\s*$/.exec(line)?.[1]?.replace('::ffff:', ''))
 }
 
 /** Whether ICMP and UDP (traceroute's) reach an address and are answered. */
 export async function reachedBy(from: Place, address: string): Promise<string> {
+  const traceroute = address.includes(':') ? 'traceroute6' : 'traceroute'
   const said = await from.run(`busybox ping -q -c 1 -W 1 ${address} >/dev/null && echo icmp
-    busybox traceroute -n -q 1 -w 1 -m 4 ${address} 2>/dev/null | grep -q '^ *[2-4] *${address} ' && echo udp; :`)
+    busybox ${traceroute} -n -q 1 -w 1 -m 4 ${address} 2>/dev/null | grep -q '^ *[2-4] *${address} ' && echo udp; :`)
   return said.trim().split('\n').join(' ')
 }

@@ -8,6 +8,8 @@ import { type EngineVersion, installEngine } from '../world/engines.ts'
 import { waitForSubnetEnv } from '../actors/flanneld.ts'
 import { type Host, type Lab, createLab } from '../world/lab.ts'
 import type { Running } from '../world/process.ts'
+import { type Prefix, prefixOf } from '../../../src/ip/prefix.ts'
+import { address } from '../../fake/values.ts'
 import { waitFor } from '../instruments/wait.ts'
 import { ARGS, PREFIX } from '../world/network.ts'
 import { type EtcdHost, startEtcd } from '../world/etcd.ts'
@@ -59,6 +61,8 @@ export async function createEnginePair(
   const configure = (name: BackendName): Promise<void> =>
     etcd.configure({
       Network: '10.2.0.0/16',
+      EnableIPv6: true,
+      IPv6Network: 'fd00:2::/48',
       EnableNFTables: firewall === 'EnableNFTables',
       Backend: BACKENDS[name],
     })
@@ -69,8 +73,9 @@ export async function createEnginePair(
     lan.host(122).then((host) => installEngine(host, version, variant)),
     lan.host(123),
   ])
-  // What dockerd does where it is the first to turn forwarding on.
-  for (const host of [hostA, hostB]) await host.run('iptables -P FORWARD DROP')
+  // What dockerd does where it is the first to turn forwarding on; engines before 27 leave IPv6 alone.
+  for (const host of [hostA, hostB])
+    await host.run(`iptables -P FORWARD DROP; ${version === '28.5' ? 'ip6tables -P FORWARD DROP' : ''}`)
   const dockerB = await startDocker(lab, hostB, '')
   const [flanneldA, flanneldB] = [await startDaemon(hostA, ''), await startDaemon(hostB, '')]
   const dockerA = await startDocker(lab, hostA, await dockerOptions(hostA))
@@ -79,11 +84,12 @@ export async function createEnginePair(
   const [aa, bb] = [await dockerA.container('aa', flags), await dockerB.container('bb', `--network flannel ${flags}`)]
   await Promise.all([aa, bb, neighbour].map((place) => serveHttp(place)))
   // The neighbour sends to containers by way of their hosts.
-  for (const [host, { address }] of [
+  for (const [host, { address, address6 }] of [
     [hostA, aa],
     [hostB, bb],
   ] as const)
-    await neighbour.run(`ip route add ${subnetOf(address)} via ${host.address}`)
+    await neighbour.run(`ip route add ${subnetOf(address)} via ${host.address}
+      ip route add ${subnetOf(address6)} via ${host.address6}`)
   const made: EnginePair = {
     lab,
     etcd,
@@ -113,10 +119,16 @@ async function waitForBackend({ etcd, a, b }: EnginePair, name: BackendName): Pr
     [a, b],
     [b, a],
   ] as const) {
-    const device = name === 'vxlan' ? 'flannel\\.1' : 'enp0s3'
-    const routed = new RegExp(`dev ${device} `)
-    const route = `ip route show ${subnetOf(to.container.address)}`
-    await waitFor(`${from.host.name}: ${route}: ${name}`, async () => routed.test(await from.host.run(route)))
+    const { address, address6 } = to.container
+    for (const [ip, tunnel, container] of [
+      ['ip', 'flannel.1', address],
+      ['ip -6', 'flannel-v6.1', address6],
+    ] as const) {
+      const device = name === 'vxlan' ? tunnel : 'enp0s3'
+      const route = `${ip} route show ${subnetOf(container)}`
+      const routed = async (): Promise<boolean> => (await from.host.run(route)).includes(`dev ${device} `)
+      await waitFor(`${from.host.name}: ${route}: ${name}`, routed)
+    }
   }
 }
 
@@ -144,7 +156,7 @@ async function startDaemon(host: Host, flags: string): Promise<Running> {
   return daemon
 }
 
-/** "10.2.21.0/24" of 10.2.21.2. */
-function subnetOf(address: string): string {
-  return address.replace(/\d+$/, '0/24')
+/** "10.2.21.0/24" of 10.2.21.2, "fd00:2:0:21::/64" of fd00:2:0:21::2. */
+export function subnetOf(text: string): Prefix {
+  return prefixOf(address(text), text.includes(':') ? 64 : 24)
 }
