@@ -1,6 +1,6 @@
 // The control routes about what is in etcd: leases, reservations and the network config. The daemon serves them on its
 // socket; a verb that finds no daemon serves them to itself over its own connection.
-import { primarySubnet } from '../lease/lease.ts'
+import { type Subnets, primarySubnet } from '../lease/lease.ts'
 import { BACKENDS } from '../../backends/index.ts'
 import { OperatorError, show } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
@@ -15,7 +15,7 @@ import { readmit, shutOut } from '../lease/shut-out.ts'
 import { parseNetworkConfig } from '../network-config/parse.ts'
 import { type RunningDaemon, primarySession, storeIn, whenRunning } from '../view/running-daemon.ts'
 import { checkConfig, getConfig, setConfig } from '../network-config/stored-config.ts'
-import { SERVED, first } from '../ip/by-family.ts'
+import { type SomeFamily, byFamily, some, valuesOf } from '../ip/by-family.ts'
 
 /** What the routes are served over. */
 export interface LeaseContext {
@@ -57,12 +57,12 @@ function leaseHandlers(context: () => LeaseContext): Entries {
       'POST /v1/reserve',
       async ({ body }) => {
         const { store, prefix, wrote } = context()
-        const subnet = subnetIn(body, 'reserve')
+        const subnets = subnetsIn(body, 'reserve')
         const text = field(body, 'publicAddress')
         const address = typeof text === 'string' ? parseAddress(text) : undefined
-        if (address === undefined) throw new OperatorError(`reserve: ${show(text)}: must be an IPv4 address`)
-        const done = await reserve(store, prefix, subnet, address, rangeIn)
-        if (done.was !== 'reservation') wrote('lease', `${subnet} reserved for ${address}`)
+        if (address === undefined) throw new OperatorError(`reserve: ${show(text)}: must be an IP address`)
+        const done = await reserve(store, prefix, { subnets, address }, rangesIn)
+        if (done.was !== 'reservation') wrote('lease', `${done.subnets.join(' and ')} reserved for ${address}`)
         return json(done)
       },
     ],
@@ -153,10 +153,19 @@ function textIn(body: unknown, name: string, verb: string): string {
 function subnetIn(body: unknown, verb: string): Prefix {
   const text = field(body, 'subnet')
   const subnet = typeof text === 'string' ? parsePrefix(text) : undefined
-  if (subnet === undefined || !SERVED.includes(prefixFamily(subnet))) {
-    throw new OperatorError(`${verb}: ${show(text)}: must be a subnet, such as 10.2.3.0/24`)
-  }
+  if (subnet === undefined) throw new OperatorError(`${verb}: ${show(text)}: must be a subnet, such as 10.2.3.0/24`)
   return subnet
+}
+
+/** One subnet, or one of each family with a comma between them. */
+function subnetsIn(body: unknown, verb: string): Subnets {
+  const text = field(body, 'subnet')
+  const parts = typeof text === 'string' ? text.split(',') : [text]
+  const named = parts.map((subnet) => subnetIn({ subnet }, verb))
+  const subnets = some(byFamily((family) => named.find((subnet) => prefixFamily(subnet) === family)))
+  if (subnets === undefined || valuesOf(subnets).length !== named.length)
+    throw new OperatorError(`${verb}: ${show(text)}: must be one subnet, or one of IPv4 and one of IPv6`)
+  return subnets
 }
 
 /** The config as text, so that an error in it has a line and a column. A JSON value is accepted too. */
@@ -172,8 +181,8 @@ function configIn(body: unknown): string {
 }
 
 /** The subnets that may be leased by a stored config. */
-function rangeIn(config: string | undefined): SubnetRange {
+function rangesIn(config: string | undefined): SomeFamily<SubnetRange> {
   if (config === undefined)
     throw new OperatorError('reserve: no network config yet: store one with flanneld config set')
-  return first(parseNetworkConfig(config).config.ranges)
+  return parseNetworkConfig(config).config.ranges
 }

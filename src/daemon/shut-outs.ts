@@ -61,7 +61,7 @@ export class ShutOuts {
     if (address !== undefined && (this.#addresses.size < MOST || this.#addresses.has(address)))
       this.#addresses.add(address)
     else if (this.#oddKey === undefined)
-      this.#log.warn(`${(this.#oddKey = key)}: shuts no host out: not one IPv4 address`)
+      this.#log.warn(`${(this.#oddKey = key)}: shuts no host out: not one IP address`)
   }
 
   #delete(key: string): void {

@@ -66,6 +66,11 @@ export function encodeValue(value: LeaseValue): string {
   })
 }
 
+/** What a reservation says before its host has taken it: Go's LeaseAttrs with nothing in it but whose it is. */
+export function encodeReservation(address: Address): string {
+  return JSON.stringify(familyOf(address) === 4 ? { PublicIP: address, PublicIPv6: null } : { PublicIPv6: address })
+}
+
 /** The value of a lease. Refused with 'oversized', 'json', 'public-ip' or 'backend-type'. */
 export function decodeValue(value: Buffer): Checked<LeaseValue> {
   const read = decodeClaim(value)

@@ -15,7 +15,7 @@ import {
   otherFamily,
   valuesOf,
 } from '../ip/by-family.ts'
-import type { Family } from '../ip/address.ts'
+import type { Address, Family } from '../ip/address.ts'
 import { type Prefix, prefixFamily } from '../ip/prefix.ts'
 import { decodeKey } from './codec.ts'
 import type { Subnets } from './lease.ts'
@@ -106,7 +106,9 @@ export class FamilyPeers {
 
   /** Takes out what belongs to addresses that are shut out by now, be it absent and kept. The next listing has the rest. */
   shutOut(): PeerStep {
-    return this.#join(valuesOf(mapFamilies(this.#tables, (table) => table.shutOut())), [])
+    const other = (subnet: Prefix): Address | undefined => this.#joined?.get(subnet)?.otherAddress
+    const steps = mapFamilies(this.#tables, (table) => table.shutOut(other))
+    return this.#join(valuesOf(steps), [])
   }
 
   get #isOne(): boolean {

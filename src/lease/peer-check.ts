@@ -57,7 +57,8 @@ function checkPeer(prefix: string, entry: StoreEntry, rules: PeerRules): Checked
   const { backendType, hostId } = value.value
   const publicAddress = inFamily(value.value.addresses, rules.family)
   if (publicAddress === undefined) return refuse('public-ip', 'none of this family')
-  const foreign = refuseHost(publicAddress, hostId, subnet, rules)
+  const shut = valuesOf(value.value.addresses).find((address) => rules.shutOut?.(address) === true)
+  const foreign = refuseHost(publicAddress, shut, hostId, subnet, rules)
   if (foreign !== undefined) return foreign
   const data = rules.parseData(backendType, inFamily(value.value.backendData, rules.family))
   if (!data.ok) return data
@@ -80,6 +81,7 @@ function refuseSubnet(subnet: Prefix, { network, own, subnetLen }: PeerRules): R
 /** Why the host of a lease is no peer. */
 function refuseHost(
   publicAddress: Address,
+  shut: Address | undefined,
   hostId: string | undefined,
   subnet: Prefix,
   rules: PeerRules,
@@ -87,7 +89,8 @@ function refuseHost(
   const ours = publicAddress === rules.publicAddress
   // Our own write may be read before its answer has come, and an old lease of ours stays for a while when we move.
   if (ours && hostId === rules.hostId) return refuse('our-move', subnet)
-  if (rules.shutOut?.(publicAddress) === true) return refuse('shut-out', publicAddress)
+  // Whichever of its addresses it is: the host is to be out.
+  if (shut !== undefined) return refuse('shut-out', shut)
   if (ours) return refuse('public-ip-ours', publicAddress)
   return mayBeHost(publicAddress, rules) ? undefined : refuse('public-ip', publicAddress)
 }

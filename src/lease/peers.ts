@@ -104,16 +104,20 @@ export class PeerTable {
     return this.#finish()
   }
 
-  /** Takes out what belongs to addresses that are shut out by now, be it absent and kept. The next listing has the rest. */
-  shutOut(): PeerStep {
+  /**
+   * Takes out what belongs to addresses that are shut out by now, be it absent and kept. The next listing has the rest. `other` is the
+   * address of a subnet's host in another family.
+   */
+  shutOut(other: (subnet: Prefix) => Address | undefined = () => undefined): PeerStep {
     const isOut = (it?: Address): boolean => it !== undefined && this.#rules.shutOut?.(it) === true
     const held = this.#holders.subnets.map((subnet) => this.#candidateOf(subnet))
     // The waiting ones first: none of them may follow.
     for (const candidate of [...this.#waiting.all, ...held]) {
       const { sourceAddress, ...peer } = candidate.peer
-      if (isOut(peer.publicAddress)) {
+      const out = [peer.publicAddress, other(peer.subnet)].find(isOut)
+      if (out !== undefined) {
         this.#delete(candidate.key)
-        this.#refuse(candidate.key, 'shut-out', peer.publicAddress)
+        this.#refuse(candidate.key, 'shut-out', out)
       } else if (isOut(sourceAddress)) {
         // The rest of the lease is valid: such an address may be that of another host on another LAN.
         if (held.includes(candidate)) this.#hold({ ...candidate, peer })

@@ -4,19 +4,22 @@
 import { OperatorError } from '../errors.ts'
 import type { StoreCondition, Store, StoreWrite } from '../etcd/store.ts'
 import { type Address, isUnicast, familyOf } from '../ip/address.ts'
-import { type Prefix, contains, lengthOf, overlaps, prefixFamily } from '../ip/prefix.ts'
-import { type SubnetRange, fits } from './allocate.ts'
+import { type Prefix, contains, overlaps, prefixFamily } from '../ip/prefix.ts'
+import { type SubnetRange, chooseSubnet, fits } from './allocate.ts'
 import type { ListedLease } from './found.ts'
 import { findLeases } from './claim.ts'
-import { encodeKey } from './codec.ts'
-import { LEASE_SECONDS, primarySubnet, hasAddress, primaryAddress } from './lease.ts'
-import { onlySubnet, valuesOf } from '../ip/by-family.ts'
+import { encodeKey, encodeReservation } from './codec.ts'
+import { LEASE_SECONDS, type Subnets, hasAddress, namesOf, primaryAddress } from './lease.ts'
+import { isHosts } from './tie.ts'
+import { type SomeFamily, anyFamily, familiesOf, first, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 
 /** What came of a reservation. */
 export interface Reserved {
   readonly subnet: Prefix
+  /** It and that of the other family, where the network has two. */
+  readonly subnets: readonly Prefix[]
   readonly publicAddress: Address
-  /** What the subnet was before: `lease` and `reservation` are the same host's. */
+  /** What the subnets were before: `lease` and `reservation` are the same host's. */
   readonly was: 'free' | 'lease' | 'reservation'
   /** For people. */
   readonly note: string
@@ -35,24 +38,25 @@ export interface Released {
 const ATTEMPTS = 5
 
 /**
- * Reserves a subnet for the host with a public address. `rangeOf` reads the subnets that may be leased out of the stored
- * network config, or throws. Throws OperatorError when the subnet is another host's, or no host's to have.
+ * Reserves subnets for the host with a public address; in a family of the network that is not named, a free one. `rangesOf` reads the
+ * subnets that may be leased out of the stored network config, or throws. Throws OperatorError when a subnet is another host's,
+ * or no host's to have.
  */
 export async function reserve(
   store: Store,
   prefix: string,
-  subnet: Prefix,
-  address: Address,
-  rangeOf: (config: string | undefined) => SubnetRange,
+  wanted: WantedReservation,
+  rangesOf: (config: string | undefined) => SomeFamily<SubnetRange>,
 ): Promise<Reserved> {
   const configKey = `${prefix}/config`
-  return attempt(`reserve: ${subnet}`, async () => {
+  return attempt(`reserve: ${namesOf(wanted)}`, async () => {
     const { entries } = await store.range(`${prefix}/`)
     const config = entries.find((entry) => entry.key === configKey)
-    const range = rangeOf(config?.value.toString())
+    const ranges = rangesOf(config?.value.toString())
     const leases = findLeases(prefix, entries)
-    const { was, write, note } = planReservation(prefix, leases, range, subnet, address)
-    if (write === undefined) return { subnet, publicAddress: address, was, note }
+    const { subnets, was, write, note } = planReservation(prefix, leases, ranges, wanted)
+    const done = { subnet: first(subnets), subnets: valuesOf(subnets), publicAddress: wanted.address, was, note }
+    if (write === undefined) return done
     const guards: StoreCondition[] = [
       { key: configKey, modRevision: config?.modRevision ?? '0' },
       { key: write.key, modRevision: write.modRevision },
@@ -61,7 +65,7 @@ export async function reserve(
     if ((await store.commit(guards, [put])) === undefined) return undefined
     // With its key gone from it, the etcd lease would only linger.
     if (write.detached !== undefined) await store.revoke(write.detached)
-    return { subnet, publicAddress: address, was, note }
+    return done
   })
 }
 
@@ -93,8 +97,16 @@ export async function releaseReservation(store: Store, prefix: string, subnet: P
   })
 }
 
+/** What is to be reserved, and for whom. */
+export interface WantedReservation {
+  readonly subnets: Subnets
+  /** The public address of the host, of any family that the network has. */
+  readonly address: Address
+}
+
 /** What to write for a reservation; nothing when it is there already. */
 export interface ReservationPlan {
+  readonly subnets: Subnets
   readonly was: Reserved['was']
   readonly write:
     | undefined
@@ -108,54 +120,97 @@ export interface ReservationPlan {
   readonly note: string
 }
 
-/** Decides what to write. Pure. Throws OperatorError. */
+/** Decides what to write. Pure, with `random` as Math.random. Throws OperatorError. */
 export function planReservation(
   prefix: string,
   leases: readonly ListedLease[],
-  range: SubnetRange,
-  subnet: Prefix,
-  address: Address,
+  ranges: SomeFamily<SubnetRange>,
+  wanted: WantedReservation,
+  random: () => number = Math.random,
 ): ReservationPlan {
-  const refuse = (why: string): OperatorError => new OperatorError(`reserve: ${subnet}: ${why}`)
-  if (!fits(range, subnet)) {
-    const { subnetMin, subnetMax, subnetLen } = range
-    throw refuse(`must be one of the network's subnets: /${subnetLen} from ${subnetMin} to ${subnetMax}`)
-  }
-  if (familyOf(address) !== prefixFamily(subnet) || !isUnicast(address) || contains(range.network, address)) {
-    throw new OperatorError(
-      `reserve: ${address}: must be the address other hosts reach that host by: IPv4, not in ${range.network}`,
-    )
-  }
-  // Wider than any subnet can be: no host's, and it must not keep all out.
-  const widest = lengthOf(range.network) + 2
-  const inTheWay = (other: Prefix): boolean => overlaps(other, subnet) && lengthOf(other) >= widest
-  const rivals = leases.filter(({ subnets }) => valuesOf(subnets).some(inTheWay))
-  const foreign = rivals.find((lease) => !isOn(lease, subnet) || !isFor(lease, address))
-  if (foreign !== undefined) {
-    const way = foreign.etcdLease === '0' ? `reserved for ${holderOf(foreign)}: release it first` : leasedTo(foreign)
-    throw refuse(isOn(foreign, subnet) ? way : `overlaps ${primarySubnet(foreign)}, ${way}`)
-  }
-  const others = leases.filter((lease) => !isOn(lease, subnet) && isFor(lease, address))
+  const { address } = wanted
+  refusePlace(ranges, wanted)
+  const refuse = (why: string): OperatorError => new OperatorError(`reserve: ${namesOf(wanted)}: ${why}`)
+  const rivals = leases.filter(
+    (lease) => anyFamily(lease.subnets, wanted.subnets, overlaps) && isHosts(lease, { ranges }),
+  )
+  const foreign = rivals.find((lease) => !isOnAll(lease, wanted.subnets) || !isFor(lease, address))
+  if (foreign !== undefined) throw refuse(whyNot(foreign, wanted))
+  const others = leases.filter((lease) => !rivals.includes(lease) && isFor(lease, address))
   const second = others.find((lease) => lease.etcdLease === '0')
-  if (second !== undefined) throw refuse(`${address} has ${primarySubnet(second)} reserved: release that first`)
+  if (second !== undefined) throw refuse(`${address} has ${namesOf(second)} reserved: release that first`)
   const [held] = others
-  const moves = held === undefined ? '' : `; ${address} holds ${primarySubnet(held)} until its daemon starts again`
+  const moves = held === undefined ? '' : `; ${address} holds ${namesOf(held)} until its daemon starts again`
   const [own] = rivals
   if (own === undefined) {
-    const key = encodeKey(prefix, onlySubnet(subnet))
-    const write = { key, modRevision: '0', value: reservationFor(address), detached: undefined }
-    return { was: 'free', write, note: `its host takes it when its daemon starts${moves}` }
+    const subnets = filledUp(ranges, wanted, leases, random)
+    const write = {
+      key: encodeKey(prefix, subnets),
+      modRevision: '0',
+      value: encodeReservation(address),
+      detached: undefined,
+    }
+    return { subnets, was: 'free', write, note: `its host takes it when its daemon starts${moves}` }
   }
-  if (own.etcdLease === '0') return { was: 'reservation', write: undefined, note: 'it was reserved already' }
+  const { subnets, key, modRevision, text, etcdLease } = own
+  if (etcdLease === '0') return { subnets, was: 'reservation', write: undefined, note: 'it was reserved already' }
   const shared = leases.some((lease) => lease !== own && lease.etcdLease === own.etcdLease)
-  const { key, modRevision, text, etcdLease } = own
   const write = { key, modRevision, value: text, detached: shared ? undefined : etcdLease }
-  return { was: 'lease', write, note: 'its host has it, and keeps it from now on without an end' }
+  return { subnets, was: 'lease', write, note: 'its host has it, and keeps it from now on without an end' }
 }
 
-/** What a reservation says before its host has taken it: Go's LeaseAttrs with nothing in it but whose it is. */
-export function reservationFor(address: Address): string {
-  return JSON.stringify({ PublicIP: address, PublicIPv6: null })
+/** Refuses what no host of this network can have. Throws OperatorError. */
+function refusePlace(ranges: SomeFamily<SubnetRange>, { subnets, address }: WantedReservation): void {
+  for (const subnet of valuesOf(subnets)) {
+    const range = inFamily(ranges, prefixFamily(subnet))
+    if (range === undefined)
+      throw new OperatorError(
+        `reserve: ${subnet}: the network has no IPv${prefixFamily(subnet)}: see EnableIPv${prefixFamily(subnet)}`,
+      )
+    const { subnetMin, subnetMax, subnetLen } = range
+    if (!fits(range, subnet))
+      throw new OperatorError(
+        `reserve: ${subnet}: must be one of the network's subnets: /${subnetLen} from ${subnetMin} to ${subnetMax}`,
+      )
+  }
+  const range = inFamily(ranges, familyOf(address))
+  const networks = valuesOf(ranges).map(({ network }) => network)
+  if (range !== undefined && isUnicast(address) && !contains(range.network, address)) return
+  const families = familiesOf(ranges).map((family) => `IPv${family}`)
+  throw new OperatorError(
+    `reserve: ${address}: must be the address other hosts reach that host by: ${families.join(' or ')}, not in ${networks.join(' or ')}`,
+  )
+}
+
+/** Why a lease that is in the way cannot give way. */
+function whyNot(foreign: ListedLease, { subnets, address }: WantedReservation): string {
+  if (isFor(foreign, address))
+    return `overlaps ${namesOf(foreign)}, which ${address} has itself: reserve that, or stop its daemon and let the lease end`
+  const way = foreign.etcdLease === '0' ? `reserved for ${holderOf(foreign)}: release it first` : leasedTo(foreign)
+  return anyFamily(foreign.subnets, subnets, (its, ours) => its === ours) ? way : `overlaps ${namesOf(foreign)}, ${way}`
+}
+
+/** The named subnets, with a free one in each other family of the network. Throws OperatorError when there is none. */
+function filledUp(
+  ranges: SomeFamily<SubnetRange>,
+  wanted: WantedReservation,
+  leases: readonly ListedLease[],
+  random: () => number,
+): Subnets {
+  const chosen = mapFamilies(ranges, (range, family) => {
+    const named = inFamily(wanted.subnets, family)
+    const taken = leases.flatMap(({ subnets }) => inFamily(subnets, family) ?? [])
+    const subnet = named ?? chooseSubnet(range, taken, random)
+    if (subnet === undefined)
+      throw new OperatorError(`reserve: ${namesOf(wanted)}: no IPv${family} subnet is free beside it`)
+    return subnet
+  })
+  return chosen
+}
+
+/** Whether a lease has all of these subnets. */
+function isOnAll(lease: ListedLease, subnets: Subnets): boolean {
+  return valuesOf(subnets).every((subnet) => isOn(lease, subnet))
 }
 
 /** Whether a lease is on exactly this subnet. */

@@ -3,12 +3,12 @@
 // Invariant: the key comes first, whatever becomes of the leases; a lease is deleted at the revision it was read at alone.
 import { OperatorError } from '../errors.ts'
 import type { Store } from '../etcd/store.ts'
-import { type Address, isUnicast, parseAddress, familyOf } from '../ip/address.ts'
+import { type Address, isUnicast, parseAddress } from '../ip/address.ts'
 import { type Prefix, parsePrefix, prefixFamily } from '../ip/prefix.ts'
 import type { ListedLease } from './found.ts'
 import { findLeases } from './claim.ts'
-import { primarySubnet, hasAddress } from './lease.ts'
-import { valuesOf, inFamily, SERVED } from '../ip/by-family.ts'
+import { hasAddress } from './lease.ts'
+import { valuesOf, inFamily } from '../ip/by-family.ts'
 
 /** What came of shutting an address out. */
 export interface ShutOut {
@@ -43,7 +43,7 @@ export function addressShutOut(prefix: string, key: string): Address | undefined
   const text = key.slice(folder.length)
   const address = parseAddress(text)
   // One spelling only, so that a key can be found again.
-  return address === text && SERVED.includes(familyOf(address)) ? address : undefined
+  return address === text ? address : undefined
 }
 
 /**
@@ -74,10 +74,15 @@ export async function shutOut(
       const portion = left.slice(at, at + PORTION)
       const deletions = portion.map((lease) => ({ type: 'delete', key: lease.key }) as const)
       const done = await store.commit(portion, deletions)
-      if (done !== undefined) for (const lease of portion) deleted.add(primarySubnet(lease))
+      for (const { subnets } of done === undefined ? [] : portion) for (const it of valuesOf(subnets)) deleted.add(it)
     }
   }
-  return { address, deleted: [...deleted], left: left.map(primarySubnet), already: entry !== undefined }
+  return {
+    address,
+    deleted: [...deleted],
+    left: left.flatMap(({ subnets }) => valuesOf(subnets)),
+    already: entry !== undefined,
+  }
 }
 
 /** Lets an address in again: its host is a peer as soon as it has a lease. Throws OperatorError. */
@@ -106,6 +111,6 @@ function addressOf(
 
 function hostAddress(verb: string, target: string): Address {
   const address = parseAddress(target)
-  if (address !== undefined && SERVED.includes(familyOf(address)) && isUnicast(address)) return address
+  if (address !== undefined && isUnicast(address)) return address
   throw new OperatorError(`${verb}: ${target}: must be a host's public address, such as 192.168.19.200, or its subnet`)
 }

@@ -60,6 +60,6 @@ export function rivalFor(
 }
 
 /** A network holds at least four subnets: a prefix wider than a quarter of it is not a host's and must not block the others. */
-export function isHosts({ subnets }: ListedLease, { ranges }: Claim): boolean {
+export function isHosts({ subnets }: ListedLease, { ranges }: Pick<Claim, 'ranges'>): boolean {
   return anyFamily(subnets, ranges, (subnet, { network }) => lengthOf(subnet) >= lengthOf(network) + 2)
 }

@@ -19,6 +19,7 @@ import {
   valueOf,
 } from '../lab/actors/lease-holder.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { only, onlySubnet } from '../../src/ip/by-family.ts'
 import { primarySubnet, primaryAddress } from '../../src/lease/lease.ts'
 
 const subnetAt = (n: number): Prefix => `10.2.${n}.0/24` as Prefix
@@ -28,7 +29,7 @@ const whose = (value: string | undefined): string => (JSON.parse(value ?? '{}') 
 test('one subnet reserved for twenty hosts at once: one has it, nineteen learn whose it is', async (t) => {
   const { store } = await startLeaseStore(t)
   const asked = Array.from({ length: 20 }, (_, n) =>
-    reserve(store, PREFIX, subnetAt(5), addressOf(n + 1), () => range(120)),
+    reserve(store, PREFIX, { subnets: onlySubnet(subnetAt(5)), address: addressOf(n + 1) }, () => only(4, range(120))),
   )
   const done = await Promise.allSettled(asked)
   const won = done.flatMap((it) => (it.status === 'fulfilled' ? [it.value.publicAddress] : []))
@@ -44,7 +45,9 @@ test('thirty hosts start while every subnet is being reserved for others: none h
   const ranges = { ipv4: range(60), ipv6: undefined }
   const hosts = Array.from({ length: 30 }, (_, n) => acquireLease(store, PREFIX, claimOf(n + 1, { ranges }), options))
   const reserving = Array.from({ length: 30 }, (_, n) =>
-    reserve(store, PREFIX, subnetAt(n + 1), addressOf(n + 101), () => range(60)),
+    reserve(store, PREFIX, { subnets: onlySubnet(subnetAt(n + 1)), address: addressOf(n + 101) }, () =>
+      only(4, range(60)),
+    ),
   )
   const reserved = (await Promise.allSettled(reserving)).flatMap((it, n) =>
     it.status === 'fulfilled' ? [{ subnet: subnetAt(n + 1), address: addressOf(n + 101) }] : [],
@@ -65,8 +68,12 @@ test("Go's lease becomes a reservation byte for byte, and its etcd lease goes un
   const shared = await putForeignLease(store, '10.2.6.0/24', '192.168.19.10')
   const { value = '' } = (await leaseAt(store, '10.2.5.0/24')) ?? {}
   await store.commit([], [{ type: 'put', key: keyOf('10.2.7.0/24'), value: 'x', lease: shared }])
-  await reserve(store, PREFIX, subnetAt(5), '192.168.19.9' as Address, () => range(120))
-  await reserve(store, PREFIX, subnetAt(6), '192.168.19.10' as Address, () => range(120))
+  await reserve(store, PREFIX, { subnets: onlySubnet(subnetAt(5)), address: '192.168.19.9' as Address }, () =>
+    only(4, range(120)),
+  )
+  await reserve(store, PREFIX, { subnets: onlySubnet(subnetAt(6)), address: '192.168.19.10' as Address }, () =>
+    only(4, range(120)),
+  )
   t.like(await leaseAt(store, '10.2.5.0/24'), { value, lease: '0' })
   t.is((await leaseAt(store, '10.2.6.0/24'))?.lease, '0')
   t.is((await leaseAt(store, '10.2.7.0/24'))?.lease, shared, 'what hung on it is still there')
@@ -80,7 +87,9 @@ test('reserved and released again and again under a host that renews: it keeps i
   const own = await acquireLease(store, PREFIX, claim, options)
   const { keeper, changes } = keepAcquired(world, claim, own)
   for (let n = 0; n < 5; n++) {
-    await reserve(store, PREFIX, primarySubnet(own), primaryAddress(claim), () => range(120))
+    await reserve(store, PREFIX, { subnets: onlySubnet(primarySubnet(own)), address: primaryAddress(claim) }, () =>
+      only(4, range(120)),
+    )
     await waitFor('the host to know it', () => keeper.own().etcdLease === '0')
     t.is((await leaseAt(store, primarySubnet(own)))?.lease, '0')
     t.is((await releaseReservation(store, PREFIX, primarySubnet(own))).now, 'lease')
@@ -119,9 +128,9 @@ test('a reservation by the old config is not written when the config changes in 
     },
     commit: store.commit.bind(store),
   }
-  const asked = reserve(meddling, PREFIX, subnetAt(5), addressOf(1), (config) => {
+  const asked = reserve(meddling, PREFIX, { subnets: onlySubnet(subnetAt(5)), address: addressOf(1) }, (config) => {
     seen.push(config)
-    return range(120)
+    return only(4, range(120))
   })
   await t.throwsAsync(asked, { message: /^reserve: 10\.2\.5\.0\/24: another program keeps changing it/ })
   t.is(await leaseAt(store, subnetAt(5)), undefined)

@@ -18,7 +18,7 @@ import { createLog } from '../../src/log.ts'
 import { PeerEvents } from '../../src/daemon/peer-events.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, prefix } from '../fake/values.ts'
 import { anyJson, anyText, inputs, nearly } from './inputs.ts'
-import { NEITHER, only } from '../../src/ip/by-family.ts'
+import { NEITHER, only, onlySubnet } from '../../src/ip/by-family.ts'
 
 const PREFIX = '/n'
 const HOST_ID = 'c0ffee'.repeat(5)
@@ -91,7 +91,8 @@ test('leases: the claim, a reservation, doctor and the numbers read whatever is 
       decide(found, claim, undefined, new Map(), () => 0)
       t.false(found.some(({ bug }) => bug !== undefined))
       try {
-        planReservation(PREFIX, findLeases(PREFIX, entries), range, prefix('10.2.3.0/24'), address('192.168.19.20'))
+        const wanted = { subnets: onlySubnet(prefix('10.2.3.0/24')), address: address('192.168.19.20') }
+        planReservation(PREFIX, findLeases(PREFIX, entries), only(4, range), wanted)
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error
       }

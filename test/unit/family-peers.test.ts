@@ -144,6 +144,30 @@ test('a family that we switch on or off comes and goes with its peers; those of 
   )
 })
 
+test('a host that is shut out by one of its addresses is out in both families', (t) => {
+  const out = new Set<string>()
+  const shutOut = (it: string): boolean => out.has(it)
+  const rules: RulesByFamily = { ipv4: { ...PEER_RULES, shutOut }, ipv6: { ...SIX, shutOut } }
+  const table = new FamilyPeers('/n', rules)
+  const leases = [entry(DUAL), entry('10.2.3.0-24&fd00:2:0:3::-64', 3)]
+  table.snapshot(leases, rules)
+  out.add('fd01::2')
+  const { changes, refused } = table.shutOut()
+  t.deepEqual(
+    changes.map(({ subnet, after }) => [subnet, after]),
+    [
+      [FOUR_OF_2, undefined],
+      [SIX_OF_2, undefined],
+    ],
+  )
+  t.deepEqual(
+    refused.map(({ reason, detail }) => [reason, detail]),
+    [['shut-out', 'fd01::2']],
+  )
+  t.deepEqual(table.snapshot(leases, rules).changes, [])
+  t.is(table.peers.size, 2)
+})
+
 const event = fc.record({
   name: fc.constantFrom(
     ...['10.2.2.0-24', DUAL, '10.2.2.0-24&fd00:2:0:3::-64', '10.2.3.0-24&fd00:2:0:2::-64', 'fd00:2:0:2::-64'],

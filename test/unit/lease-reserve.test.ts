@@ -4,12 +4,13 @@ import { OperatorError } from '../../src/errors.ts'
 import type { Address } from '../../src/ip/address.ts'
 import type { Prefix } from '../../src/ip/prefix.ts'
 import { type Decision, decide, findLeases } from '../../src/lease/claim.ts'
-import { encodeValue } from '../../src/lease/codec.ts'
+import { encodeReservation, encodeValue } from '../../src/lease/codec.ts'
 import { isAwaited } from '../../src/lease/peer-check.ts'
-import { type ReservationPlan, planReservation, reservationFor } from '../../src/lease/reserve.ts'
+import { type ReservationPlan, planReservation } from '../../src/lease/reserve.ts'
 import { PREFIX, claimOf, keyOf, range, valueOf } from '../lab/actors/lease-holder.ts'
-import { primarySubnet } from '../../src/lease/lease.ts'
-import { onlySubnet } from '../../src/ip/by-family.ts'
+import type { SubnetRange } from '../../src/lease/allocate.ts'
+import { type Subnets, primarySubnet } from '../../src/lease/lease.ts'
+import { only, onlySubnet } from '../../src/ip/by-family.ts'
 
 /** An entry as etcd has it: subnet, whose, etcd lease ("0": a reservation); without a host id it is Go's. */
 function entry(subnet: string, address: string, lease: string, value?: string): Parameters<typeof findLeases>[1][0] {
@@ -18,10 +19,13 @@ function entry(subnet: string, address: string, lease: string, value?: string): 
 }
 
 const awaited = (subnet: string, address: string): ReturnType<typeof entry> =>
-  entry(subnet, address, '0', reservationFor(address as Address))
+  entry(subnet, address, '0', encodeReservation(address as Address))
 
 const plan = (entries: readonly ReturnType<typeof entry>[], subnet: string, address: string): ReservationPlan =>
-  planReservation(PREFIX, findLeases(PREFIX, entries), range(120), subnet as Prefix, address as Address)
+  planReservation(PREFIX, findLeases(PREFIX, entries), only(4, range(120)), {
+    subnets: onlySubnet(subnet as Prefix),
+    address: address as Address,
+  })
 
 test('a free subnet: the key is made, with what Go writes of an address alone', (t) => {
   t.deepEqual(plan([], '10.2.5.0/24', '192.168.19.121').write, {
@@ -46,6 +50,51 @@ test('reserved already: nothing is written', (t) => {
     was: 'reservation',
     write: undefined,
   })
+})
+
+const SIX = {
+  network: 'fd00:2::/48',
+  subnetLen: 64,
+  subnetMin: 'fd00:2:0:1::',
+  subnetMax: 'fd00:2:0:ffff::',
+} as SubnetRange
+const BOTH = { ipv4: range(120), ipv6: SIX }
+const planBoth = (
+  entries: readonly ReturnType<typeof entry>[],
+  ipv4: string | undefined,
+  ipv6: string | undefined,
+  address = '192.168.19.121',
+): ReservationPlan =>
+  planReservation(
+    PREFIX,
+    findLeases(PREFIX, entries),
+    BOTH,
+    { subnets: { ipv4, ipv6 } as Subnets, address: address as Address },
+    () => 0,
+  )
+
+test('in a network of both families a reservation is of both: the named ones, and any free one for what is not named', (t) => {
+  t.is(planBoth([], '10.2.5.0/24', 'fd00:2:0:5::/64').write?.key, keyOf('10.2.5.0/24') + '&fd00:2:0:5::-64')
+  const taken = { ...entry('10.2.6.0/24', '192.168.19.9', '42'), key: keyOf('10.2.6.0/24') + '&fd00:2:0:1::-64' }
+  t.is(planBoth([taken], '10.2.5.0/24', undefined).write?.key, keyOf('10.2.5.0/24') + '&fd00:2:0:2::-64')
+  t.is(planBoth([], undefined, 'fd00:2:0:5::/64').write?.key, keyOf('10.2.1.0/24') + '&fd00:2:0:5::-64')
+  const six = planBoth([], '10.2.5.0/24', 'fd00:2:0:5::/64', 'fd01::121').write
+  t.is(six?.value, '{"PublicIPv6":"fd01::121"}')
+  t.true(isAwaited({ lease: '0', value: Buffer.from(six?.value ?? '') }))
+})
+
+test('the lease of a host with both becomes its reservation by either subnet; other pairs are refused', (t) => {
+  const own = { ...entry('10.2.5.0/24', '192.168.19.121', '42'), key: keyOf('10.2.5.0/24') + '&fd00:2:0:5::-64' }
+  const pairs: readonly (readonly [string | undefined, string | undefined])[] = [
+    ['10.2.5.0/24', undefined],
+    [undefined, 'fd00:2:0:5::/64'],
+    ['10.2.5.0/24', 'fd00:2:0:5::/64'],
+  ]
+  for (const [four, six] of pairs) t.is(planBoth([own], four, six).write?.key, own.key)
+  t.throws(() => planBoth([own], '10.2.5.0/24', 'fd00:2:0:6::/64'), { message: /which 192\.168\.19\.121 has itself/ })
+  t.throws(() => planBoth([own], '10.2.7.0/24', 'fd00:2:0:5::/64', '192.168.19.9'), { message: /never taken/ })
+  t.throws(() => planBoth([], '10.2.5.0/24', 'fd00:3::/64'), { message: /must be one of the network's subnets/ })
+  t.throws(() => plan([], 'fd00:2:0:5::/64', '192.168.19.121'), { message: /the network has no IPv6/ })
 })
 
 for (const [what, entries, subnet, address, message] of [
@@ -136,6 +185,6 @@ test("another host's reservation is left alone, and so is one outside the range"
 test('a reservation awaits its host while it says whose it is and no more', (t) => {
   t.true(isAwaited(awaited('10.2.5.0/24', '192.168.19.1')))
   t.false(isAwaited(entry('10.2.5.0/24', '192.168.19.1', '0')))
-  t.false(isAwaited(entry('10.2.5.0/24', '', '42', reservationFor('192.168.19.1' as Address))))
+  t.false(isAwaited(entry('10.2.5.0/24', '', '42', encodeReservation('192.168.19.1' as Address))))
   t.false(isAwaited(entry('10.2.5.0/24', '', '0', '{"PublicIP":"192.168.19.1","BackendData":{}}')))
 })

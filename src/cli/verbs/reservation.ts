@@ -4,10 +4,11 @@ import { askedOf } from '../asked.ts'
 import { askDaemonOrEtcd } from '../daemon-or-etcd.ts'
 import type { Terminal } from '../terminal.ts'
 
-const RESERVE_HELP = `Usage: flanneld reserve SUBNET PUBLIC-IP [-json] [OPTION]...
+const RESERVE_HELP = `Usage: flanneld reserve SUBNET[,SUBNET] PUBLIC-IP [-json] [OPTION]...
 
 Reserves a subnet for the host with that public address: its daemon takes it at its next start and keeps it without an
-end. A lease the host has already becomes the reservation. Another host's lease or reservation is never touched.
+end. In a network of IPv4 and IPv6 name one of each, or one: the other is then any free one. A lease the host has already
+becomes the reservation. Another host's lease or reservation is never touched.
 `
 
 const RELEASE_HELP = `Usage: flanneld release SUBNET [-json] [OPTION]...
@@ -25,7 +26,8 @@ export async function reserveVerb(args: readonly string[], { env, out }: Termina
   }
   const [subnet, publicAddress] = asked.words
   const done = (await askDaemonOrEtcd(asked.options, 'POST /v1/reserve', { subnet, publicAddress })) as Reserved
-  out(asked.json ? `${JSON.stringify(done)}\n` : `${done.subnet} is reserved for ${done.publicAddress}: ${done.note}\n`)
+  const subnets = `${done.subnets.join(' and ')} ${done.subnets.length === 1 ? 'is' : 'are'}`
+  out(asked.json ? `${JSON.stringify(done)}\n` : `${subnets} reserved for ${done.publicAddress}: ${done.note}\n`)
   return 0
 }
 
