@@ -3,7 +3,8 @@ import type { AnyBackend } from '../src/backend.ts'
 import { alloc } from './alloc/index.ts'
 import { hostGw } from './host-gw/index.ts'
 import { ipip } from './ipip/index.ts'
+import { ipsec } from './ipsec/index.ts'
 import { vxlan } from './vxlan/index.ts'
 import { wireguard } from './wireguard/index.ts'
 
-export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, wireguard, ipip, alloc]
+export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, wireguard, ipip, ipsec, alloc]

@@ -105,6 +105,8 @@ export interface ConfigKey {
   readonly choices?: readonly string[]
   /** Whether its value is never printed. */
   readonly secret?: true
+  /** Whether there is no config without it. */
+  readonly required?: true
   /** What it is, in a few words. */
   readonly doc: string
   /** What follows on running hosts when it changes; absent: they follow without losing a packet. */
@@ -160,7 +162,7 @@ export interface Wrapping {
  * Something outside the kernel that has to run while a backend is in use. src/helpers starts it, keeps it running and stops it, by a
  * driver for each type. There is one of each type and name.
  */
-export type Helper = ForwarderHelper
+export type Helper = ForwarderHelper | CharonHelper
 
 /** Carries packets between the TUN device `name` and a UDP socket at `local`. */
 export interface ForwarderHelper {
@@ -171,7 +173,32 @@ export interface ForwarderHelper {
 }
 
 /** What a helper has to know of one peer: `type` and `name` are those of the helper. */
-export type HelperPeer = ForwarderPeer
+export type HelperPeer = ForwarderPeer | CharonPeer
+
+/** strongSwan's charon, which agrees with peers on keys (IKEv2, RFC 7296) and gives them to the kernel. */
+export interface CharonHelper {
+  readonly type: 'charon'
+  readonly name: string
+  readonly psk: Secret
+}
+
+/** A connection of charon's: packets between two subnets, in ESP between two hosts. */
+export interface CharonPeer {
+  readonly type: 'charon'
+  readonly name: string
+  /** Addresses of the outer packets. */
+  readonly local: Address
+  readonly remote: Address
+  /** Who the two are to each other: the address that the other one knows. */
+  readonly localId: Address
+  readonly remoteId: Address
+  readonly ownSubnet: Prefix
+  readonly subnet: Prefix
+  /** In strongSwan's words: `aes128gcm16-sha256-prfsha256-ecp256`. */
+  readonly espProposal: string
+  /** Whether ESP travels in UDP (RFC 3948) even where no NAT is seen. */
+  readonly udpEncap: boolean
+}
 
 /** Packets to the peer's subnet go to this UDP port. */
 export interface ForwarderPeer {
@@ -205,6 +232,8 @@ export interface Backend<Config, Data> {
   mtu(self: Self<Config>): number
   /** Whether packets from peers may arrive unwrapped on the external interface. */
   receivesDirectly(config: Config): boolean
+  /** Whether the kernel unwraps packets on the external interface, so that those of every peer arrive there, however far it is. */
+  readonly unwrapsOnExternal?: true
   /** What our lease says under BackendData; undefined for nothing. */
   leaseData(self: Self<Config>): JsonObject | undefined
   /** Decodes and checks a peer's BackendData. */

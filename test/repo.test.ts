@@ -31,7 +31,7 @@ function imports(path: string): readonly string[] {
 const FLOORS: readonly (readonly string[])[] = [
   ['async', 'counters', 'equal', 'ip', 'process', 'text'],
   ['errors', 'log'],
-  ['etcd', 'files', 'health', 'netlink', 'vici'],
+  ['etcd', 'files', 'health', 'netlink'],
   ['firewall', 'http', 'kernel', 'options'],
   ['backend'],
   ['backends', 'helpers', 'lease', 'reconcile'],

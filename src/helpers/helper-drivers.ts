@@ -1,11 +1,13 @@
 // The drivers of all types of helpers, one line each.
 import type { Helper, HelperPeer } from '../backend.ts'
+import { charonDriver } from './charon/charon.ts'
 import type { HelperDriver } from './driver.ts'
 import { forwarderDriver } from './forwarder.ts'
 
 const DRIVERS: {
   readonly [T in Helper['type']]: HelperDriver<Extract<Helper, { type: T }>, Extract<HelperPeer, { type: T }>>
 } = {
+  charon: charonDriver,
   forwarder: forwarderDriver,
 }
 

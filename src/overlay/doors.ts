@@ -20,7 +20,7 @@ export function receivesDirectly({ configuration: { own } }: Pick<PlanInputs, 'c
  */
 export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): ByFamily<readonly Prefix[]> {
   const { configuration, externals, change } = inputs
-  const { ranges } = configuration
+  const { ranges, own } = configuration
   const open = receivesDirectly(inputs) || change.lately
   if (!open && change.formerly.length === 0) return NEITHER
   if (peers === undefined) return open ? mapFamilies(ranges, ({ network }) => [network]) : NEITHER
@@ -31,7 +31,8 @@ export function doorsOf(inputs: PlanInputs, peers: Iterable<Peer> | undefined): 
     if (!open && !isSame(peer, formerly.get(subnet))) continue
     const family = prefixFamily(subnet)
     const onlink = inFamily(externals, family)?.onlink
-    if (onlink?.some((prefix) => contains(prefix, publicAddress))) inFamily(subnets, family)?.push(subnet)
+    const arrives = own.backend.unwrapsOnExternal === true || onlink?.some((prefix) => contains(prefix, publicAddress))
+    if (arrives === true) inFamily(subnets, family)?.push(subnet)
   }
   return mapFamilies(ranges, ({ subnetLen }, family) => cover(inFamily(subnets, family) ?? [], subnetLen, MOST_DOORS))
 }

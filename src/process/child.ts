@@ -132,10 +132,29 @@ function keep(stream: Readable | undefined, most: number, over: () => void): () 
   return () => Buffer.concat(chunks).toString()
 }
 
-/** Kills a process that another run of ours started; one that is gone is no error. */
-export function killProcess(pid: number): void {
+/**
+ * Starts a program that goes on when this one ends, and is its parent no longer then. What it prints goes to the file that is open as
+ * `output`. Its process id, or the system's error.
+ */
+export function launch(
+  file: string,
+  { environment, output }: { readonly environment: NodeJS.ProcessEnv; readonly output: number },
+): Promise<number> {
+  const stdio = ['ignore', output, output] as const
+  const child = spawn(file, [], { cwd: '/', detached: true, env: environment, stdio: [...stdio] })
+  child.unref()
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('spawn', () => {
+      resolve(child.pid ?? 0)
+    })
+  })
+}
+
+/** Ends a process that another run of ours started; one that is gone is no error. */
+export function killProcess(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, signal)
   } catch {
     // Gone already.
   }

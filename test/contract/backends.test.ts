@@ -14,12 +14,12 @@ import { owns } from '../../src/kernel/ownership.ts'
 import { createSection } from '../../src/network-config/section.ts'
 import { type Intent, domainOf, hostObjects, peerObjects } from '../../src/reconcile/intent.ts'
 import { FakeKernel } from '../fake/kernel.ts'
-import { ENP0S3, prefix, selfWith } from '../fake/values.ts'
+import { ENP0S3, REQUIRED_KEYS, prefix, selfWith } from '../fake/values.ts'
 
 const NETWORK = 0x0a02_0000
 
 function configOf(backend: AnyBackend, raw: JsonObject = {}): unknown {
-  return backend.parseConfig(createSection({ Type: backend.type, ...raw }, 'Backend'))
+  return backend.parseConfig(createSection({ Type: backend.type, ...REQUIRED_KEYS[backend.type], ...raw }, 'Backend'))
 }
 
 /** What a host has prepared for a backend. */
@@ -82,7 +82,7 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
     )
   })
 
-  test(`${type}: an empty section is a config, an MTU for containers is that of the underlay at most`, (t) => {
+  test(`${type}: a section with the required keys is a config, an MTU for containers is that of the underlay at most`, (t) => {
     const self = selfWith(configOf(backend))
     t.true(backend.mtu(self) <= ENP0S3.mtu && backend.mtu(self) >= 1400)
     t.is(backend.refuses(ENP0S3), undefined)

@@ -2,7 +2,7 @@
 import { only } from '../../src/ip/by-family.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { VxlanConfig } from '../../backends/vxlan/config.ts'
-import type { ExternalInterface, Peer, Self } from '../../src/backend.ts'
+import type { ExternalInterface, JsonObject, Peer, Self } from '../../src/backend.ts'
 import { type Address, parseAddress } from '../../src/ip/address.ts'
 import { type Mac, macFromSeed, parseMac } from '../../src/ip/mac.ts'
 import { type Prefix, parsePrefix } from '../../src/ip/prefix.ts'
@@ -34,6 +34,9 @@ export const VXLAN_DEFAULTS: VxlanConfig = {
   learning: false,
   gbp: false,
 }
+
+/** Keys of a backend's config without which there is none, by its type. */
+export const REQUIRED_KEYS: Readonly<Record<string, JsonObject>> = { ipsec: { PSK: 'k'.repeat(96) } }
 
 export const ENP0S3: ExternalInterface = {
   family: 4,

@@ -36,6 +36,11 @@ test('a lease of another backend opens nothing', (t) => {
   t.deepEqual(doors(inputs(VXLAN, { others }), [gateway(30, '192.168.19.130')]), TUNNEL)
 })
 
+test('ipsec: a door for every peer, since the kernel unwraps its packets on the interface', (t) => {
+  const peers = [gateway(4, '192.168.19.123'), gateway(77, '192.168.20.5')]
+  t.deepEqual(doors(inputs({ Type: 'ipsec', PSK: 'k'.repeat(96) }), peers), { enp0s3: ['10.2.4.0/24', '10.2.77.0/24'] })
+})
+
 test('DirectRouting and host-gw: a door for each peer on our link, for its subnet', (t) => {
   const peers = [vxlanPeer(3, 122), gateway(4, '192.168.19.123'), gateway(77, '192.168.20.5')]
   const from = [peers[0]?.subnet ?? '', '10.2.4.0/24']

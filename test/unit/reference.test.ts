@@ -9,6 +9,7 @@ import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { TOP_KEYS } from '../../src/network-config/keys.ts'
 import { ROWS } from '../../src/options/table.ts'
+import { REQUIRED_KEYS } from '../fake/values.ts'
 
 const read = (config: object): ReturnType<typeof readConfiguration> =>
   readConfiguration(JSON.stringify(config), BACKENDS)
@@ -36,10 +37,12 @@ test('top-level keys of the config: each is read, and a bad value is refused by 
 })
 
 /** Values that a key takes, and values that it refuses. */
-function samplesOf({ default: value, range, choices, secret }: ConfigKey): Samples {
+function samplesOf({ default: value, range, choices, secret, required }: ConfigKey): Samples {
+  if (required === true) return { good: ['w'.repeat(96)], bad: [0, 'x'] }
   if (range !== undefined) return { good: range, bad: [range[0] - 1, range[1] + 1, 'x'] }
   if (choices !== undefined) return { good: choices, bad: [0, 'x'] }
   if (secret === true) return { good: [Buffer.alloc(32, 7).toString('base64')], bad: [0, 'x'] }
+  if (typeof value === 'string') return { good: ['aes256-sha256'], bad: [0, 'x y'] }
   return { good: [value !== true], bad: [0, 'x'] }
 }
 
@@ -51,14 +54,17 @@ interface Samples {
 for (const backend of BACKENDS) {
   test(`keys of ${backend.type}: what stands in the table holds`, (t) => {
     const configOf = (keys: object): unknown =>
-      read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, ...keys } }).own.config
+      read({ Network: '10.2.0.0/16', Backend: { ...REQUIRED_KEYS[backend.type], Type: backend.type, ...keys } }).own
+        .config
     const defaults = configOf({})
     t.regex(
-      read({ Network: '10.2.0.0/16', Backend: { Type: backend.type, Nonsense: 1 } }).remarks[0]?.text ?? '',
+      read({ Network: '10.2.0.0/16', Backend: { ...REQUIRED_KEYS[backend.type], Type: backend.type, Nonsense: 1 } })
+        .remarks[0]?.text ?? '',
       /Nonsense/,
     )
     for (const [key, row] of Object.entries(backend.configKeys)) {
-      t.deepEqual(configOf({ [key]: row.default }), defaults, key)
+      if (row.required === true) t.throws(() => configOf({ [key]: null }), { message: new RegExp(key) })
+      else t.deepEqual(configOf({ [key]: row.default }), defaults, key)
       const { good, bad } = samplesOf(row)
       for (const other of good) t.notThrows(() => configOf({ [key]: other }), key)
       t.true(

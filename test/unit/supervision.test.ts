@@ -1,6 +1,6 @@
 // Helpers are run level-triggered: started, updated, started again after they end, told of peers, stopped.
 import test from 'ava'
-import type { ForwarderHelper, Helper, HelperPeer } from '../../src/backend.ts'
+import type { ForwarderHelper, ForwarderPeer, Helper, HelperPeer } from '../../src/backend.ts'
 import { Conditions } from '../../src/health/conditions.ts'
 import type { HelperContext, HelperDriver } from '../../src/helpers/driver.ts'
 import { Helpers } from '../../src/helpers/supervision.ts'
@@ -21,7 +21,7 @@ function bench({ fails = 0, updates = true, makesDevices = false } = {}) {
   const conditions = new Conditions()
   let left = fails
   let last: HelperContext | undefined
-  const driver: HelperDriver<Helper, HelperPeer> = {
+  const driver: HelperDriver<ForwarderHelper, ForwarderPeer> = {
     type: 'forwarder',
     makesDevices,
     start(wanted, context) {

@@ -2,16 +2,16 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { createServer } from 'node:net'
-import { ViciClient, ViciError } from '../../src/vici/client.ts'
+import { ViciClient, ViciError } from '../../src/helpers/vici/client.ts'
 import {
   type ViciMessage,
   type ViciSection,
   type ViciValue,
   decodeMessage,
   encodeMessage,
-  textOf,
-} from '../../src/vici/message.ts'
-import { EVENT, PacketReader, REQUEST, encodePacket } from '../../src/vici/packet.ts'
+  viciText,
+} from '../../src/helpers/vici/message.ts'
+import { EVENT, PacketReader, REQUEST, encodePacket } from '../../src/helpers/vici/packet.ts'
 import { tempFolder } from '../lab/world/temp-folder.ts'
 
 const name = fc.string({ maxLength: 40 }).filter((text) => text !== '__proto__' && !/^\d+$/.test(text))
@@ -131,7 +131,7 @@ test('an answer is the message; a refusal is an error with charon’s words', as
     answer(1, { success: 'no', errmsg: 'unload: connection not found' }),
     answer(2),
   ])
-  t.is(textOf(await client.request('version'), 'daemon'), 'charon')
+  t.is(viciText(await client.request('version'), 'daemon'), 'charon')
   await t.throwsAsync(client.request('unload-conn', { name: 'x' }), {
     instanceOf: ViciError,
     message: 'charon: unload-conn: unload: connection not found',
@@ -143,7 +143,7 @@ test('events come between answers and are gathered', async (t) => {
   const events = Buffer.concat([encodePacket(EVENT, 'list-sa', { a: '1' }), encodePacket(EVENT, 'list-sa', { a: '2' })])
   const client = await answering(t, [answer(5), Buffer.concat([events, answer(1)]), answer(5)])
   t.deepEqual(
-    (await client.list('list-sas', 'list-sa')).map((one) => textOf(one, 'a')),
+    (await client.list('list-sas', 'list-sa')).map((one) => viciText(one, 'a')),
     ['1', '2'],
   )
 })

@@ -1,5 +1,6 @@
 // The rows of the matrix of backends and families. docs/backends.md shows them (`make docs`); test/matrix tests them.
 import type { Family } from '../../../src/ip/address.ts'
+import { IPSEC_ROW } from './matrix-ipsec.ts'
 import type { MatrixHost, Taken } from './matrix-host.ts'
 import type { Harm, Kernel, Lease, Left, Row } from './matrix-row.ts'
 
@@ -142,12 +143,19 @@ function ipipRow(): Row {
     left: {
       mtu: 1480,
       lease: { BackendType: 'ipip' },
-      script: (taken, peer) => `ip link add flannel.ipip type ipip local ${taken.host.address}
+      script: (taken, peer) => `ip link add flannel.ipip type ipip local ${taken.host.address} nopmtudisc
         ip addr add ${baseOf(taken, 4)}/32 dev flannel.ipip
         ip link set flannel.ipip mtu 1480 up
         ip route add ${subnetOf(peer, 4)} via ${peer.host.address} dev flannel.ipip onlink`,
     },
-    harms: [...routeHarms([4]), ...deviceHarms('flannel.ipip')],
+    harms: [
+      ...routeHarms([4]),
+      ...deviceHarms('flannel.ipip'),
+      {
+        fault: 'local address of flannel.ipip changed',
+        script: () => 'ip link set flannel.ipip type ipip local 192.168.19.99',
+      },
+    ],
   }
 }
 
@@ -239,6 +247,8 @@ export const ROWS: readonly Row[] = [
   ...FAMILY_SETS.map(wireguardGoRow),
   ipipRow(),
   explainedRow('ipip', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
+  IPSEC_ROW,
+  explainedRow('ipsec', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
 ]
 
 /** The rows of one backend. */

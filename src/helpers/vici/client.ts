@@ -2,10 +2,10 @@
 // Invariant: every request ends, by an answer, at the deadline or with the connection; what charon sends is bounded and checked; a
 // message of ours is in no error, since it may hold a key.
 import { type Socket, connect } from 'node:net'
-import { printable } from '../text/plain-text.ts'
-import { type ViciMessage, type ViciSection, textOf } from './message.ts'
+import { printable } from '../../text/plain-text.ts'
+import { type ViciMessage, type ViciSection, viciText } from './message.ts'
 import {
-  CONFIRMED,
+  REGISTERED,
   EVENT,
   PacketReader,
   REGISTER,
@@ -18,8 +18,8 @@ import {
   encodePacket,
 } from './packet.ts'
 
-/** charon works off a request in milliseconds; what waits for a peer is asked for without waiting. */
-const DEADLINE_MS = 5000
+/** charon works off a request in milliseconds, but lists no connection while it computes keys for it: on a busy host that takes seconds. */
+const DEADLINE_MS = 30_000
 /** Characters of charon's own words in an error. */
 const MOST_DETAIL = 300
 
@@ -78,8 +78,8 @@ export class ViciClient {
   async request(command: string, message: ViciMessage = {}): Promise<ViciSection> {
     const { type, message: answer } = await this.#exchange(command, encodePacket(REQUEST, command, message))
     if (type !== RESPONSE) throw new ViciError(`charon: ${command}: not known to this version`)
-    if (textOf(answer, 'success') === 'no')
-      throw new ViciError(`charon: ${command}: ${printable(textOf(answer, 'errmsg'), MOST_DETAIL)}`)
+    if (viciText(answer, 'success') === 'no')
+      throw new ViciError(`charon: ${command}: ${printable(viciText(answer, 'errmsg'), MOST_DETAIL)}`)
     return answer
   }
 
@@ -100,7 +100,7 @@ export class ViciClient {
   async listen(event: string, listener: EventListener): Promise<void> {
     this.#listeners.set(event, listener)
     const { type } = await this.#exchange(event, encodePacket(REGISTER, event))
-    if (type !== CONFIRMED) throw new ViciError(`charon: event ${event}: not known to this version`)
+    if (type !== REGISTERED) throw new ViciError(`charon: event ${event}: not known to this version`)
   }
 
   /** Ends the connection; charon goes on. */
@@ -159,4 +159,4 @@ export class ViciClient {
   }
 }
 
-const ANSWERS = new Set([RESPONSE, UNKNOWN_COMMAND, CONFIRMED, UNKNOWN_EVENT])
+const ANSWERS = new Set([RESPONSE, UNKNOWN_COMMAND, REGISTERED, UNKNOWN_EVENT])

@@ -134,7 +134,7 @@ class Reader {
 }
 
 /** The text of a key; empty when there is none. */
-export function textOf(section: ViciSection | undefined, key: string): string {
+export function viciText(section: ViciSection | undefined, key: string): string {
   const value = section?.get(key)
   return typeof value === 'string' ? value : ''
 }

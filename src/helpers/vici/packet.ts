@@ -8,7 +8,7 @@ export const RESPONSE = 1
 export const UNKNOWN_COMMAND = 2
 export const REGISTER = 3
 export const UNREGISTER = 4
-export const CONFIRMED = 5
+export const REGISTERED = 5
 export const UNKNOWN_EVENT = 6
 export const EVENT = 7
 

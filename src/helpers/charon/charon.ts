@@ -1,0 +1,82 @@
+// strongSwan's charon as a helper. It outlives the daemon: packets go on while that is restarted, and the next daemon goes on with it.
+import type { CharonHelper, CharonPeer } from '../../backend.ts'
+import { OperatorError } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+import { printable } from '../../text/plain-text.ts'
+import { viciText } from '../vici/message.ts'
+import type { HelperContext, HelperDriver, HelperPeers, RunningHelper } from '../driver.ts'
+import { CHARON_FOLDER, type Charon, complaintIn, endCharon, openCharon } from './program.ts'
+import { Tunnels } from './tunnels.ts'
+
+/** Characters of a line of charon's in our log. */
+const MOST_LINE = 300
+/** Peers named among the facts. */
+const LISTED = 5
+
+export const charonDriver: HelperDriver<CharonHelper, CharonPeer> = {
+  type: 'charon',
+  makesDevices: false,
+  start: (wanted, context) => startCharon(wanted, context, CHARON_FOLDER),
+}
+
+/** Starts charon with its files in `folder`. */
+export async function startCharon(
+  wanted: CharonHelper,
+  { ended, log }: HelperContext,
+  folder: string,
+): Promise<RunningHelper<CharonHelper, CharonPeer>> {
+  const charon = await openCharon(folder)
+  const { client } = charon
+  try {
+    await hearLog(charon, log)
+    await giveKey(charon, wanted)
+    const complaint = await complaintIn(folder)
+    if (complaint !== '')
+      throw new OperatorError(`charon: ${complaint}: another IKE daemon has UDP port 500 or 4500: stop it`)
+  } catch (error) {
+    await endCharon(folder)
+    throw error
+  }
+  const tunnels = new Tunnels(client, log)
+  await tunnels.listen()
+  let stopping = false
+  void client.closed.then(() => {
+    tunnels.close()
+    if (!stopping) ended('charon ended')
+  })
+  return {
+    async update(next) {
+      await giveKey(charon, next)
+      tunnels.renew()
+      return true
+    },
+    peers(all: HelperPeers<CharonPeer>, changed) {
+      tunnels.peers(all, changed)
+    },
+    facts() {
+      const { wanted: connections, up } = tunnels.counts
+      const down = tunnels.down.slice(0, LISTED).join(' ')
+      return { process: charon.pid, connections, up, ...(down === '' ? {} : { down }) }
+    },
+    async stop(reason) {
+      stopping = true
+      tunnels.close()
+      client.close()
+      if (reason === 'unwanted') await endCharon(folder)
+    },
+  }
+}
+
+/** charon's lines are for those who look for a fault (-v=1). */
+async function hearLog({ client }: Charon, log: Log): Promise<void> {
+  await client.listen('log', (event) => {
+    const line = printable(viciText(event, 'msg'), MOST_LINE)
+    const of = viciText(event, 'ikesa-name')
+    log.debug(1, `charon: ${of === '' ? '' : `${printable(of, 60)}: `}${line}`)
+  })
+}
+
+/** One key for all peers. */
+async function giveKey({ client }: Charon, { psk }: CharonHelper): Promise<void> {
+  await client.request('load-shared', { id: 'flannel', type: 'IKE', data: psk.reveal(), owners: [] })
+}
