@@ -13,7 +13,7 @@ import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
-import { type ByFamily, type SomeFamily, familiesOf, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
+import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { type Family, familyOf } from '../ip/address.ts'
 import { type HostAsked, lackOf } from './requirements.ts'
 
@@ -238,18 +238,21 @@ async function evidence(
   configuration: Configuration,
   { store, options, externals, hostId, previousSubnets }: ObstacleParts,
 ): Promise<Parameters<typeof strangersOn>[1]> {
-  const family = 'local' in link ? familyOf(link.local) : (familiesOf(configuration.ranges)[0] ?? 4)
-  const [external, range] = [inFamily(externals, family), inFamily(configuration.ranges, family)]
-  const previousSubnet = inFamily(previousSubnets, family)
-  if (range === undefined || external === undefined)
-    throw new Error(`a ${found.type} device of family ${family}: no network has that family`)
-  const { network } = range
-  const plain = { type: link.type, network, previousSubnet, isOurMac: () => false }
+  const networks = valuesOf(configuration.ranges).map(({ network }) => network)
+  const plain = {
+    type: link.type,
+    networks,
+    previousSubnets: valuesOf(previousSubnets),
+    isOurMac: (): boolean => false,
+  }
   if (strangersOn(found, plain) === undefined || found.mac === undefined) return plain
   const published = await publishedMacs(store, `${options.etcdPrefix}/subnets/`, found.mac)
-  const madeUp =
-    previousSubnet === undefined ? undefined : madeUpBy(configuration.own, network, previousSubnet, external, hostId)
-  return { ...plain, isOurMac: (mac) => published || madeUp?.includes(mac) === true }
+  const madeUp = mapFamilies(configuration.ranges, ({ network }, family) => {
+    const [external, subnet] = [inFamily(externals, family), inFamily(previousSubnets, family)]
+    if (external === undefined || subnet === undefined) return ''
+    return madeUpBy(configuration.own, network, subnet, external, hostId)
+  })
+  return { ...plain, isOurMac: (mac) => published || valuesOf(madeUp).some((data) => data.includes(mac)) }
 }
 
 /** Whether a lease of ours, in whatever words its backend has, says this MAC. */

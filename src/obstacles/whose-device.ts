@@ -23,10 +23,10 @@ export interface FoundDevice {
 export interface DeviceEvidence {
   /** The type of the device we want. */
   readonly type: LinkType
-  /** The network we shall be in. */
-  readonly network: Prefix
-  /** The subnet of the run before (subnet.env), which may have been in another network. */
-  readonly previousSubnet: Prefix | undefined
+  /** The networks we shall be in, one a family: a device may carry another family than its outer packets have. */
+  readonly networks: readonly Prefix[]
+  /** The subnets of the run before (subnet.env), which may have been in other networks. */
+  readonly previousSubnets: readonly Prefix[]
   /** Whether a MAC is one that hosts of our network have published, or that this host would make up. */
   readonly isOurMac: (mac: Mac) => boolean
 }
@@ -39,17 +39,17 @@ export function strangersOn(device: FoundDevice, evidence: DeviceEvidence): stri
   const carried = [...device.addresses.map(String), ...device.routes.map(({ destination }) => destination)]
   const [first] = carried
   if (first === undefined || isOurs(device, evidence)) return undefined
-  return `it carries ${first}${carried.length > 1 ? ` and ${carried.length - 1} more` : ''}, not of ${evidence.network}`
+  return `it carries ${first}${carried.length > 1 ? ` and ${carried.length - 1} more` : ''}, not of ${evidence.networks.join(' and ')}`
 }
 
 function isOurs(
   { mac, addresses, routes }: FoundDevice,
-  { network, previousSubnet, isOurMac }: DeviceEvidence,
+  { networks, previousSubnets, isOurMac }: DeviceEvidence,
 ): boolean {
-  if (addresses.some((address) => contains(network, address))) return true
-  if (routes.some(({ destination }) => contains(network, destination))) return true
+  const isInside = (what: Address | Prefix): boolean => networks.some((network) => contains(network, what))
+  if (addresses.some(isInside) || routes.some(({ destination }) => isInside(destination))) return true
   if (mac !== undefined && isOurMac(mac)) return true
   // Another program called flannel may write subnet.env, but no routes with our protocol number.
-  const before = previousSubnet !== undefined && addresses.includes(addressOf(previousSubnet))
+  const before = previousSubnets.some((subnet) => addresses.includes(addressOf(subnet)))
   return before && routes.some(({ protocol }) => protocol === FLANNEL_PROTOCOL)
 }

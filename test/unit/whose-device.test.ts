@@ -20,8 +20,8 @@ const device: FoundDevice = {
 }
 const evidence: DeviceEvidence = {
   type: 'vxlan',
-  network: '10.2.0.0/16' as Prefix,
-  previousSubnet: undefined,
+  networks: ['10.2.0.0/16' as Prefix],
+  previousSubnets: [],
   isOurMac: () => false,
 }
 const ours = '10.2.5.0' as Address
@@ -35,12 +35,17 @@ for (const [what, found, known] of [
   ['that is empty', {}, {}],
   ['with an address of our network', { addresses: [ours] }, {}],
   ['of ours to which somebody added an address', { addresses: [theirs, ours] }, {}],
+  [
+    'with an address of our other family',
+    { addresses: ['fd00:10:2:5::' as Address] },
+    { networks: ['10.2.0.0/16' as Prefix, 'fd00:10:2::/48' as Prefix] },
+  ],
   ['without address, with routes into our network', { routes: [route('10.2.9.0/24')] }, {}],
   ['of another network, whose MAC our network knows', { addresses: [theirs] }, { isOurMac: () => true }],
   [
     'of another network, with the subnet of subnet.env and routes that carry our number',
     { addresses: [theirs], routes: [route('10.42.1.0/24', 142)] },
-    { previousSubnet: '10.42.0.0/24' as Prefix },
+    { previousSubnets: ['10.42.0.0/24' as Prefix] },
   ],
 ] as const) {
   test(`a device ${what} is ours to reuse`, (t) => {
@@ -59,7 +64,7 @@ for (const [what, found, known, says] of [
   [
     'of another flannel that writes the same subnet.env',
     { addresses: [theirs], routes: [route('10.42.1.0/24')] },
-    { previousSubnet: '10.42.0.0/24' as Prefix },
+    { previousSubnets: ['10.42.0.0/24' as Prefix] },
     'it carries 10.42.0.0 and 1 more, not of 10.2.0.0/16',
   ],
   ['in a bridge', { master: 'br0' }, {}, 'it is a port of br0'],
