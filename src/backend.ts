@@ -73,6 +73,11 @@ export interface Peer<Data = unknown> {
   /** `BackendType` of its lease: how it wants to receive. */
   readonly type: string
   readonly data: Data
+  /**
+   * Whether probes prove that packets with addresses of containers get there without a tunnel; undefined while that is not
+   * known, and of peers for which no backend asks (`Backend.tries`).
+   */
+  readonly direct?: boolean | undefined
 }
 
 /** A value, or why there is none; `reason` is a short stable word for counting, `detail` the offending value. */
@@ -156,6 +161,9 @@ export interface Wrapping {
   readonly overhead: number
   /** What a firewall has to let through, in its words: "udp 8472", "ip protocol 4". */
   readonly outer: string
+  /** The type of the backend that wraps, and whether it encrypts; absent: as the peer's own. */
+  readonly by?: string
+  readonly encrypted?: boolean
 }
 
 /**
@@ -212,6 +220,11 @@ export interface ForwarderPeer {
 export interface Backend<Config, Data> {
   /** The value of `Backend.Type` in the network config and of `BackendType` in leases. */
   readonly type: string
+  /**
+   * `BackendType` of its leases where that is another backend's, by which hosts without this one reach it. While this is the
+   * network's own backend it reads leases of that type.
+   */
+  readonly leaseType?: string
   /** The families of subnets it carries; absent: all. */
   readonly families?: readonly Family[]
   /** Whether packets between hosts are encrypted. */
@@ -253,6 +266,10 @@ export interface Backend<Config, Data> {
    * of its subnet. Undefined for one that is reached without, and absent where all are.
    */
   wraps?(self: Self<Config>, peer: Peer<Data>): Wrapping | undefined
+  /** Whether probes are to find out if packets get to a peer without a tunnel: `Peer.direct`. Absent: never. */
+  tries?(self: Self<Config>, peer: Peer<Data>): boolean
+  /** Why packets to a peer go the way they do, for people, where a backend has several ways. */
+  explains?(self: Self<Config>, peer: Peer<Data>): string
 }
 
 /** A backend whose config and peer data are opaque to the caller. */

@@ -74,8 +74,8 @@ export function pathTold(answer: unknown): PathView {
 
 /** The answer to GET /v1/peers. */
 export function peersTold(answer: unknown): readonly PeerView[] {
-  const told = answer as readonly Since<PeerView, 'type' | 'encrypted' | 'families'>[]
-  return told.map((peer) => ({ type: null, encrypted: null, families: [], ...peer }))
+  const told = answer as readonly Since<PeerView, 'type' | 'encrypted' | 'families' | 'why'>[]
+  return told.map((peer) => ({ type: null, encrypted: null, families: [], why: '', ...peer }))
 }
 
 /** The answer to POST /v1/config/check. */

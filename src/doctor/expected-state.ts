@@ -136,9 +136,8 @@ function complete(
 ): ExpectedPlan {
   if (own === undefined) return { configuration, own, peers, refused, inputs: undefined, wanted: [], intent: undefined }
   const types = new Set(Array.from(peers.values(), ({ type }) => type))
-  types.delete(configuration.own.backend.type)
   const configs = new BackendConfigs(parts.backends)
-  const others = [...types].flatMap((type) => configs.find(type, configuration) ?? [])
+  const others = configs.others(types, configuration)
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
   const inputs = { ...bareInputs(parts, configuration), subnets: own.subnets, others, nexthops }

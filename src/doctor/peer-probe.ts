@@ -2,7 +2,7 @@
 // Invariant: only peers whose entries in the kernel are complete: packets lost on this host say nothing about the path.
 import { newStop } from '../process/stop.ts'
 import { messageOf } from '../errors.ts'
-import { selfFor } from '../reconcile/intent.ts'
+import { carrierOf, selfFor } from '../reconcile/intent.ts'
 import { type Prefix, addressOf } from '../ip/prefix.ts'
 import { sameObject, keyOf } from '../kernel/state.ts'
 import { EvidenceBook } from '../probe/evidence.ts'
@@ -43,7 +43,7 @@ export async function probePeers(
     const found = new Map<Prefix, PeerHealth>()
     const turn = async ([subnet, path]: readonly [Prefix, PeerPath]): Promise<void> => {
       const from = performance.now()
-      const mark = { subnet: path.tunnel?.source, silent: false, heard: undefined }
+      const mark = { subnet: path.tunnel?.source, silent: false, trial: false, heard: undefined }
       const tallies = await takeTurn({
         path,
         hint: 0,
@@ -72,7 +72,7 @@ function pathIn(
   subnet: Prefix,
 ): (readonly [Prefix, PeerPath])[] | undefined {
   const peer = peers.get(subnet)
-  const route = intent?.active.find(({ backend }) => backend.type === peer?.type)
+  const route = intent && peer && carrierOf(intent, peer.type)
   if (intent === undefined || peer === undefined || route === undefined) return undefined
   const self = selfFor(intent, peer)
   const path = self && pathTo(peer, self, route)

@@ -6,6 +6,7 @@ import type { Mac } from '../ip/mac.ts'
 import { NetlinkConnection, type ConnectionLimits } from '../netlink/connection.ts'
 import { ERRNO } from '../netlink/errno.ts'
 import { askLinkType } from '../netlink/link.ts'
+import { askNeighbor, readNeighbor } from '../netlink/neighbor.ts'
 import { KernelWriter } from './apply.ts'
 import { Devices } from './devices.ts'
 import { driverFor } from './links/drivers.ts'
@@ -120,6 +121,19 @@ export class LiveKernel implements Kernel {
   /** Where packets to each of these go, by the kernel's own word. Throws KernelError. */
   askRoutes(targets: readonly Address[]): Promise<AskedRoutes> {
     return askKernel(this.connection, targets)
+  }
+
+  /** The MAC of a neighbour; undefined where none is known. */
+  async neighborMac(index: number, address: Address): Promise<Mac | undefined> {
+    let mac: Mac | undefined
+    try {
+      await this.connection.request('ask for a neighbour', askNeighbor(index, address), (message) => {
+        mac = readNeighbor(message).mac
+      })
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+    }
+    return mac
   }
 
   /** Routes that are not ours were reported changed: they are read again. */

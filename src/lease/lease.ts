@@ -1,6 +1,7 @@
 // The lease of a subnet as stored in etcd; lease/codec.ts reads and writes it. Keys and JSON are those of Go's flanneld, so that both
 // read each other: `<prefix>/subnets/10.5.52.0-24`, dual stack `10.5.52.0-24&fc00::-64`; IPv6 alone, of which Go has none that
 // works, `fc00::-64`. Unknown JSON keys are ignored by Go, so HostID, SourceIP and SourceIPv6 may be added to the known ones.
+import type { AnyBackend } from '../backend.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { type ByFamily, type SomeFamily, first, inFamily, valuesOf } from '../ip/by-family.ts'
 import type { Prefix } from '../ip/prefix.ts'
@@ -31,6 +32,11 @@ export interface LeaseValue {
   readonly hostId: string | undefined
   /** The source of its outer packets where that is not the public address: a field of ours, which Go ignores. */
   readonly sourceAddresses: ByFamily<Address>
+}
+
+/** `BackendType` of the leases of a backend. */
+export function leaseTypeOf({ type, leaseType = type }: Pick<AnyBackend, 'type' | 'leaseType'>): string {
+  return leaseType
 }
 
 /** The public address shown for a host where there is room for one. */

@@ -25,6 +25,8 @@ export interface Addon {
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number
   /** The first `length` bytes in one message to the peer; for netlink the kernel. */
   send(fd: number, data: Uint8Array, length: number): number
+  /** The first `length` bytes in one message to an address: a struct sockaddr of the socket's family. */
+  sendTo(fd: number, data: Uint8Array, length: number, address: Uint8Array): number
   /** The next message of the kernel: its length, more than `into` holds when it was cut. */
   recvNetlink(fd: number, into: Uint8Array): number
   /** One datagram to a Unix socket; "@name" is an abstract one. */

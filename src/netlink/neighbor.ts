@@ -50,6 +50,16 @@ export function askNeighbors(index: number): Encode {
   return askTable(nl.AF_UNSPEC, index)
 }
 
+/** Asks for the neighbour with one address (kernel 5.0). */
+export function askNeighbor(index: number, address: Address): Encode {
+  return (message) => {
+    message.header(nl.RTM_GETNEIGH, 0, NDMSG)
+    message.setU8(0, familyOf(address) === 4 ? nl.AF_INET : nl.AF_INET6)
+    message.setU32(4, index)
+    message.address(nl.NDA_DST, address)
+  }
+}
+
 /** Asks for the forwarding entries of one device. */
 export function askFdb(index: number): Encode {
   return askTable(nl.AF_BRIDGE, index)

@@ -117,6 +117,18 @@ static napi_value send_(napi_env env, napi_callback_info info) {
   return answer(&args, args.bad ? 0 : RESULT(send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
+// sendTo(fd, bytes, length, address: bytes): bytes sent. The address is a struct sockaddr of the socket's family.
+static napi_value send_to(napi_env env, napi_callback_info info) {
+  Args args = arguments(env, info);
+  size_t size, address_size;
+  int fd = integer(&args, 0);
+  const void *data = bytes(&args, 1, &size);
+  int64_t length = integer(&args, 2);
+  const void *address = bytes(&args, 3, &address_size);
+  if (length < 0 || (uint64_t)length > size) args.bad = true;
+  return answer(&args, args.bad ? 0 : RESULT(sendto(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address_size)));
+}
+
 // recvNetlink(fd, into): length of the datagram, which is more than fits when it was cut. What another process sent is
 // thrown away: anyone on the machine may address a netlink socket, only port 0 is the kernel (netlink(7)).
 static napi_value recv_netlink(napi_env env, napi_callback_info info) {
@@ -190,7 +202,7 @@ static napi_value close_(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
     {"socket", socket_}, {"open", open_}, {"bindNetlink", bind_netlink}, {"setsockopt", setsockopt_},
-    {"attachFilter", attach_filter}, {"getsockopt", getsockopt_}, {"send", send_}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
+    {"attachFilter", attach_filter}, {"getsockopt", getsockopt_}, {"send", send_}, {"sendTo", send_to}, {"recvNetlink", recv_netlink}, {"sendUnix", send_unix},
     {"listenUnix", listen_unix}, {"connectUnix", connect_unix}, {"acceptUnix", accept_unix},
     {"ioctl", ioctl_}, {"read", read_}, {"write", write_}, {"close", close_},
     {"pollStart", poll_start}, {"pollAgain", poll_again}, {"pollStop", poll_stop},

@@ -17,9 +17,15 @@ export class BackendConfigs {
     this.#last.set(own.backend.type, own)
   }
 
-  /** A backend with its config, by type; undefined where it has none. */
+  /** The backends that read leases of these types, without our own. */
+  others(types: Iterable<string>, configuration: Configuration): readonly Configured[] {
+    const found = [...types].flatMap((type) => this.find(type, configuration) ?? [])
+    return found.filter(({ backend }) => backend !== configuration.own.backend)
+  }
+
+  /** A backend with its config, by the type that leases name; undefined where it has none. */
   find(type: string, { own, network }: Configuration): Configured | undefined {
-    if (own.backend.type === type) return own
+    if (own.backend.type === type || own.backend.leaseType === type) return own
     const known = this.#last.get(type)
     if (known !== undefined) return known
     const backend = this.#backends.find((other) => other.type === type)

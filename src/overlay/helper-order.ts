@@ -4,7 +4,7 @@ import type { Helper, HelperPeer, Peer } from '../backend.ts'
 import type { HelperPeerChange, Helpers } from '../helpers/supervision.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
-import { type Intent, selfFor, selvesServed } from '../reconcile/intent.ts'
+import { type Intent, carrierOf, selfFor, selvesServed } from '../reconcile/intent.ts'
 
 /** What has to run for our host, by every backend in use. */
 export function helpersOf(intent: Intent): readonly Helper[] {
@@ -15,7 +15,7 @@ export function helpersOf(intent: Intent): readonly Helper[] {
 
 /** What a helper has to know of a peer. */
 export function helperPeerOf(intent: Intent, peer: Peer): HelperPeer | undefined {
-  const configured = intent.active.find(({ backend }) => backend.type === peer.type)
+  const configured = carrierOf(intent, peer.type)
   const self = configured?.backend.helperPeer === undefined ? undefined : selfFor(intent, peer)
   return self && configured?.backend.helperPeer?.({ ...self, config: configured.config }, peer)
 }

@@ -1,5 +1,6 @@
 // Keeps doors open for a while after a change of the config: peers have to see the change first, and some follow late.
 // Invariant: only the peers of that moment can be late. A lease written later opens nothing, whatever it names.
+import { leaseTypeOf } from '../lease/lease.ts'
 import { bySubnet, receivesDirectly } from './doors.ts'
 import type { LatePeer } from './change.ts'
 import type { PlanInputs } from './inputs.ts'
@@ -22,10 +23,10 @@ export class LateDoors {
   /** `next` with what stays open after the change from `before`. `peers` are the current ones. */
   after(before: PlanInputs, next: PlanInputs, peers: Iterable<LatePeer>): PlanInputs {
     if (!receivesDirectly(before) || receivesDirectly(next)) return next
-    const former = before.configuration.own.backend.type
+    const former = leaseTypeOf(before.configuration.own.backend)
     const formerly = new Map(bySubnet(next.change.formerly))
     // A peer's lease shows a change of the backend, but not of an option.
-    if (former !== next.configuration.own.backend.type)
+    if (former !== leaseTypeOf(next.configuration.own.backend))
       for (const { subnet, publicAddress, type } of peers)
         if (type === former) formerly.set(subnet, { subnet, publicAddress, type })
     clearTimeout(this.#timer)

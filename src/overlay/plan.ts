@@ -9,7 +9,7 @@ import type { GuardWish } from '../firewall/nftables/guard.ts'
 import type { Guarded } from '../firewall/nftables/guard-ruleset.ts'
 import type { FirewallInput } from '../firewall/iptables/rules.ts'
 import type { Claim } from '../lease/found.ts'
-import type { LeaseValue } from '../lease/lease.ts'
+import { type LeaseValue, leaseTypeOf } from '../lease/lease.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { type KernelObject, type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
@@ -72,7 +72,7 @@ export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   const { externals, hostId } = inputs
   return {
     addresses: mapFamilies(externals, ({ publicAddress }) => publicAddress),
-    backendType: inputs.configuration.own.backend.type,
+    backendType: leaseTypeOf(inputs.configuration.own.backend),
     backendData: ofOwn(inputs, (backend, self) => backend.leaseData(self)),
     hostId,
     sourceAddresses: mapFamilies(externals, ({ address, publicAddress }) =>

@@ -22,6 +22,7 @@ import { namesOf } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
 import { countSenders } from './peer-senders.ts'
+import { ProvenPeers } from './proven-peers.ts'
 import type { SessionParts } from './session-parts.ts'
 import { RulesOrder } from './rules-order.ts'
 import type { Intent } from '../reconcile/intent.ts'
@@ -33,7 +34,7 @@ const RETRY_MS = 2000
 export class Session {
   readonly #parts: SessionParts
   #plan: Plan
-  #peers: ReadonlyMap<Prefix, Peer> = new Map()
+  readonly #peers = new ProvenPeers()
   readonly #configs: BackendConfigs
   readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
   readonly #guarding: GuardOrder
@@ -97,7 +98,7 @@ export class Session {
 
   /** The current peers by subnet. */
   get peers(): ReadonlyMap<Prefix, Peer> {
-    return this.#peers
+    return this.#peers.all
   }
 
   /** Calls `listener` after each change of inputs, until offChange. */
@@ -120,9 +121,9 @@ export class Session {
     return this.#refresh()
   }
 
-  /** Takes peers that changed. `peers` are all of them, read again whenever needed. */
-  peersChanged(peers: ReadonlyMap<Prefix, Peer>, changes: readonly PeerChange[]): void {
-    this.#peers = peers
+  /** Takes peers that changed, as their leases say. `leased` are all of them, read again whenever needed. */
+  peersChanged(leased: ReadonlyMap<Prefix, Peer>, differing: readonly PeerChange[]): void {
+    const changes = this.#peers.take(leased, differing)
     this.countPeers(changes)
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
@@ -130,9 +131,15 @@ export class Session {
     this.#guarding.complete()
     void this.#guard()
     void this.#doors()
-    this.#parts.host.reconciler.peersChanged(peers, changes, this)
-    this.#helpers.peersChanged(this.#plan.intent, peers, changes)
+    this.#parts.host.reconciler.peersChanged(this.peers, changes, this)
+    this.#helpers.peersChanged(this.#plan.intent, this.peers, changes)
     if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
+  }
+
+  /** Takes what probes prove of a peer. */
+  prove(subnet: Prefix, direct: boolean | undefined): void {
+    const change = this.#peers.prove(subnet, direct)
+    if (change !== undefined) this.#parts.host.reconciler.peersChanged(this.peers, [change], this)
   }
 
   /** Counts peers that changed, as peersChanged does. A first listing is counted in portions, then taken without changes. */
@@ -196,12 +203,9 @@ export class Session {
 
   /** What the plan depends on that changes with the peers. */
   #derived({ configuration, options, nexthops }: PlanInputs): Pick<Derived, 'others' | 'nexthops'> {
-    const own = configuration.own.backend.type
     const { nexthopsKnown } = this.#parts.found
     return {
-      others: this.#inUse.types.flatMap((type) =>
-        type === own ? [] : (this.#configs.find(type, configuration) ?? []),
-      ),
+      others: this.#configs.others(this.#inUse.types, configuration),
       nexthops: useNexthops(options.nexthopObjects, nexthopsKnown, this.#peers.size, nexthops),
     }
   }

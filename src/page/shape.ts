@@ -17,6 +17,8 @@ export interface PageFamily {
   readonly publicAddress: string | null
   /** `direct`, or the backend that carries the traffic; empty: none. */
   readonly via: string
+  /** Why so; empty where there is no choice. */
+  readonly why: string
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
   readonly rttMs: number | null
   /** 0 to 1. */

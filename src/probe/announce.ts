@@ -39,6 +39,17 @@ export class Announcer {
     this.#line(now, bad, text)
   }
 
+  /** Packets to a peer on our link go directly now, or by its tunnel again. */
+  wentOver(peer: Announced, direct: boolean, before: boolean, now: number): void {
+    // That a link carries nothing of containers is no change.
+    if (direct === before) return
+    const { host, family } = namesOf(peer)
+    const why = `our LAN ${direct ? 'carries' : 'no longer carries'} packets of containers`
+    const text = `peer ${host} reached ${direct ? 'without a tunnel' : 'through the tunnel again'}${family}: ${why}`
+    this.#events.happened('probe', text, { bad: !direct, peer: host })
+    this.#line(now, !direct, text)
+  }
+
   #line(now: number, bad: boolean, text: string): void {
     if (now - this.#minute > MINUTE_MS) {
       if (this.#unsaid > 0) this.#log.warn(`and ${this.#unsaid} more changes of peers: flanneld peers lists them`)

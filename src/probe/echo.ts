@@ -9,6 +9,8 @@ export interface Mark {
   readonly subnet: Address | undefined
   /** Whether the sender gets no answers from the receiver through the tunnel. */
   readonly silent: boolean
+  /** Whether it was sent past the tunnel as a trial, and so says nothing of the tunnel. */
+  readonly trial: boolean
   /** When the sender last heard the receiver through the tunnel, seconds ago; Infinity: never, undefined: it does not say. */
   readonly heard: number | undefined
 }

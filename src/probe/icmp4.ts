@@ -17,7 +17,7 @@ const DF = 0x4000
 /** ICMP types (RFC 792). */
 export const TYPE4 = { reply: 0, unreachable: 3, request: 8 } as const
 
-/** A packet for a raw socket with IP_HDRINCL: the kernel fills in the IP checksum and identification (raw(7)). */
+/** A whole packet. A raw socket with IP_HDRINCL fills in the IP checksum again, and the identification (raw(7)). */
 export function writeRequest4({ source, destination, id, sequence, length, df, mark }: EchoRequest): Buffer {
   const packet = Buffer.alloc(length)
   packet.writeUInt8(0x45, 0)
@@ -27,6 +27,7 @@ export function writeRequest4({ source, destination, id, sequence, length, df, m
   packet.writeUInt8(PROTOCOL_ICMP, 9)
   packet.writeUInt32BE(numberOf(source), 12)
   packet.writeUInt32BE(numberOf(destination), 16)
+  packet.writeUInt16BE(checksum(packet.subarray(0, IP_HEADER)), 10)
   const icmp = packet.subarray(IP_HEADER)
   icmp.writeUInt8(TYPE4.request, 0)
   icmp.writeUInt16BE(id, 4)

@@ -150,7 +150,7 @@ interface Known {
 function silence(before: ProbeHistory, turn: Turn, known: Known): Verdict {
   // A peer that never answered may not have heard of us yet: it has one turn more.
   if (!known.answered && known.silentTurns < 2) return { state: 'unknown', cause: 'none', pathMtu: undefined }
-  if (turn.path.via !== 'tunnel') {
+  if (turn.tallies.tunnel === undefined) {
     // A host that answers nothing, while no router reports it unreachable, may just have a firewall.
     const absent = known.answered || turn.tallies.underlay.refused === 'unreachable'
     return { state: absent ? 'unreachable' : 'unknown', cause: absent ? 'host-down' : 'none', pathMtu: undefined }

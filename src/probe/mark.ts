@@ -9,6 +9,7 @@ const VERSION = 1
 
 /** Flags. */
 const SILENT = 1
+const TRIAL = 2
 /** Tenths of a second that mean "never" and "not said". */
 const NEVER = 0xfffe
 const NOT_SAID = 0xffff
@@ -25,10 +26,10 @@ export function markLength(family: Family): number {
 }
 
 /** Writes it into zeros. A subnet of another family than the packet's has no place in it. */
-export function writeMark(into: Buffer, family: Family, { token, subnet, silent, heard }: Mark): void {
+export function writeMark(into: Buffer, family: Family, { token, subnet, silent, trial, heard }: Mark): void {
   into.writeUInt32BE(MAGIC, 0)
   into.writeUInt8(VERSION, 4)
-  into.writeUInt8(silent ? SILENT : 0, 5)
+  into.writeUInt8((silent ? SILENT : 0) | (trial ? TRIAL : 0), 5)
   const tenths = heard === undefined ? NOT_SAID : Math.min(NEVER, Math.floor(heard * 10))
   into.writeUInt16BE(tenths, 6)
   if (subnet !== undefined && familyOf(subnet) === family) into.set(toBytes(subnet), ADDRESS)
@@ -46,6 +47,7 @@ export function readMark(from: Buffer, family: Family): Mark | undefined {
     token: from.readUInt32BE(end),
     subnet: addressIn(from.subarray(ADDRESS, end)),
     silent: (from.readUInt8(5) & SILENT) !== 0,
+    trial: (from.readUInt8(5) & TRIAL) !== 0,
     heard: tenths === NOT_SAID ? undefined : tenths === NEVER ? Infinity : tenths / 10,
   }
 }

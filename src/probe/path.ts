@@ -1,5 +1,5 @@
 // How a peer can be probed: which addresses, and how large a packet has to get there unfragmented. Pure.
-import type { Peer, Self, Wrapping } from '../backend.ts'
+import type { ExternalInterface, Peer, Self, Wrapping } from '../backend.ts'
 import { type Address, type Family, familyOf } from '../ip/address.ts'
 import { addressOf } from '../ip/prefix.ts'
 import { LARGEST } from './echo.ts'
@@ -12,20 +12,33 @@ export interface Lane {
   readonly full: number
 }
 
+/** The way to a peer on our link without a tunnel. */
+export interface OnLink {
+  /** Ends and size of containers' packets. */
+  readonly lane: Lane
+  /** The device that leads there, and the peer's address on it. */
+  readonly index: number
+  readonly gateway: Address
+  /** Whether they go this way now. */
+  readonly taken: boolean
+}
+
 /** How a peer can be probed. */
 export interface PeerPath {
   /** What containers' packets take: a tunnel, a plain route, or something that we know nothing of. */
   readonly via: 'tunnel' | 'direct' | 'elsewhere'
-  /** To its VTEP address. */
+  /** To its VTEP address, by the way that containers' packets take; undefined where that is not asked. */
   readonly tunnel: Lane | undefined
   /** To its public address. */
   readonly underlay: Lane
   /** The MTU of containers on this path. */
   readonly mtu: number
-  /** What a firewall sees of the tunnel: "udp 8472"; empty without one. */
+  /** What a firewall sees of what the tunnel lane asks: "udp 8472"; empty without one. */
   readonly outer: string
   /** What an outer packet is larger than the container's in it. */
   readonly overhead: number
+  /** Where packets may go without a tunnel on the link, the way they would take or take; undefined elsewhere. */
+  readonly onLink: OnLink | undefined
   /** The kernel objects without which packets would go astray; keys of kernel/state.ts. */
   readonly needs: readonly string[]
 }
@@ -44,6 +57,7 @@ export interface ProbedBackend {
       peer: Peer,
     ): { readonly ok: true; readonly value: readonly KernelObject[] } | { readonly ok: false }
     wraps?(self: Self<unknown>, peer: Peer): Wrapping | undefined
+    tries?(self: Self<unknown>, peer: Peer): boolean
   }
   readonly config: unknown
 }
@@ -61,6 +75,8 @@ export function pathTo(
   const mtu = backend.mtu(own)
   const needs = objects.value.map(keyOf)
   const wrapping = backend.wraps?.(own, peer)
+  const inner = { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) }
+  const onLink = backend.tries?.(own, peer) === true ? onLinkOf(inner, external, peer) : undefined
   if (wrapping !== undefined) {
     const { from, to, overhead, outer } = wrapping
     return {
@@ -68,8 +84,9 @@ export function pathTo(
       mtu,
       outer,
       overhead,
+      onLink,
       needs,
-      tunnel: { source: addressOf(subnet), destination: addressOf(peer.subnet), full: Math.min(mtu, LARGEST) },
+      tunnel: inner,
       underlay: { source: from, destination: to, full: Math.min(mtu + overhead, LARGEST) },
     }
   }
@@ -77,14 +94,20 @@ export function pathTo(
   return {
     via: direct ? 'direct' : 'elsewhere',
     mtu,
-    outer: '',
+    outer: onLink === undefined ? '' : 'packets of containers',
     overhead: 0,
+    onLink,
     needs,
-    tunnel: undefined,
+    // What is known to go there with addresses of hosts alone says nothing of those of containers.
+    tunnel: onLink && inner,
     underlay: {
       source: external.address,
       destination: peer.publicAddress,
       full: direct ? Math.min(mtu, external.mtu, LARGEST) : 0,
     },
   }
+}
+
+function onLinkOf(lane: Lane, { index }: ExternalInterface, { publicAddress, direct }: Peer): OnLink {
+  return { lane, index, gateway: publicAddress, taken: direct === true }
 }

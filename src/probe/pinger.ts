@@ -69,13 +69,25 @@ export class Pinger {
     return this.#sockets.has(family)
   }
 
-  /** Sends a request; `outcome` may be called more than once, an answer last. Returns what `forget` takes. */
-  ask(question: Question, outcome: (outcome: PacketOutcome) => void): number {
+  /**
+   * Sends a request; `outcome` may be called more than once, an answer last. Returns what `forget` takes. `send` sends the packet
+   * otherwise than by the raw socket, and returns why it could not.
+   */
+  ask(
+    question: Question,
+    outcome: (outcome: PacketOutcome) => void,
+    send?: (packet: Buffer) => string | undefined,
+  ): number {
     this.#sequence = (this.#sequence + 1) & 0xffff
     const sequence = this.#sequence
     const mark = { ...question.mark, token: this.#token }
     this.#waiting.set(sequence, { to: question.destination, sentAt: performance.now(), outcome })
     const packet = writeRequest({ ...question, mark, id: this.#id, sequence })
+    if (send !== undefined) {
+      const why = send(packet)
+      if (why !== undefined) outcome({ kind: 'failed', error: why })
+      return sequence
+    }
     this.#sockets.get(familyOf(question.destination))?.send(
       packet,
       question.destination,

@@ -8,7 +8,9 @@ import { messageOf } from '../errors.ts'
 import type { Peer } from '../backend.ts'
 import type { Events } from '../health/events.ts'
 import { type Prefix, addressOf, prefixFamily } from '../ip/prefix.ts'
+import type { LiveKernel } from '../kernel/live.ts'
 import { keyOf } from '../kernel/state.ts'
+import { samePeer } from '../lease/peer-check.ts'
 import type { Log } from '../log.ts'
 import { type Sessions, familiesIn, peerAt, peersIn, sessionOf } from '../overlay/sessions.ts'
 import type { Readiness } from '../health/readiness.ts'
@@ -20,8 +22,9 @@ import type { PeerHealth } from './peer-health.ts'
 import type { Mark } from './echo.ts'
 import { type ProbeHistory, expectedOf, judgeTurn } from './judge.ts'
 import { type PeerPath, familiesOn, pathTo } from './path.ts'
+import { DirectWays } from './direct-ways.ts'
 import { KeptPinger } from './kept-pinger.ts'
-import type { HeardRequest } from './pinger.ts'
+import type { HeardRequest, Pinger } from './pinger.ts'
 import { takeTurn } from './turn.ts'
 import { PEERS, Turns } from './turns.ts'
 
@@ -29,6 +32,7 @@ import { PEERS, Turns } from './turns.ts'
 export interface ProberParts {
   readonly sessions: Sessions
   readonly reconciler: Reconciler
+  readonly kernel: Pick<LiveKernel, 'neighborMac'>
   readonly readiness: Readiness
   readonly events: Events
   readonly log: Log
@@ -67,6 +71,13 @@ interface Probed {
   readonly history: ProbeHistory
 }
 
+/** A peer whose turn can be taken. */
+interface ReadyPeer {
+  readonly peer: Peer
+  readonly path: PeerPath
+  readonly pinger: Pinger
+}
+
 export class Prober {
   readonly #parts: ProberParts
   readonly #announcer: Announcer
@@ -76,13 +87,15 @@ export class Prober {
   /** In the order of their last turn. */
   readonly #probed = new Map<Prefix, Probed>()
   readonly #pinger: KeptPinger
+  readonly #ways: DirectWays
   /** A fault of ours that ended the probing. */
   #fault: string | undefined
 
   constructor(parts: ProberParts) {
     this.#parts = parts
     this.#announcer = new Announcer(parts.log, parts.events)
-    const { log, part, signal } = parts
+    const { log, part, signal, sessions, kernel } = parts
+    this.#ways = new DirectWays({ sessions, kernel, announcer: this.#announcer, signal })
     const heard = (request: HeardRequest): void => {
       this.#heard(request)
     }
@@ -92,7 +105,9 @@ export class Prober {
   /** How a peer is doing; undefined when it was not probed recently. */
   healthOf(subnet: Prefix): PeerHealth | undefined {
     const probed = this.#probed.get(subnet)
-    return probed !== undefined && probed.peer === this.#peer(subnet) ? probed.history : undefined
+    const peer = this.#peer(subnet)
+    const same = probed?.peer === peer || (probed && peer && samePeer(probed.peer, peer))
+    return same === true ? probed?.history : undefined
   }
 
   /** Every peer that was probed recently. */
@@ -134,6 +149,7 @@ export class Prober {
     await pause(FIRST_MS * (0.5 + Math.random()), signal)
     const close = part.guard(() => {
       this.#pinger.close()
+      this.#ways.close()
     })
     signal.addEventListener('abort', close, { once: true })
     for (let next = performance.now(); !signal.aborted;) {
@@ -169,10 +185,9 @@ export class Prober {
 
   async #turn(subnet: Prefix, failing: ReadonlySet<string>): Promise<void> {
     const { signal } = this.#parts
-    const [peer, pinger] = [this.#peer(subnet), this.#pinger.current]
-    const path = peer && this.#pathTo(peer)
-    if (path === undefined || pinger === undefined || path.needs.some((key) => failing.has(key))) return
-    if (!this.#pinger.reaches(familiesOn(path))) return
+    const ready = this.#ready(subnet, failing)
+    if (ready === undefined) return
+    const { peer, path, pinger } = ready
     const before = this.healthOf(subnet) === undefined ? undefined : this.#probed.get(subnet)?.history
     this.#running.add(subnet)
     const from = performance.now()
@@ -180,15 +195,26 @@ export class Prober {
       this.#peer(subnet) === peer ? this.#markFor(subnet) : undefined
     const hint = before?.cause === 'path-mtu' ? (before.pathMtu ?? 0) : 0
     const turn = { path, hint, expected: expectedOf(before), pinger, mark, signal }
-    const tallies = await takeTurn(turn).finally(() => this.#running.delete(subnet))
-    if (tallies === undefined || peer === undefined || pinger !== this.#pinger.current) return
+    const tried = path.onLink && this.#ways.try(peer, path.onLink, pinger)
+    const [tallies, trial] = await Promise.all([takeTurn(turn), tried]).finally(() => this.#running.delete(subnet))
+    if (tallies === undefined || pinger !== this.#pinger.current) return
     const evidence = this.#evidence.of(addressOf(subnet))
     const now = performance.now()
     const history = judgeTurn(before, { path, tallies, evidence, from, to: now, at: Date.now() })
     this.#probed.delete(subnet)
     this.#probed.set(subnet, { peer, history })
-    this.#turns.suspect(subnet, history.state !== 'up')
     this.#announcer.judged(peer, before, history, now)
+    const unsettled = path.onLink !== undefined && this.#ways.judged(peer, path.onLink, tallies, trial)
+    this.#turns.suspect(subnet, history.state !== 'up' || unsettled)
+  }
+
+  /** What a peer's turn works with; undefined for one that cannot be probed now. */
+  #ready(subnet: Prefix, failing: ReadonlySet<string>): ReadyPeer | undefined {
+    const [peer, pinger] = [this.#peer(subnet), this.#pinger.current]
+    const path = peer && this.#pathTo(peer)
+    if (peer === undefined || path === undefined || pinger === undefined) return undefined
+    const passable = this.#pinger.reaches(familiesOn(path)) && !path.needs.some((key) => failing.has(key))
+    return passable ? { peer, path, pinger } : undefined
   }
 
   /** The peers of all networks. */
@@ -214,13 +240,13 @@ export class Prober {
     const silent = (this.#probed.get(subnet)?.history.silentTurns ?? 0) > 0
     const subnets = sessionOf(this.#parts.sessions, subnet)?.inputs.subnets ?? NEITHER
     const own = inFamily(subnets, prefixFamily(subnet))
-    return { subnet: own === undefined ? undefined : addressOf(own), silent, heard }
+    return { subnet: own === undefined ? undefined : addressOf(own), silent, trial: false, heard }
   }
 
   /** Anyone can send a mark: it counts when it comes from an address of the peer it names. */
   #heard({ source, mark }: HeardRequest): void {
     const peer = mark.subnet === undefined ? undefined : peerAt(this.#parts.sessions, mark.subnet)
-    if (peer === undefined) return
+    if (peer === undefined || mark.trial) return
     const vtep = addressOf(peer.subnet)
     const lane = source === vtep ? 'tunnel' : source === peer.publicAddress ? 'underlay' : undefined
     if (lane === undefined) return
@@ -230,6 +256,7 @@ export class Prober {
 
   /** Drops those that are no peers any more, and when there are too many those probed longest ago. */
   #forget(): void {
+    this.#ways.forget()
     let over = this.#probed.size - KEPT
     for (const [subnet, { history }] of this.#probed) {
       const gone = this.healthOf(subnet) === undefined

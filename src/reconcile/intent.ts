@@ -54,9 +54,15 @@ export function selfFor({ selves }: Pick<Intent, 'selves'>, { subnet }: Pick<Pee
   return inFamily(selves, prefixFamily(subnet))
 }
 
-/** The objects that carry packets to one peer, by the backend its lease names. */
+/** The backend that reaches peers whose leases name this type: our own where it reads them, else the one of that name. */
+export function carrierOf({ active }: Pick<Intent, 'active'>, type: string): Configured | undefined {
+  const [own] = active
+  return own?.backend.leaseType === type ? own : active.find(({ backend }) => backend.type === type)
+}
+
+/** The objects that carry packets to one peer, by the backend that its lease asks for. */
 export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
-  const configured = intent.active.find(({ backend }) => backend.type === peer.type)
+  const configured = carrierOf(intent, peer.type)
   if (configured === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
   const self = selfFor(intent, peer)
   if (self === undefined)

@@ -13,13 +13,14 @@ export function hostState<S extends State>(states: readonly S[]): S | 'degraded'
   return worst === 'unreachable' && states.some((state) => state === 'up' || state === 'degraded') ? 'degraded' : worst
 }
 
-/** What is shown of a host where there is room for one: the worst value of each kind; `via` is that of the first family. */
+/** What is shown of a host where there is room for one: the worst value of each kind; `via` and why are those of the first family. */
 export function worstOf(first: FamilyView, others: readonly FamilyView[]): Shown {
   const all = [first, ...others]
   const [worst = first] = all.toSorted((a, b) => PEER_STATES.indexOf(a.state) - PEER_STATES.indexOf(b.state))
   const alike = all.filter(({ state }) => state === worst.state)
   return {
     via: first.via,
+    why: first.why,
     state: hostState(all.map(({ state }) => state)),
     rttMs: extreme(Math.max, all, ({ rttMs }) => rttMs),
     loss: extreme(Math.max, all, ({ loss }) => loss),

@@ -7,7 +7,6 @@ import type { FamilyView, PeerView } from './status-shape.ts'
 import type { Peer } from '../backend.ts'
 import { bigintOf } from '../ip/address.ts'
 import { addressOf, parsePrefix, prefixFamily } from '../ip/prefix.ts'
-import type { KernelObject } from '../kernel/state.ts'
 import type { Unbelieved } from '../lease/stats.ts'
 import { decodeKey } from '../lease/codec.ts'
 import { printable } from '../text/plain-text.ts'
@@ -46,9 +45,10 @@ export function viewsOf({ prober }: Running, session: Session, peers: Iterable<P
     if (!standsForHost(peer, partner)) continue
     const way = ways.get(peer.type) ?? wayOf(peer.type, session)
     ways.set(peer.type, way)
-    const first = familyView(peer, way, prober.healthOf(peer.subnet))
-    const second = partner && familyView(partner, way, prober.healthOf(partner.subnet))
-    views.push(hostView(peer.type, way, first, second))
+    const first = familyView(peer, way(peer), prober.healthOf(peer.subnet))
+    const second = partner && familyView(partner, way(partner), prober.healthOf(partner.subnet))
+    const encrypted = way(peer).encrypted && (partner === undefined || way(partner).encrypted)
+    views.push(hostView(peer.type, encrypted, first, second))
   }
   return views
 }
@@ -58,29 +58,38 @@ export function refusedOf({ leaseStats, options }: Running): readonly PeerView[]
   return Array.from(leaseStats.unbelieved, ([key, it]) => refusedView(options.etcdPrefix, key, it))
 }
 
-function hostView(type: string, { encrypts }: Way, first: FamilyView, second: FamilyView | undefined): PeerView {
+function hostView(type: string, encrypted: boolean, first: FamilyView, second: FamilyView | undefined): PeerView {
   const { subnet, publicAddress } = first
   const families = second === undefined ? [] : [first, second]
   const shown = second === undefined ? healthIn(first) : worstOf(first, [second])
-  const tunnelled = first.via === type && (second === undefined || second.via === type)
-  return { subnet, publicAddress, type, encrypted: encrypts && tunnelled, ...shown, level: null, families }
+  return { subnet, publicAddress, type, encrypted, ...shown, level: null, families }
 }
 
-function healthIn({ via, state, rttMs, loss, pathMtu, since, cause, note }: FamilyView): ReturnType<typeof worstOf> {
-  return { via, state, rttMs, loss, pathMtu, since, cause, note }
+function healthIn({
+  via,
+  why,
+  state,
+  rttMs,
+  loss,
+  pathMtu,
+  since,
+  cause,
+  note,
+}: FamilyView): ReturnType<typeof worstOf> {
+  return { via, why, state, rttMs, loss, pathMtu, since, cause, note }
 }
 
-function familyView(peer: Peer, way: Way, health: PeerHealth | undefined): FamilyView {
+function familyView(peer: Peer, { via, why }: ReturnType<Way>, health: PeerHealth | undefined): FamilyView {
   const { subnet, publicAddress } = peer
-  const place = { family: prefixFamily(subnet), subnet, publicAddress, via: way.via(peer) }
-  if (health === undefined) return { ...place, state: 'unknown', ...UNTESTED }
+  const place = { family: prefixFamily(subnet), subnet, publicAddress, via, why }
+  if (health === undefined) return { ...UNTESTED, ...place, state: 'unknown' }
   const { state, rttMs, loss, pathMtu, since, note } = health
   const cause = health.cause === 'none' ? null : health.cause
   return { ...place, state, rttMs: rttMs ?? null, loss, pathMtu: pathMtu ?? null, since, cause, note }
 }
 
 /** Nothing is known of how packets fare. */
-export const UNTESTED = { rttMs: null, loss: null, pathMtu: null, since: null, cause: null, note: '' } as const
+export const UNTESTED = { rttMs: null, loss: null, pathMtu: null, since: null, cause: null, note: '', why: '' } as const
 
 /** Nothing is known of how it does. */
 export const UNPROBED = { ...UNTESTED, type: null, encrypted: null, level: null, families: [] } as const
@@ -101,31 +110,21 @@ function placeOf(subnet: string): number {
 }
 
 /** How packets to the peers of one backend are sent. */
-interface Way {
-  /** The backend's name, or `direct` when it has a tunnel and this peer is not reached through it. */
-  readonly via: (peer: Peer) => string
-  /** Whether the backend encrypts what it carries itself. */
-  readonly encrypts: boolean
-}
+type Way = (peer: Peer) => { readonly via: string; readonly why: string; readonly encrypted: boolean }
 
+/** By the backend's name or that of the backend that it has wrap them; `direct` where it wraps others and not these. */
 function wayOf(type: string, session: Session): Way {
   const configured = session.configured(type)
-  if (configured === undefined) return { via: () => type, encrypts: false }
+  if (configured === undefined) return () => ({ via: type, why: '', encrypted: false })
   const { backend, config } = configured
-  const views = mapFamilies(session.plan.intent.selves, (its) => {
-    const self = { ...its, config }
-    return { self, tunnel: backend.base(self).find((object) => object.kind === 'link')?.name }
-  })
-  const via = (peer: Peer): string => {
-    const { self, tunnel } = inFamily(views, prefixFamily(peer.subnet)) ?? {}
-    if (self === undefined || tunnel === undefined) return type
-    const needs = backend.forPeer(self, peer)
-    return !needs.ok || needs.value.some((object) => isOn(tunnel, object)) ? type : 'direct'
+  const encrypts = backend.encrypts?.(config) === true
+  const selves = mapFamilies(session.plan.intent.selves, (its) => ({ ...its, config }))
+  return (peer) => {
+    const self = inFamily(selves, prefixFamily(peer.subnet))
+    if (self === undefined || backend.wraps === undefined) return { via: type, why: '', encrypted: encrypts }
+    const wrapping = backend.wraps(self, peer)
+    const why = backend.explains?.(self, peer) ?? ''
+    if (wrapping === undefined) return { via: 'direct', why, encrypted: false }
+    return { via: wrapping.by ?? type, why, encrypted: wrapping.encrypted ?? encrypts }
   }
-  return { via, encrypts: backend.encrypts?.(config) === true }
-}
-
-function isOn(device: string, object: KernelObject): boolean {
-  const place = object.kind === 'route' ? object.target : object
-  return 'device' in place && place.device === device
 }

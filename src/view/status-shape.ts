@@ -183,6 +183,8 @@ export interface FamilyView {
   readonly publicAddress: string | null
   /** How packets go there: `vxlan` and so on in its tunnel, `direct` past it by a plain route; empty: not at all. */
   readonly via: string
+  /** Why they go so, for people; empty where the backend has no choice. */
+  readonly why: string
   /** `unknown`: not probed, or not yet. `refused`: its lease is not believed, nothing is sent there. */
   readonly state: 'up' | 'degraded' | 'unreachable' | 'unknown' | 'refused'
   /** Milliseconds there and back. */

@@ -29,6 +29,7 @@ export function echoRequests(family: Family): fc.Arbitrary<EchoRequest> {
       token: fc.nat(0xffff_ffff),
       subnet: fc.option(address, { nil: undefined }),
       silent: fc.boolean(),
+      trial: fc.boolean(),
       heard: fc.oneof(
         fc.constantFrom(undefined, Infinity),
         fc.nat(60_000).map((tenths) => tenths / 10),

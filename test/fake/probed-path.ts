@@ -38,6 +38,7 @@ export const TUNNEL: PeerPath = {
   mtu: 1450,
   outer: 'udp 8472',
   overhead: 50,
+  onLink: undefined,
   needs: [],
 }
 

@@ -93,6 +93,7 @@ export function peerWith(n: number, over: Partial<PeerView> = {}): PeerView {
     publicAddress: `192.168.19.${n}`,
     type: 'vxlan',
     via: 'vxlan',
+    why: '',
     encrypted: false,
     state: 'up',
     rttMs: 0.3,

@@ -62,7 +62,7 @@ test('docs/json.md has every field of status, peers and events, with and without
     'verdict.remarks[]',
   ])
   const inFamily = ['family', 'subnet', 'publicAddress', 'via', 'state', 'rttMs', 'loss', 'pathMtu', 'since', 'cause']
-  const families = ['[]', ...[...inFamily, 'note'].map((field) => `[].${field}`)]
+  const families = ['[]', ...[...inFamily, 'why', 'note'].map((field) => `[].${field}`)]
   assertDocumented(
     t,
     'peers',

@@ -16,6 +16,7 @@ function peer(n: number, rttMs: number | null = null, publicAddress = `192.168.1
     publicAddress,
     type: 'vxlan',
     via: 'vxlan',
+    why: '',
     encrypted: false,
     state,
     rttMs,

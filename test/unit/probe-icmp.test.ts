@@ -17,7 +17,7 @@ const SAMPLE = {
   sequence: 7,
   length: 100,
   df: true,
-  mark: { token: 1, subnet: '10.2.1.0' as Address, silent: false, heard: 2.5 },
+  mark: { token: 1, subnet: '10.2.1.0' as Address, silent: false, trial: false, heard: 2.5 },
 }
 
 /** The request as its answer. */

@@ -17,7 +17,7 @@ const SAMPLE: EchoRequest = {
   sequence: 7,
   length: 100,
   df: true,
-  mark: { token: 1, subnet: 'fd00:10:2:1::' as Address, silent: true, heard: 2.5 },
+  mark: { token: 1, subnet: 'fd00:10:2:1::' as Address, silent: true, trial: false, heard: 2.5 },
 }
 
 /** What a raw socket gives of a packet that arrives. */

@@ -20,6 +20,7 @@ test("vxlan: probes in the tunnel have its MTU, those outside add the tunnel's o
     mtu: 1450,
     outer: 'udp 8472',
     overhead: 50,
+    onLink: undefined,
     needs: [
       `fdb flannel.1 ${(PEER.data as { mac: string }).mac}`,
       'neighbor flannel.1 10.2.7.0',
@@ -68,7 +69,7 @@ test('whatever the MTU, no probe is longer than an IP packet can be', (t) => {
         const path = pathTo(PEER, { ...SELF, external: { ...SELF.external, mtu } }, way)
         for (const lane of [path?.tunnel, path?.underlay]) {
           if (lane === undefined) continue
-          const mark = { token: 1, subnet: undefined, silent: false, heard: undefined }
+          const mark = { token: 1, subnet: undefined, silent: false, trial: false, heard: undefined }
           const ends = { source: lane.source, destination: lane.destination, id: 1, sequence: 1, df: true, mark }
           t.is(writeRequest({ ...ends, length: lane.full }).length, lane.full)
         }

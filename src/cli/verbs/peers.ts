@@ -75,12 +75,17 @@ function peerOf(line: LeaseLine): readonly PeerView[] {
 /** The text a person reads. `now` in milliseconds since 1970. Pure. */
 export function renderPeers(found: readonly PeerView[], now: number): string {
   if (found.length === 0) return 'no peers\n'
-  const heading = ['SUBNET', 'PUBLIC IP', 'VIA', 'STATE', 'RTT', 'LOSS', 'PATH MTU', 'SINCE', 'NOTE']
-  return columns([heading, ...found.map((peer) => rowOf(peer, now))])
+  const heading = ['SUBNET', 'PUBLIC IP', 'VIA', 'STATE', 'RTT', 'LOSS', 'PATH MTU', 'SINCE']
+  const whys = found.some(({ why }) => why !== '')
+  const ends = (why: string, note: string): readonly string[] => (whys ? [why, note] : [note])
+  return columns([
+    [...heading, ...ends('WHY SO', 'NOTE')],
+    ...found.map((peer) => [...rowOf(peer, now), ...ends(peer.why, peer.note)]),
+  ])
 }
 
 function rowOf(peer: PeerView, now: number): readonly string[] {
-  const { via, encrypted, state, rttMs, loss, pathMtu, since, cause, note } = peer
+  const { via, encrypted, state, rttMs, loss, pathMtu, since, cause } = peer
   return [
     ofFamilies(peer, ({ subnet }) => subnet),
     ofFamilies(peer, ({ publicAddress }) => publicAddress ?? '-'),
@@ -90,7 +95,6 @@ function rowOf(peer: PeerView, now: number): readonly string[] {
     loss === null ? '-' : percent(loss),
     pathMtu === null ? '-' : `${pathMtu}${cause === 'path-mtu' ? ' !' : ''}`,
     since === null ? '-' : span((now - since) / 1000).replaceAll(' ', ''),
-    note,
   ]
 }
 

@@ -78,7 +78,7 @@ function statusOf(reports: readonly PingReport[]): number {
 async function probe(view: PathView, count: number): Promise<PingReport> {
   const subnet = parsePrefix(view.subnet)
   if (subnet === undefined) throw new OperatorError(`${view.subnet}: no subnet`)
-  const path = { ...view, tunnel: view.tunnel ?? undefined, needs: [] }
+  const path = { ...view, tunnel: view.tunnel ?? undefined, onLink: undefined, needs: [] }
   const peer = addressOf(subnet)
   const evidence = new EvidenceBook()
   const stop = newStop()
@@ -94,7 +94,7 @@ async function probe(view: PathView, count: number): Promise<PingReport> {
   })
   for (const family of familiesOn(path)) await pinger.open(family)
   const from = performance.now()
-  const mark = { subnet: view.tunnel?.source, silent: false, heard: undefined }
+  const mark = { subnet: view.tunnel?.source, silent: false, trial: false, heard: undefined }
   let tallies: Tallies | undefined
   try {
     for (let round = 0; round < count; round++) {

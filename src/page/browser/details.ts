@@ -36,11 +36,11 @@ function ofFamily(view: PageFamily): readonly Node[] {
 }
 
 function linesOf(view: Omit<PageFamily, 'family'>): readonly Line[] {
-  const { publicAddress, rttMs, loss, pathMtu } = view
+  const { publicAddress, why, rttMs, loss, pathMtu } = view
   const unknown = 'not known'
   return [
     ['public address', publicAddress ?? unknown],
-    ['path', way(view)],
+    ['path', why === '' ? way(view) : `${way(view)}: ${why}`],
     ['round trip', rttMs === null ? unknown : milliseconds(rttMs)],
     ['loss', loss === null ? unknown : percent(loss)],
     ['path MTU', pathMtu === null ? unknown : `${pathMtu} bytes`],
