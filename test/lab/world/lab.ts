@@ -20,6 +20,8 @@ export interface Lan {
   readonly prefix6: string
   /** A new host whose address ends in `last`. */
   host(last: number): Promise<Host>
+  /** Its bridge, and the words before a program that listens to all its packets there. */
+  readonly bridge: { readonly device: string; readonly enter: readonly string[] }
   /** A new socket for a machine that is an emulator's, not a namespace, and whose address ends in `last`. */
   socket(last: number): Promise<Socket>
 }
@@ -112,7 +114,7 @@ function wiring(space: Space): Wires {
       const port = wires.port()
       await wires.run(
         `ip link add ${port} mtu ${mtu} type veth peer name ${device} mtu ${mtu} netns ${to.pid}
-         ip link set ${port} master ${bridgeOf(lan)} up`,
+         ip link set ${port} master ${lan.bridge.device} up`,
       )
       await to.run(addressing(lan, device, last))
     },
@@ -131,6 +133,7 @@ async function createLan(
       : 'true'
   const lan: Lan = {
     prefix,
+    bridge: { device: `br${prefix.replaceAll('.', '')}`, enter: wires.enter },
     prefix6: `fd00:${prefix.split('.').at(-1) ?? ''}:`,
     async host(last) {
       const made = await space(`host${last}`)
@@ -143,7 +146,7 @@ async function createLan(
       // The queue outlasts the seconds in which an emulator is not run.
       await wires.run(
         `ip tuntap add ${device} mode tap
-         ip link set ${device} mtu ${mtu} txqueuelen 10000 master ${bridgeOf(lan)} up`,
+         ip link set ${device} mtu ${mtu} txqueuelen 10000 master ${lan.bridge.device} up`,
       )
       return {
         device,
@@ -154,7 +157,7 @@ async function createLan(
       }
     },
   }
-  await wires.run(`ip link add ${bridgeOf(lan)} mtu ${mtu} type bridge; ip link set ${bridgeOf(lan)} up`)
+  await wires.run(`ip link add ${lan.bridge.device} mtu ${mtu} type bridge; ip link set ${lan.bridge.device} up`)
   return lan
 }
 
@@ -167,9 +170,4 @@ function address6({ prefix6 }: Lan, last: number): string {
 function addressing(lan: Lan, device: string, last: number): string {
   return `sysctl -q -w net.ipv6.conf.${device}.accept_dad=0 && ip link set ${device} up &&
     ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip addr add ${address6(lan, last)}/64 dev ${device}`
-}
-
-/** The bridge of a local network, within a device name's 15 bytes. */
-function bridgeOf(lan: Lan): string {
-  return `br${lan.prefix.replaceAll('.', '')}`
 }
