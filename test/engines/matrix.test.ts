@@ -242,14 +242,16 @@ async function cell(t: ExecutionContext, version: EngineVersion, kind: FirewallK
 const rows = new Map<string, string>()
 const rowOf = (...columns: readonly string[]): string => `| ${columns.join(' | ')} |`
 
-const cells = VERSIONS.flatMap((version) => {
-  let before: Promise<void> = Promise.resolve()
-  return FIREWALLS.map((kind) => {
-    const turn = before
+/** The end of the last cell of each engine: they take turns. */
+const turns = new Map<EngineVersion, Promise<void>>()
+
+const cells = VERSIONS.flatMap((version) =>
+  FIREWALLS.map((kind) => {
     let over: () => void = () => undefined
     const done = new Promise<void>((resolve) => (over = resolve))
-    before = done
     test(`Docker ${version}, ${kind}`, async (t) => {
+      const turn = turns.get(version)
+      turns.set(version, done)
       await turn
       try {
         await cell(t, version, kind)
@@ -259,8 +261,8 @@ const cells = VERSIONS.flatMap((version) => {
       }
     })
     return done
-  })
-})
+  }),
+)
 
 test('control: on 28.5 without our rules, the overlay reaches no container', async (t) => {
   const on = await createEnginePair(t, '28.5', 'iptables-nft')

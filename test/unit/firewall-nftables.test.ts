@@ -82,7 +82,10 @@ test('flags leave their chain out; IPv6 has a table of its own', (t) => {
   t.notRegex(nftablesTable({ ...input, forward: false }, 'flannel-ipv4'), /chain forward/)
   const six = { ...input, family: 6, network: prefix('fc00::/48'), subnet: prefix('fc00:0:0:1::/64') } as const
   t.regex(nftablesTable(six, 'flannel-ipv6'), /^table ip6 flannel-ipv6 {$/m)
-  t.regex(nftablesTable(six, 'flannel-ipv6'), /^ip6 saddr fc00::\/48 ip6 daddr != ff00::\/8 masquerade fully-random$/m)
+  t.regex(
+    nftablesTable(six, 'flannel-ipv6'),
+    /^ip6 saddr fc00::\/48 ip6 daddr != \{ ff00::\/8, fe80::\/10 \} masquerade fully-random$/m,
+  )
 })
 
 test('beside Docker, iptables keeps what an nft accept cannot overrule, and no more', (t) => {

@@ -66,10 +66,11 @@ test('-ip-masq: what comes in from outside is forwarded to our own subnet alone,
   t.deepEqual(forward(BOTH), [own, forged, from, transit, to])
 })
 
-test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own multicast', (t) => {
+test('-ip-masq-fully-random-disable leaves --random-fully out; IPv6 has its own multicast, and link-local addresses', (t) => {
   const six = { ...input, family: 6, network: prefix('fc00::/48'), subnet: prefix('fc00:0:0:1::/64') } as const
   const chains = desiredChains([{ ...six, masquerade: true, randomFully: false, forward: false }], NO_DOCKER)
   t.deepEqual(chains.get('nat FLANNEL-POSTRTG')?.slice(3), [
+    '-s fc00::/48 -d fe80::/10 -m comment --comment "flanneld masq" -j RETURN',
     '-s fc00::/48 ! -d ff00::/8 -m comment --comment "flanneld masq" -j MASQUERADE',
     '! -s fc00::/48 -d fc00::/48 -m addrtype --src-type LOCAL -m comment --comment "flanneld masq" -j MASQUERADE',
     '! -s fc00::/48 -d fc00::/48 -m conntrack --ctstate DNAT -m comment --comment "flanneld masq" -j MASQUERADE',

@@ -79,6 +79,8 @@ const MASQ_COMMENT = '-m comment --comment "flanneld masq"'
 /** What kube-proxy marks for its own masquerading; returned early, as Go's flanneld does. */
 const KUBE_MARK = '-m mark --mark 0x4000/0x4000'
 const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
+/** What stays on a link: with net.bridge.bridge-nf-call-ip6tables frames of one bridge pass the rules too. */
+const LINK_LOCAL: Readonly<Record<Family, readonly string[]>> = { 4: [], 6: ['fe80::/10'] }
 
 const jump = (table: Table, from: string, to: string, place: Jump['place'] = 'first'): Jump => ({
   table,
@@ -197,6 +199,7 @@ function masqueradeRules({ family, network, subnet, randomFully }: FirewallInput
     `-s ${network} -d ${network} ${MASQ_COMMENT} -j RETURN`,
     // From outside to a container of ours: it shall see who calls.
     `! -s ${network} -d ${subnet} ${MASQ_COMMENT} -j RETURN`,
+    ...LINK_LOCAL[family].map((prefix) => `-s ${network} -d ${prefix} ${MASQ_COMMENT} -j RETURN`),
     `-s ${network} ! -d ${MULTICAST[family]} ${masquerade}`,
     `! -s ${network} -d ${network} -m addrtype --src-type LOCAL ${masquerade}`,
     `! -s ${network} -d ${network} -m conntrack --ctstate DNAT ${masquerade}`,

@@ -9,8 +9,9 @@ import { type FirewallInput, isSharedDevice } from '../iptables/rules.ts'
 /** Go's names. */
 const NFTABLES_NAME = { 4: 'flannel-ipv4', 6: 'flannel-ipv6' } as const
 const FAMILY = { 4: 'ip', 6: 'ip6' } as const
-const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
-const MULTICASTS: ReadonlySet<string> = new Set(Object.values(MULTICAST))
+/** What is not masqueraded whoever sends it: multicast, and in IPv6 what stays on a link. */
+const UNROUTED = { 4: ['224.0.0.0/4'], 6: ['ff00::/8', 'fe80::/10'] } as const
+const NO_NETWORKS: ReadonlySet<string> = new Set(Object.values(UNROUTED).flat())
 
 /**
  * The tables of one family, one per network. `mine` returns the networks that are ours or were; tables of others' networks
@@ -51,7 +52,7 @@ export function isAnothersTable(listing: string, mine: readonly Prefix[]): boole
 /** The networks that a table names. */
 export function networksIn(listing: string): readonly Prefix[] {
   const named = Array.from(listing.matchAll(/[\da-f.:]+\/\d+/g), ([text]) => parsePrefix(text))
-  return named.filter((prefix) => prefix !== undefined && !MULTICASTS.has(prefix)) as Prefix[]
+  return named.filter((prefix) => prefix !== undefined && !NO_NETWORKS.has(prefix)) as Prefix[]
 }
 
 /** Text that makes the table hold exactly what is wanted, whatever was in it. */
@@ -61,7 +62,7 @@ export function nftablesTable(input: FirewallInput, name: string): string {
   const table = `${ip} ${name}`
   const forward = input.forward ? chain('forward', 'type filter hook forward priority 0', forwardRules(ip, input)) : []
   const masquerade = `masquerade${input.randomFully ? ' fully-random' : ''}`
-  const rules = masqueradeRules(ip, network, subnet, MULTICAST[family], masquerade)
+  const rules = masqueradeRules(ip, network, subnet, UNROUTED[family], masquerade)
   const postrtg = input.masquerade ? chain('postrtg', 'type nat hook postrouting priority 100', rules) : []
   const lines = [`table ${table} {`, ...forward, ...postrtg, '}']
   return `add table ${table}\ndelete table ${table}\n${lines.join('\n')}\n`
@@ -94,15 +95,19 @@ function masqueradeRules(
   ip: string,
   network: Prefix,
   subnet: Prefix,
-  multicast: string,
+  unrouted: readonly string[],
   masquerade: string,
 ): readonly string[] {
   return [
     'meta mark & 0x4000 == 0x4000 return',
     `${ip} saddr ${network} ${ip} daddr ${network} return`,
     `${ip} saddr != ${network} ${ip} daddr ${subnet} return`,
-    `${ip} saddr ${network} ${ip} daddr != ${multicast} ${masquerade}`,
+    `${ip} saddr ${network} ${ip} daddr != ${oneOf(unrouted)} ${masquerade}`,
     `${ip} saddr != ${network} ${ip} daddr ${network} fib saddr type local ${masquerade}`,
     `${ip} saddr != ${network} ${ip} daddr ${network} ct status & dnat == dnat ${masquerade}`,
   ]
+}
+
+function oneOf(prefixes: readonly string[]): string {
+  return prefixes.length === 1 ? prefixes.join() : `{ ${prefixes.join(', ')} }`
 }
