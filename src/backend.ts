@@ -188,6 +188,9 @@ export interface CharonHelper {
   readonly type: 'charon'
   readonly name: string
   readonly psk: Secret
+  /** The program: the first of these paths that there is. `fix` says what to install. */
+  readonly programs: readonly string[]
+  readonly fix: string
 }
 
 /** A connection of charon's: packets between two subnets, in ESP between two hosts. */

@@ -17,9 +17,9 @@ const LEAST_MTU = 68 + OVERHEAD + UDP_OVERHEAD
 /** The one charon of a host. */
 const NAME = 'ipsec'
 
-/** Where charon is, and what to do where it is not. */
+/** Where charon is, by distribution: Debian and Ubuntu, Alpine and Arch, Fedora, openSUSE; the last one needs no starter. */
 const CHARON = {
-  names: [
+  programs: [
     '/usr/lib/ipsec/charon',
     '/usr/lib/strongswan/charon',
     '/usr/libexec/strongswan/charon',
@@ -44,7 +44,7 @@ export const ipsec: Backend<IpsecConfig, null> = {
   parseConfig: parseIpsec,
   refuses: ({ name, mtu }) =>
     mtu >= LEAST_MTU ? undefined : `the MTU of ${name} is ${mtu}: ipsec needs ${LEAST_MTU} at least`,
-  requires: () => [{ type: 'program', key: 'Backend.Type', ...CHARON }],
+  requires: () => [{ type: 'program', key: 'Backend.Type', names: CHARON.programs, fix: CHARON.fix }],
   // Whoever has no key gets nothing through.
   receives: () => [],
   mtu: ({ config, external }) => external.mtu - overhead(config),
@@ -54,7 +54,7 @@ export const ipsec: Backend<IpsecConfig, null> = {
   parsePeerData: () => ({ ok: true, value: null }),
   exclusive: () => undefined,
   base: () => [],
-  helpers: ({ config: { psk } }) => [{ type: 'charon', name: NAME, psk }],
+  helpers: ({ config: { psk } }) => [{ type: 'charon', name: NAME, psk, ...CHARON }],
   helperPeer: ({ config, subnet: ownSubnet, external }, { subnet, publicAddress }) => ({
     type: 'charon',
     name: NAME,

@@ -3,7 +3,7 @@ import { valuesOf } from '../ip/by-family.ts'
 import { DockerBridge } from '../host/docker-bridge.ts'
 import { createFirewall } from '../firewall/firewall.ts'
 import { createGuard } from '../firewall/nftables/guard.ts'
-import { helperDriver } from '../helpers/helper-drivers.ts'
+import { HELPER_TYPES, helperDriver } from '../helpers/helper-drivers.ts'
 import { Helpers } from '../helpers/supervision.ts'
 import { guardsOf } from '../obstacles/found-devices.ts'
 import { HostFollower, audit } from './host-changes.ts'
@@ -26,7 +26,7 @@ import { follow } from './follow-etcd.ts'
 export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
   const { cell, kernel, reconciler, readiness, supervisor, conditions, options, log, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
-  const helpers = new Helpers({ drivers: helperDriver, conditions, log: log.part('helpers') })
+  const helpers = new Helpers({ drivers: helperDriver, types: HELPER_TYPES, conditions, log: log.part('helpers') })
   const session = await startSession({ reconciler, firewall, guard, helpers }, leased, context)
   const sessions: Sessions = [session]
   const reconciling = reconciler.run(signal)

@@ -13,6 +13,8 @@ export interface HelperDriver<H extends Helper, P extends HelperPeer> {
   readonly makesDevices: boolean
   /** Starts it, or takes over the one that an earlier daemon left running. Rejects with the cause and what to do. */
   start(wanted: H, context: HelperContext): Promise<RunningHelper<H, P>>
+  /** Ends one that an earlier daemon left and no network wants; undefined where there is none. Absent: none is ever left. */
+  endLeft?(): Promise<void> | undefined
 }
 
 /** What a helper is started with. */

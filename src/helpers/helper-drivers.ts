@@ -11,6 +11,9 @@ const DRIVERS: {
   forwarder: forwarderDriver,
 }
 
+/** All types. */
+export const HELPER_TYPES = Object.keys(DRIVERS) as readonly Helper['type'][]
+
 /** The driver of a type; it takes helpers and peers of that type only. */
 export function helperDriver(type: Helper['type']): HelperDriver<Helper, HelperPeer> {
   return DRIVERS[type]

@@ -5,6 +5,7 @@
 import type { Helper, HelperPeer } from '../backend.ts'
 import { pause } from '../async/wait.ts'
 import { equal } from '../equal.ts'
+import { messageOf } from '../errors.ts'
 import type { Conditions } from '../health/conditions.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
@@ -23,6 +24,8 @@ export type HelperPeerChange = readonly [subnet: Prefix, peer: HelperPeer | unde
 /** What supervising works with. */
 export interface HelpersParts {
   readonly drivers: HelperDrivers
+  /** All types there are drivers of. */
+  readonly types: readonly Helper['type'][]
   readonly conditions: Conditions
   readonly log: Log
 }
@@ -34,6 +37,7 @@ export class Helpers {
   readonly #peers = new Map<NetworkKey, Map<Prefix, HelperPeer>>()
   readonly #slots = new Map<string, Slot>()
   readonly #listeners: (() => void)[] = []
+  #sweptLeft = false
   #stopped = false
 
   constructor(parts: HelpersParts) {
@@ -70,12 +74,13 @@ export class Helpers {
   /** The kernel's objects are written: starts the others, and stops those that no network wants. Undefined as above. */
   behind(): Promise<void> | undefined {
     const union = this.#union()
-    if (union.size === 0 && this.#slots.size === 0) return undefined
+    const left = this.#endLeft(union)
+    if (union.size === 0 && this.#slots.size === 0) return left
     const unwanted = [...this.#slots].filter(([key]) => !union.has(key))
     for (const [key] of unwanted) this.#slots.delete(key)
     const stopped = unwanted.map(([, slot]) => slot.stop('unwanted'))
     this.#report()
-    return Promise.all([this.#run([...union]), ...stopped]).then(() => undefined)
+    return Promise.all([this.#run([...union]), left, ...stopped]).then(() => undefined)
   }
 
   /** Takes all peers of a network; the first call says that they are known completely. */
@@ -108,6 +113,22 @@ export class Helpers {
     const stopping = Promise.all([...this.#slots.values()].map((slot) => slot.stop('daemon-ends')))
     await Promise.race([stopping, pause(STOP_MS, enough.signal)])
     enough.abort()
+  }
+
+  /** Once peers are known: ends what an earlier daemon left running, where no network wants its type any more. */
+  #endLeft(union: ReadonlyMap<string, Helper>): Promise<void> | undefined {
+    if (this.#sweptLeft || !this.#known) return undefined
+    this.#sweptLeft = true
+    const { drivers, types, log } = this.#parts
+    const wanted = new Set([...union.values()].map(({ type }) => type))
+    const ending = types.filter((type) => !wanted.has(type)).flatMap((type) => drivers(type).endLeft?.() ?? [])
+    if (ending.length === 0) return undefined
+    return Promise.all(ending).then(
+      () => undefined,
+      (error: unknown) => {
+        log.warn(`left by an earlier run: ${messageOf(error)}`)
+      },
+    )
   }
 
   #union(): ReadonlyMap<string, Helper> {

@@ -49,6 +49,7 @@ function bench({ fails = 0, updates = true, makesDevices = false } = {}) {
   }
   const helpers = new Helpers({
     drivers: () => driver,
+    types: ['forwarder'],
     conditions,
     log: createLog('test', 0, (line) => lines.push(line)),
   })

@@ -15,6 +15,7 @@ import { showObject } from '../../kernel/show.ts'
 import { KINDS } from '../../kernel/state.ts'
 import { Locks } from '../../host/lock.ts'
 import { type Log, createLog } from '../../log.ts'
+import { HELPER_TYPES, helperDriver } from '../../helpers/helper-drivers.ts'
 import { networkLock, processOf, vxlanLock } from '../../obstacles/obstacles.ts'
 import type { Options } from '../../options/type.ts'
 import { findDevices, guardsOf } from '../../obstacles/found-devices.ts'
@@ -86,6 +87,7 @@ async function cleanup(
     foresee([...objects, ...others])
     if (dryRun) return [...objects, ...others]
     const failures = await kernel.apply(deletions)
+    for (const type of HELPER_TYPES) await helperDriver(type).endLeft?.()
     const subnet = subnetIn(env)
     const previous = network === undefined ? [] : [network, ...(subnet === undefined ? [] : [subnet])]
     await createFirewall({ log, resyncSeconds: options.iptablesResync, previous }).cleanup()

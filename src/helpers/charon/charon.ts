@@ -1,11 +1,12 @@
 // strongSwan's charon as a helper. It outlives the daemon: packets go on while that is restarted, and the next daemon goes on with it.
 import type { CharonHelper, CharonPeer } from '../../backend.ts'
 import { OperatorError } from '../../errors.ts'
+import { deleteAssociations, ownAssociations } from '../../kernel/associations.ts'
 import type { Log } from '../../log.ts'
 import { printable } from '../../text/plain-text.ts'
 import { viciText } from '../vici/message.ts'
 import type { HelperContext, HelperDriver, HelperPeers, RunningHelper } from '../driver.ts'
-import { CHARON_FOLDER, type Charon, complaintIn, endCharon, openCharon } from './program.ts'
+import { CHARON_FOLDER, type Charon, complaintIn, endCharon, isLeft, openCharon } from './program.ts'
 import { Tunnels } from './tunnels.ts'
 
 /** Characters of a line of charon's in our log. */
@@ -17,6 +18,13 @@ export const charonDriver: HelperDriver<CharonHelper, CharonPeer> = {
   type: 'charon',
   makesDevices: false,
   start: (wanted, context) => startCharon(wanted, context, CHARON_FOLDER),
+  endLeft: () => (isLeft(CHARON_FOLDER) ? endLeft(CHARON_FOLDER) : undefined),
+}
+
+/** Ends a charon, and what one that died has left in the kernel. */
+async function endLeft(folder: string): Promise<void> {
+  await endCharon(folder)
+  await deleteAssociations(await ownAssociations())
 }
 
 /** Starts charon with its files in `folder`. */
@@ -25,7 +33,7 @@ export async function startCharon(
   { ended, log }: HelperContext,
   folder: string,
 ): Promise<RunningHelper<CharonHelper, CharonPeer>> {
-  const charon = await openCharon(folder)
+  const charon = await openCharon(folder, wanted)
   const { client } = charon
   try {
     await hearLog(charon, log)
@@ -62,7 +70,7 @@ export async function startCharon(
       stopping = true
       tunnels.close()
       client.close()
-      if (reason === 'unwanted') await endCharon(folder)
+      if (reason === 'unwanted') await endLeft(folder)
     },
   }
 }

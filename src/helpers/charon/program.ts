@@ -1,28 +1,16 @@
 // charon as a process: one that an earlier daemon left is gone on with, so that a restart of the daemon costs no packet.
 // Invariants: its files are in a folder of our own that is closed to others; it reads no config of the system's strongSwan and no
 // other program is disturbed; keys are on no command line and in no file.
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { access, chmod, constants, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { CharonHelper } from '../../backend.ts'
 import { OperatorError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { killProcess, launch } from '../../process/child.ts'
 import { printable } from '../../text/plain-text.ts'
 import { ViciClient } from '../vici/client.ts'
-
-/** Where charon is, by distribution: Debian and Ubuntu, Alpine and Arch, Fedora, openSUSE; the last needs no starter. */
-export const CHARON_PATHS: readonly string[] = [
-  '/usr/lib/ipsec/charon',
-  '/usr/lib/strongswan/charon',
-  '/usr/libexec/strongswan/charon',
-  '/usr/libexec/ipsec/charon',
-  '/usr/sbin/charon-systemd',
-]
-
-/** What to do where there is none. */
-export const CHARON_FIX =
-  'install strongSwan (Debian and Ubuntu: apt-get install strongswan-charon; Fedora: dnf install strongswan)'
 
 /** The folder of charon's socket, config and output. */
 export const CHARON_FOLDER = '/run/flannel/charon'
@@ -39,15 +27,15 @@ export interface Charon {
 }
 
 /** The path of the VICI socket in a folder. */
-export function viciSocket(folder: string): string {
+function viciSocket(folder: string): string {
   return join(folder, 'vici')
 }
 
 /** The charon that runs in this folder, or a new one. Rejects with the cause and what to do. */
-export async function openCharon(folder: string): Promise<Charon> {
+export async function openCharon(folder: string, wanted: Pick<CharonHelper, 'programs' | 'fix'>): Promise<Charon> {
   const left = await leftCharon(folder)
   if (left !== undefined) return left
-  const program = await findCharon()
+  const program = await findCharon(wanted)
   await makeFolder(folder)
   await chmod(folder, 0o700)
   rmSync(viciSocket(folder), { force: true })
@@ -76,6 +64,11 @@ export async function endCharon(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
 }
 
+/** Whether an earlier run left a charon, or what is left of one. */
+export function isLeft(folder: string): boolean {
+  return existsSync(folder)
+}
+
 /** The one that an earlier daemon started. */
 async function leftCharon(folder: string): Promise<Charon | undefined> {
   const pid = pidIn(folder)
@@ -101,15 +94,15 @@ function pidIn(folder: string): number | undefined {
   }
 }
 
-async function findCharon(): Promise<string> {
-  for (const path of CHARON_PATHS) {
+async function findCharon({ programs, fix }: Pick<CharonHelper, 'programs' | 'fix'>): Promise<string> {
+  for (const path of programs) {
     const isThere = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     )
     if (isThere) return path
   }
-  throw new OperatorError(`no charon in ${CHARON_PATHS.join(', ')}: ${CHARON_FIX}`)
+  throw new OperatorError(`no charon in ${programs.join(', ')}: ${fix}`)
 }
 
 /** Starts it as a process that outlives this one. Rejects with the system's error. */
