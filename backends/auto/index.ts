@@ -1,63 +1,86 @@
-// auto: each peer is reached by the best way that probes prove. A plain route where the hosts share a link and it carries packets of
-// containers, else vxlan. Our own: leases are those of vxlan, so that a host with Go's flanneld reaches us and is reached by vxlan.
-import type { Backend, Peer, Self } from '../../src/backend.ts'
-import { contains } from '../../src/ip/prefix.ts'
+// auto: each peer is reached by the best way that probes prove and the config allows. A plain route where the hosts share a link and it
+// carries packets of containers, else vxlan, or wireguard where packets have to be encrypted. Our own: leases are those of vxlan, so
+// that a host with Go's flanneld reaches us and is reached by vxlan.
+import type { Backend, Checked, Peer, Wrapping } from '../../src/backend.ts'
 import type { KernelObject } from '../../src/kernel/state.ts'
 import { peerRoute } from '../peer-route.ts'
 import { vxlan } from '../vxlan/index.ts'
 import { base, forPeer, mtu, wraps } from '../vxlan/kernel-objects.ts'
+import { wireguard } from '../wireguard/index.ts'
+import { deviceObjects, peerObjectsOf, wireguardMtu, wrapsInWireguard } from '../wireguard/kernel-objects.ts'
 import { AUTO_KEYS, type AutoConfig, type AutoPeer, parseAutoConfig, parseAutoPeer } from './config.ts'
-
-type AutoSelf = Self<AutoConfig>
+import { type AutoSelf, chosenWay, encryptedSelf, encryptedWay, mayBeDirect, takesDirect } from './ways.ts'
 
 export const auto: Backend<AutoConfig, AutoPeer> = {
   type: 'auto',
   leaseType: vxlan.type,
+  encrypts: ({ encrypt }) => encrypt === 'always',
   configKeys: AUTO_KEYS,
   parseConfig: parseAutoConfig,
-  refuses: (external) => vxlan.refuses(external),
-  mtu,
-  receivesDirectly: () => true,
-  leaseData: (self) => ({ ...vxlan.leaseData(self), Direct: takesDirect(self) }),
+  refuses: (external) => vxlan.refuses(external) ?? wireguard.refuses(external),
+  requires: (self) => {
+    const encrypted = encryptedSelf(self)
+    const needs = (encrypted && wireguard.requires?.(encrypted)) ?? []
+    return needs.map((one) => (one.type === 'link' ? { ...one, key: 'Backend.Encrypt' } : one))
+  },
+  prepares: ({ wireguard: own }, network, external) => (own && wireguard.prepares?.(own, network, external)) ?? [],
+  mtu: (self) => {
+    const encrypted = encryptedSelf(self)
+    return encrypted === undefined ? mtu(self) : Math.min(mtu(self), wireguardMtu(encrypted))
+  },
+  receivesDirectly: ({ encrypt }) => encrypt !== 'always',
+  leaseData: (self) => {
+    const encrypted = encryptedSelf(self)
+    const keys = encrypted && wireguard.leaseData(encrypted)
+    return { ...vxlan.leaseData(self), Direct: takesDirect(self), ...keys }
+  },
   parsePeerData: parseAutoPeer,
-  exclusive: (data) => vxlan.exclusive(data),
-  base,
-  forPeer: (self, peer) => ({ ok: true, value: isDirect(self, peer) ? directly(self, peer) : forPeer(self, peer) }),
-  wraps: (self, peer) => {
-    const wrapping = isDirect(self, peer) ? undefined : wraps(self, peer)
-    return wrapping && { ...wrapping, by: vxlan.type }
+  // Of cloned hosts it is the key that is the same; MACs are made from the subnet as well.
+  exclusive: ({ mac, wireguard: keys }) => keys?.publicKey ?? mac,
+  base: (self) => {
+    const encrypted = encryptedSelf(self)
+    return [...base(self), ...(encrypted === undefined ? [] : deviceObjects(encrypted))]
   },
+  forPeer: objectsFor,
+  wraps: wrappingOf,
   tries: mayBeDirect,
-  explains: (self, peer) => {
-    if (peer.data.takesDirect === undefined) return 'its lease says so'
-    if (!isOnLink(self, peer)) return 'on another network'
-    if (!mayBeDirect(self, peer)) return 'behind a NAT'
-    if (peer.direct === undefined) return 'on our LAN, which is being tried'
-    return `on our LAN, which ${peer.direct ? 'carries' : 'does not carry'} packets of containers`
-  },
+  explains: (self, peer) => chosenWay(self, peer).why,
 }
 
-/** Whether peers can send to us without a tunnel: behind a NAT they could not. */
-function takesDirect({ external }: AutoSelf): boolean {
-  return external.publicAddress === external.address
+/** What every way needs stays in place, so that a change of the way is the change of one route: no packet is lost. */
+function objectsFor(self: AutoSelf, peer: Peer<AutoPeer>): Checked<readonly KernelObject[]> {
+  const plain = forPeer(self, peer)
+  const encrypted = encryptedWay(self, peer)
+  const keyed = encrypted && peerObjectsOf(encrypted.self, encrypted.peer)
+  if (keyed?.ok === false) return keyed
+  const entries = [...plain, ...(keyed?.value ?? [])].filter(({ kind }) => !ROUTES.includes(kind))
+  return { ok: true, value: [...entries, ...routeTo(self, peer, plain, keyed?.value ?? [])] }
 }
 
-function isOnLink({ external }: AutoSelf, { publicAddress }: Peer<AutoPeer>): boolean {
-  return external.onlink.some((prefix) => contains(prefix, publicAddress))
-}
+const ROUTES: readonly KernelObject['kind'][] = ['route', 'nexthop']
 
-function mayBeDirect(self: AutoSelf, peer: Peer<AutoPeer>): boolean {
-  return takesDirect(self) && peer.data.takesDirect === true && isOnLink(self, peer)
-}
-
-function isDirect(self: AutoSelf, peer: Peer<AutoPeer>): boolean {
-  return peer.direct === true && mayBeDirect(self, peer)
-}
-
-/** The tunnel's entries stay, so that a change of the way is the change of one route: no packet is lost. */
-function directly(self: AutoSelf, peer: Peer<AutoPeer>): readonly KernelObject[] {
+function routeTo(
+  self: AutoSelf,
+  peer: Peer<AutoPeer>,
+  plain: readonly KernelObject[],
+  keyed: readonly KernelObject[],
+): readonly KernelObject[] {
   const { external, nexthops } = self
   const { subnet, publicAddress: gateway } = peer
-  const entries = forPeer(self, peer).filter(({ kind }) => kind === 'fdb' || kind === 'neighbor')
-  return [...entries, ...peerRoute({ subnet, gateway, device: external.name, onlink: false, nexthops })]
+  switch (chosenWay(self, peer).way.by) {
+    case 'direct':
+      return peerRoute({ subnet, gateway, device: external.name, onlink: false, nexthops })
+    case 'vxlan':
+      return plain.filter(({ kind }) => ROUTES.includes(kind))
+    case 'wireguard':
+      return keyed.filter(({ kind }) => ROUTES.includes(kind))
+  }
+}
+
+function wrappingOf(self: AutoSelf, peer: Peer<AutoPeer>): Wrapping | undefined {
+  const { way } = chosenWay(self, peer)
+  if (way.by === 'direct') return undefined
+  const encrypted = way.by === 'wireguard'
+  const wrapping = encrypted ? wrapsInWireguard(way.self, way.peer) : wraps(self, peer)
+  return wrapping && { ...wrapping, by: way.by, encrypted }
 }

@@ -13,8 +13,8 @@ import { ARGS, PREFIX } from '../lab/world/network.ts'
 
 const CONFIG = { Network: '10.2.0.0/16', Backend: { Type: 'auto' } }
 
-async function start(host: Host): Promise<Node> {
-  return nodeOn(host, await startFlanneld(host, `${ARGS} -probe-interval=1`))
+async function start(host: Host, args = ''): Promise<Node> {
+  return nodeOn(host, await startFlanneld(host, `${ARGS} -probe-interval=1 ${args}`))
 }
 
 /** Waits until packets to a node go so: by the LAN, or by the tunnel. */
@@ -88,4 +88,23 @@ test('a LAN that drops addresses of containers: the tunnel, until it carries the
   await waitUntilReached(a, b)
   await a.daemon.line(new RegExp(`^W.* peer ${b.subnet}.0/24 reached through the tunnel again: our LAN no longer`))
   await waitForHealth(a, b, { state: 'up', cause: 'none' })
+})
+
+test('Encrypt beyond-link: what leaves the LAN is encrypted, what stays on it goes directly', async (t) => {
+  const lab = await createLab(t)
+  const [near, far] = [await lab.lan(), await lab.lan({ prefix: '192.168.20' })]
+  const router = await lab.router(near, far)
+  await startEtcd(near, { config: { ...CONFIG, Backend: { Type: 'auto', Encrypt: 'beyond-link' } } })
+  const args = '-wireguard-go=/usr/bin/wireguard-go'
+  const hosts = [await near.host(121), await near.host(122), await far.host(123)] as const
+  const [a, b, c] = await Promise.all([start(hosts[0], args), start(hosts[1], args), start(hosts[2], args)])
+  await router.run(`nft 'add table ip look
+    add counter ip look clear
+    add chain ip look forward { type filter hook forward priority 0; }
+    add rule ip look forward udp dport 8472 counter name clear'`)
+  await Promise.all([waitUntilReached(a, c), waitUntilReached(a, b), waitForWay(a, b, 'direct')])
+  await waitForHealth(a, c, { state: 'up', cause: 'none' })
+  t.regex(await lineOf(a, c), / wireguard encrypted .*on another network, and Encrypt is beyond-link/)
+  t.regex(await lineOf(a, b), / direct .*on our LAN, which carries packets of containers/)
+  t.regex(await router.run('nft list counter ip look clear'), /packets 0 /, 'nothing in clear')
 })

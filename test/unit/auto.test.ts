@@ -1,7 +1,9 @@
 // Backend auto: which way packets to a peer go, why, and what of the kernel's objects differs between the ways.
 import test from 'ava'
 import { auto } from '../../backends/auto/index.ts'
-import type { AutoPeer } from '../../backends/auto/config.ts'
+import { type AutoConfig, type AutoPeer, parseAutoConfig } from '../../backends/auto/config.ts'
+import { KEY_NAME } from '../../backends/wireguard/kernel-objects.ts'
+import { createSection } from '../../src/network-config/section.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer, Self } from '../../src/backend.ts'
 import { keyOf } from '../../src/kernel/state.ts'
@@ -9,21 +11,23 @@ import { ProvenPeers } from '../../src/overlay/proven-peers.ts'
 import { pathTo } from '../../src/probe/path.ts'
 import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/values.ts'
 
-const SELF = selfWith(VXLAN_DEFAULTS)
-const WAY = { backend: auto, config: VXLAN_DEFAULTS }
+const CONFIG: AutoConfig = { ...VXLAN_DEFAULTS, encrypt: 'never', wireguard: undefined }
+const SELF = selfWith(CONFIG)
+const WAY = { backend: auto, config: CONFIG }
 
 function peerWith(over: Partial<Peer<AutoPeer>> = {}, says: 'direct' | 'nat' | 'nothing' = 'direct'): Peer<AutoPeer> {
   const peer = vxlanPeer(7, 107) as Peer<AutoPeer>
   const takesDirect = says === 'nothing' ? undefined : says === 'direct'
-  return { ...peer, data: { ...peer.data, takesDirect }, ...over }
+  return { ...peer, data: { ...peer.data, takesDirect, wireguard: undefined }, ...over }
 }
 
 /** What packets to a peer need, why they go there so, and whether a direct way is looked for. */
-function wayTo(peer: Peer<AutoPeer>, self: Self<typeof VXLAN_DEFAULTS> = SELF): object {
+function wayTo(peer: Peer<AutoPeer>, self: Self<AutoConfig> = SELF): object {
   const needs = auto.forPeer(self, peer)
   if (!needs.ok) throw new Error(needs.detail)
   const route = needs.value.find((object) => object.kind === 'route')
-  const device = route?.kind === 'route' && route.target.type === 'gateway' ? route.target.device : ''
+  const target = route?.kind === 'route' ? route.target : undefined
+  const device = target !== undefined && 'device' in target ? target.device : ''
   return { device, by: auto.wraps?.(self, peer)?.by, why: auto.explains?.(self, peer), tries: auto.tries?.(self, peer) }
 }
 
@@ -63,12 +67,63 @@ test("whatever was proven: the tunnel to another network, to hosts of Go's flann
   t.like(auto.leaseData(behind), { Direct: false })
 })
 
+const OWN_KEY = `${'A'.repeat(43)}=`
+const ITS_KEY = `${'B'.repeat(42)}A=`
+const keys = { publicKey: ITS_KEY, port: 51_820 }
+const wireguard = parseAutoConfig(createSection({ Encrypt: 'always' }, 'Backend')).wireguard
+const encrypting = (encrypt: AutoConfig['encrypt']): Self<AutoConfig> =>
+  selfWith({ ...CONFIG, encrypt, wireguard }, { prepared: new Map([[KEY_NAME, OWN_KEY]]) })
+const keyed = (over: Partial<Peer<AutoPeer>> = {}): Peer<AutoPeer> => {
+  const peer = peerWith(over)
+  return { ...peer, data: { ...peer.data, wireguard: keys } }
+}
+
+test('Encrypt beyond-link: encrypted to another network, as without it on our LAN; always: everywhere', (t) => {
+  const beyond = encrypting('beyond-link')
+  const away = { publicAddress: address('10.8.0.7') }
+  t.like(wayTo(keyed(away), beyond), {
+    device: 'flannel-wg',
+    by: 'wireguard',
+    why: 'on another network, and Encrypt is beyond-link',
+  })
+  t.like(wayTo(keyed({ direct: true }), beyond), { device: 'enp0s3', by: undefined })
+  t.like(wayTo(keyed(), beyond), { ...TUNNEL, tries: true })
+  const always = encrypting('always')
+  t.like(wayTo(keyed({ direct: true }), always), { device: 'flannel-wg', by: 'wireguard', tries: false })
+  t.like(auto.leaseData(always), { Direct: false, PublicKey: OWN_KEY, Port: 51_820 })
+  t.is(auto.receivesDirectly(always.config), false)
+  t.is(auto.mtu(always), 1420)
+  t.is(auto.mtu(SELF), 1450)
+})
+
+test('a host without a key is reached, and its line says that packets are not encrypted', (t) => {
+  const away = { publicAddress: address('10.8.0.7') }
+  const why = 'on another network, not encrypted: it has no key, or we have none'
+  t.like(wayTo(peerWith(away), encrypting('beyond-link')), { ...TUNNEL, why })
+  t.like(wayTo(keyed(away), { ...encrypting('beyond-link'), prepared: new Map() }), { ...TUNNEL, why })
+  t.like(wayTo(peerWith(away, 'nothing'), encrypting('always')), { ...TUNNEL, why: 'its lease says so' })
+  const clone = keyed(away)
+  const own = { ...clone, data: { ...clone.data, wireguard: { ...keys, publicKey: OWN_KEY } } }
+  t.like(auto.forPeer(encrypting('always'), own), { ok: false, reason: 'own-key' })
+})
+
+test('all ways have the same objects but for the route', (t) => {
+  const peer = keyed({ direct: true })
+  const needs = (['never', 'beyond-link', 'always'] as const).map((encrypt) => auto.forPeer(encrypting(encrypt), peer))
+  const all = needs.map((it) => (it.ok ? it.value.map(keyOf).toSorted() : []))
+  t.deepEqual(all[0], all[1])
+  t.deepEqual(all[1], all[2])
+})
+
 test('its lease is one of vxlan, with what Go ignores; it reads those of vxlan', (t) => {
   t.is(auto.leaseType, 'vxlan')
   t.deepEqual(auto.leaseData(SELF), { ...vxlan.leaseData(SELF), Direct: true })
-  const go = auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44' }, VXLAN_DEFAULTS)
-  t.deepEqual<unknown, unknown>(go, { ok: true, value: { mac: 'c6:d2:32:6f:8f:44', takesDirect: undefined } })
-  t.like(auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44', Direct: 'yes' }, VXLAN_DEFAULTS), {
+  const go = auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44' }, CONFIG)
+  t.deepEqual<unknown, unknown>(go, {
+    ok: true,
+    value: { mac: 'c6:d2:32:6f:8f:44', takesDirect: undefined, wireguard: undefined },
+  })
+  t.like(auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44', Direct: 'yes' }, CONFIG), {
     value: { takesDirect: undefined },
   })
 })
