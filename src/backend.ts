@@ -72,6 +72,8 @@ export interface Peer<Data = unknown> {
   readonly sourceAddress?: Address | undefined
   /** `BackendType` of its lease: how it wants to receive. */
   readonly type: string
+  /** What it was a moment ago, with another backend: `leads` while packets still go that way. For the plan alone; no backend looks at it. */
+  readonly former?: { readonly peer: Peer; readonly leads: boolean } | undefined
   readonly data: Data
   /**
    * Whether probes prove that packets with addresses of containers get there without a tunnel; undefined while that is not
@@ -254,6 +256,8 @@ export interface Backend<Config, Data> {
   leaseData(self: Self<Config>): JsonObject | undefined
   /** Decodes and checks a peer's BackendData. */
   parsePeerData(data: unknown, config: Config): Checked<Data>
+  /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent: none. */
+  sessionOf?(data: Data): string
   /** What no two peers may share (for vxlan the VTEP MAC: the FDB has one place per MAC), or undefined. */
   exclusive(data: Data): string | undefined
   /** Objects our host needs while this backend is ours or any peer receives by it. */

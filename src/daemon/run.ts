@@ -7,7 +7,7 @@ import { HELPER_TYPES, helperDriver } from '../helpers/helper-drivers.ts'
 import { Helpers } from '../helpers/supervision.ts'
 import { guardsOf } from '../obstacles/found-devices.ts'
 import { HostFollower, audit } from './host-changes.ts'
-import { type Prefix, contains } from '../ip/prefix.ts'
+import { type Prefix, addressOf, contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { type WatchedPeers, watchPeers } from '../kernel/watch-peers.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
@@ -15,7 +15,7 @@ import { staySmall } from './release-memory.ts'
 import { startProber } from './start-prober.ts'
 import { Session } from '../overlay/session.ts'
 import type { SessionHost } from '../overlay/session-parts.ts'
-import type { Sessions } from '../overlay/sessions.ts'
+import { type Sessions, peerAt } from '../overlay/sessions.ts'
 import { RefusedLeases } from './refused-leases.ts'
 import { reporter } from '../health/reporter.ts'
 import type { DaemonContext } from './context.ts'
@@ -26,8 +26,9 @@ import { follow } from './follow-etcd.ts'
 export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
   const { cell, kernel, reconciler, readiness, supervisor, conditions, options, log, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
+  const isConnected = (session: string): Promise<boolean> => kernel.isConnected(session)
   const helpers = new Helpers({ drivers: helperDriver, types: HELPER_TYPES, conditions, log: log.part('helpers') })
-  const session = await startSession({ reconciler, firewall, guard, helpers }, leased, context)
+  const session = await startSession({ reconciler, firewall, guard, helpers, isConnected }, leased, context)
   const sessions: Sessions = [session]
   const reconciling = reconciler.run(signal)
   const follower = followHost(session, leased, context)
@@ -119,7 +120,10 @@ function monitoring(
   return {
     isOurDevice: (name) => reconciler.isOurDevice(name),
     isExternalDevice: (device, address) => follower.concerns(device, address),
-    isPeersVtep: (address) => sessions.some((session) => session.isPeer(address)),
+    isPeersVtep: (address) => {
+      const peer = peerAt(sessions, address)
+      return peer !== undefined && addressOf(peer.subnet) === address
+    },
     isOurNetwork: (destination) =>
       sessions.some(({ inputs }) =>
         valuesOf(inputs.configuration.ranges).some(({ network }) => contains(network, destination)),

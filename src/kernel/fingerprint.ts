@@ -12,7 +12,7 @@ import { askNexthops } from '../netlink/nexthop.ts'
 import { askRoutes } from '../netlink/route.ts'
 import type { Parts } from '../netlink/weigh.ts'
 import { isNothingThere } from './observe.ts'
-import { FLANNEL_PROTOCOL, type KernelState, type Kind } from './state.ts'
+import { FLANNEL_PROTOCOL, type Kind } from './state.ts'
 
 /** How a kind is dumped, which messages count and what of them. */
 interface Shape {
@@ -104,16 +104,9 @@ function foreign({ counts, parts, protocol }: Shape, message: Message): number {
   return counts(message) ? message.weigh(parts) : 0
 }
 
-/** The digest of objects that were read, less our own changes: for kinds whose reading costs little. */
-export function digestOf(state: KernelState, own: number): number {
-  let total = 0
-  for (const [key, object] of state) {
-    const secret = 'presharedKey' in object ? object.presharedKey?.digest : ''
-    const hash = createHash('sha256')
-      .update(`${key} ${JSON.stringify(object)} ${secret ?? ''}`)
-      .digest()
-    total += hash.readUInt32LE()
-  }
+/** The digest of what was read, as texts, less our own changes: for kinds whose reading costs little. */
+export function digestOf(texts: readonly string[], own: number): number {
+  const total = texts.reduce((sum, text) => sum + createHash('sha256').update(text).digest().readUInt32LE(), 0)
   return lessOwn(total, own)
 }
 

@@ -1,6 +1,8 @@
 // The kernel of one network namespace, in life: Kernel over one netlink connection.
 import type { AskedRoutes, HostNetwork } from './host-network.ts'
 import type { Address } from '../ip/address.ts'
+import { WIREGUARD_DEVICES } from './flannel-link.ts'
+import { SESSION_MS } from './wireguard/roaming.ts'
 import { KernelError } from '../errors.ts'
 import type { Mac } from '../ip/mac.ts'
 import { NetlinkConnection, type ConnectionLimits } from '../netlink/connection.ts'
@@ -56,7 +58,7 @@ export class LiveKernel implements Kernel {
   }
 
   async fingerprint(kind: Kind, devices: readonly string[]): Promise<number | undefined> {
-    if (kind === 'wireguard-peer') return digestOf(await this.#wireguard.observe(devices), this.#ownWeight.sum(kind))
+    if (kind === 'wireguard-peer') return digestOf(await this.#wireguard.noticeable(devices), this.#ownWeight.sum(kind))
     const indexes = devices.map((name) => this.#devices.indexOf(name)).filter((index) => index !== undefined)
     const found = await fingerprint(this.connection, kind, indexes, this.#ownWeight)
     this.#foreign.set(kind, found?.foreign ?? 0)
@@ -93,6 +95,14 @@ export class LiveKernel implements Kernel {
   /** What a WireGuard device of ours says of its peers; undefined when there is none of that name. Throws KernelError. */
   wireguard(device: string): Promise<WireguardRecord | undefined> {
     return this.#wireguard.device(device)
+  }
+
+  /** Whether a peer of a WireGuard device of ours has a session, by its public key. Throws KernelError. */
+  async isConnected(publicKey: string): Promise<boolean> {
+    const latest = await Promise.all(
+      Object.values(WIREGUARD_DEVICES).map((name) => this.#wireguard.handshake(name, publicKey)),
+    )
+    return latest.some((at) => Date.now() - at < SESSION_MS)
   }
 
   /** A device of any kind: its kind and MAC, and the name of the bridge or bond it is a port of. Throws KernelError. */

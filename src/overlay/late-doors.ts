@@ -1,9 +1,11 @@
 // Keeps doors open for a while after a change of the config: peers have to see the change first, and some follow late.
 // Invariant: only the peers of that moment can be late. A lease written later opens nothing, whatever it names.
+import type { Prefix } from '../ip/prefix.ts'
 import { leaseTypeOf } from '../lease/lease.ts'
-import { bySubnet, receivesDirectly } from './doors.ts'
+import { bySubnet, receivesDirectly, stillLate } from './doors.ts'
 import type { LatePeer } from './change.ts'
 import type { PlanInputs } from './inputs.ts'
+import type { Plan } from './plan.ts'
 
 /** How long peers may send as before the change. Milliseconds. */
 const LATELY_MS = 10_000
@@ -39,4 +41,12 @@ export class LateDoors {
   stop(): void {
     clearTimeout(this.#timer)
   }
+}
+
+/** A plan that no longer waits for peers whose leases followed a change of the config. The rules follow with the next doors. */
+export function withoutLate(plan: Plan, peers: ReadonlyMap<Prefix, LatePeer>): Plan {
+  const { inputs } = plan
+  const formerly = stillLate(inputs.change.formerly, peers)
+  if (formerly === inputs.change.formerly) return plan
+  return { ...plan, inputs: { ...inputs, change: { ...inputs.change, formerly } } }
 }

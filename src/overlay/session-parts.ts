@@ -28,6 +28,8 @@ export interface SessionHost {
   readonly firewall: Firewall
   readonly guard: Guard
   readonly helpers: Helpers
+  /** Whether the session of this name is there (Backend.sessionOf). */
+  readonly isConnected: (session: string) => Promise<boolean>
 }
 
 /** The kernel as found at the start: its features and the devices of earlier runs. */

@@ -8,19 +8,19 @@ import { BackendsInUse } from './backends-in-use.ts'
 import { coalesce } from '../async/coalesce.ts'
 import { equal } from '../equal.ts'
 import { messageOf } from '../errors.ts'
-import { stillLate } from './doors.ts'
+import { FormerPeers } from './former-peers.ts'
 import { GuardOrder } from './guard-order.ts'
 import { HelperOrder } from './helper-order.ts'
 import { type Derived, type Inputs, type PlanInputs, derivedAtStart } from './inputs.ts'
 import { type Plan, keepEqual, planOf, useNexthops } from './plan.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { inFamily, valuesOf } from '../ip/by-family.ts'
-import { type Prefix, addressOf, prefixOf } from '../ip/prefix.ts'
+import { type Prefix, prefixOf } from '../ip/prefix.ts'
 import { type LeaseKeeper, keepLease } from '../lease/keep.ts'
 import type { OwnLease } from '../lease/found.ts'
 import { namesOf } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
-import { DOORS_PAUSE_MS, LateDoors } from './late-doors.ts'
+import { DOORS_PAUSE_MS, LateDoors, withoutLate } from './late-doors.ts'
 import { countSenders } from './peer-senders.ts'
 import { ProvenPeers } from './proven-peers.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -37,6 +37,14 @@ export class Session {
   readonly #peers = new ProvenPeers()
   readonly #configs: BackendConfigs
   readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
+  readonly #formers = new FormerPeers({
+    sessionOf: ({ type, data }) => this.configured(type)?.backend.sessionOf?.(data),
+    isConnected: (session) => this.#parts.host.isConnected(session),
+    changed: (changes) => {
+      this.#parts.host.reconciler.peersChanged(this.#formers.view, changes, this)
+      if (this.#isOutdated()) void this.#refresh()
+    },
+  })
   readonly #guarding: GuardOrder
   readonly #rules: RulesOrder
   readonly #helpers: HelperOrder
@@ -127,11 +135,11 @@ export class Session {
     this.countPeers(changes)
     if (changes.length === 0 && this.#complete) return
     this.#complete = true
-    this.#forgetLate()
+    this.#plan = withoutLate(this.#plan, this.#peers)
     this.#guarding.complete()
     void this.#guard()
     void this.#doors()
-    this.#parts.host.reconciler.peersChanged(this.peers, changes, this)
+    this.#parts.host.reconciler.peersChanged(this.#formers.view, this.#formers.take(this.peers, changes), this)
     this.#helpers.peersChanged(this.#plan.intent, this.peers, changes)
     if (this.#plan.intent !== this.#wanted || this.#isOutdated()) void this.#refresh()
   }
@@ -139,19 +147,14 @@ export class Session {
   /** Takes what probes prove of a peer. */
   prove(subnet: Prefix, direct: boolean | undefined): void {
     const change = this.#peers.prove(subnet, direct)
-    if (change !== undefined) this.#parts.host.reconciler.peersChanged(this.peers, [change], this)
+    if (change === undefined) return
+    this.#parts.host.reconciler.peersChanged(this.#formers.view, this.#formers.take(this.peers, [change]), this)
   }
 
   /** Counts peers that changed, as peersChanged does. A first listing is counted in portions, then taken without changes. */
   countPeers(changes: readonly PeerChange[]): void {
     this.#inUse.change(changes)
     countSenders(this.#guarding.senders, changes)
-  }
-
-  /** Whether an address is a peer's VTEP address. */
-  isPeer(address: Address): boolean {
-    const peer = this.peerAt(address)
-    return peer !== undefined && addressOf(peer.subnet) === address
   }
 
   /** The peer whose subnet an address lies in. */
@@ -169,6 +172,7 @@ export class Session {
     this.#stopped = true
     clearTimeout(this.#retry)
     this.#late.stop()
+    this.#formers.stop()
   }
 
   #keepLease(): LeaseKeeper {
@@ -205,7 +209,7 @@ export class Session {
   #derived({ configuration, options, nexthops }: PlanInputs): Pick<Derived, 'others' | 'nexthops'> {
     const { nexthopsKnown } = this.#parts.found
     return {
-      others: this.#configs.others(this.#inUse.types, configuration),
+      others: this.#configs.others(this.#formers.typesWith(this.#inUse.types), configuration),
       nexthops: useNexthops(options.nexthopObjects, nexthopsKnown, this.#peers.size, nexthops),
     }
   }
@@ -214,14 +218,6 @@ export class Session {
   #isOutdated(): boolean {
     const { inputs } = this.#plan
     return !equal(this.#derived(inputs), { others: inputs.others, nexthops: inputs.nexthops })
-  }
-
-  /** Stops waiting for peers whose leases followed a change of the config. The rules follow with the next doors. */
-  #forgetLate(): void {
-    const { inputs } = this.#plan
-    const formerly = stillLate(inputs.change.formerly, this.#peers)
-    if (formerly === inputs.change.formerly) return
-    this.#plan = { ...this.#plan, inputs: { ...inputs, change: { ...inputs.change, formerly } } }
   }
 
   async #apply(): Promise<void> {

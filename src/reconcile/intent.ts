@@ -62,6 +62,41 @@ export function carrierOf({ active }: Pick<Intent, 'active'>, type: string): Con
 
 /** The objects that carry packets to one peer, by the backend that its lease asks for. */
 export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
+  const now = wayTo(intent, peer)
+  if (peer.former === undefined) return now
+  const before = wayTo(intent, peer.former.peer)
+  if (!before.ok) return now
+  // Not refused yet: it may be our own half that is missing.
+  if (!now.ok) return peer.former.leads ? before : now
+  return { ok: true, value: bothWays(before.value, now.value, peer.former.leads) }
+}
+
+/** What both ways need, and the routes of one. */
+function bothWays(
+  before: readonly KernelObject[],
+  now: readonly KernelObject[],
+  formerLeads: boolean,
+): readonly KernelObject[] {
+  const leading = (formerLeads ? before : now).filter(leads)
+  const beside = [...before, ...now].filter((object) => !leads(object)).map(formerLeads ? withKeepalive : same)
+  return [...new Map([...beside, ...leading].map((object) => [keyOf(object), object])).values()]
+}
+
+/** Whether an object decides which way packets go. */
+function leads({ kind }: KernelObject): boolean {
+  return kind === 'route' || kind === 'nexthop' || kind === 'policy'
+}
+
+/** A packet that keeps a session open makes one, too. */
+function withKeepalive(object: KernelObject): KernelObject {
+  return object.kind === 'wireguard-peer' && object.keepalive === 0 ? { ...object, keepalive: 1 } : object
+}
+
+function same(object: KernelObject): KernelObject {
+  return object
+}
+
+function wayTo(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
   const configured = carrierOf(intent, peer.type)
   if (configured === undefined) return { ok: false, reason: 'backend-type', detail: `${peer.type} is not active` }
   const self = selfFor(intent, peer)

@@ -14,7 +14,7 @@ import { type Intent, hostObjects, peerObjects } from './intent.ts'
 import type { Staleness, Work } from './report.ts'
 
 /** Peers by subnet. */
-export type Peers = ReadonlyMap<Prefix, Peer>
+export type Peers = Pick<ReadonlyMap<Prefix, Peer>, 'get' | 'values'>
 
 /** One network of this host, as a pass sees it. */
 export interface PassNetwork {

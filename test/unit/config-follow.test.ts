@@ -44,7 +44,11 @@ function followerOn(t: ExecutionContext): {
     stop.abort()
     mock.timers.reset()
   })
-  const inputs = { configuration: readConfiguration(textOf(1), BACKENDS), subnets: onlySubnet(prefix('10.2.21.0/24')) }
+  const inputs = {
+    configuration: readConfiguration(textOf(1), BACKENDS),
+    subnets: onlySubnet(prefix('10.2.21.0/24')),
+    prepared: new Map<string, string>(),
+  }
   const conditions = new Conditions()
   const lines: string[] = []
   const count = { looks: 0, listings: 0 }

@@ -6,7 +6,7 @@ import { equal } from '../../equal.ts'
 import type { Endpoint, WireguardPeerRecord } from '../../netlink/wireguard.ts'
 
 /** A session whose handshake is older cannot be used any more (REJECT_AFTER_TIME of WireGuard's paper). Milliseconds. */
-const SESSION_MS = 180_000
+export const SESSION_MS = 180_000
 /** An endpoint that was put right and is there again within this time is the peer's own. Milliseconds. */
 const AGAIN_MS = 600_000
 /** Answers to what was sent are waited for this long. Milliseconds. */

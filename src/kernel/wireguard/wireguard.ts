@@ -77,11 +77,31 @@ export class Wireguard {
     return state
   }
 
+  /** What there is to notice of these devices: of their peers as observe reads them, and of what rtnetlink does not report. */
+  async noticeable(names: readonly string[]): Promise<readonly string[]> {
+    const texts: string[] = []
+    for (const [key, object] of await this.observe(names)) {
+      const secret = 'presharedKey' in object ? object.presharedKey?.digest : undefined
+      texts.push(`${key} ${JSON.stringify(object)} ${secret ?? ''}`)
+    }
+    for (const name of names) {
+      const device = await this.device(name)
+      texts.push(`${name} ${device?.port ?? ''} ${device?.publicKey ?? ''}`)
+    }
+    return texts
+  }
+
   /** What a device says of itself and its peers; undefined when there is none of that name. Rejects with KernelError. */
   async device(name: string): Promise<WireguardRecord | undefined> {
     const link = this.#devices.get(name) ?? (await this.#devices.read(name))
     if (link === undefined || (link.type !== 'wireguard' && link.type !== 'tun')) return undefined
     return this.#transport(link).read(name)
+  }
+
+  /** When a peer last shook hands: milliseconds since 1970, 0 for never. Rejects with KernelError. */
+  async handshake(device: string, publicKey: string): Promise<number> {
+    const peers = (await this.device(device))?.peers ?? []
+    return peers.find((peer) => peer.publicKey === publicKey)?.handshake ?? 0
   }
 
   /** Applies changes of peers in their order. Resolves with those refused. */

@@ -175,6 +175,8 @@ function wireguardHarms(family: Family): readonly Harm[] {
     { fault: `peer of ${device} removed`, script: () => `wg set ${device} ${peer} remove` },
     { fault: `prefixes of a peer of ${device} removed`, script: () => `wg set ${device} ${peer} allowed-ips ''` },
     { fault: `port of ${device} changed`, script: () => `wg set ${device} listen-port 12345` },
+    { fault: `key of ${device} changed`, script: () => `wg genkey | wg set ${device} private-key /dev/stdin` },
+    { fault: `another peer on ${device}`, script: () => `wg set ${device} peer $(wg genkey | wg pubkey)` },
   ]
 }
 
@@ -217,6 +219,10 @@ function wireguardLeft(family: Family, taken: Taken, peer: MatrixHost, lease: Le
     ip route add ${network} dev ${device}`
 }
 
+function programHarm(device: string): Harm {
+  return { fault: `wireguard-go of ${device} killed`, script: () => `kill -9 $(pgrep -f 'wireguard-go ${device}$')` }
+}
+
 /** By the program, on this machine's kernel. */
 function wireguardGoRow(families: readonly Family[]): Row {
   return {
@@ -225,6 +231,11 @@ function wireguardGoRow(families: readonly Family[]): Row {
     args: '-wireguard-go=/usr/bin/wireguard-go',
     prepare: '',
     cells: { ...everywhere('this'), takeover: { why: "Go's flanneld does not use wireguard-go" } },
+    harms: [
+      ...routeHarms(families),
+      ...families.flatMap(wireguardHarms),
+      ...families.map((family) => programHarm(WIREGUARD_DEVICE[family])),
+    ],
   }
 }
 

@@ -1,0 +1,89 @@
+// Peers that go over from one backend to another: what is written while they do.
+import test from 'ava'
+import { wireguard } from '../../backends/wireguard/index.ts'
+import { vxlan } from '../../backends/vxlan/index.ts'
+import type { Peer } from '../../src/backend.ts'
+import { only } from '../../src/ip/by-family.ts'
+import { showObject } from '../../src/kernel/show.ts'
+import { createSection } from '../../src/network-config/section.ts'
+import { FormerPeers } from '../../src/overlay/former-peers.ts'
+import { type Intent, peerObjects } from '../../src/reconcile/intent.ts'
+import type { ChangedPeer } from '../../src/reconcile/networks.ts'
+import { VXLAN_DEFAULTS, prefix, selfWith, vxlanPeer } from '../fake/values.ts'
+
+const KEY = Buffer.alloc(32, 2).toString('base64')
+const before = vxlanPeer(22, 122)
+const after: Peer = { ...before, type: 'wireguard', data: { publicKey: KEY, port: undefined } }
+const SUBNET = prefix('10.2.22.0/24')
+
+const intent: Intent = {
+  active: [
+    { backend: wireguard, config: wireguard.parseConfig(createSection({}, 'Backend')) },
+    { backend: vxlan, config: VXLAN_DEFAULTS },
+  ],
+  selves: only(
+    4,
+    selfWith(undefined, { prepared: new Map([['wireguard-key', Buffer.alloc(32, 1).toString('base64')]]) }),
+  ),
+  blackhole: true,
+  leftovers: [],
+}
+
+function shown(peer: Peer): readonly string[] {
+  const objects = peerObjects(intent, peer)
+  return objects.ok ? objects.value.map(showObject).map((words) => words.replace(/ (lladdr|dst|endpoint) .*/, '')) : []
+}
+
+function formers(connected: () => boolean): { peers: FormerPeers; next: () => Promise<readonly ChangedPeer[]> } {
+  let tell: (changes: readonly ChangedPeer[]) => void = () => undefined
+  const peers = new FormerPeers({
+    sessionOf: ({ type }) => (type === 'wireguard' ? 'session' : undefined),
+    isConnected: () => Promise.resolve(connected()),
+    changed: (changes) => {
+      tell(changes)
+    },
+  })
+  return { peers, next: () => new Promise((resolve) => (tell = resolve)) }
+}
+
+test('packets go the old way until the new one has a session, and what both need is there', async (t) => {
+  let connected = false
+  const { peers, next } = formers(() => connected)
+  peers.take(new Map([[SUBNET, after]]), [{ subnet: SUBNET, before, after }])
+  t.deepEqual(shown(peers.view.get(SUBNET) ?? after), [
+    shown(before)[0] ?? '',
+    shown(before)[1] ?? '',
+    `flannel-wg peer ${KEY}`,
+    '10.2.22.0/24 via 10.2.22.0 dev flannel.1 proto 142 onlink',
+  ])
+  t.deepEqual(peers.typesWith(['wireguard']), ['vxlan', 'wireguard'])
+  connected = true
+  const [change] = await next()
+  t.deepEqual(change?.before?.former, { peer: before, leads: true })
+  t.is(shown(peers.view.get(SUBNET) ?? after).at(-1), '10.2.22.0/24 dev flannel-wg proto 142')
+  t.is(shown(peers.view.get(SUBNET) ?? after).length, 4)
+  peers.stop()
+})
+
+test('a way without a session is taken at once; the old one is kept for what is still sent by it', (t) => {
+  const { peers } = formers(() => false)
+  peers.take(new Map([[SUBNET, before]]), [{ subnet: SUBNET, before: after, after: before }])
+  const words = shown(peers.view.get(SUBNET) ?? before)
+  t.is(words.at(-1), '10.2.22.0/24 via 10.2.22.0 dev flannel.1 proto 142 onlink')
+  t.true(words.includes(`flannel-wg peer ${KEY}`))
+  peers.stop()
+})
+
+test('a peer that leaves, or changes within its backend, is not on its way', (t) => {
+  const { peers } = formers(() => false)
+  const moved = { ...before, publicAddress: vxlanPeer(22, 123).publicAddress }
+  peers.take(new Map([[SUBNET, moved]]), [{ subnet: SUBNET, before, after: moved }])
+  t.is(peers.view.get(SUBNET), moved)
+  t.deepEqual([...peers.view.values()], [moved])
+  peers.take(new Map([[SUBNET, after]]), [{ subnet: SUBNET, before: moved, after }])
+  t.not(peers.view.get(SUBNET), after)
+  const changes = peers.take(new Map(), [{ subnet: SUBNET, before: after, after: undefined }])
+  t.deepEqual(changes[0]?.before?.former, { peer: moved, leads: true })
+  t.is(peers.view.get(SUBNET), undefined)
+  peers.stop()
+})
