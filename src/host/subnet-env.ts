@@ -3,7 +3,7 @@
 // write options into it; lines that set no variable of ours stay, and a file that says what it should is not touched.
 import { rm } from 'node:fs/promises'
 import { type Family, familyOf } from '../ip/address.ts'
-import { type ByFamily, FAMILIES, SERVED, byFamily, inFamily } from '../ip/by-family.ts'
+import { type ByFamily, FAMILIES, byFamily, inFamily, valuesOf } from '../ip/by-family.ts'
 import { type Prefix, lengthOf, nth, parseInterfacePrefix, prefixFamily, prefixOf } from '../ip/prefix.ts'
 import { type WholeFile, readWhole, updateWhole } from '../files/whole-file.ts'
 
@@ -30,14 +30,14 @@ export type FoundSubnetEnv = Pick<SubnetEnv, 'networks' | 'subnets'> & {
   readonly [K in 'mtu' | 'ipMasq']: SubnetEnv[K] | undefined
 }
 
-/** The subnet shown for a file where there is room for one: that of the first family that is served. */
+/** The subnet shown for a file where there is room for one. */
 export function subnetIn(env: Pick<SubnetEnv, 'subnets'> | undefined): Prefix | undefined {
-  return env && inFamily(env.subnets, SERVED[0])
+  return env && valuesOf(env.subnets)[0]
 }
 
 /** The network shown for a file where there is room for one. */
 export function networkIn(env: Pick<SubnetEnv, 'networks'> | undefined): Prefix | undefined {
-  return env && inFamily(env.networks, SERVED[0])
+  return env && valuesOf(env.networks)[0]
 }
 
 /** The file's text; names and order are Go's. */

@@ -6,12 +6,6 @@ import { type Prefix, prefixFamily } from './prefix.ts'
 /** All families, in the order in which they are named and tried. */
 export const FAMILIES: readonly [Family, ...Family[]] = [4, 6]
 
-/**
- * The families that this version serves, the one that decides first where only one can. Of a config's ranges those of other
- * families are left out, so that a lease, and all that follows from it, has none of them.
- */
-export const SERVED: readonly [Family, ...Family[]] = [4, 6]
-
 /** 6 for 4, and 4 for 6. */
 export function otherFamily(family: Family): Family {
   return family === 4 ? 6 : 4

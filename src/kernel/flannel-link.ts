@@ -1,7 +1,7 @@
 // Which devices are flannel's, ours and Go's: VXLAN devices named by their VNI, devices of other types by one name. The name alone
 // says nothing: a bridge or a VLAN may have it as well.
 import type { Family } from '../ip/address.ts'
-import { SERVED } from '../ip/by-family.ts'
+import { FAMILIES } from '../ip/by-family.ts'
 import { type KernelObject, type Link, type LinkType, type VxlanLink, isVxlan } from './state.ts'
 
 /** Prefix of the names of VXLAN devices, as in Go. */
@@ -40,7 +40,7 @@ export function linkName(family: Family, vni: number): string {
 
 /** The number in the name of a VXLAN device of flannel's; undefined for another name. */
 export function vniOf(name: string): number | undefined {
-  const stem = SERVED.map((family) => STEM[family]).find((each) => name.startsWith(each)) ?? ''
+  const stem = FAMILIES.map((family) => STEM[family]).find((each) => name.startsWith(each)) ?? ''
   const digits = name.slice(stem.length)
   return stem !== '' && /^\d+$/.test(digits) ? Number(digits) : undefined
 }

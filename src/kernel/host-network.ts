@@ -32,6 +32,8 @@ export interface HostAddress {
   readonly network: Prefix | undefined
   /** Whether it has a lifetime, as one from a router advertisement has. */
   readonly dynamic?: true
+  /** Whether it is one that this host is not to be known by, as a temporary IPv6 address. */
+  readonly fleeting?: true
 }
 
 /** A hop of a unicast route of the main table; "0.0.0.0/0" and "::/0" are the defaults. A multipath route is several. */
@@ -98,13 +100,14 @@ export function addressesOf(host: HostNetwork, link: HostLink): readonly HostAdd
   return host.addresses.filter((own) => own.index === link.index)
 }
 
-/** Addresses of a link by which other hosts may reach it, link-local IPv4 after all others as in Go. */
+/** Addresses of a link by which other hosts may reach it, link-local IPv4 after all others as in Go, and fleeting ones too. */
 export function usableAddresses(host: HostNetwork, link: HostLink, family: Family): readonly Address[] {
   const reachable = addressesOf(host, link).filter(
     (own) => familyOf(own.address) === family && own.scope !== 'host' && isUnicast(own.address),
   )
-  const local = (own: HostAddress): boolean => own.scope === 'link' || own.address.startsWith('169.254.')
-  return [...reachable.filter((own) => !local(own)), ...reachable.filter(local)].map((own) => own.address)
+  const last = (own: HostAddress): boolean =>
+    own.fleeting === true || own.scope === 'link' || own.address.startsWith('169.254.')
+  return [...reachable.filter((own) => !last(own)), ...reachable.filter(last)].map((own) => own.address)
 }
 
 /** Where packets to other hosts leave: by the kernel's answer, else by a default route, else by any route with a gateway. */

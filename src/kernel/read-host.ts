@@ -71,10 +71,10 @@ async function readAddresses(connection: NetlinkConnection): Promise<readonly Ho
   const take = (message: Message): void => {
     const record = readAddress(message)
     if (record === undefined) return
-    const { index, address, length, scope, network, permanent } = record
+    const { index, address, length, scope, network, permanent, fleeting } = record
     seen.add(index)
     const own = byDevice.get(index) ?? []
-    const lasts = permanent ? {} : ({ dynamic: true } as const)
+    const lasts = { ...(permanent ? {} : ({ dynamic: true } as const)), ...(fleeting ? ({ fleeting } as const) : {}) }
     if (own.push({ index, address, length, scope: scopeName(scope), network, ...lasts }) === 1) byDevice.set(index, own)
   }
   await connection.dump('read addresses', askAddresses(0), () => {

@@ -6,6 +6,7 @@ import * as nl from './constants.ts'
 import type { Encode } from './message.ts'
 
 const IFADDRMSG = 8
+const FLEETING = nl.IFA_F_TEMPORARY | nl.IFA_F_DEPRECATED | nl.IFA_F_DADFAILED
 
 /** An address on a device. */
 export interface AddressRecord {
@@ -16,6 +17,8 @@ export interface AddressRecord {
   readonly scope: number
   /** Not one that a router advertisement or a DHCP client gave with a lifetime. */
   readonly permanent: boolean
+  /** Not to be known by: an IPv6 address for privacy (RFC 8981), one past its preferred time, or one that another host has. */
+  readonly fleeting: boolean
   /** The network the kernel makes a route to with it; undefined where it was asked to make none (noprefixroute), or is alone. */
   readonly network: Prefix | undefined
 }
@@ -34,6 +37,7 @@ export function readAddress(message: Message): AddressRecord | undefined {
     length: message.u8(1),
     scope: message.u8(3),
     permanent: (flags & nl.IFA_F_PERMANENT) !== 0,
+    fleeting: familyOf(address) === 6 && (flags & FLEETING) !== 0,
     network: (flags & nl.IFA_F_NOPREFIXROUTE) === 0 ? networkOf(address, far, message.u8(1)) : undefined,
   }
 }

@@ -144,6 +144,10 @@ export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
 export const IFA_FLAGS = 8
 export const IFA_F_NODAD = 0x2
+/** Of IPv6 alone: in IPv4 it says "secondary". */
+export const IFA_F_TEMPORARY = 0x1
+export const IFA_F_DADFAILED = 0x8
+export const IFA_F_DEPRECATED = 0x20
 export const IFA_F_PERMANENT = 0x80
 export const IFA_F_NOPREFIXROUTE = 0x200
 export const RT_SCOPE_UNIVERSE = 0

@@ -3,6 +3,7 @@ import test from 'ava'
 import { BUNDLE, waitForSubnetEnv, startFlanneld } from '../lab/actors/flanneld.ts'
 import { type Host, createLab } from '../lab/world/lab.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
+import { IPV6 } from '../lab/scenarios/cluster.ts'
 import { ARGS } from '../lab/world/network.ts'
 import { startEtcd } from '../lab/world/etcd.ts'
 
@@ -11,7 +12,7 @@ function stateOf(host: Host): Promise<string> {
   return host
     .run(
       `
-    ip -d link; ip addr; ip route show table all; ip nexthop; ip neigh show nud permanent
+    ip -d link; ip addr; ip route show table all; ip -6 route show table all; ip nexthop; ip neigh show nud permanent
     bridge fdb show | sort
     iptables-save | grep -v '^#'; ip6tables-save | grep -v '^#'; nft -s list ruleset
     find /run/flannel /var/lib/flannel 2>/dev/null || true`,
@@ -28,15 +29,17 @@ const FOREIGN = `
   bridge fdb append 0a:00:00:00:00:09 dev vxlan9 dst 192.168.19.9
   ip route add 10.2.77.0/24 via 192.168.19.1 dev enp0s3 proto static`
 
-for (const [what, backend, args] of [
-  ['vxlan through nexthops, masquerading', { Type: 'vxlan' }, '-ip-masq -nexthop-objects=always'],
-  ['host-gw', { Type: 'host-gw' }, ''],
+for (const [what, backend, args, keys] of [
+  ['vxlan through nexthops, masquerading', { Type: 'vxlan' }, '-ip-masq -nexthop-objects=always', {}],
+  ['host-gw', { Type: 'host-gw' }, '', {}],
+  ['vxlan of both families', { Type: 'vxlan' }, '-ip-masq', IPV6],
+  ['host-gw of both families', { Type: 'host-gw' }, '', IPV6],
 ] as const) {
   test(`cleanup after ${what}: the host is as before the first start, byte for byte`, async (t) => {
     const lab = await createLab(t)
     const lan = await lab.lan()
     const etcd = await startEtcd(lan)
-    await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', Backend: backend })
+    await etcd.configure({ Network: '10.2.0.0/16', SubnetMax: '10.2.76.0', ...keys, Backend: backend })
     const [host, other] = [await lan.host(121), await lan.host(122)]
     await host.run(FOREIGN)
     await waitFor('addresses to settle', async () => !(await host.run('ip addr')).includes('tentative'))
@@ -48,6 +51,8 @@ for (const [what, backend, args] of [
     const route = subnet.replace('.1/', '.0/')
     await waitFor('the route to the peer', async () => (await host.run(`ip route show ${route}`)) !== '')
     await waitFor('the rules', async () => (await host.run('iptables-save')).includes('FLANNEL-FWD'))
+    if ('EnableIPv6' in keys)
+      await waitFor('the rules of IPv6', async () => (await host.run('ip6tables-save')).includes('FLANNEL-FWD'))
 
     const { code } = await daemon.stop()
     t.is(code, 0)

@@ -126,7 +126,7 @@ test('what another host has is never taken, with or without a daemon', async (t)
     [host, `reserve ${awaited} 192.168.19.9`, /reserved for 192\.168\.19\.150: release it first/],
     [host, 'reserve 10.2.0.0/24 192.168.19.9', /must be one of the network's subnets: \/24 from 10\.2\.1\.0/],
     [host, 'reserve 10.2.3.4/24 192.168.19.9', /must be a subnet, such as 10\.2\.3\.0\/24/],
-    [host, 'reserve 10.2.3.0/24 myhost', /"myhost": must be an IPv4 address/],
+    [host, 'reserve 10.2.3.0/24 myhost', /"myhost": must be an IP address/],
     [host, `release ${subnet}`, /leased to 192\.168\.19\.121, not reserved/],
     [desk, `release ${free} ${ARGS}`, /10\.2\.20\d\.0\/24: nothing reserves it/],
   ] as const) {

@@ -77,6 +77,16 @@ test('-iface by an address of the other family names the interface', (t) => {
   t.is(pick(chosen), 'enp0s3 192.168.19.121')
 })
 
+test('of several IPv6 addresses one that lasts is taken, a fleeting one where there is no other', (t) => {
+  const [lasting = { index: 2 } as never] = HOST.addresses.filter(({ address }) => address === ip('2001:db8:19::121'))
+  const fleeting = { ...lasting, address: ip('2001:db8:19::fade'), fleeting: true } as const
+  const others = HOST.addresses.filter((one) => one !== lasting)
+  const with6 = (...addresses: (typeof lasting)[]): typeof HOST => ({ ...HOST, addresses: [...addresses, ...others] })
+  t.is(pick(choose({ iface: ['enp0s3'] }, with6(fleeting, lasting), 6)), 'enp0s3 2001:db8:19::121')
+  t.is(pick(choose({ iface: ['enp0s3'] }, with6(fleeting), 6)), 'enp0s3 2001:db8:19::fade')
+  t.is(pick(choose({ iface: ['2001:db8:19::fade'] }, with6(fleeting, lasting), 6)), 'enp0s3 2001:db8:19::fade')
+})
+
 test('several -iface: the first that can be used, in the order given', (t) => {
   t.is(choose({ iface: ['eth9', 'br0', '10.99.0.1', 'enp0s8', 'enp0s3'] }).name, 'enp0s8')
 })

@@ -19,7 +19,8 @@ import { HELPER_TYPES, helperDriver } from '../../helpers/helper-drivers.ts'
 import { networkLock, processOf, vxlanLock } from '../../obstacles/obstacles.ts'
 import type { Options } from '../../options/type.ts'
 import { findDevices, guardsOf } from '../../obstacles/found-devices.ts'
-import { readSubnetEnv, removeSubnetEnv, networkIn, subnetIn } from '../../host/subnet-env.ts'
+import { readSubnetEnv, removeSubnetEnv } from '../../host/subnet-env.ts'
+import { valuesOf } from '../../ip/by-family.ts'
 import { removeSocket } from '../../http/unix-socket.ts'
 import { askedOf } from '../asked.ts'
 import type { Terminal } from '../terminal.ts'
@@ -73,23 +74,24 @@ async function cleanup(
   const kernel = new LiveKernel()
   try {
     const env = await readSubnetEnv(options.subnetFile)
-    const network = networkIn(env)
+    const networks = env === undefined ? [] : valuesOf(env.networks)
     const locks = new Locks()
-    const holder = network && !dryRun ? locks.holder(networkLock(network)) : undefined
-    if (holder !== undefined)
-      throw new OperatorError(`cleanup: ${network}: flanneld runs in it (${processOf(holder)}): stop that first`)
-    const { deletions, isOurs } = await oursIn(kernel, network, locks)
+    for (const network of dryRun ? [] : networks) {
+      const holder = locks.holder(networkLock(network))
+      if (holder !== undefined)
+        throw new OperatorError(`cleanup: ${network}: flanneld runs in it (${processOf(holder)}): stop that first`)
+    }
+    const { deletions, isOurs } = await oursIn(kernel, networks, locks)
     const objects = deletions.map(({ object }) => removalOf(object.kind, showObject(object)))
     const others = [
-      ...(network === undefined ? [] : [removalOf('firewall', network)]),
+      ...networks.map((network) => removalOf('firewall', network)),
       ...(env === undefined ? [] : [removalOf('file', options.subnetFile)]),
     ]
     foresee([...objects, ...others])
     if (dryRun) return [...objects, ...others]
     const failures = await kernel.apply(deletions)
     for (const type of HELPER_TYPES) await helperDriver(type).endLeft?.()
-    const subnet = subnetIn(env)
-    const previous = network === undefined ? [] : [network, ...(subnet === undefined ? [] : [subnet])]
+    const previous = env === undefined || networks.length === 0 ? [] : [...networks, ...valuesOf(env.subnets)]
     await createFirewall({ log, resyncSeconds: options.iptablesResync, previous }).cleanup()
     await removeGuards({ prefix: [] }, isOurs)
     await removeSubnetEnv(options.subnetFile)
@@ -113,10 +115,12 @@ interface Ours {
   readonly isOurs: (table: string, networks: readonly Prefix[]) => boolean
 }
 
+/** Everything, by family. */
+const EVERYWHERE: readonly Prefix[] = ['0.0.0.0/0', '::/0'].flatMap((text) => parsePrefix(text) ?? [])
+
 /** Looks for what is ours. Without subnet.env, that is whatever looks like flannel's; never what a daemon that runs has. */
-async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks): Promise<Ours> {
-  const everywhere = parsePrefix('0.0.0.0/0')
-  const networks = network === undefined ? (everywhere === undefined ? [] : [everywhere]) : [network]
+async function oursIn(kernel: Kernel, known: readonly Prefix[], locks: Locks): Promise<Ours> {
+  const networks = known.length === 0 ? EVERYWHERE : known
   const found = await findDevices(kernel, networks, locks)
   const domain: Domain = { devices: new Set(found.names), networks }
   const [mine, present] = [guardsOf(domain.devices), guardsOf(found.all)]
@@ -130,7 +134,7 @@ async function oursIn(kernel: Kernel, network: Prefix | undefined, locks: Locks)
     const vni = /^\d+$/.exec(table.slice(GUARD_PREFIX.length))?.[0]
     if (vni !== undefined) return locks.holder(vxlanLock(Number(vni))) === undefined
     const free = named.every((one) => locks.holder(networkLock(one)) === undefined)
-    return free && (network === undefined || named.some((one) => overlaps(one, network)))
+    return free && named.some((one) => networks.some((network) => overlaps(one, network)))
   }
   return { deletions, isOurs }
 }

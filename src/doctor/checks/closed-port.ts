@@ -1,7 +1,7 @@
 // Rules and policies of this host that drop the tunnel's packets. The guard, which drops strangers only, is no such rule.
 import { type Ruleset, parseSaved, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
 import { IPTABLES, NFT_PROTOCOL } from '../../firewall/family-words.ts'
-import { SERVED } from '../../ip/by-family.ts'
+import { FAMILIES } from '../../ip/by-family.ts'
 import { type Family, familyOf } from '../../ip/address.ts'
 import { prefixFamily } from '../../ip/prefix.ts'
 import type { VxlanLink } from '../../kernel/state.ts'
@@ -80,7 +80,7 @@ function inputPolicyFaults(ruleset: Ruleset, port: number, program: string): rea
   return [
     {
       level: 'warning',
-      cause: `${program === IPTABLES[SERVED[0]] ? '' : `${program}: `}INPUT drops by policy, and no rule lets UDP ${port} in`,
+      cause: `${program === IPTABLES[FAMILIES[0]] ? '' : `${program}: `}INPUT drops by policy, and no rule lets UDP ${port} in`,
       fix: `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`,
       proof: `${program}: -P INPUT DROP`,
     },
