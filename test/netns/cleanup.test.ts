@@ -23,7 +23,8 @@ function stateOf(host: Host): Promise<string> {
 /** What an operator had there before: rules, a foreign VXLAN device with an entry, a route inside the network. */
 const FOREIGN = `
   iptables -A FORWARD -s 10.9.0.0/16 -j ACCEPT; iptables -t nat -A POSTROUTING -s 10.9.0.0/16 -j MASQUERADE
-  ip6tables -A INPUT -p tcp --dport 9 -j DROP
+  ip6tables -A INPUT -p tcp --dport 9 -j DROP; ip6tables -A FORWARD -s fd00:9::/64 -j ACCEPT
+  ip6tables -t nat -A POSTROUTING -s fd00:9::/64 -j MASQUERADE
   nft 'add table inet mine; add chain inet mine c; add rule inet mine c tcp dport 7 counter'
   ip link add vxlan9 type vxlan id 9 dstport 4789 local 192.168.19.121 && ip link set vxlan9 up
   bridge fdb append 0a:00:00:00:00:09 dev vxlan9 dst 192.168.19.9

@@ -60,3 +60,85 @@ function show(host: Host): Promise<string> {
   return host.run(`ip -d link show flannel-v6.1; ip addr show flannel-v6.1; ip -6 route show; ip -6 neigh show nud permanent
     bridge fdb show dev flannel-v6.1`)
 }
+
+test('a host without an IPv6 address waits with a line that says what to do, touches nothing, and goes on when it has one', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  await startEtcd(lan, { config: CONFIG })
+  const host = await lan.host(121)
+  await host.run('ip -6 addr del fd00:19::79/64 dev enp0s3')
+  const daemon = await startFlanneld(host, ARGS)
+  const line = await daemon.line(/EnableIPv6: true, but /)
+  t.regex(
+    line,
+    /interface "enp0s3" has no IPv6 address other hosts could reach.*give this host an IPv6 address.*waiting$/,
+  )
+  t.false((await host.run('ip link; ls /run/flannel')).includes('flannel.1'))
+  await host.run('ip addr add fd00:19::79/64 dev enp0s3 nodad')
+  const env = await waitForSubnetEnv(host, daemon)
+  t.true('FLANNEL_IPV6_SUBNET' in env)
+  t.is(daemon.output().split('EnableIPv6: true, but').length, 2, 'said once')
+})
+
+test('IPv6 switched on where a host has no address of it: refused by that host, which goes on, and follows when it has one', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const { EnableIPv6: _, ...plain } = CONFIG
+  const etcd = await startEtcd(lan, { config: plain })
+  const host = await lan.host(121)
+  await host.run('ip -6 addr del fd00:19::79/64 dev enp0s3')
+  const daemon = await startFlanneld(host, ARGS)
+  const before = await waitForSubnetEnv(host, daemon)
+  await daemon.line(/ready: /)
+  await etcd.configure(CONFIG)
+  await daemon.line(/EnableIPv6: true, but interface "enp0s3" has no IPv6 address/)
+  t.deepEqual(await waitForSubnetEnv(host, daemon), before)
+  await host.run('ip addr add fd00:19::79/64 dev enp0s3 nodad')
+  await waitFor('IPv6 in subnet.env', async () => 'FLANNEL_IPV6_SUBNET' in (await waitForSubnetEnv(host, daemon)))
+  const after = await waitForSubnetEnv(host, daemon)
+  t.is(after['FLANNEL_SUBNET'], before['FLANNEL_SUBNET'])
+})
+
+test("a host's IPv6 address changes while it runs: its device, its lease and its peers follow; IPv4 is as before", async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await startEtcd(lan, { config: CONFIG })
+  const [a, b] = await Promise.all([lan.host(121), lan.host(122)])
+  const daemons = await Promise.all([startFlanneld(a, ARGS), startFlanneld(b, ARGS)])
+  await Promise.all([waitForSubnetEnv(a, daemons[0]), waitForSubnetEnv(b, daemons[1])])
+  await daemons[0].line(/ready: /)
+  const four = await a.run('ip -d link show flannel.1 | head -3; ip route')
+  await a.run('ip addr add fd00:19::99/64 dev enp0s3 nodad; ip addr del fd00:19::79/64 dev enp0s3')
+  await waitFor('the device', async () => (await a.run('ip -d link show flannel-v6.1')).includes('local fd00:19::99'))
+  await waitFor('its peer', async () => (await b.run('bridge fdb show dev flannel-v6.1')).includes('dst fd00:19::99 '))
+  t.regex(await etcd.etcdctl(`get --prefix /docker-test/network/subnets/`), /"PublicIPv6":"fd00:19::99"/)
+  t.is(await a.run('ip -d link show flannel.1 | head -3; ip route'), four)
+})
+
+test('hosts of one family beside hosts of both: each sees the other in what they share', async (t) => {
+  const lan = await (await createLab(t)).lan()
+  const etcd = await startEtcd(lan, { config: CONFIG })
+  const value = (n: number, v6: boolean): string =>
+    JSON.stringify({
+      PublicIP: `192.168.19.${n}`,
+      PublicIPv6: v6 ? `fd00:19::${n}` : null,
+      BackendType: 'vxlan',
+      BackendData: { VNI: 1, VtepMAC: `0a:00:00:00:04:${n}` },
+      BackendV6Data: v6 ? { VNI: 1, VtepMAC: `0a:00:00:00:06:${n}` } : undefined,
+    })
+  await etcd.etcdctl(`put /docker-test/network/subnets/10.2.30.0-24`, value(30, false))
+  await etcd.etcdctl(`put '/docker-test/network/subnets/10.2.31.0-24&fd00:10:2:31::-64'`, value(31, true))
+  await etcd.etcdctl(`put '/docker-test/network/subnets/fd00:10:2:32::-64'`, value(32, true))
+  const host = await lan.host(121)
+  const daemon = await startFlanneld(host, ARGS)
+  await waitForSubnetEnv(host, daemon)
+  await daemon.line(/ready: /)
+  const shown = await host.run('ip route; ip -6 route; bridge fdb show dev flannel.1; bridge fdb show dev flannel-v6.1')
+  for (const part of [
+    /10\.2\.30\.0\/24 via/,
+    /10\.2\.31\.0\/24 via/,
+    /:31::\/64 via/,
+    /:32::\/64 via/,
+    /:06:31 dst fd00:19::31 /,
+  ])
+    t.regex(shown, part)
+  t.notRegex(daemon.output(), /refused/)
+  await daemon.line(/4 peers at revision/)
+})
