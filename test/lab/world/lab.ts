@@ -166,8 +166,12 @@ function address6({ prefix6 }: Lan, last: number): string {
   return `${prefix6}:${last.toString(16)}`
 }
 
-/** Gives a device its addresses. Without a link-local one, for which others have a second to object, a host that forwards asks for no neighbour. */
+/**
+ * Gives a device its addresses. Without a link-local one, for which others have a second to object, a host that forwards asks for no
+ * neighbour. The other one says nodad: no program can bind to it before a busy kernel has come to see that nobody is to be asked.
+ */
 function addressing(lan: Lan, device: string, last: number): string {
   return `sysctl -q -w net.ipv6.conf.${device}.accept_dad=0 && ip link set ${device} up &&
-    ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && ip addr add ${address6(lan, last)}/64 dev ${device}`
+    ip addr add ${lan.prefix}.${last}/24 brd + dev ${device} && 
+    ip addr add ${address6(lan, last)}/64 dev ${device} nodad`
 }
