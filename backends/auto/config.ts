@@ -15,8 +15,8 @@ const ENCRYPT = ['never', 'beyond-link', 'always'] as const
 export interface AutoConfig extends VxlanConfig {
   /** Which packets have to be encrypted: none, those that leave our link, or all. */
   readonly encrypt: (typeof ENCRYPT)[number]
-  /** Undefined where none is encrypted. */
-  readonly wireguard: WireguardConfig | undefined
+  /** How those are encrypted. */
+  readonly wireguard: WireguardConfig
 }
 
 /** `BackendData` of a lease. */
@@ -58,8 +58,7 @@ export function parseAutoConfig(section: ConfigSection): AutoConfig {
   }
   const text = section.words('Encrypt', AUTO_KEYS.Encrypt.default, encryptRule)
   const encrypt = ENCRYPT.find((one) => one === text) ?? AUTO_KEYS.Encrypt.default
-  const wireguard = parseWireguardConfig(part)
-  return { ...parseConfig(part), encrypt, wireguard: encrypt === 'never' ? undefined : wireguard }
+  return { ...parseConfig(part), encrypt, wireguard: parseWireguardConfig(part) }
 }
 
 function encryptRule(value: string): string | undefined {
@@ -77,6 +76,6 @@ export function parseAutoPeer(data: unknown, config: AutoConfig): Checked<AutoPe
   if (!tunnel.ok) return tunnel
   const { Direct: direct } = data as { readonly Direct?: unknown }
   const takesDirect = typeof direct === 'boolean' ? direct : undefined
-  const keys = config.wireguard === undefined ? undefined : parseWireguardData(data)
+  const keys = config.encrypt === 'never' ? undefined : parseWireguardData(data)
   return { ok: true, value: { ...tunnel.value, takesDirect, wireguard: keys?.ok === true ? keys.value : undefined } }
 }

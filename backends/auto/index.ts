@@ -23,7 +23,8 @@ export const auto: Backend<AutoConfig, AutoPeer> = {
     const needs = (encrypted && wireguard.requires?.(encrypted)) ?? []
     return needs.map((one) => (one.type === 'link' ? { ...one, key: 'Backend.Encrypt' } : one))
   },
-  prepares: ({ wireguard: own }, network, external) => (own && wireguard.prepares?.(own, network, external)) ?? [],
+  prepares: ({ encrypt, wireguard: own }, network, external) =>
+    encrypt === 'never' ? [] : (wireguard.prepares?.(own, network, external) ?? []),
   mtu: (self) => {
     const encrypted = encryptedSelf(self)
     return encrypted === undefined ? mtu(self) : Math.min(mtu(self), wireguardMtu(encrypted))

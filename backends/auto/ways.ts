@@ -46,8 +46,8 @@ export function chosenWay(self: AutoSelf, peer: Peer<AutoPeer>): ChosenWay {
 
 /** Our host as wireguard sees it; undefined where nothing is encrypted. */
 export function encryptedSelf(self: AutoSelf): Encrypted['self'] | undefined {
-  const { wireguard } = self.config
-  return wireguard && { ...self, config: wireguard }
+  const { encrypt, wireguard } = self.config
+  return encrypt === 'never' ? undefined : { ...self, config: wireguard }
 }
 
 /** What wireguard needs for a peer; undefined where one of the two has no key. */

@@ -9,9 +9,9 @@ import type { Peer, Self } from '../../src/backend.ts'
 import { keyOf } from '../../src/kernel/state.ts'
 import { ProvenPeers } from '../../src/overlay/proven-peers.ts'
 import { pathTo } from '../../src/probe/path.ts'
-import { ENP0S3, VXLAN_DEFAULTS, address, selfWith, vxlanPeer } from '../fake/values.ts'
+import { ENP0S3, address, selfWith, vxlanPeer } from '../fake/values.ts'
 
-const CONFIG: AutoConfig = { ...VXLAN_DEFAULTS, encrypt: 'never', wireguard: undefined }
+const CONFIG: AutoConfig = parseAutoConfig(createSection({}, 'Backend'))
 const SELF = selfWith(CONFIG)
 const WAY = { backend: auto, config: CONFIG }
 
@@ -70,9 +70,8 @@ test("whatever was proven: the tunnel to another network, to hosts of Go's flann
 const OWN_KEY = `${'A'.repeat(43)}=`
 const ITS_KEY = `${'B'.repeat(42)}A=`
 const keys = { publicKey: ITS_KEY, port: 51_820 }
-const wireguard = parseAutoConfig(createSection({ Encrypt: 'always' }, 'Backend')).wireguard
 const encrypting = (encrypt: AutoConfig['encrypt']): Self<AutoConfig> =>
-  selfWith({ ...CONFIG, encrypt, wireguard }, { prepared: new Map([[KEY_NAME, OWN_KEY]]) })
+  selfWith({ ...CONFIG, encrypt }, { prepared: new Map([[KEY_NAME, OWN_KEY]]) })
 const keyed = (over: Partial<Peer<AutoPeer>> = {}): Peer<AutoPeer> => {
   const peer = peerWith(over)
   return { ...peer, data: { ...peer.data, wireguard: keys } }
@@ -109,10 +108,10 @@ test('a host without a key is reached, and its line says that packets are not en
 
 test('all ways have the same objects but for the route', (t) => {
   const peer = keyed({ direct: true })
-  const needs = (['never', 'beyond-link', 'always'] as const).map((encrypt) => auto.forPeer(encrypting(encrypt), peer))
+  const needs = (['beyond-link', 'always'] as const).map((encrypt) => auto.forPeer(encrypting(encrypt), peer))
   const all = needs.map((it) => (it.ok ? it.value.map(keyOf).toSorted() : []))
   t.deepEqual(all[0], all[1])
-  t.deepEqual(all[1], all[2])
+  t.is(all[0]?.filter((key) => key.startsWith('wireguard-peer')).length, 1)
 })
 
 test('its lease is one of vxlan, with what Go ignores; it reads those of vxlan', (t) => {
