@@ -5,7 +5,7 @@
 set -eu
 
 wanted=''
-for package in qemu-system-x86 user-mode-linux kmod cpio xz-utils tcpdump wireguard-tools wireguard-go strongswan-charon; do
+for package in qemu-system-x86 user-mode-linux kmod cpio xz-utils tcpdump wireguard-tools wireguard-go strongswan-charon libstrongswan-standard-plugins; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted="$wanted $package"
 done
 [ -n "$wanted" ] || exit 0

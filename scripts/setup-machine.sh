@@ -14,7 +14,7 @@ for pair in $wanted; do
   command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
 done
 # the programs alone do not show these
-for package in busybox-static libc6-dev ca-certificates libfaketime; do
+for package in busybox-static libc6-dev ca-certificates libfaketime strongswan-charon libstrongswan-standard-plugins; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 # Docker's client is a package of its own from Debian 13 on, and part of docker.io before.

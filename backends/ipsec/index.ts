@@ -26,7 +26,7 @@ const CHARON = {
     '/usr/libexec/ipsec/charon',
     '/usr/sbin/charon-systemd',
   ],
-  fix: 'install strongSwan (Debian and Ubuntu: apt-get install strongswan-charon; Fedora: dnf install strongswan), or set another Backend.Type',
+  fix: 'install strongSwan (Debian and Ubuntu: apt-get install strongswan-charon libstrongswan-standard-plugins; Fedora: dnf install strongswan), or set another Backend.Type',
 } as const
 
 function overhead({ udpEncap }: IpsecConfig): number {

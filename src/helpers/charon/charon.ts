@@ -6,7 +6,7 @@ import type { Log } from '../../log.ts'
 import { printable } from '../../text/plain-text.ts'
 import { viciText } from '../vici/message.ts'
 import type { HelperContext, HelperDriver, HelperPeers, RunningHelper } from '../driver.ts'
-import { CHARON_FOLDER, type Charon, complaintIn, endCharon, isLeft, openCharon } from './program.ts'
+import { CHARON_FOLDER, type Charon, endCharon, isLeft, missingPort, openCharon } from './program.ts'
 import { Tunnels } from './tunnels.ts'
 
 /** Characters of a line of charon's in our log. */
@@ -38,9 +38,11 @@ export async function startCharon(
   try {
     await hearLog(charon, log)
     await giveKey(charon, wanted)
-    const complaint = await complaintIn(folder)
-    if (complaint !== '')
-      throw new OperatorError(`charon: ${complaint}: another IKE daemon has UDP port 500 or 4500: stop it`)
+    const port = await missingPort(charon.pid)
+    if (port !== undefined)
+      throw new OperatorError(
+        `charon cannot have UDP port ${port}: stop the other IKE daemon (ss -ulpn sport = :${port} shows which), or give flanneld CAP_NET_BIND_SERVICE`,
+      )
   } catch (error) {
     await endCharon(folder)
     throw error

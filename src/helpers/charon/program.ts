@@ -1,8 +1,17 @@
 // charon as a process: one that an earlier daemon left is gone on with, so that a restart of the daemon costs no packet.
 // Invariants: its files are in a folder of our own that is closed to others; it reads no config of the system's strongSwan and no
 // other program is disturbed; keys are on no command line and in no file.
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { access, chmod, constants, readFile } from 'node:fs/promises'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { access, chmod, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { CharonHelper } from '../../backend.ts'
@@ -165,11 +174,51 @@ function lastWords(output: string): string {
   }
 }
 
-/** Complaints of a running charon that keep it from its work; empty when there are none. */
-export async function complaintIn(folder: string): Promise<string> {
-  const text = await readFile(join(folder, 'output'), 'utf8').catch(() => '')
-  const line = text.split('\n').find((one) => one.includes('unable to bind socket'))
-  return line === undefined ? '' : printable(line.replace(/^\d+\[\w+\] /, ''), 200)
+/** The ports of IKE (RFC 7296) and of ESP in UDP (RFC 3948). */
+const PORTS: readonly number[] = [500, 4500]
+/** It binds them before it answers, a busy host aside. */
+const BIND_MS = 1000
+
+/** A port that charon could not have: it says so nowhere, and goes on without. Undefined when it has both. */
+export async function missingPort(pid: number): Promise<number | undefined> {
+  for (const deadline = performance.now() + BIND_MS; ;) {
+    const own = socketsOf(pid)
+    const bound = boundPorts(own)
+    const missing = PORTS.find((port) => !bound.has(port))
+    if (missing === undefined || performance.now() > deadline) return missing
+    await pause(50)
+  }
+}
+
+/** The inodes of a process's sockets. */
+function socketsOf(pid: number): ReadonlySet<string> {
+  const folder = `/proc/${pid}/fd`
+  try {
+    return new Set(readdirSync(folder).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkAt(join(folder, fd)))?.[1] ?? []))
+  } catch {
+    return new Set()
+  }
+}
+
+function linkAt(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // Closed meanwhile.
+    return ''
+  }
+}
+
+/** The UDP ports of sockets, by their inodes (proc_net_udp(5): local address and port in hex, the tenth word is the inode). */
+function boundPorts(inodes: ReadonlySet<string>): ReadonlySet<number> {
+  const lines = readFileSync('/proc/self/net/udp', 'utf8').split('\n').slice(1)
+  return new Set(
+    lines.flatMap((line) => {
+      const words = line.trim().split(/\s+/)
+      const port = Number.parseInt(words[1]?.split(':')[1] ?? '', 16)
+      return inodes.has(words[9] ?? '') ? [port] : []
+    }),
+  )
 }
 
 function isRunning(pid: number): boolean {
