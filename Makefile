@@ -44,9 +44,16 @@ dist/flanneld: $(SOURCES) scripts/bundle.ts scripts/page-files.ts $(wildcard scr
 dist/flanneld-amd64: dist/flanneld scripts/single-file.ts scripts/code-cache.ts
 	node scripts/single-file.ts amd64 src/main.ts $@ $(ADDON) build/raw-24.node
 
-$(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) $(MODULES)
+# The forwarder is in the addon; it links statically, to run wherever the addon does.
+FORWARDER := src/helpers/forwarder/forwarder.c
+FORWARD_FLAGS := -static -s -O2 -Wall -Wextra
+
+$(ADDON): src/netlink/socket.c $(wildcard src/netlink/*.h) build/forwarder $(MODULES)
+	gcc -shared -fPIC -O2 -Wall -Wextra -DFORWARDER='"build/forwarder"' -I$(NODE_HOME)/include/node -o $@ $<
+
+build/forwarder: $(FORWARDER) $(wildcard src/helpers/forwarder/*.h)
 	@mkdir -p build
-	gcc -shared -fPIC -O2 -Wall -Wextra -I$(NODE_HOME)/include/node -o $@ $<
+	gcc $(FORWARD_FLAGS) -o $@ $<
 
 build/raw-24.node: scripts/raw-socket.sh $(MODULES)
 	scripts/raw-socket.sh $(NODE_HOME) $@
@@ -83,9 +90,12 @@ DEBS := dist/flanneld_$(VERSION)_amd64.deb dist/flanneld_$(VERSION)_arm64.deb
 dist/flanneld-arm64: dist/flanneld scripts/single-file.ts $(ARM64_ADDONS)
 	node scripts/single-file.ts arm64 src/main.ts $@ $(ARM64_ADDONS)
 
-build/arm64/kernel_socket.node: src/netlink/socket.c $(wildcard src/netlink/*.h) $(NODE_ARM64)/version
+build/arm64/kernel_socket.node: src/netlink/socket.c $(wildcard src/netlink/*.h) build/arm64/forwarder $(NODE_ARM64)/version
+	aarch64-linux-gnu-gcc -shared -fPIC -O2 -Wall -Wextra -DFORWARDER='"build/arm64/forwarder"' -I$(NODE_ARM64)/include/node -o $@ $<
+
+build/arm64/forwarder: $(FORWARDER) $(wildcard src/helpers/forwarder/*.h) build/packages-set-up
 	@mkdir -p $(@D)
-	aarch64-linux-gnu-gcc -shared -fPIC -O2 -Wall -Wextra -I$(NODE_ARM64)/include/node -o $@ $<
+	aarch64-linux-gnu-gcc $(FORWARD_FLAGS) -o $@ $<
 
 build/arm64/raw-24.node: scripts/raw-socket.sh $(NODE_ARM64)/version
 	CXX=aarch64-linux-gnu-g++ scripts/raw-socket.sh $(NODE_ARM64) $@

@@ -5,7 +5,8 @@ import { auto } from './auto/index.ts'
 import { hostGw } from './host-gw/index.ts'
 import { ipip } from './ipip/index.ts'
 import { ipsec } from './ipsec/index.ts'
+import { udp } from './udp/index.ts'
 import { vxlan } from './vxlan/index.ts'
 import { wireguard } from './wireguard/index.ts'
 
-export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, wireguard, ipip, ipsec, auto, alloc]
+export const BACKENDS: readonly AnyBackend[] = [vxlan, hostGw, wireguard, ipip, ipsec, udp, auto, alloc]

@@ -174,10 +174,11 @@ export interface Wrapping {
  */
 export type Helper = ForwarderHelper | CharonHelper
 
-/** Carries packets between the TUN device `name` and a UDP socket at `local`. */
+/** Carries packets between the TUN device `name`, whose address is `self`, and a UDP socket at `local`. */
 export interface ForwarderHelper {
   readonly type: 'forwarder'
   readonly name: string
+  readonly self: Address
   readonly local: Address
   readonly port: number
 }
@@ -213,12 +214,13 @@ export interface CharonPeer {
   readonly udpEncap: boolean
 }
 
-/** Packets to the peer's subnet go to this UDP port. */
+/** Packets of the peer come from these addresses; those to its subnet go to the first, if there is a port. */
 export interface ForwarderPeer {
   readonly type: 'forwarder'
   readonly name: string
   readonly address: Address
-  readonly port: number
+  readonly source: Address | undefined
+  readonly port: number | undefined
 }
 
 /** How packets get to peers. One family at a time; nothing in it depends on which. */
@@ -232,6 +234,8 @@ export interface Backend<Config, Data> {
   readonly leaseType?: string
   /** The families of subnets it carries; absent: all. */
   readonly families?: readonly Family[]
+  /** Go's leases of this backend have no `BackendType`: in a network of it, a lease without one is of it. */
+  readonly unnamed?: true
   /** Whether packets between hosts are encrypted. */
   encrypts?(config: Config): boolean
   /** Keys the config section may have, by name; others are warned about. */
@@ -264,8 +268,10 @@ export interface Backend<Config, Data> {
   base(self: Self<Config>): readonly KernelObject[]
   /** What has to run on our host while this backend is ours or any peer receives by it. Absent: nothing. */
   helpers?(self: Self<Config>): readonly Helper[]
-  /** What a helper has to know of one peer; undefined for nothing. Absent: nothing of any. */
+  /** What a helper has to know of one peer that receives by this backend; undefined for nothing. Absent: nothing of any. */
   helperPeer?(self: Self<Config>, peer: Peer<Data>): HelperPeer | undefined
+  /** The same of a peer that receives by another backend: while ours is this one, or was a moment ago, it sends by this one. */
+  helperSender?(self: Self<Config>, peer: Omit<Peer, 'data'>): HelperPeer | undefined
   /** Objects that carry packets to one peer. */
   forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
   /**

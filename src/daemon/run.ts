@@ -27,7 +27,9 @@ export async function runLeased(leased: LeasedHost, context: DaemonContext, hold
   const { cell, kernel, reconciler, readiness, supervisor, conditions, options, log, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
   const isConnected = (session: string): Promise<boolean> => kernel.isConnected(session)
-  const helpers = new Helpers({ drivers: helperDriver, types: HELPER_TYPES, conditions, log: log.part('helpers') })
+  const strangers = { dropped: options.vxlanGuard, but: options.vxlanGuardAllow }
+  const supervising = { drivers: helperDriver, types: HELPER_TYPES, conditions, strangers }
+  const helpers = new Helpers({ ...supervising, log: log.part('helpers') })
   const session = await startSession({ reconciler, firewall, guard, helpers, isConnected }, leased, context)
   const sessions: Sessions = [session]
   const reconciling = reconciler.run(signal)

@@ -21,7 +21,14 @@ export interface HelperDriver<H extends Helper, P extends HelperPeer> {
 export interface HelperContext {
   /** To be called when it has ended by itself; it is started again. */
   readonly ended: (why: string) => void
+  readonly strangers: StrangerRule
   readonly log: Log
+}
+
+/** What becomes of packets that come from hosts that are no peers: as the flags -vxlan-guard and -vxlan-guard-allow say. */
+export interface StrangerRule {
+  readonly dropped: boolean
+  readonly but: readonly Prefix[]
 }
 
 /** A helper at work. */

@@ -8,7 +8,7 @@ import { equal } from '../equal.ts'
 import { messageOf } from '../errors.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
-import type { HelperDriver, HelperFacts, RunningHelper } from './driver.ts'
+import type { HelperDriver, HelperFacts, RunningHelper, StrangerRule } from './driver.ts'
 
 /** Between two attempts, at first and at most. Milliseconds. */
 const AGAIN_MS = { first: 100, most: 10_000 }
@@ -31,6 +31,7 @@ export interface HelperStatus {
 /** What a slot works with. */
 export interface SlotParts {
   readonly driver: HelperDriver<Helper, HelperPeer>
+  readonly strangers: StrangerRule
   readonly log: Log
   /** Called after each change of its state. */
   readonly changed: () => void
@@ -41,7 +42,9 @@ export class Slot {
   readonly #backoff = new Backoff(AGAIN_MS.first, AGAIN_MS.most)
   readonly #peers = new Map<Prefix, HelperPeer>()
   #wanted: Helper
-  #running: { readonly helper: RunningHelper<Helper, HelperPeer>; as: Helper; readonly began: number } | undefined
+  #running:
+    | { readonly helper: RunningHelper<Helper, HelperPeer>; as: Helper; readonly began: number; told: boolean }
+    | undefined
   #goal: 'run' | 'rest' | 'unwanted' | 'daemon-ends' = 'run'
   /** Subnets whose peers it was not told of; undefined while the peers are not known. */
   #untold: Set<Prefix> | undefined
@@ -104,15 +107,18 @@ export class Slot {
 
   /** The peers are known: tells the helper of those that changed. */
   tell(): void {
-    if (this.#untold === undefined) this.#untold = new Set(this.#peers.keys())
-    else if (this.#untold.size === 0) return
+    this.#untold ??= new Set(this.#peers.keys())
     this.#tellNow()
   }
 
   #tellNow(): void {
     if (this.#running === undefined || this.#untold === undefined) return
+    if (this.#untold.size === 0 && this.#running.told) return
+    // What the network no longer wants of it goes on as it is until it is stopped.
+    if (this.#goal !== 'run') return
     const changed = this.#untold
     this.#untold = new Set()
+    this.#running.told = true
     try {
       this.#running.helper.peers(this.#peers, changed)
     } catch (error) {
@@ -127,15 +133,15 @@ export class Slot {
     const running = this.#running
     if (running !== undefined && !equal(running.as, wanted)) {
       running.as = wanted
-      if (await running.helper.update(wanted)) return
-      await this.#end('unwanted')
+      if (!(await running.helper.update(wanted))) await this.#end('unwanted')
     }
     if (this.#running === undefined) await this.#start(wanted)
+    else this.#tellNow()
   }
 
   async #start(wanted: Helper): Promise<void> {
     clearTimeout(this.#again)
-    const { driver, log } = this.#parts
+    const { driver, strangers, log } = this.#parts
     const ended = (why: string): void => {
       if (started === undefined) early = why
       else this.#ended(started, why)
@@ -143,12 +149,12 @@ export class Slot {
     let early: string | undefined
     let started: RunningHelper<Helper, HelperPeer> | undefined
     try {
-      started = await driver.start(wanted, { ended, log })
+      started = await driver.start(wanted, { ended, strangers, log })
     } catch (error) {
       this.#down(messageOf(error))
       return
     }
-    this.#running = { helper: started, as: wanted, began: performance.now() }
+    this.#running = { helper: started, as: wanted, began: performance.now(), told: false }
     if (early !== undefined) {
       this.#ended(started, early)
       return

@@ -9,7 +9,7 @@ import { messageOf } from '../errors.ts'
 import type { Conditions } from '../health/conditions.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { Log } from '../log.ts'
-import type { HelperDrivers } from './driver.ts'
+import type { HelperDrivers, StrangerRule } from './driver.ts'
 import { type HelperStatus, Slot, describe } from './slot.ts'
 
 /** How long the daemon's end waits for helpers. Milliseconds. */
@@ -18,8 +18,8 @@ const STOP_MS = 1500
 /** Names a network: any object of its owner's, such as its session. */
 type NetworkKey = object
 
-/** What changed of a peer; undefined when no helper has to know of it any more. */
-export type HelperPeerChange = readonly [subnet: Prefix, peer: HelperPeer | undefined]
+/** What helpers have to know of a peer from now on, one value a helper at most; empty: none of it any more. */
+export type HelperPeerChange = readonly [subnet: Prefix, peers: readonly HelperPeer[]]
 
 /** What supervising works with. */
 export interface HelpersParts {
@@ -27,6 +27,7 @@ export interface HelpersParts {
   /** All types there are drivers of. */
   readonly types: readonly Helper['type'][]
   readonly conditions: Conditions
+  readonly strangers: StrangerRule
   readonly log: Log
 }
 
@@ -34,7 +35,7 @@ export class Helpers {
   readonly #parts: HelpersParts
   readonly #wanted = new Map<NetworkKey, readonly Helper[]>()
   /** What helpers know of the peers of each network whose peers are known completely. */
-  readonly #peers = new Map<NetworkKey, Map<Prefix, HelperPeer>>()
+  readonly #peers = new Map<NetworkKey, Map<Prefix, readonly HelperPeer[]>>()
   readonly #slots = new Map<string, Slot>()
   readonly #listeners: (() => void)[] = []
   #sweptLeft = false
@@ -87,21 +88,21 @@ export class Helpers {
   allPeers(network: NetworkKey, peers: Iterable<HelperPeerChange>): void {
     const all = new Map(peers)
     const gone = [...(this.#peers.get(network)?.keys() ?? [])].filter((subnet) => !all.has(subnet))
-    this.peersChanged(network, [...gone.map((subnet) => [subnet, undefined] as const), ...all])
+    this.peersChanged(network, [...gone.map((subnet) => [subnet, []] as const), ...all])
   }
 
   /** Takes peers that changed. */
   peersChanged(network: NetworkKey, changes: Iterable<HelperPeerChange>): void {
-    const peers = this.#peers.get(network) ?? new Map<Prefix, HelperPeer>()
-    this.#peers.set(network, peers)
-    for (const [subnet, peer] of changes) {
-      const before = peers.get(subnet)
-      if (equal(before, peer)) continue
-      if (peer === undefined) peers.delete(subnet)
-      else peers.set(subnet, peer)
-      if (before !== undefined && (peer === undefined || keyOf(before) !== keyOf(peer)))
-        this.#slots.get(keyOf(before))?.change(subnet, undefined)
-      if (peer !== undefined) this.#slots.get(keyOf(peer))?.change(subnet, peer)
+    const known = this.#peers.get(network) ?? new Map<Prefix, readonly HelperPeer[]>()
+    this.#peers.set(network, known)
+    for (const [subnet, peers] of changes) {
+      const before = known.get(subnet) ?? []
+      if (equal(before, peers)) continue
+      if (peers.length === 0) known.delete(subnet)
+      else known.set(subnet, peers)
+      for (const one of before)
+        if (!peers.some((other) => keyOf(other) === keyOf(one))) this.#slots.get(keyOf(one))?.change(subnet, undefined)
+      for (const one of peers) this.#slots.get(keyOf(one))?.change(subnet, one)
     }
     this.#tell()
   }
@@ -143,15 +144,15 @@ export class Helpers {
   #slot(key: string, helper: Helper): Slot {
     const known = this.#slots.get(key)
     if (known !== undefined) return known
-    const { drivers, log } = this.#parts
+    const { drivers, strangers, log } = this.#parts
     const changed = (): void => {
       this.#report()
       for (const listener of this.#listeners) listener()
     }
-    const slot = new Slot(helper, { driver: drivers(helper.type), log, changed })
+    const slot = new Slot(helper, { driver: drivers(helper.type), strangers, log, changed })
     this.#slots.set(key, slot)
-    for (const peers of this.#peers.values())
-      for (const [subnet, peer] of peers) if (keyOf(peer) === key) slot.change(subnet, peer)
+    for (const known of this.#peers.values())
+      for (const [subnet, peers] of known) for (const one of peers) if (keyOf(one) === key) slot.change(subnet, one)
     if (this.#known) slot.tell()
     return slot
   }

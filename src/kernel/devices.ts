@@ -23,6 +23,11 @@ export class Devices {
     this.#connection = connection
   }
 
+  /** The path of their network namespace; undefined for the process's own. */
+  get netns(): string | undefined {
+    return this.#connection.netns
+  }
+
   /** All devices as last read. */
   get all(): Iterable<LinkRecord> {
     return this.#byIndex.values()

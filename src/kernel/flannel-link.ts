@@ -16,10 +16,14 @@ export const IPIP_PROTOCOL = 4
 /** The WireGuard devices, as in Go: the one of a family; one for both is that of IPv4. */
 export const WIREGUARD_DEVICES: Readonly<Record<Family, string>> = { 4: 'flannel-wg', 6: 'flannel-wg-v6' }
 
+/** The TUN device of the udp backend, as in Go. */
+export const TUN_DEVICE = 'flannel0'
+
 /** The devices of each type that has no number, by name. */
 const FIXED_NAMES: { readonly [T in Exclude<LinkType, 'vxlan'>]: readonly string[] } = {
   ipip: [IPIP_DEVICE],
   wireguard: Object.values(WIREGUARD_DEVICES),
+  tun: [TUN_DEVICE],
 }
 
 /** The names of all devices that have no number. */

@@ -11,7 +11,7 @@ import { askLinkType } from '../netlink/link.ts'
 import { askNeighbor, readNeighbor } from '../netlink/neighbor.ts'
 import { KernelWriter } from './apply.ts'
 import { Devices } from './devices.ts'
-import { driverFor } from './links/drivers.ts'
+import { driverFor, driverOf } from './links/drivers.ts'
 import { OwnWeight, digestOf, fingerprint } from './fingerprint.ts'
 import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
@@ -77,6 +77,8 @@ export class LiveKernel implements Kernel {
   /** Whether this kernel can make devices of a type, by itself or by a module; undefined when we may not ask. Throws KernelError. */
   async hasLinkType(type: LinkType): Promise<boolean | undefined> {
     if (type === 'wireguard' && this.#wireguard.program !== undefined) return true
+    const exists = driverOf(type).exists?.(this.connection.netns)
+    if (exists !== undefined) return exists
     try {
       await this.connection.request(`ask for ${type}`, askLinkType(type))
     } catch (error) {

@@ -49,6 +49,8 @@ function linkWords(link: Link): string {
       return `ipip remote any local ${link.local}`
     case 'wireguard':
       return `wireguard listen-port ${link.port} public-key ${link.publicKey}`
+    case 'tun':
+      return 'tun'
   }
 }
 

@@ -129,6 +129,15 @@ export interface WireguardLink {
   readonly up: boolean
 }
 
+/** A TUN device (Documentation/networking/tuntap.rst), which stays when no program has it open. */
+export interface TunLink {
+  readonly kind: 'link'
+  readonly type: 'tun'
+  readonly name: string
+  readonly mtu: number
+  readonly up: boolean
+}
+
 /** A peer of a WireGuard device: packets to its prefixes are encrypted to its key, and packets from them have to come from it. */
 export interface WireguardPeer {
   readonly kind: 'wireguard-peer'
@@ -145,7 +154,7 @@ export interface WireguardPeer {
 }
 
 /** A device of ours, of a type named as ip-link(8) does. Each type has a file in src/kernel/links. */
-export type Link = VxlanLink | IpipLink | WireguardLink
+export type Link = VxlanLink | IpipLink | WireguardLink | TunLink
 
 /** The types of devices we make. */
 export type LinkType = Link['type']

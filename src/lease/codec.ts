@@ -71,10 +71,15 @@ export function encodeReservation(address: Address): string {
   return JSON.stringify(familyOf(address) === 4 ? { PublicIP: address, PublicIPv6: null } : { PublicIPv6: address })
 }
 
-/** The value of a lease. Refused with 'oversized', 'json', 'public-ip' or 'backend-type'. */
-export function decodeValue(value: Buffer): Checked<LeaseValue> {
+/**
+ * The value of a lease. `unnamed` is the type of leases that name none; without one they are refused with 'backend-type'. Others are
+ * refused with 'oversized', 'json' or 'public-ip'.
+ */
+export function decodeValue(value: Buffer, unnamed?: string): Checked<LeaseValue> {
   const read = decodeClaim(value)
-  return read.ok && read.value.backendType === '' ? refuse('backend-type', undefined) : read
+  if (!read.ok || read.value.backendType !== '') return read
+  if (unnamed === undefined) return refuse('backend-type', undefined)
+  return { ok: true, value: { ...read.value, backendType: unnamed } }
 }
 
 /** The holder of a lease. Like decodeValue, but accepts a missing BackendType as "": a reservation that no host has taken yet. */

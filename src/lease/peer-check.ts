@@ -20,6 +20,8 @@ export interface PeerRules {
   readonly hostId: string
   /** Prefixes of the external interface: their broadcast addresses are no host's. */
   readonly onlink: readonly Prefix[]
+  /** The `BackendType` of leases that name none; undefined: they are refused. */
+  readonly unnamed?: string | undefined
   /** The backend's part, by `BackendType`; refuses unknown types with 'backend-type'. */
   readonly parseData: (type: string, data: unknown) => Checked<unknown>
   /** What carries packets to a peer, or why nothing can (host-gw across a router, say). */
@@ -52,8 +54,9 @@ function checkPeer(prefix: string, entry: StoreEntry, rules: PeerRules): Checked
   if (subnet === undefined) return refuse('family', `no IPv${rules.family} subnet`)
   const misplaced = refuseSubnet(subnet, rules)
   if (misplaced !== undefined) return misplaced
-  const value = decodeValue(entry.value)
-  if (!value.ok) return isAwaited(entry) ? refuse('reserved', `${subnet} awaits its host`) : value
+  const awaited = isAwaited(entry)
+  const value = decodeValue(entry.value, awaited ? undefined : rules.unnamed)
+  if (!value.ok) return awaited ? refuse('reserved', `${subnet} awaits its host`) : value
   const { backendType, hostId } = value.value
   const publicAddress = inFamily(value.value.addresses, rules.family)
   if (publicAddress === undefined) return refuse('public-ip', 'none of this family')

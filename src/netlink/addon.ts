@@ -48,6 +48,8 @@ export interface Addon {
   pollStop(poll: PollHandle): number
   /** Gives back the resident pages of the program's own file; what is needed comes back by itself. */
   releaseProgram(): number
+  /** A file in memory with the forwarder's program (src/helpers/forwarder), to be started as /proc/self/fd/N: a file descriptor. */
+  openForwarder(): number
 }
 
 /** An event of pollStart (uv.h). */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "call.h"
+#include "image.h"
 #include "pages.h"
 #include "poll.h"
 #include "unix.h"
@@ -206,7 +207,7 @@ NAPI_MODULE_INIT() {
     {"listenUnix", listen_unix}, {"connectUnix", connect_unix}, {"acceptUnix", accept_unix},
     {"ioctl", ioctl_}, {"read", read_}, {"write", write_}, {"close", close_},
     {"pollStart", poll_start}, {"pollAgain", poll_again}, {"pollStop", poll_stop},
-    {"releaseProgram", release_program},
+    {"releaseProgram", release_program}, {"openForwarder", open_forwarder},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value value;

@@ -1,4 +1,5 @@
 // The devices that earlier runs left on this host.
+import { forwarderPort } from '../helpers/forwarder.ts'
 import { type Prefix, contains } from '../ip/prefix.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Locks } from '../host/lock.ts'
@@ -35,25 +36,31 @@ export async function findDevices(kernel: Kernel, networks: readonly Prefix[], l
     if (found.kind !== 'address') continue
     if (networks.some((network) => contains(network, found.address))) names.add(found.device)
   }
+  const standing = links.filter(
+    (link) => link.up && (names.has(link.name) || locks.names.includes(deviceLock(link.name))),
+  )
   return {
     all: links.map(({ name }) => name),
     macs: new Map(links.flatMap((link) => ('mac' in link ? [[link.name, link.mac] as const] : []))),
     names: [...names],
-    standing: links
-      .filter((link) => link.up && (names.has(link.name) || locks.names.includes(deviceLock(link.name))))
-      .flatMap(arrivalsAt),
+    standing: (await Promise.all(standing.map(arrivalAt))).filter((arrival) => arrival !== undefined),
   }
 }
 
-/** How packets arrive at a device that takes them in from anybody: at most one way. */
-function arrivalsAt(link: Link): readonly Arrival[] {
+/** How packets arrive at a device; undefined where none do. */
+async function arrivalAt(link: Link): Promise<Arrival | undefined> {
   switch (link.type) {
     case 'vxlan':
-      return [link]
+      return link
     case 'ipip':
-      return [{ type: 'protocol', protocol: IPIP_PROTOCOL }]
+      return { type: 'protocol', protocol: IPIP_PROTOCOL }
     case 'wireguard':
-      return []
+      // It authenticates what it takes in.
+      return undefined
+    case 'tun': {
+      const port = await forwarderPort(link.name)
+      return port === undefined ? undefined : { type: 'udp', port }
+    }
   }
 }
 

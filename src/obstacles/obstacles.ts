@@ -11,6 +11,7 @@ import { vniOf } from '../kernel/flannel-link.ts'
 import { type Link, type VxlanLink, isVxlan } from '../kernel/state.ts'
 import type { Holder, Locks } from '../host/lock.ts'
 import { overlapWith } from './network-overlap.ts'
+import { serves } from '../reconcile/intent.ts'
 import type { Options } from '../options/type.ts'
 import { type FoundDevice, strangersOn } from './whose-device.ts'
 import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
@@ -123,7 +124,7 @@ function anySelves(
 ): readonly Self<unknown>[] {
   const selves = mapFamilies(ranges, ({ network, subnetMin, subnetLen }, family) => {
     const external = inFamily(externals, family)
-    if (external === undefined) return []
+    if (external === undefined || !serves(own.backend, family)) return []
     const prepares = own.backend.prepares?.(own.config, network, external) ?? []
     const prepared = new Map(prepares.map(({ name }) => [name, '']))
     const self = selfOf(network, prefixOf(subnetMin, subnetLen), external, hostId)

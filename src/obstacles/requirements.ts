@@ -5,9 +5,10 @@ import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { Requirement } from '../backend.ts'
+import { forwarderPort } from '../helpers/forwarder.ts'
 import type { Family } from '../ip/address.ts'
 import { driverOf } from '../kernel/links/drivers.ts'
-import { DEVICE_NAMES } from '../kernel/flannel-link.ts'
+import { DEVICE_NAMES, TUN_DEVICE } from '../kernel/flannel-link.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 
 /** What is asked. */
@@ -63,6 +64,7 @@ async function lackOfPort(
   // A device of ours, or of an earlier run, goes on with it.
   for (const link of (await kernel.observe('link', DEVICE_NAMES)).values())
     if (link.kind === 'link' && 'port' in link && link.port === port) return undefined
+  if ((await forwarderPort(TUN_DEVICE)) === port) return undefined
   return `${key}: ${port}: in use by another program (ss -ulpn sport = :${port} shows which): stop it, or set another ${key}`
 }
 

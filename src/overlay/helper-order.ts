@@ -4,7 +4,7 @@ import type { Helper, HelperPeer, Peer } from '../backend.ts'
 import type { HelperPeerChange, Helpers } from '../helpers/supervision.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
-import { type Intent, carrierOf, selfFor, selvesServed } from '../reconcile/intent.ts'
+import { type Intent, carrierOf, selfFor, selvesServed, serves } from '../reconcile/intent.ts'
 
 /** What has to run for our host, by every backend in use. */
 export function helpersOf(intent: Intent): readonly Helper[] {
@@ -13,11 +13,17 @@ export function helpersOf(intent: Intent): readonly Helper[] {
   )
 }
 
-/** What a helper has to know of a peer. */
-export function helperPeerOf(intent: Intent, peer: Peer): HelperPeer | undefined {
-  const configured = carrierOf(intent, peer.type)
-  const self = configured?.backend.helperPeer === undefined ? undefined : selfFor(intent, peer)
-  return self && configured?.backend.helperPeer?.({ ...self, config: configured.config }, peer)
+/** What helpers have to know of a peer: by the backend its lease names, and by others in use, by which it may send to us. */
+export function helperPeersOf(intent: Intent, peer: Peer): readonly HelperPeer[] {
+  const host = selfFor(intent, peer)
+  if (host === undefined) return []
+  const carrier = carrierOf(intent, peer.type)
+  return intent.active.flatMap((configured) => {
+    const { backend, config } = configured
+    if (!serves(backend, host.family)) return []
+    const self = { ...host, config }
+    return (configured === carrier ? backend.helperPeer?.(self, peer) : backend.helperSender?.(self, peer)) ?? []
+  })
 }
 
 export class HelperOrder {
@@ -32,14 +38,16 @@ export class HelperOrder {
     this.#network = network
   }
 
-  /** Before the kernel's objects are written. Undefined when there is nothing to wait for. */
-  ahead(intent: Intent): Promise<void> | undefined {
-    return this.#helpers.ahead(this.#network, helpersOf(intent))
+  /** Before the kernel's objects are written: packets go where these lead at once. Undefined when there is nothing to wait for. */
+  ahead(intent: Intent, peers: ReadonlyMap<Prefix, Peer>): Promise<void> | undefined {
+    // First: what is not wanted any more is no longer told of peers.
+    const started = this.#helpers.ahead(this.#network, helpersOf(intent))
+    if (this.#toldBy !== undefined && this.#toldBy !== intent) this.#tellAll(intent, peers)
+    return started
   }
 
   /** After that: resolves to why helpers are down, or undefined. */
-  async behind(intent: Intent, peers: ReadonlyMap<Prefix, Peer> | undefined): Promise<string | undefined> {
-    if (peers !== undefined && this.#toldBy !== intent) this.#tellAll(intent, peers)
+  async behind(): Promise<string | undefined> {
     await this.#helpers.behind()
     const { failures } = this.#helpers
     return failures.length === 0 ? undefined : failures.join('; ')
@@ -69,5 +77,5 @@ function knowsPeers({ active }: Intent): boolean {
 }
 
 function wish(intent: Intent, subnet: Prefix, peer: Peer | undefined): HelperPeerChange {
-  return [subnet, peer && helperPeerOf(intent, peer)]
+  return [subnet, peer === undefined ? [] : helperPeersOf(intent, peer)]
 }

@@ -1,5 +1,5 @@
 // The rules that peers' leases are held to on this host: for the daemon, and for doctor where none runs.
-import type { Configured } from '../backend.ts'
+import type { AnyBackend, Configured } from '../backend.ts'
 import type { Family } from '../ip/address.ts'
 import { type SomeFamily, byFamily, familiesOf, inFamily, some } from '../ip/by-family.ts'
 import type { Subnets } from '../lease/lease.ts'
@@ -31,6 +31,11 @@ export function peerRules(source: PeerRulesSource): SomeFamily<PeerRules> {
   )
 }
 
+/** The type of leases without one in a network of this backend. */
+function unnamedType({ type, unnamed }: AnyBackend): string | undefined {
+  return unnamed === true ? type : undefined
+}
+
 function rulesIn({ inputs, own, selves, configured }: PeerRulesSource, family: Family): PeerRules | undefined {
   const [range, external] = [inFamily(inputs.configuration.ranges, family), inFamily(inputs.externals, family)]
   if (range === undefined || external === undefined) return undefined
@@ -42,6 +47,7 @@ function rulesIn({ inputs, own, selves, configured }: PeerRulesSource, family: F
     publicAddress: external.publicAddress,
     hostId: inputs.hostId,
     onlink: external.onlink,
+    unnamed: unnamedType(inputs.configuration.own.backend),
     parseData: (type, data) => {
       const known = configured(type)
       return known?.backend.parsePeerData(data, known.config) ?? { ok: false, reason: 'backend-type', detail: type }

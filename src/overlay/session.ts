@@ -225,8 +225,8 @@ export class Session {
     const plan = this.#isOutdated() ? this.#replan() : this.#plan
     // Peers may send by another backend as soon as our lease says so.
     if (this.#rules.begun) this.#rules.want(plan.rules)
-    const waits = [this.#guarding.ahead(plan.guard), this.#helpers.ahead(plan.intent)].filter(
-      (one) => one !== undefined,
+    const waits = [this.#guarding.ahead(plan.guard), this.#helpers.ahead(plan.intent, this.#peers)].flatMap(
+      (one) => one ?? [],
     )
     // No await where none is needed: the reconciler would begin a pass with the previous intent.
     if (waits.length > 0) await Promise.all(waits)
@@ -239,7 +239,7 @@ export class Session {
       this.#later('')
       return
     }
-    const down = await this.#helpers.behind(plan.intent, this.#complete ? this.#peers : undefined)
+    const down = await this.#helpers.behind()
     if (down !== undefined) {
       // A helper is started again by itself, and says so when it runs.
       readiness.bad('backend', 'helper-down', down)

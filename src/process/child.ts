@@ -2,7 +2,7 @@
 // Invariants: the promise settles within the limit by a timer of our own, even when a child of the child keeps the pipes open or
 // cannot be killed; what was started is a process group and is killed as one; nothing blocks the loop; what is kept of its
 // output is bounded; a failed start is a rejection.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
 /** What a program left. `status` is null when a signal ended it. */
@@ -120,6 +120,13 @@ function pipesOf(child: ChildProcessWithoutNullStreams): Partial<Pick<typeof chi
   return child
 }
 
+/** The same of a program that gets no input. */
+function outputsOf(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+): Partial<Pick<typeof child, 'stdout' | 'stderr'>> {
+  return child
+}
+
 /** Keeps what comes out, up to `most` bytes; beyond that `over` is called. Returns what reads it as text. */
 function keep(stream: Readable | undefined, most: number, over: () => void): () => string {
   const chunks: Buffer[] = []
@@ -158,4 +165,51 @@ export function killProcess(pid: number, signal: NodeJS.Signals = 'SIGKILL'): vo
   } catch {
     // Gone already.
   }
+}
+
+/** A program that goes on when this one ends. */
+export interface Detached {
+  readonly pid: number
+}
+
+/**
+ * Starts a program that is to outlive this one. Resolves once it has printed its first line; rejects with what it says on standard error
+ * when it ends before, or with Killed when neither comes in time.
+ */
+export function startDetached(file: string, args: readonly string[], limitMs: number): Promise<Detached> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const { stdout, stderr } = outputsOf(child)
+    const pipes = [stdout, stderr]
+    const limit = setTimeout(() => {
+      if (child.pid !== undefined) kill(child.pid)
+      done(() => {
+        reject(new Killed(`did not start within ${limitMs} ms: killed`))
+      })
+    }, limitMs)
+    const done = (how: () => void): void => {
+      clearTimeout(limit)
+      for (const pipe of pipes) pipe?.destroy()
+      child.unref()
+      how()
+    }
+    for (const pipe of pipes) pipe?.on('error', () => undefined)
+    const said = keep(stderr, ERROR_BYTES, () => undefined)
+    child.on('error', (error) => {
+      done(() => {
+        reject(error)
+      })
+    })
+    child.on('close', (status) => {
+      done(() => {
+        reject(new Error(said().trim() || `ended with ${status}`))
+      })
+    })
+    stdout?.once('data', () => {
+      const { pid } = child
+      done(() => {
+        if (pid !== undefined) resolve({ pid })
+      })
+    })
+  })
 }

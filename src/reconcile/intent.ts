@@ -2,6 +2,7 @@
 // reached by the backend that its own lease names.
 import type { AnyBackend, Configured, Checked, Peer, Self } from '../backend.ts'
 import type { Domain } from '../kernel/ownership.ts'
+import type { Family } from '../ip/address.ts'
 import { type SomeFamily, inFamily, valuesOf } from '../ip/by-family.ts'
 import { prefixFamily } from '../ip/prefix.ts'
 import { FLANNEL_PROTOCOL, type KernelObject, type Route, keyOf } from '../kernel/state.ts'
@@ -35,8 +36,13 @@ export function hostObjects(intent: Intent): readonly KernelObject[] {
 }
 
 /** Our host in each family that a backend serves. */
-export function selvesServed({ families }: AnyBackend, { selves }: Pick<Intent, 'selves'>): readonly HostSelf[] {
-  return valuesOf(selves).filter(({ family }) => families?.includes(family) ?? true)
+export function selvesServed(backend: AnyBackend, { selves }: Pick<Intent, 'selves'>): readonly HostSelf[] {
+  return valuesOf(selves).filter(({ family }) => serves(backend, family))
+}
+
+/** Whether a backend carries subnets of a family. */
+export function serves({ families }: AnyBackend, family: Family): boolean {
+  return families?.includes(family) ?? true
 }
 
 function blackholeOf({ subnet }: HostSelf): Route {

@@ -10,9 +10,21 @@ import { createLog } from '../../src/log.ts'
 import { waitFor } from '../lab/instruments/wait.ts'
 
 const NETWORK = {}
-const WANTED: ForwarderHelper = { type: 'forwarder', name: 'flannel0', local: '192.0.2.1' as Address, port: 8285 }
+const WANTED: ForwarderHelper = {
+  type: 'forwarder',
+  name: 'flannel0',
+  self: '10.5.1.0' as Address,
+  local: '192.0.2.1' as Address,
+  port: 8285,
+}
 const SUBNET = '10.5.2.0/24' as Prefix
-const PEER: HelperPeer = { type: 'forwarder', name: 'flannel0', address: '192.0.2.2' as Address, port: 8285 }
+const PEER: HelperPeer = {
+  type: 'forwarder',
+  name: 'flannel0',
+  address: '192.0.2.2' as Address,
+  source: undefined,
+  port: 8285,
+}
 
 /** A driver that notes what it is asked for. `fails` is how many starts are refused at first. */
 function bench({ fails = 0, updates = true, makesDevices = false } = {}) {
@@ -51,6 +63,7 @@ function bench({ fails = 0, updates = true, makesDevices = false } = {}) {
     drivers: () => driver,
     types: ['forwarder'],
     conditions,
+    strangers: { dropped: true, but: [] },
     log: createLog('test', 0, (line) => lines.push(line)),
   })
   return { helpers, done, lines, conditions, end: (why: string) => last?.ended(why) }
@@ -67,10 +80,10 @@ test('a helper starts after the kernel objects, is told the peers when they are 
   t.deepEqual(done, [])
   await helpers.behind()
   t.deepEqual(done, ['start 8285'])
-  helpers.allPeers(NETWORK, [[SUBNET, PEER]])
-  helpers.peersChanged(NETWORK, [[SUBNET, PEER]])
-  helpers.peersChanged(NETWORK, [[SUBNET, undefined]])
-  helpers.peersChanged(NETWORK, [[SUBNET, PEER]])
+  helpers.allPeers(NETWORK, [[SUBNET, [PEER]]])
+  helpers.peersChanged(NETWORK, [[SUBNET, [PEER]]])
+  helpers.peersChanged(NETWORK, [[SUBNET, []]])
+  helpers.peersChanged(NETWORK, [[SUBNET, [PEER]]])
   helpers.allPeers(NETWORK, [])
   const tells = [`peers ${SUBNET}=192.0.2.2`, `peers ${SUBNET}=undefined`]
   t.deepEqual(done, ['start 8285', ...tells, ...tells])
@@ -113,7 +126,7 @@ test('one that ended starts again, and is told of all peers', async (t) => {
   let changes = 0
   helpers.onChange(() => changes++)
   await run(helpers, [WANTED])
-  helpers.allPeers(NETWORK, [[SUBNET, PEER]])
+  helpers.allPeers(NETWORK, [[SUBNET, [PEER]]])
   end('killed')
   t.deepEqual(helpers.failures, ['forwarder of flannel0: killed'])
   await waitFor('the start', () => helpers.failures.length === 0)

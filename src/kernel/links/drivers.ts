@@ -4,6 +4,7 @@ import type { NameOf } from '../objects.ts'
 import type { Link, LinkType } from '../state.ts'
 import { ipipDriver } from './ipip.ts'
 import type { LinkDriver } from './link-driver.ts'
+import { tunDriver } from './tun.ts'
 import { vxlanDriver } from './vxlan.ts'
 import { wireguardDriver } from './wireguard.ts'
 
@@ -11,6 +12,7 @@ const DRIVERS: { readonly [T in LinkType]: LinkDriver<Extract<Link, { type: T }>
   vxlan: vxlanDriver,
   ipip: ipipDriver,
   wireguard: wireguardDriver,
+  tun: tunDriver,
 }
 
 /** The types of devices we make. */

@@ -10,6 +10,8 @@ export interface LinkDriver<L extends Link> {
   readonly type: L['type']
   /** What to say when this kernel cannot make one: the cause and what to do. */
   readonly missing: string
+  /** Whether this kernel can make one, where it does not say so to the question for all types. */
+  exists?(netns: string | undefined): boolean
   /** Whether a device read from the kernel is of this type. */
   isOf(record: LinkRecord): boolean
   /** The device as a value of ours; every field differs from what any plan wants where the device is of another type. */

@@ -239,6 +239,25 @@ function wireguardGoRow(families: readonly Family[]): Row {
   }
 }
 
+function udpRow(): Row {
+  return {
+    ...PLAIN,
+    type: 'udp',
+    families: [4],
+    cells: {
+      ...everywhere('this'),
+      takeover: {
+        why: "Go's device is gone with Go's process, which carried the packets: test/faults/udp-backend.test.ts takes its lease and subnet over",
+      },
+    },
+    harms: [
+      ...routeHarms([4]),
+      ...deviceHarms('flannel0'),
+      { fault: 'forwarder killed', script: () => 'pkill -9 -x flannel-fwd' },
+    ],
+  }
+}
+
 /** A row without a tested cell. */
 function explainedRow(type: string, families: readonly Family[], why: string): Row {
   const cell = { why }
@@ -257,6 +276,8 @@ export const ROWS: readonly Row[] = [
   wireguardRow([4, 6]),
   ...FAMILY_SETS.map(wireguardGoRow),
   ipipRow(),
+  udpRow(),
+  explainedRow('udp', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
   explainedRow('ipip', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
   IPSEC_ROW,
   explainedRow('ipsec', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),

@@ -99,9 +99,8 @@ async function liveChange(t: ExecutionContext, { ground, pair }: Field): Promise
   return noneLost(t, all, pair[0])
 }
 
-/** What the lease of a backend says: `auto` is vxlan to others, udp nothing. */
+/** What the lease of a backend says: `auto` is vxlan to others. */
 function leaseTypeOf(type: string): string {
-  if (type === 'udp') return ''
   return type === 'auto' ? 'vxlan' : type
 }
 
