@@ -34,7 +34,7 @@ for (const [what, backend, args, keys] of [
   ['vxlan through nexthops, masquerading', { Type: 'vxlan' }, '-ip-masq -nexthop-objects=always', {}],
   ['host-gw', { Type: 'host-gw' }, '', {}],
   ['vxlan of both families', { Type: 'vxlan' }, '-ip-masq', IPV6],
-  ['host-gw of both families', { Type: 'host-gw' }, '', IPV6],
+  ['host-gw of both families, with EnableNFTables', { Type: 'host-gw' }, '-ip-masq', { ...IPV6, EnableNFTables: true }],
 ] as const) {
   test(`cleanup after ${what}: the host is as before the first start, byte for byte`, async (t) => {
     const lab = await createLab(t)
@@ -51,9 +51,13 @@ for (const [what, backend, args, keys] of [
     const { FLANNEL_SUBNET: subnet = '' } = await waitForSubnetEnv(other, peer)
     const route = subnet.replace('.1/', '.0/')
     await waitFor('the route to the peer', async () => (await host.run(`ip route show ${route}`)) !== '')
-    await waitFor('the rules', async () => (await host.run('iptables-save')).includes('FLANNEL-FWD'))
+    await waitFor('the rules', async () =>
+      /FLANNEL-FWD|flannel-ipv4/.test(await host.run('iptables-save; nft list tables')),
+    )
     if ('EnableIPv6' in keys)
-      await waitFor('the rules of IPv6', async () => (await host.run('ip6tables-save')).includes('FLANNEL-FWD'))
+      await waitFor('the rules of IPv6', async () =>
+        /FLANNEL-FWD|flannel-ipv6/.test(await host.run('ip6tables-save; nft list tables')),
+      )
 
     const { code } = await daemon.stop()
     t.is(code, 0)
