@@ -17,7 +17,6 @@ import {
 } from '../host/keep-interface.ts'
 import { type Address, type Family } from '../ip/address.ts'
 import { type ByFamily, type SomeFamily, anyFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
-import { primarySubnet } from '../lease/lease.ts'
 import type { ExternalInterface } from '../backend.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import type { Log } from '../log.ts'
@@ -26,7 +25,7 @@ import type { Options } from '../options/type.ts'
 import type { Session } from '../overlay/session.ts'
 import type { Sessions } from '../overlay/sessions.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
-import { type Configuration, primaryRange } from '../network-config/configuration.ts'
+import type { Configuration } from '../network-config/configuration.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
 import { externalsFor } from '../host/wanted-interfaces.ts'
 
@@ -90,9 +89,13 @@ export class HostFollower {
     const before = session.inputs.externals
     const host = await kernel.readHost(questionsOf(options))
     const { configuration } = session.inputs
-    // docker0 has a subnet of one family by itself; a second one is added to it.
-    const bridge = { subnet: primarySubnet(session.inputs), mtu: session.plan.subnetEnv.mtu }
-    dockerBridge.look(host, primaryRange(configuration).network, bridge)
+    const { mtu } = session.plan.subnetEnv
+    const networks = valuesOf(configuration.ranges).map(({ network }) => network)
+    dockerBridge.look(
+      host,
+      networks,
+      valuesOf(session.inputs.subnets).map((subnet) => ({ subnet, mtu })),
+    )
     this.#logOverlaps(host)
     const now = performance.now()
     // The config may have switched a family on or off.

@@ -106,8 +106,11 @@ export class DockerBridge {
     this.#log = log
   }
 
-  look(host: HostNetwork, network: Prefix, leased: BridgeSettings): void {
-    const stale = staleBridge(host, leased, this.#networks.add(network))?.text
+  /** `networks` are the cluster's, `leased` what docker0 should have in each family. */
+  look(host: HostNetwork, networks: Iterable<Prefix>, leased: readonly BridgeSettings[]): void {
+    for (const network of networks) this.#networks.add(network)
+    const found = leased.map((settings) => staleBridge(host, settings, this.#networks))
+    const stale = found.find((one) => one !== undefined)?.text
     if (stale === this.#logged) return
     if (stale !== undefined) this.#log.warn(stale)
     else this.#log.info(`${BRIDGE}: no longer with an old subnet or mtu`)

@@ -3,7 +3,8 @@
 // engine on its default address, an old subnet, a network made by hand.
 import { type ByFamily, type SomeFamily, inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import { type HostLink, type HostNetwork, isOverlayDevice } from '../kernel/host-network.ts'
-import { type Prefix, contains, overlaps, prefixOf } from '../ip/prefix.ts'
+import { type Prefix, contains, overlaps, prefixFamily, prefixOf } from '../ip/prefix.ts'
+import { RANGE_KEYS } from '../network-config/range.ts'
 import type { SubnetRange } from '../lease/allocate.ts'
 
 /** A network of this host that overlaps. */
@@ -40,7 +41,7 @@ export function overlapsIn(
     const what = `${network} overlaps ${connected} on ${device}`
     const consequence = containers ? ofContainers(network, device) : OF_LAN
     const { effect, advice } = consequence
-    const text = `network config: Network: ${what}: ${effect}${containers ? ':' : ';'} ${advice}`
+    const text = `network config: ${RANGE_KEYS[prefixFamily(network)].network}: ${what}: ${effect}${containers ? ':' : ';'} ${advice}`
     found.set(`${device} ${connected}`, { device, connected, containers, what, ...consequence, text })
   }
   return [...found.values()]

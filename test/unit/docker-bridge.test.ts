@@ -52,7 +52,8 @@ test('a difference is reported once, and its end once; former networks count', (
     createLog('docker', 0, (line) => lines.push(line)),
   )
   const network = '10.2.0.0/16' as Prefix
-  for (const address of ['10.1.3.1', '10.1.3.1', '10.2.21.1', '10.2.21.1']) bridge.look(host(address), network, LEASED)
+  for (const address of ['10.1.3.1', '10.1.3.1', '10.2.21.1', '10.2.21.1'])
+    bridge.look(host(address), [network], [LEASED])
   t.is(lines.length, 2, lines.join(''))
   t.regex(lines[0] ?? '', /^W.*docker0: has 10\.1\.3\.1\/24/)
   t.regex(lines[1] ?? '', /^I.*no longer/)

@@ -192,6 +192,49 @@ test('dual stack: both subnets are chosen, and an IPv4-only lease does not fit',
   t.deepEqual(decided([both], { claim: change }), { type: 'keep', lease: both })
 })
 
+const SIX = {
+  network: 'fc00::/48' as Prefix,
+  subnetLen: 64,
+  subnetMin: 'fc00:0:0:1::' as Address,
+  subnetMax: 'fc00:0:0:9::' as Address,
+}
+
+test('a running host whose config switches a family on or off keeps the subnet it has, in one transaction', (t) => {
+  const both = { ranges: { ipv4: RANGE, ipv6: SIX } }
+  const plain = lease('10.2.3.0/24', '192.168.0.1', 'me')
+  const other = lease('10.2.9.0/24', '192.168.0.2', 'x', '78', 'fc00:0:0:1::/64')
+  const held = (of: ListedLease): OwnLease => ({ ...of, value: value('192.168.0.1', 'me') })
+  t.like(decided([plain, other], { claim: both, held: held(plain) }), {
+    type: 'claim',
+    subnets: { ipv4: '10.2.3.0/24' as Prefix, ipv6: 'fc00:0:0:2::/64' as Prefix },
+    modRevision: '0',
+    etcdLease: '77',
+    release: [plain],
+  })
+  const dual = lease('10.2.3.0/24', '192.168.0.1', 'me', '77', 'fc00:0:0:2::/64')
+  t.like(decided([dual, other], { held: held(dual) }), {
+    type: 'claim',
+    subnets: onlySubnet('10.2.3.0/24' as Prefix),
+    modRevision: '0',
+    etcdLease: '77',
+    release: [dual],
+  })
+})
+
+test("a reservation of one family is the host's in a network of both: it goes over as a reservation, running or at a start", (t) => {
+  const both = { ranges: { ipv4: RANGE, ipv6: SIX } }
+  const reserved = lease('10.2.3.0/24', '192.168.0.1', 'me', '0')
+  const held = { ...reserved, value: value('192.168.0.1', 'me') }
+  for (const situation of [{ claim: both }, { claim: both, held }])
+    t.like(decided([reserved], situation), {
+      type: 'claim',
+      subnets: { ipv4: '10.2.3.0/24' as Prefix, ipv6: 'fc00:0:0:1::/64' as Prefix },
+      modRevision: '0',
+      etcdLease: '0',
+      release: [reserved],
+    })
+})
+
 test('with -on-subnet-conflict=wait it waits while another has our subnet, and takes it when it is free', (t) => {
   const previous = { previous: onlySubnet('10.2.3.0/24' as Prefix), waitsForPrevious: true }
   const taken = lease('10.2.3.0/24', '192.168.0.2', 'other')
