@@ -2,6 +2,7 @@
 // applied later, when what prevents it on this host is gone.
 import { reportRefused, reportRemarks, clearRefused } from '../network-config/remarks.ts'
 import { type Configuration, readConfiguration, refusesChange } from '../network-config/configuration.ts'
+import { withoutSecrets } from '../network-config/hidden-secrets.ts'
 import { inFamily, valuesOf } from '../ip/by-family.ts'
 import { messageOf } from '../errors.ts'
 import { lineOf } from './startup.ts'
@@ -74,7 +75,7 @@ export class ConfigFollower {
       throw new Error(externals)
     }
     reportRemarks(next, this.#log, conditions)
-    this.#log.info(`network config changed: ${printable(text.replaceAll(/\s+/g, ' '), 1000)}`)
+    this.#log.info(`network config changed: ${printable(withoutSecrets(text).replaceAll(/\s+/g, ' '), 1000)}`)
     for (const external of valuesOf(externals))
       if (inFamily(session.inputs.externals, external.family) === undefined) this.#log.info(lineOf(external))
     // What another backend's lease or devices are still made of stays.

@@ -7,6 +7,7 @@ import { gzip } from 'node:zlib'
 import { askControl, controlPath } from '../http/control-socket.ts'
 import { messageOf } from '../errors.ts'
 import { runProgram } from '../firewall/run.ts'
+import { secretsIn } from '../network-config/hidden-secrets.ts'
 import type { Options } from '../options/type.ts'
 import type { Facts } from './facts.ts'
 import { type DoctorReport, renderReport } from './report.ts'
@@ -62,7 +63,9 @@ export async function bundle(given: Options, facts: Facts, report: DoctorReport)
     }))
     if (status !== NOT_FOUND) entries.push({ name, text: `${stdout}${stderr}` })
   }
-  const secrets = [given.etcdPassword].filter((secret) => secret !== undefined)
+  // In facts and answers the network config is JSON within JSON.
+  const ofConfig = entries.flatMap(({ text }) => secretsIn(text.replaceAll('\\"', '"')))
+  const secrets = [given.etcdPassword, ...ofConfig].filter((secret) => secret !== undefined)
   const blotted = entries.map(({ name, text }) => ({ name: `flanneld-doctor/${name}`, text: blot(text, secrets) }))
   return promisify(gzip)(tar(blotted, Math.floor(facts.now / 1000)))
 }

@@ -1,6 +1,7 @@
 // The daemon itself, the config it runs under, and the file it leaves for Docker.
 import { messageOf } from '../../errors.ts'
 import { type Configuration, readConfiguration } from '../../network-config/configuration.ts'
+import { withoutSecrets } from '../../network-config/hidden-secrets.ts'
 import { BACKENDS } from '../../../backends/index.ts'
 import { reasonText } from '../../health/readiness.ts'
 import { subnetEnvOf } from '../../overlay/plan.ts'
@@ -64,7 +65,7 @@ export const configCheck: Check = {
         code: 'network-config',
         cause: remark.text,
         fix: `correct ${key}; check it with flanneld config check FILE`,
-        proof: oneLine(text),
+        proof: shown(text),
       }))
       faults.push(...interfaceFaults(configuration, host, key))
       if (running !== undefined && running !== text) {
@@ -73,15 +74,15 @@ export const configCheck: Check = {
           stops: true,
           code: 'config-refused',
           cause: 'the daemon keeps its old config: the stored one cannot be applied while it runs',
-          fix: `etcdctl put ${key} '${oneLine(running)}', or stop all hosts, delete the leases, and start them again`,
-          proof: `stored ${oneLine(text)}, running ${oneLine(running)}`,
+          fix: `etcdctl put ${key} '${shown(running)}', or stop all hosts, delete the leases, and start them again`,
+          proof: `stored ${shown(text)}, running ${shown(running)}`,
         })
       }
       return outcomeOf(faults, `network ${networks.join(' and ')}`)
     } catch (error) {
       const fix = `etcdctl put ${key} with a valid one; check it first with flanneld config check FILE`
       return {
-        faults: [{ level: 'fault', stops: true, cause: messageOf(error), fix, proof: `${key}: ${oneLine(text)}` }],
+        faults: [{ level: 'fault', stops: true, cause: messageOf(error), fix, proof: `${key}: ${shown(text)}` }],
       }
     }
   },
@@ -140,8 +141,9 @@ function subnetEnvOutcome({ host, plan, options }: OwnFacts): CheckOutcome {
   return outcomeOf(faults, `${subnetFile}: ${subnets.join(' and ')}, mtu ${wanted.mtu}`)
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim()
+/** A network config as it may be shown. */
+function shown(text: string): string {
+  return withoutSecrets(text).replaceAll(/\s+/g, ' ').trim()
 }
 
 /** The values of a file, under the names operators use; the first family has none of its own. */
