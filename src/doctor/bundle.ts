@@ -1,9 +1,10 @@
 // What a person without access to this host needs to find a fault, as one tar.gz: doctor's report and facts, and the output of the
 // system's own programs. Invariant: no secret. Nothing that is made to hold one is included (no environment, no key file, no command
-// line of a process), and the password and everything before an @ in a URL are removed from the rest.
+// line of a process), and the password, everything before an @ in a URL and the keys in a network config are removed from the rest.
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { BACKENDS } from '../../backends/index.ts'
 import { askControl, controlPath } from '../http/control-socket.ts'
 import { messageOf } from '../errors.ts'
 import { runProgram } from '../firewall/run.ts'
@@ -30,6 +31,7 @@ const PROGRAMS: readonly (readonly [string, string, ...string[]])[] = [
   ['ip-rule.txt', 'ip', 'rule'],
   ['ip-neigh.txt', 'ip', 'neigh'],
   ['ip-nexthop.txt', 'ip', 'nexthop'],
+  ['ip-xfrm-policy.txt', 'ip', 'xfrm', 'policy'],
   ['bridge-fdb.txt', 'bridge', 'fdb'],
   ['iptables.txt', 'iptables-save', '-c'],
   ['nft.txt', 'nft', 'list', 'ruleset'],
@@ -94,8 +96,22 @@ async function filesOf(files: readonly (readonly [string, string])[]): Promise<r
 /** Redacts passwords: the known ones, and everything before an @ in a URL. Pure. */
 export function blot(text: string, secrets: readonly string[]): string {
   const urls = text.replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^\s/@"']+@/gi, '$1(hidden)@')
-  return secrets.filter((secret) => secret !== '').reduce((all, secret) => all.replaceAll(secret, '(hidden)'), urls)
+  const keyless = urls.replaceAll(SECRET_VALUE, '$1$2$1$3$1(hidden)$1')
+  return secrets.filter((secret) => secret !== '').reduce((all, secret) => all.replaceAll(secret, '(hidden)'), keyless)
 }
+
+/** The keys of a network config whose values nobody may see. */
+const SECRET_KEYS = new Set(
+  BACKENDS.flatMap(({ configKeys }) => Object.entries(configKeys)).flatMap(([key, { secret }]) =>
+    secret === true ? [key] : [],
+  ),
+)
+
+/** Such a key with its text, in JSON, or in JSON that is itself a text in JSON: a quote has any number of backslashes. */
+const SECRET_VALUE = new RegExp(
+  `(\\\\*")(${[...SECRET_KEYS].join('|')})\\1(\\s*:\\s*)\\1(?:\\\\\\1|(?!\\1).)*\\1`,
+  'gis',
+)
 
 /** Maps and sets as JSON has them. */
 function plain(_: string, value: unknown): unknown {

@@ -46,7 +46,7 @@ const PAUSE_MAX_MS = 10_000
 const CALM_MS = 60_000
 
 /** The network itself: links, addresses, neighbours, routes, nexthops. */
-export const NETWORK: NotificationGroups = { protocol: nl.NETLINK_ROUTE, groups: ROUTE_GROUPS }
+const NETWORK: NotificationGroups = { protocol: nl.NETLINK_ROUTE, groups: ROUTE_GROUPS }
 
 /** Listens until the signal aborts. */
 export class Notifications {

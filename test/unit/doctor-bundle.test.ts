@@ -33,3 +33,15 @@ test('passwords are redacted wherever they appear, and so are credentials in a U
   t.is(blot('"http://user:pw@10.0.0.1:2379/x"', []), '"http://(hidden)@10.0.0.1:2379/x"')
   t.is(blot('https://10.0.0.1:2379 mail@example.org', ['']), 'https://10.0.0.1:2379 mail@example.org')
 })
+
+test('the keys in a network config are redacted, however deep in JSON it stands', (t) => {
+  for (const psk of ['f00d'.repeat(24), `a "quoted" \\ key`]) {
+    let text = JSON.stringify({ Backend: { Type: 'ipsec', psk: psk, UDPEncap: true }, Network: '10.2.0.0/16' })
+    for (let depth = 0; depth < 4; depth++) {
+      const blotted = blot(text, [])
+      for (const part of ['f00d', 'quoted', 'key']) t.false(blotted.includes(part), blotted)
+      t.true(blotted.includes('(hidden)') && blotted.includes('UDPEncap') && blotted.includes('10.2.0.0/16'), blotted)
+      text = JSON.stringify({ config: text })
+    }
+  }
+})

@@ -28,7 +28,7 @@ async function endLeft(folder: string): Promise<void> {
 }
 
 /** Starts charon with its files in `folder`. */
-export async function startCharon(
+async function startCharon(
   wanted: CharonHelper,
   { ended, log }: HelperContext,
   folder: string,
