@@ -101,6 +101,12 @@ function vxlanRow(families: readonly Family[]): Row {
   }
 }
 
+/** Its leases and entries are those of vxlan, and what Go's flanneld left is that. Probes are quick, so that the way changes in between. */
+function autoRow(families: readonly Family[]): Row {
+  const row = vxlanRow(families)
+  return { ...row, type: 'auto', args: '-probe-interval=1', cells: { ...row.cells, 'live change': 'this' } }
+}
+
 function hostGwRow(families: readonly Family[]): Row {
   const alone = families.includes(4) ? {} : { takeover: GO_HAS_NO_IPV6_ALONE }
   return {
@@ -272,6 +278,7 @@ const FAMILY_SETS: readonly (readonly Family[])[] = [[4], [4, 6], [6]]
 export const ROWS: readonly Row[] = [
   ...FAMILY_SETS.map(vxlanRow),
   ...FAMILY_SETS.map(hostGwRow),
+  ...FAMILY_SETS.map(autoRow),
   explainedRow('alloc', [4, 6], 'it forwards nothing: there is nothing to lose, to damage or to take over'),
   wireguardRow([4, 6]),
   ...FAMILY_SETS.map(wireguardGoRow),
