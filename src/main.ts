@@ -78,7 +78,12 @@ async function daemon(options: Options, warnings: readonly string[]): Promise<nu
       endSoon(signal, stop, log)
     },
     (signal) => {
-      log.info(`${signal}: ignored: config changes are applied without a signal, and the reader of the log rotates it`)
+      const why = 'config changes are applied without a signal, and the reader of the log rotates it'
+      log.info(
+        signal === 'SIGHUP'
+          ? `SIGHUP: ignored, but for WireGuard's key, which is read again: ${why}`
+          : `${signal}: ignored: ${why}`,
+      )
     },
   )
   try {

@@ -3,6 +3,10 @@ import type { Preparation } from '../backend.ts'
 import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import { publicKeyIn, wireguardKeyFile } from '../host/wireguard-key.ts'
+import { equal } from '../equal.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Session } from '../overlay/session.ts'
 import type { Host } from '../host/host-id.ts'
 
 /** The results by name. Rejects with OperatorError when one cannot be made. */
@@ -19,6 +23,19 @@ export async function prepare(
     if (!results.has(preparation.name)) results.set(preparation.name, await make(preparation))
   }
   return results
+}
+
+/** What was prepared is looked at again: a WireGuard key file, say, was replaced. Never rejects. */
+export async function prepareAgain(session: Pick<Session, 'inputs' | 'update'>, log: Log): Promise<void> {
+  const { configuration, externals, prepared: before } = session.inputs
+  try {
+    const prepared = new Map([...before, ...(await prepare(configuration, externals))])
+    if (equal(before, prepared)) return
+    log.info('what our lease is made of has changed: publishing it')
+    await session.update({ prepared })
+  } catch (error) {
+    log.error(messageOf(error))
+  }
 }
 
 async function make(preparation: Preparation): Promise<string> {

@@ -11,6 +11,8 @@ import { type Prefix, addressOf, contains } from '../ip/prefix.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { type WatchedPeers, watchPeers } from '../kernel/watch-peers.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
+import { onHangup } from '../process/signals.ts'
+import { prepareAgain } from './prepare.ts'
 import { staySmall } from './release-memory.ts'
 import { startProber } from './start-prober.ts'
 import { Session } from '../overlay/session.ts'
@@ -37,6 +39,7 @@ export async function runLeased(leased: LeasedHost, context: DaemonContext, hold
   await waitOut(() => startMonitor(kernel, monitoring(sessions, follower, context), signal), context)
   void follower.look()
   void audit({ reconciler, sessions, look: follower.look, seconds: options.auditInterval, signal })
+  onHangup(() => void prepareAgain(session, log.part('overlay')), signal)
   void watchPeers(peersWatched(sessions, context), signal)
   staySmall(readiness, supervisor.part('memory'), signal)
   const { store } = leased

@@ -140,7 +140,9 @@ function complete(
   const others = configs.others(types, configuration)
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
-  const inputs = { ...bareInputs(parts, configuration), subnets: own.subnets, others, nexthops }
+  const bare = bareInputs(parts, configuration)
+  const prepared = preparedBy(own, configuration, bare.externals)
+  const inputs = { ...bare, prepared, subnets: own.subnets, others, nexthops }
   const intent = intentOf(inputs)
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
@@ -148,6 +150,26 @@ function complete(
     if (objects.ok) wanted.push(...objects.value.map((object) => ({ object, peer: peer.subnet })))
   }
   return { configuration, own, peers, refused, inputs, wanted, intent }
+}
+
+/** What the daemon has prepared, by what its lease says. */
+function preparedBy(
+  { value }: OwnStored,
+  { own: { backend, config }, ranges }: Configuration,
+  externals: PlanInputs['externals'],
+): ReadonlyMap<string, string> {
+  const keys = valuesOf(value.backendData).flatMap((data) => {
+    const parsed = backend.parsePeerData(data, config)
+    return parsed.ok ? (backend.sessionOf?.(parsed.value) ?? []) : []
+  })
+  const wanted = mapFamilies(ranges, ({ network }, family) => {
+    const external = inFamily(externals, family)
+    return external === undefined ? [] : (backend.prepares?.(config, network, external) ?? [])
+  })
+  const ofKey = valuesOf(wanted)
+    .flat()
+    .filter(({ type }) => type === 'wireguard-key')
+  return new Map(ofKey.flatMap(({ name }) => keys.slice(0, 1).map((key) => [name, key] as const)))
 }
 
 function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnets'> {

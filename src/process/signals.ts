@@ -40,6 +40,14 @@ export function handleSignals(stop: (signal: Signal) => void, ignored: (signal: 
   }
 }
 
+/** Calls `listener` at each SIGHUP, until `stopped` aborts: by it an operator says that a file was replaced. */
+export function onHangup(listener: () => void, stopped: AbortSignal): void {
+  process.on('SIGHUP', listener)
+  stopped.addEventListener('abort', () => {
+    process.off('SIGHUP', listener)
+  })
+}
+
 /** Ends a verb by `end` with the shell's status for a signal, unless it listens itself: what it started is to end with it. */
 export function endOnSignals(end: (status: number) => void): void {
   for (const [signal, number] of [
