@@ -44,7 +44,11 @@ export const ipsec: Backend<IpsecConfig, null> = {
   parseConfig: parseIpsec,
   refuses: ({ name, mtu }) =>
     mtu >= LEAST_MTU ? undefined : `the MTU of ${name} is ${mtu}: ipsec needs ${LEAST_MTU} at least`,
-  requires: () => [{ type: 'program', key: 'Backend.Type', names: CHARON.programs, fix: CHARON.fix }],
+  requires: () => [
+    { type: 'program', key: 'Backend.Type', names: CHARON.programs, fix: CHARON.fix },
+    { type: 'udp-port', key: 'Backend.Type', port: 500 },
+    { type: 'udp-port', key: 'Backend.Type', port: 4500 },
+  ],
   // Whoever has no key gets nothing through.
   receives: () => [],
   mtu: ({ config, external }) => external.mtu - overhead(config),

@@ -5,6 +5,7 @@ import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { Requirement } from '../backend.ts'
+import { charonPorts } from '../helpers/charon/program.ts'
 import { forwarderPort } from '../helpers/forwarder.ts'
 import type { Family } from '../ip/address.ts'
 import { driverOf } from '../kernel/links/drivers.ts'
@@ -64,7 +65,7 @@ async function lackOfPort(
   // A device of ours, or of an earlier run, goes on with it.
   for (const link of (await kernel.observe('link', DEVICE_NAMES)).values())
     if (link.kind === 'link' && 'port' in link && link.port === port) return undefined
-  if ((await forwarderPort(TUN_DEVICE)) === port) return undefined
+  if ((await forwarderPort(TUN_DEVICE)) === port || charonPorts().has(port)) return undefined
   return `${key}: ${port}: in use by another program (ss -ulpn sport = :${port} shows which): stop it, or set another ${key}`
 }
 

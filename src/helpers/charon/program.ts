@@ -190,6 +190,12 @@ export async function missingPort(pid: number): Promise<number | undefined> {
   }
 }
 
+/** The UDP ports that a charon of ours has, of this run or an earlier one. */
+export function charonPorts(): ReadonlySet<number> {
+  const pid = pidIn(CHARON_FOLDER)
+  return pid === undefined ? new Set() : boundPorts(socketsOf(pid))
+}
+
 /** The inodes of a process's sockets. */
 function socketsOf(pid: number): ReadonlySet<string> {
   const folder = `/proc/${pid}/fd`
