@@ -181,7 +181,10 @@ function wireguardHarms(family: Family): readonly Harm[] {
     { fault: `peer of ${device} removed`, script: () => `wg set ${device} ${peer} remove` },
     { fault: `prefixes of a peer of ${device} removed`, script: () => `wg set ${device} ${peer} allowed-ips ''` },
     { fault: `port of ${device} changed`, script: () => `wg set ${device} listen-port 12345` },
-    { fault: `key of ${device} changed`, script: () => `wg genkey | wg set ${device} private-key /dev/stdin` },
+    {
+      fault: `key of ${device} changed`,
+      script: () => `wg genkey >/run/other.key; wg set ${device} private-key /run/other.key`,
+    },
     { fault: `another peer on ${device}`, script: () => `wg set ${device} peer $(wg genkey | wg pubkey)` },
   ]
 }
