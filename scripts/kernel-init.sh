@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # The first program of a kernel that kernel.sh made and an emulator boots: mounts this machine's file system, read-only, under a
 # layer in memory that takes what is written, and the folder of the test, and goes on with the program in that folder.
 /bin/busybox --install -s /bin

@@ -12,6 +12,7 @@ trap 'rm -rf "$part"' EXIT INT TERM
 echo "kernels: $suite"
 
 # apt with folders of its own, and this suite as its only source, from where this machine has its packages.
+# shellcheck disable=SC2016
 site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep '/debian/*$' | head -n 1)
 [ -n "$site" ] || { echo "kernels: apt: no source ends in /debian: see sources.list(5)" >&2; exit 1; }
 mkdir -p "$part/apt/lists/partial" "$part/apt/cache/archives/partial" "$part/deb"
@@ -53,7 +54,7 @@ set +f
 rm -rf "$part/apt" "$part/deb"
 [ -d "$part/lib" ] || mv "$part/usr/lib" "$part/lib"
 mv "$part"/boot/vmlinuz-* "$part/vmlinuz" 2>/dev/null || mv "$part"/lib/modules/*/vmlinuz "$part/vmlinuz"
-rm -rf "$part/boot" "$part/usr"
+rm -rf "${part:?}/boot" "${part:?}/usr"
 release=$(ls "$part/lib/modules")
 depmod -b "$part" "$release"
 

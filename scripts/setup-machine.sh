@@ -1,7 +1,6 @@
 #!/bin/sh
 # Installs, on Debian as root, the system programs that building and testing need and that are not there yet.
-# Invariant: nothing is started. Packages whose service would start at once (etcd, docker) are kept from it, with or
-# without systemd, by the policy Debian has for that (/usr/share/doc/init-system-helpers, policy-rc.d).
+# Invariant: nothing is started (apt-install.sh).
 set -eu
 
 # package and a program it brings, for those that a full machine may have from elsewhere (say, Docker's own packages)
@@ -28,13 +27,5 @@ if [ "$(id -u)" != 0 ]; then
   echo "setup: apt: not root: run make as root once, or: apt-get install$missing" >&2
   exit 1
 fi
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT INT TERM
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
-  chmod 755 "$policy"
-fi
-export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
-install() { apt-get install -y -q --no-install-recommends $missing; }
-install >/dev/null 2>&1 || { apt-get update -q && install; }
+"$(dirname "$0")/apt-install.sh" $missing

@@ -11,7 +11,5 @@ for package in gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-arm64-cross lib
 done
 [ -n "$wanted" ] || exit 0
 echo "setup: installing$wanted"
-export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
-install() { apt-get install -y -q --no-install-recommends $wanted; }
-install >/dev/null 2>&1 || { apt-get update -q && install; }
+"$(dirname "$0")/apt-install.sh" $wanted
