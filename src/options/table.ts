@@ -145,14 +145,14 @@ export const TABLE: { readonly [K in keyof Options]: Row<Options[K]> } = {
     own: true,
     default: true,
     format: format.flagBoolean,
-    doc: "let only peers' addresses send to the VXLAN port",
+    doc: "let only peers' addresses send to the tunnel: VXLAN, ipip, udp",
   },
   vxlanGuardAllow: {
     flag: 'vxlan-guard-allow',
     own: true,
     default: [],
     format: format.prefixes,
-    doc: 'further allowed senders to the VXLAN port, such as a NAT between hosts: comma-separated addresses and networks',
+    doc: 'further allowed senders to the tunnel, such as a NAT between hosts: comma-separated addresses and networks',
   },
   nexthopObjects: {
     flag: 'nexthop-objects',

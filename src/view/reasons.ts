@@ -170,7 +170,7 @@ function firewall({ firewall: state }: Status): readonly Reason[] {
   if (state?.error)
     reasons.push({ code: 'firewall-rules', gist: 'firewall rules missing', text: state.error, run: 'flanneld doctor' })
   if (state?.guard?.error) {
-    const text = `guard: ${state.guard.error}: anybody who knows the VNI can send into the network`
+    const text = `guard: ${state.guard.error}: anybody can send into the network`
     reasons.push({ code: 'guard', gist: 'no guard', text, run: 'flanneld doctor' })
   }
   return reasons

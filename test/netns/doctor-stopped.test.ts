@@ -142,7 +142,7 @@ const FAULTS: readonly DoctorFault[] = [
     check: 'guard',
     fault: 'no guard',
     make: () => 'nft list table inet flannel-guard-1 >/run/guard; nft delete table inet flannel-guard-1',
-    cause: /there is no guard: anybody who knows the VNI can send into the network/,
+    cause: /there is no guard: anybody can send into the network/,
     fix: /start flanneld/,
     repair: () => 'nft -f /run/guard',
   },

@@ -10,7 +10,11 @@ import { VXLAN_DEFAULTS } from '../fake/values.ts'
 const KEY = 'Hj6E2PJQTLrrFRr8NIBVq2bOXsTJFTfBm0gBl1bO3X8='
 
 function host(type: string, over: Partial<PlanInputs> = {}): PlanInputs {
-  return inputsWith({ Backend: { Type: type } }, [], { prepared: new Map([['wireguard-key', KEY]]), ...over })
+  const required = type === 'ipsec' ? { PSK: 'k'.repeat(96) } : {}
+  return inputsWith({ Backend: { Type: type, ...required } }, [], {
+    prepared: new Map([['wireguard-key', KEY]]),
+    ...over,
+  })
 }
 
 function overlay(inputs: PlanInputs): FirewallInput['overlay'] {

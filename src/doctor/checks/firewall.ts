@@ -1,4 +1,5 @@
 // Rules: ours are there and come first, no other rule drops what we forward, and the guard knows every peer.
+import { guardedBy } from '../../firewall/nftables/arrival.ts'
 import { peersSet, strangersSet, tableOf } from '../../firewall/nftables/guard-ruleset.ts'
 import { tableNames } from '../../firewall/nftables/forward-tables.ts'
 import { type FirewallInput, desiredChains } from '../../firewall/iptables/rules.ts'
@@ -130,7 +131,7 @@ function missing(ruleset: Ruleset, input: FirewallInput): readonly string[] {
 
 export const guardCheck: Check = {
   name: 'guard',
-  about: 'the guard of the VXLAN port exists and lets every peer in',
+  about: 'the guard exists and lets every peer in',
   ofPeer: true,
   settles: true,
   run: (facts) => guardOutcome(facts),
@@ -145,7 +146,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   if ('unknown' in firewall.nft) {
     const failing = daemon.state === 'answers' ? daemon.facts.guardError : undefined
     if (failing === undefined) return { unchecked: firewall.nft.unknown }
-    const cause = 'there is no guard: anybody who knows the VNI can send into the network'
+    const cause = 'there is no guard: anybody can send into the network'
     return { faults: [{ level: 'fault', code: 'guard', cause, fix: 'apt-get install nftables', proof: failing }] }
   }
   const table = tableOf(wish)
@@ -153,7 +154,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
   const fix = daemon.state === 'answers' ? 'systemctl restart flanneld' : 'start flanneld'
   const chain = chains.find((one) => one.table === table && one.hook === 'input')
   if (chain === undefined || !chain.rules.some(drops)) {
-    const cause = 'there is no guard: anybody who knows the VNI can send into the network'
+    const cause = 'there is no guard: anybody can send into the network'
     return {
       faults: [{ level: 'fault', cause, fix, proof: `there is no nft table inet ${table} that drops strangers` }],
     }
@@ -180,7 +181,7 @@ function guardOutcome({ plan, firewall, daemon, target }: Facts): CheckOutcome {
 export function strangerFaults(strangers: readonly (readonly [string, number])[], table: string): readonly Fault[] {
   const faults = strangers.map(([address, packets]): Fault => ({
     level: 'warning',
-    cause: `${address} sends to the VXLAN port and is not a peer's address: the guard drops it`,
+    cause: `${address} sends to ${guardedBy(table)} and is not a peer's address: the guard drops it`,
     fix: `if it is a host of the network behind a NAT, start this daemon with -vxlan-guard-allow=${address}; if not, find out who has it`,
     proof: `${counted(packets, 'packet')} dropped since an hour without any: nft list set inet ${table} ${strangersSet(address.includes(':') ? 6 : 4)}`,
   }))

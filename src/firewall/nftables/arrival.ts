@@ -48,7 +48,9 @@ export function sameArrival(one: Arrival, other: Arrival): boolean {
   return matchOf(one) === matchOf(other)
 }
 
-/** For operators: "UDP port 8472". */
-export function showArrival(arrival: Arrival): string {
-  return arrival.type === 'protocol' ? `IP protocol ${arrival.protocol}` : `UDP port ${arrival.port}`
+/** What a guard guards, for operators, by the name of its table: "the VXLAN port", "UDP port 8285". */
+export function guardedBy(table: string): string {
+  const [, type, number] = /-(udp|protocol)-(\d+)$/.exec(table) ?? []
+  if (type === undefined) return 'the VXLAN port'
+  return type === 'udp' ? `UDP port ${number}` : `this host by IP protocol ${number}`
 }

@@ -76,7 +76,7 @@ interface Wanted extends Guarded {
 /** `mine` are the networks that are ours or were. */
 const kindFor = (mine: () => readonly Prefix[]): TableKind<Wanted> => ({
   what: 'guard',
-  consequence: 'anybody who knows the VNI can send into the network',
+  consequence: 'anybody can send into the network',
   family: FAMILY,
   names: (wanted) => [tableOf(wanted)],
   difference(actual, next) {
