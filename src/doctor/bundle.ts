@@ -29,17 +29,20 @@ const PROGRAMS: readonly (readonly [string, string, ...string[]])[] = [
   ['ip-addr.txt', 'ip', 'addr'],
   ['ip-route.txt', 'ip', 'route', 'show', 'table', 'all'],
   ['ip-rule.txt', 'ip', 'rule'],
+  ['ip6-rule.txt', 'ip', '-6', 'rule'],
   ['ip-neigh.txt', 'ip', 'neigh'],
   ['ip-nexthop.txt', 'ip', 'nexthop'],
   ['ip-xfrm-policy.txt', 'ip', 'xfrm', 'policy'],
   ['bridge-fdb.txt', 'bridge', 'fdb'],
   ['iptables.txt', 'iptables-save', '-c'],
+  ['ip6tables.txt', 'ip6tables-save', '-c'],
   ['nft.txt', 'nft', 'list', 'ruleset'],
   ['sockets.txt', 'ss', '-uln'],
 ]
 
 const FILES: readonly (readonly [string, string])[] = [
   ['snmp.txt', '/proc/net/snmp'],
+  ['snmp6.txt', '/proc/net/snmp6'],
   ['version.txt', '/proc/version'],
   ['os-release.txt', '/etc/os-release'],
 ]

@@ -5,11 +5,12 @@ import { configCheck, daemonCheck, subnetEnvCheck } from './checks/daemon.ts'
 import { clockCheck, etcdCheck, tlsCheck, watchCheck } from './checks/etcd.ts'
 import { firewallCheck, guardCheck } from './checks/firewall.ts'
 import { forwardCheck } from './checks/forwarding.ts'
-import { bridgeNetfilterCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
+import { bridgeNetfilterCheck, modulesCheck, requirementsCheck, reversePathCheck } from './checks/host.ts'
 import { KERNEL_CHECKS } from './checks/kernel.ts'
 import { duplicateAddressCheck, leaseCheck, peerLeasesCheck } from './checks/lease.ts'
 import { mtuCheck } from './checks/mtu.ts'
 import { checksumCheck, pathMtuCheck, peersCheck, portCheck } from './checks/path.ts'
+import { helpersCheck, keyFileCheck } from './checks/outside.ts'
 import type { Check } from './finding.ts'
 
 export const CHECKS: readonly Check[] = [
@@ -25,6 +26,9 @@ export const CHECKS: readonly Check[] = [
   subnetEnvCheck,
   mtuCheck,
   modulesCheck,
+  requirementsCheck,
+  keyFileCheck,
+  helpersCheck,
   forwardCheck,
   reversePathCheck,
   bridgeNetfilterCheck,

@@ -1,6 +1,7 @@
 // What the daemon sends doctor: its options without the password, what it runs on, and what etcd answers it.
 // Invariant: JSON all through; the password is replaced before anything is answered.
 import type { Peer } from '../backend.ts'
+import type { HelperStatus } from '../helpers/slot.ts'
 import { shared } from '../http/handlers.ts'
 import type { Handler } from '../http/serve-routes.ts'
 import { PEERS_KEPT } from '../lease/hold.ts'
@@ -38,6 +39,8 @@ export interface DaemonFacts {
   readonly conflicts: readonly string[]
   /** Undefined until there is a lease. */
   readonly running: RunningFacts | undefined
+  /** The programs that backends need beside the kernel; absent from a daemon that knows of none. */
+  readonly helpers?: readonly HelperStatus[]
   /** Why rules or the guard are not in place. */
   readonly firewallError: string | undefined
   readonly guardError: string | undefined
@@ -82,6 +85,7 @@ async function daemonFacts(daemon: RunningDaemon): Promise<DaemonFacts> {
     failing: reconciler.report.failing,
     conflicts: reconciler.conflicts.map(({ found }) => showObject(found)),
     running: running && runningFacts(running),
+    helpers: running?.helpers.status ?? [],
     firewallError: running?.firewall.status().error,
     guardError: running?.guard.error(),
     store,

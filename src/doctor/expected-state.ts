@@ -140,9 +140,7 @@ function complete(
   const others = configs.others(types, configuration)
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
-  const bare = bareInputs(parts, configuration)
-  const prepared = preparedBy(own, configuration, bare.externals)
-  const inputs = { ...bare, prepared, subnets: own.subnets, others, nexthops }
+  const inputs = { ...bareInputs(parts, configuration, own), subnets: own.subnets, others, nexthops }
   const intent = intentOf(inputs)
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
@@ -172,16 +170,21 @@ function preparedBy(
   return new Map(ofKey.flatMap(({ name }) => keys.slice(0, 1).map((key) => [name, key] as const)))
 }
 
-function bareInputs(parts: PlanParts, configuration: Configuration): Omit<PlanInputs, 'subnets'> {
+function bareInputs(
+  parts: PlanParts,
+  configuration: Configuration,
+  own: OwnStored | undefined,
+): Omit<PlanInputs, 'subnets'> {
   const { options, hostId, deviceMacs } = parts
+  const externals = externalsOf(parts, configuration)
   return {
     // Nothing that is planned depends on the password.
     options: { ...options, etcdPassword: undefined },
     configuration,
-    externals: externalsOf(parts, configuration),
+    externals,
     hostId,
     others: [],
-    prepared: new Map(),
+    prepared: own === undefined ? new Map() : preparedBy(own, configuration, externals),
     keptMacs: deviceMacs,
     leftovers: [],
     change: NO_CHANGE,
@@ -201,7 +204,7 @@ function externalsOf({ externals }: PlanParts, { ranges }: Configuration): SomeF
 function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): SomeFamily<PeerRules> {
   const { ranges } = configuration
   const any = mapFamilies(ranges, ({ subnetMin, subnetLen }) => `${subnetMin}/${subnetLen}` as Prefix)
-  const inputs = bareInputs(parts, configuration)
+  const inputs = bareInputs(parts, configuration, own)
   const selves = selvesOf({ ...inputs, subnets: own?.subnets ?? any })
   const configs = new BackendConfigs(parts.backends)
   return peerRules({

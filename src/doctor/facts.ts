@@ -80,6 +80,12 @@ export interface HostFacts {
   readonly sysctls: ReadonlyMap<string, string>
   /** Whether the kernel knows devices of kind vxlan, by its own answer. */
   readonly vxlan: Known<boolean>
+  /** What the backend requires and this host does not have, each with what to do. */
+  readonly lacks: Known<readonly string[]>
+  /** The file of WireGuard's private key, and its mode; undefined where there is none. */
+  readonly keyFile: { readonly path: string; readonly mode: number | undefined }
+  /** The last WireGuard handshake with each peer, by public key; milliseconds since 1970, 0: never. */
+  readonly handshakes: ReadonlyMap<string, number>
   readonly udpSockets: readonly UdpSocket[]
   /** Devices that leave the sums of inner packets to the hardware (tx-checksum-ip-generic); missing: not known. */
   readonly checksumOffload: ReadonlyMap<string, boolean>

@@ -14,6 +14,7 @@ const GISTS: ReadonlyMap<string, string> = new Map([
   ['subnet-env', 'subnet.env not as leased'],
   ['mtu', 'MTU too small'],
   ['modules', 'no VXLAN'],
+  ['requirements', 'backend lacks something'],
   ['ip-forward', 'not forwarding'],
   ['rp-filter', 'reverse path filter'],
   ['br-netfilter', 'bridge netfilter'],

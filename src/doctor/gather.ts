@@ -10,7 +10,7 @@ import { type Address, type Family, familyOf, parseAddress } from '../ip/address
 import { type Mac, parseMac } from '../ip/mac.ts'
 import { type Prefix, contains, parsePrefix } from '../ip/prefix.ts'
 import { LiveKernel } from '../kernel/live.ts'
-import { isFlannelDevice } from '../kernel/flannel-link.ts'
+import { DEVICE_NAMES, isFlannelDevice } from '../kernel/flannel-link.ts'
 import { FLANNEL_PROTOCOL, type KernelState, type Link, isVxlan } from '../kernel/state.ts'
 import type { Options } from '../options/type.ts'
 import { probeChecksums } from './checksum-probe.ts'
@@ -19,7 +19,8 @@ import { readCredentialFacts, readEndpointFacts } from './endpoint-facts.ts'
 import type { StoreFacts } from './stored.ts'
 import { type Known, type PublicOptions, valueIn } from './known.ts'
 import type { DaemonState, Facts, FirewallFacts, HostFacts, NamedPeer } from './facts.ts'
-import { readHostFacts } from './host-facts.ts'
+import { readHostFacts, readLacks } from './host-facts.ts'
+import { readHandshakes } from './handshakes.ts'
 import { decodedLeases } from './leases.ts'
 import { probePeers } from './peer-probe.ts'
 import { type ExpectedPlan, type PlanParts, ownLease, planByDaemon, planFrom } from './expected-state.ts'
@@ -31,14 +32,15 @@ export async function gather(given: Options, peer: string | undefined): Promise<
   const daemon = await askDaemon(given.subnetFile)
   const options: PublicOptions =
     daemon.state === 'answers' ? { ...daemon.facts.options, subnetFile: given.subnetFile } : withoutPassword(given)
-  const kernel = new LiveKernel()
+  const kernel = new LiveKernel(undefined, { wireguard: { program: options.wireguardGo } })
   try {
     const devices = await devicesOf(kernel)
     const names = devices.map(({ name }) => name)
     const looked = await readHostFacts(kernel, options, names, placesOf(daemon, devices))
     const store = daemon.state === 'answers' ? daemon.facts.store : await askStore(given, looked)
-    const plan = planFor(options, looked, devices, store, daemon)
-    const host = 'unknown' in plan ? looked : await withWays(kernel, looked, plan.value)
+    const plan = planFor({ options, host: looked, devices, store, daemon })
+    const seen = { ...looked, handshakes: await readHandshakes(kernel, devices) }
+    const host = 'unknown' in plan ? seen : await withPlan(kernel, seen, plan.value, daemon)
     const target = peer === undefined ? undefined : targetOf(peer, options, store, plan)
     const [firewall, endpoints, checksums, peers] = await Promise.all([
       readFirewall(),
@@ -82,7 +84,7 @@ async function askDaemon(subnetFile: string): Promise<DaemonState> {
 
 /** The devices that are flannel's by name. */
 async function devicesOf(kernel: LiveKernel): Promise<readonly Link[]> {
-  return [...(await kernel.observe('link', [])).values()].filter(isFlannelDevice)
+  return [...(await kernel.observe('link', DEVICE_NAMES)).values()].filter(isFlannelDevice)
 }
 
 /** The interface that the daemon works with; when none answers, the one that its devices were made on. */
@@ -90,6 +92,18 @@ function placesOf(daemon: DaemonState, devices: readonly Link[]): readonly Place
   const running = daemon.state === 'answers' ? daemon.facts.running : undefined
   if (running !== undefined) return running.interfaces.map((place) => ({ ...place, used: true }))
   return devices.filter(isVxlan).map(({ underlay, local }) => ({ name: underlay, address: local, used: true }))
+}
+
+/** The host with what depends on the plan. */
+async function withPlan(
+  kernel: LiveKernel,
+  host: HostFacts,
+  plan: ExpectedPlan,
+  daemon: DaemonState,
+): Promise<HostFacts> {
+  const runs = daemon.state === 'answers' && daemon.facts.running !== undefined
+  const lacks = await readLacks(kernel, plan.configuration, host.externals, runs)
+  return { ...(await withWays(kernel, host, plan)), lacks }
 }
 
 /** The host with the kernel's own routes to all peers, where a strict filter makes them matter. */
@@ -117,13 +131,15 @@ function externalsIn({ externals }: HostFacts): ByFamily<ExternalInterface> {
   return byFamily((family) => valueIn(externals[family]))
 }
 
-function planFor(
-  options: PublicOptions,
-  host: HostFacts,
-  devices: readonly Link[],
-  store: StoreFacts,
-  daemon: DaemonState,
-): Known<ExpectedPlan> {
+interface PlanSources {
+  readonly options: PublicOptions
+  readonly host: HostFacts
+  readonly devices: readonly Link[]
+  readonly store: StoreFacts
+  readonly daemon: DaemonState
+}
+
+function planFor({ options, host, devices, store, daemon }: PlanSources): Known<ExpectedPlan> {
   const externals = externalsIn(host)
   if (valuesOf(externals).length === 0) return { unknown: whyNoInterface(host) }
   const running = daemon.state === 'answers' ? daemon.facts.running : undefined

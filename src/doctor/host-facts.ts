@@ -1,8 +1,9 @@
 // Looking at this host: devices, addresses, routes, values under /proc/sys, sockets. Reads only.
-import { readFile, readdir, readlink } from 'node:fs/promises'
+import { readFile, readdir, readlink, stat } from 'node:fs/promises'
 import { OperatorError, KernelError, messageOf } from '../errors.ts'
 import { chooseExternalInterface } from '../host/external-interface.ts'
 import { type HostNetwork, type Place, questionsOf } from '../kernel/host-network.ts'
+import { wireguardKeyFile } from '../host/wireguard-key.ts'
 import { hostId, readMachineId } from '../host/host-id.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
@@ -11,7 +12,9 @@ import { openGeneric } from '../netlink/generic.ts'
 import { readSubnetEnv } from '../host/subnet-env.ts'
 import { type Known, type PublicOptions, valueIn } from './known.ts'
 import type { HostFacts, UdpSocket } from './facts.ts'
-import { FAMILIES } from '../ip/by-family.ts'
+import { FAMILIES, byFamily, some } from '../ip/by-family.ts'
+import type { Configuration } from '../network-config/configuration.ts'
+import { lacksIn } from '../obstacles/obstacles.ts'
 import type { Family } from '../ip/address.ts'
 import type { ExternalInterface } from '../backend.ts'
 
@@ -48,6 +51,10 @@ export async function readHostFacts(
     kernel: states,
     sysctls: await readSysctls(devices),
     vxlan: await hasVxlan(kernel),
+    // By the config, which is read later.
+    lacks: { unknown: 'not read' },
+    keyFile: await readKeyFile(),
+    handshakes: new Map(),
     udpSockets: await readUdpSockets(),
     checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplinks].includes(name))),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),
@@ -92,6 +99,35 @@ export async function readSysctls(devices: readonly string[]): Promise<ReadonlyM
     if (text !== undefined) values.set(path, text.trim())
   }
   return values
+}
+
+/** What a backend requires and this host does not have; a port of ours is in use while a daemon of ours runs. */
+export async function readLacks(
+  kernel: LiveKernel,
+  configuration: Configuration,
+  externals: HostFacts['externals'],
+  runs: boolean,
+): Promise<Known<readonly string[]>> {
+  const found = some(byFamily((family) => valueIn(externals[family])))
+  if (found === undefined) return { unknown: 'this host has no interface for it' }
+  return known(async () => {
+    const lacks = new Set<string>()
+    const parts = { kernel, externals: found, hostId: '' }
+    for await (const lack of lacksIn(configuration, parts, ({ type }) => type !== 'udp-port' || !runs)) lacks.add(lack)
+    return [...lacks]
+  })
+}
+
+/** The mode alone: what is in it is nobody's business. */
+export async function readKeyFile(): Promise<HostFacts['keyFile']> {
+  const path = wireguardKeyFile()
+  return {
+    path,
+    mode: await stat(path).then(
+      ({ mode }) => mode,
+      () => undefined,
+    ),
+  }
 }
 
 /** Whether the kernel has VXLAN. */

@@ -15,7 +15,7 @@ import { clockCheck, tlsCheck } from './checks/etcd.ts'
 import { strangerFaults } from './checks/firewall.ts'
 import { foreignRulesCheck } from './checks/foreign-rules.ts'
 import { forwardCheck } from './checks/forwarding.ts'
-import { bridgeNetfilterCheck, modulesCheck, reversePathCheck } from './checks/host.ts'
+import { bridgeNetfilterCheck, modulesCheck, requirementsCheck, reversePathCheck } from './checks/host.ts'
 import { sharedByPeers } from './checks/lease.ts'
 import { mtuCheck } from './checks/mtu.ts'
 import { checksumCheck } from './checks/path.ts'
@@ -63,7 +63,14 @@ const settings: CheckGroup = {
     const { ready } = daemon.readiness
     const facts = await readOwnFacts(kernel, daemon)
     const { network, subnetEnv } = facts.host
-    const checks = [modulesCheck, forwardCheck, overlapCheck, mtuCheck, ...(ready ? [subnetEnvCheck] : [])]
+    const checks = [
+      modulesCheck,
+      requirementsCheck,
+      forwardCheck,
+      overlapCheck,
+      mtuCheck,
+      ...(ready ? [subnetEnvCheck] : []),
+    ]
     const running = whenRunning(daemon)
     const shared = running === undefined ? [] : ofPeers(running)
     const docker = bridgeFault(network, valueIn(subnetEnv))?.text

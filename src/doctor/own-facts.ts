@@ -12,7 +12,16 @@ import type { Prefix } from '../ip/prefix.ts'
 import { type Running, type RunningDaemon, primarySession } from '../view/running-daemon.ts'
 import type { HostFacts } from './facts.ts'
 import type { OwnFacts } from './finding.ts'
-import { chosenInterfaces, hasVxlan, known, readOffload, readSysctls, uplinksOf } from './host-facts.ts'
+import {
+  chosenInterfaces,
+  hasVxlan,
+  known,
+  readKeyFile,
+  readLacks,
+  readOffload,
+  readSysctls,
+  uplinksOf,
+} from './host-facts.ts'
 import type { Known } from './known.ts'
 import type { ExpectedPlan, Wanted } from './expected-state.ts'
 import { FAMILIES, inFamily } from '../ip/by-family.ts'
@@ -98,6 +107,10 @@ async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<E
     kernel: new Map(),
     sysctls: await readSysctls(there),
     vxlan: await hasVxlan(kernel),
+    lacks:
+      'value' in plan ? await readLacks(kernel, plan.value.configuration, externals, true) : { unknown: plan.unknown },
+    keyFile: await readKeyFile(),
+    handshakes: new Map(),
     udpSockets: [],
     checksumOffload: await readOffload(ours),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),

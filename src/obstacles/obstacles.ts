@@ -1,6 +1,6 @@
 // Why this host, as it is now, cannot run a network config: everything the kernel, or another program here, would refuse is
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
-import type { AnyBackend, ExternalInterface, Self } from '../backend.ts'
+import type { AnyBackend, ExternalInterface, Requirement, Self } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
@@ -62,19 +62,28 @@ async function find(configuration: Configuration, parts: ObstacleParts): Promise
   return overlapWith(configuration, externals, host)
 }
 
-/** What a backend needs and this host does not have. */
+/** What a backend needs and this host does not have: the first of it. */
 async function lackIn(configuration: Configuration, parts: ObstacleParts): Promise<string | undefined> {
-  const { backend } = configuration.own
-  for (const self of anySelves(configuration, parts.externals, parts.hostId)) {
-    for (const requirement of backend.requires?.(self) ?? []) {
-      const lack = await lackOf(requirement, askedFor(self.family, configuration, parts))
-      if (lack !== undefined) return lack
-    }
-  }
+  for await (const lack of lacksIn(configuration, parts)) return lack
   return undefined
 }
 
-function askedFor(family: Family, { own }: Configuration, { kernel }: ObstacleParts): HostAsked {
+/** All of it; only of requirements that `concerns`. Throws KernelError. */
+export async function* lacksIn(
+  configuration: Configuration,
+  parts: Pick<ObstacleParts, 'externals' | 'hostId' | 'kernel'>,
+  concerns: (requirement: Requirement) => boolean = () => true,
+): AsyncGenerator<string> {
+  const { backend } = configuration.own
+  for (const self of anySelves(configuration, parts.externals, parts.hostId)) {
+    for (const requirement of (backend.requires?.(self) ?? []).filter(concerns)) {
+      const lack = await lackOf(requirement, askedFor(self.family, configuration, parts))
+      if (lack !== undefined) yield lack
+    }
+  }
+}
+
+function askedFor(family: Family, { own }: Configuration, { kernel }: Pick<ObstacleParts, 'kernel'>): HostAsked {
   return { kernel, type: own.backend.type, family, path: process.env['PATH'] ?? '' }
 }
 

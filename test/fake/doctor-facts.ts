@@ -177,6 +177,9 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
     kernel: states,
     sysctls: new Map([['net/ipv4/ip_forward', '1']]),
     vxlan: { value: true },
+    lacks: { value: [] },
+    keyFile: { path: '/run/flannel/wgkey', mode: 0o400 },
+    handshakes: new Map(),
     udpSockets: [],
     checksumOffload: new Map(),
     subnetEnv: {

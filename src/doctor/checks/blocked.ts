@@ -14,30 +14,30 @@ const CAUSES: ReadonlyMap<string, string> = new Map([
   ['tunnel-blocked-in', 'what the peer sends into the tunnel is lost'],
 ])
 
-/** What is wrong with the tunnel of a peer; `stranger` is whose packets our guard drops. */
+/** What is wrong with the tunnel of a peer, which `carrier` names ("UDP 8472"); `stranger` is whose packets our guard drops. */
 export function blocked(
   health: PeerHealth,
   subnet: Prefix,
   address: string,
-  { port }: VxlanLink,
+  carrier: string,
   stranger: string | undefined,
 ): Fault | undefined {
   const what = CAUSES.get(health.cause)
   if (what === undefined) return undefined
   const cause = `peer ${subnet}: ${what}, but its host answers`
-  const open = `let UDP ${port} pass between this host and ${address}, in both directions, in every firewall and security group; also run flanneld doctor there`
+  const open = `let ${carrier} pass between this host and ${address}, in both directions, in every firewall and security group; also run flanneld doctor there`
   if (stranger === undefined || health.cause === 'tunnel-blocked-out')
     return {
       level: 'fault',
       stops: true,
-      cause: `${cause}: UDP ${port} is blocked on the path`,
+      cause: `${cause}: ${carrier} is blocked on the path`,
       fix: open,
       proof: health.note,
     }
   return {
     level: 'fault',
     stops: true,
-    cause: `${cause}: this host's guard drops packets from ${stranger}, which may be that host behind a NAT; or UDP ${port} is blocked on the path`,
+    cause: `${cause}: this host's guard drops packets from ${stranger}, which may be that host behind a NAT; or ${carrier} is blocked on the path`,
     fix: `if ${stranger} is ${address}, start this daemon with -vxlan-guard-allow=${stranger}; if not, ${open}`,
     proof: health.note,
   }

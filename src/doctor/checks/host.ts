@@ -5,6 +5,7 @@ import { familiesOf, inFamily, mapFamilies, otherFamily, valuesOf } from '../../
 import { type Prefix, contains, prefixFamily } from '../../ip/prefix.ts'
 import { type Ruleset, ruleTarget, words } from '../../firewall/iptables/ruleset.ts'
 import { type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck, type OwnFacts } from '../finding.ts'
+import { isVxlan } from '../../kernel/state.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
 import { isAbout } from '../target.ts'
 import { rulesetsIn, unreadIn } from './foreign-rules.ts'
@@ -14,7 +15,7 @@ export const modulesCheck: OwnCheck = {
   about: 'the kernel has VXLAN',
   ofPeer: false,
   run({ host, plan }) {
-    const needed = !('value' in plan) || plan.value.wanted.some(({ object }) => object.kind === 'link')
+    const needed = !('value' in plan) || plan.value.wanted.some(({ object }) => isVxlan(object))
     if (!needed) return { seen: 'no tunnel is wanted' }
     if ('unknown' in host.vxlan) return { unchecked: host.vxlan.unknown }
     if (host.vxlan.value) return { seen: 'vxlan' }
@@ -23,6 +24,21 @@ export const modulesCheck: OwnCheck = {
     return {
       faults: [{ level: 'fault', stops: true, cause, fix, proof: 'creating a device of kind vxlan: not supported' }],
     }
+  },
+}
+
+export const requirementsCheck: OwnCheck = {
+  name: 'requirements',
+  about: 'this host has what the backend needs: devices, ports, files, programs',
+  ofPeer: false,
+  run({ host, plan }) {
+    if ('unknown' in plan) return { unchecked: plan.unknown }
+    if ('unknown' in host.lacks) return { unchecked: host.lacks.unknown }
+    const faults = host.lacks.value.map((lack): Fault => {
+      const at = lack.lastIndexOf(': ')
+      return { level: 'fault', stops: true, cause: lack.slice(0, at), fix: lack.slice(at + 2), proof: lack }
+    })
+    return outcomeOf(faults, `all that ${plan.value.configuration.own.backend.type} needs`)
   },
 }
 

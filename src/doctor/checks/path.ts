@@ -5,11 +5,12 @@ import { valueIn } from '../known.ts'
 import { type Prefix, prefixFamily } from '../../ip/prefix.ts'
 import type { PeerHealth } from '../../probe/peer-health.ts'
 import { linksOf } from '../../obstacles/obstacles.ts'
-import { VXLAN_OVERHEAD } from '../../kernel/flannel-link.ts'
 import { type VxlanLink, isVxlan } from '../../kernel/state.ts'
 import type { Facts } from '../facts.ts'
 import { counted } from '../../text/counted.ts'
 import { type Check, type Fault, type CheckOutcome, firstOf, outcomeOf, type OwnCheck } from '../finding.ts'
+import { outerOf, wrappingFor } from '../outer.ts'
+import { handshakeNote } from '../handshakes.ts'
 import { closedFaults } from './closed-port.ts'
 import { isAbout } from '../target.ts'
 import type { ExpectedPlan } from '../expected-state.ts'
@@ -60,17 +61,22 @@ function probed(
 
 export const portCheck: Check = {
   name: 'udp-port',
-  about: 'the VXLAN port is ours, open here, and not blocked on the path',
+  about: 'the port of the tunnel is ours, open here, and not blocked on the path',
   ofPeer: true,
   run(facts) {
     if ('unknown' in facts.plan) return { unchecked: facts.plan.unknown }
-    const links = tunnelsOf(facts.plan.value)
-    if (links.length === 0 && facts.plan.value.own !== undefined) return { seen: 'no tunnel' }
-    if (links.length === 0) return beforeLease(facts, facts.plan.value)
+    const plan = facts.plan.value
+    if (plan.own === undefined) return beforeLease(facts, plan)
+    const links = tunnelsOf(plan)
+    const wrapped = [...plan.peers.keys()].some((subnet) => outerOf(plan, subnet) !== undefined)
+    if (links.length === 0 && !wrapped) return { seen: 'no tunnel' }
     const local = links.flatMap((link) => [...takenFaults(facts, link), ...closedFaults(facts, link)])
     const outcome = probed(facts, 'open here; all answer', (health, subnet, address) => {
-      const link = tunnelFor(links, subnet)
-      return link && blocked(health, subnet, address, link, strangerAt(facts, link))
+      const [link, carrier] = [tunnelFor(links, subnet), outerOf(plan, subnet)]
+      if (carrier === undefined) return undefined
+      const fault = blocked(health, subnet, address, carrier, link && strangerAt(facts, link))
+      const handshake = handshakeNote(facts, plan, subnet)
+      return fault && handshake !== undefined ? { ...fault, proof: `${fault.proof}; ${handshake}` } : fault
     })
     if (local.length === 0) return outcome
     return outcomeOf(firstOf([...local, ...('faults' in outcome ? outcome.faults : [])]), '')
@@ -133,9 +139,8 @@ export const pathMtuCheck: Check = {
 
 /** The setting that makes packets of containers fit; Backend.MTU is that of the packets around them. */
 function smaller(plan: Facts['plan'], peer: Prefix, fits: number): string {
-  const tunnel = 'value' in plan ? tunnelFor(tunnelsOf(plan.value), peer) : undefined
-  if (tunnel === undefined) return ''
-  return ` (Backend.MTU ${fits + VXLAN_OVERHEAD[familyOf(tunnel.local)]} in the network config)`
+  const wrapping = 'value' in plan ? wrappingFor(plan.value, peer) : undefined
+  return wrapping === undefined ? '' : ` (Backend.MTU ${fits + wrapping.overhead} in the network config)`
 }
 
 export const checksumCheck: OwnCheck = {
