@@ -11,12 +11,13 @@ import { peerRules } from '../overlay/peer-rules.ts'
 import { intentOf, selvesOf, useNexthops } from '../overlay/plan.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import type { KernelObject } from '../kernel/state.ts'
+import type { KernelObject, KernelState, Kind } from '../kernel/state.ts'
 import { decodeKey, decodeValue } from '../lease/codec.ts'
 import { type LeaseValue, type Subnets, hasAddress } from '../lease/lease.ts'
 import type { PeerRules } from '../lease/peer-check.ts'
 import { FamilyPeers } from '../lease/family-peers.ts'
-import { type Intent, hostObjects, peerObjects } from '../reconcile/intent.ts'
+import { type Intent, carrierOf, hostObjects, peerObjects } from '../reconcile/intent.ts'
+import { asFound } from './found-ways.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, PublicOptions } from './known.ts'
 import {
@@ -38,6 +39,8 @@ export interface PlanParts {
   readonly hostId: string
   /** The interface of each family, where there is one. */
   readonly externals: ByFamily<ExternalInterface>
+  /** What was found in the kernel. */
+  readonly kernel: ReadonlyMap<Kind, KernelState>
   /** MACs of the VXLAN devices there are, by name. */
   readonly deviceMacs: ReadonlyMap<string, Mac>
   /** Whether nexthop objects of ours are there. */
@@ -145,7 +148,10 @@ function complete(
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
     const objects = peerObjects(intent, peer)
-    if (objects.ok) wanted.push(...objects.value.map((object) => ({ object, peer: peer.subnet })))
+    if (!objects.ok) continue
+    const several = carrierOf(intent, peer.type)?.backend.explains !== undefined
+    const way = (object: KernelObject): KernelObject => (several ? asFound(object, peer, parts.kernel) : object)
+    wanted.push(...objects.value.map((object) => ({ object: way(object), peer: peer.subnet })))
   }
   return { configuration, own, peers, refused, inputs, wanted, intent }
 }

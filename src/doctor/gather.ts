@@ -148,6 +148,7 @@ function planFor({ options, host, devices, store, daemon }: PlanSources): Known<
     backends: BACKENDS,
     hostId: host.hostId,
     externals,
+    kernel: host.kernel,
     deviceMacs: new Map(devices.filter(isVxlan).map(({ name, mac }) => [name, mac])),
     nexthops: hasNexthops(host.kernel.get('nexthop')),
     previous: running?.own.subnets ?? subnetsBefore(host),

@@ -123,6 +123,7 @@ export function factsWith(differences: Differences = {}): Facts {
       hostId: 'own',
       externals: two ? { ipv4: EXTERNAL, ipv6: EXTERNAL_6 } : only(4, EXTERNAL),
       nexthops: false,
+      kernel: new Map(),
       previous: onlySubnet(OWN),
       deviceMacs: new Map([
         ['flannel.1', MAC],
