@@ -14,7 +14,7 @@ export interface Encrypted {
 }
 
 /** How packets to a peer go. */
-export type Way =
+type Way =
   | { readonly by: 'direct' | 'vxlan' }
   | { readonly by: 'wireguard'; readonly self: Encrypted['self']; readonly peer: Encrypted['peer'] }
 

@@ -7,14 +7,14 @@ import type { PeerChange } from '../lease/peer-step.ts'
 import { type Intent, carrierOf, selfFor, selvesServed, serves } from '../reconcile/intent.ts'
 
 /** What has to run for our host, by every backend in use. */
-export function helpersOf(intent: Intent): readonly Helper[] {
+function helpersOf(intent: Intent): readonly Helper[] {
   return intent.active.flatMap(({ backend, config }) =>
     selvesServed(backend, intent).flatMap((self) => backend.helpers?.({ ...self, config }) ?? []),
   )
 }
 
 /** What helpers have to know of a peer: by the backend its lease names, and by others in use, by which it may send to us. */
-export function helperPeersOf(intent: Intent, peer: Peer): readonly HelperPeer[] {
+function helperPeersOf(intent: Intent, peer: Peer): readonly HelperPeer[] {
   const host = selfFor(intent, peer)
   if (host === undefined) return []
   const carrier = carrierOf(intent, peer.type)

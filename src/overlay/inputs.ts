@@ -4,7 +4,7 @@ import type { Configuration } from '../network-config/configuration.ts'
 import { type OngoingChange, NO_CHANGE } from './change.ts'
 import type { Mac } from '../ip/mac.ts'
 import type { Prefix } from '../ip/prefix.ts'
-import { type SomeFamily, first } from '../ip/by-family.ts'
+import type { SomeFamily } from '../ip/by-family.ts'
 import type { Options } from '../options/type.ts'
 
 /** What is given: the flags, the network config, this host, its lease. */
@@ -18,11 +18,6 @@ export interface Inputs {
   readonly prepared: ReadonlyMap<string, string>
   /** Our leased subnets. */
   readonly subnets: SomeFamily<Prefix>
-}
-
-/** The interface shown for a network where there is room for one: in log lines, tables and JSON. */
-export function primaryExternal({ externals }: Pick<Inputs, 'externals'>): ExternalInterface {
-  return first(externals)
 }
 
 /** What is derived from the peers and from earlier plans. */

@@ -67,7 +67,7 @@ export interface PageHost {
 }
 
 /** What a host has in a family beside the first. */
-export interface PageOther {
+interface PageOther {
   readonly subnet: string
   readonly address: string | null
 }

@@ -41,7 +41,7 @@ export interface LeaseLine {
 }
 
 /** The subnets of one family, and how they are used. */
-export interface RangeCounts extends SubnetCounts {
+interface RangeCounts extends SubnetCounts {
   readonly network: string
 }
 

@@ -111,7 +111,7 @@ test('broken leases of others: a standing warning for doctor and status, gone wi
   const standing = new RefusedLeases(leaseStats, conditions)
   const look = (): void => {
     const told = { changes: [], refused: [] }
-    standing.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused } as never, told)
+    standing.take('/n', { type: 'changes', revision: '9', changes: [] }, { peers: new Map(), refused }, told)
   }
   look()
   const verdict = withFindings(

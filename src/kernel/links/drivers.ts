@@ -16,7 +16,7 @@ const DRIVERS: { readonly [T in LinkType]: LinkDriver<Extract<Link, { type: T }>
 }
 
 /** The types of devices we make. */
-export const LINK_TYPES = Object.keys(DRIVERS) as readonly LinkType[]
+const LINK_TYPES = Object.keys(DRIVERS) as readonly LinkType[]
 
 /** The driver for a device; each method takes devices of that type only. */
 export function driverOf(type: LinkType): LinkDriver<Link> {
