@@ -9,6 +9,7 @@
 import type { Address, Family } from './ip/address.ts'
 import type { Mac } from './ip/mac.ts'
 import type { Prefix } from './ip/prefix.ts'
+import type { Command, Helper, HelperPeer } from './health/outside-kernel.ts'
 import type { KernelObject, LinkType } from './kernel/state.ts'
 import type { Secret } from './text/secret.ts'
 
@@ -143,8 +144,7 @@ export type Preparation =
       readonly type: 'command'
       readonly name: string
       readonly key: string
-      readonly command: string
-      readonly environment: Readonly<Record<string, string>>
+      readonly command: Command
     }
 
 /** How packets of peers reach this host: what the guard has to keep strangers out of. */
@@ -168,60 +168,7 @@ export interface Wrapping {
   readonly encrypted?: boolean
 }
 
-/**
- * Something outside the kernel that has to run while a backend is in use. src/helpers starts it, keeps it running and stops it, by a
- * driver for each type. There is one of each type and name.
- */
-export type Helper = ForwarderHelper | CharonHelper
-
-/** Carries packets between the TUN device `name`, whose address is `self`, and a UDP socket at `local`. */
-export interface ForwarderHelper {
-  readonly type: 'forwarder'
-  readonly name: string
-  readonly self: Address
-  readonly local: Address
-  readonly port: number
-}
-
-/** What a helper has to know of one peer: `type` and `name` are those of the helper. */
-export type HelperPeer = ForwarderPeer | CharonPeer
-
-/** strongSwan's charon, which agrees with peers on keys (IKEv2, RFC 7296) and gives them to the kernel. */
-export interface CharonHelper {
-  readonly type: 'charon'
-  readonly name: string
-  readonly psk: Secret
-  /** The program: the first of these paths that there is. `fix` says what to install. */
-  readonly programs: readonly string[]
-  readonly fix: string
-}
-
-/** A connection of charon's: packets between two subnets, in ESP between two hosts. */
-export interface CharonPeer {
-  readonly type: 'charon'
-  readonly name: string
-  /** Addresses of the outer packets. */
-  readonly local: Address
-  readonly remote: Address
-  /** Who the two are to each other: the address that the other one knows. */
-  readonly localId: Address
-  readonly remoteId: Address
-  readonly ownSubnet: Prefix
-  readonly subnet: Prefix
-  /** In strongSwan's words: `aes128gcm16-sha256-prfsha256-ecp256`. */
-  readonly espProposal: string
-  /** Whether ESP travels in UDP (RFC 3948) even where no NAT is seen. */
-  readonly udpEncap: boolean
-}
-
-/** Packets of the peer come from these addresses; those to its subnet go to the first, if there is a port. */
-export interface ForwarderPeer {
-  readonly type: 'forwarder'
-  readonly name: string
-  readonly address: Address
-  readonly source: Address | undefined
-  readonly port: number | undefined
-}
+export type { Command, Helper, HelperPeer } from './health/outside-kernel.ts'
 
 /** How packets get to peers. One family at a time; nothing in it depends on which. */
 export interface Backend<Config, Data> {
@@ -258,6 +205,8 @@ export interface Backend<Config, Data> {
   readonly unwrapsOnExternal?: true
   /** What our lease says under BackendData; undefined for nothing. */
   leaseData(self: Self<Config>): JsonObject | undefined
+  /** BackendData where it is a text. Absent: it is none. */
+  leaseText?(self: Self<Config>): string | undefined
   /** Decodes and checks a peer's BackendData. */
   parsePeerData(data: unknown, config: Config): Checked<Data>
   /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent: none. */

@@ -7,12 +7,14 @@ import { equal } from '../equal.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Session } from '../overlay/session.ts'
+import { runCommand } from '../helpers/commands/run-command.ts'
 import type { Host } from '../host/host-id.ts'
 
 /** The results by name. Rejects with OperatorError when one cannot be made. */
 export async function prepare(
   { own, ranges }: Configuration,
   externals: Host['externals'],
+  known: ReadonlyMap<string, string> = new Map(),
 ): Promise<ReadonlyMap<string, string>> {
   const wanted = mapFamilies(ranges, ({ network }, family) => {
     const external = inFamily(externals, family)
@@ -20,7 +22,10 @@ export async function prepare(
   })
   const results = new Map<string, string>()
   for (const preparation of valuesOf(wanted).flat()) {
-    if (!results.has(preparation.name)) results.set(preparation.name, await make(preparation))
+    if (results.has(preparation.name)) continue
+    // A command is run once: it may make something.
+    const before = preparation.type === 'command' ? known.get(preparation.name) : undefined
+    results.set(preparation.name, before ?? (await make(preparation)))
   }
   return results
 }
@@ -29,7 +34,7 @@ export async function prepare(
 export async function prepareAgain(session: Pick<Session, 'inputs' | 'update'>, log: Log): Promise<void> {
   const { configuration, externals, prepared: before } = session.inputs
   try {
-    const prepared = new Map([...before, ...(await prepare(configuration, externals))])
+    const prepared = new Map([...before, ...(await prepare(configuration, externals, before))])
     if (equal(before, prepared)) return
     log.info('what our lease is made of has changed: publishing it')
     await session.update({ prepared })
@@ -40,5 +45,5 @@ export async function prepareAgain(session: Pick<Session, 'inputs' | 'update'>, 
 
 async function make(preparation: Preparation): Promise<string> {
   if (preparation.type === 'wireguard-key') return publicKeyIn(wireguardKeyFile())
-  throw new Error(`bug: no way to make ${preparation.name}`)
+  return runCommand(preparation.key, preparation.command, { environment: {}, input: '' })
 }

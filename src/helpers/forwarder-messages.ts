@@ -1,6 +1,6 @@
 // Messages to and from the forwarder; src/helpers/forwarder/control.h has their format. Pure.
 // Numbers are in the order of the host, little-endian on both architectures we run on; addresses and ports in network order.
-import type { ForwarderHelper, ForwarderPeer } from '../backend.ts'
+import type { ForwarderHelper, ForwarderPeer } from '../health/outside-kernel.ts'
 import { numberOf } from '../ip/address.ts'
 import { type Prefix, lengthOf } from '../ip/prefix.ts'
 import type { StrangerRule } from './driver.ts'

@@ -1,9 +1,10 @@
 // Carrying packets between a TUN device and a UDP socket, by a program in C (src/helpers/forwarder). It is a process of its own that the
 // next daemon takes over: no packet is lost while the daemon restarts.
 import { closeSync } from 'node:fs'
-import type { ForwarderHelper, ForwarderPeer } from '../backend.ts'
+import type { ForwarderHelper, ForwarderPeer } from '../health/outside-kernel.ts'
 import { pause, unlessAborted } from '../async/wait.ts'
 import { messageOf } from '../errors.ts'
+import { TUN_DEVICE } from '../kernel/flannel-link.ts'
 import type { Prefix } from '../ip/prefix.ts'
 import { addon } from '../netlink/addon.ts'
 import { orThrow } from '../netlink/errno.ts'
@@ -21,6 +22,10 @@ const COUNTS_MS = 500
 export const forwarderDriver: HelperDriver<ForwarderHelper, ForwarderPeer> = {
   type: 'forwarder',
   makesDevices: true,
+  endLeft: () => {
+    const line = callForwarder(socketName({ name: TUN_DEVICE }))
+    return line && endOn(line)
+  },
   start: async (wanted, context) => {
     const { line, pid } = (await takeOver(wanted)) ?? (await startNew(wanted))
     try {
@@ -50,14 +55,6 @@ export async function forwarderPort(name: string): Promise<number | undefined> {
   const answer = await line?.ask(ASK.hello).catch(() => undefined)
   line?.close()
   return answer && readHello(answer).port
-}
-
-/** Ends the forwarder of a device, if there is one; whether there was. */
-export async function endForwarder(name: string): Promise<boolean> {
-  const line = callForwarder(socketName({ name }))
-  if (line === undefined) return false
-  await endOn(line)
-  return true
 }
 
 /** The forwarder that an earlier daemon left; one that speaks otherwise is ended. */

@@ -1,6 +1,7 @@
 // The drivers of all types of helpers, one line each.
 import type { Helper, HelperPeer } from '../backend.ts'
 import { charonDriver } from './charon/charon.ts'
+import { commandsDriver } from './commands/commands.ts'
 import type { HelperDriver } from './driver.ts'
 import { forwarderDriver } from './forwarder.ts'
 
@@ -8,6 +9,7 @@ const DRIVERS: {
   readonly [T in Helper['type']]: HelperDriver<Extract<Helper, { type: T }>, Extract<HelperPeer, { type: T }>>
 } = {
   charon: charonDriver,
+  commands: commandsDriver,
   forwarder: forwarderDriver,
 }
 

@@ -73,7 +73,7 @@ export function leaseValueOf(inputs: PlanInputs): LeaseValue {
   return {
     addresses: mapFamilies(externals, ({ publicAddress }) => publicAddress),
     backendType: leaseTypeOf(inputs.configuration.own.backend),
-    backendData: ofOwn(inputs, (backend, self) => backend.leaseData(self)),
+    backendData: ofOwn(inputs, (backend, self) => backend.leaseText?.(self) ?? backend.leaseData(self)),
     hostId,
     sourceAddresses: mapFamilies(externals, ({ address, publicAddress }) =>
       address === publicAddress ? undefined : address,

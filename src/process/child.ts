@@ -20,6 +20,8 @@ export interface ChildOptions {
   readonly limitMs: number
   /** Bytes of standard output at most: a program that prints more is killed. */
   readonly outputBytes: number
+  /** Its whole environment; ours when absent. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** A program was killed because it did not end in time, or printed without end. `message` says which. */
@@ -55,7 +57,7 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
   if (!atExit) process.once('exit', killChildren)
   atExit = true
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: 'pipe', detached: true })
+    const child = spawn(file, args, { stdio: 'pipe', detached: true, env: options.environment ?? process.env })
     // First of all: without a descriptor left there is no pipe, and the error comes in the next tick.
     child.on('error', (error) => {
       settle(() => {

@@ -150,6 +150,9 @@ for (const backend of [...BACKENDS, weighted as AnyBackend]) {
       // One for the whole network keeps packets to subnets without a peer from leaving readable.
       .filter((object) => object.kind === 'route' && object.destination !== prefix('10.2.0.0/16'))
       .map((route) => (route.kind === 'route' ? route.destination : ''))
-    t.deepEqual(routes, backend.type === 'alloc' ? [] : [prefix('10.2.3.0/24'), prefix('10.2.4.0/24')])
+    t.deepEqual(
+      routes,
+      ['alloc', 'extension'].includes(backend.type) ? [] : [prefix('10.2.3.0/24'), prefix('10.2.4.0/24')],
+    )
   })
 }

@@ -1,6 +1,6 @@
 // Helpers are run level-triggered: started, updated, started again after they end, told of peers, stopped.
 import test from 'ava'
-import type { ForwarderHelper, ForwarderPeer, Helper, HelperPeer } from '../../src/backend.ts'
+import type { ForwarderHelper, ForwarderPeer, Helper, HelperPeer } from '../../src/health/outside-kernel.ts'
 import { Conditions } from '../../src/health/conditions.ts'
 import type { HelperContext, HelperDriver } from '../../src/helpers/driver.ts'
 import { Helpers } from '../../src/helpers/supervision.ts'

@@ -1,5 +1,5 @@
 // strongSwan's charon as a helper. It outlives the daemon: packets go on while that is restarted, and the next daemon goes on with it.
-import type { CharonHelper, CharonPeer } from '../../backend.ts'
+import type { CharonHelper, CharonPeer } from '../../health/outside-kernel.ts'
 import { OperatorError } from '../../errors.ts'
 import { deleteAssociations, ownAssociations } from '../../kernel/associations.ts'
 import type { Log } from '../../log.ts'

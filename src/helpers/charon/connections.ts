@@ -1,6 +1,6 @@
 // What charon is told of a peer, and what it says of connections: pure.
 // The proposals, the reqid and the identities are those of Go's flanneld: hosts of both kinds understand each other.
-import type { CharonPeer } from '../../backend.ts'
+import type { CharonPeer } from '../../health/outside-kernel.ts'
 import { bigintOf } from '../../ip/address.ts'
 import { IPSEC_REQID } from '../../kernel/state.ts'
 import { type ViciMessage, type ViciSection, sectionOf, sectionsOf, viciText } from '../vici/message.ts'

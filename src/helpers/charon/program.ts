@@ -14,7 +14,7 @@ import {
 import { access, chmod, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { CharonHelper } from '../../backend.ts'
+import type { CharonHelper } from '../../health/outside-kernel.ts'
 import { OperatorError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { killProcess, launch } from '../../process/child.ts'

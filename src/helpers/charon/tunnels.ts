@@ -2,7 +2,7 @@
 // knows any more. Level-triggered: every step compares what charon and the kernel have with what is wanted.
 // Invariants: one step at a time; a peer that charon refuses, or that does not answer, holds up no other; no association of a working
 // tunnel is deleted before another one carries its packets.
-import type { CharonPeer } from '../../backend.ts'
+import type { CharonPeer } from '../../health/outside-kernel.ts'
 import { coalesce } from '../../async/coalesce.ts'
 import { timerTime } from '../../async/wait.ts'
 import { equal } from '../../equal.ts'

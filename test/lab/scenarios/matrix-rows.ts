@@ -287,10 +287,11 @@ export const ROWS: readonly Row[] = [
   ...FAMILY_SETS.map(wireguardGoRow),
   ipipRow(),
   udpRow(),
-  explainedRow('udp', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
-  explainedRow('ipip', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
+  explainedRow('extension', [4], "the operator's commands make it: test/faults/extension-backend.test.ts has Go's own"),
   IPSEC_ROW,
-  explainedRow('ipsec', [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
+  ...['udp', 'ipip', 'ipsec'].map((type) =>
+    explainedRow(type, [4, 6], "it carries IPv4 only, as in Go's flanneld; a config that asks for IPv6 is refused"),
+  ),
 ]
 
 /** The rows of one backend. */

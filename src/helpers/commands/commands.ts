@@ -1,0 +1,140 @@
+// The commands of the extension backend. Level-triggered: the command for a peer runs when the peer is new or has changed, and again,
+// after a growing pause, when it failed; neither an audit nor a renewal runs one. After a restart it runs once for every peer, as with
+// Go's flanneld: it has to take what is there already.
+import type { CommandsHelper, CommandsPeer } from '../../health/outside-kernel.ts'
+import { Backoff, timerTime } from '../../async/wait.ts'
+import { equal } from '../../equal.ts'
+import { messageOf } from '../../errors.ts'
+import type { Prefix } from '../../ip/prefix.ts'
+import type { Log } from '../../log.ts'
+import type { HelperDriver, HelperFacts, HelperPeers, RunningHelper } from '../driver.ts'
+import { runCommand } from './run-command.ts'
+
+/** How many run at a time. */
+const AT_A_TIME = 4
+/** Between two attempts for one peer, at first and at most. Milliseconds. */
+const AGAIN_MS = { first: 1000, most: 60_000 }
+/** Progress is logged after so many peers. */
+const PROGRESS = 250
+
+export const commandsDriver: HelperDriver<CommandsHelper, CommandsPeer> = {
+  type: 'commands',
+  makesDevices: false,
+  start: async (wanted, { log }) => {
+    const { start, environment } = wanted
+    if (start !== undefined) await runCommand('PostStartupCommand', start, { environment, input: '' })
+    return new RunningCommands(wanted, log)
+  },
+}
+
+/** What was done for a peer. */
+interface Done {
+  /** What the add command ran with last; undefined before it has succeeded. */
+  added: CommandsPeer | undefined
+  readonly backoff: Backoff
+  busy: boolean
+  failed: boolean
+  again: NodeJS.Timeout | undefined
+}
+
+class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
+  readonly #wanted: CommandsHelper
+  readonly #log: Log
+  readonly #peers = new Map<Prefix, CommandsPeer>()
+  readonly #done = new Map<Prefix, Done>()
+  readonly #waiting = new Set<Prefix>()
+  #running = 0
+  #ran = 0
+  #stopped = false
+
+  constructor(wanted: CommandsHelper, log: Log) {
+    this.#wanted = wanted
+    this.#log = log
+  }
+
+  update(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  peers(all: HelperPeers<CommandsPeer>, changed: Iterable<Prefix>): void {
+    for (const subnet of changed) {
+      const peer = all.get(subnet)
+      if (peer === undefined) this.#peers.delete(subnet)
+      else this.#peers.set(subnet, peer)
+      this.#waiting.add(subnet)
+    }
+    this.#work()
+  }
+
+  facts(): HelperFacts {
+    const failing = [...this.#done.values()].filter(({ failed }) => failed).length
+    return { 'commands run': this.#ran, waiting: this.#waiting.size + this.#running, failing }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#waiting.clear()
+    for (const { again } of this.#done.values()) clearTimeout(again)
+    const { end, environment } = this.#wanted
+    if (end !== undefined) await runCommand('ShutdownCommand', end, { environment, input: '' })
+  }
+
+  #work(): void {
+    for (const subnet of this.#waiting) {
+      if (this.#running >= AT_A_TIME || this.#stopped) return
+      const done = this.#of(subnet)
+      if (done.busy) continue
+      this.#waiting.delete(subnet)
+      this.#running++
+      done.busy = true
+      void this.#bring(subnet, done).finally(() => {
+        this.#running--
+        done.busy = false
+        this.#work()
+      })
+    }
+  }
+
+  #of(subnet: Prefix): Done {
+    const known = this.#done.get(subnet)
+    if (known !== undefined) return known
+    const backoff = new Backoff(AGAIN_MS.first, AGAIN_MS.most)
+    const done = { added: undefined, backoff, busy: false, failed: false, again: undefined }
+    this.#done.set(subnet, done)
+    return done
+  }
+
+  /** Runs what brings a subnet to what is wanted of it. Never rejects. */
+  async #bring(subnet: Prefix, done: Done): Promise<void> {
+    const { add, remove } = this.#wanted
+    const peer = this.#peers.get(subnet)
+    clearTimeout(done.again)
+    try {
+      if (peer !== undefined && !equal(peer, done.added)) {
+        if (add !== undefined) await this.#run('SubnetAddCommand', add, peer)
+        done.added = peer
+      } else if (peer === undefined && done.added !== undefined) {
+        const { added } = done
+        if (remove !== undefined) await this.#run('SubnetRemoveCommand', remove, added)
+        done.added = undefined
+      }
+      if (done.failed) this.#log.info(`${subnet}: the command succeeds again`)
+      done.failed = false
+      done.backoff.reset()
+      if (peer === undefined && !this.#peers.has(subnet)) this.#done.delete(subnet)
+    } catch (error) {
+      if (!done.failed) this.#log.error(`${subnet}: ${messageOf(error)}; trying again`)
+      done.failed = true
+      if (this.#stopped) return
+      done.again = setTimeout(() => {
+        this.#waiting.add(subnet)
+        this.#work()
+      }, timerTime(done.backoff.next()))
+    }
+  }
+
+  async #run(what: string, command: NonNullable<CommandsHelper['add']>, peer: CommandsPeer): Promise<void> {
+    await runCommand(what, command, peer)
+    if (++this.#ran % PROGRESS === 0) this.#log.info(`ran commands for ${this.#ran} peers, ${this.#waiting.size} wait`)
+  }
+}
