@@ -209,8 +209,8 @@ export interface Backend<Config, Data> {
   leaseText?(self: Self<Config>): string | undefined
   /** Decodes and checks a peer's BackendData. */
   parsePeerData(data: unknown, config: Config): Checked<Data>
-  /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent: none. */
-  sessionOf?(data: Data): string
+  /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent or undefined: none. */
+  sessionOf?(data: Data): string | undefined
   /** What no two peers may share (for vxlan the VTEP MAC: the FDB has one place per MAC), or undefined. */
   exclusive(data: Data): string | undefined
   /** Objects our host needs while this backend is ours or any peer receives by it. */

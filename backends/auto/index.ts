@@ -36,6 +36,7 @@ export const auto: Backend<AutoConfig, AutoPeer> = {
     return { ...vxlan.leaseData(self), Direct: takesDirect(self), ...keys }
   },
   parsePeerData: parseAutoPeer,
+  sessionOf: ({ wireguard: keys }) => keys?.publicKey,
   // Of cloned hosts it is the key that is the same; MACs are made from the subnet as well.
   exclusive: ({ mac, wireguard: keys }) => keys?.publicKey ?? mac,
   base: (self) => {
