@@ -256,7 +256,7 @@ function udpRow(): Row {
     cells: {
       ...everywhere('this'),
       takeover: {
-        why: "Go's device is gone with Go's process, which carried the packets: test/faults/udp-backend.test.ts takes its lease and subnet over",
+        why: "Go's device is gone with Go's process, so its stop cuts traffic: test/faults/udp-backend.test.ts checks that lease, subnet and env are kept, and that traffic flows again",
       },
     },
     harms: [
