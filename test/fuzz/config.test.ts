@@ -2,12 +2,14 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { BACKENDS } from '../../backends/index.ts'
-import { readConfiguration, primaryRange } from '../../src/network-config/configuration.ts'
+import { readConfiguration } from '../../src/network-config/configuration.ts'
 import { ConfigError, OperatorError } from '../../src/errors.ts'
-import { bigintOf, isUnicast } from '../../src/ip/address.ts'
-import { addressOf, contains, lengthOf, parsePrefix, prefixOf } from '../../src/ip/prefix.ts'
+import type { Configured, ExternalInterface } from '../../src/backend.ts'
+import { type Family, bigintOf, isUnicast } from '../../src/ip/address.ts'
+import { valuesOf } from '../../src/ip/by-family.ts'
+import { addressOf, contains, lengthOf, parsePrefix, prefixFamily, prefixOf } from '../../src/ip/prefix.ts'
 import { findJsonFault } from '../../src/network-config/json-text.ts'
-import { sizeOf } from '../../src/lease/allocate.ts'
+import { type SubnetRange, sizeOf } from '../../src/lease/allocate.ts'
 import { parseOptions } from '../../src/options/parse.ts'
 import { ROWS, variableOf } from '../../src/options/table.ts'
 import { parseSubnetEnv, renderSubnetEnv } from '../../src/host/subnet-env.ts'
@@ -43,27 +45,36 @@ const configs = objectWith({
   Unknown: fc.anything(),
 }).map((config) => JSON.stringify(config))
 
+/** Bits of the longest subnet that leaves addresses for containers. */
+const LONGEST: Readonly<Record<Family, number>> = { 4: 30, 6: 126 }
+
+/** Whether hosts can lease from a range, and its backend plans for them. */
+function isGood(range: SubnetRange, { backend, config }: Configured): boolean {
+  const { network, subnetLen, subnetMin, subnetMax } = range
+  const family = prefixFamily(network)
+  const external: ExternalInterface = { ...ENP0S3, family, address: family === 4 ? ENP0S3.address : addressOf(network) }
+  const self = selfWith(config, { family, network, subnet: prefixOf(subnetMin, subnetLen), external })
+  return (
+    parsePrefix(network) === network &&
+    isUnicast(addressOf(network)) &&
+    subnetLen >= lengthOf(network) + 2 &&
+    subnetLen <= LONGEST[family] &&
+    [subnetMin, subnetMax].every((it) => contains(network, it) && addressOf(prefixOf(it, subnetLen)) === it) &&
+    bigintOf(subnetMin) <= bigintOf(subnetMax) &&
+    sizeOf(range) >= 1n &&
+    backend.mtu(self) <= ENP0S3.mtu &&
+    backend.base(self).length >= 0
+  )
+}
+
 test('network config: a checked value or a ConfigError of one line that names path and rule', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(configs, nearly('{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":1}}'), anyText),
       (text) => {
         try {
-          const configuration = readConfiguration(text, BACKENDS)
-          const { own } = configuration
-          const { network, subnetLen, subnetMin, subnetMax } = primaryRange(configuration)
-          const self = selfWith(own.config, { network, subnet: prefixOf(subnetMin, subnetLen) })
-          return (
-            parsePrefix(network) === network &&
-            isUnicast(addressOf(network)) &&
-            subnetLen >= lengthOf(network) + 2 &&
-            subnetLen <= 30 &&
-            [subnetMin, subnetMax].every((it) => contains(network, it) && addressOf(prefixOf(it, subnetLen)) === it) &&
-            bigintOf(subnetMin) <= bigintOf(subnetMax) &&
-            sizeOf(primaryRange(configuration)) >= 1n &&
-            own.backend.mtu(self) <= ENP0S3.mtu &&
-            own.backend.base(self).length >= 0
-          )
+          const { own, ranges } = readConfiguration(text, BACKENDS)
+          return valuesOf(ranges).every((range) => isGood(range, own))
         } catch (error) {
           return (
             error instanceof ConfigError &&

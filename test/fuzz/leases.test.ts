@@ -37,8 +37,8 @@ test('keys: never throws; what is read is written the same', (t) => {
         const { ipv4: subnet, ipv6: subnet6 } = read.value
         return (
           encodeKey(PREFIX, read.value) === key &&
-          subnet !== undefined &&
-          parsePrefix(subnet) === subnet &&
+          (subnet !== undefined || subnet6 !== undefined) &&
+          (subnet === undefined || parsePrefix(subnet) === subnet) &&
           (subnet6 === undefined || parsePrefix(subnet6) === subnet6)
         )
       },
@@ -87,16 +87,16 @@ test('values: never throws; what is read has good addresses and is written so th
       const read = decodeValue(value)
       if (!read.ok) return ['json', 'oversized', 'public-ip', 'backend-type'].includes(read.reason)
       const { addresses, backendType } = read.value
-      const { ipv4 = '', ipv6 } = addresses
+      const { ipv4, ipv6 } = addresses
       const written = Buffer.from(encodeValue(read.value))
       if (written.length > MOST_VALUE_BYTES) return true
       const again = decodeValue(written)
       // Compared as text: comparing values as deep as these takes longer than reading them.
       if (!again.ok || JSON.stringify(again) !== JSON.stringify(read)) return false
       return (
-        parseAddress(ipv4) === ipv4 &&
-        !ipv4.includes(':') &&
-        (ipv6 === undefined || ipv6.includes(':')) &&
+        (ipv4 !== undefined || ipv6 !== undefined) &&
+        (ipv4 === undefined || (parseAddress(ipv4) === ipv4 && !ipv4.includes(':'))) &&
+        (ipv6 === undefined || (parseAddress(ipv6) === ipv6 && ipv6.includes(':'))) &&
         backendType !== ''
       )
     }),
