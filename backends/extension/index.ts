@@ -31,7 +31,11 @@ const KEYS = {
     doc: 'run for each peer, with its SUBNET and PUBLIC_IP, and with its BackendData on standard input; again when these change, and until it succeeds',
     change: RUNS_AGAIN,
   },
-  SubnetRemoveCommand: { default: '', doc: 'the same for a peer that has left', change: RUNS_AGAIN },
+  SubnetRemoveCommand: {
+    default: '',
+    doc: 'the same for a peer that has left, and for every peer before a change runs ShutdownCommand',
+    change: RUNS_AGAIN,
+  },
   ShutdownCommand: { default: '', doc: 'run when the daemon stops, or another backend is used', change: RUNS_AGAIN },
 } as const satisfies ConfigKeys
 

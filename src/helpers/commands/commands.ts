@@ -14,6 +14,9 @@ import { runCommand } from './run-command.ts'
 const AT_A_TIME = 4
 /** Between two attempts for one peer, at first and at most. Milliseconds. */
 const AGAIN_MS = { first: 1000, most: 60_000 }
+/** How long peers are removed when it is stopped: the network's next backend waits. Milliseconds. */
+const PARTING_MS = 30_000
+const LATE = `SubnetRemoveCommand: not run: those before it took ${PARTING_MS / 1000} s`
 /** Progress is logged after so many peers. */
 const PROGRESS = 250
 
@@ -43,7 +46,7 @@ class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
   readonly #peers = new Map<Prefix, CommandsPeer>()
   readonly #done = new Map<Prefix, Done>()
   readonly #waiting = new Set<Prefix>()
-  #running = 0
+  readonly #running = new Set<Promise<void>>()
   #ran = 0
   #stopped = false
 
@@ -68,30 +71,55 @@ class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
 
   facts(): HelperFacts {
     const failing = [...this.#done.values()].filter(({ failed }) => failed).length
-    return { 'commands run': this.#ran, waiting: this.#waiting.size + this.#running, failing }
+    return { 'commands run': this.#ran, waiting: this.#waiting.size + this.#running.size, failing }
   }
 
-  async stop(): Promise<void> {
+  async stop(reason: 'unwanted' | 'daemon-ends'): Promise<void> {
     this.#stopped = true
     this.#waiting.clear()
     for (const { again } of this.#done.values()) clearTimeout(again)
+    if (reason === 'unwanted') await this.#removeAll()
     const { end, environment } = this.#wanted
     if (end !== undefined) await runCommand('ShutdownCommand', end, { environment, input: '' })
   }
 
+  /** Runs the remove command for each peer that was added. Never rejects. */
+  async #removeAll(): Promise<void> {
+    // What is under way may still add a peer.
+    await Promise.all(this.#running)
+    const { remove } = this.#wanted
+    if (remove === undefined) return
+    const added = [...this.#done].flatMap(([subnet, { added }]) =>
+      added === undefined ? [] : [{ subnet, peer: added }],
+    )
+    const left = added.values()
+    const failures: string[] = []
+    const until = performance.now() + PARTING_MS
+    const some = async (): Promise<void> => {
+      for (const { subnet, peer } of left) {
+        const removed =
+          performance.now() < until ? this.#run('SubnetRemoveCommand', remove, peer) : Promise.reject(new Error(LATE))
+        await removed.catch((error: unknown) => failures.push(`${subnet}: ${messageOf(error)}`))
+      }
+    }
+    await Promise.all(Array.from({ length: AT_A_TIME }, some))
+    const [first] = failures
+    if (first !== undefined) this.#log.warn(`${failures.length} of ${added.length} peers are not removed: ${first}`)
+  }
+
   #work(): void {
     for (const subnet of this.#waiting) {
-      if (this.#running >= AT_A_TIME || this.#stopped) return
+      if (this.#running.size >= AT_A_TIME || this.#stopped) return
       const done = this.#of(subnet)
       if (done.busy) continue
       this.#waiting.delete(subnet)
-      this.#running++
       done.busy = true
-      void this.#bring(subnet, done).finally(() => {
-        this.#running--
+      const running = this.#bring(subnet, done).finally(() => {
+        this.#running.delete(running)
         done.busy = false
         this.#work()
       })
+      this.#running.add(running)
     }
   }
 
