@@ -42,7 +42,8 @@ function samplesOf({ default: value, range, choices, secret, required }: ConfigK
   if (range !== undefined) return { good: range, bad: [range[0] - 1, range[1] + 1, 'x'] }
   if (choices !== undefined) return { good: choices, bad: [0, 'x'] }
   if (secret === true) return { good: [Buffer.alloc(32, 7).toString('base64')], bad: [0, 'x'] }
-  if (typeof value === 'string') return { good: ['aes256-sha256'], bad: [0, 'x y'] }
+  // A key without a value of its own takes any text, as a command is.
+  if (typeof value === 'string') return { good: ['aes256-sha256'], bad: value === '' ? [0] : [0, 'x y'] }
   return { good: [value !== true], bad: [0, 'x'] }
 }
 
