@@ -21,6 +21,8 @@ export interface HelperDriver<H extends Helper, P extends HelperPeer> {
 export interface HelperContext {
   /** To be called when it has ended by itself; it is started again. */
   readonly ended: (why: string) => void
+  /** To be called when it runs but cannot do all it has to: why, for as long as that holds; undefined once it can. */
+  readonly troubled: (why: string | undefined) => void
   readonly strangers: StrangerRule
   readonly log: Log
 }

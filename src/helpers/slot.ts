@@ -35,6 +35,8 @@ export interface SlotParts {
   readonly log: Log
   /** Called after each change of its state. */
   readonly changed: () => void
+  /** Called after each change of its trouble. */
+  readonly troubled: () => void
 }
 
 export class Slot {
@@ -52,6 +54,7 @@ export class Slot {
   #since = Date.now()
   #restarts = 0
   #error: string | undefined
+  #trouble: string | undefined
   #again: NodeJS.Timeout | undefined
   readonly #sync: () => Promise<void>
 
@@ -75,6 +78,11 @@ export class Slot {
     const facts = this.#running?.helper.facts() ?? {}
     const error = this.#state === 'down' ? (this.#error ?? null) : null
     return { type, name, state: this.#state, since: this.#since, restarts: this.#restarts, error, facts }
+  }
+
+  /** Why it cannot do all it has to, although it runs; undefined when it can. */
+  get trouble(): string | undefined {
+    return this.#state === 'running' ? this.#trouble : undefined
   }
 
   /** Has it run like this. Resolves when that was tried. */
@@ -146,10 +154,14 @@ export class Slot {
       if (started === undefined) early = why
       else this.#ended(started, why)
     }
+    const troubled = (why: string | undefined): void => {
+      if (started !== undefined && this.#running?.helper === started) this.#setTrouble(why)
+    }
+    this.#setTrouble(undefined)
     let early: string | undefined
     let started: RunningHelper<Helper, HelperPeer> | undefined
     try {
-      started = await driver.start(wanted, { ended, strangers, log })
+      started = await driver.start(wanted, { ended, troubled, strangers, log })
     } catch (error) {
       this.#down(messageOf(error))
       return
@@ -193,6 +205,12 @@ export class Slot {
     } catch (error) {
       this.#parts.log.warn(`${describe(this.#wanted)}: cannot be stopped: ${messageOf(error)}`)
     }
+  }
+
+  #setTrouble(why: string | undefined): void {
+    if (this.#trouble === why) return
+    this.#trouble = why
+    this.#parts.troubled()
   }
 
   #enter(state: HelperStatus['state'], error: string | undefined): void {

@@ -149,7 +149,10 @@ export class Helpers {
       this.#report()
       for (const listener of this.#listeners) listener()
     }
-    const slot = new Slot(helper, { driver: drivers(helper.type), strangers, log, changed })
+    const troubled = (): void => {
+      this.#reportTroubles()
+    }
+    const slot = new Slot(helper, { driver: drivers(helper.type), strangers, log, changed, troubled })
     this.#slots.set(key, slot)
     for (const known of this.#peers.values())
       for (const [subnet, peers] of known) for (const one of peers) if (keyOf(one) === key) slot.change(subnet, one)
@@ -167,6 +170,7 @@ export class Helpers {
   }
 
   #report(): void {
+    this.#reportTroubles()
     const { conditions } = this.#parts
     const { failures } = this
     if (failures.length === 0) conditions.clear('helper-down')
@@ -175,6 +179,21 @@ export class Helpers {
         level: 'fault',
         gist: `${failures.length === 1 ? 'a helper is' : `${failures.length} helpers are`} down`,
         text: `${failures.join('; ')}; it is started again until it runs`,
+        run: null,
+      })
+  }
+
+  #reportTroubles(): void {
+    const { conditions } = this.#parts
+    const troubles = [...this.#slots.values()].flatMap(({ status, trouble }) =>
+      trouble === undefined ? [] : [`${describe(status)}: ${trouble}`],
+    )
+    if (troubles.length === 0) conditions.clear('helper-troubled')
+    else
+      conditions.set('helper-troubled', {
+        level: 'fault',
+        gist: 'a helper cannot do all it has to',
+        text: troubles.join('; '),
         run: null,
       })
   }

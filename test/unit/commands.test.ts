@@ -21,6 +21,7 @@ async function bench(t: ExecutionContext): Promise<{
   readonly running: RunningHelper<CommandsHelper, CommandsPeer>
   readonly fails: string
   readonly lines: readonly string[]
+  readonly troubles: readonly (string | undefined)[]
   readonly done: () => readonly string[]
 }> {
   const folder = mkdtempSync(join(tmpdir(), 'flanneld-'))
@@ -46,13 +47,15 @@ async function bench(t: ExecutionContext): Promise<{
     end: by('end'),
   }
   const lines: string[] = []
+  const troubles: (string | undefined)[] = []
   const running = await commandsDriver.start(wanted, {
     ended: (why) => t.fail(why),
+    troubled: (why) => troubles.push(why),
     strangers: { dropped: true, but: [] },
     log: createLog('test', 0, (line) => lines.push(line)),
   })
   const done = (): readonly string[] => (existsSync(note) ? readFileSync(note, 'utf8').trim().split('\n') : [])
-  return { running, fails, lines, done }
+  return { running, fails, lines, troubles, done }
 }
 
 /** Tells of all peers, and waits until each is added. */
@@ -107,4 +110,29 @@ test('at the end of the daemon only the last command runs', async (t) => {
   await addAll(running)
   await running.stop('daemon-ends')
   t.deepEqual(done().slice(4), ['end'])
+})
+
+test('a command that fails is a trouble until it succeeds, and logged once for each peer', async (t) => {
+  const { running, done, lines, troubles, fails } = await bench(t)
+  writeFileSync(fails, '')
+  await addAll(running)
+  t.is(running.facts()['failing'], 3)
+  t.regex(
+    troubles.at(-1) ?? '',
+    /^10\.5\.\d\.0\/24: SubnetAddCommand: sh: ended with status 3: no way, and for 2 other peers; correct the command/,
+  )
+  t.is(lines.length, 3)
+  t.deepEqual(done(), ['start'])
+  rmSync(fails)
+  await waitFor('all peers', () => done().length === 4)
+  await waitFor('no trouble', () => running.facts()['failing'] === 0)
+  t.is(troubles.at(-1), undefined)
+  // A peer that leaves while its command fails is no trouble.
+  writeFileSync(fails, '')
+  const other = '10.5.4.0/24' as Prefix
+  running.peers(new Map([[other, peerOf(other)]]), [other])
+  await waitFor('the trouble', () => troubles.at(-1)?.startsWith(other))
+  running.peers(new Map(), [other])
+  await waitFor('no trouble', () => troubles.at(-1) === undefined)
+  await running.stop('daemon-ends')
 })

@@ -66,7 +66,9 @@ function bench({ fails = 0, updates = true, makesDevices = false } = {}) {
     strangers: { dropped: true, but: [] },
     log: createLog('test', 0, (line) => lines.push(line)),
   })
-  return { helpers, done, lines, conditions, end: (why: string) => last?.ended(why) }
+  const end = (why: string): void => last?.ended(why)
+  const trouble = (why: string | undefined): void => last?.troubled(why)
+  return { helpers, done, lines, conditions, end, trouble }
 }
 
 async function run(helpers: Helpers, wanted: readonly Helper[]): Promise<void> {
@@ -152,4 +154,22 @@ test('the end of the daemon says so to each', async (t) => {
   await run(helpers, [WANTED])
   await helpers.stop()
   t.deepEqual(done, ['start 8285', 'daemon-ends'])
+})
+
+test('what one cannot do though it runs is a fault until it can, or is started again, or no network wants it', async (t) => {
+  const { helpers, conditions, trouble } = bench({ updates: false })
+  const says = { code: 'helper-troubled', level: 'fault', text: 'forwarder of flannel0: no way' } as const
+  await run(helpers, [WANTED])
+  trouble('no way')
+  t.like(conditions.all, [says])
+  t.deepEqual(helpers.failures, [])
+  trouble(undefined)
+  t.deepEqual(conditions.all, [])
+  trouble('no way')
+  await run(helpers, [{ ...WANTED, port: 9000 }])
+  t.deepEqual(conditions.all, [])
+  trouble('no way')
+  t.like(conditions.all, [says])
+  await run(helpers, [])
+  t.deepEqual(conditions.all, [])
 })

@@ -7,7 +7,8 @@ import { equal } from '../../equal.ts'
 import { messageOf } from '../../errors.ts'
 import type { Prefix } from '../../ip/prefix.ts'
 import type { Log } from '../../log.ts'
-import type { HelperDriver, HelperFacts, HelperPeers, RunningHelper } from '../driver.ts'
+import type { HelperContext, HelperDriver, HelperFacts, HelperPeers, RunningHelper } from '../driver.ts'
+import { counted } from '../../text/counted.ts'
 import { runCommand } from './run-command.ts'
 
 /** How many run at a time. */
@@ -23,10 +24,10 @@ const PROGRESS = 250
 export const commandsDriver: HelperDriver<CommandsHelper, CommandsPeer> = {
   type: 'commands',
   makesDevices: false,
-  start: async (wanted, { log }) => {
+  start: async (wanted, { log, troubled }) => {
     const { start, environment } = wanted
     if (start !== undefined) await runCommand('PostStartupCommand', start, { environment, input: '' })
-    return new RunningCommands(wanted, log)
+    return new RunningCommands(wanted, log, troubled)
   },
 }
 
@@ -36,23 +37,26 @@ interface Done {
   added: CommandsPeer | undefined
   readonly backoff: Backoff
   busy: boolean
-  failed: boolean
   again: NodeJS.Timeout | undefined
 }
 
 class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
   readonly #wanted: CommandsHelper
   readonly #log: Log
+  readonly #troubled: HelperContext['troubled']
   readonly #peers = new Map<Prefix, CommandsPeer>()
   readonly #done = new Map<Prefix, Done>()
   readonly #waiting = new Set<Prefix>()
   readonly #running = new Set<Promise<void>>()
+  /** Why the last command for a peer failed. */
+  readonly #failing = new Map<Prefix, string>()
   #ran = 0
   #stopped = false
 
-  constructor(wanted: CommandsHelper, log: Log) {
+  constructor(wanted: CommandsHelper, log: Log, troubled: HelperContext['troubled']) {
     this.#wanted = wanted
     this.#log = log
+    this.#troubled = troubled
   }
 
   update(): Promise<boolean> {
@@ -70,8 +74,8 @@ class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
   }
 
   facts(): HelperFacts {
-    const failing = [...this.#done.values()].filter(({ failed }) => failed).length
-    return { 'commands run': this.#ran, waiting: this.#waiting.size + this.#running.size, failing }
+    const waiting = this.#waiting.size + this.#running.size
+    return { 'commands run': this.#ran, waiting, failing: this.#failing.size }
   }
 
   async stop(reason: 'unwanted' | 'daemon-ends'): Promise<void> {
@@ -127,7 +131,7 @@ class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
     const known = this.#done.get(subnet)
     if (known !== undefined) return known
     const backoff = new Backoff(AGAIN_MS.first, AGAIN_MS.most)
-    const done = { added: undefined, backoff, busy: false, failed: false, again: undefined }
+    const done = { added: undefined, backoff, busy: false, again: undefined }
     this.#done.set(subnet, done)
     return done
   }
@@ -146,19 +150,37 @@ class RunningCommands implements RunningHelper<CommandsHelper, CommandsPeer> {
         if (remove !== undefined) await this.#run('SubnetRemoveCommand', remove, added)
         done.added = undefined
       }
-      if (done.failed) this.#log.info(`${subnet}: the command succeeds again`)
-      done.failed = false
+      this.#succeeded(subnet)
       done.backoff.reset()
       if (peer === undefined && !this.#peers.has(subnet)) this.#done.delete(subnet)
     } catch (error) {
-      if (!done.failed) this.#log.error(`${subnet}: ${messageOf(error)}; trying again`)
-      done.failed = true
+      this.#failed(subnet, messageOf(error))
       if (this.#stopped) return
       done.again = setTimeout(() => {
         this.#waiting.add(subnet)
         this.#work()
       }, timerTime(done.backoff.next()))
     }
+  }
+
+  #succeeded(subnet: Prefix): void {
+    if (!this.#failing.delete(subnet)) return
+    if (this.#peers.has(subnet)) this.#log.info(`${subnet}: the command succeeds again`)
+    this.#report()
+  }
+
+  #failed(subnet: Prefix, why: string): void {
+    const before = this.#failing.get(subnet)
+    this.#failing.set(subnet, why)
+    if (before === undefined) this.#log.error(`${subnet}: ${why}; trying again`)
+    if (before !== why) this.#report()
+  }
+
+  #report(): void {
+    const [first] = this.#failing
+    const others = this.#failing.size - 1
+    const more = others > 0 ? `, and for ${counted(others, 'other peer')}` : ''
+    this.#troubled(first && `${first[0]}: ${first[1]}${more}; correct the command or what it needs: it is run again`)
   }
 
   async #run(what: string, command: NonNullable<CommandsHelper['add']>, peer: CommandsPeer): Promise<void> {
