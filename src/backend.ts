@@ -211,6 +211,13 @@ export interface Backend<Config, Data> {
   parsePeerData(data: unknown, config: Config): Checked<Data>
   /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent or undefined: none. */
   sessionOf?(data: Data): string | undefined
+  /**
+   * Another backend by which a peer with this data may send to us whatever our config is: its devices are kept while there is such a
+   * peer. The data may be that which another backend with the same type of leases read. Absent: none.
+   */
+  sendsAlsoBy?(data: Data): string | undefined
+  /** The other backends whose devices are made under this config, with theirs. Absent: none. */
+  includes?(config: Config): readonly Configured[]
   /** What no two peers may share (for vxlan the VTEP MAC: the FDB has one place per MAC), or undefined. */
   exclusive(data: Data): string | undefined
   /** Objects our host needs while this backend is ours or any peer receives by it. */

@@ -23,8 +23,10 @@ export interface AutoConfig extends VxlanConfig {
 export interface AutoPeer extends VxlanPeer {
   /** Whether its host takes packets that no tunnel wraps; undefined in leases that do not say: of Go's flanneld, say. */
   readonly takesDirect: boolean | undefined
-  /** Undefined where its host, or ours, does not encrypt. */
+  /** Undefined where its host does not encrypt. */
   readonly wireguard: WireguardData | undefined
+  /** Whether our config said Encrypt when its lease was read: a change of it is one of the peer, which then waits for a session. */
+  readonly encrypts: boolean
 }
 
 export const AUTO_KEYS = {
@@ -32,7 +34,8 @@ export const AUTO_KEYS = {
     default: 'never',
     choices: ENCRYPT,
     doc: 'which packets between hosts are encrypted, by WireGuard: none, those to hosts on other networks, or all',
-    change: 'hosts follow one after the other; packets may be lost for some seconds until both have keys',
+    change:
+      'a peer is sent encrypted packets once there is a session with it; devices and subnet.env get another MTU: dockerd and containers keep the old one until they restart',
   },
   VNI: KEYS.VNI,
   Port: KEYS.Port,
@@ -76,6 +79,7 @@ export function parseAutoPeer(data: unknown, config: AutoConfig): Checked<AutoPe
   if (!tunnel.ok) return tunnel
   const { Direct: direct } = data as { readonly Direct?: unknown }
   const takesDirect = typeof direct === 'boolean' ? direct : undefined
-  const keys = config.encrypt === 'never' ? undefined : parseWireguardData(data)
-  return { ok: true, value: { ...tunnel.value, takesDirect, wireguard: keys?.ok === true ? keys.value : undefined } }
+  const keys = parseWireguardData(data)
+  const wireguard = keys.ok ? keys.value : undefined
+  return { ok: true, value: { ...tunnel.value, takesDirect, wireguard, encrypts: config.encrypt !== 'never' } }
 }

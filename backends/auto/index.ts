@@ -37,6 +37,9 @@ export const auto: Backend<AutoConfig, AutoPeer> = {
   },
   parsePeerData: parseAutoPeer,
   sessionOf: ({ wireguard: keys }) => keys?.publicKey,
+  // A host that has not followed a change of Encrypt to never.
+  sendsAlsoBy: ({ wireguard: keys }) => keys && wireguard.type,
+  includes: (config) => (config.encrypt === 'never' ? [] : [{ backend: wireguard, config: config.wireguard }]),
   // Of cloned hosts it is the key that is the same; MACs are made from the subnet as well.
   exclusive: ({ mac, wireguard: keys }) => keys?.publicKey ?? mac,
   base: (self) => {

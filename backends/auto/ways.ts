@@ -33,7 +33,7 @@ export function chosenWay(self: AutoSelf, peer: Peer<AutoPeer>): ChosenWay {
   const onLink = isOnLink(self, peer)
   const place = onLink ? 'on our LAN' : 'on another network'
   if (encrypt === 'always' || (encrypt === 'beyond-link' && !onLink)) {
-    const encrypted = encryptedWay(self, peer)
+    const encrypted = peer.data.encrypts ? encryptedWay(self, peer) : undefined
     if (encrypted === undefined) return { way: VXLAN, why: `${place}, not encrypted: it has no key, or we have none` }
     return { way: { by: 'wireguard', ...encrypted }, why: `${place}, and Encrypt is ${encrypt}` }
   }
@@ -50,11 +50,14 @@ export function encryptedSelf(self: AutoSelf): Encrypted['self'] | undefined {
   return encrypt === 'never' ? undefined : { ...self, config: wireguard }
 }
 
-/** What wireguard needs for a peer; undefined where one of the two has no key. */
+/**
+ * What wireguard needs for a peer, whatever Encrypt says: it may not have followed a change of it yet. Undefined where one of the two has
+ * no key.
+ */
 export function encryptedWay(self: AutoSelf, peer: Peer<AutoPeer>): Encrypted | undefined {
-  const [own, data] = [encryptedSelf(self), peer.data.wireguard]
-  if (own?.prepared.has(KEY_NAME) !== true || data === undefined) return undefined
-  return { self: own, peer: { ...peer, data } }
+  const { wireguard: data } = peer.data
+  if (!self.prepared.has(KEY_NAME) || data === undefined) return undefined
+  return { self: { ...self, config: self.config.wireguard }, peer: { ...peer, data } }
 }
 
 /** Whether peers can send to us without a tunnel: behind a NAT they could not. */

@@ -6,6 +6,7 @@ import { OperatorError, messageOf } from '../errors.ts'
 import type { StoreEntry } from '../etcd/store.ts'
 import { NO_CHANGE } from '../overlay/change.ts'
 import { BackendConfigs } from '../overlay/backend-configs.ts'
+import { typesOf } from '../overlay/backends-in-use.ts'
 import type { PlanInputs } from '../overlay/inputs.ts'
 import { peerRules } from '../overlay/peer-rules.ts'
 import { intentOf, selvesOf, useNexthops } from '../overlay/plan.ts'
@@ -138,7 +139,7 @@ function complete(
   refused: ReadonlyMap<string, string>,
 ): ExpectedPlan {
   if (own === undefined) return { configuration, own, peers, refused, inputs: undefined, wanted: [], intent: undefined }
-  const types = new Set(Array.from(peers.values(), ({ type }) => type))
+  const types = new Set([...peers.values()].flatMap((peer) => typesOf(peer, parts.backends)))
   const configs = new BackendConfigs(parts.backends)
   const others = configs.others(types, configuration)
   const { options } = parts

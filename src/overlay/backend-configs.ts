@@ -5,15 +5,16 @@ import type { Configuration } from '../network-config/configuration.ts'
 
 export class BackendConfigs {
   readonly #backends: readonly AnyBackend[]
-  /** The last config of each backend that was ours: its devices are removed with the options they were made with. */
+  /** The last config of each backend that was ours, or part of it: its devices are removed with the options they were made with. */
   readonly #last = new Map<string, Configured>()
 
   constructor(backends: readonly AnyBackend[]) {
     this.#backends = backends
   }
 
-  /** Remembers the config of our own backend. */
+  /** Remembers the config of our own backend, and of those it includes. */
   remember(own: Configured): void {
+    for (const part of own.backend.includes?.(own.config) ?? []) this.#last.set(part.backend.type, part)
     this.#last.set(own.backend.type, own)
   }
 

@@ -1,4 +1,5 @@
 // The backends that peers use, or used until a moment ago. This host keeps receiving by them.
+import type { AnyBackend, Peer } from '../backend.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 
 /** How long a backend is kept after its last peer left: packets in flight still arrive by it. Milliseconds. */
@@ -9,10 +10,12 @@ export class BackendsInUse {
   readonly #users = new Map<string, number>()
   /** Backends without peers, and until when they are kept (performance.now). */
   readonly #lingering = new Map<string, number>()
+  readonly #backends: readonly AnyBackend[]
   readonly #over: () => void
 
-  /** Calls `over` when a backend's time is up. */
-  constructor(over: () => void) {
+  /** `backends` are all there are. Calls `over` when a backend's time is up. */
+  constructor(backends: readonly AnyBackend[], over: () => void) {
+    this.#backends = backends
     this.#over = over
   }
 
@@ -26,8 +29,8 @@ export class BackendsInUse {
   /** Counts peers that changed. */
   change(changes: readonly PeerChange[]): void {
     for (const { before, after } of changes) {
-      if (before !== undefined) this.#count(before.type, -1)
-      if (after !== undefined) this.#count(after.type, 1)
+      if (before !== undefined) for (const type of typesOf(before, this.#backends)) this.#count(type, -1)
+      if (after !== undefined) for (const type of typesOf(after, this.#backends)) this.#count(type, 1)
     }
   }
 
@@ -46,4 +49,10 @@ export class BackendsInUse {
       this.linger(type)
     }
   }
+}
+
+/** The backends by which a peer may send to us. By its lease alone, whatever our own backend is: what is counted has to be counted off. */
+export function typesOf({ type, data }: Peer, backends: readonly AnyBackend[]): readonly string[] {
+  const also = backends.flatMap((backend) => (backend.leaseType === type ? (backend.sendsAlsoBy?.(data) ?? []) : []))
+  return also.length === 0 ? [type] : [type, ...also]
 }

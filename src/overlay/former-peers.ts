@@ -1,4 +1,4 @@
-// Peers that go over from one backend to another. What carries packets the new way is put beside the old one first: a peer may need to
+// Peers that go over from one backend to another, or from a tunnel to an encrypted way of the same one. What carries packets the new way is put beside the old one first: a peer may need to
 // know our key before it takes packets, and it may send the old way until it knows of our change.
 // Invariants: bounded in time, whatever the peer does; what is decided depends on the peer, its former self and the time alone.
 import type { Peer } from '../backend.ts'
@@ -55,7 +55,7 @@ export class FormerPeers {
     this.#peers = peers
     for (const { subnet, before, after } of changes) {
       if (after === undefined) this.#formers.delete(subnet)
-      else if (before !== undefined && before.type !== after.type) this.#begin(subnet, before, after)
+      else if (before !== undefined && this.#goesOver(before, after)) this.#begin(subnet, before, after)
     }
     this.#lookLater()
     return changed
@@ -70,6 +70,12 @@ export class FormerPeers {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+  }
+
+  /** Whether another backend carries packets, or the same one needs a session that it did not need. */
+  #goesOver(before: Peer, after: Peer): boolean {
+    if (before.type !== after.type) return true
+    return this.#parts.sessionOf(after) !== undefined && this.#parts.sessionOf(before) === undefined
   }
 
   *#values(): MapIterator<Peer> {

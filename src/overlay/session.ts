@@ -22,6 +22,7 @@ import { namesOf } from '../lease/lease.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 import { DOORS_PAUSE_MS, LateDoors, withoutLate } from './late-doors.ts'
 import { countSenders } from './peer-senders.ts'
+import { neededSession } from './needed-session.ts'
 import { ProvenPeers } from './proven-peers.ts'
 import type { SessionParts } from './session-parts.ts'
 import { RulesOrder } from './rules-order.ts'
@@ -36,9 +37,9 @@ export class Session {
   #plan: Plan
   readonly #peers = new ProvenPeers()
   readonly #configs: BackendConfigs
-  readonly #inUse = new BackendsInUse(() => !this.#stopped && void this.#refresh())
+  readonly #inUse: BackendsInUse
   readonly #formers = new FormerPeers({
-    sessionOf: ({ type, data }) => this.configured(type)?.backend.sessionOf?.(data),
+    sessionOf: (peer) => neededSession(peer, this.configured(peer.type), this.#plan.intent),
     isConnected: (session) => this.#parts.host.isConnected(session),
     changed: (changes) => {
       this.#parts.host.reconciler.peersChanged(this.#formers.view, changes, this)
@@ -72,6 +73,7 @@ export class Session {
     this.#rules = new RulesOrder(host.firewall, parts.readiness)
     this.#helpers = new HelperOrder(host.helpers, this)
     this.#configs = new BackendConfigs(parts.backends)
+    this.#inUse = new BackendsInUse(parts.backends, () => !this.#stopped && void this.#refresh())
     this.#configs.remember(inputs.configuration.own)
     this.#plan = planOf({ ...inputs, ...derivedAtStart(found) }, undefined)
     this.#claimed = this.#plan.claim

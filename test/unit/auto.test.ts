@@ -1,5 +1,6 @@
 // Backend auto: which way packets to a peer go, why, and what of the kernel's objects differs between the ways.
 import test from 'ava'
+import { BACKENDS } from '../../backends/index.ts'
 import { auto } from '../../backends/auto/index.ts'
 import { type AutoConfig, type AutoPeer, parseAutoConfig } from '../../backends/auto/config.ts'
 import { KEY_NAME } from '../../backends/wireguard/kernel-objects.ts'
@@ -7,6 +8,11 @@ import { createSection } from '../../src/network-config/section.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer, Self } from '../../src/backend.ts'
 import { keyOf } from '../../src/kernel/state.ts'
+import { BackendConfigs } from '../../src/overlay/backend-configs.ts'
+import { BackendsInUse } from '../../src/overlay/backends-in-use.ts'
+import { neededSession } from '../../src/overlay/needed-session.ts'
+import { only } from '../../src/ip/by-family.ts'
+import { type Configuration, readConfiguration } from '../../src/network-config/configuration.ts'
 import { ProvenPeers } from '../../src/overlay/proven-peers.ts'
 import { pathTo } from '../../src/probe/path.ts'
 import { ENP0S3, address, selfWith, vxlanPeer } from '../fake/values.ts'
@@ -18,7 +24,7 @@ const WAY = { backend: auto, config: CONFIG }
 function peerWith(over: Partial<Peer<AutoPeer>> = {}, says: 'direct' | 'nat' | 'nothing' = 'direct'): Peer<AutoPeer> {
   const peer = vxlanPeer(7, 107) as Peer<AutoPeer>
   const takesDirect = says === 'nothing' ? undefined : says === 'direct'
-  return { ...peer, data: { ...peer.data, takesDirect, wireguard: undefined }, ...over }
+  return { ...peer, data: { ...peer.data, takesDirect, wireguard: undefined, encrypts: true }, ...over }
 }
 
 /** What packets to a peer need, why they go there so, and whether a direct way is looked for. */
@@ -106,6 +112,49 @@ test('a host without a key is reached, and its line says that packets are not en
   t.like(auto.forPeer(encrypting('always'), own), { ok: false, reason: 'own-key' })
 })
 
+test('a change of Encrypt: entries of a peer with a key stay, and packets wait for the lease to be read again', (t) => {
+  const [never, always] = [encrypting('never'), encrypting('always')]
+  t.like(wayTo(keyed(), never), TUNNEL)
+  const late = keyed()
+  t.like(wayTo({ ...late, data: { ...late.data, encrypts: false } }, always), TUNNEL)
+  const kinds = [never, always].map((self) => {
+    const needs = auto.forPeer(self, keyed())
+    return needs.ok ? needs.value.map(keyOf).toSorted() : []
+  })
+  t.true(kinds[0]?.some((key) => key.startsWith('wireguard-peer')))
+  t.is(auto.sendsAlsoBy?.(keyed().data), 'wireguard')
+  t.is(auto.sendsAlsoBy?.(peerWith().data), undefined)
+})
+
+test('a session is needed where packets are sent encrypted, and only there', (t) => {
+  const needs = (self: Self<AutoConfig>, peer: Peer<AutoPeer>): string | undefined => {
+    const intent = { active: [], selves: only(4, self), blackhole: false, leftovers: [] }
+    return neededSession(peer, { backend: auto, config: self.config }, intent)
+  }
+  t.is(needs(encrypting('always'), keyed()), ITS_KEY)
+  t.is(needs(encrypting('never'), keyed()), undefined)
+  t.is(needs(encrypting('beyond-link'), keyed({ direct: true })), undefined)
+  t.is(needs(encrypting('beyond-link'), keyed()), undefined)
+  t.is(needs(encrypting('beyond-link'), keyed({ publicAddress: address('10.8.0.7') })), ITS_KEY)
+  t.is(needs(encrypting('always'), peerWith()), undefined)
+})
+
+test('a device stays while a peer has a key, made with the config it last had', (t) => {
+  const configuration = (section: object): Configuration =>
+    readConfiguration(JSON.stringify({ Network: '10.2.0.0/16', Backend: { Type: 'auto', ...section } }), BACKENDS)
+  const inUse = new BackendsInUse(BACKENDS, () => undefined)
+  const change = (before: Peer | undefined, after: Peer | undefined): void => {
+    inUse.change([{ subnet: keyed().subnet, before, after }])
+  }
+  change(undefined, keyed())
+  t.deepEqual(inUse.types, ['vxlan', 'wireguard'])
+  const configs = new BackendConfigs(BACKENDS)
+  configs.remember(configuration({ Encrypt: 'always', ListenPort: 7000 }).own)
+  configs.remember(configuration({}).own)
+  const found = configs.find('wireguard', configuration({}))
+  t.like(found?.config, { ports: { 4: 7000 } })
+})
+
 test('all ways have the same objects but for the route', (t) => {
   const peer = keyed({ direct: true })
   const needs = (['beyond-link', 'always'] as const).map((encrypt) => auto.forPeer(encrypting(encrypt), peer))
@@ -120,7 +169,7 @@ test('its lease is one of vxlan, with what Go ignores; it reads those of vxlan',
   const go = auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44' }, CONFIG)
   t.deepEqual<unknown, unknown>(go, {
     ok: true,
-    value: { mac: 'c6:d2:32:6f:8f:44', takesDirect: undefined, wireguard: undefined },
+    value: { mac: 'c6:d2:32:6f:8f:44', takesDirect: undefined, wireguard: undefined, encrypts: false },
   })
   t.like(auto.parsePeerData({ VNI: 1, VtepMAC: 'c6:d2:32:6f:8f:44', Direct: 'yes' }, CONFIG), {
     value: { takesDirect: undefined },

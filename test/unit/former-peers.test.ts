@@ -34,10 +34,17 @@ function shown(peer: Peer): readonly string[] {
   return objects.ok ? objects.value.map(showObject).map((words) => words.replace(/ (lladdr|dst|endpoint) .*/, '')) : []
 }
 
-function formers(connected: () => boolean): { peers: FormerPeers; next: () => Promise<readonly ChangedPeer[]> } {
+function ofWireguard({ type }: Peer): string | undefined {
+  return type === 'wireguard' ? 'session' : undefined
+}
+
+function formers(
+  connected: () => boolean,
+  sessionOf: (peer: Peer) => string | undefined = ofWireguard,
+): { peers: FormerPeers; next: () => Promise<readonly ChangedPeer[]> } {
   let tell: (changes: readonly ChangedPeer[]) => void = () => undefined
   const peers = new FormerPeers({
-    sessionOf: ({ type }) => (type === 'wireguard' ? 'session' : undefined),
+    sessionOf: (peer) => sessionOf(peer),
     isConnected: () => Promise.resolve(connected()),
     changed: (changes) => {
       tell(changes)
@@ -71,6 +78,20 @@ test('a way without a session is taken at once; the old one is kept for what is 
   const words = shown(peers.view.get(SUBNET) ?? before)
   t.is(words.at(-1), '10.2.22.0/24 via 10.2.22.0 dev flannel.1 proto 142 onlink')
   t.true(words.includes(`flannel-wg peer ${KEY}`))
+  peers.stop()
+})
+
+test('a peer of the same backend that needs a session now, and did not, is on its way; one that ceases to need it is not', (t) => {
+  const keyed: Peer = { ...before, data: { key: KEY } }
+  const { peers } = formers(
+    () => false,
+    ({ data }) => (data === keyed.data ? 'session' : undefined),
+  )
+  peers.take(new Map([[SUBNET, keyed]]), [{ subnet: SUBNET, before, after: keyed }])
+  t.deepEqual(peers.view.get(SUBNET)?.former, { peer: before, leads: true })
+  peers.take(new Map(), [{ subnet: SUBNET, before: keyed, after: undefined }])
+  peers.take(new Map([[SUBNET, before]]), [{ subnet: SUBNET, before: keyed, after: before }])
+  t.is(peers.view.get(SUBNET), before)
   peers.stop()
 })
 
