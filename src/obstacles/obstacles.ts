@@ -2,6 +2,7 @@
 // found out before anything is touched. Invariant: reads only, locks and a port bound for a moment aside.
 import type { AnyBackend, ExternalInterface, Requirement, Self } from '../backend.ts'
 import type { Configuration } from '../network-config/configuration.ts'
+import { searchPath } from '../helpers/commands/run-command.ts'
 import type { Store } from '../etcd/store.ts'
 import type { Mac } from '../ip/mac.ts'
 import { type Prefix, prefixOf, prefixFamily } from '../ip/prefix.ts'
@@ -84,7 +85,7 @@ export async function* lacksIn(
 }
 
 function askedFor(family: Family, { own }: Configuration, { kernel }: Pick<ObstacleParts, 'kernel'>): HostAsked {
-  return { kernel, type: own.backend.type, family, path: process.env['PATH'] ?? '' }
+  return { kernel, type: own.backend.type, family, path: searchPath() }
 }
 
 /** The names of the locks a config needs: a daemon alone has a device and a network. */

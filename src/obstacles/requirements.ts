@@ -2,8 +2,8 @@
 // Invariant: reads only; a port is bound, and a file opened, for a moment.
 import { createSocket } from 'node:dgram'
 import { constants } from 'node:fs'
-import { access, open } from 'node:fs/promises'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { access, open, stat } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import type { Requirement } from '../backend.ts'
 import { charonPorts } from '../helpers/charon/program.ts'
 import { forwarderPort } from '../helpers/forwarder.ts'
@@ -101,16 +101,20 @@ async function lackOfProgram(
   { type, path }: HostAsked,
 ): Promise<string | undefined> {
   for (const name of names) {
-    const places = isAbsolute(name) ? [name] : path.split(delimiter).map((folder) => join(folder, name))
+    const places = name.includes('/') ? [name] : path.split(delimiter).map((folder) => join(folder, name))
     for (const place of places) if (await isExecutable(place)) return undefined
   }
-  return `${key}: ${type}: needs ${names.join(' or ')}, which is not here or cannot be executed: ${fix}`
+  const named = names.join(' or ')
+  const lack = 'is not here or cannot be executed'
+  return key === 'Backend.Type'
+    ? `${key}: ${type}: needs ${named}, which ${lack}: ${fix}`
+    : `${key}: ${named}: ${lack}: ${fix}`
 }
 
 async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK)
-    return true
+    return (await stat(path)).isFile()
   } catch {
     return false
   }

@@ -73,4 +73,9 @@ test('a program by path or name, the first that can be executed', async (t) => {
   )
   t.is(await lackOf({ ...need, names: ['charon', 'env'] }, asking({}, path)), undefined)
   t.is(await lackOf({ ...need, names: ['/usr/bin/env'] }, asking({}, '')), undefined)
+  // A folder is no program, and a command's key says which one it is.
+  t.is(
+    await lackOf({ ...need, key: 'Backend.ShutdownCommand', names: ['/usr'] }, asking({}, path)),
+    'Backend.ShutdownCommand: /usr: is not here or cannot be executed: install it',
+  )
 })

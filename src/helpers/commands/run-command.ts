@@ -5,7 +5,7 @@ import type { Command } from '../../backend.ts'
 import { runChild } from '../../process/child.ts'
 import { printable } from '../../text/plain-text.ts'
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** How long one may take, and how much it may print. */
 const LIMIT_MS = 30_000
 const OUTPUT_BYTES = 64 * 1024
@@ -32,7 +32,7 @@ export async function runCommand(
     input: `${input}\n`,
     limitMs: LIMIT_MS,
     outputBytes: OUTPUT_BYTES,
-    environment: { PATH: process.env['PATH'] ?? PATH, ...environment },
+    environment: { PATH: searchPath(), ...environment },
   }
   const ended = await runChild(file, args, options).catch((error: unknown) => {
     throw new OperatorError(`${what}: ${file}: ${messageOf(error)}`)
@@ -41,6 +41,11 @@ export async function runCommand(
   const how = ended.status === null ? `killed by ${ended.signal}` : `ended with status ${ended.status}`
   const said = printable(`${ended.stderr} ${ended.stdout}`.trim().replaceAll(/\s+/g, ' '), MOST_SAID)
   throw new OperatorError(`${what}: ${file}: ${how}${said === '' ? '' : `: ${said}`}`)
+}
+
+/** The folders in which programs are looked for, as in PATH. */
+export function searchPath(): string {
+  return process.env['PATH'] ?? USUAL_PATH
 }
 
 /** A word with its variables replaced; one that is not known is empty, as in a shell. */
