@@ -76,7 +76,7 @@ async function probe(raw: IcmpSocket, source: Address, destination: Address): Pr
 
 /** Whether the port was reported closed: the kernel passes that error to the socket the datagram seems to come from. */
 function refusedBy(source: Address, destination: Address, send: (socket: Socket) => void): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = createSocket(`udp${familyOf(source)}`)
     let left = TRIES
     let timer: NodeJS.Timeout | undefined
@@ -93,7 +93,14 @@ function refusedBy(source: Address, destination: Address, send: (socket: Socket)
         end(false)
         return
       }
-      send(socket)
+      // Called by a timer, where nobody would catch what it throws.
+      try {
+        send(socket)
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)))
+        end(false)
+        return
+      }
       timer = setTimeout(again, PAUSE_MS)
     }
     socket.on('error', (error: NodeJS.ErrnoException) => {

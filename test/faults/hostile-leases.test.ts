@@ -82,7 +82,7 @@ const BAD: readonly Bad[] = [
   bad('a nested path', 'key', { name: '10.2.3.0-24/x' }),
   bad('no name', 'key', { name: '' }),
   bad('a name that is none', 'key', { name: 'nonsense' }),
-  bad('IPv6 alone', 'key', { name: 'fc00:3::-64' }),
+  bad('IPv6 alone with host bits', 'key', { name: 'fc00:3::1-64' }),
   bad('dual stack with IPv4 twice', 'key', { name: '10.2.3.0-24&10.2.4.0-24' }),
   bad('dual stack with half missing', 'key', { name: '10.2.3.0-24&' }),
   bad('dual stack with three', 'key', { name: '10.2.3.0-24&fc00:3::-64&fc00:4::-64' }),

@@ -104,7 +104,7 @@ test.serial('each bad config is refused with path, value and rule; a good one st
     ['{"Network":"10.2.0.0/16","Backend":"vxlan"}', 'Backend', '"vxlan"', 'must be an object'],
     ['{"Network":"10.2.0.0/16","Backend":{}}', 'Backend.Type', 'must name a backend'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlna"}}', 'Backend.Type', 'vxlna', 'did you mean vxlan?'],
-    ['{"Network":"10.2.0.0/16","Backend":{"Type":"udp"}}', 'Backend.Type', 'udp', 'vxlan, host-gw'],
+    ['{"Network":"10.2.0.0/16","Backend":{"Type":"gre"}}', 'Backend.Type', 'gre', 'vxlan, host-gw'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","Port":70000}}', 'Backend.Port', '70000', '65535'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","VNI":0}}', 'Backend.VNI', '0', 'from 1 to 9999999'],
     ['{"Network":"10.2.0.0/16","Backend":{"Type":"vxlan","DirectRouting":"yes"}}', 'DirectRouting', 'true or false'],

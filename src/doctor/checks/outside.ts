@@ -36,7 +36,9 @@ export const helpersCheck: Check = {
   about: 'the programs that the backend needs beside the kernel run',
   ofPeer: false,
   settles: true,
-  run({ daemon }) {
+  run({ plan, daemon }) {
+    const { helpers: needed } = 'value' in plan ? plan.value.configuration.own.backend : {}
+    if ('value' in plan && needed === undefined && daemon.state !== 'answers') return { seen: 'none is needed' }
     if (daemon.state !== 'answers') return { unchecked: 'no daemon answers' }
     const helpers = daemon.facts.helpers ?? []
     if (helpers.length === 0) return { seen: 'none is needed' }
