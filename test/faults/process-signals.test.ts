@@ -38,7 +38,8 @@ for (const [name, program] of BUILDS) {
       daemon.kill(signal)
     }
     // It is called as people look for it, and the arguments are there too.
-    t.is((await host.run('ps -C flanneld -o comm=')).trim(), 'flanneld')
+    // A program that it starts has its name until exec.
+    await waitFor('one process', async () => (await host.run('ps -C flanneld -o comm=')).trim() === 'flanneld')
     t.regex(await host.run('pgrep -ax flanneld'), /^\d+ .*-etcd-prefix=.*\n$/)
     t.regex(await host.run('top -b -n 1'), / flanneld\s*$/m)
     t.is(await listeners(host), before)

@@ -37,9 +37,10 @@ export const helpersCheck: Check = {
   ofPeer: false,
   settles: true,
   run({ plan, daemon }) {
-    const { helpers: needed } = 'value' in plan ? plan.value.configuration.own.backend : {}
-    if ('value' in plan && needed === undefined && daemon.state !== 'answers') return { seen: 'none is needed' }
-    if (daemon.state !== 'answers') return { unchecked: 'no daemon answers' }
+    if (daemon.state !== 'answers') {
+      const needsNone = 'value' in plan && !('helpers' in plan.value.configuration.own.backend)
+      return needsNone ? { seen: 'none is needed' } : { unchecked: 'no daemon answers' }
+    }
     const helpers = daemon.facts.helpers ?? []
     if (helpers.length === 0) return { seen: 'none is needed' }
     const faults = helpers.flatMap((one) => (one.state === 'down' ? [downFault(one)] : []))
