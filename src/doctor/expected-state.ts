@@ -1,6 +1,6 @@
 // What this host should have by what etcd says and the interfaces it has: computed again, apart from the daemon, by the daemon's
 // own rules. Pure.
-import type { AnyBackend, ExternalInterface, Peer } from '../backend.ts'
+import type { AnyBackend, Configured, ExternalInterface, Peer } from '../backend.ts'
 import { type Configuration, readConfiguration } from '../network-config/configuration.ts'
 import { OperatorError, messageOf } from '../errors.ts'
 import type { StoreEntry } from '../etcd/store.ts'
@@ -19,6 +19,7 @@ import type { PeerRules } from '../lease/peer-check.ts'
 import { FamilyPeers } from '../lease/family-peers.ts'
 import { type Intent, carrierOf, hostObjects, peerObjects } from '../reconcile/intent.ts'
 import { asFound } from './found-ways.ts'
+import { preparedBy } from './prepared.ts'
 import type { StoreContent, StoredLease } from './stored.ts'
 import type { Known, PublicOptions } from './known.ts'
 import {
@@ -144,7 +145,7 @@ function complete(
   const others = configs.others(types, configuration)
   const { options } = parts
   const nexthops = useNexthops(options.nexthopObjects, true, peers.size, parts.nexthops)
-  const inputs = { ...bareInputs(parts, configuration, own), subnets: own.subnets, others, nexthops }
+  const inputs = { ...bareInputs(parts, configuration, own, others), subnets: own.subnets, nexthops }
   const intent = intentOf(inputs)
   const wanted: Wanted[] = hostObjects(intent).map((object) => ({ object, peer: undefined }))
   for (const peer of peers.values()) {
@@ -157,32 +158,13 @@ function complete(
   return { configuration, own, peers, refused, inputs, wanted, intent }
 }
 
-/** What the daemon has prepared, by what its lease says. */
-function preparedBy(
-  { value }: OwnStored,
-  { own: { backend, config }, ranges }: Configuration,
-  externals: PlanInputs['externals'],
-): ReadonlyMap<string, string> {
-  const keys = valuesOf(value.backendData).flatMap((data) => {
-    const parsed = backend.parsePeerData(data, config)
-    return parsed.ok ? (backend.sessionOf?.(parsed.value) ?? []) : []
-  })
-  const wanted = mapFamilies(ranges, ({ network }, family) => {
-    const external = inFamily(externals, family)
-    return external === undefined ? [] : (backend.prepares?.(config, network, external) ?? [])
-  })
-  const ofKey = valuesOf(wanted)
-    .flat()
-    .filter(({ type }) => type === 'wireguard-key')
-  return new Map(ofKey.flatMap(({ name }) => keys.slice(0, 1).map((key) => [name, key] as const)))
-}
-
 function bareInputs(
   parts: PlanParts,
   configuration: Configuration,
   own: OwnStored | undefined,
+  others: readonly Configured[],
 ): Omit<PlanInputs, 'subnets'> {
-  const { options, hostId, deviceMacs } = parts
+  const { options, hostId, deviceMacs, kernel } = parts
   const externals = externalsOf(parts, configuration)
   return {
     // Nothing that is planned depends on the password.
@@ -190,8 +172,9 @@ function bareInputs(
     configuration,
     externals,
     hostId,
-    others: [],
-    prepared: own === undefined ? new Map() : preparedBy(own, configuration, externals),
+    others,
+    prepared:
+      own === undefined ? new Map() : preparedBy({ value: own.value, configuration, externals, others, kernel }),
     keptMacs: deviceMacs,
     leftovers: [],
     change: NO_CHANGE,
@@ -211,7 +194,7 @@ function externalsOf({ externals }: PlanParts, { ranges }: Configuration): SomeF
 function rulesOf(parts: PlanParts, configuration: Configuration, own: OwnStored | undefined): SomeFamily<PeerRules> {
   const { ranges } = configuration
   const any = mapFamilies(ranges, ({ subnetMin, subnetLen }) => `${subnetMin}/${subnetLen}` as Prefix)
-  const inputs = bareInputs(parts, configuration, own)
+  const inputs = bareInputs(parts, configuration, own, [])
   const selves = selvesOf({ ...inputs, subnets: own?.subnets ?? any })
   const configs = new BackendConfigs(parts.backends)
   return peerRules({

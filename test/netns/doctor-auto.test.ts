@@ -2,7 +2,8 @@
 import test from 'ava'
 import { runVerb } from '../lab/actors/verb.ts'
 import { waitForHealth } from '../lab/instruments/probe-results.ts'
-import { createCluster } from '../lab/scenarios/cluster.ts'
+import { waitFor } from '../lab/instruments/wait.ts'
+import { createCluster, networkWith, reaches } from '../lab/scenarios/cluster.ts'
 import { runDoctor } from '../lab/scenarios/doctor.ts'
 import { ARGS } from '../lab/world/network.ts'
 
@@ -36,4 +37,18 @@ test('doctor: Encrypt always: well while a daemon runs, and a removed WireGuard 
     ['daemon'],
     repaired.text,
   )
+})
+
+test('doctor: Encrypt never, while a peer that did not follow still encrypts: what is kept for it is as it should be', async (t) => {
+  const { nodes, etcd } = await createCluster(t, { backend: { Type: 'auto', Encrypt: 'always' }, args: GO })
+  const [own, peer] = nodes
+  if (own === undefined || peer === undefined) return t.fail()
+  await peer.daemon.stop('SIGKILL')
+  await etcd.configure(networkWith({ Type: 'auto', Encrypt: 'never' }))
+  await waitFor('the tunnel', async () => (await own.host.run('ip route show proto 142')).includes('dev flannel.1'))
+  await own.daemon.line(/mtu 1450/)
+  await own.host.run('ip link set docker0 mtu 1450')
+  t.true(await reaches(peer, own))
+  const { findings, text } = await runDoctor(own.host)
+  t.deepEqual(findings, [], text)
 })
