@@ -96,5 +96,5 @@ function policyOf(
     direction === 'out'
       ? { source: ownSubnet, destination: subnet, from: own, to: remote }
       : { source: subnet, destination: ownSubnet, from: remote, to: own }
-  return { kind: 'policy', direction, ...ends, reqid: IPSEC_REQID }
+  return { kind: 'policy', direction, ...ends, reqid: IPSEC_REQID, optional: false }
 }

@@ -39,8 +39,8 @@ export function nexthopOf(record: NexthopRecord, nameOf: NameOf): Nexthop | unde
 
 /** A policy. One that does something else with packets is shown as leading nowhere. */
 export function policyOf({ direction, source, destination, template, reqid }: PolicyRecord): Policy {
-  const { from, to } = template ?? { from: UNSPECIFIED, to: UNSPECIFIED }
-  return { kind: 'policy', direction, source, destination, from, to, reqid }
+  const { from, to, optional } = template ?? { from: UNSPECIFIED, to: UNSPECIFIED, optional: false }
+  return { kind: 'policy', direction, source, destination, from, to, reqid, optional }
 }
 
 /** A route. */

@@ -26,8 +26,9 @@ function worded(object: KernelObject): string {
     case 'nexthop':
       return `id ${object.id} via ${object.gateway} dev ${object.device} proto ${protocol(object.protocol)} onlink`
     case 'policy': {
-      const { direction, source, destination, from, to, reqid } = object
-      return `src ${source} dst ${destination} dir ${direction} tmpl src ${from} dst ${to} proto esp reqid ${reqid} mode tunnel`
+      const { direction, source, destination, from, to, reqid, optional } = object
+      const template = `tmpl src ${from} dst ${to} proto esp reqid ${reqid} mode tunnel${optional ? ' level use' : ''}`
+      return `src ${source} dst ${destination} dir ${direction} ${template}`
     }
     case 'route': {
       const metric = object.metric === 0 ? '' : ` metric ${object.metric}`

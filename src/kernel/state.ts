@@ -98,6 +98,8 @@ export interface Policy {
   readonly to: Address
   /** What ties it to its associations, and says whose it is: IPSEC_REQID on ours. */
   readonly reqid: number
+  /** Whether packets that do not travel so pass too: while a peer goes over from another backend, or to it. */
+  readonly optional: boolean
 }
 
 /** An IP-in-IP device (ip-link(8), RFC 2003): the route to a peer says which host its packets go to. */

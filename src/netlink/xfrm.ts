@@ -27,6 +27,8 @@ export interface TunnelTemplate {
   readonly from: Address
   readonly to: Address
   readonly reqid: number
+  /** Whether packets that did not come through the tunnel pass too ("level use" of ip-xfrm(8)). */
+  readonly optional: boolean
 }
 
 /** A policy for all packets between two prefixes. */
@@ -34,7 +36,7 @@ export interface PolicyRecord {
   readonly direction: PolicyDirection
   readonly source: Prefix
   readonly destination: Prefix
-  /** Undefined where it does something else with packets than to wrap them in ESP, in tunnel mode, always. */
+  /** Undefined where it does something else with packets than to wrap them in ESP, in tunnel mode. */
   readonly template: TunnelTemplate | undefined
   /** The reqid of its first template, whatever that does; 0 without one. */
   readonly reqid: number
@@ -73,12 +75,13 @@ function readSelector(bytes: Uint8Array): Pick<PolicyRecord, 'source' | 'destina
 /** Address at 0 and 28, protocol at 20, family at 24, reqid at 44, mode at 48, optional at 50. */
 function readTemplate(bytes: Uint8Array): TunnelTemplate | undefined {
   const size = bytes[24] === nl.AF_INET ? 4 : bytes[24] === nl.AF_INET6 ? 16 : 0
-  const plain = bytes[20] === nl.IPPROTO_ESP && bytes[48] === nl.XFRM_MODE_TUNNEL && bytes[50] === 0
+  const plain = bytes[20] === nl.IPPROTO_ESP && bytes[48] === nl.XFRM_MODE_TUNNEL
   if (size === 0 || !plain) return undefined
   return {
     from: fromBytes(bytes.subarray(28, 28 + size)),
     to: fromBytes(bytes.subarray(0, size)),
     reqid: u32(bytes, 44),
+    optional: bytes[50] !== 0,
   }
 }
 
@@ -121,7 +124,7 @@ function writeSelector(message: MessageWriter, source: Prefix, destination: Pref
   message.setU8(43, lengthOf(source))
 }
 
-function templateBytes({ from, to, reqid }: TunnelTemplate): Uint8Array {
+function templateBytes({ from, to, reqid, optional }: TunnelTemplate): Uint8Array {
   const bytes = new Uint8Array(TEMPLATE)
   const view = new DataView(bytes.buffer)
   bytes.set(toBytes(to), 0)
@@ -130,6 +133,7 @@ function templateBytes({ from, to, reqid }: TunnelTemplate): Uint8Array {
   bytes.set(toBytes(from), 28)
   view.setUint32(44, reqid, true)
   bytes[48] = nl.XFRM_MODE_TUNNEL
+  bytes[50] = optional ? 1 : 0
   // Any algorithm: charon agrees on them with the peer.
   for (const at of [52, 56, 60]) view.setUint32(at, ALL, true)
   return bytes

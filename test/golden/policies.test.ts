@@ -14,10 +14,11 @@ const out: Policy = {
   from: ip('192.168.19.121'),
   to: ip('192.168.19.122'),
   reqid: IPSEC_REQID,
+  optional: false,
 }
 const { from, to, source, destination } = out
 const back = { ...out, source: destination, destination: source, from: to, to: from }
-const policies: readonly Policy[] = [out, { ...back, direction: 'in' }, { ...back, direction: 'fwd' }]
+const policies: readonly Policy[] = [out, { ...back, direction: 'in' }, { ...back, direction: 'fwd', optional: true }]
 const six: Policy = {
   ...out,
   source: prefix('fd00:10:42:1::/64'),
@@ -38,7 +39,7 @@ test('what we write, ip xfrm prints; it reads back equal; deleted it is gone, an
   )
   t.true(
     shown.includes(
-      'dir fwd priority 0 ptype main tmpl src 192.168.19.122 dst 192.168.19.121 proto esp reqid 11 mode tunnel',
+      'dir fwd priority 0 ptype main tmpl src 192.168.19.122 dst 192.168.19.121 proto esp reqid 11 mode tunnel level use',
     ),
   )
   for (const policy of [...policies, six]) t.deepEqual(await present(kernel, policy), policy)

@@ -17,6 +17,7 @@ const policy: Policy = {
   from: ip('192.168.19.121'),
   to: ip('192.168.19.122'),
   reqid: IPSEC_REQID,
+  optional: false,
 }
 
 test('policies that others change, delete or flush are reported; our own changes and other networks are not', async (t) => {
