@@ -10,6 +10,7 @@ import type { Address, Family } from './ip/address.ts'
 import type { Mac } from './ip/mac.ts'
 import type { Prefix } from './ip/prefix.ts'
 import type { Command, Helper, HelperPeer } from './health/outside-kernel.ts'
+import type { PeerSession } from './kernel/peer-session.ts'
 import type { KernelObject, LinkType } from './kernel/state.ts'
 import type { Secret } from './text/secret.ts'
 
@@ -209,8 +210,8 @@ export interface Backend<Config, Data> {
   leaseText?(self: Self<Config>): string | undefined
   /** Decodes and checks a peer's BackendData. */
   parsePeerData(data: unknown, config: Config): Checked<Data>
-  /** What names the session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent or undefined: none. */
-  sessionOf?(data: Data): string | undefined
+  /** The session that has to be there before packets to a peer are sent this way (src/overlay/former-peers.ts); absent or undefined: none. */
+  sessionOf?(peer: Pick<Peer<Data>, 'publicAddress' | 'data'>): PeerSession | undefined
   /**
    * Another backend by which a peer with this data may send to us whatever our config is: its devices are kept while there is such a
    * peer. The data may be that which another backend with the same type of leases read. Absent: none.
@@ -230,6 +231,11 @@ export interface Backend<Config, Data> {
   helperSender?(self: Self<Config>, peer: Omit<Peer, 'data'>): HelperPeer | undefined
   /** Objects that carry packets to one peer. */
   forPeer(self: Self<Config>, peer: Peer<Data>): Checked<readonly KernelObject[]>
+  /**
+   * Objects by which packets of a peer arrive that receives by another backend: while ours is this one, or was a moment ago, it sends
+   * by this one. Absent: nothing but `base`.
+   */
+  forSender?(self: Self<Config>, peer: Omit<Peer, 'data'>): readonly KernelObject[]
   /**
    * What packets to a peer are wrapped in, so that probes go the same way: the peer's end of the tunnel has the first address
    * of its subnet. Undefined for one that is reached without, and absent where all are.

@@ -36,7 +36,7 @@ export const auto: Backend<AutoConfig, AutoPeer> = {
     return { ...vxlan.leaseData(self), Direct: takesDirect(self), ...keys }
   },
   parsePeerData: parseAutoPeer,
-  sessionOf: ({ wireguard: keys }) => keys?.publicKey,
+  sessionOf: ({ data: { wireguard: keys } }) => keys && { type: 'wireguard', publicKey: keys.publicKey },
   // A host that has not followed a change of Encrypt to never.
   sendsAlsoBy: ({ wireguard: keys }) => keys && wireguard.type,
   includes: (config) => (config.encrypt === 'never' ? [] : [{ backend: wireguard, config: config.wireguard }]),

@@ -1,7 +1,7 @@
 // ipsec: packets to a peer travel in ESP between the hosts (RFC 4303, tunnel mode), encrypted with keys that strongSwan's charon agrees on
 // with the peer. Policies, identities and proposals are those of Go's flanneld. There is no device: packets leave and arrive on
 // the external interface, where the kernel wraps and unwraps them.
-import type { Backend, Self } from '../../src/backend.ts'
+import type { Backend, HelperPeer, Peer, Self } from '../../src/backend.ts'
 import { FLANNEL_PROTOCOL, IPSEC_REQID, type KernelObject, type Policy } from '../../src/kernel/state.ts'
 import { type IpsecConfig, IPSEC_KEYS, parseIpsec } from './config.ts'
 
@@ -33,8 +33,8 @@ function overhead({ udpEncap }: IpsecConfig): number {
   return udpEncap ? OVERHEAD + UDP_OVERHEAD : OVERHEAD
 }
 
-/** Packets out to a peer, and those from it for this host and for its containers. */
-const DIRECTIONS: readonly Policy['direction'][] = ['out', 'in', 'fwd']
+/** Packets from a peer for this host and for its containers. */
+const ARRIVING = ['in', 'fwd'] as const
 
 export const ipsec: Backend<IpsecConfig, null> = {
   type: 'ipsec',
@@ -59,22 +59,15 @@ export const ipsec: Backend<IpsecConfig, null> = {
   exclusive: () => undefined,
   base: () => [],
   helpers: ({ config: { psk } }) => [{ type: 'charon', name: NAME, psk, ...CHARON }],
-  helperPeer: ({ config, subnet: ownSubnet, external }, { subnet, publicAddress }) => ({
-    type: 'charon',
-    name: NAME,
-    local: external.address,
-    remote: publicAddress,
-    localId: external.publicAddress,
-    remoteId: publicAddress,
-    ownSubnet,
-    subnet,
-    espProposal: config.espProposal,
-    udpEncap: config.udpEncap,
-  }),
+  sessionOf: ({ publicAddress }) => ({ type: 'ipsec', remote: publicAddress }),
+  helperPeer: connectionTo,
+  helperSender: connectionTo,
+  forSender: (self, { subnet, publicAddress }) =>
+    ARRIVING.map((direction) => policyOf(self, direction, subnet, publicAddress)),
   forPeer: (self, { subnet, publicAddress }) => ({
     ok: true,
     value: [
-      ...DIRECTIONS.map((direction) => policyOf(self, direction, subnet, publicAddress)),
+      ...(['out', ...ARRIVING] as const).map((direction) => policyOf(self, direction, subnet, publicAddress)),
       // The policies take what has a route; without one a packet is refused before. Where a policy is missing, nobody answers.
       {
         kind: 'route',
@@ -85,6 +78,24 @@ export const ipsec: Backend<IpsecConfig, null> = {
       },
     ],
   }),
+}
+
+function connectionTo(
+  { config, subnet: ownSubnet, external }: Self<IpsecConfig>,
+  { subnet, publicAddress }: Pick<Peer, 'subnet' | 'publicAddress'>,
+): HelperPeer {
+  return {
+    type: 'charon',
+    name: NAME,
+    local: external.address,
+    remote: publicAddress,
+    localId: external.publicAddress,
+    remoteId: publicAddress,
+    ownSubnet,
+    subnet,
+    espProposal: config.espProposal,
+    udpEncap: config.udpEncap,
+  }
 }
 
 function policyOf(

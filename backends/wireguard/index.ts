@@ -43,7 +43,7 @@ export const wireguard: Backend<WireguardConfig, WireguardData> = {
   receivesDirectly: () => false,
   leaseData: (self) => ({ PublicKey: self.prepared.get(KEY_NAME) ?? '', Port: listenPort(self) }),
   parsePeerData: parseWireguardData,
-  sessionOf: ({ publicKey }) => publicKey,
+  sessionOf: ({ data: { publicKey } }) => ({ type: 'wireguard', publicKey }),
   exclusive: ({ publicKey }) => publicKey,
   base: deviceObjects,
   forPeer: peerObjectsOf,

@@ -8,6 +8,7 @@ import { Helpers } from '../helpers/supervision.ts'
 import { guardsOf } from '../obstacles/found-devices.ts'
 import { HostFollower, audit } from './host-changes.ts'
 import { type Prefix, addressOf, contains } from '../ip/prefix.ts'
+import type { PeerSession } from '../kernel/peer-session.ts'
 import { type MonitorOptions, startMonitor } from '../kernel/monitor.ts'
 import { type WatchedPeers, watchPeers } from '../kernel/watch-peers.ts'
 import { locksOf, obstacleTo } from '../obstacles/obstacles.ts'
@@ -28,7 +29,7 @@ import { follow } from './follow-etcd.ts'
 export async function runLeased(leased: LeasedHost, context: DaemonContext, holdMs: number | undefined): Promise<void> {
   const { cell, kernel, reconciler, readiness, supervisor, conditions, options, log, signal } = context
   const { firewall, guard } = makeFirewall(leased, context)
-  const isConnected = (session: string): Promise<boolean> => kernel.isConnected(session)
+  const isConnected = (session: PeerSession): Promise<boolean> => kernel.isConnected(session)
   const strangers = { dropped: options.vxlanGuard, but: options.vxlanGuardAllow }
   const supervising = { drivers: helperDriver, types: HELPER_TYPES, conditions, strangers }
   const helpers = new Helpers({ ...supervising, log: log.part('helpers') })

@@ -34,12 +34,13 @@ export function preparedBy(parts: PreparedParts): ReadonlyMap<string, string> {
   )
 }
 
-function publishedKeys({ value, configuration }: PreparedParts): readonly string[] {
+function publishedKeys({ value, configuration, externals }: PreparedParts): readonly string[] {
   const { backend, config } = configuration.own
-  return valuesOf(value.backendData).flatMap((data) => {
-    const parsed = backend.parsePeerData(data, config)
-    return parsed.ok ? (backend.sessionOf?.(parsed.value) ?? []) : []
+  const sessions = mapFamilies(externals, ({ publicAddress }, family) => {
+    const parsed = backend.parsePeerData(inFamily(value.backendData, family), config)
+    return parsed.ok ? backend.sessionOf?.({ publicAddress, data: parsed.value }) : undefined
   })
+  return valuesOf(sessions).flatMap((session) => (session.type === 'wireguard' ? [session.publicKey] : []))
 }
 
 /** What a backend calls its key. */

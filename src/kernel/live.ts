@@ -17,6 +17,8 @@ import type { KernelChange, Failure, Kernel } from './kernel.ts'
 import { hasNexthops, observe } from './observe.ts'
 import { OwnWrites } from './own-writes.ts'
 import { XfrmConnection } from './policies.ts'
+import { ownAssociations } from './associations.ts'
+import { ConnectedHosts, type PeerSession } from './peer-session.ts'
 import { askKernel, readHost } from './read-host.ts'
 import type { KernelState, Kind, LinkType } from './state.ts'
 import type { WireguardRecord } from '../netlink/wireguard.ts'
@@ -36,6 +38,7 @@ export class LiveKernel implements Kernel {
   readonly xfrm: XfrmConnection
   readonly #devices: Devices
   readonly #wireguard: Wireguard
+  readonly #connected = new ConnectedHosts(ownAssociations)
   readonly #tools: ConstructorParameters<typeof KernelWriter>[0]
   readonly #applier: KernelWriter
   readonly #ownWeight = new OwnWeight()
@@ -99,8 +102,10 @@ export class LiveKernel implements Kernel {
     return this.#wireguard.device(device)
   }
 
-  /** Whether a peer of a WireGuard device of ours has a session, by its public key. Throws KernelError. */
-  async isConnected(publicKey: string): Promise<boolean> {
+  /** Whether a session with a peer is there. Throws KernelError. */
+  async isConnected(session: PeerSession): Promise<boolean> {
+    if (session.type === 'ipsec') return this.#connected.has(session.remote)
+    const { publicKey } = session
     const latest = await Promise.all(
       Object.values(WIREGUARD_DEVICES).map((name) => this.#wireguard.handshake(name, publicKey)),
     )

@@ -1,5 +1,5 @@
 // IPsec security associations over NETLINK_XFRM (ip-xfrm(8), linux/xfrm.h): XFRM_MSG_*SA with xfrm_usersa_info { selector 56 bytes, id { to
-// 16, spi be32, protocol u8, pad 3 }, from 16, limits 8 u64, current { bytes u64, packets u64, .. } at 160, .. reqid u32 at 208,
+// 16, spi be32, protocol u8, pad 3 }, from 16, limits 8 u64, current { bytes u64, packets u64, added u64, .. } at 160, .. reqid u32 at 208,
 // family u16, mode u8 .. }, 224 bytes. charon makes them; here they are read, and those that nobody knows any more deleted.
 import { type Address, fromBytes, toBytes } from '../ip/address.ts'
 import type { Message } from './attribute.ts'
@@ -16,6 +16,8 @@ export interface SecurityAssociation {
   /** Security parameters index: with `to`, what names it. */
   readonly spi: number
   readonly reqid: number
+  /** When it was made: seconds since 1970. */
+  readonly since: number
   /** What went through it. */
   readonly packets: number
 }
@@ -38,6 +40,7 @@ export function readAssociation(message: Message): SecurityAssociation | undefin
     to: fromBytes(bytes.subarray(56, 56 + size)),
     spi: new DataView(bytes.buffer, bytes.byteOffset).getUint32(72, false),
     reqid: message.u32(208),
+    since: message.u32(176) + message.u32(180) * 2 ** 32,
     packets: message.u32(168) + message.u32(172) * 2 ** 32,
   }
 }

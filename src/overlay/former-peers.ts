@@ -3,6 +3,7 @@
 // Invariants: bounded in time, whatever the peer does; what is decided depends on the peer, its former self and the time alone.
 import type { Peer } from '../backend.ts'
 import type { Prefix } from '../ip/prefix.ts'
+import type { PeerSession } from '../kernel/peer-session.ts'
 import type { PeerChange } from '../lease/peer-step.ts'
 import type { ChangedPeer } from '../reconcile/networks.ts'
 import type { Peers } from '../reconcile/pass.ts'
@@ -22,9 +23,9 @@ interface Former {
 
 /** What it needs to know, and whom to tell. */
 export interface FormerParts {
-  /** Names the session that has to be there before packets go to a peer; undefined where none is needed. */
-  readonly sessionOf: (peer: Peer) => string | undefined
-  readonly isConnected: (session: string) => Promise<boolean>
+  /** The session that has to be there before packets go to a peer; undefined where none is needed. */
+  readonly sessionOf: (peer: Peer) => PeerSession | undefined
+  readonly isConnected: (session: PeerSession) => Promise<boolean>
   /** Peers are to be written again, or (empty) none is on its way any more. */
   readonly changed: (changes: readonly ChangedPeer[]) => void
 }

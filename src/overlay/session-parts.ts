@@ -6,6 +6,7 @@ import type { Guard } from '../firewall/nftables/guard.ts'
 import type { Helpers } from '../helpers/supervision.ts'
 import type { Readiness } from '../health/readiness.ts'
 import type { Mac } from '../ip/mac.ts'
+import type { PeerSession } from '../kernel/peer-session.ts'
 import type { KeptLease } from '../lease/keep.ts'
 import type { Log } from '../log.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
@@ -28,8 +29,8 @@ export interface SessionHost {
   readonly firewall: Firewall
   readonly guard: Guard
   readonly helpers: Helpers
-  /** Whether the session of this name is there (Backend.sessionOf). */
-  readonly isConnected: (session: string) => Promise<boolean>
+  /** Whether this session is there (Backend.sessionOf). */
+  readonly isConnected: (session: PeerSession) => Promise<boolean>
 }
 
 /** The kernel as found at the start: its features and the devices of earlier runs. */

@@ -68,6 +68,15 @@ export function carrierOf({ active }: Pick<Intent, 'active'>, type: string): Con
 
 /** The objects that carry packets to one peer, by the backend that its lease asks for. */
 export function peerObjects(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
+  const way = leadingTo(intent, peer)
+  if (intent.active.length < 2 || !way.ok) return way
+  // It may send by any backend in use: by ours, or what was ours when it last looked.
+  const all = [...senderObjects(intent, peer), ...way.value].map(asOneOfSeveral)
+  return { ok: true, value: [...new Map(all.map((object) => [keyOf(object), object])).values()] }
+}
+
+/** What carries packets to a peer; while that is on its way from one backend to another, what both ways need, and the routes of one. */
+function leadingTo(intent: Intent, peer: Peer): Checked<readonly KernelObject[]> {
   const now = wayTo(intent, peer)
   if (peer.former === undefined) return now
   const before = wayTo(intent, peer.former.peer)
@@ -89,8 +98,25 @@ function bothWays(
 }
 
 /** Whether an object decides which way packets go. */
-function leads({ kind }: KernelObject): boolean {
-  return kind === 'route' || kind === 'nexthop' || kind === 'policy'
+function leads(object: KernelObject): boolean {
+  const { kind } = object
+  return kind === 'route' || kind === 'nexthop' || (kind === 'policy' && object.direction === 'out')
+}
+
+/** What lets packets of a peer arrive by the backends that it does not receive by. */
+function senderObjects(intent: Intent, peer: Peer): readonly KernelObject[] {
+  const carrier = carrierOf(intent, peer.type)
+  return intent.active.flatMap((configured) => {
+    const { backend, config } = configured
+    const self = configured === carrier || backend.forSender === undefined ? undefined : selfFor(intent, peer)
+    if (self === undefined || !serves(backend, self.family)) return []
+    return backend.forSender?.({ ...self, config }, peer) ?? []
+  })
+}
+
+/** A policy that wants packets of a peer to arrive by one backend alone would drop those it sends by another. */
+function asOneOfSeveral(object: KernelObject): KernelObject {
+  return object.kind === 'policy' && object.direction !== 'out' ? { ...object, optional: true } : object
 }
 
 /** A packet that keeps a session open makes one, too. */

@@ -1,9 +1,11 @@
 // Peers that go over from one backend to another: what is written while they do.
 import test from 'ava'
+import { ipsec } from '../../backends/ipsec/index.ts'
 import { wireguard } from '../../backends/wireguard/index.ts'
 import { vxlan } from '../../backends/vxlan/index.ts'
 import type { Peer } from '../../src/backend.ts'
 import { only } from '../../src/ip/by-family.ts'
+import type { PeerSession } from '../../src/kernel/peer-session.ts'
 import { showObject } from '../../src/kernel/show.ts'
 import { createSection } from '../../src/network-config/section.ts'
 import { FormerPeers } from '../../src/overlay/former-peers.ts'
@@ -14,6 +16,13 @@ import { VXLAN_DEFAULTS, prefix, selfWith, vxlanPeer } from '../fake/values.ts'
 const KEY = Buffer.alloc(32, 2).toString('base64')
 const before = vxlanPeer(22, 122)
 const after: Peer = { ...before, type: 'wireguard', data: { publicKey: KEY, port: undefined } }
+/** Its policies, without their templates, and its routes. */
+function ipsecShown(active: Intent['active'], peer: Peer): readonly string[] {
+  const objects = peerObjects({ ...intent, active }, peer)
+  const ways = objects.ok ? objects.value.filter(({ kind }) => kind === 'policy' || kind === 'route') : []
+  return ways.map(showObject).map((words) => words.replace(/^src .*(dir \w+) tmpl .* tunnel/, '$1'))
+}
+
 const SUBNET = prefix('10.2.22.0/24')
 
 const intent: Intent = {
@@ -34,13 +43,15 @@ function shown(peer: Peer): readonly string[] {
   return objects.ok ? objects.value.map(showObject).map((words) => words.replace(/ (lladdr|dst|endpoint) .*/, '')) : []
 }
 
-function ofWireguard({ type }: Peer): string | undefined {
-  return type === 'wireguard' ? 'session' : undefined
+const SESSION: PeerSession = { type: 'wireguard', publicKey: KEY }
+
+function ofWireguard({ type }: Peer): PeerSession | undefined {
+  return type === 'wireguard' ? SESSION : undefined
 }
 
 function formers(
   connected: () => boolean,
-  sessionOf: (peer: Peer) => string | undefined = ofWireguard,
+  sessionOf: (peer: Peer) => PeerSession | undefined = ofWireguard,
 ): { peers: FormerPeers; next: () => Promise<readonly ChangedPeer[]> } {
   let tell: (changes: readonly ChangedPeer[]) => void = () => undefined
   const peers = new FormerPeers({
@@ -85,7 +96,7 @@ test('a peer of the same backend that needs a session now, and did not, is on it
   const keyed: Peer = { ...before, data: { key: KEY } }
   const { peers } = formers(
     () => false,
-    ({ data }) => (data === keyed.data ? 'session' : undefined),
+    ({ data }) => (data === keyed.data ? SESSION : undefined),
   )
   peers.take(new Map([[SUBNET, keyed]]), [{ subnet: SUBNET, before, after: keyed }])
   t.deepEqual(peers.view.get(SUBNET)?.former, { peer: before, leads: true })
@@ -93,6 +104,26 @@ test('a peer of the same backend that needs a session now, and did not, is on it
   peers.take(new Map([[SUBNET, before]]), [{ subnet: SUBNET, before: keyed, after: before }])
   t.is(peers.view.get(SUBNET), before)
   peers.stop()
+})
+
+const IPSEC = { backend: ipsec, config: ipsec.parseConfig(createSection({ PSK: 'f00d'.repeat(24) }, 'Backend')) }
+const VXLAN = { backend: vxlan, config: VXLAN_DEFAULTS }
+const encrypted: Peer = { ...before, type: 'ipsec', data: null }
+const VIA_VXLAN = '10.2.22.0/24 via 10.2.22.0 dev flannel.1 proto 142 onlink'
+const EITHER = ['dir in level use', 'dir fwd level use']
+
+test('the policy for packets to a peer comes with its keys, and until all is over it may send both ways', (t) => {
+  const on = (leads: boolean): Peer => ({ ...encrypted, former: { peer: before, leads } })
+  t.deepEqual(ipsecShown([IPSEC, VXLAN], on(true)), [...EITHER, VIA_VXLAN])
+  t.deepEqual(ipsecShown([IPSEC, VXLAN], on(false)), [...EITHER, 'dir out', '10.2.22.0/24 dev enp0s3 proto 142'])
+  t.deepEqual(ipsecShown([IPSEC], encrypted), ['dir out', 'dir in', 'dir fwd', '10.2.22.0/24 dev enp0s3 proto 142'])
+})
+
+test('while ipsec is in use, packets of a peer with another backend may arrive by it', (t) => {
+  t.deepEqual(ipsecShown([VXLAN, IPSEC], before), [...EITHER, VIA_VXLAN])
+  t.deepEqual(ipsecShown([VXLAN], before), [VIA_VXLAN])
+  const back: Peer = { ...before, former: { peer: encrypted, leads: false } }
+  t.deepEqual(ipsecShown([VXLAN, IPSEC], back), [...EITHER, VIA_VXLAN])
 })
 
 test('a peer that leaves, or changes within its backend, is not on its way', (t) => {

@@ -15,9 +15,14 @@ export const IPSEC_ROW: Row = {
   cells: {
     fresh: 'uml',
     takeover: { why: "Go's flanneld ends its charon, and with it the tunnels; they are made anew" },
-    'live change': { why: 'packets wait until the two hosts have agreed on keys' },
+    'live change': 'uml',
     restart: 'uml',
     damage: 'uml',
+  },
+  // The policy for packets to the peer comes with the keys; those for packets from it are strict when the old way is given up.
+  change: {
+    leads: `ip xfrm policy list dir out | grep -q 'dir out'`,
+    over: `! ip xfrm policy | grep -q 'level use'`,
   },
   harms: [
     { fault: 'IPv4 route deleted', script: (_own, peer) => `ip route del ${peer.subnets[4] ?? ''}` },

@@ -30,6 +30,8 @@ export interface Row {
   readonly prepare: string
   /** Where each cell is tested; a sentence where it is not. */
   readonly cells: Readonly<Record<Column, Kernel | Explanation>>
+  /** Where packets do not go by a changed backend at once: scripts that succeed when they do, and when nothing is left of the change. */
+  readonly change?: { readonly leads: string; readonly over: string }
   /** What Go's flanneld leaves on a host that it ran on: what the takeover starts from. */
   readonly left?: Left
   readonly harms: readonly Harm[]

@@ -94,9 +94,19 @@ async function liveChange(t: ExecutionContext, { ground, pair }: Field): Promise
         t.fail(`${String(error)}\n${daemon.output()}`),
       )
     }
+    if (next === row) await untilEach(pair, row.change?.leads)
     await more(all, 100)
   }
+  await untilEach(pair, row.change?.over)
+  await more(all, 50)
   return noneLost(t, all, pair[0])
+}
+
+/** Waits until a script succeeds on each host. */
+async function untilEach(pair: Field['pair'], script: string | undefined): Promise<void> {
+  if (script === undefined) return
+  for (const { host } of pair)
+    await waitFor(`${host.name}: ${script}`, async () => (await host.run(`if ${script}; then echo yes; fi`)) !== '')
 }
 
 /** What the lease of a backend says: `auto` is vxlan to others. */
