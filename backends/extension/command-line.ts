@@ -4,22 +4,12 @@ import type { Command } from '../../src/backend.ts'
 /** Pieces of a line that we understand as sh(1) does: blanks, quotes, a variable, an escaped character, a plain one. */
 const PIECE =
   /^(?:(?<blank>\s+)|'(?<single>[^'$]*)'|"(?<double>(?:[^"\\`$]|\$\w+|\$\{\w+\})*)"|(?<variable>\$\w+|\$\{\w+\})|\\(?<escaped>[^$])|(?<plain>[^\s'"\\$;&|<>`()*?[\]~#!{}]))/
-/** Words that are the shell's own. */
-const BUILTINS = new Set([
-  'export',
-  'read',
-  'cd',
-  'set',
-  'unset',
-  'if',
-  'for',
-  'while',
-  'case',
-  'exec',
-  'eval',
-  'umask',
-  '.',
-])
+/** Words that are the shell's own (POSIX.1-2017, XCU 2.4 and 2.14), but for those that are programs too. */
+const BUILTINS = new Set(
+  ': . alias bg break case cd command continue eval exec exit export fg for getopts hash if jobs local read readonly return set shift times trap type ulimit umask unalias unset until wait while'.split(
+    ' ',
+  ),
+)
 
 /**
  * The words of a line: quotes and backslashes as in sh(1), `$NAME` is kept and replaced when it is run. A line with anything else of the

@@ -74,12 +74,12 @@ export class ConfigFollower {
       void this.#awaitHost(next, externals, AbortSignal.any([signal, this.#waiting.signal]))
       throw new Error(externals)
     }
+    // What another backend's lease or devices are still made of stays.
+    const prepared = new Map([...session.inputs.prepared, ...(await prepare(next, externals))])
     reportRemarks(next, this.#log, conditions)
     this.#log.info(`network config changed: ${printable(withoutSecrets(text).replaceAll(/\s+/g, ' '), 1000)}`)
     for (const external of valuesOf(externals))
       if (inFamily(session.inputs.externals, external.family) === undefined) this.#log.info(lineOf(external))
-    // What another backend's lease or devices are still made of stays.
-    const prepared = new Map([...session.inputs.prepared, ...(await prepare(next, externals))])
     await session.update({ configuration: next, externals, prepared })
   }
 

@@ -55,7 +55,7 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   }
   const first = await configurationFor(found, obstacles, context)
   if (first === undefined) return undefined
-  const { configuration } = first
+  const { configuration, prepared } = first
   reportInterfaces(configuration, first.host, log.part('host'))
   readiness.good('config')
 
@@ -67,7 +67,6 @@ export async function joinNetwork(context: DaemonContext): Promise<LeasedHost | 
   const { hostId } = host
   // Configs without an interface for one of their families are waited out.
   const externals = some(wantedOf(configuration, host.externals)) ?? host.externals
-  const prepared = await prepare(configuration, externals)
   const inputs: Omit<Inputs, 'subnets'> = { options, configuration, externals, hostId, prepared }
   const claim = claimOf({ ...inputs, ...derivedAtStart(devices) }, previous?.subnets ?? NEITHER)
   const listing: Snapshot[] = []
@@ -110,13 +109,22 @@ function locksFor({ log }: DaemonContext): Locks {
   })
 }
 
-/** The first config that this host can run, and the host with an interface for each of its families. */
+/** A config that this host can run. */
+interface Runnable {
+  readonly configuration: Configuration
+  /** The host with an interface for each of its families. */
+  readonly host: Host
+  readonly prepared: Inputs['prepared']
+}
+
+/** The first config that this host can run. */
 async function configurationFor(
   found: Host,
   obstacles: LeasedHost['obstacles'],
   { kernel, options, backends, conditions, readiness, events, log, signal }: DaemonContext,
-): Promise<{ readonly configuration: Configuration; readonly host: Host } | undefined> {
+): Promise<Runnable | undefined> {
   let host = found
+  let prepared: Inputs['prepared'] = new Map()
   const configuration = await awaitConfiguration({
     store: obstacles.store,
     options,
@@ -126,7 +134,10 @@ async function configurationFor(
       if (typeof reached === 'string') return reached
       host = reached
       const externals = some(wantedOf(first, host.externals)) ?? host.externals
-      return obstacleTo(first, { ...obstacles, externals, isOurs: () => false })
+      const obstacle = await obstacleTo(first, { ...obstacles, externals, isOurs: () => false })
+      // Last, because a command of the config may make something.
+      if (obstacle === undefined) prepared = await prepare(first, externals)
+      return obstacle
     },
     conditions,
     freed: (ended) => obstacles.locks.freed(ended),
@@ -136,5 +147,5 @@ async function configurationFor(
     log: reporter('config', log.part('config'), events),
     signal,
   })
-  return configuration && { configuration, host }
+  return configuration && { configuration, host, prepared }
 }

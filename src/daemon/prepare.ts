@@ -4,7 +4,7 @@ import { inFamily, mapFamilies, valuesOf } from '../ip/by-family.ts'
 import type { Configuration } from '../network-config/configuration.ts'
 import { publicKeyIn, wireguardKeyFile } from '../host/wireguard-key.ts'
 import { equal } from '../equal.ts'
-import { messageOf } from '../errors.ts'
+import { OperatorError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Session } from '../overlay/session.ts'
 import { runCommand } from '../helpers/commands/run-command.ts'
@@ -45,5 +45,8 @@ export async function prepareAgain(session: Pick<Session, 'inputs' | 'update'>, 
 
 async function make(preparation: Preparation): Promise<string> {
   if (preparation.type === 'wireguard-key') return publicKeyIn(wireguardKeyFile())
-  return runCommand(preparation.key, preparation.command, { environment: {}, input: '' })
+  const { key, command } = preparation
+  return runCommand(key, command, { environment: {}, input: '' }).catch((error: unknown) => {
+    throw new OperatorError(`${messageOf(error)}: correct the command, or what it needs`)
+  })
 }

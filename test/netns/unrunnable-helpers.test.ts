@@ -60,6 +60,13 @@ const AT_START = [
     /Backend\.PreStartupCommand: \/run\/mine: is not here or cannot be executed: give a program .*; waiting$/,
     'chmod 755 /run/mine',
   ],
+  [
+    'a command that fails',
+    extensionWith('cat /run/mine || exit 3'),
+    '',
+    /Backend\.PreStartupCommand: sh: ended with status 3: cat: \/run\/mine: .*: correct the command, or what it needs; waiting$/,
+    'echo x >/run/mine',
+  ],
 ] as const
 
 for (const [what, backend, harm, says, cure] of AT_START) {
@@ -88,6 +95,12 @@ test.serial('the same while running: what runs is kept, until there is nothing i
   await configure(etcd, extensionWith('/run/mine'))
   t.regex(
     await complains(daemon, /Backend\.PreStartupCommand: \/run\/mine: is not here/),
+    /keeping the running config$/,
+  )
+  t.is(await stateOf(host), before)
+  await configure(etcd, extensionWith('exit 3'))
+  t.regex(
+    await complains(daemon, /Backend\.PreStartupCommand: sh: ended with status 3: correct/),
     /keeping the running config$/,
   )
   t.is(await stateOf(host), before)

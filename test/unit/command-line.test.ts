@@ -23,6 +23,8 @@ test("what only a shell understands is run by one, as Go's flanneld does", (t) =
     "a '$SUBNET'",
     'export A=1',
     'A=1 b',
+    'exit 3',
+    ': $SUBNET',
     "a 'b",
   ])
     t.deepEqual(commandOf(line), { words: ['sh', '-c', line], replaces: false })
