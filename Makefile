@@ -135,7 +135,7 @@ test-packages: dist/flanneld-amd64 dist/flanneld-arm64 dist/THIRD-PARTY-NOTICES 
 
 # ---- testing
 
-# The groups of tests, from fast to slow, one folder under test/ each. `engines`, `kernels` and `packages` need a longer set-up
+# The groups of tests, from fast to slow, one folder under test/ each. `engines`, `kernels`, `releases` and `packages` need a longer set-up
 # and run only by name.
 GROUPS := $(foreach group,unit contract golden fuzz netns page faults docker,$(if $(wildcard test/$(group)/*.test.ts),$(group)))
 
@@ -216,9 +216,14 @@ build/kernels-set-up: scripts/setup-kernels.sh $(MODULES)
 	@mkdir -p build && touch $@
 
 .PHONY: test-kernels
-## test-kernels: every backend, on hosts with other kernels, in an emulator and in User-Mode Linux
-test-kernels: dist/flanneld $(KERNELS)
-	$(AVA) --timeout=10m 'test/$(@:test-%=%)/**/*.test.ts'
+## test-kernels: backends that this machine's kernel may lack, on hosts with other kernels, in an emulator and in User-Mode Linux
+test-kernels: dist/flanneld build/kernels/bookworm/release build/kernels/bullseye/release
+	$(AVA) --timeout=10m --concurrency=2 'test/$(@:test-%=%)/**/*.test.ts'
+
+.PHONY: test-releases
+## test-releases: kernels of four Debian releases, and who can read what passes between them (half an hour in an emulator)
+test-releases: dist/flanneld $(KERNELS)
+	$(AVA) --timeout=10m --concurrency=1 'test/$(@:test-%=%)/**/*.test.ts'
 
 .PHONY: soak
 ## soak: long tests: ten minutes of probing at 5% loss
