@@ -1,6 +1,7 @@
 // All of doctor's checks, in the order of the report. To add one: write it, add it here, describe it in
 // docs/troubleshooting.md (a test compares), and make its fault for real in test/netns/doctor-*.test.ts.
 import { dockerCheck, overlapCheck } from './checks/address.ts'
+import { associationsCheck } from './checks/associations.ts'
 import { configCheck, daemonCheck, subnetEnvCheck } from './checks/daemon.ts'
 import { clockCheck, etcdCheck, tlsCheck, watchCheck } from './checks/etcd.ts'
 import { firewallCheck, guardCheck } from './checks/firewall.ts'
@@ -33,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   reversePathCheck,
   bridgeNetfilterCheck,
   ...KERNEL_CHECKS,
+  associationsCheck,
   overlapCheck,
   dockerCheck,
   firewallCheck,

@@ -11,6 +11,7 @@ import type { PeerHealth } from '../probe/peer-health.ts'
 import type { FoundSubnetEnv } from '../host/subnet-env.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import type { ExpectedPlan } from './expected-state.ts'
+import type { SecurityAssociation } from '../netlink/xfrm-state.ts'
 
 /** All facts. */
 export interface Facts {
@@ -86,6 +87,8 @@ export interface HostFacts {
   readonly keyFile: { readonly path: string; readonly mode: number | undefined }
   /** The last WireGuard handshake with each peer, by public key; milliseconds since 1970, 0: never. */
   readonly handshakes: ReadonlyMap<string, number>
+  /** IPsec's, of this host's tunnels: the ends of each. */
+  readonly associations: Known<readonly Pick<SecurityAssociation, 'from' | 'to'>[]>
   readonly udpSockets: readonly UdpSocket[]
   /** Devices that leave the sums of inner packets to the hardware (tx-checksum-ip-generic); missing: not known. */
   readonly checksumOffload: ReadonlyMap<string, boolean>

@@ -5,6 +5,7 @@ import { chooseExternalInterface } from '../host/external-interface.ts'
 import { type HostNetwork, type Place, questionsOf } from '../kernel/host-network.ts'
 import { wireguardKeyFile } from '../host/wireguard-key.ts'
 import { hostId, readMachineId } from '../host/host-id.ts'
+import { ownAssociations } from '../kernel/associations.ts'
 import type { LiveKernel } from '../kernel/live.ts'
 import { KINDS, type KernelState, type Kind } from '../kernel/state.ts'
 import { leavesChecksums } from '../netlink/ethtool.ts'
@@ -55,6 +56,7 @@ export async function readHostFacts(
     lacks: { unknown: 'not read' },
     keyFile: await readKeyFile(),
     handshakes: new Map(),
+    associations: await known(ownAssociations),
     udpSockets: await readUdpSockets(),
     checksumOffload: await readOffload(network.links.filter(({ name }) => [...tunnels, ...uplinks].includes(name))),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),

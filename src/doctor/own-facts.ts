@@ -111,6 +111,7 @@ async function readHost(kernel: LiveKernel, daemon: RunningDaemon, plan: Known<E
       'value' in plan ? await readLacks(kernel, plan.value.configuration, externals, true) : { unknown: plan.unknown },
     keyFile: await readKeyFile(),
     handshakes: new Map(),
+    associations: NOT_READ,
     udpSockets: [],
     checksumOffload: await readOffload(ours),
     subnetEnv: await known(() => readSubnetEnv(options.subnetFile)),

@@ -181,6 +181,7 @@ function healthyHost(wanted: readonly KernelObject[]): HostFacts {
     lacks: { value: [] },
     keyFile: { path: '/run/flannel/wgkey', mode: 0o400 },
     handshakes: new Map(),
+    associations: { value: [] },
     udpSockets: [],
     checksumOffload: new Map(),
     subnetEnv: {
