@@ -1,45 +1,9 @@
 // The rows of the matrix of backends and families. docs/backends.md shows them (`make docs`); test/matrix tests them.
 import type { Family } from '../../../src/ip/address.ts'
 import { IPSEC_ROW } from './matrix-ipsec.ts'
-import type { MatrixHost, Taken } from './matrix-host.ts'
-import type { Harm, Kernel, Lease, Left, Row } from './matrix-row.ts'
-
-function everywhere(kernel: Kernel): Row['cells'] {
-  return { fresh: kernel, takeover: kernel, 'live change': kernel, restart: kernel, damage: kernel }
-}
-
-const GO_HAS_NO_IPV6_ALONE = { why: "Go's flanneld does not run with IPv6 alone on etcd" } as const
-
-/** What a host's routes suffer, whatever made them. */
-function routeHarms(families: readonly Family[]): readonly Harm[] {
-  return families.map((family) => ({
-    fault: `IPv${family} route deleted`,
-    script: (_own, peer) => `ip -${family} route del ${subnetOf(peer, family)}`,
-  }))
-}
-
-/** What a device of ours suffers. */
-function deviceHarms(device: string): readonly Harm[] {
-  return [
-    { fault: `${device} deleted`, script: () => `ip link del ${device}` },
-    { fault: `${device} down`, script: () => `ip link set ${device} down` },
-    { fault: `MTU of ${device} changed`, script: () => `ip link set ${device} mtu 1300` },
-    { fault: `addresses of ${device} flushed`, script: () => `ip addr flush dev ${device}` },
-  ]
-}
-
-function subnetOf({ subnets }: Pick<MatrixHost, 'subnets'>, family: Family): string {
-  const subnet = subnets[family]
-  if (subnet === undefined) throw new Error(`no IPv${family} subnet`)
-  return subnet
-}
-
-/** "10.2.21.0" of "10.2.21.0/24". */
-function baseOf(host: Pick<MatrixHost, 'subnets'>, family: Family): string {
-  return subnetOf(host, family).replace(/\/.*/, '')
-}
-
-const PLAIN = { options: {}, args: '', prepare: '' }
+import { GO_HAS_NO_IPV6_ALONE, PLAIN, baseOf, deviceHarms, everywhere, routeHarms, subnetOf } from './matrix-harms.ts'
+import { wireguardGoRow, wireguardRow } from './matrix-wireguard.ts'
+import type { Harm, Left, Row } from './matrix-row.ts'
 
 const VXLAN_DEVICE: Readonly<Record<Family, string>> = { 4: 'flannel.1', 6: 'flannel-v6.1' }
 const GO_MACS: Readonly<Record<Family, string>> = { 4: 'c6:d2:32:6f:8f:44', 6: 'c6:d2:32:6f:8f:46' }
@@ -161,89 +125,6 @@ function ipipRow(): Row {
         fault: 'local address of flannel.ipip changed',
         script: () => 'ip link set flannel.ipip type ipip local 192.168.19.99',
       },
-    ],
-  }
-}
-
-/** A key pair as `wg genkey` makes it: that of the host that Go's flanneld ran on. */
-const GO_KEY = {
-  secret: '0NP6NhdIVL4qSoWfHMv3wcXX2IG8AiFSqntwSD/Z7V0=',
-  open: 'bfxQhGMmItR6z2qJpz1zN53VjJAR9lyJgC/4Q8iDtB0=',
-}
-const WIREGUARD_DEVICE: Readonly<Record<Family, string>> = { 4: 'flannel-wg', 6: 'flannel-wg-v6' }
-const WIREGUARD_PORT: Readonly<Record<Family, number>> = { 4: 51820, 6: 51821 }
-
-function wireguardHarms(family: Family): readonly Harm[] {
-  const device = WIREGUARD_DEVICE[family]
-  const peer = `peer $(wg show ${device} peers | head -n 1)`
-  return [
-    ...deviceHarms(device),
-    { fault: `peer of ${device} removed`, script: () => `wg set ${device} ${peer} remove` },
-    { fault: `prefixes of a peer of ${device} removed`, script: () => `wg set ${device} ${peer} allowed-ips ''` },
-    { fault: `port of ${device} changed`, script: () => `wg set ${device} listen-port 12345` },
-    {
-      fault: `key of ${device} changed`,
-      script: () => `wg genkey >/run/other.key; wg set ${device} private-key /run/other.key`,
-    },
-    { fault: `another peer on ${device}`, script: () => `wg set ${device} peer $(wg genkey | wg pubkey)` },
-  ]
-}
-
-/** In the kernel of Debian, which this machine's lacks. */
-function wireguardRow(families: readonly Family[]): Row {
-  const data = (family: Family): object => ({ PublicKey: GO_KEY.open, Port: WIREGUARD_PORT[family] })
-  return {
-    ...PLAIN,
-    type: 'wireguard',
-    families,
-    prepare: 'modprobe wireguard',
-    cells: everywhere('bookworm'),
-    left: {
-      mtu: 1420,
-      lease: {
-        BackendType: 'wireguard',
-        ...(families.includes(4) ? { BackendData: data(4) } : {}),
-        ...(families.includes(6) ? { BackendV6Data: data(6) } : {}),
-      },
-      script: (taken, peer, lease) =>
-        [
-          `(umask 377; printf %s '${GO_KEY.secret}' >/run/flannel/wgkey)`,
-          ...families.map((family) => wireguardLeft(family, taken, peer, lease)),
-        ].join('\n'),
-    },
-    harms: [...routeHarms(families), ...families.flatMap(wireguardHarms)],
-  }
-}
-
-function wireguardLeft(family: Family, taken: Taken, peer: MatrixHost, lease: Lease): string {
-  const device = WIREGUARD_DEVICE[family]
-  const [network, bits, remote] =
-    family === 4 ? ['10.2.0.0/16', 32, peer.host.address] : ['fd00:10:2::/48', 128, `[${peer.host.address6}]`]
-  const { PublicKey: key } = lease[family === 4 ? 'BackendData' : 'BackendV6Data'] as { readonly PublicKey: string }
-  return `ip link add ${device} mtu 1420 type wireguard
-    wg set ${device} private-key /run/flannel/wgkey listen-port ${WIREGUARD_PORT[family]}
-    wg set ${device} peer ${key} endpoint ${remote}:${WIREGUARD_PORT[family]} allowed-ips ${subnetOf(peer, family)}
-    ip addr add ${baseOf(taken, family)}/${bits} dev ${device}
-    ip link set ${device} up
-    ip route add ${network} dev ${device}`
-}
-
-function programHarm(device: string): Harm {
-  return { fault: `wireguard-go of ${device} killed`, script: () => `kill -9 $(pgrep -f 'wireguard-go ${device}$')` }
-}
-
-/** By the program, on this machine's kernel. */
-function wireguardGoRow(families: readonly Family[]): Row {
-  return {
-    ...wireguardRow(families),
-    variant: 'wireguard-go',
-    args: '-wireguard-go=/usr/bin/wireguard-go',
-    prepare: '',
-    cells: { ...everywhere('this'), takeover: { why: "Go's flanneld does not use wireguard-go" } },
-    harms: [
-      ...routeHarms(families),
-      ...families.flatMap(wireguardHarms),
-      ...families.map((family) => programHarm(WIREGUARD_DEVICE[family])),
     ],
   }
 }
