@@ -23,6 +23,8 @@ const MEASURED: readonly Measured[] = [
   { name: 'vxlan', section: { Type: 'vxlan' } },
   { name: 'vxlan with DirectRouting', section: { Type: 'vxlan', DirectRouting: true } },
   { name: 'host-gw', section: { Type: 'host-gw' } },
+  { name: 'udp', section: { Type: 'udp' } },
+  { name: 'wireguard by wireguard-go', section: { Type: 'wireguard' }, args: '-wireguard-go=/usr/bin/wireguard-go' },
 ]
 
 /** What these figures are compared with. */

@@ -16,8 +16,9 @@ const SECTIONS = {
   vxlan: { Type: 'vxlan' },
   DirectRouting: { Type: 'vxlan', DirectRouting: true },
   'host-gw': { Type: 'host-gw' },
+  udp: { Type: 'udp' },
 } as const
-const MODES = ['vxlan', 'DirectRouting', 'host-gw'] as const
+const MODES = ['vxlan', 'DirectRouting', 'host-gw', 'udp'] as const
 
 /** Two containers on different hosts; a server runs on the second. */
 interface Pair {
