@@ -94,5 +94,9 @@ test('a systemd-networkd that takes every device leaves flannel.1 and foreign ro
 
 test('the NetworkManager file adds flannel devices to the unmanaged ones, and replaces no other setting', (t) => {
   const text = readFileSync(join(UNITS, 'NetworkManager/flannel.conf'), 'utf8')
-  t.regex(text, /^\[keyfile\]\nunmanaged-devices\+=interface-name:flannel\.\*$/m)
+  const [, names = ''] = /^\[keyfile\]\nunmanaged-devices\+=(.*)$/m.exec(text) ?? []
+  t.deepEqual(
+    names.split(';'),
+    ['flannel.*', 'flannel-*', 'flannel0'].map((name) => `interface-name:${name}`),
+  )
 })
