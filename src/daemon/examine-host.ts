@@ -11,6 +11,8 @@ import { pause } from '../async/wait.ts'
 
 /** Between two examinations at rest, at least and at most. Milliseconds. */
 const REST_MS = { least: 30_000, most: 300_000 }
+/** The same while there is a fault, at most: what another program was just changing is soon right again. Milliseconds. */
+const FAULTY_MS = 15_000
 /** After a change of readiness or of a condition the next one comes this soon, and where much changes no later than that. Milliseconds. */
 const SOON_MS = { least: 200, most: 2_000 }
 /** Events such as those of probes can come without end: between two examinations that follow them. Milliseconds. */
@@ -99,8 +101,12 @@ class Examiner {
       await this.#examine(false)
       this.#wake = new AbortController()
       const rest = Math.min(REST_MS.most, Math.max(REST_MS.least, this.#cost * REST_SHARE))
-      await pause(rest, AbortSignal.any([signal, this.#wake.signal]))
+      await pause(this.#isFaulty ? Math.min(rest, FAULTY_MS) : rest, AbortSignal.any([signal, this.#wake.signal]))
     }
+  }
+
+  get #isFaulty(): boolean {
+    return this.#held.some(({ outcome }) => outcome.findings.some(({ level }) => level === 'fault'))
   }
 
   /** Readiness or a condition changed: the next examination comes soon. */
