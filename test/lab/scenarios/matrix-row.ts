@@ -19,6 +19,8 @@ export interface Harm {
 export interface Row {
   /** `Backend.Type`. */
   readonly type: string
+  /** A shell command that succeeds on a host once it has chosen how to reach its peers, where that takes a while. */
+  readonly settled?: string
   /** What is special about how it runs. */
   readonly variant?: string
   readonly families: readonly Family[]

@@ -68,7 +68,8 @@ function vxlanRow(families: readonly Family[]): Row {
 /** Its leases and entries are those of vxlan, and what Go's flanneld left is that. Probes are quick, so that the way changes in between. */
 function autoRow(families: readonly Family[]): Row {
   const row = vxlanRow(families)
-  return { ...row, type: 'auto', args: '-probe-interval=1', cells: { ...row.cells, 'live change': 'this' } }
+  const settled = families.map((family) => `ip -${family} route show proto 142 | grep -q 'dev enp0s3'`).join(' && ')
+  return { ...row, type: 'auto', args: '-probe-interval=1', settled, cells: { ...row.cells, 'live change': 'this' } }
 }
 
 function hostGwRow(families: readonly Family[]): Row {

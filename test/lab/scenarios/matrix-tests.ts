@@ -116,6 +116,7 @@ function leaseTypeOf(type: string): string {
 }
 
 async function damage(t: ExecutionContext, { ground, pair: [own, peer] }: Field): Promise<string> {
+  await untilEach([own, peer], ground.row.settled)
   const before = await ourObjects(own.host)
   for (const { fault, script } of ground.row.harms) {
     await own.host.run(`set -e; ${script(own, peer)}`)
