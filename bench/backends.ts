@@ -5,9 +5,8 @@ import { waitFor } from '../test/lab/instruments/wait.ts'
 import { type Container, createContainer } from '../test/lab/world/container.ts'
 import type { Host } from '../test/lab/world/lab.ts'
 import { ARGS } from '../test/lab/world/network.ts'
-import type { Place } from '../test/lab/world/space.ts'
 import type { Figure, Measurement } from './figure.ts'
-import { machineBusyMs } from './proc.ts'
+import { type Sample, send } from './iperf.ts'
 import { onStage } from './stage.ts'
 import { median } from './statistics.ts'
 
@@ -29,12 +28,6 @@ const MEASURED: readonly Measured[] = [
 
 /** What these figures are compared with. */
 export const BETWEEN_HOSTS = 'between the hosts'
-
-/** One measurement: Gbit/s, and percent of a core, of the whole machine, per Gbit/s. */
-interface Sample {
-  readonly gbits: number
-  readonly cpu: number
-}
 
 export const backends: Measurement = {
   name: 'backends',
@@ -65,12 +58,12 @@ async function costsOf(
   await to.spawn('iperf3 -s')
   await b.spawn('iperf3 -s')
   await waitFor(`${from.name} to reach ${to.address}`, () => from.run(`ping -c 1 -W 1 ${to.address}`), 20_000)
-  await waitFor('iperf3', () => from.run(`iperf3 -c ${to.address} -n 1K && true`))
+  await waitFor('iperf3', () => from.run(`iperf3 -c ${to.address} -n 1K`))
   await waitFor('iperf3 between hosts', () => a.run(`iperf3 -c ${b.address} -n 1K`))
   const [ours, plain]: [Sample[], Sample[]] = [[], []]
   for (let round = 0; round < (quick ? 2 : 5); round++) {
-    ours.push(await stream(from, to.address, quick ? 1 : 2))
-    plain.push(await stream(a, b.address, quick ? 1 : 2))
+    ours.push(await send(from, to.address, 1, quick ? 1 : 2))
+    plain.push(await send(a, b.address, 1, quick ? 1 : 2))
   }
   const of = (samples: readonly Sample[], key: keyof Sample): number => median(samples.map((sample) => sample[key]))
   const limitIs = BETWEEN_HOSTS
@@ -86,13 +79,4 @@ async function costsOf(
       limitIs,
     },
   ]
-}
-
-async function stream(from: Place, address: string, seconds: number): Promise<Sample> {
-  const [busy, began] = [machineBusyMs(), performance.now()]
-  const text = await from.run(`iperf3 -c ${address} -t ${seconds} -J`)
-  const share = ((machineBusyMs() - busy) / (performance.now() - began)) * 100
-  const report = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } }
-  const gbits = report.end.sum_received.bits_per_second / 1e9
-  return { gbits, cpu: share / gbits }
 }

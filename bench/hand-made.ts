@@ -25,8 +25,8 @@ const tunnel: HandMade['script'] = (own, address, peer, peerAddress) => `set -e
 
 /** One packet at a time, as Go's flanneld forwards for its udp backend (bench/plain-forwarder.c). */
 const forwarded: HandMade['script'] = (own, address, peer, peerAddress) => `set -e
-  [ -x /tmp/plain-forwarder ] || gcc -O2 -o /tmp/plain-forwarder ${join(ROOT, 'bench/plain-forwarder.c')} 2>/dev/null
-  /tmp/plain-forwarder plain0 ${address} 8286 10.253.${own}.0 plain 10.253.${peer}.0 ${peerAddress} >/dev/null 2>&1 &
+  gcc -O2 -o /run/plain-forwarder ${join(ROOT, 'bench/plain-forwarder.c')} 2>/dev/null
+  /run/plain-forwarder plain0 ${address} 8286 10.253.${own}.0 plain 10.253.${peer}.0 ${peerAddress} >/dev/null 2>&1 &
   until ip link show plain0 >/dev/null 2>&1; do sleep 0.05; done
   ip addr add 10.253.${own}.0/32 dev plain0
   ip link set plain0 mtu 1472 up

@@ -7,7 +7,7 @@ import type { Host } from '../test/lab/world/lab.ts'
 import { waitFor } from '../test/lab/instruments/wait.ts'
 import type { Figure, Measurement } from './figure.ts'
 import { HAND, type Mode } from './hand-made.ts'
-import { machineBusyMs } from './proc.ts'
+import { type Sample, send } from './iperf.ts'
 import { type Stage, onStage } from './stage.ts'
 import { median } from './statistics.ts'
 import { ARGS } from '../test/lab/world/network.ts'
@@ -24,13 +24,6 @@ const MODES = ['vxlan', 'DirectRouting', 'host-gw', 'udp'] as const
 interface Pair {
   readonly from: Container
   readonly to: Container
-}
-
-/** One measurement. */
-interface Sample {
-  readonly gbits: number
-  /** Percent of a core, of the whole machine, per Gbit/s. */
-  readonly cpu: number
 }
 
 export const streams: Measurement = {
@@ -53,7 +46,7 @@ async function streamsOver(stage: Stage, mode: Mode, quick: boolean): Promise<re
       // Taking turns in who is first, as one warms the machine for the other.
       const order = [[ours, measured] as const, [byHand, limit] as const]
       for (const [pair, samples] of round % 2 === 0 ? order : order.toReversed()) {
-        samples.push(await send(pair, count, quick ? 1 : 2))
+        samples.push(await send(pair.from, pair.to.address, count, quick ? 1 : 2))
       }
     }
     const at = `${mode}, ${count} stream${count > 1 ? 's' : ''}`
@@ -107,13 +100,4 @@ async function pairOf([from, to]: readonly Container[]): Promise<Pair> {
   await waitFor(`${from.name} to reach ${to.address}`, () => from.run(`ping -c 1 -W 1 ${to.address}`), 20_000)
   await waitFor('iperf3', () => from.run(`iperf3 -c ${to.address} -n 1K`))
   return { from, to }
-}
-
-async function send({ from, to }: Pair, count: number, seconds: number): Promise<Sample> {
-  const [busy, began] = [machineBusyMs(), performance.now()]
-  const text = await from.run(`iperf3 -c ${to.address} -t ${seconds} -P ${count} -J`)
-  const share = ((machineBusyMs() - busy) / (performance.now() - began)) * 100
-  const report = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } }
-  const gbits = report.end.sum_received.bits_per_second / 1e9
-  return { gbits, cpu: share / gbits }
 }
