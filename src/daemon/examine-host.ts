@@ -1,5 +1,6 @@
-// Examines this host while the daemon runs, at its own pace and on request, and publishes the outcome where every view reads it. Invariants: one examination at a time; at rest it takes at most 1/2000 of a core; nothing here throws: what cannot be
-// looked at is a condition.
+// Examines this host while the daemon runs, at its own pace and on request, and publishes the outcome where every view reads it.
+// Invariants: one examination at a time; at rest it takes at most 1/2000 of a core, and more only while there is a fault; nothing
+// here throws: what cannot be looked at is a condition.
 import type { Status } from '../view/status-shape.ts'
 import { messageOf } from '../errors.ts'
 import { isAnswer } from '../health/supervise.ts'
