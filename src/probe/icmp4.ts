@@ -3,11 +3,11 @@
 import { type Address, fromBytes, numberOf } from '../ip/address.ts'
 import { checksum } from './checksum.ts'
 import type { EchoRequest, IcmpMessage } from './echo.ts'
-import { readMark, writeMark } from './mark.ts'
+import { writeMark } from './mark.ts'
+import { ICMP_HEADER, readEcho } from './read-echo.ts'
 
 /** Lengths of the headers, without IP options. */
 const IP_HEADER = 20
-const ICMP_HEADER = 8
 export const HEADERS4 = IP_HEADER + ICMP_HEADER
 
 const PROTOCOL_ICMP = 1
@@ -44,11 +44,7 @@ export function readMessage4(packet: Buffer): IcmpMessage | undefined {
   const source = addressAt(packet, 12)
   const type = icmp.readUInt8(0)
   if (type === TYPE4.unreachable) return readRefusal(source, icmp)
-  if (type !== TYPE4.request && type !== TYPE4.reply) return undefined
-  const mark = readMark(icmp.subarray(ICMP_HEADER), 4)
-  if (mark === undefined) return undefined
-  const kind = type === TYPE4.request ? 'request' : 'reply'
-  return { kind, source, id: icmp.readUInt16BE(4), sequence: icmp.readUInt16BE(6), mark }
+  return readEcho(icmp, source, 4, TYPE4)
 }
 
 /** A refusal quotes the header of the packet and 8 bytes of what it carried: as much as we need to know it again. */

@@ -3,11 +3,11 @@
 import { type Address, fromBytes, toBytes } from '../ip/address.ts'
 import { checksum, sumOf } from './checksum.ts'
 import type { EchoRequest, IcmpMessage } from './echo.ts'
-import { readMark, writeMark } from './mark.ts'
+import { writeMark } from './mark.ts'
+import { ICMP_HEADER, readEcho } from './read-echo.ts'
 
 /** Lengths of the headers, without extensions. */
 const IP_HEADER = 40
-const ICMP_HEADER = 8
 export const HEADERS6 = IP_HEADER + ICMP_HEADER
 
 /** IPv6's number in the next header. */
@@ -45,11 +45,7 @@ export function readMessage6(icmp: Buffer, source: Address): IcmpMessage | undef
   if (icmp.length < ICMP_HEADER) return undefined
   const type = icmp.readUInt8(0)
   if (type === TYPE6.unreachable || type === TYPE6.tooBig) return readRefusal(source, icmp)
-  if (type !== TYPE6.request && type !== TYPE6.reply) return undefined
-  const mark = readMark(icmp.subarray(ICMP_HEADER), 6)
-  if (mark === undefined) return undefined
-  const kind = type === TYPE6.request ? 'request' : 'reply'
-  return { kind, source, id: icmp.readUInt16BE(4), sequence: icmp.readUInt16BE(6), mark }
+  return readEcho(icmp, source, 6, TYPE6)
 }
 
 /** A refusal quotes as much of the packet as fits: ours have no extension headers. */
